@@ -1,0 +1,71 @@
+"""Readers for settings that come from the environment. A missing secret stops the start, loudly."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def required(name: str) -> str:
+    """The value of an environment variable that production cannot do without.
+
+    Raises:
+        ImproperlyConfigured: it is unset or empty.
+    """
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise ImproperlyConfigured(f"Set the environment variable {name}: production does not start without it.")
+    return value
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def listed(name: str, default: str = "") -> list[str]:
+    """A comma-separated variable as a list without blanks."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """A yes/no variable.
+
+    Raises:
+        ImproperlyConfigured: it holds something that is neither.
+    """
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}.")
+
+
+def whole(name: str, default: int) -> int:
+    """A whole-number variable.
+
+    Raises:
+        ImproperlyConfigured: it is not a whole number.
+    """
+    value = text(name)
+    try:
+        return int(value) if value else default
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from error
+
+
+def kept_secret(path: Path) -> str:
+    """A secret for local mode, made on first use and kept in a file that only its owner reads."""
+    if path.exists():
+        return path.read_text().strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    value = secrets.token_urlsafe(48)
+    try:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(value)
+    except FileExistsError:
+        return path.read_text().strip()
+    return value

@@ -1,0 +1,35 @@
+"""Tests: fast passwords, tasks run in place, files in a folder that goes away."""
+
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+
+from config import env
+from config.settings.base import *  # noqa: F403
+from config.settings.base import DATABASES, STORAGES
+
+SECRET_KEY = "only-for-tests-" + "0123456789" * 4
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+VAR_DIR = Path(tempfile.mkdtemp(prefix="tests-"))
+MEDIA_ROOT = VAR_DIR / "media"
+STATIC_ROOT = VAR_DIR / "static"
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
+DEMO = False
+SECOND_FACTOR_REQUIRED = False
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
+
+if env.text("TEST_DATABASE_URL"):
+    DATABASES = {"default": dj_database_url.parse(env.text("TEST_DATABASE_URL"))}
+else:
+    # On disk, so that threads and the browser tests' server see one database.
+    DATABASES["default"]["NAME"] = str(VAR_DIR / "main.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+    DATABASES["default"]["OPTIONS"]["init_command"] = (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA foreign_keys=ON;"
+    )

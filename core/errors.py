@@ -1,0 +1,37 @@
+"""Refusals: what a service says when it will not do what was asked."""
+
+from dataclasses import dataclass, field
+
+
+class Refused(Exception):
+    """The one way a service declines. The message is for the person, translated and complete.
+
+    `code` is for programs and tests; `params` are the figures inside the message.
+    """
+
+    def __init__(self, message: str, *, code: str = "refused", **params: object) -> None:
+        super().__init__(str(message))
+        self.message = message
+        self.code = code
+        self.params = params
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One refused row of an imported file: where it stands, which field, and the rule it breaks."""
+
+    row: int
+    field: str
+    message: str
+    values: list = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"第{self.row}行 {self.field}：{self.message}" if self.field else f"第{self.row}行：{self.message}"
+
+
+class RefusedRows(Refused):
+    """A file was refused because of these rows; nothing of it was written."""
+
+    def __init__(self, message: str, errors: list[RowError]) -> None:
+        super().__init__(message, code="refused_rows")
+        self.errors = errors

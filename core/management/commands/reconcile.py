@@ -1,0 +1,21 @@
+"""Repair what a crash left undone, or only count it."""
+
+from django.core.management.base import BaseCommand
+
+from core import clock, reconcile
+
+
+class Command(BaseCommand):
+    help = "Find facts that should exist and do not, and make them. With --check: only count; exit 1 if any."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--check", action="store_true", help="change nothing; exit 1 unless every gauge reads zero")
+
+    def handle(self, *args, check: bool, **options):
+        outcomes = reconcile.run(at=clock.now(), mend=not check)
+        for outcome in outcomes:
+            self.stdout.write(f"{outcome.name}: found {outcome.found}, mended {outcome.mended}, left {len(outcome.left)}")
+            for what in outcome.left:
+                self.stderr.write(f"  {what}")
+        if any(outcome.left for outcome in outcomes):
+            raise SystemExit(1)

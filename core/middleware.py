@@ -1,0 +1,79 @@
+"""Request log, content security policy, sliding sessions, refusals as pages."""
+
+import time
+import uuid
+
+import structlog
+from csp.middleware import CSPMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from core.errors import Refused
+
+log = structlog.get_logger("request")
+REFRESH_SESSION_AFTER = 300  # seconds; a write on every request would cost more than it gives
+
+
+class RequestLog:
+    """One line a request with its id, who, what and how long; the id comes back in a header."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = uuid.uuid4().hex[:16]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        if not request.path.startswith(("/static/", "/healthz", "/readyz")):
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+        return response
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """The strict policy everywhere; the Wagtail admin needs inline script and style, so it is relaxed there alone."""
+
+    RELAXED = {"script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"], "style-src": ["'self'", "'unsafe-inline'"],
+               "img-src": ["'self'", "data:", "blob:"]}
+
+    def process_response(self, request, response):
+        if request.path.startswith("/admin/") and not getattr(response, "_csp_replace", None):
+            response._csp_replace = self.RELAXED
+        return super().process_response(request, response)
+
+
+class SlidingSession:
+    """Idle time counts from the last request, renewed at most every five minutes."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.session.session_key:
+            now = int(time.time())
+            if now - request.session.get("seen", 0) > REFRESH_SESSION_AFTER and request.session.get("_auth_user_id"):
+                request.session["seen"] = now
+        return self.get_response(request)
+
+
+class RefusedAsPage:
+    """A refusal that no view turned into something better becomes a plain page with its reason."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refused):
+            return None
+        return render(request, "refused.html", {"refusal": exception}, status=409)

@@ -1,0 +1,143 @@
+"""Reading the spreadsheets that people hand in: xlsx, and CSV in UTF-8 or GBK.
+
+One idea: a file becomes sheets, a sheet becomes a header and numbered rows. Whatever the file
+looks like — a merged title row above the header, blank rows, numbers where text was meant —
+the caller gets text-keyed rows with the row number that the person sees in Excel.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import BinaryIO
+
+import python_calamine
+from charset_normalizer import from_bytes
+from django.utils.translation import gettext as _
+
+from core.errors import Refused
+from core.text import squeeze
+from core.uploads import check_spreadsheet
+
+MAX_ROWS = 200_000
+HEADER_WITHIN = 10  # rows: a header lower than that is no header
+
+
+@dataclass(frozen=True)
+class Row:
+    """One data row: `number` as Excel counts it, `cells` by header name, missing cells as None."""
+
+    number: int
+    cells: dict[str, object]
+
+    def text(self, name: str) -> str:
+        """A cell as text; 12.0 reads as 12, a date as 2024-01-31."""
+        return as_text(self.cells.get(name))
+
+    @property
+    def is_blank(self) -> bool:
+        return not any(as_text(value) for value in self.cells.values())
+
+
+@dataclass(frozen=True)
+class Sheet:
+    name: str
+    grid: list[list[object]]
+    first_row: int = 1
+
+    def rows(self, required: list[str]) -> tuple[list[str], Iterator[Row]]:
+        """The header and the non-blank rows below it. The header is the first row that has all required names.
+
+        Raises:
+            Refused: no such row within the first ten.
+        """
+        for index, cells in enumerate(self.grid[:HEADER_WITHIN]):
+            header = [squeeze(cell) for cell in cells]
+            if all(name in header for name in required):
+                return header, self._below(index, header)
+        missing = "、".join(required)
+        raise Refused(
+            _("Sheet “%(sheet)s” has no header row with the columns: %(columns)s.") % {"sheet": self.name, "columns": missing},
+            code="no_header",
+        )
+
+    def _below(self, index: int, header: list[str]) -> Iterator[Row]:
+        for offset, cells in enumerate(self.grid[index + 1 :], start=index + 1):
+            values: dict[str, object] = {}
+            for position, name in enumerate(header):
+                if name and name not in values:
+                    values[name] = cells[position] if position < len(cells) else None
+            row = Row(self.first_row + offset, values)
+            if not row.is_blank:
+                yield row
+
+
+def as_text(value: object) -> str:
+    """A cell as the person meant it: whole floats without .0, dates as ISO, white space squeezed."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return squeeze(value)
+
+
+def read(file: BinaryIO, *, name: str) -> list[Sheet]:
+    """The sheets of an uploaded spreadsheet. Holds the whole file in memory; bounded by core.uploads.
+
+    Raises:
+        Refused: the content is neither xlsx nor CSV text, or it is too large, packed or unpacked.
+    """
+    kind, data = check_spreadsheet(file, name=name)
+    if kind == "csv":
+        return [_csv(data, name)]
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(data))
+        sheets = []
+        for title in book.sheet_names:
+            sheet = book.get_sheet_by_name(title)
+            grid = sheet.to_python(skip_empty_area=False, nrows=MAX_ROWS + 1)
+            if len(grid) > MAX_ROWS:
+                raise Refused(_("The sheet “%(sheet)s” has more than %(limit)d rows.") % {"sheet": title, "limit": MAX_ROWS}, code="too_many_rows")
+            sheets.append(Sheet(title, grid))
+        return sheets
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused(_("The file cannot be read as a spreadsheet: %(error)s") % {"error": str(error)[:200]}, code="unreadable") from error
+
+
+def _csv(data: bytes, name: str) -> Sheet:
+    text = decode(data)
+    try:
+        grid: list[list[object]] = [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error as error:
+        raise Refused(_("The file cannot be read as CSV: %(error)s") % {"error": error}, code="unreadable") from error
+    if len(grid) > MAX_ROWS:
+        raise Refused(_("The file has more than %(limit)d rows.") % {"limit": MAX_ROWS}, code="too_many_rows")
+    return Sheet(name, grid)
+
+
+def decode(data: bytes) -> str:
+    """Bytes of a Chinese text file as text: UTF-8 (with or without BOM), UTF-16 with BOM, else GB 18030.
+
+    Raises:
+        Refused: it is none of these.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    guess = from_bytes(data).best()
+    if guess is None:
+        raise Refused(_("The text is neither UTF-8 nor GBK."), code="unreadable")
+    return str(guess)

@@ -1,0 +1,59 @@
+"""Text without a meaning of its own: width, masking, search tokens."""
+
+import re
+import unicodedata
+
+_SPACES = re.compile(r"\s+")
+_CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
+
+
+def squeeze(value: object) -> str:
+    """A cell as text: NFC, white space (also full-width) folded to one blank, ends trimmed."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", str(value or ""))).strip()
+
+
+def mask_name(name: str) -> str:
+    """A name that a stranger may see: 张明 → 张*, 张小明 → 张*明, 阿普·尔古 → 阿***古."""
+    letters = name.strip()
+    if len(letters) <= 1:
+        return "*" if letters else ""
+    if len(letters) == 2:
+        return letters[0] + "*"
+    return letters[0] + "*" * (len(letters) - 2) + letters[-1]
+
+
+def search_tokens(*texts: str) -> str:
+    """Words for a search index that has no Chinese parser.
+
+    Latin words and numbers stay whole; each run of Chinese characters becomes its single
+    characters and its overlapping pairs, so that 安全 is found inside 安全生产.
+    """
+    tokens: dict[str, None] = {}
+    for text in texts:
+        for run in re.findall(r"[A-Za-z0-9]+|[^\sA-Za-z0-9]+", unicodedata.normalize("NFKC", text or "").lower()):
+            if run[0].isascii():
+                if run.isalnum():
+                    tokens[run] = None
+                continue
+            letters = [letter for letter in run if _CJK.match(letter)]
+            for index, letter in enumerate(letters):
+                tokens[letter] = None
+                if index + 1 < len(letters):
+                    tokens[letter + letters[index + 1]] = None
+    return " ".join(tokens)
+
+
+def query_tokens(query: str) -> list[str]:
+    """What a typed query looks for: pairs where it has two characters or more, else the single one."""
+    wanted: dict[str, None] = {}
+    for run in re.findall(r"[A-Za-z0-9]+|[^\sA-Za-z0-9]+", unicodedata.normalize("NFKC", query or "").lower()):
+        if run[0].isascii():
+            if run.isalnum():
+                wanted[run] = None
+            continue
+        letters = [letter for letter in run if _CJK.match(letter)]
+        if len(letters) == 1:
+            wanted[letters[0]] = None
+        for left, right in zip(letters, letters[1:], strict=False):
+            wanted[left + right] = None
+    return list(wanted)

@@ -1,0 +1,10 @@
+from courses.models.course import Course, DutyRule, Line, Need, PassRule
+from courses.models.edition import Edition, EditionLesson, EditionRequirement
+from courses.models.hours import CreditPolicy
+from courses.models.learning import Completion, Enrolment, LessonPlace, RequirementMet, Reversal
+from courses.pages import CataloguePage, CoursePage, LessonPage
+
+__all__ = [
+    "CataloguePage", "Completion", "Course", "CoursePage", "CreditPolicy", "DutyRule", "Edition", "EditionLesson",
+    "EditionRequirement", "Enrolment", "LessonPage", "LessonPlace", "Line", "Need", "PassRule", "RequirementMet", "Reversal",
+]

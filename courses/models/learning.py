@@ -1,0 +1,135 @@
+"""What learners did: enrolment, requirements met, completion."""
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact, FactQuerySet
+from courses.models.course import Course, Line
+from courses.models.edition import Edition, EditionLesson, EditionRequirement
+from courses.models.hours import CreditPolicy
+from people.models import Person, ServedAt
+from people.permissions import records_q
+
+
+class EnrolmentQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "EnrolmentQuerySet":
+        return self.filter(records_q(user))
+
+
+class Enrolment(ServedAt):
+    """One person has begun one round of a course, in the edition of that day.
+
+    Written once; finishing it is a Completion, not a change of this row.
+    """
+
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="enrolments")
+    edition = models.ForeignKey(Edition, on_delete=models.PROTECT, related_name="enrolments")
+    round = models.PositiveSmallIntegerField(default=1)
+    enrolled_at = models.DateTimeField(_("enrolled at"))
+
+    objects = EnrolmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("enrolment")
+        verbose_name_plural = _("enrolments")
+        constraints = [models.UniqueConstraint(fields=["person", "course", "round"], name="enrolment_once_per_round")]
+
+    def __str__(self) -> str:
+        return f"{self.person_name} · {self.edition}"
+
+
+class LessonPlace(models.Model):
+    """Where a learner stands in a lesson: a convenience that changes, not a fact."""
+
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="places")
+    lesson = models.ForeignKey(EditionLesson, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    seconds = models.PositiveIntegerField(default=0)  # time spent, counted by the server, never more than passed
+    position = models.PositiveSmallIntegerField(default=0)  # index of the block last in view
+    furthest = models.PositiveSmallIntegerField(default=0)  # share of the page seen so far, percent
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["enrolment", "lesson"], name="lesson_place_once")]
+
+
+class RequirementMet(Fact):
+    """One requirement of the pinned edition is met, with what proves it. Written once.
+
+    `evidence` names the proof: "lesson-place:12 seconds:340" or "attempt:88".
+    """
+
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, related_name="met")
+    requirement = models.ForeignKey(EditionRequirement, on_delete=models.PROTECT, related_name="met")
+    at = models.DateTimeField()
+    evidence = models.CharField(max_length=120)
+    score = models.DecimalField(max_digits=6, decimal_places=2, null=True)  # percent, for quizzes
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["enrolment", "requirement"], name="requirement_met_once")]
+
+
+class CompletionQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "CompletionQuerySet":
+        return self.filter(records_q(user))
+
+    def standing(self) -> "CompletionQuerySet":
+        """Completions that no reversal answers."""
+        return self.filter(reversal__isnull=True)
+
+
+class Completion(ServedAt, Fact):
+    """One person has met every requirement of one edition of a course.
+
+    Written once, in the transaction of the deciding event; never changed. There is no "undo"
+    field on purpose: a wrong completion is answered by a Reversal row. Name, unit and post are
+    copied because people move and marry.
+    """
+
+    enrolment = models.OneToOneField(Enrolment, on_delete=models.PROTECT, related_name="completion")
+    course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="completions")
+    edition = models.ForeignKey(Edition, on_delete=models.PROTECT, related_name="completions")
+    round = models.PositiveSmallIntegerField()
+    course_code = models.CharField(_("course code"), max_length=20)
+    course_title = models.CharField(_("course"), max_length=120)
+    edition_number = models.PositiveIntegerField(_("edition"))
+    line = models.CharField(_("line"), max_length=12, choices=Line.choices)
+    minutes = models.PositiveIntegerField(_("minutes"))
+    certificate = models.CharField(max_length=40, blank=True)  # the certificate key of the edition
+    policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, related_name="+")
+    study_hours = models.DecimalField(_("hours for study"), max_digits=5, decimal_places=2)
+    test_hours = models.DecimalField(_("hours for the test"), max_digits=5, decimal_places=2)
+    score = models.DecimalField(_("score"), max_digits=6, decimal_places=2, null=True)  # percent: mean of the quizzes' best
+    completed_at = models.DateTimeField(_("completed at"), db_index=True)
+    evidence = models.JSONField(default=list)  # ids of the RequirementMet rows
+
+    objects = CompletionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("completion")
+        verbose_name_plural = _("completions")
+        constraints = [models.UniqueConstraint(fields=["person", "course", "round"], name="completion_once_per_round")]
+        indexes = [models.Index(fields=["course", "completed_at"], name="completion_course_time"),
+                   models.Index(fields=["unit", "completed_at"], name="completion_unit_time")]
+
+    def __str__(self) -> str:
+        return f"{self.person_name} · {self.course_title}"
+
+    @property
+    def hours(self):
+        return self.study_hours + self.test_hours
+
+    def counts_towards(self, opens: datetime, cuts_off: datetime) -> bool:
+        """Whether the completion instant falls inside [opens, cuts_off)."""
+        return opens <= self.completed_at < cuts_off
+
+
+class Reversal(Fact):
+    """A completion turned out wrong: who said so, when and why. The completion itself stays readable."""
+
+    completion = models.OneToOneField(Completion, on_delete=models.PROTECT, related_name="reversal")
+    reason = models.TextField(_("reason"))
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()

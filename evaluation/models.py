@@ -1,0 +1,49 @@
+"""The hour ledger."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact, FactQuerySet
+from courses.models import Completion, CreditPolicy
+from people.models import Person, ServedAt
+from people.permissions import records_q
+
+
+class LedgerEntryQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "LedgerEntryQuerySet":
+        return self.filter(records_q(user))
+
+
+class LedgerEntry(ServedAt, Fact):
+    """Hours credited to (or, as a correction, taken from) one person in one year. Never changed.
+
+    Appears in the transaction of the completion. A second round of a course in the same year
+    leaves no entry where the policy counts a course once a year.
+    """
+
+    class Kind(models.TextChoices):
+        ONLINE = "online", _("Online course")
+        TEST = "test", _("Test passed")
+        CORRECTION = "correction", _("Correction")
+
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    year = models.PositiveSmallIntegerField(_("year"))
+    hours = models.DecimalField(_("hours"), max_digits=6, decimal_places=2)
+    course_code = models.CharField(_("course code"), max_length=20, blank=True)
+    course_title = models.CharField(_("course"), max_length=120, blank=True)
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, null=True, related_name="ledger_entries")
+    policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, null=True, related_name="+")
+    reason = models.TextField(_("reason"), blank=True)
+    author = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(_("when"), db_index=True)
+
+    objects = LedgerEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        ordering = ["at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["completion", "kind"], name="ledger_once_per_completion_and_kind"),
+        ]
+        indexes = [models.Index(fields=["person", "year"], name="ledger_person_year")]

@@ -1,0 +1,110 @@
+"""Who may do what, where: roles by unit, tokens for programs, codes for a first sign-in."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact
+from people.models.person import Person
+from people.models.unit import Unit
+
+
+class Role(models.TextChoices):
+    """Every member of staff is a learner without a grant; the others are granted over a unit's subtree."""
+
+    LEARNER = "learner", _("Learner")
+    TRAINER = "trainer", _("Trainer")
+    REVIEWER = "reviewer", _("Reviewer")
+    LIAISON = "liaison", _("Liaison")
+    LEADER = "leader", _("Leader")
+    HR = "hr", _("HR")
+    ADMINISTRATOR = "administrator", _("Administrator")
+    AUDITOR = "auditor", _("Auditor")
+
+
+class RoleGrant(models.Model):
+    """A role over a unit and everything below it, from when to when. Closed, never deleted.
+
+    A grant with `from_duty` follows that duty: it is opened and closed with it.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="role_grants", verbose_name=_("person"))
+    role = models.CharField(_("role"), max_length=16, choices=[c for c in Role.choices if c[0] != Role.LEARNER])
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("unit"))
+    from_duty = models.CharField(max_length=16, blank=True)
+    granted_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    starts_on = models.DateField(_("from"))
+    ends_on = models.DateField(_("to"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("role grant")
+        verbose_name_plural = _("role grants")
+        constraints = [
+            models.UniqueConstraint(fields=["person", "role", "unit"], condition=Q(ends_on=None), name="role_open_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} · {self.unit}"
+
+
+class ApiToken(models.Model):
+    """A program's key. Only its digest is kept; the key itself is shown once, when it is made."""
+
+    class Scope(models.TextChoices):
+        COMPLETIONS = "completions", _("Read completions")
+
+    owner = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="record_tokens", verbose_name=_("owner"))
+    name = models.CharField(_("name"), max_length=80)
+    prefix = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(_("scopes"), default=list)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("unit"))
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires at"))
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class ActivationCode(models.Model):
+    """A one-time code with which a person who never signed in sets a password. Only its digest is kept."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="activation_codes")
+    digest = models.CharField(max_length=64)
+    created_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+
+
+class ReadingOfOthers(Fact):
+    """Somebody read or exported other people's records: who, what, how many, with which filter.
+
+    Written by the door that shows them; searched by the auditor alone.
+    """
+
+    class Kind(models.TextChoices):
+        READ = "read", _("Read")
+        EXPORT = "export", _("Exported")
+        API = "api", _("Pulled by API")
+
+    reader = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name=_("reader"))
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
+    what = models.CharField(_("what"), max_length=60)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("unit"))
+    subject = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("about"))
+    filters = models.JSONField(_("filter"), default=dict)
+    rows = models.PositiveIntegerField(_("rows"), null=True)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    at = models.DateTimeField(_("when"), db_index=True)
+
+    class Meta:
+        verbose_name = _("reading of others' records")
+        verbose_name_plural = _("readings of others' records")
+        ordering = ["-at"]

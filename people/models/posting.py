@@ -1,0 +1,69 @@
+"""Where somebody served, from when to when, and with which duties."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from people.models.person import Person
+from people.models.unit import Unit
+
+
+class Duty(models.TextChoices):
+    """Duties in publishing government affairs; one person may hold several at once."""
+
+    CHIEF = "chief", _("Chief leader")
+    DEPUTY = "deputy", _("Deputy in charge")
+    SECTION_HEAD = "section_head", _("Section head")
+    STAFF = "staff", _("Working staff")
+    LIAISON = "liaison", _("Liaison officer")
+    PUBLISHER = "publisher", _("Publisher")
+    COUNTY_LEADER = "county_leader", _("County leader")
+    LECTURER = "lecturer", _("Lecturer")
+    APPRAISER = "appraiser", _("Appraiser")
+
+
+class Posting(models.Model):
+    """One stay of one person in one unit under one title. Closed by its end date, never deleted.
+
+    `ends_on` is the last day of service; None while it lasts. The main posting is the one that
+    records copy.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="postings", verbose_name=_("person"))
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="postings", verbose_name=_("unit"))
+    title = models.CharField(_("post"), max_length=60, blank=True)
+    is_main = models.BooleanField(_("main posting"), default=True)
+    starts_on = models.DateField(_("from"))
+    ends_on = models.DateField(_("to"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("posting")
+        verbose_name_plural = _("postings")
+        ordering = ["-starts_on", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["person"], condition=Q(ends_on=None, is_main=True), name="posting_one_open_main"),
+            models.UniqueConstraint(fields=["person", "unit"], condition=Q(ends_on=None), name="posting_open_once_per_unit"),
+            models.CheckConstraint(condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")), name="posting_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.unit} {self.title}"
+
+
+class DutyAssignment(models.Model):
+    """A duty held in a posting, from when to when."""
+
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="duties", verbose_name=_("posting"))
+    duty = models.CharField(_("duty"), max_length=16, choices=Duty.choices)
+    starts_on = models.DateField(_("from"))
+    ends_on = models.DateField(_("to"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("duty")
+        verbose_name_plural = _("duties")
+        constraints = [
+            models.UniqueConstraint(fields=["posting", "duty"], condition=Q(ends_on=None), name="duty_open_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_duty_display()

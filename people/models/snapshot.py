@@ -1,0 +1,56 @@
+"""Who and where, as it was at an event."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from people.models.person import Person
+from people.models.unit import Unit
+
+
+class ServedAt(models.Model):
+    """Mixed into a record: the person, and copies of name, unit, post and duties at the event.
+
+    The copies are what the record shows for ever; the keys are for finding and for rights.
+    """
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="%(class)ss", verbose_name=_("person"))
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("unit"))
+    employee_number = models.CharField(_("employee number"), max_length=32)
+    person_name = models.CharField(_("name"), max_length=60)
+    unit_name = models.CharField(_("unit"), max_length=160)
+    post_title = models.CharField(_("post"), max_length=60, blank=True)
+    duties = models.JSONField(_("duties"), default=list)
+    staff_type = models.CharField(_("staff type"), max_length=16, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+SNAPSHOT_FIELDS = ["person_id", "unit_id", "employee_number", "person_name", "unit_name", "post_title", "duties", "staff_type"]
+
+
+def served_at(person: Person) -> dict:
+    """The fields of ServedAt for a person as they serve now. Two queries at most."""
+    unit = person.unit
+    if unit is None:
+        unit_name = ""
+    elif unit.kind == Unit.Kind.SECTION:
+        organ = Unit.objects.get(path=unit.organ_path)
+        unit_name = f"{organ.name} {unit.name}"
+    else:
+        unit_name = unit.name
+    return {
+        "person": person,
+        "unit": unit,
+        "employee_number": person.employee_number,
+        "person_name": person.name,
+        "unit_name": unit_name,
+        "post_title": person.post_title,
+        "duties": person.current_duties,
+        "staff_type": person.staff_type,
+    }
+
+
+def copied_from(record: ServedAt) -> dict:
+    """The same fields, copied from an earlier record of the same event chain. No query."""
+    return {name: getattr(record, name) for name in SNAPSHOT_FIELDS}

@@ -1,0 +1,86 @@
+"""The organisation: one tree a county, several trees a deployment."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
+
+
+class UnitQuerySet(MP_NodeQuerySet):
+    def within(self, unit: "Unit") -> "UnitQuerySet":
+        """The unit and everything below it."""
+        return self.filter(path__startswith=unit.path)
+
+    def counties(self) -> "UnitQuerySet":
+        return self.filter(depth=1)
+
+    def visible_to(self, user) -> "UnitQuerySet":
+        """The whole tree of one's own county: an organisation chart is no secret inside it."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(path__startswith=user.unit.county_path) if user.unit_id else self.none()
+
+
+class Unit(MP_Node):
+    """A county government, a department or township of it, or a section inside one.
+
+    The root of each tree is a county. Codes are unique in the deployment. A unit that is
+    dissolved is made inactive; it is never deleted, because records point at it.
+    """
+
+    class Kind(models.TextChoices):
+        COUNTY = "county", _("County")
+        DEPARTMENT = "department", _("Department")
+        TOWNSHIP = "township", _("Township")
+        SECTION = "section", _("Section")
+
+    code = models.CharField(_("code"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=80)
+    short_name = models.CharField(_("short name"), max_length=40, blank=True)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    is_vertical = models.BooleanField(
+        _("vertical"), default=False,
+        help_text=_("Reports to its own system above the county; left out of the county's ranking."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    objects = MP_NodeManager.from_queryset(UnitQuerySet)()
+
+    class Meta:
+        verbose_name = _("unit")
+        verbose_name_plural = _("units")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def county_path(self) -> str:
+        """The path of this tree's root; everything of one county starts with it."""
+        return self.path[: self.steplen]
+
+    @property
+    def county(self) -> "Unit":
+        """The root. One query, unless this is the root."""
+        return self if self.depth == 1 else Unit.objects.get(path=self.county_path)
+
+    @property
+    def organ_path(self) -> str:
+        """The path of the department, township or county that a section belongs to."""
+        return self.path[: self.steplen * 2]
+
+    def is_within(self, other: "Unit") -> bool:
+        return self.path.startswith(other.path)
+
+    @property
+    def label(self) -> str:
+        return self.short_name or self.name
+
+
+def within_paths(paths, field: str = "unit") -> Q:
+    """A condition: the unit behind `field` lies in one of the subtrees with these paths."""
+    condition = Q(pk__in=[])
+    for path in paths:
+        condition |= Q(**{f"{field}__path__startswith": path})
+    return condition

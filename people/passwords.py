@@ -1,0 +1,22 @@
+"""Password rules beyond Django's own."""
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+
+class CharacterClassesValidator:
+    """A password mixes at least `classes` of: small letters, capitals, digits, other signs (等保 practice)."""
+
+    PATTERNS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
+
+    def __init__(self, classes: int = 3) -> None:
+        self.classes = classes
+
+    def validate(self, password: str, user=None) -> None:
+        if sum(bool(re.search(pattern, password)) for pattern in self.PATTERNS) < self.classes:
+            raise ValidationError(self.get_help_text(), code="too_few_classes")
+
+    def get_help_text(self) -> str:
+        return _("Use at least %(classes)d of: small letters, capital letters, digits, other signs.") % {"classes": self.classes}

@@ -1,0 +1,86 @@
+"""Who sees whose records. Every `visible_to(user)` in the product is built here.
+
+A role is granted over a unit and reaches everything below it. A record is seen by the
+person it is about, by those whose role reaches the unit where it happened, and by those
+whose role reaches the unit where the person serves now — the last inside one county only.
+"""
+
+from collections.abc import Iterable
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+
+from people.models.access import Role
+from people.models.unit import Unit
+
+# Roles that read other people's learning records in their subtree.
+READS_RECORDS = (Role.LIAISON, Role.LEADER, Role.HR, Role.AUDITOR)
+# Roles that see who works where (a superset: an administrator manages people, not their marks).
+READS_PEOPLE = (*READS_RECORDS, Role.ADMINISTRATOR)
+# Roles with power over others' records or rights: these need a second factor.
+POWERFUL = (Role.HR, Role.ADMINISTRATOR, Role.AUDITOR, Role.LEADER, Role.REVIEWER)
+
+
+def grants_of(user) -> list:
+    """The open grants of a user with their units. One query, kept on the instance for the request."""
+    if not user.is_authenticated:
+        return []
+    if not hasattr(user, "_open_grants"):
+        user._open_grants = list(user.role_grants.filter(ends_on=None).select_related("unit"))
+    return user._open_grants
+
+
+def has_role(user, *roles: str) -> bool:
+    """Whether the user holds one of these roles anywhere (superusers hold all)."""
+    if not user.is_authenticated:
+        return False
+    if Role.LEARNER in roles or user.is_superuser:
+        return True
+    return any(grant.role in roles for grant in grants_of(user))
+
+
+def paths_of(user, roles: Iterable[str]) -> list[str]:
+    """The subtree paths that these roles of the user reach."""
+    return sorted({grant.unit.path for grant in grants_of(user) if grant.role in roles})
+
+
+def units_of(user, *roles: str) -> list[Unit]:
+    """The units over which the user holds one of these roles, in tree order."""
+    found = {grant.unit.path: grant.unit for grant in grants_of(user) if grant.role in roles}
+    return [found[path] for path in sorted(found)]
+
+
+def people_q(user) -> Q:
+    """Condition on Person: oneself, or serving now in a subtree that one's roles reach."""
+    if not user.is_authenticated:
+        return Q(pk__in=[])
+    if user.is_superuser:
+        return Q()
+    condition = Q(pk=user.pk)
+    for path in paths_of(user, READS_PEOPLE):
+        condition |= Q(unit__path__startswith=path)
+    return condition
+
+
+def records_q(user, prefix: str = "") -> Q:
+    """Condition on a model with the ServedAt fields (or one that reaches them through `prefix`, like "attempt__")."""
+    if not user.is_authenticated:
+        return Q(pk__in=[])
+    if user.is_superuser:
+        return Q()
+    condition = Q(**{f"{prefix}person": user})
+    for path in paths_of(user, READS_RECORDS):
+        county = path[: Unit.steplen]
+        condition |= Q(**{f"{prefix}unit__path__startswith": path})
+        condition |= Q(**{f"{prefix}person__unit__path__startswith": path, f"{prefix}unit__path__startswith": county})
+    return condition
+
+
+def require_role(user, *roles: str) -> None:
+    """Let the holders of one of these roles pass.
+
+    Raises:
+        PermissionDenied: the user holds none of them.
+    """
+    if not has_role(user, *roles):
+        raise PermissionDenied

@@ -1,0 +1,1 @@
+"""Reactions of this app to facts of lower apps; there are none yet."""

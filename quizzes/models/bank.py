@@ -1,0 +1,91 @@
+"""The question bank."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from people.models import Unit
+
+
+class Kind(models.TextChoices):
+    SINGLE = "single", _("Single choice")
+    MULTIPLE = "multiple", _("Multiple choice")
+    JUDGE = "judge", _("True or false")
+    FILL = "fill", _("Fill in")
+    ORDER = "order", _("Ordering")
+    MATCH = "match", _("Matching")
+
+
+class KnowledgePoint(models.Model):
+    """What a question tests, in the county's own words."""
+
+    county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
+    name = models.CharField(_("name"), max_length=80)
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent"))
+
+    class Meta:
+        verbose_name = _("knowledge point")
+        verbose_name_plural = _("knowledge points")
+        constraints = [models.UniqueConstraint(fields=["county", "name"], name="knowledge_point_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QuestionQuerySet(models.QuerySet):
+    def drawable(self) -> "QuestionQuerySet":
+        """Questions that a paper may use: in use, and their answer not merely from memory."""
+        return self.filter(status=Question.Status.ACTIVE).exclude(mark="M")
+
+    def visible_to(self, user) -> "QuestionQuerySet":
+        """The bank holds keys: trainers, reviewers and administrators of the county only."""
+        from people.models import Role
+        from people.permissions import paths_of
+
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        counties = {path[: Unit.steplen] for path in paths_of(user, [Role.TRAINER, Role.REVIEWER, Role.ADMINISTRATOR])}
+        return self.filter(county__path__in=counties)
+
+
+class Question(models.Model):
+    """One item of the bank. Editing raises `version`; attempts keep the copy that they saw.
+
+    `content` by kind — single, multiple: {"options": {"A": text}}; judge: {}; fill: {"blanks": n};
+    order: {"items": [text]}; match: {"left": [text], "right": [text]}.
+    `key` by kind — single, multiple: ["A", "C"]; judge: true; fill: [[accepted, …], …] by blank;
+    order: [text in right order]; match: {left: right}.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("In use")
+        RETIRED = "retired", _("Retired")
+
+    county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
+    code = models.CharField(_("code"), max_length=40)
+    course_code = models.CharField(_("course"), max_length=20, db_index=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    difficulty = models.PositiveSmallIntegerField(_("difficulty"), choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))], default=1)
+    point = models.ForeignKey(KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="questions", verbose_name=_("knowledge point"))
+    stem = models.TextField(_("stem"))
+    content = models.JSONField(_("content"), default=dict)
+    key = models.JSONField(_("key"))
+    explanation = models.TextField(_("explanation"), blank=True)
+    source = models.CharField(_("source clause"), max_length=200, blank=True)
+    mark = models.CharField(_("evidence mark"), max_length=1, choices=[("V", "V"), ("S", "S"), ("D", "D"), ("M", "M")], default="V")
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = QuestionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("question")
+        verbose_name_plural = _("questions")
+        ordering = ["code"]
+        constraints = [models.UniqueConstraint(fields=["county", "code"], name="question_code_once")]
+        indexes = [models.Index(fields=["county", "course_code", "kind", "difficulty"], name="question_draw")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.stem[:30]}"

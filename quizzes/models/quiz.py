@@ -1,0 +1,51 @@
+"""A quiz: how a paper is drawn and under which rules it is sat."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from modelcluster.fields import ParentalKey
+from modelcluster.models import ClusterableModel
+
+from people.models import Unit
+from quizzes.models.bank import Kind, KnowledgePoint
+
+
+class Quiz(ClusterableModel):
+    """Rules of one quiz. Lessons embed it by `key`. Changing it changes no attempt: an attempt copies the rules.
+
+    `attempts_allowed` counts attempts per enrolment; 0 means unlimited. `minutes` 0 means no limit.
+    """
+
+    county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
+    key = models.SlugField(_("key"), max_length=60, unique=True)
+    title = models.CharField(_("title"), max_length=120)
+    course_code = models.CharField(_("course"), max_length=20, help_text=_("Questions are drawn from this course's bank."))
+    minutes = models.PositiveSmallIntegerField(_("time limit in minutes"), default=20)
+    attempts_allowed = models.PositiveSmallIntegerField(_("attempts allowed"), default=3)
+    pass_percent = models.PositiveSmallIntegerField(
+        _("pass mark in percent"), default=80, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    shuffle_questions = models.BooleanField(_("shuffle questions"), default=True)
+    shuffle_options = models.BooleanField(_("shuffle options"), default=True)
+
+    class Meta:
+        verbose_name = _("quiz")
+        verbose_name_plural = _("quizzes")
+
+    def __str__(self) -> str:
+        return f"{self.title}（{self.course_code}）"
+
+
+class DrawRule(models.Model):
+    """Draw so many questions of this kind (and difficulty, and knowledge point, where given)."""
+
+    quiz = ParentalKey(Quiz, on_delete=models.CASCADE, related_name="draws")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    difficulty = models.PositiveSmallIntegerField(_("difficulty"), null=True, blank=True, choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))])
+    point = models.ForeignKey(KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("knowledge point"))
+    count = models.PositiveSmallIntegerField(_("how many"), default=5, validators=[MinValueValidator(1)])
+    points = models.DecimalField(_("points each"), max_digits=5, decimal_places=2, default=5, validators=[MinValueValidator(0.25)])
+
+    class Meta:
+        verbose_name = _("draw rule")
+        verbose_name_plural = _("draw rules")
