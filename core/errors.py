@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
 
 class Refused(Exception):
     """The one way a service declines. The message is for the person, translated and complete.
@@ -26,7 +28,9 @@ class RowError:
     values: list = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"第{self.row}行 {self.field}：{self.message}" if self.field else f"第{self.row}行：{self.message}"
+        if self.field:
+            return _("Row %(row)d, %(field)s: %(message)s") % {"row": self.row, "field": self.field, "message": self.message}
+        return _("Row %(row)d: %(message)s") % {"row": self.row, "message": self.message}
 
 
 class RefusedRows(Refused):

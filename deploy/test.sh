@@ -1,0 +1,27 @@
+#!/bin/bash
+# The whole suite on SQLite, then on PostgreSQL where one answers. Usage: deploy/test.sh [sqlite|postgres]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+which=${1:-both}
+export PATH="$PWD/.venv/bin:$PATH"
+export DJANGO_SETTINGS_MODULE=config.settings.test
+unset DATABASE_URL CELERY_BROKER_URL REDIS_URL
+workers=${TEST_WORKERS:-$(nproc)}
+wanted=${TEST_DATABASE_URL:-}
+unset TEST_DATABASE_URL
+
+if [ "$which" != postgres ]; then
+  echo "== tests on SQLite"
+  pytest -n "$workers" --dist loadfile -m "not postgres"
+fi
+if [ "$which" != sqlite ]; then
+  if url=$(python deploy/find_postgres.py "$wanted"); then
+    echo "== tests on PostgreSQL"
+    TEST_DATABASE_URL=$url pytest -n "$workers" --dist loadfile
+  elif [ -n "$wanted" ] || [ "$which" = postgres ]; then
+    echo "No PostgreSQL answers at ${wanted:-the local default}." >&2
+    exit 1
+  else
+    echo "== PostgreSQL does not answer here: its run was left out (set TEST_DATABASE_URL)"
+  fi
+fi

@@ -1,0 +1,57 @@
+"""The shape of the code, held by tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from django.apps import apps
+from django.db.models import ForeignKey
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = ["core", "people", "courses", "quizzes", "certificates", "evaluation", "home"]  # lowest first
+
+
+def test_apps_only_look_down():
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_foreign_key_points_up():
+    up = []
+    for label in LAYERS:
+        for model in apps.get_app_config(label).get_models():
+            for field in model._meta.get_fields():
+                if isinstance(field, ForeignKey) and field.related_model._meta.app_label in LAYERS:
+                    target = field.related_model._meta.app_label
+                    if LAYERS.index(target) > LAYERS.index(label):
+                        up.append(f"{model._meta.label}.{field.name} -> {target}")
+
+    assert up == []
+
+
+def test_no_learner_record_dies_with_what_it_points_at():
+    """Records hang on PROTECT (or are copies); only conveniences and parts of a draft may cascade."""
+    may_cascade = {
+        "courses.LessonPlace.enrolment",  # a convenience
+        "courses.DutyRule.course",  # rewritten at each publication
+        "people.ActivationCode.person",  # a one-time code
+        "quizzes.DrawRule.quiz",  # part of the quiz's own form
+        "courses.CataloguePage.page_ptr", "courses.CoursePage.page_ptr", "courses.LessonPage.page_ptr", "home.HomePage.page_ptr",
+    }
+    cascading = set()
+    for label in LAYERS:
+        for model in apps.get_app_config(label).get_models():
+            for field in model._meta.local_fields:
+                if field.is_relation and field.remote_field.on_delete.__name__ == "CASCADE":
+                    cascading.add(f"{model._meta.label}.{field.name}")
+
+    assert cascading <= may_cascade
+
+
+def test_no_module_is_called_utils_or_helpers():
+    forbidden = {"utils.py", "helpers.py", "managers.py", "common.py"}
+    found = [str(path.relative_to(ROOT)) for label in [*LAYERS, "config"] for path in (ROOT / label).rglob("*.py") if path.name in forbidden]
+
+    assert found == []

@@ -1,0 +1,50 @@
+"""Health, logs, policy, settings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_healthz_answers_without_a_database(client):
+    assert client.get("/healthz").content == b"ok"
+
+
+def test_readyz_is_ready_when_nothing_waits(client, db):
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()) == (200, {"ready": True})
+
+
+def test_readyz_says_when_a_migration_waits(client, db, monkeypatch):
+    from django.db.migrations.executor import MigrationExecutor
+
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: ["one"])
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["migrations"]) == (503, "waiting")
+
+
+def test_every_answer_carries_its_id_and_the_strict_policy(client, db):
+    response = client.get("/accounts/login/")
+
+    assert response["X-Request-ID"]
+    policy = response["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL"])
+def test_production_does_not_start_without_its_secrets(missing, tmp_path):
+    environment = {
+        "PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "config.settings.production", "SECRET_KEY": "x" * 60,
+        "ALLOWED_HOSTS": "a.example", "SITE_URL": "https://a.example", "DATABASE_URL": "sqlite:////tmp/x.sqlite3", "VAR_DIR": str(tmp_path),
+    }
+    del environment[missing]
+    done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert done.returncode != 0
+    assert missing in done.stderr

@@ -1,0 +1,48 @@
+"""Learner facts are rows that nobody edits or deletes."""
+
+import pytest
+from django.apps import apps
+
+from core.models import Fact, FactChanged, FactQuerySet
+from people.models import ReadingOfOthers
+from tests.cast import NOON
+
+FACTS = [
+    "people.ReadingOfOthers", "courses.Edition", "courses.EditionLesson", "courses.EditionRequirement", "courses.RequirementMet",
+    "courses.Completion", "courses.Reversal", "quizzes.Attempt", "quizzes.AttemptItem", "quizzes.Answer", "quizzes.Submission",
+    "quizzes.ItemMark", "certificates.Certificate", "certificates.StatusEvent", "evaluation.LedgerEntry",
+]
+
+
+@pytest.fixture
+def reading(cast):
+    return ReadingOfOthers.objects.create(reader=cast.hr, kind="read", what="records", at=NOON)
+
+
+def test_a_fact_cannot_be_saved_again(reading):
+    reading.what = "something else"
+
+    with pytest.raises(FactChanged):
+        reading.save()
+    assert ReadingOfOthers.objects.get().what == "records"
+
+
+def test_a_fact_cannot_be_deleted_alone_or_in_bulk(reading):
+    with pytest.raises(FactChanged):
+        reading.delete()
+    with pytest.raises(FactChanged):
+        ReadingOfOthers.objects.all().delete()
+    assert ReadingOfOthers.objects.count() == 1
+
+
+def test_facts_cannot_be_changed_in_bulk(reading):
+    with pytest.raises(FactChanged):
+        ReadingOfOthers.objects.update(what="nothing")
+    with pytest.raises(FactChanged):
+        ReadingOfOthers.objects.bulk_update([reading], ["what"])
+
+
+@pytest.mark.parametrize("label", FACTS)
+def test_every_learner_fact_is_a_fact(label):
+    assert issubclass(apps.get_model(label), Fact)
+    assert issubclass(apps.get_model(label)._default_manager._queryset_class, FactQuerySet)
