@@ -1,0 +1,224 @@
+"""`make bench`: the figures that the issues name, each beside its target.
+
+Starts the product on PostgreSQL (BENCH_DATABASE_URL or the local default) with gunicorn and as
+many workers as cores, loads the demo, signs people in, and drives it with wrk on loopback. The
+load generator shares the cores with the product and the database.
+"""
+
+import os
+import platform
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parents[1]
+PORT = int(os.environ.get("BENCH_PORT", "8399"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
+BASE = f"http://127.0.0.1:{PORT}"
+LEARNERS = 16
+
+
+def database() -> str:
+    """A fresh database for the bench; its address."""
+    url = os.environ.get("BENCH_DATABASE_URL")
+    if not url:
+        found = subprocess.run([sys.executable, "deploy/find_postgres.py"], cwd=ROOT, capture_output=True, text=True)
+        if found.returncode:
+            sys.exit("make bench needs a PostgreSQL (BENCH_DATABASE_URL).")
+        url = found.stdout.strip().rpartition("/")[0] + "/county_bench"
+    base, _, name = url.rpartition("/")
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
+        connection.execute(f'drop database if exists "{name}" with (force)')
+        connection.execute(f'create database "{name}"')
+    return url
+
+
+def prepare() -> None:
+    os.environ["DATABASE_URL"] = database()
+    os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="bench-")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.local"
+    os.environ["DEMO_PASSWORD"] = f"Bench-{secrets.token_hex(6)}"
+    os.environ["LOG_LEVEL"] = "WARNING"
+    os.environ["SITE_URL"] = BASE
+    sys.path.insert(0, str(ROOT))
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    call_command("createcachetable")
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def time_roster() -> float:
+    """Seconds to read, plan and write the sample roster into an empty database."""
+    from core import clock
+    from people.services import roster
+
+    with (ROOT / "home/demo/roster.xlsx").open("rb") as file:
+        started = time.perf_counter()
+        plan = roster.plan(file, "roster.xlsx")
+        roster.apply(plan, by=None, at=clock.now())
+        return time.perf_counter() - started
+
+
+def sit_down() -> dict:
+    """Learners in the middle of a course and of a quiz, with their cookies; and the paths to drive."""
+    from django.test import Client
+
+    from certificates.models import Certificate
+    from core import clock
+    from courses.models import Completion, Course, Enrolment
+    from courses.services import enrolments, progress
+    from people.models import Duty, Person
+    from quizzes.models import Quiz
+    from quizzes.services import attempts
+
+    Enrolment.objects.count(), Completion.objects.count()
+    people = Person.objects.serving().having_duty(Duty.STAFF).exclude(employee_number__in=["learner", "liaison"])
+    course = next(c for c in Course.objects.open().order_by("code") if c.current.lessons.count() >= 4)
+    quiz = Quiz.objects.get(key=f"{course.code.lower()}-final")
+    seats = []
+    for person in people.filter(enrolments__isnull=True)[:LEARNERS]:
+        at = clock.now()
+        enrolment = enrolments.enrol(person=person, course=course, at=at)
+        for lesson in enrolment.edition.lessons.all():
+            progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)
+        attempt = attempts.start(person=person, quiz=quiz, at=at)
+        client = Client(SERVER_NAME="127.0.0.1")
+        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.get(f"/attempts/{attempt.pk}/")
+        cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+        item = attempt.items.filter(kind="single").first()
+        options = item.shown["options"]
+        tokens = list(options) if isinstance(options, dict) else [option["token"] if isinstance(option, dict) else option[0] for option in options]
+        seats.append({
+            "cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            "csrf": cookies["csrftoken"], "attempt": attempt.pk, "item": item.pk, "response": tokens[0],
+        })
+    lesson = course.current.lessons.all()[1]
+    return {
+        "seats": seats, "course": f"/courses/{course.pk}/", "lesson": f"/courses/{course.pk}/{lesson.slug}/",
+        "verify": f"/verify/{Certificate.objects.order_by('pk').first().number}/", "lessons": course.current.lessons.count(),
+    }
+
+
+class Server:
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("gunicorn")), "config.wsgi", "--config", "deploy/gunicorn.conf.py"],
+            cwd=ROOT, env={**os.environ, "PORT": str(PORT), "WEB_THREADS": os.environ.get("WEB_THREADS", "4")}, stderr=subprocess.DEVNULL,
+        )
+        for _ in range(60):
+            try:
+                urllib.request.urlopen(f"{BASE}/readyz", timeout=2).read()
+                return self
+            except OSError:
+                time.sleep(0.5)
+        raise SystemExit("the server does not become ready")
+
+    def __exit__(self, *args):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def wrk(path: str, *, cookies: list[str], script: str | None = None, connections: int = 8) -> tuple[float, int]:
+    """Requests a second that answered 2xx, and how many did not."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as lua:
+        lua.write(script or _get_script(cookies))
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", lua.name, BASE + path]
+    subprocess.run([*command[:3], "-d2s", *command[4:]], capture_output=True)
+    out = subprocess.run(command, capture_output=True, text=True).stdout
+    rate = float(next(line.split(":")[1] for line in out.splitlines() if "Requests/sec" in line))
+    bad = sum(int(line.split(":")[1]) for line in out.splitlines() if "Non-2xx" in line)
+    return rate, bad
+
+
+def _get_script(cookies: list[str]) -> str:
+    quoted = ",".join(f"[==[{cookie}]==]" for cookie in cookies)
+    return f"""
+local cookies = {{{quoted}}}
+local n = 0
+request = function()
+  n = n + 1
+  if #cookies > 0 then wrk.headers["Cookie"] = cookies[n % #cookies + 1] end
+  return wrk.format("GET")
+end
+"""
+
+
+def _save_script(seats: list[dict]) -> str:
+    rows = ",".join(
+        f"{{cookie=[==[{s['cookie']}]==], csrf=[==[{s['csrf']}]==], path=[==[/attempts/{s['attempt']}/answers/]==], item={s['item']}, response=[==[{s['response']}]==]}}"
+        for s in seats
+    )
+    return f"""
+local seats = {{{rows}}}
+local n = 0
+local run = tostring(os.time()) .. tostring(math.random(1000000))
+request = function()
+  n = n + 1
+  local s = seats[n % #seats + 1]
+  local body = string.format('{{"item": %d, "response": "%s", "token": "%s-%d"}}', s.item, s.response, run, n)
+  return wrk.format("POST", s.path, {{["Cookie"]=s.cookie, ["X-CSRFToken"]=s.csrf, ["Content-Type"]="application/json", ["Referer"]="{BASE}/"}}, body)
+end
+"""
+
+
+def first_page_weight() -> int:
+    """Bytes over the wire of the signed-out front page with everything it names."""
+    import gzip
+    import re
+
+    def fetch(path: str) -> bytes:
+        request = urllib.request.Request(BASE + path, headers={"Accept-Encoding": "gzip", "User-Agent": "bench"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.read()
+
+    page = fetch("/")
+    html = gzip.decompress(page).decode() if page[:2] == b"\x1f\x8b" else page.decode()
+    parts = {path.split("#")[0] for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', html)}
+    return len(page) + sum(len(fetch(path)) for path in parts)
+
+
+def main() -> None:
+    prepare()
+    rows: list[tuple[str, str, str, bool]] = []
+    roster_seconds = time_roster()
+    rows.append(("roster import, 237 people", f"{roster_seconds:.2f} s", "< 3 s", roster_seconds < 3))
+    from django.core.management import call_command
+
+    call_command("seed_demo", stdout=open(os.devnull, "w"))
+    facts = sit_down()
+    from django.db import connections
+
+    connections.close_all()
+    cookies = [seat["cookie"] for seat in facts["seats"]]
+    with Server():
+        weight = first_page_weight() / 1024
+        rows.append(("signed-out first page", f"{weight:.0f} KB", "< 300 KB", weight < 300))
+        for name, path, target, script, signed in [
+            (f"course page, {facts['lessons']} lessons", facts["course"], 250, None, True),
+            ("lesson page", facts["lesson"], 250, None, True),
+            ("quiz attempt page", f"/attempts/{facts['seats'][0]['attempt']}/", 200, None, "first"),
+            ("answer save", "/", 400, _save_script(facts["seats"]), True),
+            ("verify page", facts["verify"], 600, None, False),
+        ]:
+            used = [cookies[0]] if signed == "first" else cookies if signed else []
+            rate, bad = wrk(path, cookies=used, script=script)
+            rows.append((name, f"{rate:.0f}/s" + (f" ({bad} failed)" if bad else ""), f">= {target}/s", rate >= target and not bad))
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores, PostgreSQL, gunicorn x{os.cpu_count()}, wrk on the same machine, {SECONDS} s each\n")
+    width = max(len(row[0]) for row in rows)
+    for name, figure, target, met in rows:
+        print(f"{name:<{width}}  {figure:>16}  target {target:<10} {'met' if met else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()

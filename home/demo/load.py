@@ -1,0 +1,234 @@
+"""Load 姚安县 as a demo: the sample roster, full courses with their banks, and learners at every stage.
+
+Everything goes through the same services as in real use. People are invented. The mix of
+learners is drawn with a fixed seed, relative to the day of loading, so that "this year" is
+this year whenever the demo is started.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import yaml
+from django.db import transaction
+from wagtail.models import Page, Site
+
+from certificates import services as certificates
+from core import clock
+from courses.models import Course, CoursePage, LessonPage
+from courses.services import catalogues, editions, enrolments, policies, progress
+from home.models import HomePage
+from people.models import Duty, Person, Role, Unit
+from people.services import postings, roles, roster
+from quizzes.models import Attempt, Quiz, Submission
+from quizzes.services import attempts, bank, quizzes
+
+HERE = Path(__file__).parent
+COUNTY = "532325"
+ORDER = ["P01", "P03", "P04", "T01", "S01", "S03"]
+Say = Callable[[str], None]
+
+# login, name, unit name, section, post, duties, extra roles. Invented people.
+LOGINS = [
+    ("learner", "段春晓", "光禄镇人民政府", "党政综合办公室", "科员", [Duty.STAFF, Duty.PUBLISHER], []),
+    ("liaison", "自建云", "光禄镇人民政府", "党政综合办公室", "工作人员", [Duty.LIAISON, Duty.STAFF], []),
+    ("leader", "罗正涛", "光禄镇人民政府", "班子", "副镇长", [Duty.DEPUTY], []),
+    ("trainer", "普文澜", "姚安县人民政府办公室", "政务公开股", "讲师", [Duty.LECTURER], []),
+    ("reviewer", "周明远", "姚安县人民政府办公室", "政务公开股", "股长", [Duty.SECTION_HEAD], [Role.REVIEWER]),
+    ("hr", "杨静怡", "姚安县人力资源和社会保障局", "公务员管理股", "股长", [Duty.APPRAISER], []),
+    ("auditor", "和立诚", "姚安县审计局", "", "审计员", [], [Role.AUDITOR]),
+    ("admin", "马致远", "姚安县人民政府办公室", "电子政务中心", "工程师", [], [Role.ADMINISTRATOR, Role.TRAINER, Role.REVIEWER]),
+]
+
+
+def load(*, password: str, at: datetime, say: Say) -> None:
+    """Load the whole demo at an instant. Safe to run again: what stands is left alone."""
+    say("roster")
+    county = load_people(at=at)
+    load_logins(county, password=password, at=at)
+    say("courses and question bank")
+    load_courses(county, at=at - timedelta(days=300))
+    say("learners")
+    load_learning(county, at=at)
+
+
+def load_people(*, at: datetime) -> Unit:
+    """The sample roster, as HR would hand it over."""
+    with (HERE / "roster.xlsx").open("rb") as file:
+        plan = roster.plan(file, "roster.xlsx")
+    roster.apply(plan, by=None, at=at)
+    return Unit.objects.get(code=COUNTY)
+
+
+def load_logins(county: Unit, *, password: str, at: datetime) -> None:
+    """The demo sign-ins, each a member of staff of the county; their password is set anew each time."""
+    today = clock.today(at)
+    for login, name, unit_name, section_name, title, duties, extra in LOGINS:
+        person = Person.objects.filter(employee_number=login).first()
+        if person is None:
+            unit = Unit.objects.within(county).get(name=unit_name)
+            if section_name:
+                unit = unit.get_children().filter(name=section_name).first() or unit
+            person = Person.objects.create(employee_number=login, name=name, email=f"{login}@yaoan.example.cn")
+            postings.post(person=person, unit=unit, title=title, duties=duties, starts_on=today - timedelta(days=800))
+            for role in extra:
+                roles.grant(person=person, role=role, unit=county, by=None, on=today)
+        if not person.check_password(password) or person.is_superuser != (login == "admin"):
+            person.is_superuser = login == "admin"
+            person.set_password(password)
+            person.save()
+
+
+def load_courses(county: Unit, *, at: datetime) -> None:
+    """Catalogue, certificate kinds, question bank, quizzes, course pages; published as editions."""
+    policies.ensure_default()
+    ensure_home_page()
+    certificates.ensure_kinds(county)
+    catalogue = catalogues.open_catalogue(county=county)
+    with (HERE / "questions.xlsx").open("rb") as file:
+        bank.import_file(file, name="questions.xlsx", county=county, at=at)
+    for path in sorted((HERE / "questions").glob("*.yaml")):
+        bank.import_rows(yaml.safe_load(path.read_text())["questions"], county=county, at=at)
+    for code in ORDER:
+        path = HERE / "courses" / f"{code}.yaml"
+        if path.exists() and not Course.objects.filter(county=county, code=code).exists():
+            load_course(yaml.safe_load(path.read_text()), county=county, catalogue=catalogue, at=at)
+
+
+def ensure_home_page() -> HomePage:
+    """The front page as root of the default site, replacing Wagtail's welcome page."""
+    home = HomePage.objects.first()
+    if home is None:
+        root = Page.get_first_root_node()
+        Page.objects.filter(depth=2, slug="home").exclude(pk__in=HomePage.objects.values("pk")).delete()
+        root = Page.get_first_root_node()
+        home = root.add_child(instance=HomePage(title="政务公开学习与认证平台", slug="home"))
+        site = Site.objects.filter(is_default_site=True).first()
+        if site is None:
+            Site.objects.create(hostname="localhost", root_page=home, is_default_site=True, site_name="政务公开学习与认证平台")
+        else:
+            site.root_page = home
+            site.save()
+    return home
+
+
+@transaction.atomic
+def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
+    quiz = facts["quiz"]
+    quizzes.ensure(
+        county=county, key=quiz["slug"], title=f"{facts['title']} {quiz['title']}", course_code=facts["code"], minutes=quiz["minutes"],
+        pass_percent=quiz["pass_percent"], attempts=quiz["attempts"], draws=quiz["draws"],
+    )
+    page = catalogue.add_child(
+        instance=CoursePage(
+            title=facts["title"], slug=facts["code"].lower(), code=facts["code"], summary=facts["summary"], goals=facts["goals"],
+            sources=facts["sources"], tags=facts["tags"], line=facts["line"], prerequisites=facts["prerequisites"],
+            required_for=facts["required_for"], elective_for=facts["elective_for"], certificate="training", mark=facts["mark"],
+            due_on=datetime(clock.year_of(clock.now()), 12, 20).date(), live=False,
+        )
+    )
+    lessons = facts["lessons"]
+    for number, lesson in enumerate(lessons, start=1):
+        body = [block_of(name, value) for entry in lesson["blocks"] for name, value in entry.items()]
+        if number == len(lessons):
+            body.append({"type": "quiz", "value": quiz["slug"]})
+        page.add_child(instance=LessonPage(title=lesson["title"], slug=lesson["slug"], minutes=lesson["minutes"], body=body, live=True))
+    page.save_revision().publish()
+    if not Course.objects.filter(county=county, code=facts["code"]).exists():
+        editions.publish(page=CoursePage.objects.get(pk=page.pk), by=None, at=at)
+
+
+def block_of(name: str, value) -> dict:
+    """A block of a course file as Wagtail stores it."""
+    if name == "table":
+        columns = [{"type": "text", "heading": heading} for heading in value["header"]]
+        rows = [{"values": [str(cell) for cell in row]} for row in value["rows"]]
+        value = {"columns": columns, "rows": rows, "caption": value.get("caption", "")}
+    elif name == "self_check":
+        options = [{"text": str(o["text"]), "correct": bool(o["correct"]), "feedback": o.get("feedback", "")} for o in value["options"]]
+        value = {"question": value["question"], "options": [{"type": "item", "value": option} for option in options]}
+    elif name == "key_points":
+        value = [{"type": "item", "value": point} for point in value]
+    return {"type": name, "value": value}
+
+
+# ---- learners at every stage -------------------------------------------------------------
+
+STAGES = [("done", 46), ("failed_once_then_done", 10), ("reading", 16), ("failed", 6), ("enrolled", 6), ("untouched", 16)]
+
+
+def load_learning(county: Unit, *, at: datetime) -> None:
+    """A realistic mix: most have done some of what their duty requires, some are in the middle, some failed, some never came."""
+    if Attempt.objects.filter(person__unit__path__startswith=county.path).exists():
+        return
+    draw = random.Random(20261)  # noqa: S311 - a demo mix, no secret
+    courses = list(Course.objects.filter(county=county, is_open=True).select_related("current").prefetch_related("duty_rules"))
+    courses.sort(key=lambda course: ORDER.index(course.code) if course.code in ORDER else 99)
+    people = list(Person.objects.serving().within(county).select_related("unit").order_by("employee_number"))
+    for person in people:
+        if person.employee_number in {"learner", "trainer", "reviewer", "hr", "admin", "auditor"} or draw.random() < 0.3:
+            continue
+        keen = draw.random()
+        moment = at - timedelta(days=draw.randint(20, 200), hours=draw.randint(0, 9))
+        wanted = [c for c in courses if any(r.need == "required" and r.duty in person.current_duties for r in c.duty_rules.all())]
+        for course in wanted[: 1 + int(keen * 3)]:
+            stage = draw.choices([name for name, _ in STAGES], [weight for _, weight in STAGES])[0]
+            moment = min(moment + timedelta(days=draw.randint(1, 12), minutes=draw.randint(0, 300)), at - timedelta(hours=2))
+            if not walk(person, course, stage=stage, at=moment, draw=draw):
+                break
+    tell_the_learners_story(at=at)
+
+
+def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: random.Random) -> bool:
+    """Take a person through a course up to a stage; whether the next course may follow."""
+    if stage == "untouched":
+        return False
+    enrolment = enrolments.enrol(person=person, course=course, at=at)
+    if stage == "enrolled":
+        return False
+    lessons = list(enrolment.edition.lessons.all())
+    upto = len(lessons) if stage != "reading" else draw.randint(1, len(lessons) - 1)
+    for lesson in lessons[:upto]:
+        read(enrolment, lesson, at=at)
+        at += timedelta(minutes=lesson.minutes)
+    if stage == "reading":
+        return False
+    quiz = Quiz.objects.get(key=f"{course.code.lower()}-final")
+    results = {"done": [True], "failed_once_then_done": [False, True], "failed": [False]}[stage]
+    for right in results:
+        at += timedelta(minutes=5)
+        sit(person, quiz, right=right, at=at, draw=draw)
+    return results[-1]
+
+
+def read(enrolment, lesson, *, at: datetime) -> None:
+    progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)
+    progress.finish_lesson(enrolment=enrolment, lesson=lesson, at=at + timedelta(minutes=lesson.minutes))
+
+
+def sit(person: Person, quiz: Quiz, *, right: bool, at: datetime, draw: random.Random) -> Submission:
+    """Sit a quiz: nearly all right, or about half."""
+    attempt = attempts.start(person=person, quiz=quiz, at=at)
+    for number, item in enumerate(attempt.items.all(), start=1):
+        good = draw.random() < (0.97 if right else 0.45)
+        response = attempts.right_response(item) if good else attempts.wrong_response(item)
+        attempts.save(attempt_id=attempt.pk, person=person, item_id=item.pk, response=response, token=f"demo-{attempt.pk}-{number}",
+                      at=at + timedelta(seconds=20 * number))
+    return attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at + timedelta(minutes=8))
+
+
+def tell_the_learners_story(*, at: datetime) -> None:
+    """The demo learner: one course done with its certificate, one in the middle, the rest ahead."""
+    learner = Person.objects.select_related("unit").get(employee_number="learner")
+    draw = random.Random(7)  # noqa: S311
+    courses = {course.code: course for course in Course.objects.filter(county__path=learner.unit.county_path)}
+    if "P03" in courses:
+        walk(learner, courses["P03"], stage="failed_once_then_done", at=at - timedelta(days=9), draw=draw)
+    if "P01" in courses:
+        enrolment = enrolments.enrol(person=learner, course=courses["P01"], at=at - timedelta(days=2))
+        read(enrolment, enrolment.edition.lessons.first(), at=at - timedelta(days=2))
+        second = enrolment.edition.lessons.all()[1]
+        progress.open_lesson(enrolment=enrolment, lesson=second, at=at - timedelta(hours=20))
+
+
