@@ -50,7 +50,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
     """One member of staff, for as long as records about them stand.
 
     `unit` and `post_title` say where the person serves now; they are written by
-    `people.services.postings` alone and agree with the open main posting. Absent on
+    `people.services` alone and agree with the open main posting; of those who left or
+    retired they say where they served last, so that their records stay findable. Absent on
     purpose: sex, identity-card number, birth date, face, home address — nothing here
     needs them (个人信息保护法 art. 6).
     """

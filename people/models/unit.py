@@ -67,7 +67,12 @@ class Unit(MP_Node):
 
     @property
     def organ_path(self) -> str:
-        """The path of the department, township or county that a section belongs to."""
+        """The path of the department, township or county that a section belongs to.
+
+        A section straight below the root (县政府领导) belongs to the county government itself.
+        """
+        if self.kind == self.Kind.SECTION and self.depth == 2:
+            return self.county_path
         return self.path[: self.steplen * 2]
 
     def is_within(self, other: "Unit") -> bool:

@@ -1,0 +1,161 @@
+"""Roles by unit: granted and withdrawn by an administrator, or opened and closed with a duty."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from people.models import DutyAssignment, Person, Role, RoleGrant, Unit
+from people.permissions import paths_of
+from people.rules import COUNTY, ROLE_OF_DUTY
+from people.signals import role_granted, role_withdrawn
+
+GONE = (Person.Status.LEFT, Person.Status.RETIRED)
+# Those who keep the system and those who watch it are not the same people (三员分立).
+EXCLUDE_EACH_OTHER = {Role.ADMINISTRATOR: Role.AUDITOR, Role.AUDITOR: Role.ADMINISTRATOR}
+
+
+@transaction.atomic
+def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date) -> RoleGrant:
+    """Give a person a role over a unit and everything below it, once.
+
+    Locks the person's row. Returns the grant that stands when there is one; one that came with a
+    duty becomes the administrator's own and so outlives the duty. `by=None` is the system itself.
+
+    Raises:
+        Refused: out_of_reach, role_unknown, person_left, person_elsewhere, roles_exclude.
+    """
+    if role not in Role.values or role == Role.LEARNER:
+        raise Refused(_("There is no such role to grant."), code="role_unknown")
+    _require_reach(by, unit)
+    person = Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
+    if person.status in GONE:
+        raise Refused(_("%(name)s has left or retired and holds no roles.") % {"name": person.name}, code="person_left")
+    if by is not None and not by.is_superuser:
+        if person.unit is None or person.unit.county_path != unit.county_path:
+            raise Refused(_("A role reaches only inside the county where the person serves."), code="person_elsewhere")
+    rival = EXCLUDE_EACH_OTHER.get(Role(role))
+    if rival and person.role_grants.filter(role=rival, ends_on=None).exists():
+        raise Refused(
+            _("%(name)s is %(rival)s: whoever runs the system does not also watch over it.")
+            % {"name": person.name, "rival": Role(rival).label},
+            code="roles_exclude",
+        )
+    standing = RoleGrant.objects.filter(person=person, role=role, unit=unit, ends_on=None).first()
+    if standing is not None:
+        if standing.from_duty and by is not None:
+            standing.from_duty, standing.granted_by = "", by
+            standing.save(update_fields=["from_duty", "granted_by"])
+            audit.record(person, "people.role_granted", by=by, role=role, unit=unit.code)
+        return standing
+    opened = RoleGrant.objects.create(person=person, role=role, unit=unit, granted_by=by, starts_on=on)
+    audit.record(person, "people.role_granted", by=by, role=role, unit=unit.code)
+    role_granted.send(sender=RoleGrant, grant=opened)
+    return opened
+
+
+@transaction.atomic
+def withdraw(*, grant: RoleGrant, by: Person | None, on: date) -> RoleGrant:
+    """Close an open role. Calling it again changes nothing.
+
+    Raises:
+        Refused: out_of_reach; from_duty (the role follows a duty: end the duty instead); own_role
+            (an administrator does not take the last administrator away by mistake).
+    """
+    grant = RoleGrant.objects.select_for_update(of=("self",)).select_related("unit", "person").get(pk=grant.pk)
+    _require_reach(by, grant.unit)
+    if grant.ends_on is not None:
+        return grant
+    if grant.from_duty and by is not None:
+        raise Refused(_("This role follows a duty in the roster; it ends when the duty ends."), code="from_duty")
+    if by is not None and by.pk == grant.person_id and grant.role == Role.ADMINISTRATOR:
+        raise Refused(_("You cannot withdraw your own administrator role; ask another administrator."), code="own_role")
+    grant.ends_on = max(on, grant.starts_on)
+    grant.save(update_fields=["ends_on"])
+    audit.record(grant.person, "people.role_withdrawn", by=by, role=grant.role, unit=grant.unit.code)
+    role_withdrawn.send(sender=RoleGrant, grant=grant)
+    return grant
+
+
+def _require_reach(by: Person | None, unit: Unit) -> None:
+    if by is None or by.is_superuser:
+        return
+    if not any(unit.path.startswith(path) for path in paths_of(by, [Role.ADMINISTRATOR])):
+        raise Refused(_("“%(unit)s” is outside the units that you administer.") % {"unit": unit.name}, code="out_of_reach")
+
+
+@dataclass
+class Synced:
+    opened: int = 0
+    closed: int = 0
+
+
+def sync_with_duties(person: Person, on: date) -> Synced:
+    """Open and close the roles that follow this person's duties. See `sync_many`."""
+    return sync_many([person.pk], on=on)
+
+
+@transaction.atomic
+def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
+    """Make the roles that follow duties agree with the duties held now, for all these people at once.
+
+    Five queries, however many people. Roles granted by hand stay as they are, except that those
+    who left or retired lose every role.
+    """
+    ids = list(person_ids)
+    outcome = Synced()
+    if not ids:
+        return outcome
+    people = {person.pk: person for person in _in_batches(Person.objects.only("pk", "status"), "pk", ids)}
+    held: dict[int, dict[tuple[str, str], str]] = {}
+    paths: set[str] = set()
+    assignments = _in_batches(
+        DutyAssignment.objects.filter(ends_on=None, posting__ends_on=None).select_related("posting__unit").order_by("pk"),
+        "posting__person",
+        ids,
+    )
+    for assignment in assignments:
+        if assignment.duty not in ROLE_OF_DUTY or people[assignment.posting.person_id].status in GONE:
+            continue
+        role, reach = ROLE_OF_DUTY[assignment.duty]
+        unit = assignment.posting.unit
+        path = unit.county_path if reach == COUNTY else unit.organ_path
+        paths.add(path)
+        held.setdefault(assignment.posting.person_id, {}).setdefault((role, path), assignment.duty)
+    units = {unit.path: unit for unit in Unit.objects.filter(path__in=paths)}
+    opening, closing = [], []
+    standing: dict[int, list[RoleGrant]] = {}
+    for each in _in_batches(RoleGrant.objects.filter(ends_on=None).select_related("unit", "person"), "person", ids):
+        standing.setdefault(each.person_id, []).append(each)
+    for pk in people:
+        wanted = dict(held.get(pk, {}))
+        gone = people[pk].status in GONE
+        for each in standing.get(pk, []):
+            duty = wanted.pop((each.role, each.unit.path), None)
+            if gone or (each.from_duty and duty is None):
+                each.ends_on = max(on, each.starts_on)
+                closing.append(each)
+        for (role, path), duty in wanted.items():
+            opening.append(RoleGrant(person_id=pk, role=role, unit=units[path], from_duty=duty, starts_on=on))
+    try:
+        with transaction.atomic():
+            RoleGrant.objects.bulk_update(closing, ["ends_on"], batch_size=500)
+            RoleGrant.objects.bulk_create(opening, batch_size=500)
+    except IntegrityError as error:
+        raise Refused(_("Somebody else changed these roles at the same moment. Please try again."), code="changed") from error
+    for each in closing:
+        role_withdrawn.send(sender=RoleGrant, grant=each)
+    for each in opening:
+        role_granted.send(sender=RoleGrant, grant=each)
+    outcome.opened, outcome.closed = len(opening), len(closing)
+    return outcome
+
+
+def _in_batches(queryset, field: str, ids: list[int], size: int = 5000):
+    """The rows whose `field` is one of many ids, without one endless IN list."""
+    for start in range(0, len(ids), size):
+        yield from queryset.filter(**{f"{field}__in": ids[start : start + size]})
