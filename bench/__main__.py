@@ -195,7 +195,8 @@ def main() -> None:
     rows.append(("roster import, 237 people", f"{roster_seconds:.2f} s", "< 3 s", roster_seconds < 3))
     from django.core.management import call_command
 
-    call_command("seed_demo", stdout=open(os.devnull, "w"))
+    with open(os.devnull, "w") as nowhere:
+        call_command("seed_demo", stdout=nowhere)
     facts = sit_down()
     from django.db import connections
 

@@ -1,7 +1,5 @@
 """Structured logs: one JSON object a line on standard error, or readable lines in local mode."""
 
-import logging.config
-
 import structlog
 
 from config import env

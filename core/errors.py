@@ -1,6 +1,7 @@
 """Refusals: what a service says when it will not do what was asked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from django.utils.translation import gettext as _
 
@@ -25,7 +26,7 @@ class RowError:
     row: int
     field: str
     message: str
-    values: list = field(default_factory=list)
+    values: list = dataclass_field(default_factory=list)
 
     def __str__(self) -> str:
         if self.field:

@@ -1,6 +1,7 @@
 from celery import shared_task
 
-from core import clock, reconcile as reconciling
+from core import clock
+from core import reconcile as reconciling
 
 
 @shared_task

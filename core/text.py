@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from itertools import pairwise
 
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
@@ -54,6 +55,6 @@ def query_tokens(query: str) -> list[str]:
         letters = [letter for letter in run if _CJK.match(letter)]
         if len(letters) == 1:
             wanted[letters[0]] = None
-        for left, right in zip(letters, letters[1:], strict=False):
+        for left, right in pairwise(letters):
             wanted[left + right] = None
     return list(wanted)

@@ -12,13 +12,11 @@ from pathlib import Path
 
 import yaml
 from django.db import transaction
-from wagtail.models import Page, Site
 
-from certificates import services as certificates
 from core import clock
 from courses.models import Course, CoursePage, LessonPage
-from courses.services import catalogues, editions, enrolments, policies, progress
-from home.models import HomePage
+from courses.services import editions, enrolments, progress
+from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
 from quizzes.models import Attempt, Quiz, Submission
@@ -82,10 +80,7 @@ def load_logins(county: Unit, *, password: str, at: datetime) -> None:
 
 def load_courses(county: Unit, *, at: datetime) -> None:
     """Catalogue, certificate kinds, question bank, quizzes, course pages; published as editions."""
-    policies.ensure_default()
-    ensure_home_page()
-    certificates.ensure_kinds(county)
-    catalogue = catalogues.open_catalogue(county=county)
+    catalogue = open_county(county=county)
     with (HERE / "questions.xlsx").open("rb") as file:
         bank.import_file(file, name="questions.xlsx", county=county, at=at)
     for path in sorted((HERE / "questions").glob("*.yaml")):
@@ -94,23 +89,6 @@ def load_courses(county: Unit, *, at: datetime) -> None:
         path = HERE / "courses" / f"{code}.yaml"
         if path.exists() and not Course.objects.filter(county=county, code=code).exists():
             load_course(yaml.safe_load(path.read_text()), county=county, catalogue=catalogue, at=at)
-
-
-def ensure_home_page() -> HomePage:
-    """The front page as root of the default site, replacing Wagtail's welcome page."""
-    home = HomePage.objects.first()
-    if home is None:
-        root = Page.get_first_root_node()
-        Page.objects.filter(depth=2, slug="home").exclude(pk__in=HomePage.objects.values("pk")).delete()
-        root = Page.get_first_root_node()
-        home = root.add_child(instance=HomePage(title="政务公开学习与认证平台", slug="home"))
-        site = Site.objects.filter(is_default_site=True).first()
-        if site is None:
-            Site.objects.create(hostname="localhost", root_page=home, is_default_site=True, site_name="政务公开学习与认证平台")
-        else:
-            site.root_page = home
-            site.save()
-    return home
 
 
 @transaction.atomic
