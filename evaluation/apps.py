@@ -7,4 +7,8 @@ class EvaluationConfig(AppConfig):
     verbose_name = _("Evaluation")
 
     def ready(self) -> None:
-        from evaluation import receivers  # noqa: F401
+        from core.reconcile import register
+        from evaluation import receivers, reconcile  # noqa: F401
+
+        register("ledger: completions without hours", reconcile.uncredited)
+        register("ledger: reversed completions that still count", reconcile.not_taken_back)

@@ -18,7 +18,11 @@ class LedgerEntry(ServedAt, Fact):
     """Hours credited to (or, as a correction, taken from) one person in one year. Never changed.
 
     Appears in the transaction of the completion. A second round of a course in the same year
-    leaves no entry where the policy counts a course once a year.
+    leaves no entry where the policy counts a course once a year. `year` is the county's calendar
+    year of the completion, also for the correction that takes its hours back.
+
+    `once_key` is what may be written once only: the person's turn at a course in a year
+    ("course:12:2026:0"), or the form that a correction came from. Null where nothing limits it.
     """
 
     class Kind(models.TextChoices):
@@ -35,6 +39,7 @@ class LedgerEntry(ServedAt, Fact):
     policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, null=True, related_name="+")
     reason = models.TextField(_("reason"), blank=True)
     author = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    once_key = models.CharField(max_length=80, null=True, editable=False)
     at = models.DateTimeField(_("when"), db_index=True)
 
     objects = LedgerEntryQuerySet.as_manager()
@@ -45,5 +50,9 @@ class LedgerEntry(ServedAt, Fact):
         ordering = ["at", "pk"]
         constraints = [
             models.UniqueConstraint(fields=["completion", "kind"], name="ledger_once_per_completion_and_kind"),
+            models.UniqueConstraint(fields=["person", "kind", "once_key"], name="ledger_once_per_key"),
         ]
         indexes = [models.Index(fields=["person", "year"], name="ledger_person_year")]
+
+    def __str__(self) -> str:
+        return f"{self.person_name} · {self.year} · {self.hours}"

@@ -1,0 +1,129 @@
+"""Forms of the records' doors."""
+
+import uuid
+from decimal import Decimal
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from core import clock
+from courses.models import Course
+from evaluation.permissions import units_in_reach
+from evaluation.records import Filter, Sort, Status
+from people.models import Duty
+
+
+def years(at, *, back: int = 3) -> list[int]:
+    """This year and the ones before it, newest first."""
+    this = clock.year_of(at)
+    return [this - step for step in range(back + 1)]
+
+
+class UnitChoice(forms.ModelChoiceField):
+    """Units in tree order, indented by depth."""
+
+    def label_from_instance(self, unit) -> str:
+        return "　" * (unit.depth - 1) + unit.name
+
+
+class CourseChoice(forms.ModelChoiceField):
+    def label_from_instance(self, course) -> str:
+        return f"{course.code} {course.current.title}" if course.current else course.code
+
+
+class RecordsForm(forms.Form):
+    """What the list and the exports show. An invalid filter shows nothing: it never widens the rows."""
+
+    q = forms.CharField(label=_("Name or employee number"), required=False, max_length=60)
+    status = forms.ChoiceField(label=_("Status"), choices=Status.choices, required=False)
+    unit = UnitChoice(label=_("Unit (with those below)"), queryset=None, required=False, empty_label=_("All units in my reach"))
+    course = CourseChoice(label=_("Course"), queryset=None, required=False, empty_label=_("All courses"))
+    duty = forms.ChoiceField(label=_("Duty"), required=False, choices=[("", _("All duties")), *Duty.choices])
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    until = forms.DateField(label=_("To (this day included)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    sort = forms.ChoiceField(label=_("Order"), choices=Sort.choices, required=False)
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["unit"].queryset = units_in_reach(user)
+        self.fields["course"].queryset = Course.objects.visible_to(user).select_related("current").order_by("code")
+        for name, field in self.fields.items():
+            choice = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select" if choice else "form-control"
+            if self.is_bound and name in self.errors:
+                field.widget.attrs["class"] += " is-invalid"
+
+    def clean(self) -> dict:
+        data = super().clean()
+        if data.get("since") and data.get("until") and data["since"] > data["until"]:
+            self.add_error("until", _("The last day lies before the first."))
+        return data
+
+    def wanted(self) -> Filter:
+        data = self.cleaned_data
+        return Filter(
+            status=data["status"] or Status.COMPLETED, unit=data["unit"], course=data["course"], duty=data["duty"],
+            since=data["since"], until=data["until"], q=data["q"].strip(), sort=data["sort"] or Sort.NEWEST,
+        )
+
+    def in_words(self) -> list[str]:
+        """The filters that are on, each as a phrase."""
+        data = self.cleaned_data
+        phrases = [str(Status(data["status"] or Status.COMPLETED).label)]
+        if data["unit"]:
+            phrases.append(data["unit"].name)
+        if data["course"]:
+            phrases.append(str(data["course"]))
+        if data["duty"]:
+            phrases.append(str(Duty(data["duty"]).label))
+        if data["since"] or data["until"]:
+            phrases.append(f"{data['since'] or '…'} — {data['until'] or '…'}")
+        if data["q"]:
+            phrases.append(f"“{data['q']}”")
+        return phrases
+
+
+def form_key() -> str:
+    return uuid.uuid4().hex
+
+
+class CorrectionForm(forms.Form):
+    """Hours to add or to take, with the reason that the learning file will show."""
+
+    year = forms.TypedChoiceField(label=_("Year"), coerce=int)
+    hours = forms.DecimalField(
+        label=_("Hours"), max_digits=5, decimal_places=2, min_value=Decimal(-200), max_value=Decimal(200),
+        help_text=_("With a minus sign to take hours away, for example -0.5."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Name the proof, for example the minutes or the sign-in sheet. The person can read it."),
+    )
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
+
+    def __init__(self, *args, at, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["year"].choices = [(year, year) for year in years(at)]
+        _styled(self)
+
+
+class ReversalForm(forms.Form):
+    """The reason for reversing a completion, and the word that it is meant."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("It stays in the record, and the person can read it."),
+    )
+    sure = forms.BooleanField(label=_("I have checked the proof; the completion, its hours and its certificate shall no longer count."))
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _styled(self)
+
+
+def _styled(form: forms.Form) -> None:
+    for name, field in form.fields.items():
+        kind = "form-select" if isinstance(field.widget, forms.Select) else "form-check-input" if isinstance(field.widget, forms.CheckboxInput) else "form-control"
+        if form.is_bound and name in form.errors:
+            kind += " is-invalid"
+        field.widget.attrs["class"] = kind

@@ -1,0 +1,282 @@
+"""The rows that HR pulls: one meaning of "record" for the page, the exports and the API.
+
+A record says what one person did with one course. Completed and reversed ones are completions;
+in progress is an enrolment without one; not started is a required course that nothing was begun
+of. What it shows of a completion was copied at the event and never changes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
+from django.utils.translation import gettext_lazy as _
+
+from certificates.models import State, StatusEvent
+from core import clock
+from courses.models import Completion, Course, Enrolment
+from evaluation import standing
+from evaluation.permissions import people_of_records_q
+from people.models import Duty, Person, Unit
+
+
+class Status(models.TextChoices):
+    COMPLETED = "completed", _("Completed")
+    IN_PROGRESS = "in_progress", _("In progress")
+    NOT_STARTED = "not_started", _("Required, not started")
+    REVERSED = "reversed", _("Reversed")
+
+
+class Sort(models.TextChoices):
+    NEWEST = "-at", _("Newest first")
+    OLDEST = "at", _("Oldest first")
+    NAME = "name", _("Name")
+    NUMBER = "number", _("Employee number")
+    UNIT = "unit", _("Unit")
+    COURSE = "course", _("Course")
+    HOURS = "-hours", _("Most hours first")
+    SCORE = "-score", _("Highest score first")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What to show. Days are days of the county: `since` begins at 0:00, `until` ends at 24:00."""
+
+    status: str = Status.COMPLETED
+    unit: Unit | None = None
+    course: Course | None = None
+    duty: str = ""
+    since: date | None = None
+    until: date | None = None
+    q: str = ""
+    sort: str = Sort.NEWEST
+
+    def as_written(self) -> dict[str, str]:
+        """For the trace of reading: what narrowed the rows, in plain text."""
+        values = {
+            "status": self.status, "unit": self.unit.code if self.unit else "", "course": self.course.code if self.course else "",
+            "duty": self.duty, "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "", "q": self.q,
+        }
+        return {key: value for key, value in values.items() if value}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row, as the page, the exports and the API show it. Instants carry the zone; hours have two decimals."""
+
+    id: int | None  # of the completion
+    status: str
+    person_id: int
+    employee_number: str
+    person_name: str
+    unit_code: str
+    unit_name: str
+    post_title: str
+    duties: list[str]
+    course_code: str
+    course_title: str
+    edition: int | None
+    line: str
+    round: int | None
+    minutes: int | None
+    study_hours: Decimal | None
+    test_hours: Decimal | None
+    hours: Decimal | None
+    score: Decimal | None
+    enrolled_at: datetime | None
+    completed_at: datetime | None
+    certificate_number: str
+    certificate_state: str
+    certificate_valid_until: date | None
+    reversed_at: datetime | None
+    reversal_reason: str
+
+    @property
+    def status_label(self) -> str:
+        return Status(self.status).label
+
+    @property
+    def certificate_state_label(self) -> str:
+        return State(self.certificate_state).label if self.certificate_state else ""
+
+    @property
+    def duty_labels(self) -> str:
+        return "、".join(str(Duty(duty).label) if duty in Duty.values else duty for duty in self.duties)
+
+
+@dataclass
+class Found:
+    """The rows that a filter finds: countable, sliceable and streamable without holding them.
+
+    `count` is one query, a slice at most two, `stream` reads in chunks from one cursor.
+    """
+
+    source: QuerySet
+    make: Callable[[Iterable], Iterator[Record]]
+    chunk: int = field(default=2000)
+
+    def count(self) -> int:
+        return self.source.count()
+
+    __len__ = count
+
+    def __getitem__(self, part: slice) -> list[Record]:
+        return list(self.make(self.source[part]))
+
+    def stream(self) -> Iterator[Record]:
+        yield from self.make(self.source.iterator(chunk_size=self.chunk))
+
+
+def find(user, wanted: Filter, *, at: datetime) -> Found:
+    """The records that the user may see and the filter lets through."""
+    today = clock.today(at)
+    if wanted.status == Status.IN_PROGRESS:
+        return Found(_enrolments(user, wanted), lambda rows: (_of_enrolment(row) for row in rows))
+    if wanted.status == Status.NOT_STARTED:
+        return _not_started(user, wanted, today)
+    source = completions(Completion.objects.visible_to(user))
+    source = source.filter(reversal__isnull=wanted.status != Status.REVERSED)
+    source = _narrow(source, wanted, "completed_at")
+    order = {
+        "-at": "-completed_at", "at": "completed_at", "name": "person_name", "number": "employee_number", "unit": "unit_name",
+        "course": "course_code", "-hours": "-all_hours", "-score": "",
+    }[wanted.sort]
+    if wanted.sort == Sort.HOURS:
+        source = source.annotate(all_hours=F("study_hours") + F("test_hours"))
+    if wanted.sort == Sort.SCORE:
+        ordered = source.order_by(F("score").desc(nulls_last=True), "-pk")
+    else:
+        ordered = source.order_by(order, "-pk")
+    return Found(ordered, lambda rows: (of_completion(row, today) for row in rows))
+
+
+def completions(source: QuerySet) -> QuerySet:
+    """Completions with what a record shows beside them. Still one query."""
+    revoked = StatusEvent.objects.filter(certificate__completion=OuterRef("pk"), kind=StatusEvent.Kind.REVOKED)
+    return source.annotate(
+        certificate_number=F("issued_certificate__number"),
+        certificate_valid_until=F("issued_certificate__valid_until"),
+        certificate_revoked=Exists(revoked),
+        reversed_at=F("reversal__at"),
+        reversal_reason=F("reversal__reason"),
+        unit_code=F("unit__code"),
+        enrolled_at=F("enrolment__enrolled_at"),
+    )
+
+
+def of_completion(row: Completion, today: date) -> Record:
+    """The record of a row of `completions()`. No query."""
+    state = ""
+    if row.certificate_number:
+        expired = row.certificate_valid_until is not None and row.certificate_valid_until < today
+        state = State.REVOKED if row.certificate_revoked else State.EXPIRED if expired else State.VALID
+    return Record(
+        id=row.pk, status=Status.REVERSED if row.reversed_at else Status.COMPLETED, person_id=row.person_id,
+        employee_number=row.employee_number, person_name=row.person_name, unit_code=row.unit_code or "", unit_name=row.unit_name,
+        post_title=row.post_title, duties=list(row.duties), course_code=row.course_code, course_title=row.course_title,
+        edition=row.edition_number, line=row.line, round=row.round, minutes=row.minutes, study_hours=row.study_hours,
+        test_hours=row.test_hours, hours=row.hours, score=row.score, enrolled_at=row.enrolled_at, completed_at=row.completed_at,
+        certificate_number=row.certificate_number or "", certificate_state=str(state),
+        certificate_valid_until=row.certificate_valid_until, reversed_at=row.reversed_at, reversal_reason=row.reversal_reason or "",
+    )
+
+
+def _enrolments(user, wanted: Filter) -> QuerySet:
+    source = Enrolment.objects.visible_to(user).filter(completion__isnull=True).annotate(
+        unit_code=F("unit__code"), course_code=F("course__code"), course_title=F("edition__title"),
+        edition_number=F("edition__number"), line=F("edition__line"), minutes=F("edition__minutes"),
+    )
+    order = {"at": "enrolled_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "course_code"}
+    return _narrow(source, wanted, "enrolled_at").order_by(order.get(wanted.sort, "-enrolled_at"), "-pk")
+
+
+def _of_enrolment(row: Enrolment) -> Record:
+    return replace(
+        _BLANK, status=Status.IN_PROGRESS, person_id=row.person_id, employee_number=row.employee_number, person_name=row.person_name,
+        unit_code=row.unit_code or "", unit_name=row.unit_name, post_title=row.post_title, duties=list(row.duties),
+        course_code=row.course_code, course_title=row.course_title, edition=row.edition_number, line=row.line, round=row.round,
+        minutes=row.minutes, enrolled_at=row.enrolled_at,
+    )
+
+
+def _narrow(source: QuerySet, wanted: Filter, instant: str) -> QuerySet:
+    if wanted.unit:
+        source = source.filter(unit__path__startswith=wanted.unit.path)
+    if wanted.course:
+        source = source.filter(course=wanted.course)
+    if wanted.duty:
+        # JSON arrays have no `contains` on SQLite; the quotes keep "staff" out of other words.
+        source = source.annotate(duties_text=Cast("duties", TextField())).filter(duties_text__contains=f'"{wanted.duty}"')
+    if wanted.since:
+        source = source.filter(**{f"{instant}__gte": clock.start_of(wanted.since)})
+    if wanted.until:
+        source = source.filter(**{f"{instant}__lt": clock.end_of(wanted.until)})
+    if wanted.q:
+        source = source.filter(Q(person_name__icontains=wanted.q) | Q(employee_number__istartswith=wanted.q))
+    return source
+
+
+def _not_started(user, wanted: Filter, today: date) -> Found:
+    """People serving now × the courses their duties require, where nothing was begun. One query for any number of rows."""
+    people = Person.objects.serving().filter(people_of_records_q(user))
+    if wanted.unit:
+        people = people.within(wanted.unit)
+    if wanted.duty:
+        people = people.having_duty(wanted.duty)
+    if wanted.q:
+        people = people.filter(Q(name__icontains=wanted.q) | Q(employee_number__istartswith=wanted.q))
+    courses = {c.pk: c for c in standing.required_courses(user).select_related("current") if wanted.course in (None, c)}
+    fields = ["pk", "employee_number", "name", "post_title", "unit_path"]
+    parts = [
+        people.filter(Exists(standing.requirements(day=today).filter(course_id=pk)))
+        .filter(~Exists(Completion.objects.standing().filter(person=OuterRef("pk"), course_id=pk)))
+        .filter(~Exists(Enrolment.objects.filter(person=OuterRef("pk"), course_id=pk, completion__isnull=True)))
+        .annotate(unit_path=F("unit__path"), course_pk=Value(pk, models.BigIntegerField()), course_order=Value(index, models.IntegerField()))
+        .order_by()
+        .values_list(*fields, "course_pk", "course_order")
+        for index, pk in enumerate(courses)
+    ]
+    if not parts:
+        empty = people.none().annotate(unit_path=F("unit__path"), course_pk=Value(0), course_order=Value(0))
+        return Found(empty.values_list(*fields, "course_pk", "course_order"), lambda rows: iter(()))
+    source = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
+    first = {"name": ["name"], "number": [], "unit": ["unit_path"], "course": ["course_order"]}.get(wanted.sort, ["unit_path"])
+    source = source.order_by(*first, "employee_number", "course_order")
+
+    def records(rows: Iterable) -> Iterator[Record]:
+        names = unit_names(user)
+        for person_id, number, name, post, path, course_pk, _order in rows:
+            course = courses[course_pk]
+            code, label = names.get(path, ("", ""))
+            yield replace(
+                _BLANK, status=Status.NOT_STARTED, person_id=person_id, employee_number=number, person_name=name, unit_code=code,
+                unit_name=label, post_title=post, course_code=course.code, course_title=course.current.title,
+                edition=course.current.number, line=course.current.line, minutes=course.current.minutes,
+            )
+
+    return Found(source, records)
+
+
+def unit_names(user) -> dict[str, tuple[str, str]]:
+    """Path → (code, name as records write it). One query for the trees that the user knows."""
+    units = {unit.path: unit for unit in Unit.objects.visible_to(user)}
+    found = {}
+    for path, unit in units.items():
+        organ = units.get(unit.organ_path)
+        is_section = unit.kind == Unit.Kind.SECTION and organ is not None and organ is not unit
+        found[path] = (unit.code, f"{organ.name} {unit.name}" if is_section else unit.name)
+    return found
+
+
+_BLANK = Record(
+    id=None, status=Status.NOT_STARTED, person_id=0, employee_number="", person_name="", unit_code="", unit_name="", post_title="",
+    duties=[], course_code="", course_title="", edition=None, line="", round=None, minutes=None, study_hours=None, test_hours=None,
+    hours=None, score=None, enrolled_at=None, completed_at=None, certificate_number="", certificate_state="",
+    certificate_valid_until=None, reversed_at=None, reversal_reason="",
+)
+
+__all__ = ["Filter", "Found", "Record", "Sort", "Status", "completions", "find", "of_completion", "unit_names"]

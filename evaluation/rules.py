@@ -1,0 +1,100 @@
+"""How hours count: pure functions, no database and no clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+CENT = Decimal("0.01")
+
+
+def hours(value: object) -> Decimal:
+    """Hours as the ledger keeps them, with two decimals. None and a database's float sum are taken too."""
+    return Decimal(str(value or 0)).quantize(CENT, ROUND_HALF_UP)
+
+
+def is_in_steps(value: Decimal, step: Decimal) -> bool:
+    """Whether hours are a whole number of the policy's steps (0.25 in Yunnan's rule)."""
+    return value % step == 0
+
+
+def due_entries(*, study_hours: Decimal, test_hours: Decimal) -> list[tuple[str, Decimal]]:
+    """What a completion earns, as (kind, hours). The study entry is written even for 0, so that every credited completion has one."""
+    entries = [("online", study_hours)]
+    if test_hours > 0:
+        entries.append(("test", test_hours))
+    return entries
+
+
+def turn_key(*, course_id: int, year: int, taken_back: int) -> str:
+    """The key that lets a course count once in a year. Hours taken back free the next turn."""
+    return f"course:{course_id}:{year}:{taken_back}"
+
+
+@dataclass(frozen=True)
+class Band:
+    """One stretch of minutes and the hours it gives. `over`/`under` say whether the bound itself belongs to it."""
+
+    hours: Decimal
+    low: Decimal
+    low_included: bool
+    high: Decimal | None
+    high_included: bool
+
+
+def bands_of(rows: Sequence[Mapping]) -> list[Band]:
+    """The stretches of a CreditPolicy's `bands`: rising lower bounds, each ending where the next begins."""
+    found = []
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        found.append(
+            Band(
+                hours=Decimal(str(row["hours"])), low=Decimal(str(row["over"])), low_included=bool(row.get("over_included")),
+                high=Decimal(str(following["over"])) if following else None,
+                high_included=bool(following) and not following.get("over_included"),
+            )
+        )
+    return found
+
+
+def band_of(minutes: int, rows: Sequence[Mapping]) -> Band | None:
+    """The stretch that a course of so many minutes falls in: the last whose lower bound is passed. None below the first."""
+    passed = [band for band in bands_of(rows) if minutes > band.low or (band.low_included and minutes == band.low)]
+    return passed[-1] if passed else None
+
+
+def target_of(duties: Iterable[str], duty_targets: Mapping[str, str]) -> tuple[str, Decimal] | None:
+    """The highest yearly target among the duties held, with the duty that sets it; None when none of them has one."""
+    held = [(Decimal(str(duty_targets[duty])), duty) for duty in sorted(set(duties)) if duty in duty_targets]
+    if not held:
+        return None
+    target, duty = max(held, key=lambda pair: pair[0])
+    return duty, target
+
+
+def share(part: int, whole: int) -> int | None:
+    """Per cent, rounded down, so that 100 is shown only when nothing is missing; None when there is nothing to divide by."""
+    return part * 100 // whole if whole else None
+
+
+def required_of(duties: Iterable[str], rules: Mapping[str, Iterable[int]]) -> set[int]:
+    """The courses that somebody with these duties has to take; each once, however many duties ask for it."""
+    return {course for duty in set(duties) for course in rules.get(duty, ())}
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Whether a correction may stand: the reason it may not, or None."""
+
+    problem: str | None
+    left: Decimal
+
+
+def check_correction(*, balance: Decimal, change: Decimal, step: Decimal) -> Correction:
+    """Judge a correction: not zero, in the policy's steps, and never below nothing."""
+    left = balance + change
+    if change == 0:
+        return Correction("zero", left)
+    if not is_in_steps(change, step):
+        return Correction("steps", left)
+    if left < 0:
+        return Correction("below_zero", left)
+    return Correction(None, left)

@@ -1,0 +1,324 @@
+"""The hour ledger: the only writers, and the answer to "why 7.5 hours?"."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
+
+from core import audit, clock
+from core.errors import Refused
+from courses.models import Completion, CreditPolicy, Reversal
+from evaluation import rules
+from evaluation.models import LedgerEntry
+from people.models import Duty, DutyAssignment, Person, Role, Unit
+from people.models.snapshot import copied_from, served_at
+from people.permissions import has_role, paths_of
+
+ONLINE, TEST, CORRECTION = LedgerEntry.Kind.ONLINE, LedgerEntry.Kind.TEST, LedgerEntry.Kind.CORRECTION
+
+
+# Writing
+
+
+@transaction.atomic
+def credit(*, completion: Completion, at: datetime) -> list[LedgerEntry]:
+    """Enter the hours that a completion earns, once; return the entries that stand for it.
+
+    The year is the county's calendar year of the completion. Where the policy counts a course
+    once a year and another completion of it holds this year's turn, nothing is written and the
+    list is empty. Hours hang on the completion, whether or not a certificate is awarded. Locks
+    the person's row: entries of one person are written one after the other.
+    """
+    _lock(completion.person_id)
+    return _credit(completion, at)
+
+
+def _credit(completion: Completion, at: datetime) -> list[LedgerEntry]:
+    standing = list(completion.ledger_entries.filter(kind__in=[ONLINE, TEST]))
+    if standing:
+        return standing
+    year = clock.year_of(completion.completed_at)
+    of_course = LedgerEntry.objects.filter(person_id=completion.person_id, year=year, completion__course_id=completion.course_id)
+    counted = of_course.filter(kind=ONLINE).count()
+    taken_back = of_course.filter(kind=CORRECTION).count()
+    key = None
+    if completion.policy.once_per_course_per_year:
+        if counted > taken_back:
+            return []
+        key = rules.turn_key(course_id=completion.course_id, year=year, taken_back=taken_back)
+    return [
+        LedgerEntry.objects.create(
+            **copied_from(completion), kind=kind, year=year, hours=hours, course_code=completion.course_code,
+            course_title=completion.course_title, completion=completion, policy_id=completion.policy_id, once_key=key, at=at,
+        )
+        for kind, hours in rules.due_entries(study_hours=completion.study_hours, test_hours=completion.test_hours)
+    ]
+
+
+@transaction.atomic
+def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
+    """Answer a reversed completion's hours with one negative entry, once; None if it had earned none.
+
+    If another completion of the course in that year stood back because of it, that one is
+    credited now. Locks the person's row.
+    """
+    completion = reversal.completion
+    _lock(completion.person_id)
+    entries = list(completion.ledger_entries.all())
+    for entry in entries:
+        if entry.kind == CORRECTION:
+            return entry
+    if not entries:
+        return None
+    year = entries[0].year
+    correction = LedgerEntry.objects.create(
+        **copied_from(completion), kind=CORRECTION, year=year, hours=-sum(entry.hours for entry in entries),
+        course_code=completion.course_code, course_title=completion.course_title, completion=completion,
+        policy_id=completion.policy_id, reason=reversal.reason, author_id=reversal.by_id, at=at,
+    )
+    others = Completion.objects.standing().filter(
+        person_id=completion.person_id, course_id=completion.course_id, completed_at__gte=clock.start_of(date(year, 1, 1)),
+        completed_at__lt=clock.end_of(date(year, 12, 31)),
+    )
+    for other in others.exclude(pk=completion.pk).select_related("policy").order_by("completed_at", "pk"):
+        _credit(other, at)
+    return correction
+
+
+@transaction.atomic
+def correct(
+    *, person: Person, year: int, hours: Decimal, reason: str, by: Person, at: datetime, form_key: str | None = None
+) -> LedgerEntry:
+    """Add or take hours by a new row with a reason and an author. HR over the person alone may.
+
+    `hours` is signed. `form_key` is made by the form: sending the same form twice writes one row.
+    Locks the person's row. Writes an audit entry.
+
+    Raises:
+        Refused: no right over this person, one's own hours, no reason, zero, not in the policy's
+            steps, a year that has not begun, or more taken than there is.
+    """
+    if by.pk == person.pk:
+        raise Refused(_("Nobody corrects their own hours: another HR officer has to do it."), code="own_hours")
+    if not may_correct(by, person):
+        raise Refused(_("Hours are corrected by HR of the person's unit or county only."), code="not_hr")
+    reason = reason.strip()
+    if not reason:
+        raise Refused(_("A correction needs a reason: it is shown in the learning file."), code="no_reason")
+    if year > clock.year_of(at):
+        raise Refused(_("The year %(year)s has not begun.") % {"year": year}, code="future_year")
+    _lock(person.pk)
+    once = f"correction:{form_key}" if form_key else None
+    if once and (standing := LedgerEntry.objects.filter(person=person, kind=CORRECTION, once_key=once).first()):
+        return standing
+    policy = policy_for(person.unit, year=year, at=at)
+    step = policy.step if policy else Decimal("0.25")
+    verdict = rules.check_correction(balance=balance(person, year), change=hours, step=step)
+    if verdict.problem == "zero":
+        raise Refused(_("A correction of 0 hours changes nothing."), code="zero")
+    if verdict.problem == "steps":
+        raise Refused(_("Hours are counted in steps of %(step)s (%(source)s).") % {
+            "step": plain(step), "source": policy.source if policy else "—"}, code="steps")
+    if verdict.problem == "below_zero":
+        raise Refused(_("That would leave %(left)s hours: at most the balance of %(balance)s can be taken.") % {
+            "left": plain(verdict.left), "balance": plain(balance(person, year))}, code="below_zero")
+    entry = LedgerEntry.objects.create(
+        **served_at(person), kind=CORRECTION, year=year, hours=hours, policy=policy, reason=reason, author=by, once_key=once, at=at,
+    )
+    audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk)
+    return entry
+
+
+def may_correct(user, person: Person) -> bool:
+    """Whether the user is HR over the unit where the person serves (or last served)."""
+    if not has_role(user, Role.HR):
+        return False
+    if user.is_superuser:
+        return True
+    unit = person.unit
+    if unit is None:
+        last = person.postings.select_related("unit").first()
+        unit = last.unit if last else None
+    return unit is not None and any(unit.path.startswith(path) for path in paths_of(user, [Role.HR]))
+
+
+def _lock(person_id: int) -> None:
+    # no_key: rows that merely point at the person go on being written meanwhile.
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=person_id)
+
+
+# Reading
+
+
+def balance(person: Person, year: int, *, known_at: datetime | None = None) -> Decimal:
+    """The sum of a person's entries of one year; with `known_at`, of those written by then. One query."""
+    entries = LedgerEntry.objects.filter(person=person, year=year)
+    if known_at is not None:
+        entries = entries.filter(at__lte=known_at)
+    return rules.hours(entries.aggregate(total=Sum("hours"))["total"])
+
+
+def balances(person_ids: Iterable[int], year: int) -> dict[int, Decimal]:
+    """The same for many people; those without an entry are absent. One query."""
+    sums = LedgerEntry.objects.filter(person_id__in=person_ids, year=year).order_by().values("person_id").annotate(total=Sum("hours"))
+    return {row["person_id"]: rules.hours(row["total"]) for row in sums}
+
+
+def policy_for(unit: Unit | None, *, year: int, at: datetime) -> CreditPolicy | None:
+    """The policy whose targets hold for a year: in force today, or on the last day of a past year. Two or three queries."""
+    try:
+        return CreditPolicy.objects.in_force(day_of(year, at), unit.county if unit else None)
+    except CreditPolicy.DoesNotExist:
+        return None
+
+
+def day_of(year: int, at: datetime) -> date:
+    """The day that speaks for a year: today in the running year, else its last day."""
+    return min(clock.today(at), date(year, 12, 31))
+
+
+def duties_on(day: date, person_ids: Iterable[int]) -> dict[int, set[str]]:
+    """The duties that people held on a day. One query."""
+    held = DutyAssignment.objects.filter(posting__person_id__in=person_ids, starts_on__lte=day).filter(
+        Q(ends_on=None) | Q(ends_on__gte=day))
+    found: dict[int, set[str]] = {}
+    for person_id, duty in held.values_list("posting__person_id", "duty"):
+        found.setdefault(person_id, set()).add(duty)
+    return found
+
+
+@dataclass(frozen=True)
+class Target:
+    """Hours that are expected in a year, and who says so. `mark` is how far the source was checked."""
+
+    hours: Decimal
+    words: str
+    source: str
+    mark: str
+    reached: bool
+    share: int  # per cent of the way, at most 100
+
+
+@dataclass(frozen=True)
+class ExplainedEntry:
+    entry: LedgerEntry
+    words: str
+
+
+@dataclass(frozen=True)
+class HoursExplained:
+    """A year's hours: the total, the entries that make it with the rule of each in words, and the targets.
+
+    `topic` is the target by duty (None without such a duty); `online` is the general yearly one.
+    """
+
+    year: int
+    total: Decimal
+    entries: list[ExplainedEntry]
+    words: str
+    rule: str
+    topic: Target | None
+    online: Target | None
+
+
+def explain_hours(person: Person, year: int, *, at: datetime | None = None) -> HoursExplained:
+    """Why a person has so many hours in a year: rows, rules, targets. At most six queries."""
+    at = at or clock.now()
+    entries = list(LedgerEntry.objects.filter(person=person, year=year).select_related("completion", "policy", "author"))
+    policy = policy_for(person.unit, year=year, at=at)
+    duties = duties_on(day_of(year, at), [person.pk]).get(person.pk, set())
+    return explained(year=year, entries=entries, policy=policy, duties=duties)
+
+
+def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | None, duties: Iterable[str]) -> HoursExplained:
+    """The explanation from rows at hand. No query, if entries came with completion, policy and author."""
+    by_kind = {kind: sum((e.hours for e in entries if e.kind == kind), Decimal(0)) for kind in LedgerEntry.Kind.values}
+    total = rules.hours(sum(by_kind.values(), Decimal(0)))
+    words = _("%(total)s hours = %(online)s for courses + %(test)s for tests passed") % {
+        "total": plain(total), "online": plain(by_kind[ONLINE]), "test": plain(by_kind[TEST])}
+    if any(entry.kind == CORRECTION for entry in entries):
+        words += _(", corrections %(hours)s") % {"hours": signed(by_kind[CORRECTION])}
+    return HoursExplained(
+        year=year, total=total, entries=[ExplainedEntry(entry, words_of(entry)) for entry in entries], words=words,
+        rule=rule_words(policy) if policy else "", topic=topic_target(total, duties, policy), online=online_target(total, policy),
+    )
+
+
+def topic_target(total: Decimal, duties: Iterable[str], policy: CreditPolicy | None) -> Target | None:
+    """The target by duty: the highest among the duties held. The county sets these figures (mark D)."""
+    found = rules.target_of(duties, policy.duty_targets) if policy else None
+    if found is None:
+        return None
+    duty, hours = found
+    words = _("This topic, as %(duty)s: %(hours)s hours a year") % {"duty": Duty(duty).label, "hours": plain(hours)}
+    return _target(total, hours, words, _("set by the county"), "D")
+
+
+def online_target(total: Decimal, policy: CreditPolicy | None) -> Target | None:
+    """The general yearly target for online learning, of which this topic is one part."""
+    if policy is None:
+        return None
+    words = _("All online learning: %(hours)s hours a year") % {"hours": plain(policy.yearly_target)}
+    return _target(total, policy.yearly_target, words, policy.source, policy.mark)
+
+
+def _target(total: Decimal, hours: Decimal, words: str, source: str, mark: str) -> Target:
+    way = 100 if total >= hours else max(0, int(total * 100 // hours))
+    return Target(hours=hours, words=words, source=source, mark=mark, reached=total >= hours, share=way)
+
+
+def words_of(entry: LedgerEntry) -> str:
+    """The rule that made one entry, in words."""
+    if entry.kind == CORRECTION:
+        author = entry.author.name if entry.author else "—"
+        if entry.completion_id:
+            return _("The completion was reversed by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
+        return _("Corrected by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
+    if entry.kind == TEST:
+        return _("Test passed: %(hours)s hours (%(source)s)") % {"hours": plain(entry.hours), "source": entry.policy.source}
+    band = rules.band_of(entry.completion.minutes, entry.policy.bands)
+    if band is None or band.hours != entry.hours:
+        return _("%(minutes)s minutes of course (%(source)s)") % {"minutes": entry.completion.minutes, "source": entry.policy.source}
+    return _("%(minutes)s minutes of course: %(band)s (%(source)s)") % {
+        "minutes": entry.completion.minutes, "band": band_words(band), "source": entry.policy.source}
+
+
+def rule_words(policy: CreditPolicy) -> str:
+    """The whole policy in one sentence."""
+    parts = [band_words(band) for band in rules.bands_of(policy.bands)]
+    parts.append(_("a passed test gives %(hours)s") % {"hours": plain(policy.test_passed)})
+    if policy.once_per_course_per_year:
+        parts.append(_("a course counts once a year"))
+    return f"{policy.name}：" + "；".join(parts)
+
+
+def band_words(band: rules.Band) -> str:
+    hours = plain(band.hours)
+    low, high = plain(band.low), plain(band.high) if band.high is not None else None
+    if high is None:
+        return (_("from %(low)s minutes: %(hours)s hours") if band.low_included else _("over %(low)s minutes: %(hours)s hours")) % {
+            "low": low, "hours": hours}
+    if band.low == 0:
+        return (_("up to %(high)s minutes: %(hours)s hours") if band.high_included else _("under %(high)s minutes: %(hours)s hours")) % {
+            "high": high, "hours": hours}
+    texts = {
+        (True, True): _("from %(low)s up to %(high)s minutes: %(hours)s hours"),
+        (True, False): _("from %(low)s and under %(high)s minutes: %(hours)s hours"),
+        (False, True): _("over %(low)s up to %(high)s minutes: %(hours)s hours"),
+        (False, False): _("over %(low)s and under %(high)s minutes: %(hours)s hours"),
+    }
+    return texts[band.low_included, band.high_included] % {"low": low, "high": high, "hours": hours}
+
+
+def plain(value: Decimal) -> str:
+    """Hours for reading: 7.50 → 7.5, 20.00 → 20."""
+    text = f"{rules.hours(value):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def signed(value: Decimal) -> str:
+    return f"+{plain(value)}" if value > 0 else plain(value).replace("-", "−")

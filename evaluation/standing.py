@@ -1,0 +1,311 @@
+"""How people and units stand: who should, who did, what is missing, hours against targets.
+
+Everything here is set-based: the number of queries does not depend on units, people or courses.
+Counted are people who serve now (on duty, with a unit; leave is not counted). Required of a
+person is every open course of their county, or shared by another, that one of their duties
+requires — once, however many duties ask for it. Done is a required course with a standing
+completion by the end of the year asked for.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import (
+    Case,
+    Count,
+    DecimalField,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Substr
+
+from core import clock
+from courses.models import Completion, Course, DutyRule, Enrolment, Need
+from evaluation import rules, services
+from evaluation.models import LedgerEntry
+from people.models import DutyAssignment, Person, Unit
+from quizzes.models import Attempt
+
+HOURS = DecimalField(max_digits=8, decimal_places=2)
+
+
+# Conditions that other queries are built from
+
+
+def held_by(person: str, day: date) -> QuerySet:
+    """Duty assignments that the person behind an outer reference holds on a day."""
+    return DutyAssignment.objects.filter(posting__person=OuterRef(person), starts_on__lte=day).filter(
+        Q(ends_on=None) | Q(ends_on__gte=day))
+
+
+def requirements(*, day: date) -> QuerySet:
+    """Duty rules that require an open course of the outer Person: use inside Exists or Subquery."""
+    return DutyRule.objects.filter(
+        Q(course__is_shared=True) | Q(course__county__path=Substr(OuterRef("unit__path"), 1, Unit.steplen)),
+        need=Need.REQUIRED, course__is_open=True, course__current__isnull=False,
+        duty__in=DutyAssignment.objects.filter(posting__person=OuterRef(OuterRef("pk")), starts_on__lte=day).filter(
+            Q(ends_on=None) | Q(ends_on__gte=day)).values("duty"),
+    )
+
+
+def _done(before: datetime) -> Exists:
+    """Whether the outer outer Person has a standing completion of the outer rule's course."""
+    return Exists(Completion.objects.standing().filter(
+        course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=before))
+
+
+def with_standing(people: QuerySet, *, year: int, at: datetime) -> QuerySet:
+    """People with `required`, `done`, `missing` (courses), `hours` and `target` (None without one) of the year. One query."""
+    day, before = _day_and_end(year, at)
+    asked = requirements(day=day)
+    return people.annotate(
+        required=_courses(asked),
+        done=_courses(asked.filter(_done(before))),
+        hours=_hours(year),
+        target=_target(people, year=year, at=at, day=day),
+    ).annotate(missing=F("required") - F("done"))
+
+
+def _courses(duty_rules: QuerySet) -> Coalesce:
+    counted = duty_rules.order_by().values("need").annotate(n=Count("course", distinct=True)).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+def _hours(year: int) -> Coalesce:
+    summed = LedgerEntry.objects.filter(person=OuterRef("pk"), year=year).order_by().values("person").annotate(n=Sum("hours")).values("n")
+    return Coalesce(Subquery(summed, output_field=HOURS), Value(Decimal(0), HOURS))
+
+
+def _target(people: QuerySet, *, year: int, at: datetime, day: date) -> Case:
+    """The highest target among the duties held, by the policy of the person's county."""
+    cases = []
+    for county in Unit.objects.filter(depth=1):
+        policy = services.policy_for(county, year=year, at=at)
+        ranked = sorted(((Decimal(str(hours)), duty) for duty, hours in (policy.duty_targets if policy else {}).items()), reverse=True)
+        for hours, duty in ranked:
+            cases.append(When(
+                Q(unit__path__startswith=county.path) & Exists(held_by("pk", day).filter(duty=duty)), then=Value(hours, HOURS)))
+    return Case(*cases, default=Value(None, HOURS), output_field=HOURS)
+
+
+def _day_and_end(year: int, at: datetime) -> tuple[date, datetime]:
+    """The day on which duties are looked at (today: people are counted as they serve now), and the year's end."""
+    return clock.today(at), clock.end_of(date(year, 12, 31))
+
+
+def required_courses(user) -> QuerySet:
+    """Open courses, of those the user knows, that some duty requires."""
+    asked = DutyRule.objects.filter(course=OuterRef("pk"), need=Need.REQUIRED)
+    return Course.objects.visible_to(user).open().filter(Exists(asked)).order_by("code", "pk")
+
+
+# People
+
+
+@dataclass
+class CourseState:
+    course: Course
+    state: str  # done | in_progress | not_started
+
+
+@dataclass
+class PersonStanding:
+    """One person's year. `courses` are the required ones with their state."""
+
+    person: Person
+    required: int
+    done: int
+    hours: Decimal
+    target: Decimal | None
+    courses: list[CourseState] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        return self.required - self.done
+
+    @property
+    def missing_courses(self) -> list[CourseState]:
+        return [state for state in self.courses if state.state != "done"]
+
+    @property
+    def reached(self) -> bool | None:
+        return None if self.target is None else self.hours >= self.target
+
+    @property
+    def hours_share(self) -> int:
+        if not self.target:
+            return 0
+        return max(0, min(100, rules.share(int(self.hours * 100), int(self.target * 100)) or 0))
+
+    @property
+    def done_share(self) -> int | None:
+        return rules.share(self.done, self.required)
+
+
+def standings(people: Iterable[Person], *, year: int, at: datetime) -> list[PersonStanding]:
+    """The same figures as `with_standing` for people at hand (rows of it, or plain), with the courses by name.
+
+    Five queries and those for the policies, for any number of people.
+    """
+    people = list(people)
+    ids = [person.pk for person in people]
+    day, before = _day_and_end(year, at)
+    duties = services.duties_on(day, ids)
+    asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
+    courses = {c.pk: c for c in Course.objects.filter(pk__in=asked.values("course")).select_related("current", "county").order_by("code")}
+    pairs = list(asked.values_list("duty", "course_id"))
+    done = set(Completion.objects.standing().filter(person__in=ids, completed_at__lt=before).values_list("person_id", "course_id"))
+    begun = set(Enrolment.objects.filter(person__in=ids, completion__isnull=True).values_list("person_id", "course_id"))
+    hours = services.balances(ids, year)
+    by_county: dict[str, dict[str, list[int]]] = {}
+    targets: dict[str, dict] = {}
+    found = []
+    for person in people:
+        county = person.unit.county_path if person.unit_id else ""
+        if county not in by_county:
+            by_county[county] = {}
+            for duty, course_id in pairs:
+                course = courses[course_id]
+                if course.is_shared or course.county.path == county:
+                    by_county[county].setdefault(duty, []).append(course_id)
+            policy = services.policy_for(person.unit, year=year, at=at)
+            targets[county] = policy.duty_targets if policy else {}
+        held = duties.get(person.pk, set())
+        needed = rules.required_of(held, by_county[county])
+        states = [
+            CourseState(course, "done" if (person.pk, pk) in done else "in_progress" if (person.pk, pk) in begun else "not_started")
+            for pk, course in courses.items() if pk in needed
+        ]
+        target = rules.target_of(held, targets[county])
+        found.append(PersonStanding(
+            person=person, required=len(states), done=sum(state.state == "done" for state in states),
+            hours=hours.get(person.pk, Decimal(0)), target=target[1] if target else None, courses=states,
+        ))
+    return found
+
+
+# Units
+
+
+@dataclass
+class UnitStanding:
+    """One unit with everything below it, in one year.
+
+    serving: people on duty. should: of those, whoever has a required course. did: of those, whoever
+    has finished all of them. sat, passed: person × quiz, at least one submission, at least one pass.
+    targeted: whoever has an hours target; reached: of those, whoever has reached it.
+    """
+
+    unit: Unit
+    serving: int = 0
+    should: int = 0
+    did: int = 0
+    sat: int = 0
+    passed: int = 0
+    targeted: int = 0
+    reached: int = 0
+
+    FIGURES = ("serving", "should", "did", "sat", "passed", "targeted", "reached")
+
+    def add(self, other: "UnitStanding") -> None:
+        for name in self.FIGURES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    @property
+    def did_share(self) -> int | None:
+        return rules.share(self.did, self.should)
+
+    @property
+    def passed_share(self) -> int | None:
+        return rules.share(self.passed, self.sat)
+
+    @property
+    def reached_share(self) -> int | None:
+        return rules.share(self.reached, self.targeted)
+
+    @property
+    def behind(self) -> int:
+        return self.should - self.did
+
+
+def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[str, UnitStanding]:
+    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Two queries and those for the policies.
+
+    Vertical organs are counted like others; who shows them marks them.
+    """
+    units = list(units)
+    found = {unit.path: UnitStanding(unit) for unit in units}
+    if not units:
+        return found
+    scope = _within(units)
+    day, before = _day_and_end(year, at)
+    asked = requirements(day=day)
+    serving = Person.objects.serving().filter(scope)
+    counted = (
+        serving.annotate(
+            should=Exists(asked), lacks=Exists(asked.filter(~_done(before))), hours=_hours(year),
+            target=_target(serving, year=year, at=at, day=day),
+        )
+        .order_by()
+        .values("unit__path")
+        .annotate(
+            n_serving=Count("pk"),
+            n_should=Count("pk", filter=Q(should=True)),
+            n_did=Count("pk", filter=Q(should=True, lacks=False)),
+            n_targeted=Count("pk", filter=Q(target__isnull=False)),
+            n_reached=Count("pk", filter=Q(hours__gte=F("target"))),
+        )
+    )
+    own: dict[str, UnitStanding] = {}
+    for row in counted.values("unit__path", "n_serving", "n_should", "n_did", "n_targeted", "n_reached"):
+        own[row["unit__path"]] = UnitStanding(
+            None, serving=row["n_serving"], should=row["n_should"], did=row["n_did"], targeted=row["n_targeted"], reached=row["n_reached"])
+    for path, sat, passed in _tests(serving, year=year):
+        own.setdefault(path, UnitStanding(None))
+        own[path].sat, own[path].passed = sat, passed
+    step = Unit.steplen
+    for path, figures in own.items():
+        for end in range(step, len(path) + 1, step):
+            if path[:end] in found:
+                found[path[:end]].add(figures)
+    return found
+
+
+def _within(units: list[Unit]) -> Q:
+    """Condition on Person: in one of these units. By the topmost of them, since they form whole subtrees."""
+    condition, last = Q(pk__in=[]), None
+    for path in sorted(unit.path for unit in units):
+        if last is None or not path.startswith(last):
+            condition |= Q(unit__path__startswith=path)
+            last = path
+    return condition
+
+
+def _tests(serving: QuerySet, *, year: int) -> Iterable[tuple[str, int, int]]:
+    """(unit path, person × quiz sat, of those passed) in the year. Of each pair the first submission and the first pass count."""
+    start, end = clock.start_of(date(year, 1, 1)), clock.end_of(date(year, 12, 31))
+    over = Attempt.objects.filter(submission__at__gte=start, submission__at__lt=end)
+    earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
+    counted = (
+        over.filter(person__in=serving.values("pk"))
+        .annotate(is_first=~Exists(earlier), is_first_pass=~Exists(earlier.filter(submission__passed=True)))
+        .order_by()
+        .values("person__unit__path")
+        .annotate(sat=Count("pk", filter=Q(is_first=True)), passed=Count("pk", filter=Q(is_first_pass=True, submission__passed=True)))
+    )
+    return counted.values_list("person__unit__path", "sat", "passed")
+
+
+__all__ = [
+    "CourseState", "PersonStanding", "UnitStanding", "required_courses", "requirements", "standings", "unit_standings", "with_standing",
+]

@@ -1,0 +1,94 @@
+"""Rows that the tests of this app stand on, built directly: a policy, courses, completions with their facts."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from certificates.models import Certificate, CertificateKind, StatusEvent
+from core import clock
+from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, EditionLesson, Enrolment, Reversal
+from courses.signals import completion_reversed, course_completed
+from people.models.snapshot import copied_from, served_at
+from quizzes.models import Attempt, Quiz, Submission
+from tests.cast import NOON
+
+BANDS = [
+    {"over": 0, "over_included": True, "hours": "0.25"},
+    {"over": 15, "over_included": False, "hours": "0.5"},
+    {"over": 30, "over_included": True, "hours": "1"},
+]
+
+
+def policy(*, county=None, once=True, **more) -> CreditPolicy:
+    fields = {
+        "name": "云南省干部在线学习学院学时制", "source": "学习学时制介绍", "mark": "S", "valid_from": "2020-01-01", "bands": BANDS,
+        "test_passed": Decimal("0.5"), "yearly_target": Decimal(50), "step": Decimal("0.25"),
+        "duty_targets": {"chief": "4", "deputy": "8", "section_head": "12", "staff": "20", "liaison": "20", "publisher": "10"},
+        "once_per_course_per_year": once,
+    }
+    return CreditPolicy.objects.create(county=county, **{**fields, **more})
+
+
+def course(county, code="P01", *, title=None, required=(), elective=(), shared=False, minutes=45, open=True) -> Course:
+    made = Course.objects.create(county=county, code=code, is_shared=shared, is_open=open)
+    made.current = Edition.objects.create(
+        course=made, number=1, title=title or f"课程{code}", line="policy", minutes=minutes, pass_rule="lessons_and_quiz",
+        digest=f"{made.pk}", published_at=NOON,
+    )
+    made.save()
+    EditionLesson.objects.create(edition=made.current, key=f"00000000-0000-0000-0000-{made.pk:012d}", slug="l1", title="一", position=1, minutes=minutes)
+    for duty in required:
+        DutyRule.objects.create(course=made, duty=duty, need="required")
+    for duty in elective:
+        DutyRule.objects.create(course=made, duty=duty, need="elective")
+    return made
+
+
+def enrol(person, course, *, at: datetime = NOON, round=1) -> Enrolment:
+    return Enrolment.objects.create(**served_at(person), course=course, edition=course.current, round=round, enrolled_at=at)
+
+
+def complete(
+    person, course, *, at: datetime = NOON, round=1, study="1", test="0.5", score="90", rule: CreditPolicy | None = None, tell=True
+) -> Completion:
+    """A completion with its enrolment; `tell` sends the signal as the course service does."""
+    enrolment = enrol(person, course, at=at, round=round)
+    made = Completion.objects.create(
+        **copied_from(enrolment), enrolment=enrolment, course=course, edition=course.current, round=round, course_code=course.code,
+        course_title=course.current.title, edition_number=course.current.number, line=course.current.line, minutes=course.current.minutes,
+        policy=rule or CreditPolicy.objects.in_force(clock.today(at)), study_hours=Decimal(study), test_hours=Decimal(test),
+        score=None if score is None else Decimal(score), completed_at=at,
+    )
+    if tell:
+        course_completed.send(sender=Completion, completion=made, at=at)
+    return made
+
+
+def reverse(completion, *, by, at: datetime = NOON, reason="查实替考", tell=True) -> Reversal:
+    made = Reversal.objects.create(completion=completion, by=by, reason=reason, at=at)
+    if tell:
+        completion_reversed.send(sender=Reversal, reversal=made, at=at)
+    return made
+
+
+def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_by=None, valid_until=None) -> Certificate:
+    county = completion.course.county
+    kind, _ = CertificateKind.objects.get_or_create(county=county, key="training", defaults={"title": "培训合格证书", "wording": "-", "issuer": "-"})
+    made = Certificate.objects.create(
+        **copied_from(completion), completion=completion, kind=kind, number=number, title=kind.title, text="", issuer="",
+        course_code=completion.course_code, course_title=completion.course_title, edition_number=completion.edition_number,
+        hours=completion.hours, score=completion.score, issued_on=clock.today(completion.completed_at), valid_until=valid_until,
+        issued_at=completion.completed_at, facts_digest="0" * 64,
+    )
+    StatusEvent.objects.create(certificate=made, kind="issued", at=NOON)
+    if revoked_by:
+        StatusEvent.objects.create(certificate=made, kind="revoked", by=revoked_by, reason="查实替考", at=NOON)
+    return made
+
+
+def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NOON) -> Submission:
+    quiz, _ = Quiz.objects.get_or_create(key=key, defaults={"county": course.county, "title": "结业测试", "course_code": course.code})
+    enrolment = Enrolment.objects.filter(person=person, course=course).first() or enrol(person, course, at=at)
+    attempt = Attempt.objects.create(
+        **served_at(person), quiz=quiz, enrolment=enrolment, number=number, started_at=at, quiz_title=quiz.title, pass_percent=80, seed="s")
+    return Submission.objects.create(attempt=attempt, cause="learner", at=at, score=90 if passed else 10, out_of=100,
+                                     percent=90 if passed else 10, passed=passed)
