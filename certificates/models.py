@@ -1,12 +1,30 @@
 """Certificates: what is printed, when it was issued, what became of it."""
 
+from datetime import date, datetime
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
+from certificates import rules
+from core import clock
+from core.errors import Refused
 from core.models import Fact, FactQuerySet
 from courses.models import Completion
 from people.models import Person, ServedAt, Unit
 from people.permissions import records_q
+
+
+class CertificateKindQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "CertificateKindQuerySet":
+        """The kinds of the counties whose certificates the user rules."""
+        from certificates.permissions import counties_of
+
+        if user.is_authenticated and user.is_superuser:
+            return self
+        return self.filter(county__in=counties_of(user))
 
 
 class CertificateKind(models.Model):
@@ -16,22 +34,50 @@ class CertificateKind(models.Model):
     `wording` may use {name} {unit} {course} {hours} {score} {date}.
     """
 
-    county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
-    key = models.SlugField(_("key"), max_length=40)
+    county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"), limit_choices_to={"depth": 1})
+    key = models.SlugField(_("key"), max_length=40, help_text=_("Courses name the certificate by it; it does not change."))
     title = models.CharField(_("title"), max_length=60)
-    wording = models.TextField(_("wording"))
+    wording = models.TextField(
+        _("wording"), max_length=400,
+        help_text=_("The sentence on the paper. It may use {name} {unit} {course} {hours} {score} {date}; {score} reads “92分”, or “合格” without a test."),
+    )
     issuer = models.CharField(_("issuer"), max_length=80)
-    number_prefix = models.CharField(_("number prefix"), max_length=10, default="YAZWGK")
-    category = models.CharField(_("category digits"), max_length=2, default="01")
+    number_prefix = models.CharField(
+        _("number prefix"), max_length=10, default="YAZWGK",
+        validators=[RegexValidator(r"^[A-Z]{2,10}$", _("Two to ten capital letters."))],
+    )
+    category = models.CharField(
+        _("category digits"), max_length=2, default="01", validators=[RegexValidator(r"^[0-9]{2}$", _("Two digits."))]
+    )
     validity_months = models.PositiveSmallIntegerField(_("valid for months"), default=24, help_text=_("0: without end."))
+
+    objects = CertificateKindQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("certificate kind")
         verbose_name_plural = _("certificate kinds")
+        ordering = ["county", "category", "key"]
         constraints = [models.UniqueConstraint(fields=["county", "key"], name="certificate_kind_once")]
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """Refuse what could not be issued or printed: an unknown placeholder, 电子证照, a county without a six-digit code."""
+        problems = {}
+        try:
+            rules.check_wording(self.wording)
+        except Refused as refusal:
+            problems["wording"] = refusal.message
+        if any("电子证照" in text for text in (self.title, self.wording)):
+            # GB/T 36901: the word belongs to statutory licences.
+            problems["title"] = _("A training certificate may not call itself 电子证照.")
+        if self.county_id and not (self.county.depth == 1 and len(self.county.code) == 6 and self.county.code.isdecimal()):
+            problems["county"] = _("The county needs a code of six digits: it is part of each number.")
+        if self.validity_months > 600:
+            problems["validity_months"] = _("At most 600 months.")
+        if problems:
+            raise ValidationError(problems)
 
 
 class NumberSequence(models.Model):
@@ -46,17 +92,34 @@ class NumberSequence(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["prefix", "category", "year", "county_code"], name="number_sequence_once")]
 
+    def __str__(self) -> str:
+        return f"{self.prefix}-{self.category}-{self.year}-{self.county_code}: {self.last}"
+
+
+class State(models.TextChoices):
+    """What a certificate is worth on a day."""
+
+    VALID = "valid", _("Valid")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+
 
 class CertificateQuerySet(FactQuerySet):
     def visible_to(self, user) -> "CertificateQuerySet":
         return self.filter(records_q(user))
+
+    def with_state(self) -> "CertificateQuerySet":
+        """Each with `revoked_at`, so that asking for its state costs no query."""
+        revocations = StatusEvent.objects.filter(certificate=OuterRef("pk"), kind=StatusEvent.Kind.REVOKED)
+        return self.annotate(revoked_at=Subquery(revocations.values("at")[:1]))
 
 
 class Certificate(ServedAt, Fact):
     """One certificate, issued once for one completion; every printed fact is frozen here.
 
     Never changed: revoking it is a StatusEvent, a corrected one is a new certificate.
-    `facts_digest` is the SHA-256 over the printed facts.
+    `facts_digest` is the SHA-256 over `facts()`. It is never shown in public: with every other fact
+    known, it would give away the masked letters of the name.
     """
 
     completion = models.OneToOneField(Completion, on_delete=models.PROTECT, related_name="issued_certificate")
@@ -73,6 +136,7 @@ class Certificate(ServedAt, Fact):
     issued_on = models.DateField(_("issued on"))
     valid_until = models.DateField(_("valid until"), null=True)  # last day of validity
     issued_at = models.DateTimeField(_("issued at"), db_index=True)
+    paper = models.CharField(max_length=10, default="v1")  # the layout it is printed in, for ever
     facts_digest = models.CharField(max_length=64)
 
     objects = CertificateQuerySet.as_manager()
@@ -80,9 +144,45 @@ class Certificate(ServedAt, Fact):
     class Meta:
         verbose_name = _("certificate")
         verbose_name_plural = _("certificates")
+        ordering = ["-issued_at", "-pk"]
 
     def __str__(self) -> str:
         return f"{self.number} {self.person_name}"
+
+    def facts(self) -> dict[str, str | int | None]:
+        """What the certificate says, as the digest covers it."""
+        return {
+            "number": self.number,
+            "title": self.title,
+            "text": self.text,
+            "issuer": self.issuer,
+            "name": self.person_name,
+            "unit": self.unit_name,
+            "post": self.post_title,
+            "course_code": self.course_code,
+            "course": self.course_title,
+            "edition": self.edition_number,
+            "hours": f"{self.hours:.2f}",
+            "score": None if self.score is None else f"{self.score:.2f}",
+            "issued_on": self.issued_on.isoformat(),
+            "valid_until": self.valid_until and self.valid_until.isoformat(),
+        }
+
+    def revocation_instant(self) -> datetime | None:
+        """When it was revoked, if it was. One query, unless read by `with_state()`."""
+        if "revoked_at" not in self.__dict__:
+            event = StatusEvent.objects.filter(certificate_id=self.pk, kind=StatusEvent.Kind.REVOKED).first()
+            return event.at if event else None
+        return self.__dict__["revoked_at"]
+
+    def state_on(self, day: date) -> State:
+        """What it was worth on a day: revoked counts from the day of the revocation, expired from the day after the last."""
+        revoked_at = self.revocation_instant()
+        if revoked_at is not None and clock.today(revoked_at) <= day:
+            return State.REVOKED
+        if self.valid_until is not None and self.valid_until < day:
+            return State.EXPIRED
+        return State.VALID
 
 
 class StatusEvent(Fact):

@@ -193,6 +193,8 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Papers with full names: beside the media folder, never below it.
+    "private": {"BACKEND": "certificates.storage.PrivateFiles"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # A request body is bounded before it is read; files have bounds of their own in core/uploads.py.
@@ -240,6 +242,10 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5)},
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20)},
 }
+
+PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
+CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
+VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
 
 DEMO = False
 APPEND_SLASH = True

@@ -1,0 +1,84 @@
+"""The certificate on paper: a PDF by typst, from the frozen facts alone."""
+
+import io
+import json
+import threading
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import segno
+import typst
+from django.conf import settings
+from django.urls import reverse
+
+from certificates import fonts, rules
+from certificates.models import Certificate
+
+LAYOUTS = Path(__file__).parent / "layouts"
+NOTE = "本证明为培训合格证明，记载持证人参加培训并考核合格的情况，不属于法定证照。"
+_one_at_a_time = threading.Lock()
+
+
+def check_address(number: str) -> str:
+    """Where anybody checks this number: absolute, because it stands on paper."""
+    return settings.WAGTAILADMIN_BASE_URL.rstrip("/") + reverse("verify_number", args=[number])
+
+
+def qr_svg(number: str) -> str:
+    """The check address as a QR code."""
+    out = io.BytesIO()
+    segno.make(check_address(number), error="m", micro=False).save(out, kind="svg", xmldecl=False, border=2, dark="#1f2a37", light="#ffffff")
+    return out.getvalue().decode()
+
+
+def printed(certificate: Certificate) -> dict[str, str]:
+    """Every fact as the paper shows it, in Chinese."""
+    until = certificate.valid_until
+    facts = {
+        "title": certificate.title,
+        "text": certificate.text,
+        "name": certificate.person_name,
+        "unit": certificate.unit_name or "—",
+        "course": f"{certificate.course_title}（{certificate.course_code}，第{certificate.edition_number}版）",
+        "hours": f"{rules.plain_figure(certificate.hours)}学时",
+        "score": "合格" if certificate.score is None else f"{rules.plain_figure(certificate.score)}分",
+        "issuer": certificate.issuer,
+        "issued_on": rules.chinese_date(certificate.issued_on),
+        "valid_until": rules.chinese_date(until) if until else "长期有效",
+        "number": certificate.number,
+    }
+    return {name: rules.printable(text) for name, text in facts.items()}
+
+
+@cache
+def _compiler() -> typst.Compiler:
+    """One a process: it keeps its fonts and what it has parsed."""
+    return typst.Compiler(root=LAYOUTS, font_paths=fonts.folders(), ignore_system_fonts=True)
+
+
+def pdf(certificate: Certificate) -> bytes:
+    """The paper as PDF; the same bytes each time, since it is dated with the issue.
+
+    Raises:
+        Refused: a character has no glyph in the fonts ("missing_glyph").
+        ImproperlyConfigured: the fonts are not installed.
+    """
+    return _compile(printed(certificate), layout=certificate.paper, at=certificate.issued_at)
+
+
+def _compile(facts: dict[str, str], *, layout: str, at: datetime, **options) -> bytes:
+    fonts.require_glyphs(facts.values())
+    data = {**facts, "qr": qr_svg(facts["number"]), "check_address": check_address(facts["number"]), "note": NOTE}
+    with _one_at_a_time:
+        made = _compiler().compile(
+            input=LAYOUTS / f"{layout}.typ", sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+            timestamp=at, **{"format": "pdf", **options},
+        )
+    assert isinstance(made, bytes), "a certificate is one page"
+    return made
+
+
+def sample_png(facts: dict[str, str], *, at: datetime, layout: str = "v1") -> bytes:
+    """The paper with sample facts as a PNG, for the editor's preview. Raises as `pdf` does."""
+    return _compile(facts, layout=layout, at=at, format="png", ppi=96)

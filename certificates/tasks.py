@@ -1,0 +1,10 @@
+from celery import shared_task
+
+
+@shared_task
+def render(certificate_id: int) -> None:
+    """Make the paper and the picture of a certificate that has none. Safe to run twice; issues nothing."""
+    from certificates import files
+    from certificates.models import Certificate
+
+    files.ensure(Certificate.objects.get(pk=certificate_id))

@@ -1,0 +1,74 @@
+"""Completions to issue certificates for, made by rows: how they come about is tested elsewhere."""
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from certificates import services
+from courses.models import Completion, Course, CreditPolicy, Edition, Enrolment
+from people.models.snapshot import copied_from, served_at
+from tests.cast import NOON, SINCE
+
+_serial = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_limits():
+    """The limit of checks counts per process: each test begins at zero."""
+    from django.core.cache import caches
+
+    caches["local"].clear()
+
+
+@pytest.fixture
+def private(settings, tmp_path):
+    """A folder for papers that only this test writes to."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    from django.core.files.storage import storages
+
+    storages["private"].__dict__.pop("base_location", None)
+    storages["private"].__dict__.pop("location", None)
+    yield tmp_path / "private"
+    storages["private"].__dict__.pop("base_location", None)
+    storages["private"].__dict__.pop("location", None)
+
+
+def a_policy() -> CreditPolicy:
+    return CreditPolicy.objects.get_or_create(
+        name="测试办法", defaults={"source": "测试", "valid_from": SINCE, "bands": [], "test_passed": 1, "yearly_target": 50, "step": "0.25"}
+    )[0]
+
+
+def a_completion(person, *, county=None, title="政务公开政策解读", certificate="training", score=Decimal("92.5"), at=NOON, course=None, name=None):
+    """A person has completed a course (a new one each time, unless given)."""
+    serial = next(_serial)
+    county = county or person.unit.county
+    course = course or Course.objects.create(county=county, code=f"P{serial:02d}")
+    edition = course.current or Edition.objects.create(
+        course=course, number=1, title=title, line="policy", minutes=90, pass_rule="lessons_and_quiz", certificate=certificate,
+        digest=f"{serial:064d}", published_at=NOON,
+    )
+    if course.current is None:
+        course.current = edition
+        course.save()
+    rounds = Enrolment.objects.filter(person=person, course=course).count()
+    snapshot = served_at(person) | ({"person_name": name} if name else {})
+    enrolment = Enrolment.objects.create(**snapshot, course=course, edition=edition, round=rounds + 1, enrolled_at=at - timedelta(days=1))
+    return Completion.objects.create(
+        **copied_from(enrolment), enrolment=enrolment, course=course, edition=edition, round=rounds + 1, course_code=course.code,
+        course_title=edition.title, edition_number=1, line="policy", minutes=90, certificate=edition.certificate, policy=a_policy(),
+        study_hours=Decimal("1.5"), test_hours=Decimal("1"), score=score, completed_at=at,
+    )
+
+
+@pytest.fixture
+def kinds(cast):
+    return services.ensure_kinds(cast.county)
+
+
+@pytest.fixture
+def certificate(cast, kinds, private):
+    """The learner's certificate."""
+    return services.issue(completion=a_completion(cast.learner), at=NOON)
