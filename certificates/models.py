@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
+from wagtail.models import PreviewableMixin
+
 from certificates import rules
 from core import clock
 from core.errors import Refused
@@ -27,7 +29,7 @@ class CertificateKindQuerySet(models.QuerySet):
         return self.filter(county__in=counties_of(user))
 
 
-class CertificateKind(models.Model):
+class CertificateKind(PreviewableMixin, models.Model):
     """A certificate that a county awards: its title, wording and numbering. Courses name it by `key`.
 
     Editing it changes no certificate: each certificate copies what it prints.
@@ -61,6 +63,16 @@ class CertificateKind(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def preview_modes(self):
+        return [("plain", _("Usual names")), ("long", _("A long name and a course title of four lines")), ("rare", _("Rare characters"))]
+
+    def serve_preview(self, request, mode_name):
+        """The paper as it would look with sample facts; for the editor in the admin."""
+        from certificates.preview import preview
+
+        return preview(request, self, mode_name)
 
     def clean(self) -> None:
         """Refuse what could not be issued or printed: an unknown placeholder, 电子证照, a county without a six-digit code."""

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
-from people.models import Role, Unit
+from django.db.models import Q
+from wagtail.permission_policies.base import BasePermissionPolicy
+
+from people.models import Person, Role, RoleGrant, Unit
 from people.permissions import units_of
 
 RULES_KINDS = (Role.HR, Role.ADMINISTRATOR)
@@ -21,3 +24,38 @@ def may_revoke(user, certificate) -> bool:
         return True
     where = certificate.unit.county_path if certificate.unit_id else None
     return any(county.path == where or county.pk == certificate.kind.county_id for county in counties_of(user, [Role.HR]))
+
+
+class KindPolicy(BasePermissionPolicy):
+    """In the Wagtail admin: HR and administrators of a county add and change its kinds. Nobody deletes one."""
+
+    ACTIONS = frozenset({"add", "change", "view"})
+
+    def get_all_permissions_for_user(self, user):
+        return counties_of(user) if user.is_authenticated else []
+
+    def user_has_permission(self, user, action):
+        return action in self.ACTIONS and user.is_active and (user.is_superuser or bool(counties_of(user)))
+
+    def users_with_any_permission(self, actions):
+        if not self.ACTIONS.intersection(actions):
+            return Person.objects.none()
+        return Person.objects.filter(Q(is_superuser=True) | Q(pk__in=rulers_of_kinds()), is_active=True)
+
+    def user_has_permission_for_instance(self, user, action, instance):
+        if not self.user_has_permission(user, action):
+            return False
+        return user.is_superuser or any(county.pk == instance.county_id for county in counties_of(user))
+
+    def user_has_any_permission_for_instance(self, user, actions, instance):
+        return any(self.user_has_permission_for_instance(user, action, instance) for action in actions)
+
+    def instances_user_has_any_permission_for(self, user, actions):
+        if not self.user_has_any_permission(user, actions):
+            return self.model.objects.none()
+        return self.model.objects.visible_to(user)
+
+
+def rulers_of_kinds():
+    """The keys of those who hold HR or administrator over a whole county now, as a subquery."""
+    return RoleGrant.objects.filter(role__in=RULES_KINDS, ends_on=None, unit__depth=1).values("person")

@@ -3,7 +3,9 @@
 from django.dispatch import receiver
 
 from certificates import services
+from certificates.permissions import RULES_KINDS
 from courses.signals import completion_reversed, course_completed
+from people.signals import role_granted, role_withdrawn
 
 
 @receiver(course_completed, dispatch_uid="certificates.issue")
@@ -14,3 +16,9 @@ def issue_what_was_earned(sender, completion, at, **kwargs) -> None:
 @receiver(completion_reversed, dispatch_uid="certificates.revoke")
 def revoke_what_was_earned(sender, reversal, at, **kwargs) -> None:
     services.revoke_with(reversal=reversal, at=at)
+
+
+@receiver([role_granted, role_withdrawn], dispatch_uid="certificates.editors")
+def let_editors_in(sender, grant, **kwargs) -> None:
+    if grant.role in RULES_KINDS:
+        services.sync_editors()

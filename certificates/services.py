@@ -3,22 +3,24 @@
 from datetime import datetime, timedelta
 
 import structlog
+from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from certificates import rules, tasks
 from certificates.models import Certificate, CertificateKind, NumberSequence, StatusEvent
-from certificates.permissions import may_revoke
+from certificates.permissions import may_revoke, rulers_of_kinds
 from certificates.signals import certificate_issued
 from core import audit, clock
 from core.errors import Refused
 from core.reconcile import Gap
 from courses.models import Completion, Reversal
-from people.models import Unit
+from people.models import Person, Unit
 from people.models.snapshot import copied_from
 
 log = structlog.get_logger(__name__)
+EDITORS = "证书管理"
 GAPS_AT_ONCE = 1000
 SETTLED = timedelta(minutes=2)  # how long a job may take before its absence counts as a gap
 
@@ -40,7 +42,20 @@ def ensure_kinds(county: Unit) -> list[CertificateKind]:
             county=county, key=key, defaults={"title": title, "category": category, "wording": wording, "issuer": county.name}
         )
         kinds.append(kind)
+    sync_editors()
     return kinds
+
+
+@transaction.atomic
+def sync_editors() -> None:
+    """Let those who rule a county's kinds into the Wagtail admin, and only them by this group. Set-based."""
+    group, made = Group.objects.get_or_create(name=EDITORS)
+    if made:
+        group.permissions.add(Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin"))
+    holders = set(Person.objects.filter(pk__in=rulers_of_kinds(), is_active=True).values_list("pk", flat=True))
+    members = set(group.user_set.values_list("pk", flat=True))
+    group.user_set.add(*(holders - members))
+    group.user_set.remove(*(members - holders))
 
 
 @transaction.atomic
