@@ -9,8 +9,10 @@ from core import views as core_views
 urlpatterns = [
     path("healthz", core_views.healthz, name="healthz"),
     path("readyz", core_views.readyz, name="readyz"),
+    path("", include("people.urls")),  # before allauth and the admin: it closes some of their doors
     path("admin/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
     path("accounts/", include("allauth.urls")),
     path("", include("certificates.urls")),
+    path("", include("home.urls")),
 ]

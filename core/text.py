@@ -58,3 +58,23 @@ def query_tokens(query: str) -> list[str]:
         for left, right in pairwise(letters):
             wanted[left + right] = None
     return list(wanted)
+
+
+def highlighted(text: str, tokens: list[str]) -> list[tuple[str, bool]]:
+    """The text cut into (part, is it a find): overlapping finds run together, so 安全 and 全生 mark 安全生."""
+    low = text.lower()
+    if len(low) != len(text):  # a few letters grow when lowered; then positions would not fit
+        return [(text, False)]
+    marked = [False] * len(text)
+    for token in tokens:
+        start = low.find(token) if token else -1
+        while start >= 0:
+            marked[start : start + len(token)] = [True] * len(token)
+            start = low.find(token, start + 1)
+    parts: list[tuple[str, bool]] = []
+    for letter, hit in zip(text, marked, strict=True):
+        if parts and parts[-1][1] == hit:
+            parts[-1] = (parts[-1][0] + letter, hit)
+        else:
+            parts.append((letter, hit))
+    return parts

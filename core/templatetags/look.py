@@ -1,0 +1,93 @@
+"""Small things that templates of every app need: icons, form fields, figures, highlighted finds."""
+
+from decimal import Decimal
+
+from django import template
+from django.forms import BoundField
+from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, ClearableFileInput, FileInput, RadioSelect, Select
+from django.templatetags.static import static
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from core.look import Look
+from core.text import highlighted
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """One icon of static/vendor/icons (names: LOCK.json). Decoration unless it is given a label."""
+    href = f"{static('vendor/icons/icons.svg')}#{name}"
+    if label:
+        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href)
+    return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', href)
+
+
+@register.simple_tag(takes_context=True)
+def look_of(context) -> Look:
+    """The reader's modes, from the cookie; the plain look where there is no request."""
+    request = context.get("request")
+    return Look.read(request.COOKIES) if request is not None else Look()
+
+
+@register.filter
+def hours(value) -> str:
+    """A figure without idle zeros: 7.50 → 7.5, 10.00 → 10."""
+    if value is None or value == "":
+        return ""
+    return f"{Decimal(str(value)).normalize():f}"
+
+
+@register.filter
+def percent_of(value, whole) -> int:
+    """Whole percent, 0 to 100, never rounded up to 100: 99.6 % done is not done."""
+    if not whole:
+        return 0
+    share = Decimal(str(value)) * 100 / Decimal(str(whole))
+    return max(0, min(100, int(share)))
+
+
+@register.filter
+def highlight(text: str, tokens: list[str]) -> SafeString:
+    """The text with every token marked; both are escaped."""
+    parts = highlighted(text, tokens)
+    return mark_safe("".join(f"<mark>{conditional_escape(part)}</mark>" if hit else conditional_escape(part) for part, hit in parts))  # noqa: S308
+
+
+def widget_kind(bound: BoundField) -> str:
+    """How a field is laid out: check, choices, hidden or line."""
+    widget = bound.field.widget
+    if bound.is_hidden:
+        return "hidden"
+    if isinstance(widget, CheckboxInput):
+        return "check"
+    if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
+        return "choices"
+    return "line"
+
+
+@register.filter
+def kind_of(bound: BoundField) -> str:
+    return widget_kind(bound)
+
+
+@register.simple_tag
+def control(bound: BoundField) -> SafeString:
+    """The input itself, with Bootstrap's class; Django adds aria-describedby and aria-invalid."""
+    widget = bound.field.widget
+    own = widget.attrs.get("class", "")
+    if isinstance(widget, CheckboxInput):
+        css = "form-check-input"
+    elif isinstance(widget, RadioSelect | CheckboxSelectMultiple):
+        css = ""
+    elif isinstance(widget, Select):
+        css = "form-select"
+    else:
+        css = "form-control"
+    if bound.errors and css:
+        css += " is-invalid"
+    attrs = {"class": f"{css} {own}".strip()} if css or own else {}
+    if isinstance(widget, ClearableFileInput | FileInput):
+        attrs.setdefault("class", "form-control")
+    return bound.as_widget(attrs=attrs)
