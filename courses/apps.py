@@ -7,4 +7,8 @@ class CoursesConfig(AppConfig):
     verbose_name = _("Courses")
 
     def ready(self) -> None:
+        from core import reconcile
         from courses import receivers  # noqa: F401
+        from courses.services import completions
+
+        reconcile.register("courses.completions", completions.gaps)

@@ -4,17 +4,61 @@ Learners never read these pages: publishing makes an edition (services/editions.
 learner's views show editions. A page is what trainers draft, preview and submit.
 """
 
-from django import forms
-from django.db import models
+import structlog
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models, transaction
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.panels import FieldPanel, MultiFieldPanel
+from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList, TabbedInterface
 from wagtail.fields import StreamField
 from wagtail.models import Page
+from wagtail.search import index
 
+from core.errors import Refused
+from core.text import search_tokens
 from courses.blocks import LessonBody
+from courses.forms import CoursePageForm, LessonPageForm
 from courses.models.course import Line, PassRule
-from courses.slots import CERTIFICATES
 from people.models import Duty, Unit
+
+log = structlog.get_logger(__name__)
+TITLE_LENGTH = 120  # of Edition.title and EditionLesson.title
+BY_SCHEDULE = "wagtail.publish.scheduled"
+
+
+class ShownToLearners(Page):
+    """What course and lesson pages share: titles that fit a record, and publication as one step with its edition."""
+
+    class Meta:
+        abstract = True
+
+    def clean(self):
+        super().clean()
+        if len(self.title) > TITLE_LENGTH:
+            raise ValidationError({"title": _("At most %(limit)d characters: the title is printed on records.") % {"limit": TITLE_LENGTH}})
+
+    def publish(self, revision, user=None, **kwargs):
+        """Publish, and freeze what learners get, in one transaction: either both happen or neither.
+
+        Raises:
+            Refused: the course cannot be published as it is. A scheduled publication is logged and
+                given up instead, so that it does not hold up the others.
+        """
+        try:
+            with transaction.atomic():
+                super().publish(revision, user=user, **kwargs)
+                self.follow_publication(by=user)
+        except Refused as refusal:
+            if kwargs.get("log_action") != BY_SCHEDULE:
+                raise
+            log.warning("scheduled_publication_refused", page=self.pk, code=refusal.code, reason=refusal.message)
+            revision.approved_go_live_at = None
+            revision.save(update_fields=["approved_go_live_at"])
+
+    def follow_publication(self, *, by) -> None:
+        raise NotImplementedError
 
 
 class CataloguePage(Page):
@@ -22,57 +66,163 @@ class CataloguePage(Page):
 
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
 
-    content_panels = [*Page.content_panels, FieldPanel("county")]
+    content_panels = [*Page.content_panels, FieldPanel("county", read_only=True)]
     parent_page_types = ["home.HomePage"]
     subpage_types = ["courses.CoursePage"]
+    page_description = _("The courses of one county.")
 
     class Meta:
         verbose_name = _("catalogue")
 
+    def get_url_parts(self, request=None):
+        return _learner_url(self, reverse("course_list"), request)
 
-class CoursePage(Page):
+    def serve(self, request, *args, **kwargs):
+        return redirect("course_list")
+
+
+class CoursePage(ShownToLearners):
     """A course as its trainer writes it."""
 
-    code = models.CharField(_("code"), max_length=20, help_text=_("For example P01; unique in the county."))
-    summary = models.TextField(_("summary"), max_length=400)
+    code = models.CharField(_("code"), max_length=20, help_text=_("For example P01; unique in the county. It stays once the course was published."))
+    summary = models.TextField(_("summary"), max_length=400, help_text=_("One or two sentences: what one can do after the course. Shown in the catalogue."))
     goals = models.JSONField(_("goals"), default=list, blank=True)
     sources = models.JSONField(_("sources"), default=list, blank=True)
     tags = models.JSONField(_("tags"), default=list, blank=True)
     line = models.CharField(_("line"), max_length=12, choices=Line.choices, default=Line.POLICY)
-    pass_rule = models.CharField(_("pass rule"), max_length=20, choices=PassRule.choices, default=PassRule.LESSONS_AND_QUIZ)
+    pass_rule = models.CharField(
+        _("pass rule"), max_length=20, choices=PassRule.choices, default=PassRule.LESSONS_AND_QUIZ,
+        help_text=_("What completes the course."),
+    )
     prerequisites = models.JSONField(_("prerequisites"), default=list, blank=True)
     required_for = models.JSONField(_("required for"), default=list, blank=True)
     elective_for = models.JSONField(_("elective for"), default=list, blank=True)
     certificate = models.CharField(_("certificate"), max_length=40, blank=True)
-    due_on = models.DateField(_("due on"), null=True, blank=True)
-    is_shared = models.BooleanField(_("shared with other counties"), default=False)
-    mark = models.CharField(_("evidence mark"), max_length=1, blank=True, choices=[("V", "V"), ("S", "S"), ("D", "D")])
+    due_on = models.DateField(
+        _("due on"), null=True, blank=True, help_text=_("Those for whom it is required should finish by 24:00 of this day.")
+    )
+    is_shared = models.BooleanField(
+        _("shared with other counties"), default=False, help_text=_("Staff of other counties can find and take the course, too.")
+    )
+    mark = models.CharField(
+        _("evidence mark"), max_length=1, blank=True,
+        choices=[("V", _("V · checked against the text in force")), ("S", _("S · secondary source")), ("D", _("D · set by the county"))],
+        help_text=_("The weakest evidence that the course rests on. Learners see it."),
+    )
 
+    base_form_class = CoursePageForm
     content_panels = [
+        HelpPanel(template="courses/admin/course_help.html"),
         *Page.content_panels,
-        FieldPanel("code"),
+        FieldRowPanel([FieldPanel("code"), FieldPanel("line")]),
         FieldPanel("summary"),
-        MultiFieldPanel([FieldPanel("line"), FieldPanel("pass_rule"), FieldPanel("certificate"), FieldPanel("due_on")], heading=_("Rules")),
+        FieldPanel("goals"),
+        MultiFieldPanel([FieldPanel("sources"), FieldPanel("mark"), FieldPanel("tags")], heading=_("Sources and tags")),
     ]
+    rule_panels = [
+        MultiFieldPanel([FieldPanel("required_for"), FieldPanel("elective_for"), FieldPanel("due_on")], heading=_("For whom")),
+        MultiFieldPanel([FieldPanel("pass_rule"), FieldPanel("prerequisites"), FieldPanel("certificate")], heading=_("Passing")),
+        FieldPanel("is_shared"),
+    ]
+    edit_handler = TabbedInterface([
+        ObjectList(content_panels, heading=_("Course")),
+        ObjectList(rule_panels, heading=_("For whom and passing")),
+        ObjectList([FieldPanel("slug")], heading=_("Address")),
+    ])
     parent_page_types = ["courses.CataloguePage"]
     subpage_types = ["courses.LessonPage"]
+    page_description = _("Its facts; the lessons are pages below it.")
+    search_fields = [
+        *Page.search_fields, index.SearchField("code"), index.SearchField("summary"), index.SearchField("tokens"),
+        index.AutocompleteField("tokens"), index.FilterField("line"),
+    ]
 
     class Meta:
         verbose_name = _("course page")
 
+    def clean(self):
+        super().clean()
+        unknown = [duty for duty in [*self.required_for, *self.elective_for] if duty not in Duty.values]
+        if unknown:
+            raise ValidationError({"required_for": _("Unknown duty: %(duties)s.") % {"duties": "、".join(unknown)}})
+        if set(self.required_for) & set(self.elective_for):
+            raise ValidationError({"elective_for": _("A duty is either required or elective, not both.")})
 
-class LessonPage(Page):
+    def tokens(self) -> str:
+        """Chinese pairs for Wagtail's own search, so that editors find 安全 inside 安全生产."""
+        return search_tokens(self.title, self.code, self.summary, *self.tags)
+
+    def follow_publication(self, *, by) -> None:
+        from courses.services import reviews
+
+        reviews.course_published(page=self, by=by)
+
+    def get_url_parts(self, request=None):
+        course = getattr(self, "course", None)
+        return _learner_url(self, reverse("course", args=[course.pk]), request) if course else None
+
+    def serve(self, request, *args, **kwargs):
+        course = getattr(self, "course", None)
+        return redirect("course", course.pk) if course else redirect("course_list")
+
+    def serve_preview(self, request, mode_name):
+        from courses import previews
+
+        return previews.course(request, self)
+
+
+class LessonPage(ShownToLearners):
     """A lesson as its trainer writes it; its place among its siblings is its place in the course."""
 
-    minutes = models.PositiveSmallIntegerField(_("minutes"), default=10)
-    body = StreamField(LessonBody(), blank=True)
+    minutes = models.PositiveSmallIntegerField(
+        _("minutes"), default=10, validators=[MinValueValidator(1)],
+        help_text=_("Reading time. The course's minutes, and with them its credit hours, are the sum of its lessons."),
+    )
+    body = StreamField(LessonBody(), blank=True, verbose_name=_("body"))
 
+    base_form_class = LessonPageForm
     content_panels = [*Page.content_panels, FieldPanel("minutes"), FieldPanel("body")]
+    edit_handler = TabbedInterface([
+        ObjectList(content_panels, heading=_("Lesson")),
+        ObjectList([FieldPanel("slug")], heading=_("Address")),
+    ])
     parent_page_types = ["courses.CoursePage"]
     subpage_types: list[str] = []
+    page_description = _("Text, images, videos, clauses, questions.")
+    search_fields = [*Page.search_fields, index.SearchField("tokens"), index.AutocompleteField("tokens")]
 
     class Meta:
         verbose_name = _("lesson page")
 
+    def tokens(self) -> str:
+        return search_tokens(self.title)
 
-__all__ = ["CERTIFICATES", "CataloguePage", "CoursePage", "Duty", "LessonPage", "forms"]
+    def follow_publication(self, *, by) -> None:
+        from courses.services import reviews
+
+        reviews.lesson_published(page=self, by=by)
+
+    def get_url_parts(self, request=None):
+        from courses.models import EditionLesson
+
+        shown = EditionLesson.objects.filter(key=self.translation_key, edition__course__page=self.get_parent().pk).order_by("-edition__number")
+        found = shown.values_list("edition__course", "slug").first()
+        return _learner_url(self, reverse("lesson", args=found), request) if found else None
+
+    def serve(self, request, *args, **kwargs):
+        parts = self.get_url_parts(request)
+        return redirect(parts[2] if parts else "course_list")
+
+    def serve_preview(self, request, mode_name):
+        from courses import previews
+
+        return previews.lesson(request, self)
+
+
+def _learner_url(page: Page, path: str, request) -> tuple | None:
+    """URL parts as Wagtail wants them: the learner's address under the root of the site that the page is on."""
+    roots = page._get_relevant_site_root_paths(request)
+    return (roots[0].site_id, roots[0].root_url, path) if roots else None
+
+
+__all__ = ["CataloguePage", "CoursePage", "LessonPage"]

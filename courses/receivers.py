@@ -1,1 +1,60 @@
 """Reactions of this app to facts of lower apps and of Wagtail."""
+
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
+from wagtail.documents import get_document_model
+from wagtail.images import get_image_model
+from wagtail.models import ReferenceIndex
+from wagtail.signals import page_unpublished, post_page_move, pre_page_move, workflow_submitted
+
+from courses.models import CoursePage, LessonPage
+from courses.services import catalogues, editions, reviews
+from people.signals import role_granted, role_withdrawn
+
+
+@receiver([role_granted, role_withdrawn])
+def keep_groups_in_step(sender, grant, **kwargs):
+    catalogues.sync_members(county=grant.unit.county)
+
+
+@receiver(page_unpublished, sender=CoursePage)
+def close_course(sender, instance, **kwargs):
+    editions.close(page_id=instance.pk)
+
+
+@receiver(pre_delete, sender=CoursePage)
+def close_course_of_deleted_page(sender, instance, **kwargs):
+    editions.close(page_id=instance.pk)
+
+
+@receiver(page_unpublished, sender=LessonPage)
+def leave_out_lesson(sender, instance, **kwargs):
+    reviews.without_lesson(course_page=instance.get_parent())
+
+
+@receiver(pre_delete, sender=LessonPage)
+def leave_out_deleted_lesson(sender, instance, **kwargs):
+    reviews.without_lesson(course_page=instance.get_parent())
+
+
+@receiver(pre_page_move, sender=CoursePage)
+def keep_course_in_county(sender, instance, parent_page_after, **kwargs):
+    reviews.check_move(page=instance, target=parent_page_after)
+
+
+@receiver(post_page_move, sender=LessonPage)
+def follow_lesson(sender, instance, parent_page_before, parent_page_after, **kwargs):
+    for course_page in {parent_page_before.pk: parent_page_before, parent_page_after.pk: parent_page_after}.values():
+        reviews.without_lesson(course_page=course_page)
+
+
+@receiver(workflow_submitted)
+def submit_lessons_with_their_course(sender, instance, user, **kwargs):
+    if isinstance(instance.content_object, CoursePage):
+        reviews.submit_lessons(course_page=instance.content_object, by=user)
+
+
+@receiver(pre_delete, sender=get_image_model())
+@receiver(pre_delete, sender=get_document_model())
+def keep_files_of_editions(sender, instance, **kwargs):
+    reviews.check_file_is_free(file=instance, references=ReferenceIndex.get_references_to(instance))

@@ -51,6 +51,10 @@ class CreditPolicy(models.Model):
     class Meta:
         verbose_name = _("credit policy")
         verbose_name_plural = _("credit policies")
+        constraints = [
+            models.UniqueConstraint(fields=["name", "valid_from"], condition=models.Q(county=None), name="credit_policy_general_once"),
+            models.UniqueConstraint(fields=["county", "name", "valid_from"], name="credit_policy_county_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.valid_from})"

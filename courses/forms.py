@@ -1,0 +1,129 @@
+"""Forms of the authoring side, and the learner's filter."""
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.forms import WagtailAdminPageForm
+
+from core.text import squeeze
+from courses.slots import CERTIFICATES
+from people.models import Duty
+
+
+class LinesField(forms.CharField):
+    """A list of short texts, one a line; blank lines and doubles fall away."""
+
+    def __init__(self, *, max_lines: int = 30, max_line: int = 200, **kwargs):
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 4}))
+        super().__init__(**kwargs)
+        self.max_lines, self.max_line = max_lines, max_line
+
+    def prepare_value(self, value):
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value):
+        if isinstance(value, list | tuple):
+            return list(value)
+        lines = list(dict.fromkeys(filter(None, (squeeze(line) for line in (value or "").splitlines()))))
+        if len(lines) > self.max_lines:
+            raise ValidationError(_("At most %(limit)d lines.") % {"limit": self.max_lines})
+        for number, line in enumerate(lines, start=1):
+            if len(line) > self.max_line:
+                raise ValidationError(_("Line %(number)d is longer than %(limit)d characters.") % {"number": number, "limit": self.max_line})
+        return lines
+
+    def has_changed(self, initial, data):
+        return self.to_python(initial or []) != self.to_python(data)
+
+
+class TagsField(LinesField):
+    """Short texts separated by commas (also Chinese ones) or lines."""
+
+    def prepare_value(self, value):
+        return "，".join(value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value):
+        if isinstance(value, str):
+            value = value.replace("，", "\n").replace(",", "\n").replace("、", "\n").replace("；", "\n")
+        return super().to_python(value)
+
+
+PUBLISHING = ("action-publish", "action-submit", "action-restart-workflow")
+
+
+def is_publishing(data) -> bool:
+    """Whether the posted button leads to publication: publish, submit for review, or approve."""
+    return any(name in data for name in PUBLISHING) or data.get("workflow-action-name") == "approve"
+
+
+class CoursePageForm(WagtailAdminPageForm):
+    goals = LinesField(
+        label=_("goals"), required=False, help_text=_("What learners can do afterwards; one a line, three to five. Begin with a verb.")
+    )
+    sources = LinesField(label=_("sources"), required=False, help_text=_("Laws and documents the course rests on; one a line."))
+    tags = TagsField(label=_("tags"), required=False, max_line=20, widget=forms.TextInput, help_text=_("Separated by commas; learners find the course by them."))
+    required_for = forms.MultipleChoiceField(
+        label=_("required for"), choices=Duty.choices, required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Whoever holds one of these duties in this county has to take the course."),
+    )
+    elective_for = forms.MultipleChoiceField(
+        label=_("elective for"), choices=Duty.choices, required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Suggested to whoever holds one of these duties."),
+    )
+    prerequisites = forms.MultipleChoiceField(
+        label=_("prerequisites"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Courses of this county to complete before this one can be begun. Only published courses are listed."),
+    )
+    certificate = forms.ChoiceField(
+        label=_("certificate"), required=False, help_text=_("Awarded on completion; hours are credited with or without one.")
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        from courses.models import Course
+
+        county_id = getattr(self.parent_page.specific if self.parent_page else None, "county_id", None)
+        listed = Course.objects.filter(county=county_id, current__isnull=False).select_related("current")
+        if self.instance.pk:
+            listed = listed.exclude(page=self.instance.pk)
+        choices = [(course.code, f"{course.code} {course.current.title}") for course in listed]
+        known = {code for code, _title in choices}
+        choices += [(code, _("%(code)s (unknown)") % {"code": code}) for code in self.instance.prerequisites if code not in known]
+        if "prerequisites" in self.fields:
+            self.fields["prerequisites"].choices = choices
+        if "certificate" in self.fields:
+            awards = [("", _("None")), *CERTIFICATES.choices()]
+            if self.instance.certificate and self.instance.certificate not in dict(awards):
+                awards.append((self.instance.certificate, _("%(code)s (unknown)") % {"code": self.instance.certificate}))
+            self.fields["certificate"].choices = awards
+
+    def clean(self):
+        cleaned = super().clean()
+        both = set(cleaned.get("required_for") or []) & set(cleaned.get("elective_for") or [])
+        if both:
+            names = "、".join(str(Duty(duty).label) for duty in Duty.values if duty in both)
+            self.add_error("elective_for", _("Required and elective at once: %(duties)s. Choose one of the two.") % {"duties": names})
+        return cleaned
+
+    def _post_clean(self):
+        super()._post_clean()
+        if self.errors or not is_publishing(self.data):
+            return
+        from courses.services import editions, reviews
+
+        outline = reviews.draft_outline(self.instance)
+        for refusal in editions.blockers(page=self.instance, outline=outline, county=self.parent_page.specific.county):
+            self.add_error("code" if refusal.code in {"doubled_code", "code_fixed"} else None, refusal.message)
+
+
+class LessonPageForm(WagtailAdminPageForm):
+    def _post_clean(self):
+        super()._post_clean()
+        if self.errors or not is_publishing(self.data) or not self.parent_page.live:
+            return
+        from courses.services import editions, reviews
+
+        course_page = self.parent_page.specific
+        outline = reviews.outline_with(course_page, self.instance)
+        for refusal in editions.blockers(page=course_page, outline=outline, county=course_page.get_parent().specific.county):
+            self.add_error(None, refusal.message)

@@ -1,0 +1,155 @@
+"""What a course consists of, as plain values: the same shape from a draft page and from an edition.
+
+Publishing freezes an outline into an edition, previews show an outline of the draft, and the
+learner's pages show the outline of the edition, so all three speak of the same thing.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from django.core.cache import caches
+
+from courses.models import CoursePage, Edition, EditionRequirement, LessonPage, PassRule
+from courses.slots import QUIZZES
+from people.models import Unit
+
+SLUG_LENGTH = 80  # of EditionLesson.slug
+RESERVED_SLUGS = {"enrol"}
+Kind = EditionRequirement.Kind
+
+
+@dataclass(frozen=True)
+class LessonOutline:
+    key: str
+    slug: str
+    title: str
+    minutes: int
+    id: int | None = None  # of the EditionLesson; None in a draft
+    quizzes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RequirementOutline:
+    kind: str
+    key: str
+    title: str
+    lesson_key: str
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A course's facts, lessons and requirements, in reading order."""
+
+    code: str
+    title: str
+    summary: str
+    goals: tuple[str, ...]
+    sources: tuple[str, ...]
+    tags: tuple[str, ...]
+    line: str
+    pass_rule: str
+    prerequisites: tuple[str, ...]
+    certificate: str
+    mark: str
+    lessons: tuple[LessonOutline, ...]
+    requirements: tuple[RequirementOutline, ...]
+    number: int | None = None
+    bodies: dict = field(default_factory=dict, compare=False, repr=False)  # raw blocks by lesson key; drafts only
+
+    @property
+    def minutes(self) -> int:
+        return sum(lesson.minutes for lesson in self.lessons)
+
+    @property
+    def has_test(self) -> bool:
+        return any(requirement.kind == Kind.QUIZ for requirement in self.requirements)
+
+    def digest(self) -> str:
+        """SHA-256 over everything a learner could notice; block ids, which mean nothing, are left out."""
+        facts = {
+            "facts": [self.code, self.title, self.summary, self.goals, self.sources, self.tags, self.line, self.pass_rule,
+                      self.prerequisites, self.certificate, self.mark],
+            "lessons": [[lesson.key, lesson.slug, lesson.title, lesson.minutes, _without_ids(self.bodies.get(lesson.key, []))]
+                        for lesson in self.lessons],
+            "requirements": [[r.kind, r.key, r.title, r.lesson_key] for r in self.requirements],
+        }
+        return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _without_ids(value):
+    if isinstance(value, dict):
+        is_block = "type" in value and "value" in value
+        return {key: _without_ids(inner) for key, inner in value.items() if not (is_block and key == "id")}
+    if isinstance(value, list):
+        return [_without_ids(inner) for inner in value]
+    return value
+
+
+def quiz_keys(body) -> tuple[str, ...]:
+    """The keys of the quizzes embedded in a lesson's body, in order, each once."""
+    return tuple(dict.fromkeys(block.value for block in body if block.block_type == "quiz" and block.value))
+
+
+def county_of(page: CoursePage) -> Unit:
+    """The county whose catalogue the page stands in."""
+    return page.get_parent().specific.county
+
+
+def live_lessons(page: CoursePage) -> list[LessonPage]:
+    return list(LessonPage.objects.child_of(page).live().order_by("path"))
+
+
+def of_page(page: CoursePage, lessons: list[LessonPage]) -> Outline:
+    """The outline of a draft: of the page as it is in memory, with these lessons."""
+    outlined = []
+    for lesson in lessons:
+        slug = lesson.slug[:SLUG_LENGTH]
+        outlined.append(
+            LessonOutline(
+                key=str(lesson.translation_key), slug=f"{slug}-1" if slug in RESERVED_SLUGS else slug, title=lesson.title,
+                minutes=lesson.minutes, quizzes=quiz_keys(lesson.body),
+            )
+        )
+    return Outline(
+        code=page.code, title=page.title, summary=page.summary, goals=tuple(page.goals), sources=tuple(page.sources),
+        tags=tuple(page.tags), line=page.line, pass_rule=page.pass_rule, prerequisites=tuple(page.prerequisites),
+        certificate=page.certificate, mark=page.mark, lessons=tuple(outlined),
+        requirements=tuple(_requirements(page.pass_rule, outlined)),
+        bodies={str(lesson.translation_key): lesson.body.get_prep_value() for lesson in lessons},
+    )
+
+
+def _requirements(pass_rule: str, lessons: list[LessonOutline]):
+    asked: set[str] = set()
+    for lesson in lessons:
+        if pass_rule != PassRule.QUIZ:
+            yield RequirementOutline(Kind.LESSON, lesson.key, lesson.title, lesson.key)
+        if pass_rule == PassRule.LESSONS:
+            continue
+        for key in lesson.quizzes:
+            if key not in asked:
+                asked.add(key)
+                yield RequirementOutline(Kind.QUIZ, key, (QUIZZES.title(key) or key)[:120], lesson.key)
+
+
+def of_edition(edition: Edition, code: str) -> Outline:
+    """The outline of an edition. Two queries the first time in a process, none afterwards: editions never change."""
+    cache, name = caches["local"], f"outline:{edition.pk}"
+    found = cache.get(name)
+    if found is None:
+        lessons = list(edition.lessons.all())
+        requirements = list(edition.requirements.select_related("lesson"))
+        found = Outline(
+            code=code, title=edition.title, summary=edition.summary, goals=tuple(edition.goals), sources=tuple(edition.sources),
+            tags=tuple(edition.tags), line=edition.line, pass_rule=edition.pass_rule, prerequisites=tuple(edition.prerequisites),
+            certificate=edition.certificate, mark=edition.mark, number=edition.number,
+            lessons=tuple(
+                LessonOutline(str(lesson.key), lesson.slug, lesson.title, lesson.minutes, lesson.pk, quiz_keys(lesson.body))
+                for lesson in lessons
+            ),
+            requirements=tuple(RequirementOutline(r.kind, r.key, r.title, str(r.lesson.key), r.pk) for r in requirements),
+        )
+        cache.set(name, found)
+    return found

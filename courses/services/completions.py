@@ -1,0 +1,191 @@
+"""Requirements met, and the completion that follows from them: the middle of the one flow."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+from django.db.models import Count, F, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from core import audit, clock
+from core.errors import Refused
+from core.reconcile import Gap
+from courses import outlines, rules
+from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet, Reversal
+from courses.services import policies
+from courses.signals import completion_reversed, course_completed
+from people.models.snapshot import served_at
+
+log = structlog.get_logger(__name__)
+Kind = EditionRequirement.Kind
+
+
+def meet(
+    *, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime
+) -> Completion | None:
+    """Write that a requirement is met, once, then try to fulfil; the completion if there is one now.
+
+    Locks the enrolment. The first proof stands: later ones change nothing. Something the pinned
+    edition does not ask for is ignored. If completing fails — a receiver could not issue or credit —
+    what was met stays written, the failure is logged, and reconcile completes later.
+    """
+    with transaction.atomic():
+        Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
+        requirement = EditionRequirement.objects.filter(edition=enrolment.edition_id, kind=kind, key=str(key)).first()
+        if requirement is None:
+            return Completion.objects.filter(enrolment=enrolment).first()
+        RequirementMet.objects.get_or_create(
+            enrolment=enrolment, requirement=requirement, defaults={"at": at, "evidence": evidence, "score": score}
+        )
+    try:
+        return fulfil(enrolment=enrolment, at=at)
+    except Exception:
+        log.exception("fulfil_failed", enrolment=enrolment.pk)
+        return None
+
+
+@transaction.atomic
+def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
+    """The completion of this enrolment, written once as soon as every requirement of its edition is met.
+
+    Locks the enrolment. The completion carries the instant at which the last requirement was met
+    (not the instant of a later repair), the person's unit and post of now, and the hours by the
+    policy of that day. course_completed is sent inside the transaction: a receiver that fails
+    undoes the completion.
+    """
+    enrolment = (
+        Enrolment.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("edition", "course__county", "person__unit")
+        .get(pk=enrolment.pk)
+    )
+    standing = Completion.objects.filter(enrolment=enrolment).first()
+    if standing is not None:
+        return standing
+    asked = set(EditionRequirement.objects.filter(edition=enrolment.edition_id).values_list("pk", flat=True))
+    met = list(RequirementMet.objects.filter(enrolment=enrolment, requirement__in=asked).order_by("pk"))
+    if not asked or {row.requirement_id for row in met} != asked:
+        return None
+    completed_at = max(row.at for row in met)
+    score = rules.mean_score(row.score for row in met)
+    edition, course = enrolment.edition, enrolment.course
+    has_test = EditionRequirement.objects.filter(edition=edition, kind=Kind.QUIZ).exists()
+    policy = policies.in_force(day=clock.today(completed_at), county=course.county)
+    completion = Completion(
+        enrolment=enrolment, course=course, edition=edition, round=enrolment.round, course_code=course.code,
+        course_title=edition.title, edition_number=edition.number, line=edition.line, minutes=edition.minutes,
+        certificate=edition.certificate, policy=policy, study_hours=rules.credit_hours(edition.minutes * 60, policy.bands),
+        test_hours=policy.test_passed if has_test else Decimal(0), score=score, completed_at=completed_at,
+        evidence=[row.pk for row in met], **served_at(enrolment.person),
+    )
+    completion.save()
+    course_completed.send(sender=Completion, completion=completion, at=at)
+    return completion
+
+
+@dataclass(frozen=True)
+class Item:
+    """One requirement: whether it is met, when, with which score (percent), and what to do if not."""
+
+    kind: str
+    key: str
+    title: str
+    lesson_key: str
+    is_met: bool
+    at: datetime | None
+    score: Decimal | None
+
+    @property
+    def words(self) -> str:
+        if self.is_met:
+            return self.title
+        if self.kind == Kind.QUIZ:
+            return _("Pass the quiz “%(title)s”") % {"title": self.title}
+        return _("Finish the lesson “%(title)s”") % {"title": self.title}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an enrolment is complete or not: one answer for the learner, the manager and the refusal."""
+
+    enrolment: Enrolment
+    items: tuple[Item, ...]
+    completion: Completion | None
+
+    @property
+    def met(self) -> list[Item]:
+        return [item for item in self.items if item.is_met]
+
+    @property
+    def missing(self) -> list[Item]:
+        return [item for item in self.items if not item.is_met]
+
+    @property
+    def percent(self) -> int:
+        return 100 if self.completion else rules.percent(len(self.met), len(self.items))
+
+    @property
+    def is_complete(self) -> bool:
+        return self.completion is not None
+
+    def __str__(self) -> str:
+        if self.completion:
+            day = clock.today(self.completion.completed_at)
+            return _("Completed on %(day)s.") % {"day": day.isoformat()}
+        if not self.missing:
+            return _("Everything is met; the completion is being written.")
+        return _("Still missing: %(things)s.") % {"things": _("; ").join(item.words for item in self.missing)}
+
+
+def explain(enrolment: Enrolment) -> Explanation:
+    """What of the pinned edition is met and what is missing. Two queries when the outline is known in this process."""
+    outline = outlines.of_edition(enrolment.edition, enrolment.course.code)
+    met = {row.requirement_id: row for row in RequirementMet.objects.filter(enrolment=enrolment)}
+    items = []
+    for asked in outline.requirements:
+        row = met.get(asked.id)
+        items.append(
+            Item(asked.kind, asked.key, asked.title, asked.lesson_key, row is not None, row.at if row else None, row.score if row else None)
+        )
+    return Explanation(enrolment, tuple(items), getattr(enrolment, "completion", None))
+
+
+@transaction.atomic
+def reverse(*, completion: Completion, by, reason: str, at: datetime) -> Reversal:
+    """Answer a wrong completion with a reversal, once; the completion itself stays readable.
+
+    completion_reversed is sent inside the transaction.
+
+    Raises:
+        Refused: no reason is given.
+    """
+    if not reason.strip():
+        raise Refused(_("Say why the completion is reversed; the reason stays in the record."), code="no_reason")
+    Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=completion.enrolment_id)
+    reversal, made = Reversal.objects.get_or_create(completion=completion, defaults={"reason": reason.strip(), "by": by, "at": at})
+    if made:
+        audit.record(completion, "courses.reverse", by=by, reason=reversal.reason)
+        completion_reversed.send(sender=Reversal, reversal=reversal, at=at)
+    return reversal
+
+
+def gaps(at: datetime) -> list[Gap]:
+    """Enrolments with everything met and no completion, at most 1,000."""
+    asked = _counted(EditionRequirement.objects.filter(edition=OuterRef("edition")), "edition")
+    got = _counted(RequirementMet.objects.filter(enrolment=OuterRef("pk")), "enrolment")
+    ready = (
+        Enrolment.objects.filter(completion__isnull=True, met__isnull=False)
+        .distinct()
+        .annotate(asked=asked, got=got)
+        .filter(asked__gt=0, got__gte=F("asked"))
+        .select_related("edition")
+        .order_by("pk")[:1000]
+    )
+    return [Gap(f"enrolment {row.pk}: {row}", lambda row=row: fulfil(enrolment=row, at=at)) for row in ready]
+
+
+def _counted(rows, by: str):
+    counted = rows.order_by().values(by).annotate(rows=Count("pk")).values("rows")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)

@@ -1,0 +1,177 @@
+"""Publishing: a course page becomes an edition that never changes."""
+
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from core.errors import Refused
+from core.text import search_tokens
+from courses import outlines, rules
+from courses.models import (
+    CataloguePage,
+    Course,
+    CoursePage,
+    DutyRule,
+    Edition,
+    EditionLesson,
+    EditionRequirement,
+    LessonPage,
+    Need,
+    PassRule,
+)
+from courses.outlines import Outline
+from courses.slots import CERTIFICATES, QUIZZES
+from people.models import Unit
+
+log = structlog.get_logger(__name__)
+
+
+@transaction.atomic
+def publish(*, page: CoursePage, by, at: datetime) -> Edition:
+    """The edition that shows the course page and its live lessons as they stand; a new one only if something differs.
+
+    Locks the county's catalogue, so that codes and prerequisites are checked one publication at a
+    time. Opens the course and syncs what hangs on the course rather than on an edition: duties, due
+    day, sharing. Reads the page from the database: unsaved changes are not published.
+
+    Raises:
+        Refused: no lessons, a doubled or changed code, an unknown quiz or certificate, unknown or
+            cyclic prerequisites; the first reason of `blockers`.
+    """
+    page = CoursePage.objects.get(pk=page.pk)
+    catalogue = CataloguePage.objects.select_for_update(of=("self",), no_key=True).get(pk=page.get_parent().pk)
+    lessons = outlines.live_lessons(page)
+    outline = outlines.of_page(page, lessons)
+    for refusal in blockers(page=page, outline=outline, county=catalogue.county):
+        raise refusal
+    course = Course.objects.select_related("current").filter(county=catalogue.county, code=page.code).first()
+    if course is None:
+        course = Course(county=catalogue.county, code=page.code)
+    course.page, course.is_open = page, True
+    course.is_shared, course.due_on = page.is_shared, page.due_on
+    course.save()
+    digest = outline.digest()
+    if course.current is None or course.current.digest != digest:
+        course.current = _freeze(course, outline, lessons, digest=digest, by=by, at=at)
+        course.save(update_fields=["current"])
+    _sync_duties(course, page)
+    return course.current
+
+
+def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refused]:
+    """Every reason why this outline cannot be published now, the most basic first. Five queries at most."""
+    found = []
+    if not outline.lessons:
+        found.append(Refused(_("“%(title)s” has no published lesson. Write and publish a lesson first.") % {"title": page.title}, code="no_lessons"))
+    holder = Course.objects.filter(county=county, code=page.code).select_related("page").first()
+    if holder and holder.page_id and holder.page_id != page.pk:
+        found.append(
+            Refused(
+                _("The code %(code)s is taken by “%(title)s” in this county. Choose another code.")
+                % {"code": page.code, "title": holder.page.title}, code="doubled_code",
+            )
+        )
+    own = Course.objects.filter(page=page).first() if page.pk else None
+    if own and (own.code != page.code or own.county_id != county.pk):
+        found.append(
+            Refused(
+                _("This course is known as %(code)s of %(county)s in people's records; its code and county stay.")
+                % {"code": own.code, "county": own.county.label}, code="code_fixed",
+            )
+        )
+    known_quizzes = {key for lesson in outline.lessons for key in lesson.quizzes}
+    for key in sorted(known_quizzes):
+        if QUIZZES.title(key) is None:
+            found.append(Refused(_("There is no quiz “%(key)s”. Choose one in the lesson's quiz block.") % {"key": key}, code="unknown_quiz"))
+    if outline.pass_rule == PassRule.QUIZ and not known_quizzes:
+        found.append(
+            Refused(_("The pass rule asks for a quiz, but no lesson has one. Add a quiz block or choose another pass rule."), code="no_quiz")
+        )
+    if outline.certificate and outline.certificate not in dict(CERTIFICATES.choices()) and CERTIFICATES.choices():
+        found.append(Refused(_("There is no certificate “%(key)s”.") % {"key": outline.certificate}, code="unknown_certificate"))
+    found.extend(_prerequisite_blockers(outline, county))
+    return found
+
+
+def _prerequisite_blockers(outline: Outline, county: Unit) -> list[Refused]:
+    if not outline.prerequisites:
+        return []
+    needs = dict(Course.objects.filter(county=county, current__isnull=False).values_list("code", "current__prerequisites"))
+    unknown = [code for code in outline.prerequisites if code not in needs and code != outline.code]
+    if unknown:
+        return [
+            Refused(
+                _("Unknown prerequisite: %(codes)s. Only courses of this county that were published before can be asked for.")
+                % {"codes": "、".join(unknown)}, code="unknown_prerequisite",
+            )
+        ]
+    needs[outline.code] = list(outline.prerequisites)
+    chain = rules.cycle_through(outline.code, needs)
+    if chain:
+        return [
+            Refused(
+                _("The prerequisites go round in a circle, so that nobody could begin: %(chain)s.") % {"chain": " → ".join(chain)},
+                code="cyclic_prerequisites",
+            )
+        ]
+    return []
+
+
+def _freeze(course: Course, outline: Outline, lessons: list[LessonPage], *, digest: str, by, at: datetime) -> Edition:
+    last = course.editions.aggregate(last=Max("number"))["last"] or 0
+    edition = Edition(
+        course=course, number=last + 1, title=outline.title, summary=outline.summary, goals=list(outline.goals),
+        sources=list(outline.sources), tags=list(outline.tags), line=outline.line, minutes=outline.minutes,
+        pass_rule=outline.pass_rule, prerequisites=list(outline.prerequisites), certificate=outline.certificate,
+        mark=outline.mark, digest=digest, published_at=at, published_by=by,
+        search_text=search_tokens(
+            outline.code, outline.title, outline.summary, *outline.goals, *outline.tags, *(lesson.title for lesson in outline.lessons)
+        ),
+    )
+    edition.save()
+    kept = {}
+    for position, (lesson, page) in enumerate(zip(outline.lessons, lessons, strict=True), start=1):
+        kept[lesson.key] = EditionLesson(
+            edition=edition, key=lesson.key, slug=lesson.slug, title=lesson.title, position=position, minutes=lesson.minutes, body=page.body
+        )
+        kept[lesson.key].save()
+    for position, requirement in enumerate(outline.requirements, start=1):
+        EditionRequirement(
+            edition=edition, kind=requirement.kind, key=requirement.key, title=requirement.title, position=position,
+            lesson=kept[requirement.lesson_key],
+        ).save()
+    log.info("edition_published", course=course.code, county=course.county_id, number=edition.number)
+    return edition
+
+
+def _sync_duties(course: Course, page: CoursePage) -> None:
+    wanted = {duty: Need.ELECTIVE for duty in page.elective_for} | {duty: Need.REQUIRED for duty in page.required_for}
+    held = dict(course.duty_rules.values_list("duty", "need"))
+    if held != wanted:
+        course.duty_rules.all().delete()
+        DutyRule.objects.bulk_create(DutyRule(course=course, duty=duty, need=need) for duty, need in wanted.items())
+
+
+@transaction.atomic
+def close(*, page_id: int) -> None:
+    """The course of a page that was withdrawn takes no new learners; those who began may finish."""
+    Course.objects.filter(page_id=page_id).update(is_open=False)
+
+
+def republish(*, page: CoursePage, by, at: datetime) -> Edition | None:
+    """After a lesson changed: a new edition of its course if that is live. None if it is not, or cannot be now.
+
+    For changes that nobody can be asked about (a lesson withdrawn, deleted or moved): a refusal is
+    logged and the edition before stays.
+    """
+    page = CoursePage.objects.filter(pk=page.pk, live=True).first()
+    if page is None:
+        return None
+    try:
+        return publish(page=page, by=by, at=at)
+    except Refused as refusal:
+        log.warning("edition_not_published", page=page.pk, code=refusal.code, reason=refusal.message)
+        return None

@@ -1,0 +1,75 @@
+"""Beginning a course."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core import clock
+from core.errors import Refused
+from courses.models import Completion, Course, Enrolment
+from courses.services import policies
+from people.models import Person
+from people.models.snapshot import served_at
+
+
+@transaction.atomic
+def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
+    """The person's standing enrolment in the course, or a new one in the edition of this moment.
+
+    Locks the person's row, so that a double click gives one enrolment. After a completion a new
+    round begins only when the policy lets the course count again: in a later calendar year, or
+    when the completion was reversed; until then the completed enrolment is returned.
+
+    Raises:
+        Refused: the course is closed or of another county, or a prerequisite is missing.
+    """
+    Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
+    last = latest(person=person, course=course)
+    if last is not None and not may_begin_again(last, at=at):
+        return last
+    course = Course.objects.select_related("current", "county").get(pk=course.pk)
+    if not Course.objects.visible_to(person).filter(pk=course.pk).exists():
+        raise Refused(_("This course belongs to another county."), code="other_county")
+    if not course.is_open or course.current is None:
+        raise Refused(_("“%(title)s” is closed: no one can begin it now.") % {"title": course}, code="closed")
+    lacking = lacking_prerequisites(person=person, course=course)
+    if lacking:
+        raise Refused(
+            _("Before this course, complete: %(courses)s.") % {"courses": "、".join(str(needed) for needed in lacking)}, code="prerequisites"
+        )
+    return Enrolment.objects.create(
+        course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person)
+    )
+
+
+def latest(*, person: Person, course: Course) -> Enrolment | None:
+    """The person's newest round of the course, with its edition, completion and reversal. One query."""
+    return (
+        Enrolment.objects.filter(person=person, course=course)
+        .select_related("edition", "completion__reversal")
+        .order_by("-round")
+        .first()
+    )
+
+
+def may_begin_again(enrolment: Enrolment, *, at: datetime) -> bool:
+    """Whether a new round may follow this one. One query at most."""
+    completion = getattr(enrolment, "completion", None)
+    if completion is None:
+        return False
+    if getattr(completion, "reversal", None) is not None:
+        return True
+    if clock.year_of(at) > clock.year_of(completion.completed_at):
+        return True
+    return not policies.in_force(day=clock.today(at), county=enrolment.course.county).once_per_course_per_year
+
+
+def lacking_prerequisites(*, person: Person, course: Course) -> list[Course]:
+    """The courses to complete first. Those that are closed, or that the person could not reach, bind nobody."""
+    codes = course.current.prerequisites if course.current else []
+    if not codes:
+        return []
+    needed = Course.objects.visible_to(person).open().filter(county=course.county_id, code__in=codes).select_related("current")
+    done = Completion.objects.standing().filter(person=person, course__in=needed).values("course")
+    return list(needed.exclude(pk__in=done))
