@@ -7,18 +7,19 @@ this year whenever the demo is started.
 
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import yaml
 from django.db import transaction
 
 from core import clock
-from courses.models import Course, CoursePage, LessonPage
-from courses.services import editions, enrolments, progress
+from courses.models import Course
+from courses.services import authoring, enrolments, progress
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
+from quizzes import kinds
 from quizzes.models import Attempt, Quiz, Submission
 from quizzes.services import attempts, bank, quizzes
 
@@ -98,23 +99,16 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
         county=county, key=quiz["slug"], title=f"{facts['title']} {quiz['title']}", course_code=facts["code"], minutes=quiz["minutes"],
         pass_percent=quiz["pass_percent"], attempts=quiz["attempts"], draws=quiz["draws"],
     )
-    page = catalogue.add_child(
-        instance=CoursePage(
-            title=facts["title"], slug=facts["code"].lower(), code=facts["code"], summary=facts["summary"], goals=facts["goals"],
-            sources=facts["sources"], tags=facts["tags"], line=facts["line"], prerequisites=facts["prerequisites"],
-            required_for=facts["required_for"], elective_for=facts["elective_for"], certificate="training", mark=facts["mark"],
-            due_on=datetime(clock.year_of(clock.now()), 12, 20).date(), live=False,
-        )
-    )
-    lessons = facts["lessons"]
-    for number, lesson in enumerate(lessons, start=1):
+    lessons = []
+    for lesson in facts["lessons"]:
         body = [block_of(name, value) for entry in lesson["blocks"] for name, value in entry.items()]
-        if number == len(lessons):
-            body.append({"type": "quiz", "value": quiz["slug"]})
-        page.add_child(instance=LessonPage(title=lesson["title"], slug=lesson["slug"], minutes=lesson["minutes"], body=body, live=True))
-    page.save_revision().publish()
-    if not Course.objects.filter(county=county, code=facts["code"]).exists():
-        editions.publish(page=CoursePage.objects.get(pk=page.pk), by=None, at=at)
+        lessons.append({"slug": lesson["slug"], "title": lesson["title"], "minutes": lesson["minutes"], "body": body})
+    lessons[-1]["body"].append({"type": "quiz", "value": quiz["slug"]})
+    copied = ["title", "summary", "goals", "sources", "tags", "line", "prerequisites", "required_for", "elective_for", "mark"]
+    authoring.write_course(
+        catalogue=catalogue, code=facts["code"], lessons=lessons, by=None, at=at,
+        facts={name: facts[name] for name in copied} | {"certificate": "training", "due_on": date(clock.year_of(clock.now()), 12, 20)},
+    )
 
 
 def block_of(name: str, value) -> dict:
@@ -190,7 +184,8 @@ def sit(person: Person, quiz: Quiz, *, right: bool, at: datetime, draw: random.R
     attempt = attempts.start(person=person, quiz=quiz, at=at)
     for number, item in enumerate(attempt.items.all(), start=1):
         good = draw.random() < (0.97 if right else 0.45)
-        response = attempts.right_response(item) if good else attempts.wrong_response(item)
+        kind = kinds.of(item.kind)
+        response = kind.right(item.shown, item.key) if good else kind.wrong(item.shown, item.key)
         attempts.save(attempt_id=attempt.pk, person=person, item_id=item.pk, response=response, token=f"demo-{attempt.pk}-{number}",
                       at=at + timedelta(seconds=20 * number))
     return attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at + timedelta(minutes=8))

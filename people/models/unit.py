@@ -23,6 +23,12 @@ class UnitQuerySet(MP_NodeQuerySet):
         return self.filter(path__startswith=user.unit.county_path) if user.unit_id else self.none()
 
 
+class UnitManager(MP_NodeManager.from_queryset(UnitQuerySet)):
+    def get_queryset(self):
+        # treebeard's own manager names its QuerySet class outright
+        return UnitQuerySet(self.model, using=self._db).order_by("path")
+
+
 class Unit(MP_Node):
     """A county government, a department or township of it, or a section inside one.
 
@@ -46,7 +52,7 @@ class Unit(MP_Node):
     )
     is_active = models.BooleanField(_("active"), default=True)
 
-    objects = MP_NodeManager.from_queryset(UnitQuerySet)()
+    objects = UnitManager()
 
     class Meta:
         verbose_name = _("unit")
