@@ -4,6 +4,7 @@ from django.urls import include, path
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
+from config.api import api
 from core import views as core_views
 
 urlpatterns = [
@@ -15,4 +16,6 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("certificates.urls")),
     path("", include("home.urls")),
+    path("", include("evaluation.urls")),
+    path("api/v1/", api.urls),
 ]

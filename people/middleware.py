@@ -1,18 +1,32 @@
 """A second factor for those with power over others' records."""
 
+from urllib.parse import urlencode
+
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from people.permissions import POWERFUL, has_role
 
-FREE = ("/accounts/", "/static/", "/healthz", "/readyz", "/api/")
+# Doors that stay open: sign-in itself (where the second factor is set up), files, health, language.
+FREE = ("/accounts/", "/static/", "/healthz", "/readyz", "/i18n/")
+API = "/api/"
 
 
 class RequireSecondFactor:
-    """Sends a powerful user without TOTP to the page that sets it up, before anything else."""
+    """Lets a powerful user nowhere but to the pages that set up or ask for TOTP, until this very session has shown it.
+
+    Having TOTP is not enough: an older session that was opened with the password alone, on another
+    machine, has to show the code too. The check reads the session's own list of methods, so nothing
+    that a browser sends can stand in for it. Two queries for powerful users, one for others (shared
+    with the menu).
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -26,12 +40,23 @@ class RequireSecondFactor:
         user = request.user
         if not user.is_authenticated or not has_role(user, *POWERFUL):
             return None
-        if request.session.get("second_factor"):
+        if not get_adapter().is_mfa_enabled(user, [Authenticator.Type.TOTP]):
+            door = "mfa_activate_totp"
+            reason = _("Your role reaches other people's records: please set up two-step sign-in first.")
+        elif not any(record.get("method") == "mfa" for record in get_authentication_records(request, user)):
+            door = "mfa_reauthenticate"
+            reason = _("Your role reaches other people's records: please enter the code of your authenticator app.")
+        else:
             return None
-        from allauth.mfa.utils import is_mfa_enabled
-
-        if is_mfa_enabled(user):
-            request.session["second_factor"] = True
-            return None
-        messages.warning(request, _("Your role reaches other people's records: please set up two-step sign-in first."))
-        return redirect("mfa_activate_totp")
+        if request.path.startswith(API):
+            # A program comes with a token and without a session; a session has to keep the rule here as well.
+            return JsonResponse(
+                {"type": "about:blank", "title": "Second factor required", "status": 403, "detail": str(reason)},
+                status=403, content_type="application/problem+json",
+            )
+        messages.warning(request, reason)
+        query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
+        target = reverse(door) + (f"?{query}" if query else "")
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": target})
+        return redirect(target)

@@ -46,7 +46,7 @@ def post(
             if current is not None:
                 _close(current, starts_on - timedelta(days=1))
             posting = Posting.objects.create(person=locked, unit=unit, title=title, starts_on=starts_on)
-    assert posting is not None  # noqa: S101 — for the type checker
+    assert posting is not None
     _set_duties(posting, wanted, starts_on)
     locked.unit, locked.post_title = unit, title
     locked.save(update_fields=["unit", "post_title"])

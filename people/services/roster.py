@@ -997,7 +997,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         posting = current.get(person.pk)
         duties, since = change.duties_added, on
         if change.posting in {"open", "move"}:
-            assert change.since is not None  # noqa: S101 — the plan refuses a row without it
+            assert change.since is not None
             if posting is not None:
                 duties = [each.duty for each in held.get(posting.pk, []) if each.duty not in change.duties_ended] + change.duties_added
                 close(posting, change.since - timedelta(days=1))
@@ -1018,7 +1018,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             posting.ends_on = None
             changed.append(posting)
         elif change.posting in {"correct", "redate"} and posting is not None:
-            assert change.since is not None  # noqa: S101
+            assert change.since is not None
             for assignment in held.get(posting.pk, []):
                 if assignment.starts_on == posting.starts_on or assignment.starts_on < change.since:
                     assignment.starts_on = change.since

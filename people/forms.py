@@ -1,0 +1,131 @@
+"""Forms of the people doors."""
+
+from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
+from django import forms
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from people.models import Duty, Person, Role, Unit
+
+
+class SignInForm(LoginForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        login, password = self.fields["login"], self.fields["password"]
+        login.label = _("Employee number")
+        login.widget.attrs.update(autocomplete="username", autocapitalize="characters", spellcheck="false", placeholder="", autofocus=True)
+        password.label = _("Password")
+        password.widget.attrs.update(autocomplete="current-password", placeholder="")
+        password.help_text = ""
+
+
+class NewPasswordForm(ChangePasswordForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name, label in (("oldpassword", _("Present password")), ("password1", _("New password")), ("password2", _("New password again"))):
+            self.fields[name].label = label
+            self.fields[name].widget.attrs["placeholder"] = ""
+            self.fields[name].help_text = ""
+
+
+class PasswordAgainForm(ReauthenticateForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label = _("Password")
+        self.fields["password"].widget.attrs["placeholder"] = ""
+
+
+class ActivateForm(forms.Form):
+    employee_number = forms.CharField(
+        label=_("Employee number"), max_length=32, widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "characters", "spellcheck": "false"})
+    )
+    code = forms.CharField(
+        label=_("Activation code"), max_length=20, help_text=_("Twelve letters and digits from your sheet, with or without dashes."),
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"}),
+    )
+    password1 = forms.CharField(label=_("New password"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
+    password2 = forms.CharField(
+        label=_("New password again"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean(self):
+        found = super().clean()
+        if found.get("password1") and found.get("password2") and found["password1"] != found["password2"]:
+            self.add_error("password2", ValidationError(_("The two passwords differ."), code="differ"))
+        return found
+
+
+def password_rules() -> list[str]:
+    """The rules of a password in words, shown before anybody types one."""
+    return password_validators_help_texts()
+
+
+class PeopleFilter(forms.Form):
+    """Narrow the list of people. Every field may be empty."""
+
+    q = forms.CharField(label=_("Name or employee number"), required=False, max_length=60)
+    unit = forms.ChoiceField(label=_("Unit and below"), required=False)
+    duty = forms.ChoiceField(label=_("Duty"), required=False)
+    status = forms.ChoiceField(label=_("Status"), required=False)
+
+    def __init__(self, *args, units: list[Unit], **kwargs):
+        super().__init__(*args, **kwargs)
+        everything = [("", _("All"))]
+        self.fields["unit"].choices = everything + unit_choices(units)
+        self.fields["duty"].choices = everything + list(Duty.choices)
+        self.fields["status"].choices = everything + list(Person.Status.choices)
+
+
+def unit_choices(units: list[Unit]) -> list[tuple[str, str]]:
+    """Units in tree order, deeper ones set in."""
+    top = min((unit.depth for unit in units), default=1)
+    return [(unit.code, "　" * (unit.depth - top) + unit.name) for unit in units]
+
+
+class GrantForm(forms.Form):
+    role = forms.ChoiceField(label=_("Role"), choices=[choice for choice in Role.choices if choice[0] != Role.LEARNER])
+    unit = forms.ChoiceField(label=_("Over which unit"), help_text=_("The role reaches this unit and everything below it."))
+
+    def __init__(self, *args, units: list[Unit], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["unit"].choices = unit_choices(units)
+
+
+class RosterForm(forms.Form):
+    county = forms.ChoiceField(label=_("For which unit"))
+    file = forms.FileField(
+        label=_("Roster file"), help_text=_("Excel (.xlsx) or CSV (UTF-8 or GBK), at most 10 MB."),
+        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv,.txt"}),
+    )
+
+    def __init__(self, *args, units: list[Unit], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["county"].choices = [(unit.code, unit.name) for unit in units]
+        if len(units) == 1:
+            self.fields["county"].widget = forms.HiddenInput()
+            self.fields["county"].initial = units[0].code
+
+
+class CodesForm(forms.Form):
+    unit = forms.ChoiceField(label=_("Unit and below"))
+
+    def __init__(self, *args, units: list[Unit], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["unit"].choices = unit_choices(units)
+
+
+class ReadingsFilter(forms.Form):
+    """Narrow the log of readings."""
+
+    reader = forms.CharField(label=_("Reader (name or employee number)"), required=False, max_length=60)
+    subject = forms.CharField(label=_("About (name or employee number)"), required=False, max_length=60)
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        from people.models import ReadingOfOthers
+
+        self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]

@@ -1,0 +1,36 @@
+"""People, one's own account, and the auditor's pages. Included at the root, before allauth's own doors."""
+
+from django.urls import path, reverse_lazy
+from django.views.generic import RedirectView
+
+from people.views import account, audit, imports, staff
+
+urlpatterns = [
+    path("people/", staff.person_list, name="person_list"),
+    path("people/codes/", staff.codes, name="activation_codes"),
+    path("people/import/", imports.roster_import, name="roster_import"),
+    path("people/import/<int:pk>/", imports.roster_plan, name="roster_plan"),
+    path("people/import/<int:pk>/refused.xlsx", imports.roster_refused, name="roster_refused"),
+    path("people/import/<int:pk>/result/", imports.roster_result, name="roster_result"),
+    path("people/<int:pk>/", staff.person, name="person"),
+    path("people/<int:pk>/roles/", staff.grant_role, name="grant_role"),
+    path("people/<int:pk>/roles/<int:grant_pk>/withdraw/", staff.withdraw_role, name="withdraw_role"),
+    path("people/<int:pk>/sign-in/", staff.change_sign_in, name="change_sign_in"),
+    path("account/", account.my_account, name="my_account"),
+    path("audit/readings/", audit.readings, name="audit_readings"),
+    path("audit/roles/", audit.role_log, name="audit_roles"),
+    path("accounts/activate/", account.activate, name="activate"),
+    # allauth's doors that have no place here: nobody signs up, mail addresses come from the roster,
+    # and the way back in leads through HR.
+    path("accounts/password/reset/", account.forgotten, name="forgotten_password"),
+    path("accounts/password/reset/<path:rest>", RedirectView.as_view(url=reverse_lazy("forgotten_password"))),
+    path("accounts/password/set/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("accounts/signup/", RedirectView.as_view(pattern_name="account_login")),
+    path("accounts/email/", RedirectView.as_view(pattern_name="my_account")),
+    path("accounts/confirm-email/", RedirectView.as_view(pattern_name="account_login")),
+    path("accounts/confirm-email/<path:rest>", RedirectView.as_view(url=reverse_lazy("account_login"))),
+    # Wagtail's own sign-in knows neither the lock-out nor the second factor.
+    path("admin/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    path("admin/password_reset/", RedirectView.as_view(url=reverse_lazy("forgotten_password"))),
+    path("admin/password_reset/<path:rest>", RedirectView.as_view(url=reverse_lazy("forgotten_password"))),
+]

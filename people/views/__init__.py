@@ -1,0 +1,1 @@
+"""The web doors of this app: authorise, call, render."""

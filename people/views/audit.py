@@ -1,0 +1,75 @@
+"""What the auditor looks at: who read whose records, and who got which power."""
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from core import clock
+from people.forms import ReadingsFilter
+from people.models import ReadingOfOthers, Role, RoleGrant, Unit
+from people.permissions import paths_of, require_role
+
+PAGE = 50
+
+
+def _named(prefix: str, words: str) -> Q:
+    return Q(**{f"{prefix}__name__icontains": words}) | Q(**{f"{prefix}__employee_number__iexact": words})
+
+
+@login_required
+@require_GET
+def readings(request: HttpRequest) -> HttpResponse:
+    """Every reading by people of one's county: who, what, whom, how many."""
+    require_role(request.user, Role.AUDITOR)
+    found = ReadingOfOthers.objects.select_related("reader", "subject", "unit")
+    if not request.user.is_superuser:
+        reach = Q(pk__in=[])
+        for path in paths_of(request.user, [Role.AUDITOR]):
+            reach |= Q(reader__unit__path__startswith=path) | Q(subject__unit__path__startswith=path) | Q(unit__path__startswith=path)
+        found = found.filter(reach)
+    form = ReadingsFilter(request.GET or None)
+    if form.is_bound and form.is_valid():
+        chosen = form.cleaned_data
+        if chosen["reader"]:
+            found = found.filter(_named("reader", chosen["reader"].strip()))
+        if chosen["subject"]:
+            found = found.filter(_named("subject", chosen["subject"].strip()))
+        if chosen["kind"]:
+            found = found.filter(kind=chosen["kind"])
+        if chosen["since"]:
+            found = found.filter(at__gte=clock.start_of(chosen["since"]))
+        if chosen["until"]:
+            found = found.filter(at__lt=clock.end_of(chosen["until"]))
+    page = Paginator(found.order_by("-at", "-pk"), PAGE).get_page(request.GET.get("page"))
+    return render(request, "people/readings.html", {"form": form, "page": page, "query": _query(request)})
+
+
+@login_required
+@require_GET
+def role_log(request: HttpRequest) -> HttpResponse:
+    """Every role that was opened or closed, newest first."""
+    require_role(request.user, Role.AUDITOR)
+    found = RoleGrant.objects.select_related("person", "unit", "granted_by")
+    if not request.user.is_superuser:
+        reach = Q(pk__in=[])
+        for path in paths_of(request.user, [Role.AUDITOR]):
+            reach |= Q(unit__path__startswith=path)
+        found = found.filter(reach)
+    words = request.GET.get("q", "").strip()[:60]
+    if words:
+        found = found.filter(_named("person", words))
+    page = Paginator(found.order_by("-starts_on", "-pk"), PAGE).get_page(request.GET.get("page"))
+    paths = {grant.unit.organ_path for grant in page.object_list}
+    organs = {unit.path: unit.name for unit in Unit.objects.filter(path__in=paths)}
+    for grant in page.object_list:
+        grant.place = grant.unit.name if grant.unit.path in organs else f"{organs.get(grant.unit.organ_path, '')} {grant.unit.name}"
+    return render(request, "people/role_log.html", {"page": page, "words": words, "query": _query(request)})
+
+
+def _query(request: HttpRequest) -> str:
+    query = request.GET.copy()
+    query.pop("page", None)
+    return query.urlencode()

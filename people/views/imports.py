@@ -1,0 +1,124 @@
+"""The roster: hand in, look at the plan, confirm."""
+
+import io
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from core import clock
+from core.errors import Refused
+from people.forms import RosterForm
+from people.models import Role, RosterImport, Unit
+from people.permissions import require_role, units_of
+from people.services import roster
+
+SHOWN = 200  # rows of each kind on the plan page; the counts are always whole
+
+
+def _units(user) -> list[Unit]:
+    """The units for which somebody may hand in a roster."""
+    if user.is_superuser:
+        return list(Unit.objects.counties().order_by("path"))
+    found = units_of(user, Role.HR, Role.ADMINISTRATOR)
+    return [unit for unit in found if not any(unit.path.startswith(other.path) and unit.path != other.path for other in found)]
+
+
+@login_required
+def roster_import(request: HttpRequest) -> HttpResponse:
+    """Hand in a file; the plan comes next. Nothing is written to the register here."""
+    require_role(request.user, Role.HR, Role.ADMINISTRATOR)
+    units = _units(request.user)
+    form = RosterForm(request.POST or None, request.FILES or None, units=units)
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        unit = next(each for each in units if each.code == form.cleaned_data["county"])
+        try:
+            plan = roster.plan(file, file.name, county=unit)
+            kept = roster.keep(file=file, plan=plan, by=request.user, at=clock.now())
+        except Refused as refusal:
+            form.add_error("file", refusal.message)
+        else:
+            return redirect("roster_plan", pk=kept.pk)
+    past = RosterImport.objects.filter(by=request.user, applied_at__isnull=False)[:5]
+    return render(request, "people/roster_import.html", {
+        "form": form, "past": past, "columns": ["工号", "姓名", "单位", "内设机构", "职务", "人员类别", "政务公开职责", "手机", "邮箱", "任现职时间", "状态"],
+    }, status=422 if form.errors else 200)
+
+
+def _kept(request: HttpRequest, pk: int) -> RosterImport:
+    """One's own upload, while the role that it was made with still holds."""
+    require_role(request.user, Role.HR, Role.ADMINISTRATOR)
+    kept = get_object_or_404(RosterImport.objects.select_related("unit"), pk=pk, by=request.user)
+    if kept.unit not in _units(request.user):
+        from django.http import Http404
+
+        raise Http404
+    return kept
+
+
+def _plan(kept: RosterImport) -> roster.RosterPlan:
+    if kept.content is None:
+        raise Refused(_("This upload is no longer kept. Please hand the file in again."), code="upload_gone")
+    return roster.plan(io.BytesIO(bytes(kept.content)), kept.file_name, county=kept.unit)
+
+
+@login_required
+def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
+    """What would change, and what is wrong; POST carries it out."""
+    kept = _kept(request, pk)
+    if kept.applied_at is not None:
+        return redirect("roster_result", pk=kept.pk)
+    plan = _plan(kept)
+    changed = plan.digest != kept.plan_digest
+    refusal = None
+    if request.method == "POST":
+        skip = request.POST.get("skip") == "yes"
+        try:
+            if changed or request.POST.get("plan") != kept.plan_digest:
+                raise Refused(_("The register has changed since this plan was made. Please look at the new plan."), code="changed")
+            done = roster.apply(plan, by=request.user, at=clock.now(), skip_bad_rows=skip, upload=kept)
+        except Refused as error:
+            refusal = error.message
+        else:
+            if done.is_empty:
+                messages.info(request, _("Everything in the file stands already; nothing was changed."))
+            return redirect("roster_result", pk=kept.pk)
+    if changed:
+        kept.plan_digest, kept.summary = plan.digest, plan.summary
+        kept.save(update_fields=["plan_digest", "summary"])
+        refusal = refusal or _("The register has changed since this plan was made. Please look at the new plan.")
+    return render(request, "people/roster_plan.html", {
+        "kept": kept, "plan": plan, "summary": plan.summary, "refusal": refusal, "limit": SHOWN,
+        "errors": plan.errors[:SHOWN], "notices": plan.notices[:SHOWN], "new_units": plan.new_units[:SHOWN],
+        "changed_units": plan.changed_units[:SHOWN], "new_people": plan.new_people[:SHOWN],
+        "changed_people": plan.changed_people[:SHOWN], "missing": plan.missing[:SHOWN],
+    }, status=409 if refusal else 200)
+
+
+@login_required
+@require_GET
+def roster_refused(request: HttpRequest, pk: int) -> HttpResponse:
+    """The refused rows as a workbook."""
+    kept = _kept(request, pk)
+    plan = _plan(kept)
+    rows = roster.rows_of(io.BytesIO(bytes(kept.content)), kept.file_name)
+    response = HttpResponse(
+        roster.refused_file(plan, rows), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    )
+    response["Content-Disposition"] = 'attachment; filename="refused-rows.xlsx"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@require_GET
+def roster_result(request: HttpRequest, pk: int) -> HttpResponse:
+    """What an import did."""
+    kept = _kept(request, pk)
+    if kept.applied_at is None:
+        return redirect("roster_plan", pk=kept.pk)
+    return render(request, "people/roster_result.html", {"kept": kept, "summary": kept.summary})

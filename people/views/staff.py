@@ -1,0 +1,273 @@
+"""People: the list, one person, roles and sign-in."""
+
+import csv
+from io import StringIO
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Prefetch, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from core import clock
+from core.errors import Refused
+from people.forms import CodesForm, GrantForm, PeopleFilter
+from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, Unit
+from people.permissions import READS_PEOPLE, paths_of, require_role
+from people.services import accounts, readings, roles
+
+PAGE = 30
+
+
+def units_within(user, *wanted: str) -> list[Unit]:
+    """The units, in tree order, that these roles of the user reach (a superuser: all)."""
+    if user.is_superuser:
+        return list(Unit.objects.order_by("path"))
+    paths = paths_of(user, wanted)
+    condition = Q(pk__in=[])
+    for path in paths:
+        condition |= Q(path__startswith=path)
+    return list(Unit.objects.filter(condition).order_by("path"))
+
+
+def label_units(people, units: list[Unit]) -> None:
+    """Give each person `unit_label`: the organ, and the section behind it."""
+    by_path = {unit.path: unit for unit in units}
+    missing = {person.unit.organ_path for person in people if person.unit} - set(by_path)
+    if missing:
+        by_path.update({unit.path: unit for unit in Unit.objects.filter(path__in=missing)})
+    for person in people:
+        unit = person.unit
+        if unit is None:
+            person.unit_label = ""
+        elif unit.kind == Unit.Kind.SECTION:
+            organ = by_path.get(unit.organ_path)
+            person.unit_label = f"{organ.name} {unit.name}" if organ and organ.pk != unit.pk else unit.name
+        else:
+            person.unit_label = unit.name
+
+
+@login_required
+@require_GET
+def person_list(request: HttpRequest) -> HttpResponse:
+    """Who works where, inside what one's roles reach."""
+    require_role(request.user, *READS_PEOPLE)
+    units = units_within(request.user, *READS_PEOPLE)
+    form = PeopleFilter(request.GET or None, units=units)
+    people = Person.objects.visible_to(request.user).select_related("unit")
+    chosen = form.cleaned_data if form.is_bound and form.is_valid() else {}
+    unit = next((each for each in units if each.code == chosen.get("unit")), None)
+    if unit is not None:
+        people = people.within(unit)
+    if chosen.get("duty"):
+        people = people.having_duty(chosen["duty"])
+    if chosen.get("status"):
+        people = people.filter(status=chosen["status"])
+    if chosen.get("q"):
+        words = chosen["q"].strip()
+        people = people.filter(Q(name__icontains=words) | Q(employee_number__icontains=words))
+    page = Paginator(people.order_by("employee_number"), PAGE).get_page(request.GET.get("page"))
+    shown = list(page.object_list)
+    label_units(shown, units)
+    held: dict[int, list[str]] = {}
+    open_duties = DutyAssignment.objects.filter(posting__person__in=[person.pk for person in shown], ends_on=None)
+    for person_id, duty in open_duties.order_by("pk").values_list("posting__person", "duty"):
+        if duty not in held.setdefault(person_id, []):
+            held[person_id].append(duty)
+    for person in shown:
+        person.duties_now = held.get(person.pk, [])
+    if any(person.pk != request.user.pk for person in shown):
+        readings.record(
+            reader=request.user, kind=ReadingOfOthers.Kind.READ, what="people", unit=unit, filters=chosen, rows=len(shown), request=request
+        )
+    query = request.GET.copy()
+    query.pop("page", None)
+    return render(request, "people/person_list.html", {
+        "form": form, "page": page, "people": shown, "query": query.urlencode(), "narrowed": any(chosen.values()),
+        "may_import": request.user.is_superuser or bool(paths_of(request.user, [Role.HR, Role.ADMINISTRATOR])),
+    })
+
+
+@login_required
+@require_GET
+def person(request: HttpRequest, pk: int) -> HttpResponse:
+    """One person: where they served, which roles they hold, whether they can sign in."""
+    return _person_page(request, pk)
+
+
+def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = None, status: int = 200) -> HttpResponse:
+    someone = get_object_or_404(Person.objects.visible_to(request.user).select_related("unit"), pk=pk)
+    readings.record(reader=request.user, kind=ReadingOfOthers.Kind.READ, what="person", subject=someone, unit=someone.unit, request=request)
+    label_units([someone], [])
+    duties = DutyAssignment.objects.order_by("starts_on", "pk")
+    postings = list(Posting.objects.filter(person=someone).select_related("unit").prefetch_related(Prefetch("duties", duties)))
+    by_path = {unit.path: unit for unit in Unit.objects.filter(path__in={posting.unit.organ_path for posting in postings})}
+    for posting in postings:
+        organ = by_path.get(posting.unit.organ_path)
+        posting.place = posting.unit.name if organ is None or organ.pk == posting.unit_id else f"{organ.name} {posting.unit.name}"
+    grants = list(someone.role_grants.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
+    administers = reaches(request.user, someone, Role.ADMINISTRATOR)
+    if administers and grant_form is None:
+        grant_form = GrantForm(units=units_within(request.user, Role.ADMINISTRATOR))
+    return render(request, "people/person.html", {
+        "person": someone,
+        "postings": postings,
+        "open_grants": [grant for grant in grants if grant.ends_on is None],
+        "closed_grants": [grant for grant in grants if grant.ends_on is not None],
+        "administers": administers,
+        "is_self": someone.pk == request.user.pk,
+        "may_make_codes": accounts.needs_code(someone) and reaches(request.user, someone, Role.HR, Role.ADMINISTRATOR),
+        "gone": someone.status in roles.GONE,
+        "second_factor": _has_second_factor(someone) if administers else None,
+        "grant_form": grant_form,
+        "file_url": _learning_file(someone),
+        "has_password": someone.has_usable_password(),
+    }, status=status)
+
+
+def reaches(user, someone: Person, *wanted: str) -> bool:
+    """Whether one of these roles of the user reaches the unit where this person serves."""
+    if user.is_superuser:
+        return True
+    return someone.unit is not None and any(someone.unit.path.startswith(path) for path in paths_of(user, wanted))
+
+
+def _learning_file(someone: Person) -> str:
+    """The address of the learning file, which belongs to an app above this one."""
+    try:
+        return reverse("learning_file", args=[someone.pk])
+    except NoReverseMatch:
+        return ""
+
+
+def _has_second_factor(someone: Person) -> bool:
+    from allauth.mfa.models import Authenticator
+
+    return Authenticator.objects.filter(user=someone, type=Authenticator.Type.TOTP).exists()
+
+
+def _managed(request: HttpRequest, pk: int, *wanted: str) -> Person:
+    """The person, for somebody whose role reaches them; 404 when they are out of sight, 403 when out of reach."""
+    someone = get_object_or_404(Person.objects.visible_to(request.user).select_related("unit"), pk=pk)
+    if not reaches(request.user, someone, *wanted):
+        raise PermissionDenied
+    return someone
+
+
+@login_required
+@require_POST
+def grant_role(request: HttpRequest, pk: int) -> HttpResponse:
+    someone = _managed(request, pk, Role.ADMINISTRATOR)
+    units = units_within(request.user, Role.ADMINISTRATOR)
+    form = GrantForm(request.POST, units=units)
+    if form.is_valid():
+        unit = next(each for each in units if each.code == form.cleaned_data["unit"])
+        try:
+            opened = roles.grant(person=someone, role=form.cleaned_data["role"], unit=unit, by=request.user, on=clock.today())
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("%(name)s is now: %(role)s over %(unit)s.") % {
+                "name": someone.name, "role": opened.get_role_display(), "unit": unit.name})
+            return redirect("person", pk=pk)
+    return _person_page(request, pk, grant_form=form, status=422)
+
+
+@login_required
+@require_POST
+def withdraw_role(request: HttpRequest, pk: int, grant_pk: int) -> HttpResponse:
+    someone = _managed(request, pk, Role.ADMINISTRATOR)
+    held = get_object_or_404(RoleGrant, pk=grant_pk, person=someone)
+    try:
+        roles.withdraw(grant=held, by=request.user, on=clock.today())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("The role was withdrawn: %(role)s.") % {"role": held})
+    return redirect("person", pk=pk)
+
+
+@login_required
+@require_POST
+@never_cache
+def change_sign_in(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop, allow, start over, take off two-step sign-in (administrators), or make a first code (HR too)."""
+    act = request.POST.get("act", "")
+    wanted = (Role.HR, Role.ADMINISTRATOR) if act == "code" else (Role.ADMINISTRATOR,)
+    someone = _managed(request, pk, *wanted)
+    at = clock.now()
+    try:
+        if act == "stop":
+            accounts.stop_sign_in(person=someone, by=request.user, at=at)
+            messages.success(request, _("%(name)s cannot sign in any more; open sessions have ended.") % {"name": someone.name})
+        elif act == "allow":
+            accounts.allow_sign_in(person=someone, by=request.user, at=at)
+            messages.success(request, _("%(name)s may sign in again.") % {"name": someone.name})
+        elif act == "second_factor":
+            accounts.remove_second_factor(person=someone, by=request.user, at=at)
+            messages.success(request, _("Two-step sign-in of %(name)s was taken off.") % {"name": someone.name})
+        elif act == "start_over":
+            return _sheet(request, [accounts.start_over(person=someone, by=request.user, at=at)])
+        elif act == "code":
+            made = accounts.make_codes(people=[someone], by=request.user, at=at)
+            if made:
+                return _sheet(request, made)
+            messages.info(request, _("%(name)s needs no code.") % {"name": someone.name})
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    return redirect("person", pk=pk)
+
+
+@login_required
+@never_cache
+def codes(request: HttpRequest) -> HttpResponse:
+    """Activation codes for everybody in a unit who has no password yet, as a sheet to print or a CSV."""
+    require_role(request.user, Role.HR, Role.ADMINISTRATOR)
+    units = units_within(request.user, Role.HR, Role.ADMINISTRATOR)
+    form = CodesForm(request.POST or request.GET or None, units=units)
+    waiting: list[Person] = []
+    unit = None
+    if form.is_bound and form.is_valid():
+        unit = next(each for each in units if each.code == form.cleaned_data["unit"])
+        candidates = Person.objects.within(unit).filter(is_active=True).exclude(status__in=roles.GONE).select_related("unit")
+        waiting = [each for each in candidates.order_by("unit__path", "employee_number") if accounts.needs_code(each)]
+        if request.method == "POST" and waiting:
+            made = accounts.make_codes(people=waiting, by=request.user, at=clock.now())
+            readings.record(reader=request.user, kind=ReadingOfOthers.Kind.EXPORT, what="activation codes", unit=unit, rows=len(made), request=request)
+            return _codes_csv(made, units) if request.POST.get("as") == "csv" else _sheet(request, made, units)
+    count = ngettext("%(count)d person", "%(count)d people", len(waiting)) % {"count": len(waiting)}
+    return render(request, "people/codes.html", {"form": form, "unit": unit, "waiting": len(waiting), "count": count})
+
+
+def _sheet(request: HttpRequest, made: list[accounts.Made], units: list[Unit] | None = None) -> HttpResponse:
+    label_units([each.person for each in made], units or [])
+    address = request.build_absolute_uri(reverse("activate"))
+    response = render(request, "people/codes_sheet.html", {"made": made, "address": address})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _codes_csv(made: list[accounts.Made], units: list[Unit]) -> HttpResponse:
+    label_units([each.person for each in made], units)
+    out = StringIO()
+    lines = csv.writer(out)
+    lines.writerow([_("Unit"), _("Employee number"), _("Name"), _("Activation code"), _("Valid until")])
+    for each in made:
+        until = clock.today(each.expires_at).isoformat()
+        lines.writerow([_harmless(each.person.unit_label), each.person.employee_number, _harmless(each.person.name), each.code, until])
+    response = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="activation-codes.csv"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _harmless(text: str) -> str:
+    """No cell that a spreadsheet would run as a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

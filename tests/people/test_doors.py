@@ -1,0 +1,244 @@
+"""The cast on every door of the people app."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from people.models import Person, ReadingOfOthers, RoleGrant
+from people.services import accounts
+from tests.cast import NOON, PASSWORD, person
+
+EVERYBODY = ["learner", "colleague", "own_leader", "other_leader", "liaison", "trainer", "reviewer", "hr", "admin", "auditor", "other_hr", "stranger"]
+
+
+def doors(cast):
+    return {
+        "person_list": (reverse("person_list"), {"own_leader", "other_leader", "liaison", "hr", "admin", "auditor", "other_hr"}),
+        "person": (reverse("person", args=[cast.learner.pk]), {"learner", "own_leader", "liaison", "hr", "admin", "auditor"}),
+        "roster_import": (reverse("roster_import"), {"hr", "admin", "other_hr"}),
+        "activation_codes": (reverse("activation_codes"), {"hr", "admin", "other_hr"}),
+        "my_account": (reverse("my_account"), set(EVERYBODY)),
+        "audit_readings": (reverse("audit_readings"), {"auditor"}),
+        "audit_roles": (reverse("audit_roles"), {"auditor"}),
+        "password": (reverse("account_change_password"), set(EVERYBODY)),
+        "mfa_index": (reverse("mfa_index"), set(EVERYBODY)),
+        "sessions": (reverse("usersessions_list"), set(EVERYBODY)),
+    }
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_each_door_opens_for_those_it_is_meant_for(who, cast, sign_in):
+    visitor = sign_in(getattr(cast, who))
+    for name, (address, allowed) in doors(cast).items():
+        status = visitor.get(address).status_code
+        assert (status == 200) == (who in allowed), f"{who} at {name}: {status}"
+        assert status in {200, 403, 404}
+
+
+def test_signed_out_visitors_are_sent_to_the_sign_in_page(cast, client):
+    for name, (address, _allowed) in doors(cast).items():
+        answer = client.get(address)
+        assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/"), name
+
+
+def test_a_person_out_of_sight_does_not_exist(cast, sign_in):
+    assert sign_in(cast.other_hr).get(reverse("person", args=[cast.learner.pk])).status_code == 404
+    assert sign_in(cast.other_leader).get(reverse("person", args=[cast.learner.pk])).status_code == 404
+
+
+def test_the_list_shows_only_those_whom_the_role_reaches(cast, sign_in):
+    page = sign_in(cast.own_leader).get(reverse("person_list")).content.decode()
+    assert cast.learner.name in page and cast.other_leader.name not in page and cast.stranger.name not in page
+
+
+def test_the_list_is_narrowed_by_unit_duty_status_and_words(cast, sign_in):
+    visitor = sign_in(cast.hr)
+
+    def names(**filters):
+        return {each.name for each in visitor.get(reverse("person_list"), filters).context["people"]}
+
+    assert names(unit=cast.bureau.code) == {"张小明", "李云", "赵一山", "孙联络"}
+    assert names(duty="publisher") == {"李云"}
+    assert names(q="张小") == {"张小明"} and names(q="ya10001") == {"张小明"}
+    Person.objects.filter(pk=cast.colleague.pk).update(status=Person.Status.ON_LEAVE)
+    assert names(status="on_leave") == {"李云"}
+    assert names(unit=cast.other_county.code) >= {"张小明"}  # an unreachable unit is no filter, and opens nothing
+    assert "陈他县" not in names(unit=cast.other_county.code)
+
+
+def test_the_list_of_people_does_not_grow_in_queries(cast, sign_in, django_assert_max_num_queries):
+    for number in range(60):
+        person(f"YA2{number:04}", f"人{number}", cast.section, "staff", "publisher")
+    visitor = sign_in(cast.hr)
+    with django_assert_max_num_queries(15):
+        page = visitor.get(reverse("person_list"))
+    assert len(page.context["people"]) == 30
+
+
+def test_the_page_of_a_person_takes_few_queries(cast, sign_in, django_assert_max_num_queries):
+    visitor = sign_in(cast.admin)
+    with django_assert_max_num_queries(15):
+        visitor.get(reverse("person", args=[cast.colleague.pk]))
+
+
+def test_reading_others_leaves_a_trace_and_reading_oneself_does_not(cast, sign_in):
+    sign_in(cast.learner).get(reverse("person", args=[cast.learner.pk]))
+    assert not ReadingOfOthers.objects.exists()
+
+    sign_in(cast.hr).get(reverse("person", args=[cast.learner.pk]))
+    sign_in(cast.hr).get(reverse("person_list"), {"q": "张"})
+
+    traces = list(ReadingOfOthers.objects.order_by("pk"))
+    assert [(each.what, each.subject, each.rows) for each in traces] == [("person", cast.learner, None), ("people", None, 1)]
+    assert traces[1].filters == {"q": "张"} and traces[0].address == "127.0.0.1"
+
+
+def test_the_auditor_finds_a_reading_and_another_countys_is_hidden(cast, sign_in):
+    sign_in(cast.hr).get(reverse("person", args=[cast.learner.pk]))
+    sign_in(cast.other_hr).get(reverse("person", args=[cast.stranger.pk]))
+
+    page = sign_in(cast.auditor).get(reverse("audit_readings"), {"reader": "YA10008"})
+    assert [each.reader for each in page.context["page"].object_list] == [cast.hr]
+    everything = sign_in(cast.auditor).get(reverse("audit_readings"))
+    assert cast.other_hr not in [each.reader for each in everything.context["page"].object_list]
+    none = sign_in(cast.auditor).get(reverse("audit_readings"), {"since": "2031-01-01"})
+    assert none.status_code == 200 and not none.context["page"].object_list
+
+
+def test_the_log_of_readings_does_not_grow_in_queries(cast, sign_in, django_assert_max_num_queries):
+    ReadingOfOthers.objects.bulk_create(
+        [ReadingOfOthers(reader=cast.hr, kind="read", what="person", subject=each, unit=cast.section, at=NOON) for each in cast.people * 8]
+    )
+    visitor = sign_in(cast.auditor)
+    with django_assert_max_num_queries(12):
+        assert len(visitor.get(reverse("audit_readings")).context["page"].object_list) == 50
+    with django_assert_max_num_queries(12):
+        visitor.get(reverse("audit_roles"))
+
+
+# --- roles -----------------------------------------------------------------------------------
+
+
+def test_an_administrator_grants_and_withdraws_a_role(cast, sign_in):
+    visitor = sign_in(cast.admin)
+    page = visitor.post(reverse("grant_role", args=[cast.learner.pk]), {"role": "trainer", "unit": cast.bureau.code}, follow=True)
+    assert page.status_code == 200
+    opened = RoleGrant.objects.get(person=cast.learner)
+    assert (opened.role, opened.unit, opened.granted_by) == ("trainer", cast.bureau, cast.admin)
+
+    visitor.post(reverse("withdraw_role", args=[cast.learner.pk, opened.pk]))
+    opened.refresh_from_db()
+    assert opened.ends_on is not None
+
+
+def test_nobody_grants_a_role_over_a_unit_outside_their_reach(cast, sign_in):
+    answer = sign_in(cast.admin).post(
+        reverse("grant_role", args=[cast.learner.pk]), {"role": "hr", "unit": cast.other_county.code}
+    )
+    assert answer.status_code == 422 and not RoleGrant.objects.filter(person=cast.learner).exists()
+
+
+@pytest.mark.parametrize("who", ["learner", "own_leader", "hr", "auditor", "other_hr", "stranger"])
+def test_only_an_administrator_grants_roles(who, cast, sign_in):
+    answer = sign_in(getattr(cast, who)).post(
+        reverse("grant_role", args=[cast.learner.pk]), {"role": "administrator", "unit": cast.county.code}
+    )
+    assert answer.status_code in {403, 404} and not RoleGrant.objects.filter(person=cast.learner).exists()
+
+
+@pytest.mark.parametrize("who", ["learner", "own_leader", "hr", "auditor", "other_hr", "stranger"])
+@pytest.mark.parametrize("act", ["stop", "start_over", "second_factor", "allow"])
+def test_only_an_administrator_changes_somebodys_sign_in(who, act, cast, sign_in):
+    answer = sign_in(getattr(cast, who)).post(reverse("change_sign_in", args=[cast.learner.pk]), {"act": act})
+    cast.learner.refresh_from_db()
+    assert answer.status_code in {403, 404} and cast.learner.is_active and cast.learner.check_password(PASSWORD)
+
+
+def test_another_persons_grant_cannot_be_withdrawn_through_somebody_in_reach(cast, sign_in):
+    foreign = RoleGrant.objects.get(person=cast.other_hr)
+    assert sign_in(cast.admin).post(reverse("withdraw_role", args=[cast.learner.pk, foreign.pk])).status_code == 404
+
+
+# --- activation codes ------------------------------------------------------------------------
+
+
+def newcomer(cast, number="YA30001", **more) -> Person:
+    someone = person(number, "新同志", cast.section, "staff", **more)
+    someone.set_unusable_password()
+    someone.save()
+    return someone
+
+
+def test_hr_prints_codes_for_a_unit_and_a_newcomer_signs_in_with_one(cast, sign_in, client):
+    someone = newcomer(cast)
+    page = sign_in(cast.hr).post(reverse("activation_codes"), {"unit": cast.bureau.code, "as": "sheet"})
+    assert "no-store" in page["Cache-Control"]
+    [made] = page.context["made"]
+    assert made.person == someone and made.code in page.content.decode()
+    client.logout()
+
+    answer = client.post(reverse("activate"), {
+        "employee_number": "ya30001", "code": made.code.lower().replace("-", " "), "password1": "Caoping-2031", "password2": "Caoping-2031"})
+
+    assert answer.status_code == 302 and answer["Location"] == reverse("my_account")
+    assert client.get(reverse("my_account")).status_code == 200
+    client.logout()
+    again = client.post(reverse("activate"), {
+        "employee_number": "YA30001", "code": made.code, "password1": "Caoping-2032", "password2": "Caoping-2032"})
+    assert again.status_code == 422, "a code works once"
+
+
+def test_codes_as_csv_open_in_excel_and_run_no_formula(cast, sign_in):
+    someone = newcomer(cast)
+    Person.objects.filter(pk=someone.pk).update(name="=1+1")
+    answer = sign_in(cast.hr).post(reverse("activation_codes"), {"unit": cast.county.code, "as": "csv"})
+    text = answer.content.decode()
+    assert text.startswith("\ufeff") and "'=1+1" in text and "YA30001" in text
+
+
+def test_a_weak_password_leaves_the_code_good_and_five_wrong_codes_kill_it(cast, client, db):
+    someone = newcomer(cast)
+    [made] = accounts.make_codes(people=[someone], by=cast.hr, at=NOON)
+    data = {"employee_number": someone.employee_number, "password1": "Caoping-2031", "password2": "Caoping-2031"}
+    with pytest.raises(Exception, match="8|短"):
+        accounts.activate(employee_number=someone.employee_number, code=made.code, password="Ab1", at=NOON)
+    for _try in range(5):
+        with pytest.raises(accounts.Refused):
+            accounts.activate(employee_number=someone.employee_number, code="AAAA-AAAA-AAAA", password=data["password1"], at=NOON)
+    with pytest.raises(accounts.Refused):
+        accounts.activate(employee_number=someone.employee_number, code=made.code, password=data["password1"], at=NOON)
+
+
+def test_an_old_code_is_refused_and_the_refusal_is_the_same_as_for_an_unknown_number(cast):
+    someone = newcomer(cast)
+    [made] = accounts.make_codes(people=[someone], by=cast.hr, at=NOON)
+    with pytest.raises(accounts.Refused) as late:
+        accounts.activate(employee_number="YA30001", code=made.code, password="Caoping-2031", at=NOON + timedelta(days=15))
+    with pytest.raises(accounts.Refused) as unknown:
+        accounts.activate(employee_number="NOBODY", code=made.code, password="Caoping-2031", at=NOON)
+    assert late.value.message == unknown.value.message
+
+
+def test_codes_are_neither_made_for_those_who_have_a_password_nor_outside_ones_reach(cast):
+    assert accounts.make_codes(people=[cast.learner], by=cast.hr, at=NOON) == []
+    someone = newcomer(cast)
+    with pytest.raises(accounts.Refused):
+        accounts.make_codes(people=[someone], by=cast.other_hr, at=NOON)
+    with pytest.raises(accounts.Refused):
+        accounts.make_codes(people=[someone], by=cast.own_leader, at=NOON)
+
+
+def test_making_codes_for_many_takes_few_queries(cast, django_assert_max_num_queries):
+    many = [newcomer(cast, f"YA4{number:04}") for number in range(60)]
+    many = list(Person.objects.filter(pk__in=[each.pk for each in many]).select_related("unit"))
+    with django_assert_max_num_queries(12):
+        assert len(accounts.make_codes(people=many, by=cast.hr, at=NOON)) == 60
+
+
+def test_starting_over_ends_the_password_and_gives_a_code(cast, sign_in):
+    page = sign_in(cast.admin).post(reverse("change_sign_in", args=[cast.learner.pk]), {"act": "start_over"})
+    [made] = page.context["made"]
+    cast.learner.refresh_from_db()
+    assert not cast.learner.has_usable_password()
+    accounts.activate(employee_number=cast.learner.employee_number, code=made.code, password="Caoping-2031", at=NOON)
