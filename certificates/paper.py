@@ -73,7 +73,7 @@ def _compile(facts: dict[str, str], *, layout: str, at: datetime, **options) -> 
     with _one_at_a_time:
         made = _compiler().compile(
             input=LAYOUTS / f"{layout}.typ", sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-            timestamp=at, **{"format": "pdf", **options},
+            timestamp=at.replace(microsecond=0), **{"format": "pdf", **options},
         )
     assert isinstance(made, bytes), "a certificate is one page"
     return made

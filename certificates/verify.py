@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from certificates import paper, rules
-from certificates.models import Certificate, State
+from certificates.models import Certificate
 from core import clock
 from core.errors import Refused
 from core.text import mask_name
@@ -40,7 +40,7 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             if request.path.endswith(".json"):
                 response = _problem(429, "too_many", message)
             else:
-                response = _page("form", status=429, refusal=message)
+                response = _page(request, "form", status=429, refusal=message, code="too_many")
             response["Retry-After"] = "60"
         else:
             response = view(request, *args, **kwargs)
@@ -68,11 +68,11 @@ def verify(request: HttpRequest) -> HttpResponse:
     """The form; a number that it sends leads to its page."""
     typed = request.GET.get("number", "").strip()
     if not typed:
-        return _page("form")
+        return _page(request, "form")
     try:
         return redirect("verify_number", number=rules.read_number(typed))
     except Refused as refusal:
-        return _page("form", status=422, typed=typed[:80], refusal=refusal.message, code=refusal.code)
+        return _page(request, "form", status=422, typed=typed[:80], refusal=refusal.message, code=refusal.code)
 
 
 @_guarded
@@ -83,8 +83,8 @@ def verify_number(request: HttpRequest, number: str) -> HttpResponse:
         found = _find(number)
     except Refused as refusal:
         status = 404 if refusal.code == "not_found" else 422
-        return _page("form", status=status, typed=number[:80], refusal=refusal.message, code=refusal.code)
-    return _page("result", **found)
+        return _page(request, "form", status=status, typed=number[:80], refusal=refusal.message, code=refusal.code)
+    return _page(request, "result", **found)
 
 
 @_guarded
@@ -103,8 +103,8 @@ def verify_json(request: HttpRequest, number: str) -> HttpResponse:
         "revoked_on": found["revoked_on"],
         "checked_at": found["checked_at"].isoformat(timespec="seconds"),
         **{name: facts[name] for name in ("title", "name", "unit", "course", "course_code", "edition", "text", "issuer")},
-        "hours": rules.plain_figure(facts["hours"]),
-        "score": None if facts["score"] is None else rules.plain_figure(facts["score"]),
+        "hours": facts["hours"],
+        "score": facts["score"],
         "issued_on": facts["issued_on"],
         "valid_until": facts["valid_until"],
         "note": paper.NOTE,
@@ -143,8 +143,8 @@ def _find(typed: str) -> dict:
             "course_code": row["course_code"],
             "edition": row["edition_number"],
             "text": row["text"].replace(row["person_name"], masked),
-            "hours": row["hours"],
-            "score": row["score"],
+            "hours": rules.plain_figure(row["hours"]),
+            "score": None if row["score"] is None else rules.plain_figure(row["score"]),
             "issuer": row["issuer"],
             "issued_on": row["issued_on"],
             "valid_until": row["valid_until"],
@@ -152,8 +152,9 @@ def _find(typed: str) -> dict:
     }
 
 
-def _page(name: str, *, status: int = 200, **context) -> HttpResponse:
-    context |= {"State": State, "SITE_NAME": settings.WAGTAIL_SITE_NAME}
+def _page(request: HttpRequest, name: str, *, status: int = 200, **context) -> HttpResponse:
+    """A page without context processors: the request is there for cookies and address alone."""
+    context |= {"request": request, "SITE_NAME": settings.WAGTAIL_SITE_NAME, "DEMO": settings.DEMO}
     return HttpResponse(render_to_string(f"certificates/verify_{name}.html", context), status=status)
 
 

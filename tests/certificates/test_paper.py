@@ -1,0 +1,168 @@
+"""The paper and the picture, read back by programs that we did not write."""
+
+import subprocess
+
+import pytest
+from PIL import Image
+from pypdf import PdfReader
+from pyzbar.pyzbar import decode
+
+from certificates import files, fonts, paper, picture, services, tasks
+from core.errors import Refused
+from tests.cast import NOON
+from tests.certificates.conftest import a_completion
+
+RARE = "䶮㛃𬎆𡋾"
+FOUR_LINES = (
+    "姚安县基层政务公开标准目录编制与县级政府信息公开平台网上录入发布实务操作及依申请公开办理流程暨政策解读"
+    "回应关切能力提升专题培训班（第二期）——以社会救助、义务教育、公共文化服务等二十六个试点领域为例的案例教学、演练与考核"
+)
+
+
+def text_of(data: bytes, tmp_path) -> str:
+    """All text of a PDF as poppler reads it, without white space."""
+    file = tmp_path / "paper.pdf"
+    file.write_bytes(data)
+    return "".join(subprocess.run(["pdftotext", file, "-"], capture_output=True, check=True, text=True).stdout.split())
+
+
+def codes_in(data: bytes, tmp_path) -> list[str]:
+    file = tmp_path / "paper.pdf"
+    file.write_bytes(data)
+    subprocess.run(["pdftoppm", "-r", "110", "-png", "-singlefile", file, tmp_path / "page"], check=True)
+    return [code.data.decode() for code in decode(Image.open(tmp_path / "page.png"))]
+
+
+@pytest.fixture
+def issued(cast, kinds, private):
+    def issue(**facts):
+        return services.issue(completion=a_completion(cast.learner, **facts), at=NOON)
+
+    return issue
+
+
+def test_every_fact_can_be_read_back_from_the_pdf(issued, tmp_path):
+    certificate = issued()
+    text = text_of(paper.pdf(certificate), tmp_path)
+    for fact in (
+        "培训合格证书", "张小明", "姚安县教育体育局办公室", "政务公开政策解读", certificate.course_code, "第1版", "2.5学时", "92.5分",
+        "姚安县人民政府", "2026年6月15日", "2028年6月15日", certificate.number, "不属于法定证照", "/verify/" + certificate.number,
+    ):
+        assert fact in text, fact
+    assert "电子证照" not in text
+
+
+def test_the_code_on_paper_and_picture_leads_to_the_check_page(issued, tmp_path, settings):
+    settings.WAGTAILADMIN_BASE_URL = "https://xuexi.yaoan.example.cn/"
+    certificate = issued()
+    address = f"https://xuexi.yaoan.example.cn/verify/{certificate.number}/"
+    assert codes_in(paper.pdf(certificate), tmp_path) == [address]
+    (tmp_path / "picture.png").write_bytes(picture.png(certificate))
+    image = Image.open(tmp_path / "picture.png")
+    assert image.size == (1080, 1350)
+    assert [code.data.decode() for code in decode(image)] == [address]
+    assert [code.data.decode() for code in decode(image.resize((540, 675)))] == [address]  # as a chat program shrinks it
+
+
+def test_rare_characters_and_long_names_are_text_on_one_page(issued, tmp_path):
+    name = RARE + "·阿卜杜热合曼·尔古买"
+    certificate = issued(name=name, title=FOUR_LINES[:120])
+    data = paper.pdf(certificate)
+    text = text_of(data, tmp_path)
+    assert name in text and FOUR_LINES[:120] in text
+    reader = PdfReader(tmp_path / "paper.pdf")
+    assert len(reader.pages) == 1
+    assert RARE in "".join(reader.pages[0].extract_text().split())
+    width, height = reader.pages[0].mediabox[2:]
+    assert (round(width / 72 * 25.4), round(height / 72 * 25.4)) == (297, 210)
+    assert picture.png(certificate).startswith(b"\x89PNG")
+
+
+def test_a_character_that_no_font_has_is_refused_by_name(issued):
+    certificate = issued(name="张\U0001f600三")
+    for make in (paper.pdf, picture.png):
+        with pytest.raises(Refused) as refused:
+            make(certificate)
+        assert refused.value.code == "missing_glyph" and "U+1F600" in refused.value.message
+
+
+def test_the_four_faces_know_the_rare_characters_of_chinese_names():
+    assert fonts.missing([RARE, "𠅤𤣰𣲗𬭳㵑䲢", "葛󠄀"]) == []  # the last with a variation selector
+    assert fonts.missing(["a\U000323af"]) == ["\U000323af"]
+
+
+def test_markup_in_names_and_titles_comes_out_as_it_was_typed(issued, tmp_path):
+    name, title = '#panic("x")', '[*粗*] $x^2$ _a_ <b>b</b> <script>alert(1)</script> @ref \\u{41} // /* `c` = - "q"'
+    text = text_of(paper.pdf(issued(name=name, title=title)), tmp_path)
+    assert "".join(name.split()) in text and "".join(title.split()) in text
+
+
+@pytest.mark.parametrize("title", ["A" * 120, "x" * 60 + " " + "y" * 59, "公" * 120])
+def test_a_run_without_a_break_stays_on_the_paper(issued, tmp_path, title):
+    data = paper.pdf(issued(title=title, name="W" * 60))
+    (tmp_path / "wide.pdf").write_bytes(data)
+    boxes = subprocess.run(["pdftotext", "-bbox", tmp_path / "wide.pdf", "-"], capture_output=True, check=True, text=True).stdout
+    edges = [float(part.split('"')[1]) for part in boxes.split("xMax=")[1:] for part in ["=" + part]]
+    assert edges and max(edges) <= 842 - 40
+    assert len(PdfReader(tmp_path / "wide.pdf").pages) == 1
+
+
+def test_a_certificate_of_any_instant_can_be_printed(cast, kinds, private):
+    at = NOON.replace(microsecond=123456)
+    certificate = services.issue(completion=a_completion(cast.learner, at=at), at=at)
+    assert paper.pdf(certificate).startswith(b"%PDF-")
+
+
+def test_the_same_certificate_gives_the_same_bytes(issued):
+    certificate = issued()
+    assert paper.pdf(certificate) == paper.pdf(certificate)
+
+
+def test_invisible_and_turning_characters_are_not_printed(issued, tmp_path):
+    text = text_of(paper.pdf(issued(name="张\u202e明\u200b三")), tmp_path)
+    assert "张明三" in text
+
+
+def test_files_are_made_once_and_again_when_they_are_lost(issued, private):
+    certificate = issued()
+    tasks.render(certificate.pk)
+    names = {f"{certificate.number}.pdf", f"{certificate.number}.png"}
+    folder = private / "certificates" / "2026"
+    assert {path.name for path in folder.iterdir()} == names
+    tasks.render(certificate.pk)
+    assert {path.name for path in folder.iterdir()} == names
+
+    first = files.read(certificate, "pdf")
+    (folder / f"{certificate.number}.pdf").write_bytes(first[:1000])  # a crash while writing
+    assert files.read(certificate, "pdf") == first
+    (folder / f"{certificate.number}.png").unlink()
+    assert files.read(certificate, "png").startswith(b"\x89PNG")
+
+
+def test_papers_lie_outside_the_public_media_folder(issued, private, settings):
+    certificate = issued()
+    tasks.render(certificate.pk)
+    assert not (settings.MEDIA_ROOT / "certificates").exists()
+    assert private not in settings.MEDIA_ROOT.parents
+
+
+def test_missing_files_are_a_gap_that_closes(issued, private):
+    from datetime import timedelta
+
+    certificate = issued()
+    later = NOON + timedelta(minutes=5)
+    assert services.gaps_of_paper(NOON) == []  # the job may still be under way
+    [gap] = services.gaps_of_paper(later)
+    assert certificate.number in gap.what
+    gap.mend()
+    assert services.gaps_of_paper(later) == []
+
+
+def test_a_missing_font_names_the_package(monkeypatch):
+    from django.core.exceptions import ImproperlyConfigured
+
+    fonts.path_of.cache_clear()
+    monkeypatch.setattr(fonts, "FOLDERS", ())
+    with pytest.raises(ImproperlyConfigured, match="fonts-noto-cjk"):
+        fonts.path_of("NotoNowhere.ttc")
+    fonts.path_of.cache_clear()

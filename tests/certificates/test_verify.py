@@ -1,0 +1,137 @@
+"""The public check."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from certificates import rules, services
+from core import clock
+from tests.cast import NOON
+from tests.certificates.conftest import a_completion
+
+
+@pytest.fixture
+def page(client):
+    def get(number, expected=200, name="verify_number"):
+        response = client.get(reverse(name, args=[number]))
+        assert response.status_code == expected
+        return response.content.decode()
+
+    return get
+
+
+def test_every_printed_fact_is_shown_with_the_name_masked_and_nothing_else(page, cast, certificate):
+    text = page(certificate.number)
+    for fact in ("张*明", "培训合格证书", "姚安县教育体育局 办公室", "政务公开政策解读", certificate.course_code, "2.5", "92.5",
+                 "姚安县人民政府", "2026-06-15", "2028-06-15", certificate.number, "check-valid"):
+        assert fact in text, fact
+    for secret in ("张小明", "YA10001", "科员", certificate.facts_digest, cast.learner.email):
+        assert secret not in text, secret
+
+
+def test_a_revoked_certificate_says_so_on_the_public_page(page, cast, certificate):
+    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=clock.now())
+    text = page(certificate.number)
+    assert "check-revoked" in text and "已撤销" in text and clock.today().isoformat() in text
+    assert "张小明" not in text and "查实替考" not in text and "check-valid" not in text
+
+
+def test_an_expired_certificate_says_since_when(page, cast, kinds, private):
+    certificate = services.issue(completion=a_completion(cast.learner), at=NOON - timedelta(days=365 * 3))
+    text = page(certificate.number)
+    assert "check-expired" in text and "2025-06-16" in text
+
+
+def test_a_mistyped_number_is_told_from_an_unknown_one(page, certificate):
+    wrong = certificate.number[:-1] + ("A" if certificate.number[-1] != "A" else "B")
+    assert "check-wrong_check" in page(wrong, 422)
+    unknown = rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=999)
+    assert "check-not_found" in page(unknown, 404)
+    assert "check-malformed" in page("abc", 422)
+
+
+def test_numbers_are_found_however_they_are_typed(client, certificate):
+    typed = certificate.number.lower().replace("-", " ")
+    response = client.get(reverse("verify"), {"number": f"  {typed}　"})
+    assert response.status_code == 302 and response["Location"] == reverse("verify_number", args=[certificate.number])
+    assert client.get(f"/verify/{typed}/").status_code == 200
+
+
+def test_a_refused_number_stays_in_the_form(client):
+    response = client.get(reverse("verify"), {"number": '"><script>alert(1)</script>'})
+    text = response.content.decode()
+    assert response.status_code == 422 and "&lt;script&gt;" in text and "<script>alert" not in text
+
+
+def test_the_form_alone_is_a_plain_page(client, db):
+    assert client.get(reverse("verify")).status_code == 200
+
+
+def test_programs_get_json(client, cast, certificate):
+    response = client.get(reverse("verify_json", args=[certificate.number]))
+    data = json.loads(response.content)
+    assert response["Content-Type"] == "application/json"
+    assert (data["status"], data["name"], data["hours"], data["score"]) == ("valid", "张*明", "2.5", "92.5")
+    assert data["issued_on"] == "2026-06-15" and data["valid_until"] == "2028-06-15" and data["revoked_on"] is None
+    assert "张小明" not in response.content.decode()
+
+    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=clock.now())
+    data = client.get(reverse("verify_json", args=[certificate.number])).json()
+    assert data["status"] == "revoked" and data["revoked_on"] == clock.today().isoformat()
+
+
+def test_programs_get_problems_with_a_code(client, certificate):
+    for number, status, code in (("abc", 422, "malformed"), (certificate.number[:-1] + "*", 422, "malformed"),
+                                 (rules.compose_number(prefix="ZZ", category="01", year=2026, county_code="532325", serial=1), 404, "not_found")):
+        response = client.get(reverse("verify_json", args=[number]))
+        assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+        assert response.json()["code"] == code
+
+
+def test_one_query_and_no_session(client, certificate, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        response = client.get(reverse("verify_number", args=[certificate.number]))
+    assert not response.cookies and "Cookie" not in response.get("Vary", "")
+    with django_assert_num_queries(1):
+        client.get(reverse("verify_json", args=[certificate.number]))
+    with django_assert_num_queries(0):
+        client.get(reverse("verify_number", args=["YAZWGK-01-2026-532325-00001-0"]))
+
+
+def test_a_signed_in_reader_costs_no_more(cast, certificate, sign_in, django_assert_max_num_queries):
+    client = sign_in(cast.colleague)
+    client.get("/verify/")
+    with django_assert_max_num_queries(3):  # the site's middleware reads session and user
+        response = client.get(reverse("verify_number", args=[certificate.number]))
+    assert "张小明" not in response.content.decode()
+
+
+@pytest.mark.parametrize("door", ["verify_number", "verify_json"])
+def test_pages_are_kept_out_of_search_engines_and_caches(client, certificate, door):
+    response = client.get(reverse(door, args=[certificate.number]))
+    assert "noindex" in response["X-Robots-Tag"] and response["Cache-Control"] == "no-store"
+
+
+def test_too_many_checks_from_one_address_have_to_wait(client, certificate, settings, django_assert_num_queries):
+    settings.VERIFY_PER_MINUTE = 3
+    address = reverse("verify_number", args=[certificate.number])
+    assert [client.get(address).status_code for _ in range(3)] == [200] * 3
+    with django_assert_num_queries(0):
+        response = client.get(address)
+    assert response.status_code == 429 and response["Retry-After"] == "60"
+    assert client.get(reverse("verify_json", args=[certificate.number])).json()["code"] == "too_many"
+    assert client.get(address, REMOTE_ADDR="10.1.2.3").status_code == 200
+
+
+def test_hostile_facts_are_escaped(page, cast, kinds, private):
+    certificate = services.issue(
+        completion=a_completion(cast.learner, name="<script>alert(1)</script>", title="<img src=x onerror=alert(1)>"), at=NOON
+    )
+    text = page(certificate.number)
+    assert "<img src=x" not in text and "<script>alert" not in text and "&lt;img src=x" in text
+
+
+def test_only_reading_is_possible(client, certificate):
+    assert client.post(reverse("verify_number", args=[certificate.number])).status_code == 405
