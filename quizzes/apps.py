@@ -7,4 +7,11 @@ class QuizzesConfig(AppConfig):
     verbose_name = _("Quizzes")
 
     def ready(self) -> None:
+        from core import reconcile
+        from courses.slots import QUIZZES
         from quizzes import receivers  # noqa: F401
+        from quizzes.services import attempts, quizzes
+
+        QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)
+        reconcile.register("quizzes.overdue", attempts.overdue_gaps)
+        reconcile.register("quizzes.passes", attempts.untold_gaps)

@@ -5,8 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
 from courses.models import Enrolment
-from people.models import ServedAt
-from people.permissions import records_q
+from people.models import Role, ServedAt
+from people.models.unit import within_paths
+from people.permissions import paths_of, records_q
+from quizzes import kinds
 from quizzes.models.bank import Question
 from quizzes.models.quiz import Quiz
 
@@ -14,6 +16,17 @@ from quizzes.models.quiz import Quiz
 class AttemptQuerySet(FactQuerySet):
     def visible_to(self, user) -> "AttemptQuerySet":
         return self.filter(records_q(user))
+
+    def readable_by(self, user) -> "AttemptQuerySet":
+        """Attempts whose paper with its answers the user may read: one's own; HR and auditors in their reach.
+
+        Fewer than `visible_to`: a leader sees that a test was passed and with which score, not each answer.
+        """
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(models.Q(person=user) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR])))
 
     def open(self) -> "AttemptQuerySet":
         """Attempts that have not been submitted."""
@@ -55,7 +68,7 @@ class AttemptItem(Fact):
     token; `key` holds the right answer in those tokens, with explanation and source beside it.
     """
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="items")
+    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="items", db_index=False)
     position = models.PositiveSmallIntegerField()
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="uses")
     question_version = models.PositiveIntegerField()
@@ -68,7 +81,12 @@ class AttemptItem(Fact):
 
     class Meta:
         ordering = ["position"]
+        # The constraint's index begins with the attempt: it serves the foreign key as well.
         constraints = [models.UniqueConstraint(fields=["attempt", "position"], name="attempt_item_position_once")]
+
+    @property
+    def item_kind(self) -> kinds.ItemKind:
+        return kinds.of(self.kind)
 
 
 class Answer(Fact):
@@ -77,8 +95,8 @@ class Answer(Fact):
     `token` is made by the page for each act: saving the same act twice stores one row.
     """
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="answers")
-    item = models.ForeignKey(AttemptItem, on_delete=models.PROTECT, related_name="answers")
+    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="answers", db_index=False)
+    item = models.ForeignKey(AttemptItem, on_delete=models.PROTECT, related_name="answers", db_index=False)
     seq = models.PositiveIntegerField()
     token = models.CharField(max_length=40)
     response = models.JSONField(null=True)
@@ -112,6 +130,6 @@ class ItemMark(Fact):
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="marks")
     item = models.OneToOneField(AttemptItem, on_delete=models.PROTECT, related_name="mark")
-    answer = models.ForeignKey(Answer, on_delete=models.PROTECT, null=True, related_name="+")
+    answer = models.ForeignKey(Answer, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     fraction = models.DecimalField(max_digits=5, decimal_places=4)
     earned = models.DecimalField(max_digits=6, decimal_places=2)

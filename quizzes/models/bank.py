@@ -2,17 +2,24 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from wagtail.models import PreviewableMixin
 
-from people.models import Unit
+from people.models import Role, Unit
+from people.permissions import paths_of
+from quizzes import kinds
+
+AUTHORS = (Role.TRAINER, Role.REVIEWER, Role.ADMINISTRATOR)
 
 
-class Kind(models.TextChoices):
-    SINGLE = "single", _("Single choice")
-    MULTIPLE = "multiple", _("Multiple choice")
-    JUDGE = "judge", _("True or false")
-    FILL = "fill", _("Fill in")
-    ORDER = "order", _("Ordering")
-    MATCH = "match", _("Matching")
+class OfCountyQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "OfCountyQuerySet":
+        """What belongs to the bank is for trainers, reviewers and administrators of the county only."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        counties = {path[: Unit.steplen] for path in paths_of(user, AUTHORS)}
+        return self.filter(county__path__in=counties)
 
 
 class KnowledgePoint(models.Model):
@@ -21,6 +28,8 @@ class KnowledgePoint(models.Model):
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
     name = models.CharField(_("name"), max_length=80)
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent"))
+
+    objects = OfCountyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("knowledge point")
@@ -31,25 +40,13 @@ class KnowledgePoint(models.Model):
         return self.name
 
 
-class QuestionQuerySet(models.QuerySet):
+class QuestionQuerySet(OfCountyQuerySet):
     def drawable(self) -> "QuestionQuerySet":
         """Questions that a paper may use: in use, and their answer not merely from memory."""
         return self.filter(status=Question.Status.ACTIVE).exclude(mark="M")
 
-    def visible_to(self, user) -> "QuestionQuerySet":
-        """The bank holds keys: trainers, reviewers and administrators of the county only."""
-        from people.models import Role
-        from people.permissions import paths_of
 
-        if not user.is_authenticated:
-            return self.none()
-        if user.is_superuser:
-            return self
-        counties = {path[: Unit.steplen] for path in paths_of(user, [Role.TRAINER, Role.REVIEWER, Role.ADMINISTRATOR])}
-        return self.filter(county__path__in=counties)
-
-
-class Question(models.Model):
+class Question(PreviewableMixin, models.Model):
     """One item of the bank. Editing raises `version`; attempts keep the copy that they saw.
 
     `content` by kind — single, multiple: {"options": {"A": text}}; judge: {}; fill: {"blanks": n};
@@ -65,7 +62,7 @@ class Question(models.Model):
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
     code = models.CharField(_("code"), max_length=40)
     course_code = models.CharField(_("course"), max_length=20, db_index=True)
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=10, choices=kinds.choices)
     difficulty = models.PositiveSmallIntegerField(_("difficulty"), choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))], default=1)
     point = models.ForeignKey(KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="questions", verbose_name=_("knowledge point"))
     stem = models.TextField(_("stem"))
@@ -89,3 +86,15 @@ class Question(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.stem[:30]}"
+
+    @property
+    def item_kind(self) -> kinds.ItemKind:
+        return kinds.of(self.kind)
+
+    def get_preview_template(self, request, mode_name) -> str:
+        return "quizzes/admin/question_preview.html"
+
+    def get_preview_context(self, request, mode_name) -> dict:
+        from quizzes.services import papers
+
+        return {**super().get_preview_context(request, mode_name), **papers.preview(self)}

@@ -6,8 +6,24 @@ from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
 
+from courses.models import Course, EditionRequirement
 from people.models import Unit
-from quizzes.models.bank import Kind, KnowledgePoint
+from quizzes import kinds
+from quizzes.models.bank import KnowledgePoint
+
+
+class QuizQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "QuizQuerySet":
+        """Quizzes of one's own county, and those that a course shared with it asks for."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        own = models.Q(county__path=user.unit.county_path) if user.unit_id else models.Q(pk__in=[])
+        asked = EditionRequirement.objects.filter(
+            kind=EditionRequirement.Kind.QUIZ, edition__course__in=Course.objects.visible_to(user).filter(is_shared=True)
+        )
+        return self.filter(own | models.Q(key__in=asked.values("key")))
 
 
 class Quiz(ClusterableModel):
@@ -28,9 +44,12 @@ class Quiz(ClusterableModel):
     shuffle_questions = models.BooleanField(_("shuffle questions"), default=True)
     shuffle_options = models.BooleanField(_("shuffle options"), default=True)
 
+    objects = QuizQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("quiz")
         verbose_name_plural = _("quizzes")
+        ordering = ["course_code", "key"]
 
     def __str__(self) -> str:
         return f"{self.title}（{self.course_code}）"
@@ -40,7 +59,7 @@ class DrawRule(models.Model):
     """Draw so many questions of this kind (and difficulty, and knowledge point, where given)."""
 
     quiz = ParentalKey(Quiz, on_delete=models.CASCADE, related_name="draws")
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=10, choices=kinds.choices)
     difficulty = models.PositiveSmallIntegerField(_("difficulty"), null=True, blank=True, choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))])
     point = models.ForeignKey(KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("knowledge point"))
     count = models.PositiveSmallIntegerField(_("how many"), default=5, validators=[MinValueValidator(1)])

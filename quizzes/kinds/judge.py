@@ -1,0 +1,85 @@
+"""True or false."""
+
+import random
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quizzes.kinds.base import Cells, ItemKind, Malformed, Shown, Wrong
+
+YES = {"正确", "对", "是", "√", "true", "t", "1", "y", "yes", "right"}
+NO = {"错误", "错", "否", "×", "x", "false", "f", "0", "n", "no", "wrong"}
+
+
+class Judge(ItemKind):
+    key = "judge"
+    label = gettext_lazy("True or false")
+    names = frozenset({"判断", "是非"})
+    shape = "one"
+    template = "quizzes/kinds/choice.html"
+    result_template = "quizzes/results/options.html"
+    hint = gettext_lazy("One line: 对 or 错.")
+
+    def check(self, stem: str, content: Any, key: Any) -> None:
+        if not isinstance(key, bool):
+            raise Wrong(_("the answer must be right or wrong (正确 or 错误)"), _("answer"))
+
+    def _truth(self, text: str) -> bool:
+        folded = text.strip().lower()
+        if folded in YES:
+            return True
+        if folded in NO:
+            return False
+        raise Wrong(_("“%(answer)s” is neither 正确 nor 错误") % {"answer": text[:20]}, _("answer"))
+
+    def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
+        return cells.stem, {}, self._truth(cells.answer)
+
+    def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
+        answer = row.get("answer")
+        return {}, answer if isinstance(answer, bool) else self._truth(str(answer))
+
+    def from_lines(self, lines: list[str]) -> tuple[dict, Any]:
+        if len(lines) != 1:
+            raise Wrong(_("write one line: 对 or 错"), _("answer"))
+        return {}, self._truth(lines[0])
+
+    def to_lines(self, content: Any, key: Any) -> list[str]:
+        return ["对" if key else "错"]
+
+    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
+        return {"stem": stem}, {"right": "true" if key else "false"}
+
+    def read(self, shown: dict, response: Any) -> Any:
+        if response in (None, ""):
+            return None
+        if response not in ("true", "false"):
+            raise Malformed("neither true nor false")
+        return response
+
+    def fields(self, shown: dict, response: Any) -> list[dict]:
+        return [
+            {"token": "true", "text": _("Right"), "type": "radio", "checked": response == "true"},
+            {"token": "false", "text": _("Wrong"), "type": "radio", "checked": response == "false"},
+        ]
+
+    def mark(self, key: Any, response: Any) -> Fraction:
+        return Fraction(int(response == key["right"]))
+
+    def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
+        return [
+            Shown("", field["text"], "", "", field["token"] == response, field["token"] == key["right"])
+            for field in self.fields(shown, response)
+        ]
+
+    def right(self, shown: dict, key: Any) -> Any:
+        return key["right"]
+
+    def wrong(self, shown: dict, key: Any) -> Any:
+        return "false" if key["right"] == "true" else "true"
+
+
+KIND = Judge()

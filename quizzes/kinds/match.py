@@ -1,0 +1,145 @@
+"""Matching: each right pair earns its share."""
+
+import random
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quizzes.kinds.base import Cells, ItemKind, Malformed, Shown, Wrong, check_texts, in_tokens, text_list
+
+RIGHT_COLUMN = re.compile(r"\s*右列[:：]\s*(.+)$", re.DOTALL)
+NUMBERED = re.compile(r"^\s*(\d+)\s*[.．、)）]\s*(.+?)\s*$", re.DOTALL)
+PAIR = re.compile(r"^([A-J])\s*[-—–－=:：]\s*(\d+)$")
+
+
+class Match(ItemKind):
+    """The right column may hold more than is used, and one of its texts may serve two lines."""
+
+    key = "match"
+    label = gettext_lazy("Matching")
+    names = frozenset({"匹配", "连线", "配对"})
+    shape = "map"
+    template = "quizzes/kinds/match.html"
+    instruction = gettext_lazy("Choose the partner of each line. Each right pair earns its share.")
+    hint = gettext_lazy("One pair a line: left = right. A line that starts with = adds a partner that fits nothing.")
+
+    def check(self, stem: str, content: Any, key: Any) -> None:
+        if not isinstance(content, dict):
+            raise Wrong(_("there are no options"), _("options"))
+        check_texts(content.get("left"), field=_("left column"))
+        check_texts(content.get("right"), field=_("right column"), least=2, most=12)
+        if not isinstance(key, dict) or set(key) != set(content["left"]):
+            raise Wrong(_("the answer must pair every line of the left column once"), _("answer"))
+        for partner in key.values():
+            if partner not in content["right"]:
+                raise Wrong(_("“%(text)s” is not in the right column") % {"text": str(partner)[:40]}, _("answer"))
+
+    def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
+        found = RIGHT_COLUMN.search(cells.stem)
+        if not found:
+            raise Wrong(_("the stem must carry the right column: 右列：1. …；2. …"), _("stem"))
+        numbered = {}
+        for part in re.split(r"[;；]", found.group(1)):
+            if not part.strip():
+                continue
+            match = NUMBERED.match(part)
+            if not match:
+                raise Wrong(_("cannot read “%(text)s” in the right column: write 右列：1. …；2. …") % {"text": part.strip()[:40]}, _("stem"))
+            numbered[match.group(1)] = match.group(2)
+        key = {}
+        for part in re.split(r"[;；,，\s]+", cells.answer.upper()):
+            if not part:
+                continue
+            pair = PAIR.match(part)
+            if not pair:
+                raise Wrong(_("cannot read “%(text)s”: pairs are written A-2；B-1") % {"text": part[:20]}, _("answer"))
+            letter, number = pair.groups()
+            if letter not in cells.options or number not in numbered:
+                raise Wrong(_("“%(text)s” names something outside the two columns") % {"text": part}, _("answer"))
+            if cells.options[letter] in key:
+                raise Wrong(_("“%(text)s” is paired twice") % {"text": letter}, _("answer"))
+            key[cells.options[letter]] = numbered[number]
+        content = {"left": [cells.options[letter] for letter in sorted(cells.options)], "right": list(numbered.values())}
+        stem = cells.stem[: found.start()].strip()
+        self.check(stem, content, key)
+        return stem, content, key
+
+    def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
+        answer = row.get("answer")
+        if not isinstance(answer, Mapping):
+            raise Wrong(_("the answer must pair every line of the left column once"), _("answer"))
+        content = {"left": text_list(row.get("left")), "right": text_list(row.get("right"))}
+        key = {str(left).strip(): str(right).strip() for left, right in answer.items()}
+        self.check("", content, key)
+        return content, key
+
+    def from_lines(self, lines: list[str]) -> tuple[dict, Any]:
+        key, extra = {}, []
+        for line in lines:
+            left, found, right = line.replace("＝", "=").partition("=")
+            left, right = left.strip(), right.strip()
+            if not found or not right:
+                raise Wrong(_("“%(text)s” is no pair: write left = right") % {"text": line[:40]}, _("answer"))
+            if left in key:
+                raise Wrong(_("“%(text)s” is paired twice") % {"text": left[:40]}, _("answer"))
+            if left:
+                key[left] = right
+            else:
+                extra.append(right)
+        content = {"left": list(key), "right": sorted({*key.values(), *extra})}
+        self.check("", content, key)
+        return content, key
+
+    def to_lines(self, content: Any, key: Any) -> list[str]:
+        spare = [text for text in content["right"] if text not in key.values()]
+        return [f"{left} = {key[left]}" for left in content["left"]] + [f"= {text}" for text in spare]
+
+    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
+        left, left_named = in_tokens(content["left"], rng, shuffle=shuffle)
+        right, right_named = in_tokens(content["right"], rng, shuffle=shuffle)
+        return {"stem": stem, "left": left, "right": right}, {"pairs": {left_named[a]: right_named[b] for a, b in key.items()}}
+
+    def read(self, shown: dict, response: Any) -> Any:
+        if response in (None, "", {}):
+            return None
+        left, right = {o["token"] for o in shown["left"]}, {o["token"] for o in shown["right"]}
+        if not isinstance(response, dict) or set(response) - left:
+            raise Malformed("not pairs of these lines")
+        pairs = {a: b for a, b in response.items() if b not in (None, "")}
+        if not all(isinstance(b, str) and b in right for b in pairs.values()):
+            raise Malformed("no such partner")
+        return pairs or None
+
+    def fields(self, shown: dict, response: Any) -> list[dict]:
+        pairs = response or {}
+        return [
+            {**o, "partners": [(p["token"], p["text"], p["token"] == pairs.get(o["token"])) for p in shown["right"]]} for o in shown["left"]
+        ]
+
+    def is_complete(self, shown: dict, response: Any) -> bool:
+        return response is not None and len(response) == len(shown["left"])
+
+    def mark(self, key: Any, response: Any) -> Fraction:
+        return Fraction(sum(response.get(a) == b for a, b in key["pairs"].items()), len(key["pairs"]))
+
+    def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
+        texts, pairs = {o["token"]: o["text"] for o in shown["right"]}, response or {}
+        return [
+            Shown(o["text"], "", texts.get(pairs.get(o["token"]), ""), texts[key["pairs"][o["token"]]], o["token"] in pairs,
+                  pairs.get(o["token"]) == key["pairs"][o["token"]])
+            for o in shown["left"]
+        ]
+
+    def right(self, shown: dict, key: Any) -> Any:
+        return dict(key["pairs"])
+
+    def wrong(self, shown: dict, key: Any) -> Any:
+        right = [o["token"] for o in shown["right"]]
+        return {a: next(token for token in right if token != b) for a, b in key["pairs"].items()}
+
+
+KIND = Match()

@@ -1,0 +1,102 @@
+"""Ordering: every step in its place, or nothing."""
+
+import random
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quizzes.kinds.base import Cells, ItemKind, Malformed, Shown, Wrong, check_texts, in_tokens, text_list
+
+
+class Order(ItemKind):
+    """A response says the place (1, 2, …) of each step, so that half a thought is kept as it is."""
+
+    key = "order"
+    label = gettext_lazy("Ordering")
+    names = frozenset({"排序"})
+    shape = "map"
+    template = "quizzes/kinds/order.html"
+    instruction = gettext_lazy("Give every line its place. All have to be right.")
+    hint = gettext_lazy("One step a line, in the right order.")
+
+    def check(self, stem: str, content: Any, key: Any) -> None:
+        items = content.get("items") if isinstance(content, dict) else None
+        check_texts(items, field=_("steps"))
+        if not isinstance(key, list) or sorted(map(str, key)) != sorted(items or []):
+            raise Wrong(_("the right order does not hold the same steps"), _("answer"))
+
+    def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
+        letters = list(re.sub(r"[\s,，、;；>→-]+", "", cells.answer.upper()))
+        for letter in letters:
+            if letter not in cells.options:
+                raise Wrong(_("“%(letter)s” is not among the options %(options)s") % {"letter": letter, "options": "".join(sorted(cells.options))}, _("answer"))
+        if sorted(letters) != sorted(cells.options):
+            raise Wrong(_("the answer must name every option once"), _("answer"))
+        content = {"items": [cells.options[letter] for letter in sorted(cells.options)]}
+        key = [cells.options[letter] for letter in letters]
+        self.check(cells.stem, content, key)
+        return cells.stem, content, key
+
+    def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
+        content, key = {"items": text_list(row.get("items"))}, text_list(row.get("answer"))
+        self.check("", content, key)
+        return content, key
+
+    def from_lines(self, lines: list[str]) -> tuple[dict, Any]:
+        content = {"items": sorted(lines)}
+        self.check("", content, lines)
+        return content, lines
+
+    def to_lines(self, content: Any, key: Any) -> list[str]:
+        return list(key)
+
+    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
+        items, named = in_tokens(content["items"], rng, shuffle=shuffle)
+        return {"stem": stem, "items": items}, {"order": [named[text] for text in key]}
+
+    def read(self, shown: dict, response: Any) -> Any:
+        if response in (None, "", {}):
+            return None
+        known = {item["token"] for item in shown["items"]}
+        if not isinstance(response, dict) or set(response) - known:
+            raise Malformed("not places of these steps")
+        places = {}
+        for token, place in response.items():
+            if place in (None, ""):
+                continue
+            if isinstance(place, bool) or not isinstance(place, int | str) or not str(place).isdecimal() or not 1 <= int(place) <= len(known):
+                raise Malformed("no such place")
+            places[token] = int(place)
+        return places or None
+
+    def fields(self, shown: dict, response: Any) -> list[dict]:
+        places, count = response or {}, len(shown["items"])
+        return [
+            {**item, "places": [(place, place == places.get(item["token"])) for place in range(1, count + 1)]} for item in shown["items"]
+        ]
+
+    def is_complete(self, shown: dict, response: Any) -> bool:
+        return response is not None and sorted(response.values()) == list(range(1, len(shown["items"]) + 1))
+
+    def mark(self, key: Any, response: Any) -> Fraction:
+        return Fraction(int(response == {token: place for place, token in enumerate(key["order"], start=1)}))
+
+    def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
+        texts, places = {item["token"]: item["text"] for item in shown["items"]}, response or {}
+        return [
+            Shown(str(place), texts[token], str(places.get(token, "")), str(place), token in places, places.get(token) == place)
+            for place, token in enumerate(key["order"], start=1)
+        ]
+
+    def right(self, shown: dict, key: Any) -> Any:
+        return {token: place for place, token in enumerate(key["order"], start=1)}
+
+    def wrong(self, shown: dict, key: Any) -> Any:
+        return {token: place for place, token in enumerate(reversed(key["order"]), start=1)}
+
+
+KIND = Order()

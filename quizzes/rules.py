@@ -1,0 +1,201 @@
+"""Pure rules of quizzes: comparing what was typed, drawing a paper, deciding a pass.
+
+No database, no clock; chance comes in as a seeded `random.Random`. What is special to one kind
+of question stands in `kinds/`.
+"""
+
+import random
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+HUNDREDTH = Decimal("0.01")
+TEN_THOUSANDTH = Decimal("0.0001")
+
+# ---- what was typed ------------------------------------------------------------------------
+
+_DASHES = dict.fromkeys(map(ord, "-‐‑‒–—―−﹘﹣－⁃─━"), "-")
+_DROPPED = dict.fromkeys(map(ord, "《》〈〉“”\"「」『』"), None)
+_COMMAS = {ord("、"): ",", ord("，"): ","}
+_TAIL = "。.,;:!"
+_DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+_UNIT = {"十": 10, "百": 100, "千": 1000}
+_MYRIAD = {"万": 10**4, "亿": 10**8}
+_NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿0-9]+")
+
+
+def normalise(text: object) -> str:
+    """One spelling for what means the same when typed into a blank.
+
+    Full and half width, letter case, white space, all dashes, 、 and ，, quotation and title marks,
+    a closing 。, and Chinese numerals (二十 = 20, 二〇一九 = 2019) do not count. Doing it twice
+    changes nothing.
+    """
+    value, before = _fold(str(text)), None
+    while value != before:
+        before, value = value, _fold(value)
+    return value
+
+
+def _fold(value: str) -> str:
+    value = unicodedata.normalize("NFKC", value).casefold()
+    value = "".join(letter for letter in value if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"})
+    value = value.translate(_DASHES).translate(_COMMAS).translate(_DROPPED)
+    value = re.sub(r"-+", "-", value)
+    value = _NUMERAL.sub(lambda run: _arabic(run.group()), value)
+    return value.rstrip(_TAIL)
+
+
+def _arabic(run: str) -> str:
+    """A run of numerals in Arabic digits; what is no number (十百) stays as it is."""
+    if run.isascii():
+        return run
+    if not any(letter in _UNIT or letter in _MYRIAD for letter in run):
+        return "".join(str(_DIGIT.get(letter, letter)) for letter in run)
+    total = _myriads(run)
+    return run if total is None else str(total)
+
+
+def _myriads(run: str) -> int | None:
+    for unit in ("亿", "万"):
+        head, found, tail = run.partition(unit)
+        if found:
+            high = _myriads(head) if head else None
+            low = _myriads(tail) if tail else 0
+            return None if high is None or low is None or low >= _MYRIAD[unit] else high * _MYRIAD[unit] + low
+    return _below_myriad(run)
+
+
+def _below_myriad(run: str) -> int | None:
+    """一百零五 as 105; None for what is no number or could be two (一百二)."""
+    total, last, digits, has_gap = 0, 10**4, "", False
+    for letter in run:
+        if letter in _UNIT:
+            unit = _UNIT[letter]
+            factor = int(digits) if digits else 1 if unit == 10 else 0
+            if unit >= last or not 1 <= factor <= 9:
+                return None
+            total, last, digits, has_gap = total + factor * unit, unit, "", False
+        elif letter in "零〇" and total and not digits:
+            has_gap = True
+        else:
+            digits += str(_DIGIT.get(letter, letter))
+    if digits:
+        value = int(digits)
+        if total and (value >= last or (last > 10 and not has_gap)):
+            return None
+        total += value
+    return total
+
+
+# ---- drawing a paper -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A question as drawing sees it."""
+
+    id: int
+    kind: str
+    difficulty: int
+    point: int | None = None
+
+
+@dataclass(frozen=True)
+class Draw:
+    """So many of a kind, of this difficulty and knowledge point where given, for so many points each."""
+
+    kind: str
+    count: int
+    points: Decimal
+    difficulty: int | None = None
+    point: int | None = None
+
+    def takes(self, candidate: Candidate) -> bool:
+        return (
+            candidate.kind == self.kind
+            and self.difficulty in (None, candidate.difficulty)
+            and self.point in (None, candidate.point)
+        )
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A draw that the bank cannot serve: how many fit it, and how many are missing after the other draws took theirs."""
+
+    draw: Draw
+    fitting: int
+    missing: int
+
+
+class CannotServe(Exception):
+    """The bank cannot serve the draws. `lacks` says what is missing, one entry a draw."""
+
+    def __init__(self, lacks: list[Lack]) -> None:
+        super().__init__(", ".join(f"{lack.draw.kind}: {lack.missing}" for lack in lacks))
+        self.lacks = lacks
+
+
+def draw(candidates: Iterable[Candidate], draws: Sequence[Draw], rng: random.Random) -> list[tuple[Candidate, Draw]]:
+    """One question for every place that the draws ask for, none twice, in the order of the draws.
+
+    Draws may overlap (five singles of any difficulty, two hard singles): when a plain choice leaves
+    a place empty, earlier places give way (augmenting paths), so a paper is found whenever one exists.
+
+    Raises:
+        CannotServe: no paper exists; it carries what is missing.
+    """
+    pool = sorted(candidates, key=lambda candidate: candidate.id)
+    rng.shuffle(pool)
+    fitting = [[candidate for candidate in pool if rule.takes(candidate)] for rule in draws]
+    places = [index for index, rule in enumerate(draws) for _ in range(rule.count)]
+    holder: dict[int, int] = {}  # candidate id → place
+    chosen: dict[int, Candidate] = {}  # place → candidate
+
+    def seat(place: int, seen: set[int]) -> bool:
+        for candidate in fitting[places[place]]:
+            if candidate.id not in holder:
+                holder[candidate.id], chosen[place] = place, candidate
+                return True
+        for candidate in fitting[places[place]]:
+            if candidate.id in seen:
+                continue
+            seen.add(candidate.id)
+            if places[holder[candidate.id]] != places[place] and seat(holder[candidate.id], seen):
+                holder[candidate.id], chosen[place] = place, candidate
+                return True
+        return False
+
+    missing = [0] * len(draws)
+    for place, index in enumerate(places):
+        if missing[index] or not seat(place, set()):
+            missing[index] += 1
+    if any(missing):
+        raise CannotServe([Lack(rule, len(fitting[i]), missing[i]) for i, rule in enumerate(draws) if missing[i]])
+    return [(chosen[place], draws[index]) for place, index in enumerate(places)]
+
+
+# ---- points and the pass -------------------------------------------------------------------
+
+
+def stored(fraction: Fraction) -> Decimal:
+    """A share of 0 to 1 as it is kept: four places."""
+    return (Decimal(fraction.numerator) / Decimal(fraction.denominator)).quantize(TEN_THOUSANDTH, ROUND_HALF_UP)
+
+
+def earned(fraction: Fraction, points: Decimal) -> Decimal:
+    """Points for a share of an item, to the hundredth, half up."""
+    return (Decimal(fraction.numerator) * points / Decimal(fraction.denominator)).quantize(HUNDREDTH, ROUND_HALF_UP)
+
+
+def percent(score: Decimal, out_of: Decimal) -> Decimal:
+    """Score in percent, cut (not rounded) to two places: what reads 80.00 is a pass at 80. Nothing to earn is 0."""
+    return (score * 100 / out_of).quantize(HUNDREDTH, ROUND_DOWN) if out_of else Decimal("0.00")
+
+
+def passes(score: Decimal, out_of: Decimal, pass_percent: int) -> bool:
+    """Whether the score reaches the pass mark; decided on exact decimals, never on a rounded percentage."""
+    return bool(out_of) and score * 100 >= out_of * pass_percent

@@ -1,0 +1,74 @@
+"""Writing the rules of a quiz."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.errors import Refused
+from people.models import Unit
+from quizzes import kinds
+from quizzes.models import DrawRule, KnowledgePoint, Quiz
+
+POINTS = Decimal("5")
+
+
+@transaction.atomic
+def ensure(
+    *, county: Unit, key: str, title: str, course_code: str, minutes: int, pass_percent: int, attempts: int, draws: Iterable[Mapping],
+    shuffle: bool = True,
+) -> Quiz:
+    """The quiz with this key and these rules: made, or brought to them. Attempts that began keep the rules they copied.
+
+    `draws`: mappings with kind and count; difficulty (or diff), point (a name) and points where wanted.
+    Locks the quiz. Running it twice changes nothing.
+
+    Raises:
+        Refused: key_taken by another county; unknown_kind; unknown_point.
+    """
+    facts = {
+        "title": title, "course_code": course_code, "minutes": minutes, "pass_percent": pass_percent, "attempts_allowed": attempts,
+        "shuffle_questions": shuffle, "shuffle_options": shuffle,
+    }
+    quiz, made = Quiz.objects.select_for_update(of=("self",)).get_or_create(key=key, defaults={"county": county, **facts})
+    if quiz.county_id != county.pk:
+        raise Refused(_("The key “%(key)s” is used by another county.") % {"key": key}, code="key_taken")
+    wanted = [_rule(county, draw) for draw in draws]
+    if not made and any(getattr(quiz, name) != value for name, value in facts.items()):
+        for name, value in facts.items():
+            setattr(quiz, name, value)
+        Quiz.objects.filter(pk=quiz.pk).update(**facts)
+    standing = [
+        {"kind": d.kind, "difficulty": d.difficulty, "point": d.point, "count": d.count, "points": d.points}
+        for d in DrawRule.objects.filter(quiz=quiz).select_related("point").order_by("pk")
+    ]
+    if standing != wanted:
+        DrawRule.objects.filter(quiz=quiz).delete()
+        DrawRule.objects.bulk_create(DrawRule(quiz=quiz, **rule) for rule in wanted)
+    return Quiz.objects.get(pk=quiz.pk)
+
+
+def _rule(county: Unit, draw: Mapping) -> dict:
+    try:
+        kind = kinds.of(str(draw["kind"])).key
+    except KeyError as error:
+        raise Refused(_("“%(kind)s” is no kind of question.") % {"kind": draw.get("kind", "")}, code="unknown_kind") from error
+    point = None
+    if draw.get("point"):
+        point = KnowledgePoint.objects.filter(county=county, name=draw["point"]).first()
+        if point is None:
+            raise Refused(_("There is no knowledge point “%(point)s”.") % {"point": draw["point"]}, code="unknown_point")
+    return {
+        "kind": kind, "difficulty": draw.get("difficulty") or draw.get("diff"), "point": point, "count": int(draw["count"]),
+        "points": Decimal(str(draw.get("points", POINTS))),
+    }
+
+
+def choices() -> list[tuple[str, str]]:
+    """(key, label) of every quiz, for the block editor. One query."""
+    return [(key, f"{title}（{code} · {key}）") for key, title, code in Quiz.objects.values_list("key", "title", "course_code")]
+
+
+def title(key: str) -> str | None:
+    return Quiz.objects.filter(key=key).values_list("title", flat=True).first()

@@ -1,0 +1,12 @@
+"""What this app registers with the Wagtail admin."""
+
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
+
+ACTIONS = {"quizzes.questions_imported": _("Questions imported")}
+
+
+@hooks.register("register_log_actions")
+def register_actions(actions):
+    for action, label in ACTIONS.items():
+        actions.register_action(action, label, label)
