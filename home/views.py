@@ -2,15 +2,23 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core import look
+from core import clock, look
 from core.look import Look
+from core.text import squeeze
+from evaluation import standing
+from home import board, desk, finding
+from home.board import tops_of
 from home.models import HomePage
+from people.models import ReadingOfOthers, Role
+from people.permissions import READS_RECORDS, require_role, units_of
+from people.services import readings
 
 
 @require_safe
@@ -45,18 +53,40 @@ def display(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@never_cache
 @require_safe
 def my_learning(request: HttpRequest) -> HttpResponse:
-    return render(request, "home/my_learning.html", {})
+    """What is due, what is next, hours against target; for who leads a unit, how it stands."""
+    at = clock.now()
+    led = tops_of(units_of(request.user, Role.LEADER, Role.LIAISON))
+    strips = []
+    if led:
+        found = standing.unit_standings(led, year=clock.year_of(at), at=at)
+        strips = [found[unit.path] for unit in led]
+    return render(request, "home/my_learning.html", {"desk": desk.of(request.user, at=at), "strips": strips})
 
 
 @login_required
+@never_cache
 @require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "home/dashboard.html", {})
+    """Who is behind in my units. The names shown are logged."""
+    require_role(request.user, *READS_RECORDS)
+    asked = request.GET.get("unit", "")
+    found = board.of(request.user, unit_pk=int(asked) if asked.isdecimal() and len(asked) < 19 else None, at=clock.now())
+    if found is None:
+        raise Http404
+    readings.record(
+        reader=request.user, kind=ReadingOfOthers.Kind.READ, what="dashboard: people behind", unit=found.unit,
+        filters={"year": found.year}, rows=len(found.behind), request=request,
+    )
+    return render(request, "home/dashboard.html", {"board": found})
 
 
 @login_required
+@never_cache
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    return render(request, "home/search.html", {})
+    """Courses and lessons that hold every word of the query."""
+    query = squeeze(request.GET.get("q", ""))[:60]
+    return render(request, "home/search.html", {"query": query, "finds": finding.search(request.user, query)})

@@ -1,0 +1,112 @@
+"""The dashboard: in one minute, who is behind in my units and what moved this week.
+
+Set-based: the number of queries does not depend on units or people.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, F, Q, Sum
+
+from core import clock
+from courses.models import Completion, Enrolment
+from evaluation import standing
+from evaluation.permissions import people_of_records_q, units_in_reach
+from people.models import Person, Unit
+
+PEOPLE_SHOWN = 10
+UNITS_SHOWN = 15
+
+
+@dataclass
+class Week:
+    """Seven days and the seven before them."""
+
+    since: datetime
+    completions: int
+    completions_before: int
+    hours: object
+    beginners: int
+
+    @property
+    def change(self) -> int:
+        return self.completions - self.completions_before
+
+
+@dataclass
+class Board:
+    year: int
+    unit: Unit | None  # the one opened; None: several units of one's reach together
+    tops: list[Unit]  # what one may open from here
+    total: standing.UnitStanding
+    rows: list[standing.UnitStanding]  # the parts of the unit, those most behind first
+    rows_left: int
+    behind: list[Person]  # rows of standing.with_standing
+    behind_count: int
+    week: Week
+
+    @property
+    def in_progress_share(self) -> int | None:
+        return self.total.did_share
+
+
+def tops_of(units: list[Unit]) -> list[Unit]:
+    """Those that stand below no other of the list; the list is in tree order."""
+    tops: list[Unit] = []
+    for unit in units:
+        if not tops or not unit.path.startswith(tops[-1].path):
+            tops.append(unit)
+    return tops
+
+
+def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
+    """The board of one unit in reach, or of all; None if that unit is not in reach. Nine queries."""
+    units = list(units_in_reach(user))
+    tops = tops_of(units)
+    chosen = next((unit for unit in units if unit.pk == unit_pk), None)
+    if unit_pk is not None and chosen is None:
+        return None
+    if chosen is None and len(tops) == 1:
+        chosen = tops[0]
+    year = clock.year_of(at)
+    shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
+    found = standing.unit_standings(shown, year=year, at=at)
+    if chosen is None:
+        total = standing.UnitStanding(None)
+        for unit in tops:
+            total.add(found[unit.path])
+        parts = tops
+    else:
+        total = found[chosen.path]
+        parts = [unit for unit in shown if unit.depth == chosen.depth + 1]
+    rows = [found[unit.path] for unit in parts if found[unit.path].serving]
+    rows.sort(key=lambda row: (row.did_share if row.did_share is not None else 101, -row.behind, row.unit.path))
+    scope = Q(pk__in=[])
+    for unit in [chosen] if chosen else tops:
+        scope |= Q(unit__path__startswith=unit.path)
+    people = Person.objects.serving().filter(people_of_records_q(user)).filter(scope)
+    behind = (
+        standing.with_standing(people, year=year, at=at)
+        .filter(missing__gt=0)
+        .select_related("unit")
+        .order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")[:PEOPLE_SHOWN]
+    )
+    return Board(
+        year=year, unit=chosen, tops=tops, total=total, rows=rows[:UNITS_SHOWN], rows_left=max(0, len(rows) - UNITS_SHOWN),
+        behind=list(behind), behind_count=total.behind, week=_week(user, scope, at),
+    )
+
+
+def _week(user, scope: Q, at: datetime) -> Week:
+    """What people of the scope did in the seven days until now, wherever they served then. Two queries."""
+    since, before = at - timedelta(days=7), at - timedelta(days=14)
+    serving = Person.objects.serving().filter(scope).values("pk")
+    done = Completion.objects.standing().visible_to(user).filter(person__in=serving, completed_at__gte=before, completed_at__lte=at).aggregate(
+        now=Count("pk", filter=Q(completed_at__gte=since)), then=Count("pk", filter=Q(completed_at__lt=since)),
+        hours=Sum(F("study_hours") + F("test_hours"), filter=Q(completed_at__gte=since)),
+    )
+    begun = Enrolment.objects.visible_to(user).filter(person__in=serving, enrolled_at__gte=since, enrolled_at__lte=at)
+    return Week(
+        since=since, completions=done["now"], completions_before=done["then"], hours=done["hours"] or 0,
+        beginners=begun.aggregate(n=Count("person", distinct=True))["n"],
+    )
