@@ -14,6 +14,8 @@ urlpatterns = [
     path("admin/", include(wagtailadmin_urls)),
     path("documents/", include(wagtaildocs_urls)),
     path("accounts/", include("allauth.urls")),
+    path("", include("courses.urls")),
+    path("", include("quizzes.urls")),
     path("", include("certificates.urls")),
     path("", include("home.urls")),
     path("", include("evaluation.urls")),

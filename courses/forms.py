@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminPageForm
 
 from core.text import squeeze
+from courses.models.course import Line, Need
 from courses.slots import CERTIFICATES
 from people.models import Duty
 
@@ -127,3 +128,15 @@ class LessonPageForm(WagtailAdminPageForm):
         outline = reviews.outline_with(course_page, self.instance)
         for refusal in editions.blockers(page=course_page, outline=outline, county=course_page.get_parent().specific.county):
             self.add_error(None, refusal.message)
+
+
+class CatalogueFilter(forms.Form):
+    """What a learner looks for in the catalogue. Everything is optional; nonsense is ignored."""
+
+    q = forms.CharField(label=_("Search"), required=False, max_length=60, widget=forms.TextInput(attrs={"type": "search"}))
+    line = forms.ChoiceField(label=_("Line"), required=False, choices=[("", _("All lines")), *Line.choices])
+    need = forms.ChoiceField(label=_("For me"), required=False, choices=[("", _("All")), *Need.choices])
+    state = forms.ChoiceField(
+        label=_("State"), required=False,
+        choices=[("", _("Any state")), ("new", _("Not begun")), ("under_way", _("Under way")), ("done", _("Completed"))],
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from django.core.cache import caches
 
-from courses.models import CoursePage, Edition, EditionRequirement, LessonPage, PassRule
+from courses.models import CoursePage, Edition, EditionRequirement, LessonPage, Line, PassRule
 from courses.slots import QUIZZES
 from people.models import Unit
 
@@ -61,6 +61,14 @@ class Outline:
     @property
     def minutes(self) -> int:
         return sum(lesson.minutes for lesson in self.lessons)
+
+    @property
+    def line_label(self) -> str:
+        return Line(self.line).label
+
+    @property
+    def pass_rule_label(self) -> str:
+        return PassRule(self.pass_rule).label
 
     @property
     def has_test(self) -> bool:
@@ -136,7 +144,7 @@ def _requirements(pass_rule: str, lessons: list[LessonOutline]):
 
 def of_edition(edition: Edition, code: str) -> Outline:
     """The outline of an edition. Two queries the first time in a process, none afterwards: editions never change."""
-    cache, name = caches["local"], f"outline:{edition.pk}"
+    cache, name = caches["local"], f"outline:{edition.pk}:{edition.digest[:16]}"
     found = cache.get(name)
     if found is None:
         lessons = list(edition.lessons.all())

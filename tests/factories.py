@@ -18,10 +18,10 @@ def lesson_body(number: int, *, quiz_key: str | None = None) -> list[dict]:
         {"type": "clause", "value": {"law": "政府信息公开条例", "number": "国令第711号", "article": "第二十六条",
                                      "gist": "属于主动公开的，自形成或者变更之日起20个工作日内公开。", "mark": "V"}},
         {"type": "self_check", "value": {"question": f"第{number}课：谁来公开？", "options": [
-            {"type": "item", "value": {"text": "制作的机关", "correct": True, "feedback": "对，谁制作谁公开。"}},
-            {"type": "item", "value": {"text": "保存的机关", "correct": False, "feedback": "保存的只在从公民处获取时公开。"}},
+            {"text": "制作的机关", "correct": True, "feedback": "对，谁制作谁公开。"},
+            {"text": "保存的机关", "correct": False, "feedback": "保存的只在从公民处获取时公开。"},
         ]}},
-        {"type": "key_points", "value": [{"type": "item", "value": "谁制作谁公开"}]},
+        {"type": "key_points", "value": ["谁制作谁公开"]},
     ]
     if quiz_key:
         blocks.append({"type": "quiz", "value": quiz_key})

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.text import query_tokens
 from people.models import Duty, Unit
 
 
@@ -33,6 +34,51 @@ class CourseQuerySet(models.QuerySet):
             return self
         own = models.Q(county__path=user.unit.county_path) if user.unit_id else models.Q(pk__in=[])
         return self.filter(own | models.Q(is_shared=True))
+
+    def reachable_by(self, user) -> "CourseQuerySet":
+        """What is visible, while it is open, and whatever the user has begun: that can always be finished and read."""
+        from courses.models.learning import Enrolment
+
+        begun = models.Exists(Enrolment.objects.filter(course=models.OuterRef("pk"), person=user.pk))
+        seen = models.Q(pk__in=self.model.objects.visible_to(user).open().values("pk"))
+        return self.filter(seen | begun)
+
+    def with_need_for(self, person) -> "CourseQuerySet":
+        """Annotates `need`: "required", "elective" or "", by the duties the person holds now. Duty rules bind the own county only."""
+        from people.models import DutyAssignment
+
+        held = DutyAssignment.objects.filter(posting__person=person.pk, ends_on=None).values("duty")
+        rules = DutyRule.objects.filter(
+            course=models.OuterRef("pk"), duty__in=held, course__county__path=person.unit.county_path if person.unit_id else ""
+        )
+        return self.annotate(
+            need=models.Case(
+                models.When(models.Exists(rules.filter(need=Need.REQUIRED)), then=models.Value(Need.REQUIRED.value)),
+                models.When(models.Exists(rules.filter(need=Need.ELECTIVE)), then=models.Value(Need.ELECTIVE.value)),
+                default=models.Value(""), output_field=models.CharField(),
+            )
+        )
+
+    def with_state_for(self, person) -> "CourseQuerySet":
+        """Annotates `state`: "under_way", "done" (a completion stands) or "new"."""
+        from courses.models.learning import Completion, Enrolment
+
+        begun = Enrolment.objects.filter(course=models.OuterRef("pk"), person=person.pk, completion__isnull=True)
+        done = Completion.objects.filter(course=models.OuterRef("pk"), person=person.pk, reversal__isnull=True)
+        return self.annotate(
+            state=models.Case(
+                models.When(models.Exists(begun), then=models.Value("under_way")),
+                models.When(models.Exists(done), then=models.Value("done")),
+                default=models.Value("new"), output_field=models.CharField(),
+            )
+        )
+
+    def matching(self, query: str) -> "CourseQuerySet":
+        """Whose code, title, summary, goals, tags or lesson titles hold every part of the query; 安全 finds 安全生产."""
+        found = self
+        for token in query_tokens(query):
+            found = found.filter(current__search_text__contains=token)
+        return found
 
     def open(self) -> "CourseQuerySet":
         """Courses that can be enrolled in now: published and not withdrawn."""

@@ -16,8 +16,11 @@ class CreditPolicyQuerySet(models.QuerySet):
             CreditPolicy.DoesNotExist: none holds on that day.
         """
         held = self.filter(valid_from__lte=day).filter(models.Q(valid_to=None) | models.Q(valid_to__gte=day))
-        own = held.filter(county=county).order_by("-valid_from").first() if county else None
-        found = own or held.filter(county=None).order_by("-valid_from").first()
+        found = (
+            held.filter(models.Q(county=None) | models.Q(county=county))
+            .order_by(models.F("county").asc(nulls_last=True), "-valid_from")
+            .first()
+        )
         if found is None:
             raise CreditPolicy.DoesNotExist(f"no credit policy holds on {day}")
         return found

@@ -152,6 +152,14 @@ def explain(enrolment: Enrolment) -> Explanation:
     return Explanation(enrolment, tuple(items), getattr(enrolment, "completion", None))
 
 
+def percents(*, person, courses) -> dict[int, int]:
+    """Progress of the person's open enrolments in these courses, in percent by course id. One query."""
+    asked = _counted(EditionRequirement.objects.filter(edition=OuterRef("edition")), "edition")
+    got = _counted(RequirementMet.objects.filter(enrolment=OuterRef("pk")), "enrolment")
+    begun = Enrolment.objects.filter(person=person, course__in=list(courses), completion__isnull=True).annotate(asked=asked, got=got)
+    return {course: rules.percent(met, total) for course, met, total in begun.values_list("course", "got", "asked")}
+
+
 @transaction.atomic
 def reverse(*, completion: Completion, by, reason: str, at: datetime) -> Reversal:
     """Answer a wrong completion with a reversal, once; the completion itself stays readable.

@@ -1,0 +1,264 @@
+"""The learner's pages: who may open them, what they say, how many queries they take."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from core import clock
+from courses.models import Completion, Course, Enrolment, LessonPage, LessonPlace, RequirementMet
+from courses.services import authoring, catalogues, completions, enrolments
+from tests.factories import TEXT, complete, make_course, meet_all
+
+
+@pytest.fixture
+def course(cast):
+    return make_course(cast.county, quiz_key="p01-final")
+
+
+@pytest.fixture
+def enrolment(cast, course):
+    return enrolments.enrol(person=cast.learner, course=course, at=clock.now())
+
+
+def doors(course):
+    slug = course.current.lessons.first().slug
+    return {
+        "course": reverse("course", args=[course.pk]),
+        "course_enrol": reverse("course_enrol", args=[course.pk]),
+        "lesson": reverse("lesson", args=[course.pk, slug]),
+        "lesson_finish": reverse("lesson_finish", args=[course.pk, slug]),
+        "lesson_place": reverse("lesson_place", args=[course.pk, slug]),
+    }
+
+
+# who may
+
+
+def test_every_door_asks_to_sign_in(client, course):
+    for address in [reverse("course_list"), *doors(course).values()]:
+        assert client.get(address).status_code == 302, address
+        assert "/accounts/login/" in client.get(address)["Location"] or "login" in client.get(address)["Location"]
+
+
+def test_a_course_of_the_county_is_open_to_all_its_staff(cast, course, sign_in):
+    for person in cast.people:
+        status = sign_in(person).get(doors(course)["course"]).status_code
+        expected = 404 if person in (cast.stranger, cast.other_hr) else 200
+        assert status == expected, person
+
+
+def test_a_stranger_meets_404_at_every_door_of_an_unshared_course(cast, course, sign_in):
+    client = sign_in(cast.stranger)
+    for name, address in doors(course).items():
+        answer = client.get(address) if name in ("course", "lesson") else client.post(address)
+        assert answer.status_code == 404, name
+    assert course.current.title not in client.get(reverse("course_list")).text
+    assert not Enrolment.objects.exists()
+
+
+def test_a_stranger_sees_and_takes_a_shared_course(cast, sign_in):
+    course = make_course(cast.county, is_shared=True)
+    client = sign_in(cast.stranger)
+    page = client.get(reverse("course_list"))
+    assert course.current.title in page.text
+    assert "姚安县" in page.text
+    assert "必修" not in page.text.split("course-cards")[1], "another county's duties bind nobody here"
+    assert client.post(doors(course)["course_enrol"]).status_code == 302
+    assert Enrolment.objects.get().person == cast.stranger
+
+
+def test_a_colleague_cannot_act_on_my_enrolment(cast, course, enrolment, sign_in):
+    client = sign_in(cast.colleague)
+    assert client.post(doors(course)["lesson_finish"]).status_code == 404
+    assert client.post(doors(course)["lesson_place"], {"position": 2}).status_code == 404
+    assert client.get(doors(course)["lesson"]).status_code == 302
+    assert not LessonPlace.objects.exists()
+
+
+def test_reading_with_get_changes_nothing_that_counts(course, enrolment, cast, sign_in):
+    client = sign_in(cast.learner)
+    assert client.get(doors(course)["lesson_finish"]).status_code == 405
+    assert client.get(doors(course)["course_enrol"]).status_code == 302
+    assert not RequirementMet.objects.exists()
+    assert client.get(reverse("lesson", args=[course.pk, "nowhere"])).status_code == 404
+
+
+def test_a_forged_form_is_refused(cast, course):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.learner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.post(doors(course)["course_enrol"]).status_code == 403
+
+
+# the way through
+
+
+def test_a_learner_walks_from_catalogue_to_completion_without_javascript(cast, course, sign_in):
+    client = sign_in(cast.learner)
+    door = doors(course)
+    page = client.get(door["course"])
+    assert "开始学习" in page.text or "Begin" in page.text
+    began = client.post(door["course_enrol"])
+    assert began["Location"] == door["lesson"]
+    lesson = client.get(began["Location"])
+    assert "安全生产检查结果" in lesson.text
+    assert "对，谁制作谁公开。" in lesson.text, "without a script the answers stand in a fold"
+    second = client.post(door["lesson_finish"])["Location"]
+    assert second == reverse("lesson", args=[course.pk, "lesson-2"])
+    assert client.get(second).status_code == 200
+    client.post(second + "finish/")
+    assert "还差" in client.get(door["course"]).text
+    completions.meet(enrolment=Enrolment.objects.get(), kind="quiz", key="p01-final", evidence="attempt:1", score=90, at=clock.now())
+    done = client.get(door["course"])
+    assert "1.5" in done.text
+    assert "已完成" in done.text
+
+
+def test_a_double_click_on_enrol_and_finish_changes_nothing(cast, course, sign_in):
+    client = sign_in(cast.learner)
+    for _click in range(2):
+        client.post(doors(course)["course_enrol"])
+    for _click in range(3):
+        assert client.post(doors(course)["lesson_finish"]).status_code == 302
+    assert Enrolment.objects.count() == 1
+    assert RequirementMet.objects.count() == 1
+
+
+def test_a_refused_beginning_says_why_on_the_page(cast, course, sign_in):
+    second = make_course(cast.county, code="P02", prerequisites=["P01"])
+    client = sign_in(cast.learner)
+    page = client.get(doors(second)["course"])
+    assert "P01" in page.text.split("course-side")[1]
+    assert doors(second)["course_enrol"] not in page.text
+    answer = client.post(doors(second)["course_enrol"])
+    assert answer.status_code == 409
+    assert "P01" in answer.text
+
+
+def test_a_closed_course_stays_readable_for_those_who_began(cast, course, enrolment, sign_in):
+    Course.objects.filter(pk=course.pk).update(is_open=False)
+    assert sign_in(cast.learner).get(doors(course)["lesson"]).status_code == 200
+    assert sign_in(cast.colleague).get(doors(course)["course"]).status_code == 404
+
+
+def test_a_changed_page_shows_to_the_next_learner_and_not_to_the_one_who_began(cast, course, enrolment, sign_in):
+    lesson = LessonPage.objects.child_of(course.page).first()
+    lesson.title = "全新的第一课"
+    lesson.save_revision().publish()
+    assert "全新的第一课" not in sign_in(cast.learner).get(doors(course)["course"]).text
+    assert "全新的第一课" in sign_in(cast.colleague).get(doors(course)["course"]).text
+
+
+def test_the_place_is_kept_and_offered_again(cast, course, enrolment, sign_in):
+    client = sign_in(cast.learner)
+    client.get(doors(course)["lesson"])
+    assert client.post(doors(course)["lesson_place"], {"position": "2", "furthest": "60"}).status_code == 204
+    assert 'href="#b-2"' in client.get(doors(course)["lesson"]).text
+    for nonsense in ("-1", "x", "9" * 30, "²", ""):
+        assert client.post(doors(course)["lesson_place"], {"position": nonsense, "furthest": nonsense}).status_code == 204
+    assert LessonPlace.objects.get().furthest == 60
+    assert LessonPlace.objects.get().seconds <= 5
+
+
+def test_a_reversed_completion_says_so_and_offers_a_new_round(cast, course, sign_in):
+    completions.reverse(completion=complete(cast.learner, course, clock.now()), by=cast.hr, reason="查实代学", at=clock.now())
+    client = sign_in(cast.learner)
+    assert "查实代学" in client.get(doors(course)["course"]).text
+    client.post(doors(course)["course_enrol"])
+    assert Enrolment.objects.order_by("-round").first().round == 2
+
+
+def test_last_years_completion_can_be_renewed(cast, course, sign_in):
+    complete(cast.learner, course, clock.now() - timedelta(days=400))
+    client = sign_in(cast.learner)
+    assert doors(course)["course_enrol"] in client.get(doors(course)["course"]).text
+    client.post(doors(course)["course_enrol"])
+    assert Enrolment.objects.count() == 2
+    assert Completion.objects.count() == 1
+
+
+# finding
+
+
+@pytest.mark.parametrize(("query", "found"), [("安全", True), ("全生", True), ("生产 P01", True), ("p01", True), ("公开", True), ("税务", False), ("'\"%_", True)])
+def test_search_finds_chinese_inside_words(cast, course, sign_in, query, found):
+    page = sign_in(cast.learner).get(reverse("course_list"), {"q": query})
+    assert (doors(course)["course"] in page.text) == found
+
+
+def test_filters_narrow_by_line_need_and_state(cast, course, enrolment, sign_in):
+    make_course(cast.county, code="T01", line="theory", required_for=[], elective_for=["staff"])
+    client = sign_in(cast.learner)
+
+    def codes(**wanted):
+        return [course.code for course in client.get(reverse("course_list"), wanted).context["page"]]
+
+    assert codes() == ["P01", "T01"]
+    assert codes(line="theory") == ["T01"]
+    assert codes(need="required") == ["P01"]
+    assert codes(need="elective") == ["T01"]
+    assert codes(state="under_way") == ["P01"]
+    assert codes(state="new") == ["T01"]
+    assert codes(state="done") == []
+    assert codes(line="nonsense", page="x") == ["P01", "T01"]
+    meet_all(enrolment, clock.now())
+    assert codes(state="done") == ["P01"]
+
+
+def test_a_due_day_counts_until_24_00_county_time(cast, sign_in):
+    course = make_course(cast.county, due_on=clock.today())
+    page = sign_in(cast.learner).get(doors(course)["course"])
+    assert page.context["due"].days == 0
+    assert not page.context["due"].is_over
+
+
+# hostile text
+
+
+HOSTILE = (
+    '<p onclick="alert(1)">好<script>alert(2)</script><img src=x onerror=alert(3)><iframe src="//evil"></iframe>'
+    '<a href="javascript:alert(4)">点</a><a href="//evil.example" onmouseover="x()">链</a></p><style>*{}</style><svg onload=alert(5)>'
+)
+
+
+def test_scripts_in_text_blocks_never_reach_the_learner(cast, sign_in):
+    course = authoring.write_course(
+        catalogue=catalogues.open_catalogue(county=cast.county), code="X01", facts={"title": "<b>甲</b>", "summary": "<script>x</script>"},
+        by=None, at=clock.now(),
+        lessons=[{"slug": "a", "title": "<img src=x onerror=alert(1)>", "minutes": 5, "body": [
+            {"type": "text", "value": HOSTILE + TEXT},
+            {"type": "callout", "value": {"kind": "tip", "title": "<script>1</script>", "body": HOSTILE}},
+            {"type": "clause", "value": {"law": "<script>", "number": "", "article": "", "gist": HOSTILE, "mark": "V"}},
+            {"type": "key_points", "value": [HOSTILE]},
+            {"type": "self_check", "value": {"question": HOSTILE, "options": [
+                {"text": HOSTILE, "correct": True, "feedback": HOSTILE}, {"text": "乙", "correct": False, "feedback": ""}]}},
+            {"type": "table", "value": {"columns": [{"type": "text", "heading": HOSTILE}], "rows": [{"values": [HOSTILE]}], "caption": HOSTILE}},
+        ]}],
+    )
+    client = sign_in(cast.learner)
+    client.post(doors(course)["course_enrol"])
+    article = client.get(doors(course)["lesson"]).text.split("<article")[1].split("</article")[0]
+    for evil in ("<script", "<img", "<iframe", "<style", "<svg onload", "onclick=\"alert", 'href="javascript'):
+        assert evil not in article, evil
+    assert "<h2>谁公开</h2>" in article
+    assert "<script>x" not in client.get(doors(course)["course"]).text
+
+
+# speed
+
+
+def test_no_page_grows_in_queries(cast, sign_in, django_assert_max_num_queries):
+    course = make_course(cast.county, quiz_key="p01-final", lessons=5)
+    enrolments.enrol(person=cast.learner, course=course, at=clock.now())
+    client = sign_in(cast.learner)
+    door = doors(course)
+    for address in (door["course"], door["lesson"]):
+        client.get(address)
+        with django_assert_max_num_queries(8):
+            client.get(address)
+    for number in range(12):
+        other = make_course(cast.county, code=f"T{number:02}", lessons=1)
+        enrolments.enrol(person=cast.learner, course=other, at=clock.now())
+    with django_assert_max_num_queries(9):
+        client.get(reverse("course_list"))
