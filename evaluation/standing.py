@@ -30,7 +30,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Substr
 
 from core import clock
-from courses.models import Completion, Course, DutyRule, Enrolment, Need
+from courses.models import Completion, Course, CreditPolicy, DutyRule, Enrolment, Need
 from evaluation import rules, services
 from evaluation.models import LedgerEntry
 from people.models import DutyAssignment, Person, Unit
@@ -64,15 +64,15 @@ def _done(before: datetime) -> Exists:
         course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=before))
 
 
-def with_standing(people: QuerySet, *, year: int, at: datetime) -> QuerySet:
-    """People with `required`, `done`, `missing` (courses), `hours` and `target` (None without one) of the year. One query."""
+def with_standing(people: QuerySet, *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> QuerySet:
+    """People with `required`, `done`, `missing` (courses), `hours` and `target` (None without one) of the year. One query, and one for the policies."""
     day, before = _day_and_end(year, at)
     asked = requirements(day=day)
     return people.annotate(
         required=_courses(asked),
         done=_courses(asked.filter(_done(before))),
         hours=_hours(year),
-        target=_target(people, year=year, at=at, day=day),
+        target=_target(year=year, at=at, day=day, history=history),
     ).annotate(missing=F("required") - F("done"))
 
 
@@ -86,15 +86,16 @@ def _hours(year: int) -> Coalesce:
     return Coalesce(Subquery(summed, output_field=HOURS), Value(Decimal(0), HOURS))
 
 
-def _target(people: QuerySet, *, year: int, at: datetime, day: date) -> Case:
+def _target(*, year: int, at: datetime, day: date, history: list[CreditPolicy] | None = None) -> Case:
     """The highest target among the duties held, by the policy of the person's county."""
+    book = services.policies_on(services.day_of(year, at), history)
     cases = []
-    for county in Unit.objects.filter(depth=1):
-        policy = services.policy_for(county, year=year, at=at)
+    for path, policy in [*book.own.items(), ("", book.general)]:
         ranked = sorted(((Decimal(str(hours)), duty) for duty, hours in (policy.duty_targets if policy else {}).items()), reverse=True)
-        for hours, duty in ranked:
-            cases.append(When(
-                Q(unit__path__startswith=county.path) & Exists(held_by("pk", day).filter(duty=duty)), then=Value(hours, HOURS)))
+        where = Q(unit__path__startswith=path) if path else Q()
+        cases += [When(where & Q(Exists(held_by("pk", day).filter(duty=duty))), then=Value(hours, HOURS)) for hours, duty in ranked]
+        if path:  # a county with a policy of its own never falls through to the general one
+            cases.append(When(where, then=Value(None, HOURS)))
     return Case(*cases, default=Value(None, HOURS), output_field=HOURS)
 
 
@@ -152,21 +153,27 @@ class PersonStanding:
         return rules.share(self.done, self.required)
 
 
-def standings(people: Iterable[Person], *, year: int, at: datetime) -> list[PersonStanding]:
+def standings(
+    people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None
+) -> list[PersonStanding]:
     """The same figures as `with_standing` for people at hand (rows of it, or plain), with the courses by name.
 
-    Five queries and those for the policies, for any number of people.
+    Six queries at most for any number of people; `history` (services.policy_history) saves one, rows of `with_standing` another.
     """
     people = list(people)
     ids = [person.pk for person in people]
     day, before = _day_and_end(year, at)
     duties = services.duties_on(day, ids)
     asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
-    courses = {c.pk: c for c in Course.objects.filter(pk__in=asked.values("course")).select_related("current", "county").order_by("code")}
-    pairs = list(asked.values_list("duty", "course_id"))
+    pairs, courses = [], {}
+    for rule in asked.select_related("course__current", "course__county").order_by("course__code", "course_id"):
+        pairs.append((rule.duty, rule.course_id))
+        courses[rule.course_id] = rule.course
     done = set(Completion.objects.standing().filter(person__in=ids, completed_at__lt=before).values_list("person_id", "course_id"))
     begun = set(Enrolment.objects.filter(person__in=ids, completion__isnull=True).values_list("person_id", "course_id"))
-    hours = services.balances(ids, year)
+    known = {person.pk: rules.hours(person.hours) for person in people if hasattr(person, "hours")}
+    hours = known if len(known) == len(people) else services.balances(ids, year)
+    book = services.policies_on(services.day_of(year, at), history)
     by_county: dict[str, dict[str, list[int]]] = {}
     targets: dict[str, dict] = {}
     found = []
@@ -178,7 +185,7 @@ def standings(people: Iterable[Person], *, year: int, at: datetime) -> list[Pers
                 course = courses[course_id]
                 if course.is_shared or course.county.path == county:
                     by_county[county].setdefault(duty, []).append(course_id)
-            policy = services.policy_for(person.unit, year=year, at=at)
+            policy = book.of(person.unit)
             targets[county] = policy.duty_targets if policy else {}
         held = duties.get(person.pk, set())
         needed = rules.required_of(held, by_county[county])
@@ -239,7 +246,7 @@ class UnitStanding:
 
 
 def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[str, UnitStanding]:
-    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Two queries and those for the policies.
+    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Three queries.
 
     Vertical organs are counted like others; who shows them marks them.
     """
@@ -254,7 +261,7 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
     counted = (
         serving.annotate(
             should=Exists(asked), lacks=Exists(asked.filter(~_done(before))), hours=_hours(year),
-            target=_target(serving, year=year, at=at, day=day),
+            target=_target(year=year, at=at, day=day),
         )
         .order_by()
         .values("unit__path")

@@ -1,0 +1,271 @@
+"""The doors for programs. Rows are evaluation.records.Record, the same that the exports write."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from django.core import signing
+from django.core.cache import cache
+from django.db import OperationalError, connection, transaction
+from django.db.models import Max, Q
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from ninja import Field, Query, Router, Schema
+from ninja.errors import HttpError
+from ninja.security import HttpBearer
+from ninja.throttling import BaseThrottle
+from pydantic import AwareDatetime
+
+from core import clock
+from courses.models import Completion
+from evaluation import records
+from people.models import ApiToken, ReadingOfOthers, Unit
+from people.services import readings, tokens
+
+LIMIT = 500
+CALLS_A_MINUTE = 300
+CURSOR_SALT = "evaluation.api.completions"
+router = Router()
+
+
+class Problem(HttpError):
+    """An error with a code for programs; config/api.py writes it as problem+json."""
+
+    def __init__(self, status: int, message: str, *, code: str, retry_after: int | None = None, errors: list | None = None) -> None:
+        super().__init__(status, message)
+        self.code, self.retry_after, self.errors = code, retry_after, errors
+
+
+class RecordsToken(HttpBearer):
+    """`Authorization: Bearer gzk_…`. The token holds, has the scope, and its owner is still HR over its unit — or the call ends here."""
+
+    openapi_description = "A key from HR's account page, shown once."
+
+    def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
+        at = clock.now()
+        found = tokens.authenticate(token, scope=ApiToken.Scope.COMPLETIONS, at=at)
+        if found is not None:
+            return found
+        held = ApiToken.objects.filter(digest=tokens.digest_of(token), revoked_at=None, expires_at__gt=at).first()
+        if held is not None and ApiToken.Scope.COMPLETIONS not in held.scopes:
+            raise Problem(403, _("This token lacks the scope “%(scope)s”.") % {"scope": ApiToken.Scope.COMPLETIONS}, code="scope")
+        raise Problem(401, _("The token is unknown, has expired or was revoked."), code="token")
+
+
+class CallsAMinute(BaseThrottle):
+    """So many calls a minute for each token, counted in the shared cache."""
+
+    def allow_request(self, request: HttpRequest) -> bool:
+        minute = int(clock.now().timestamp()) // 60
+        key = f"api-calls:{request.auth.pk}:{minute}"  # type: ignore[attr-defined]
+        if cache.add(key, 1, 120):
+            return True
+        try:
+            return cache.incr(key) <= CALLS_A_MINUTE
+        except ValueError:  # it expired in between
+            return True
+
+    def wait(self) -> float:
+        return 60 - clock.now().timestamp() % 60
+
+
+class CompletionOut(Schema):
+    """One completion as it was at the event. `status` is `reversed` once HR has reversed it; its hours then no longer count."""
+
+    id: int = Field(description="Number of the completion. Never used twice.")
+    status: str = Field(description="completed or reversed.")
+    employee_number: str = Field(description="工号 at the event.")
+    person_name: str = Field(description="Name at the event.")
+    unit_code: str = Field(description="Code of the unit at the event.")
+    unit_name: str = Field(description="Unit at the event; a section with its organ before it.")
+    post_title: str = Field(description="Post at the event.")
+    duties: list[str] = Field(description="Duties at the event: chief, deputy, section_head, staff, liaison, publisher, county_leader, lecturer, appraiser.")
+    course_code: str
+    course_title: str
+    edition: int = Field(description="Edition of the course that was learnt.")
+    line: str = Field(description="policy, theory, standards or practice.")
+    round: int = Field(description="1 for the first time, 2 for the second …")
+    minutes: int = Field(description="Length of the course.")
+    study_hours: Decimal = Field(description="Credit hours for study, two decimals.")
+    test_hours: Decimal = Field(description="Credit hours for the passed test.")
+    hours: Decimal = Field(description="study_hours + test_hours.")
+    score: Decimal | None = Field(description="Per cent; null without a test.")
+    enrolled_at: datetime = Field(description="ISO 8601 with the county's offset.")
+    completed_at: datetime = Field(description="ISO 8601 with the county's offset.")
+    certificate_number: str = Field(description="Empty when the course awards none.")
+    certificate_state: str = Field(description="valid, expired or revoked as of today; empty without a certificate.")
+    certificate_valid_until: date | None = Field(description="Last day of validity; null: without end.")
+    reversed_at: datetime | None
+    reversal_reason: str
+
+
+class CompletionsOut(Schema):
+    items: list[CompletionOut]
+    next_cursor: str = Field(
+        description="Give it back as `cursor` for the rows after these. Keep it when `has_more` is false: "
+        "later it brings the completions that were added since."
+    )
+    has_more: bool = Field(description="Whether more rows are waiting now.")
+
+
+class ProblemOut(Schema):
+    """RFC 9457. `detail` is for people, in the language of Accept-Language; `code` is for programs."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, Any]] | None = None
+
+
+class CompletionsIn(Schema):
+    unit: Annotated[str, Field(max_length=40)] | None = Field(None, description="Code of a unit: it and those below it, inside the token's reach.")
+    course: Annotated[str, Field(max_length=20)] | None = Field(None, description="Course code.")
+    person: Annotated[str, Field(max_length=32)] | None = Field(None, description="Employee number at the event.")
+    since: AwareDatetime | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
+    until: AwareDatetime | None = Field(None, description="completed_at before this instant.")
+    limit: int = Field(100, ge=1, le=LIMIT, description="Rows a page.")
+    cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
+
+
+PROBLEMS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 422: ProblemOut, 429: ProblemOut, 500: ProblemOut, 503: ProblemOut}
+
+
+@router.get(
+    "/completions", response={200: CompletionsOut, **PROBLEMS}, auth=RecordsToken(), throttle=[CallsAMinute()],
+    operation_id="list_completions", summary="Completions, oldest first", url_name="completions",
+)
+def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
+    """Completion records in the order in which they were written, by pages of at most 500.
+
+    Follow `next_cursor` until `has_more` is false; keep the last cursor and come back with it: no row
+    is missed and none comes twice while completions are being added. A cursor belongs to its filters.
+    """
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    at = clock.now()
+    unit = _unit(token, wanted.unit)
+    key = _filter_key(token, wanted)
+    after, horizon = _read_cursor(wanted.cursor, key)
+    source = records.completions(_narrowed(Completion.objects.visible_to(token.owner).filter(_reach(token)), wanted, unit)).order_by("pk")
+
+    def rows_up_to(horizon: int) -> list:
+        return list(source.filter(pk__gt=after, pk__lte=horizon)[: wanted.limit + 1])
+
+    page = rows_up_to(horizon) if horizon is not None else []
+    if len(page) <= wanted.limit:  # what was settled when the cursor was made is used up
+        horizon = settled_id()
+        page = rows_up_to(horizon)
+    has_more, page = len(page) > wanted.limit, page[: wanted.limit]
+    # With nothing more below the horizon, all of it has been seen: go on from there.
+    last = page[-1].pk if has_more else max(after, horizon)
+    today = clock.today(at)
+    readings.record(
+        reader=token.owner, kind=ReadingOfOthers.Kind.API, what="completions", unit=unit, rows=len(page), request=request, at=at,
+        filters={**wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}), "token": token.prefix, "after": after},
+    )
+    return {
+        "items": [as_sent(records.of_completion(row, today)) for row in page],
+        "next_cursor": signing.dumps({"a": last, "h": horizon, "f": key}, salt=CURSOR_SALT, compress=True),
+        "has_more": has_more,
+    }
+
+
+@router.api_operation(["POST", "PUT", "PATCH", "DELETE"], "/completions", auth=None, include_in_schema=False)
+def completions_are_only_read(request: HttpRequest):
+    raise Problem(405, _("Completions are only read here."), code="method")
+
+
+def as_sent(record: records.Record) -> dict:
+    """A record as the API sends it: every field of the export, instants in the county's offset."""
+    sent = asdict(record)
+    del sent["person_id"]
+    for name in ("enrolled_at", "completed_at", "reversed_at"):
+        sent[name] = timezone.localtime(sent[name]) if sent[name] else None
+    return sent
+
+
+def settled_id() -> int:
+    """The highest completion id below which nothing can appear any more.
+
+    Ids are drawn before they are committed: a reader that sees 11 may lack 10, which another
+    transaction is just writing, and would lose it for good. On PostgreSQL this waits for the writers
+    of the moment (SHARE waits for them, and they draw ids only after it is released); SQLite has one
+    writer at a time, so what can be read is settled.
+
+    Raises:
+        Problem: 503, when writers do not finish within two seconds.
+    """
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '2s'")
+                    cursor.execute(f"LOCK TABLE {connection.ops.quote_name(Completion._meta.db_table)} IN SHARE MODE")
+            return Completion.objects.aggregate(last=Max("pk"))["last"] or 0
+    except OperationalError as error:
+        raise Problem(503, _("Records are being written just now. Please repeat the call."), code="busy", retry_after=2) from error
+
+
+def _reach(token: ApiToken) -> Q:
+    """What a role over the token's unit reads: what happened there, and what people who serve there now did in the same county."""
+    path = token.unit.path
+    return Q(unit__path__startswith=path) | Q(person__unit__path__startswith=path, unit__path__startswith=token.unit.county_path)
+
+
+def _unit(token: ApiToken, code: str | None) -> Unit | None:
+    if not code:
+        return None
+    unit = Unit.objects.filter(code=code, path__startswith=token.unit.county_path).first()
+    if unit is None:
+        raise Problem(404, _("There is no unit with the code “%(code)s”.") % {"code": code}, code="unit")
+    if not unit.is_within(token.unit):
+        raise Problem(403, _("This token does not reach “%(unit)s”.") % {"unit": unit.name}, code="out_of_reach")
+    return unit
+
+
+def _narrowed(source, wanted: CompletionsIn, unit: Unit | None):
+    if unit:
+        source = source.filter(unit__path__startswith=unit.path)
+    if wanted.course:
+        source = source.filter(course_code=wanted.course)
+    if wanted.person:
+        source = source.filter(employee_number=wanted.person)
+    if wanted.since:
+        source = source.filter(completed_at__gte=wanted.since)
+    if wanted.until:
+        source = source.filter(completed_at__lt=wanted.until)
+    if wanted.since and wanted.until and wanted.since >= wanted.until:
+        raise Problem(422, _("“until” must be later than “since”."), code="period")
+    return source
+
+
+def _filter_key(token: ApiToken, wanted: CompletionsIn) -> str:
+    """What a cursor belongs to: the token's unit and the filters, not the page size."""
+    instants = [value.astimezone(timezone.get_default_timezone()).isoformat() if value else "" for value in (wanted.since, wanted.until)]
+    parts = [token.unit.path, wanted.unit or "", wanted.course or "", wanted.person or "", *instants]
+    return signing.Signer(salt=CURSOR_SALT).signature("\n".join(parts))[:16]
+
+
+def _read_cursor(text: str | None, key: str) -> tuple[int, int | None]:
+    if not text:
+        return 0, None
+    try:
+        held = signing.loads(text, salt=CURSOR_SALT)
+    except signing.BadSignature as error:
+        raise Problem(422, _("The cursor is damaged: use “next_cursor” exactly as it came."), code="cursor") from error
+    if held["f"] != key:
+        raise Problem(422, _("The cursor belongs to other filters: start again without it."), code="cursor_of_other_filter")
+    return held["a"], held["h"]
+
+
+TITLES = {
+    401: gettext_lazy("Not signed in"), 403: gettext_lazy("Not allowed"), 404: gettext_lazy("Not found"),
+    405: gettext_lazy("Method not allowed"), 422: gettext_lazy("Not understood"), 429: gettext_lazy("Too many calls"),
+    500: gettext_lazy("An error on our side"), 503: gettext_lazy("Busy"),
+}
+
+__all__ = ["LIMIT", "TITLES", "Problem", "as_sent", "router", "settled_id"]

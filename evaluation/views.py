@@ -1,0 +1,324 @@
+"""The web doors of records: the list and its exports, the table of units, learning files, corrections."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import F, Q, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from core import clock
+from core.errors import Refused
+from courses.models import Completion, Enrolment
+from courses.services import completions as completing
+from evaluation import exports, records, rules, services, standing
+from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
+from evaluation.models import LedgerEntry
+from evaluation.permissions import people_of_records_q, people_with_file, reversible_q, units_in_reach
+from people.models import Person, ReadingOfOthers, Unit
+from people.permissions import READS_RECORDS, require_role
+from people.services import readings
+
+PER_PAGE = 50
+Kind = ReadingOfOthers.Kind
+
+
+# Completion records
+
+
+@login_required
+@never_cache
+@require_safe
+def record_list(request: HttpRequest) -> HttpResponse:
+    """Completion records of one's reach, filtered, sorted, by pages. Each page read is logged."""
+    require_role(request.user, *READS_RECORDS)
+    at = clock.now()
+    form = RecordsForm(request.GET, user=request.user)
+    page = None
+    if form.is_valid():
+        wanted = form.wanted()
+        page = Paginator(records.find(request.user, wanted, at=at), PER_PAGE).get_page(request.GET.get("page"))
+        rows = list(page.object_list)
+        page.object_list = rows
+        openable = set(people_with_file(request.user).filter(pk__in={row.person_id for row in rows}).values_list("pk", flat=True))
+        _log(request, Kind.READ, "completion records", unit=wanted.unit, rows=len(rows),
+             filters={**wanted.as_written(), "found": page.paginator.count, "page": page.number})
+    return render(request, "evaluation/records.html", {
+        "form": form, "page": page, "openable": openable if page is not None else set(), "shortcuts": _year_shortcuts(request, at),
+        "filter_is_on": any(request.GET.get(name) for name in ("q", "unit", "course", "duty", "since", "until")),
+        "export_query": urlencode({k: v for k, v in request.GET.items() if k != "page" and v}),
+    }, status=422 if page is None else 200)
+
+
+@login_required
+@never_cache
+@require_safe
+def record_export(request: HttpRequest, kind: str) -> HttpResponse:
+    """The same rows as the list, all of them, as a streamed file. Logged before the first byte leaves."""
+    require_role(request.user, *READS_RECORDS)
+    at = clock.now()
+    form = RecordsForm(request.GET, user=request.user)
+    if not form.is_valid():  # never widen the rows: show what is wrong with the filter
+        return redirect(f"{reverse('records')}?{request.GET.urlencode()}")
+    wanted = form.wanted()
+    found = records.find(request.user, wanted, at=at)
+    _log(request, Kind.EXPORT, f"completion records {kind}", unit=wanted.unit, rows=found.count(), filters=wanted.as_written())
+    exporter = exports.records(found, at=at)
+    return exporter.csv() if kind == "csv" else exporter.xlsx()
+
+
+def _year_shortcuts(request: HttpRequest, at) -> list[dict]:
+    """Links that set the period to a whole year and keep the other filters."""
+    links = []
+    for year in years(at, back=2):
+        period = {"since": f"{year}-01-01", "until": f"{year}-12-31"}
+        kept = {k: v for k, v in request.GET.items() if v and k not in ("page", "since", "until")}
+        on = all(request.GET.get(name) == value for name, value in period.items())
+        links.append({"year": year, "query": urlencode({**kept, **period}), "on": on})
+    return links
+
+
+# Units
+
+
+@login_required
+@never_cache
+@require_safe
+def unit_table(request: HttpRequest) -> HttpResponse:
+    """How each unit stands, rolled up; one unit opened at a time. Figures only, no names."""
+    require_role(request.user, *READS_RECORDS)
+    at = clock.now()
+    year = _year(request, at)
+    units = list(units_in_reach(request.user))
+    chosen = _chosen(request, units)
+    shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
+    found = standing.unit_standings(shown, year=year, at=at)
+    tops = _tops(shown)
+    rows = [found[unit.path] for unit in (_children(chosen, shown) if chosen else tops)]
+    total = found[chosen.path] if chosen else standing.UnitStanding(None)
+    if chosen is None:
+        for unit in tops:
+            total.add(found[unit.path])
+    own = total.serving - sum(row.serving for row in rows) if chosen else 0
+    parents = {unit.path[: -Unit.steplen] for unit in units}
+    return render(request, "evaluation/units.html", {
+        "year": year, "years": years(at), "unit": chosen, "rows": [(row, row.unit.path in parents) for row in rows], "total": total,
+        "own": own, "trail": _trail(chosen, units), "any_vertical": any(row.unit.is_vertical for row in rows),
+    })
+
+
+@login_required
+@never_cache
+@require_safe
+def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
+    """The people of a unit and those below it: required, done, missing, hours against target. Each page read is logged."""
+    require_role(request.user, *READS_RECORDS)
+    at = clock.now()
+    year = _year(request, at)
+    unit = get_object_or_404(units_in_reach(request.user), pk=pk)
+    only = request.GET.get("only", "")
+    people = Person.objects.serving().filter(people_of_records_q(request.user)).within(unit)
+    history = services.policy_history()
+    people = standing.with_standing(people, year=year, at=at, history=history)
+    if only == "behind":
+        people = people.filter(missing__gt=0)
+    elif only == "hours":
+        people = people.filter(hours__lt=F("target"))
+    else:
+        only = ""
+    people = people.select_related("unit").order_by("-missing", "hours", "employee_number")
+    page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
+    rows = standing.standings(page.object_list, year=year, at=at, history=history)
+    names = records.unit_names(request.user)
+    _log(request, Kind.READ, "people of a unit", unit=unit, rows=len(rows),
+         filters={"year": year, "only": only, "found": page.paginator.count, "page": page.number})
+    return render(request, "evaluation/unit_people.html", {
+        "unit": unit, "year": year, "years": years(at), "only": only, "page": page,
+        "rows": [(row, names.get(row.person.unit.path, ("", row.person.unit.name))[1]) for row in rows],
+    })
+
+
+def _year(request: HttpRequest, at) -> int:
+    """The year asked for; this one where none is or it is none of those offered."""
+    text = request.GET.get("year", "")
+    year = int(text) if text.isascii() and text.isdigit() else 0
+    return year if year in years(at) else clock.year_of(at)
+
+
+def _chosen(request: HttpRequest, units: list[Unit]) -> Unit | None:
+    """The unit asked for; else the only topmost one; None when one's reach has several."""
+    asked = request.GET.get("unit")
+    if asked:
+        for unit in units:
+            if str(unit.pk) == asked:
+                return unit
+        raise Http404
+    tops = _tops(units)
+    return tops[0] if len(tops) == 1 else None
+
+
+def _tops(units: list[Unit]) -> list[Unit]:
+    tops: list[Unit] = []
+    for unit in units:  # in tree order
+        if not tops or not unit.path.startswith(tops[-1].path):
+            tops.append(unit)
+    return tops
+
+
+def _children(unit: Unit, units: list[Unit]) -> list[Unit]:
+    return [child for child in units if child.depth == unit.depth + 1 and child.path.startswith(unit.path)]
+
+
+def _trail(unit: Unit | None, units: list[Unit]) -> list[Unit]:
+    return [above for above in units if unit and above.path != unit.path and unit.path.startswith(above.path)]
+
+
+# Learning files
+
+
+@dataclass
+class FileYear:
+    """One year of a learning file. `elsewhere` are hours that another county keeps and this reader does not see."""
+
+    year: int
+    completions: list[records.Record] = field(default_factory=list)
+    hours: services.HoursExplained | None = None
+    elsewhere: object = None
+
+
+@login_required
+@never_cache
+@require_safe
+def my_file(request: HttpRequest) -> HttpResponse:
+    """One's own learning file."""
+    return _file(request, request.user)
+
+
+@login_required
+@never_cache
+@require_safe
+def learning_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """A person's learning file, for themselves and those who read records where the person serves. Logged."""
+    person = get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
+    _log(request, Kind.READ, "learning file", subject=person, unit=person.unit, rows=1)
+    return _file(request, person)
+
+
+def _file(request: HttpRequest, person: Person) -> HttpResponse:
+    at = clock.now()
+    today, this_year = clock.today(at), clock.year_of(at)
+    user = request.user
+    by_year = {this_year: FileYear(this_year)}
+    done = records.completions(Completion.objects.visible_to(user).filter(person=person)).order_by("-completed_at", "-pk")
+    for row in done:
+        year = clock.year_of(row.completed_at)
+        by_year.setdefault(year, FileYear(year)).completions.append(records.of_completion(row, today))
+    entries: dict[int, list[LedgerEntry]] = {}
+    ledger = LedgerEntry.objects.visible_to(user).filter(person=person).select_related("completion", "policy", "author")
+    for entry in ledger:
+        entries.setdefault(entry.year, []).append(entry)
+        by_year.setdefault(entry.year, FileYear(entry.year))
+    sums = {}
+    if user.pk != person.pk:
+        whole = LedgerEntry.objects.filter(person=person).order_by().values_list("year").annotate(total=Sum("hours"))
+        sums = {year: rules.hours(total) for year, total in whole}
+    postings = list(person.postings.select_related("unit").prefetch_related("duties"))
+    duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
+    history = services.policy_history()
+    for year, part in by_year.items():
+        day = services.day_of(year, at)
+        held = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, day)}
+        policy = services.policies_on(day, history).of(person.unit)
+        part.hours = services.explained(year=year, entries=entries.get(year, []), policy=policy, duties=held)
+        elsewhere = sums.get(year, part.hours.total) - part.hours.total
+        part.elsewhere = services.plain(elsewhere) if elsewhere else None
+    begun = Enrolment.objects.visible_to(user).filter(person=person, completion__isnull=True).select_related("edition", "course")
+    names = records.unit_names(user)
+    return render(request, "evaluation/file.html", {
+        "person": person, "mine": user.pk == person.pk, "years": [by_year[year] for year in sorted(by_year, reverse=True)],
+        "begun": begun.order_by("-enrolled_at"), "at": at, "unit_name": names.get(person.unit.path, ("", person.unit.name))[1] if person.unit else "",
+        "postings": [(posting, names.get(posting.unit.path, ("", posting.unit.name))[1], _labels(posting, today)) for posting in postings],
+        "duties": duties_now, "may_correct": user.pk != person.pk and services.may_correct(user, person),
+    })
+
+
+def _holds(duty, day: date) -> bool:
+    return duty.starts_on <= day and (duty.ends_on is None or duty.ends_on >= day)
+
+
+def _labels(posting, today: date) -> str:
+    """The duties of a posting: those held now, or for a closed one those held to its end."""
+    day = posting.ends_on or today
+    return "、".join(str(duty.get_duty_display()) for duty in posting.duties.all() if _holds(duty, min(day, today)))
+
+
+# Corrections and reversals
+
+
+@login_required
+@never_cache
+def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
+    """HR writes a correction into the ledger of a person of theirs."""
+    at = clock.now()
+    person = get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
+    if not services.may_correct(request.user, person):
+        raise Http404
+    form = CorrectionForm(request.POST or None, at=at, initial={"year": clock.year_of(at)})
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            services.correct(person=person, year=data["year"], hours=data["hours"], reason=data["reason"], by=request.user, at=at,
+                             form_key=data["form_key"])
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("The correction of %(hours)s hours is in the ledger of %(year)s.") % {
+                "hours": services.signed(data["hours"]), "year": data["year"]})
+            return redirect("learning_file", pk=person.pk)
+    year = clock.year_of(at)
+    return render(request, "evaluation/correct.html", {
+        "person": person, "form": form, "year": year, "balance": services.plain(services.balance(person, year))},
+        status=422 if form.is_bound else 200)
+
+
+@login_required
+@never_cache
+def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
+    """HR reverses a completion that happened where they are HR: a reason, a tick, and rows that answer it."""
+    completion = get_object_or_404(
+        Completion.objects.visible_to(request.user).filter(reversible_q(request.user)).exclude(person=request.user)
+        .select_related("person__unit", "reversal"), pk=pk)
+    back = reverse("learning_file", args=[completion.person_id])
+    if not people_with_file(request.user).filter(pk=completion.person_id).exists():
+        back = reverse("records")
+    if getattr(completion, "reversal", None) is not None:
+        messages.info(request, _("This completion has been reversed already."))
+        return redirect(back)
+    form = ReversalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            completing.reverse(completion=completion, by=request.user, reason=form.cleaned_data["reason"], at=clock.now())
+        except Refused as refusal:
+            form.add_error("reason", refusal.message)
+        else:
+            messages.success(request, _("The completion is reversed; its hours are taken back."))
+            return redirect(back)
+    earned = completion.ledger_entries.filter(Q(kind=LedgerEntry.Kind.ONLINE) | Q(kind=LedgerEntry.Kind.TEST)).aggregate(n=Sum("hours"))["n"]
+    return render(request, "evaluation/reverse.html", {
+        "completion": completion, "form": form, "back": back, "earned": services.plain(rules.hours(earned))},
+        status=422 if form.is_bound else 200)
+
+
+def _log(request: HttpRequest, kind: str, what: str, **more) -> None:
+    readings.record(reader=request.user, kind=kind, what=what, request=request, **more)
+
+
+__all__ = ["correct_hours", "learning_file", "my_file", "record_export", "record_list", "reverse_completion", "unit_people", "unit_table"]
