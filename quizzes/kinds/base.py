@@ -61,6 +61,7 @@ class ItemKind(ABC):
     names: frozenset[str] = frozenset()
     shape: str
     template: str
+    stem_in_fields: bool = False  # the template draws the stem itself
     result_template: str = "quizzes/results/rows.html"
     instruction: Any = ""
     hint: Any = ""  # for the trainer: how to write the answer lines

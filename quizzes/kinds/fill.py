@@ -21,6 +21,7 @@ class Fill(ItemKind):
     names = frozenset({"填空"})
     shape = "list"
     template = "quizzes/kinds/fill.html"
+    stem_in_fields = True
     instruction = gettext_lazy("Fill in the blanks. Full or half width, dashes and Chinese numerals make no difference.")
     hint = gettext_lazy("One blank a line, in order; | between accepted answers. In the stem each blank is written ____.")
 

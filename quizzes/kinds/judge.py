@@ -62,8 +62,8 @@ class Judge(ItemKind):
 
     def fields(self, shown: dict, response: Any) -> list[dict]:
         return [
-            {"token": "true", "text": _("Right"), "type": "radio", "checked": response == "true"},
-            {"token": "false", "text": _("Wrong"), "type": "radio", "checked": response == "false"},
+            {"token": "true", "text": _("True"), "type": "radio", "checked": response == "true"},
+            {"token": "false", "text": _("False"), "type": "radio", "checked": response == "false"},
         ]
 
     def mark(self, key: Any, response: Any) -> Fraction:

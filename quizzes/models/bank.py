@@ -57,7 +57,7 @@ class Question(PreviewableMixin, models.Model):
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("In use")
-        RETIRED = "retired", _("Retired")
+        RETIRED = "retired", _("Out of use")
 
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
     code = models.CharField(_("code"), max_length=40)
@@ -78,8 +78,8 @@ class Question(PreviewableMixin, models.Model):
     objects = QuestionQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("question")
-        verbose_name_plural = _("questions")
+        verbose_name = _("bank question")
+        verbose_name_plural = _("bank questions")
         ordering = ["code"]
         constraints = [models.UniqueConstraint(fields=["county", "code"], name="question_code_once")]
         indexes = [models.Index(fields=["county", "course_code", "kind", "difficulty"], name="question_draw")]

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -112,6 +113,10 @@ class ItemView:
     def name(self) -> str:
         """The name of its form fields."""
         return f"r-{self.pk}"
+
+    @property
+    def points_shown(self) -> str:
+        return f"{Decimal(self.points).normalize():f}"
 
 
 def view_of(item: AttemptItem, response: Any = None, seq: int = 0) -> ItemView:

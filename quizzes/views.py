@@ -1,0 +1,241 @@
+"""The learner's doors: a quiz, an attempt, an answer, its end, its result. They authorise, call, render."""
+
+import json
+from datetime import datetime
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from core import clock
+from core.errors import Refused
+from people.services import readings
+from quizzes.models import Attempt, AttemptItem, Quiz, Submission
+from quizzes.services import attempts, papers
+
+LONGEST_BODY = 32 * 1024
+GONE = {"over", "time_over"}
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def quiz(request: HttpRequest, key: str) -> HttpResponse:
+    """The rules of a quiz and where one stands; POST begins or continues an attempt."""
+    quiz = get_object_or_404(Quiz.objects.visible_to(request.user), key=key)
+    now = clock.now()
+    refusal = None
+    if request.method == "POST":
+        try:
+            return redirect("attempt", attempts.start(person=request.user, quiz=quiz, at=now).pk)
+        except Refused as error:
+            refusal = error
+    standing = attempts.standing(person=request.user, quiz=quiz, at=now)
+    return render(
+        request, "quizzes/quiz.html",
+        {
+            "quiz": quiz, "standing": standing, "refusal": refusal or standing.refusal, "draws": papers.draws_of(quiz),
+            "total": sum(draw.count for draw in papers.draws_of(quiz)),
+            "remaining": _remaining(standing.open, now) if standing.open else None,
+            "page_attempts": [_history(one, now) for one in reversed(standing.attempts)],
+        },
+        status=409 if request.method == "POST" else 200,
+    )
+
+
+def _history(attempt: Attempt, now: datetime) -> dict:
+    submission = getattr(attempt, "submission", None)
+    return {"attempt": attempt, "submission": submission, "is_open": submission is None and not attempts.is_overdue(attempt, now)}
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def attempt(request: HttpRequest, pk: int) -> HttpResponse:
+    """The paper with what stands on the server. POST is the whole form of a browser without the script."""
+    now = clock.now()
+    attempt = get_object_or_404(Attempt.objects.select_related("submission"), pk=pk, person=request.user)
+    if _is_ended(attempt, now):
+        return _ended(request, attempt)
+    items = list(AttemptItem.objects.filter(attempt=attempt).defer("key", "explanation", "source"))
+    refusal = None
+    if request.method == "POST":
+        try:
+            saved = attempts.save_form(attempt_id=pk, person=request.user, posted=_posted(request, items), at=now)
+        except Refused as error:
+            if error.code in GONE:
+                return _finish(request, attempt, now, error.message)
+            refusal = error
+        else:
+            if request.POST.get("then") == "submit":
+                return redirect("attempt_submit", pk)
+            if saved:
+                messages.success(request, _("%(count)d answers saved.") % {"count": len(saved)})
+            else:
+                messages.info(request, _("Nothing had changed: all answers stand as before."))
+            return redirect("attempt", pk)
+    views = _views(attempt, items)
+    return render(
+        request, "quizzes/attempt.html",
+        {
+            "attempt": attempt, "items": views, "refusal": refusal, "remaining": _remaining(attempt, now),
+            "answered": sum(view.is_complete for view in views),
+        },
+        status=409 if refusal else 200,
+    )
+
+
+def _views(attempt: Attempt, items: list[AttemptItem]) -> list[papers.ItemView]:
+    latest = attempts.latest_answers(attempt.pk)
+    return [
+        papers.view_of(item, latest[item.pk].response, latest[item.pk].seq) if item.pk in latest else papers.view_of(item) for item in items
+    ]
+
+
+def _posted(request: HttpRequest, items: list[AttemptItem]) -> dict:
+    """Responses in the form by item id, for the items that the form held, each with the answer that it showed."""
+    posted = {}
+    for item in items:
+        shown = request.POST.get(f"seq-{item.pk}", "")
+        if shown.isdecimal() and len(shown) < 10:
+            posted[item.pk] = (item.item_kind.posted(item.shown, request.POST, f"r-{item.pk}"), int(shown))
+    return posted
+
+
+def _remaining(attempt: Attempt, now: datetime) -> int | None:
+    """Milliseconds until the attempt's end by the server's clock; None without limit."""
+    return max(int((attempt.ends_at - now).total_seconds() * 1000), 0) if attempt.ends_at else None
+
+
+def _is_ended(attempt: Attempt, now: datetime) -> bool:
+    return hasattr(attempt, "submission") or attempts.is_overdue(attempt, now)
+
+
+def _ended(request: HttpRequest, attempt: Attempt) -> HttpResponse:
+    """To the result; an attempt that the worker has not ended yet is ended here."""
+    if not hasattr(attempt, "submission"):
+        return _finish(request, attempt, clock.now(), _("The time is over. Everything that was acknowledged before counts."))
+    return redirect("attempt_result", attempt.pk)
+
+
+def _finish(request: HttpRequest, attempt: Attempt, now: datetime, message: str) -> HttpResponse:
+    attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=now)
+    messages.warning(request, message)
+    return redirect("attempt_result", attempt.pk)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def answer(request: HttpRequest, pk: int) -> JsonResponse:
+    """POST {item, response, token}: save one answer, acknowledged with {seq, code, remaining}. GET: what stands.
+
+    Always JSON, so that the page keeps what is not saved: 401 signed out, 404 not one's own, 409 refused
+    for good, 400 not readable. Anything else is for the page to try again.
+    """
+    if not request.user.is_authenticated:
+        return JsonResponse({"error": "signed_out", "message": _("You are signed out. Sign in again; your answers wait on this page.")}, status=401)
+    now = clock.now()
+    if request.method == "GET":
+        return _what_stands(request, pk, now)
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+            raise ValueError
+        body = json.loads(request.body)
+        item, token = body["item"], body["token"]
+        if type(item) is not int or not 0 < item < 2**63 or not isinstance(token, str) or not 0 < len(token) <= 40 or "\x00" in token:
+            raise ValueError
+        response = body["response"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return JsonResponse({"error": "unreadable", "message": _("The answer could not be read.")}, status=400)
+    try:
+        receipt = attempts.save(attempt_id=pk, person=request.user, item_id=item, response=response, token=token, at=now)
+    except Attempt.DoesNotExist:
+        return _not_found()
+    except Refused as refusal:
+        return JsonResponse({"error": refusal.code, "message": refusal.message}, status=409)
+    remaining = max(int((receipt.ends_at - now).total_seconds() * 1000), 0) if receipt.ends_at else None
+    return JsonResponse({"seq": receipt.seq, "code": receipt.code, "remaining": remaining})
+
+
+def _what_stands(request: HttpRequest, pk: int, now: datetime) -> JsonResponse:
+    attempt = Attempt.objects.select_related("submission").filter(pk=pk, person=request.user).first()
+    if attempt is None:
+        return _not_found()
+    stands = [{"item": a.item_id, "seq": a.seq, "response": a.response} for a in attempts.latest_answers(pk).values()]
+    return JsonResponse({"remaining": _remaining(attempt, now), "over": _is_ended(attempt, now), "answers": stands})
+
+
+def _not_found() -> JsonResponse:
+    return JsonResponse({"error": "not_found", "message": _("There is no such attempt of yours.")}, status=404)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def submit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks once more, naming what is open; POST ends the attempt."""
+    now = clock.now()
+    attempt = get_object_or_404(Attempt.objects.select_related("submission"), pk=pk, person=request.user)
+    if hasattr(attempt, "submission"):
+        return redirect("attempt_result", pk)
+    if request.method == "POST":
+        attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=now)
+        return redirect("attempt_result", pk)
+    if attempts.is_overdue(attempt, now):
+        return _ended(request, attempt)
+    views = _views(attempt, list(AttemptItem.objects.filter(attempt=attempt).defer("key", "explanation", "source")))
+    return render(
+        request, "quizzes/submit.html",
+        {
+            "attempt": attempt, "open": [view for view in views if not view.is_answered],
+            "partly": [view for view in views if view.is_answered and not view.is_complete],
+            "total": len(views), "remaining": _remaining(attempt, now),
+        },
+    )
+
+
+@never_cache
+@login_required
+@require_GET
+def result(request: HttpRequest, pk: int) -> HttpResponse:
+    """Score, own and right answers, explanations. Nothing of it leaves before the attempt is over."""
+    attempt = get_object_or_404(Attempt.objects.readable_by(request.user).select_related("submission", "quiz", "enrolment__course"), pk=pk)
+    is_own = attempt.person_id == request.user.pk
+    if not _is_ended(attempt, clock.now()):
+        if is_own:
+            return redirect("attempt", pk)
+        raise Http404
+    if not hasattr(attempt, "submission"):
+        attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=clock.now())
+        return redirect(reverse("attempt_result", args=[pk]))
+    if not is_own:
+        readings.record(
+            reader=request.user, kind="read", what="attempt", unit=attempt.unit, subject=attempt.person, filters={"attempt": pk}, rows=1,
+            request=request,
+        )
+    marks = attempt.submission.marks.select_related("item", "answer").order_by("item__position")
+    lines = [_line(mark) for mark in marks]
+    standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
+    return render(
+        request, "quizzes/result.html",
+        {
+            "attempt": attempt, "submission": attempt.submission, "lines": lines, "is_own": is_own, "standing": standing,
+            "right": sum(line["mark"].fraction == 1 for line in lines), "minutes": _minutes(attempt),
+        },
+    )
+
+
+def _line(mark) -> dict:
+    item, kind = mark.item, mark.item.item_kind
+    response = mark.answer.response if mark.answer else None
+    return {"mark": mark, "item": item, "kind": kind, "is_answered": response is not None, "lines": kind.explain(item.shown, item.key, response)}
+
+
+def _minutes(attempt: Attempt) -> int:
+    """Whole minutes that were used, at least one."""
+    return max(round((attempt.submission.at - attempt.started_at).total_seconds() / 60), 1)
