@@ -116,7 +116,9 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
 def _csv(data: bytes, name: str) -> Sheet:
     text = decode(data)
     try:
-        grid: list[list[object]] = [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
+        head = text[:4096].split("\n", 1)[0]
+        divider = "\t" if "\t" in head and "," not in head else ","  # Excel's “Unicode text” is divided by tabs
+        grid: list[list[object]] = [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=divider)]
     except csv.Error as error:
         raise Refused(_("The file cannot be read as CSV: %(error)s") % {"error": error}, code="unreadable") from error
     if len(grid) > MAX_ROWS:
@@ -131,7 +133,10 @@ def decode(data: bytes) -> str:
         Refused: it is none of these.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise Refused(_("The text is neither UTF-8 nor GBK."), code="unreadable") from error
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)

@@ -82,6 +82,9 @@ class ActivationCode(models.Model):
     used_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
 
+    def __str__(self) -> str:
+        return f"{self.person} · {self.expires_at:%Y-%m-%d}"
+
 
 class ReadingOfOthers(Fact):
     """Somebody read or exported other people's records: who, what, how many, with which filter.

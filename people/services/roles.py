@@ -35,9 +35,8 @@ def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date)
     person = Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
     if person.status in GONE:
         raise Refused(_("%(name)s has left or retired and holds no roles.") % {"name": person.name}, code="person_left")
-    if by is not None and not by.is_superuser:
-        if person.unit is None or person.unit.county_path != unit.county_path:
-            raise Refused(_("A role reaches only inside the county where the person serves."), code="person_elsewhere")
+    if by is not None and not by.is_superuser and (person.unit is None or person.unit.county_path != unit.county_path):
+        raise Refused(_("A role reaches only inside the county where the person serves."), code="person_elsewhere")
     rival = EXCLUDE_EACH_OTHER.get(Role(role))
     if rival and person.role_grants.filter(role=rival, ends_on=None).exists():
         raise Refused(
@@ -110,10 +109,10 @@ def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
     outcome = Synced()
     if not ids:
         return outcome
-    people = {person.pk: person for person in _in_batches(Person.objects.only("pk", "status"), "pk", ids)}
+    people = {person.pk: person for person in in_batches(Person.objects.only("pk", "status"), "pk", ids)}
     held: dict[int, dict[tuple[str, str], str]] = {}
     paths: set[str] = set()
-    assignments = _in_batches(
+    assignments = in_batches(
         DutyAssignment.objects.filter(ends_on=None, posting__ends_on=None).select_related("posting__unit").order_by("pk"),
         "posting__person",
         ids,
@@ -129,7 +128,7 @@ def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
     units = {unit.path: unit for unit in Unit.objects.filter(path__in=paths)}
     opening, closing = [], []
     standing: dict[int, list[RoleGrant]] = {}
-    for each in _in_batches(RoleGrant.objects.filter(ends_on=None).select_related("unit", "person"), "person", ids):
+    for each in in_batches(RoleGrant.objects.filter(ends_on=None).select_related("unit", "person"), "person", ids):
         standing.setdefault(each.person_id, []).append(each)
     for pk in people:
         wanted = dict(held.get(pk, {}))
@@ -147,15 +146,15 @@ def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
             RoleGrant.objects.bulk_create(opening, batch_size=500)
     except IntegrityError as error:
         raise Refused(_("Somebody else changed these roles at the same moment. Please try again."), code="changed") from error
-    for each in closing:
-        role_withdrawn.send(sender=RoleGrant, grant=each)
-    for each in opening:
-        role_granted.send(sender=RoleGrant, grant=each)
+    for signal, grants in ((role_withdrawn, closing), (role_granted, opening)):
+        # One for each role and county stands for all: an import of 200 people does not resync groups 200 times.
+        for each in {(each.role, each.unit.county_path): each for each in grants}.values():
+            signal.send(sender=RoleGrant, grant=each)
     outcome.opened, outcome.closed = len(opening), len(closing)
     return outcome
 
 
-def _in_batches(queryset, field: str, ids: list[int], size: int = 5000):
+def in_batches(queryset, field: str, ids: list[int], size: int = 5000):
     """The rows whose `field` is one of many ids, without one endless IN list."""
     for start in range(0, len(ids), size):
         yield from queryset.filter(**{f"{field}__in": ids[start : start + size]})

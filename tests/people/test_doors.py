@@ -201,7 +201,7 @@ def test_a_weak_password_leaves_the_code_good_and_five_wrong_codes_kill_it(cast,
     someone = newcomer(cast)
     [made] = accounts.make_codes(people=[someone], by=cast.hr, at=NOON)
     data = {"employee_number": someone.employee_number, "password1": "Caoping-2031", "password2": "Caoping-2031"}
-    with pytest.raises(Exception, match="8|短"):
+    with pytest.raises(Exception, match=r"8|短"):
         accounts.activate(employee_number=someone.employee_number, code=made.code, password="Ab1", at=NOON)
     for _try in range(5):
         with pytest.raises(accounts.Refused):

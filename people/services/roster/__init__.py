@@ -1,0 +1,16 @@
+"""The roster: from a spreadsheet to a plan of what would change, and from the plan to the change.
+
+A plan is a dry run and writes nothing. Applying makes the plan again under lock and goes on only
+if it is still the same, so nobody confirms one thing and gets another. Everything is compared and
+written in sets: the number of queries does not grow with the rows.
+
+What a cell means: an absent column and an empty cell say nothing and change nothing — except an
+empty 政务公开职责, which says that there is no duty. 性别 is not read: nothing here needs it.
+A person whom the file does not name is reported and stays as they are.
+"""
+
+from people.services.roster.file import Parsed, RosterError, parse, rows_of
+from people.services.roster.planning import PersonChange, RosterPlan, UnitChange, plan
+from people.services.roster.writing import apply, keep, refused_file
+
+__all__ = ["Parsed", "PersonChange", "RosterError", "RosterPlan", "UnitChange", "apply", "keep", "parse", "plan", "refused_file", "rows_of"]

@@ -1,0 +1,542 @@
+"""The plan: a roster file compared with what stands. Reads, writes nothing."""
+
+import difflib
+import hashlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from typing import BinaryIO
+
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from core import clock
+from people import rules
+from people.models import Duty, DutyAssignment, Person, Posting, Unit
+from people.services.roles import GONE, in_batches
+from people.services.roster.file import RULES, Parsed, PersonRow, RosterError, UnitRow, parse
+
+
+@dataclass
+class UnitChange:
+    """A unit to make, or to change: {field: (old, new)}."""
+
+    code: str
+    name: str
+    kind: str
+    parent_code: str
+    is_new: bool
+    short_name: str = ""
+    is_vertical: bool = False
+    fields: dict[str, tuple] = field(default_factory=dict)
+    former_code: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        return [_old_new(_UNIT_LABELS[name], old, new) for name, (old, new) in self.fields.items()]
+
+    @property
+    def kind_label(self) -> str:
+        return str(Unit.Kind(self.kind).label)
+
+
+@dataclass
+class PersonChange:
+    """A person to make, or to change. `posting` is "", open, move, correct, redate, reopen or close."""
+
+    row: int
+    number: str
+    name: str
+    is_new: bool
+    fields: dict[str, tuple] = field(default_factory=dict)
+    posting: str = ""
+    unit_code: str = ""
+    unit_label: str = ""
+    title: str = ""
+    since: date | None = None
+    before: str = ""
+    duties_added: list[str] = field(default_factory=list)
+    duties_ended: list[str] = field(default_factory=list)
+    ends: bool = False
+
+    @property
+    def is_change(self) -> bool:
+        return bool(self.is_new or self.fields or self.posting or self.duties_added or self.duties_ended)
+
+    @property
+    def lines(self) -> list[str]:
+        """What would change, one line each, in the reader's language."""
+        found = [] if self.is_new else [
+            _old_new(_PERSON_LABELS[name], _shown(name, old), _shown(name, new))
+            for name, (old, new) in self.fields.items()
+            if name in _PERSON_LABELS
+        ]
+        place = f"{self.unit_label} {self.title}".strip()
+        since = self.since.isoformat() if self.since else ""
+        if self.posting == "open":
+            found.append(_("posting opens: %(place)s, from %(since)s") % {"place": place, "since": since})
+        elif self.posting == "move":
+            found.append(_("transfer: %(before)s → %(place)s, from %(since)s") % {"before": self.before, "place": place, "since": since})
+        elif self.posting == "correct":
+            found.append(_("posting corrected (same day %(since)s): %(before)s → %(place)s") % {"before": self.before, "place": place, "since": since})
+        elif self.posting == "redate":
+            found.append(_("start of the posting corrected: %(before)s → %(since)s") % {"before": self.before, "since": since})
+        elif self.posting == "reopen":
+            found.append(_("posting goes on: %(place)s, from %(since)s") % {"place": place, "since": since})
+        elif self.posting == "close":
+            found.append(_("posting ends: %(before)s") % {"before": self.before})
+        if self.duties_added:
+            found.append(_("duties added: %(duties)s") % {"duties": "、".join(str(Duty(duty).label) for duty in self.duties_added)})
+        if self.duties_ended:
+            found.append(_("duties ended: %(duties)s") % {"duties": "、".join(str(Duty(duty).label) for duty in self.duties_ended)})
+        return found
+
+
+_PERSON_LABELS = {
+    "name": gettext_noop("name"), "phone": gettext_noop("phone"), "email": gettext_noop("e-mail"),
+    "staff_type": gettext_noop("staff type"), "status": gettext_noop("status"), "is_active": gettext_noop("may sign in"),
+}
+_UNIT_LABELS = {
+    "name": gettext_noop("name"), "short_name": gettext_noop("short name"), "kind": gettext_noop("kind"),
+    "is_vertical": gettext_noop("vertical"), "parent": gettext_noop("unit above"), "code": gettext_noop("code"),
+}
+
+
+def _old_new(label: str, old: object, new: object) -> str:
+    return f"{_(label)}：{old if old not in ('', None) else '—'} → {new}"
+
+
+def _shown(name: str, value: object) -> object:
+    if name == "staff_type":
+        return Person.StaffType(value).label
+    if name == "status":
+        return Person.Status(value).label
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return value
+
+
+@dataclass
+class RosterPlan:
+    """What applying the file would do. Good rows only; `errors` are the others."""
+
+    parsed: Parsed
+    county: Unit | None
+    units: list[UnitChange] = field(default_factory=list)
+    people: list[PersonChange] = field(default_factory=list)
+    unchanged: int = 0
+    errors: list[RosterError] = field(default_factory=list)
+    notices: list[RosterError] = field(default_factory=list)
+    missing: list[tuple[str, str]] = field(default_factory=list)
+    skips_bad_rows: bool = False
+
+    @property
+    def new_units(self) -> list[UnitChange]:
+        return [change for change in self.units if change.is_new]
+
+    @property
+    def changed_units(self) -> list[UnitChange]:
+        return [change for change in self.units if not change.is_new]
+
+    @property
+    def new_people(self) -> list[PersonChange]:
+        return [change for change in self.people if change.is_new]
+
+    @property
+    def changed_people(self) -> list[PersonChange]:
+        return [change for change in self.people if not change.is_new]
+
+    @property
+    def bad_rows(self) -> int:
+        return len({(error.sheet, error.row) for error in self.errors})
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.units and not self.people
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """The counts of the plan, for people and for the record of the import."""
+        postings = Counter(change.posting for change in self.people)
+        return {
+            "units_new": len(self.new_units),
+            "units_changed": len(self.changed_units),
+            "people_new": len(self.new_people),
+            "people_changed": len(self.changed_people),
+            "people_unchanged": self.unchanged,
+            "postings_opened": postings["open"] + postings["move"],
+            "postings_closed": postings["close"] + postings["move"],
+            "postings_corrected": postings["correct"] + postings["redate"] + postings["reopen"],
+            "duties_added": sum(len(change.duties_added) for change in self.people),
+            "duties_ended": sum(len(change.duties_ended) for change in self.people),
+            "bad_rows": self.bad_rows,
+            "missing": len(self.missing),
+        }
+
+    @property
+    def digest(self) -> str:
+        """The same for two plans that would do the same."""
+        parts = [repr(change) for change in self.units] + [repr(change) for change in self.people]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def plan(file: BinaryIO, name: str, *, county: Unit | None = None, on: date | None = None) -> RosterPlan:
+    """The dry run of a roster file: what would be made, changed and closed, and every bad row. Writes nothing.
+
+    `county` bounds it: units and people outside that unit's subtree are refused row by row; None (the
+    command) bounds nothing and may make new counties. `on` is the day of the import, today by default.
+    About eight queries, whatever the number of rows.
+
+    Raises:
+        Refused: the file cannot be read as a roster at all.
+    """
+    on = on or clock.today()
+    return compare(parse(file, name, today=on), county)
+
+
+class _Known:
+    """The units that stand or are planned, and how a roster names them."""
+
+    def __init__(self, county: Unit | None) -> None:
+        stand = Unit.objects.within(county) if county else Unit.objects.all()
+        self.standing: dict[str, Unit] = {unit.code: unit for unit in stand}
+        self.by_path: dict[str, Unit] = {unit.path: unit for unit in self.standing.values()}
+        self.kind: dict[str, str] = {}
+        self.name: dict[str, str] = {}
+        self.parent: dict[str, str] = {}
+        self.inactive: set[str] = set()
+        self.named: dict[str, set[str]] = defaultdict(set)
+        self.sections: dict[tuple[str, str], str] = {}
+        for unit in self.standing.values():
+            above = self.by_path.get(unit.path[: -Unit.steplen])
+            self.add(unit.code, unit.name, unit.short_name, unit.kind, above.code if above else "")
+            if not unit.is_active:
+                self.inactive.add(unit.code)
+
+    def add(self, code: str, name: str, short_name: str, kind: str, parent_code: str) -> None:
+        self.kind[code], self.name[code], self.parent[code] = kind, name, parent_code
+        self.named[code].add(code)
+        self.named[name].add(code)
+        if short_name:
+            self.named[short_name].add(code)
+        if kind == Unit.Kind.SECTION:
+            self.sections[(parent_code, name)] = code
+
+    def forget(self, code: str) -> None:
+        for codes in self.named.values():
+            codes.discard(code)
+        self.sections = {key: value for key, value in self.sections.items() if value != code}
+
+    def organ(self, name: str) -> str:
+        """The code of the unit so named; departments, townships and counties before sections.
+
+        Raises:
+            rules.Unreadable: unit_unknown, unit_unknown_near, unit_ambiguous, unit_inactive.
+        """
+        codes = self.named.get(name) or set()
+        organs = {code for code in codes if self.kind[code] != Unit.Kind.SECTION}
+        codes = organs or codes
+        active = codes - self.inactive
+        if codes and not active:
+            raise rules.Unreadable("unit_inactive", value=name)
+        if len(active) > 1:
+            raise rules.Unreadable("unit_ambiguous", value=name)
+        if not active:
+            near = difflib.get_close_matches(name, [key for key, some in self.named.items() if some and key], n=1, cutoff=0.75)
+            if near:
+                raise rules.Unreadable("unit_unknown_near", value=name, near=near[0])
+            raise rules.Unreadable("unit_unknown", value=name)
+        return next(iter(active))
+
+    def label(self, code: str) -> str:
+        if self.kind.get(code) == Unit.Kind.SECTION and self.parent.get(code):
+            return f"{self.name[self.parent[code]]} {self.name[code]}"
+        return self.name.get(code, code)
+
+
+def compare(parsed: Parsed, county: Unit | None) -> RosterPlan:
+    """The plan of parsed rows against what stands now. See `plan`."""
+    found = RosterPlan(parsed=parsed, county=county, errors=list(parsed.errors), notices=list(parsed.notices))
+    known = _Known(county)
+    _compare_units(found, known)
+    _compare_people(found, known)
+    order = {parsed.unit_sheet: 0, parsed.people_sheet: 1}
+    found.errors.sort(key=lambda error: (order.get(error.sheet, 2), error.row))
+    return found
+
+
+def _compare_units(found: RosterPlan, known: _Known) -> None:
+    parsed, county = found.parsed, found.county
+    rows = {row.code: row for row in parsed.units}
+
+    def refuse(row: UnitRow, column: str, code: str, **params: object) -> None:
+        values = [row.code, row.name, row.short_name, row.kind, row.parent_code]
+        found.errors.append(RosterError(row.row, column, _(RULES[code]) % params, values, parsed.unit_sheet, code))
+        bad.add(row.code)
+
+    bad: set[str] = set()
+    foreign = set()
+    if county is not None:
+        foreign = set(Unit.objects.filter(code__in=[row.code for row in parsed.units]).exclude(path__startswith=county.path).values_list("code", flat=True))
+    done: dict[str, UnitChange] = {}
+
+    def settle(row: UnitRow, under: tuple[str, ...]) -> bool:
+        """Judge one row after the rows above it in the tree; whether the unit will stand."""
+        if row.code in bad:
+            return False
+        if row.code in done or row.code in settled:
+            return True
+        if row.code in under:
+            refuse(row, "上级代码", "parent_circle")
+            return False
+        unit = known.standing.get(row.code)
+        kind = row.kind or (unit.kind if unit else Unit.Kind.DEPARTMENT)
+        if row.code in foreign:
+            refuse(row, "单位代码", "unit_elsewhere", value=row.code)
+            return False
+        if unit is None and kind == Unit.Kind.COUNTY and county is not None:
+            refuse(row, "单位代码", "unit_elsewhere", value=row.code)
+            return False
+        if kind == Unit.Kind.COUNTY and row.parent_code:
+            refuse(row, "上级代码", "parent_of_county")
+            return False
+        if unit is not None and (unit.kind == Unit.Kind.COUNTY) != (kind == Unit.Kind.COUNTY):
+            refuse(row, "类型", "kind_fixed")
+            return False
+        if kind != Unit.Kind.COUNTY:
+            inside_root = unit is not None and county is not None and unit.path == county.path
+            if not row.parent_code and unit is None:
+                refuse(row, "上级代码", "parent_needed")
+                return False
+            if row.parent_code and not inside_root:
+                if row.parent_code in rows:
+                    if not settle(rows[row.parent_code], (*under, row.code)):
+                        if row.code not in bad:
+                            refuse(row, "上级代码", "parent_unknown", value=row.parent_code)
+                        return False
+                elif row.parent_code not in known.standing:
+                    refuse(row, "上级代码", "parent_unknown", value=row.parent_code)
+                    return False
+        settled.add(row.code)
+        if unit is None and kind == Unit.Kind.SECTION:
+            derived = known.sections.get((row.parent_code, row.name))
+            if derived and derived in known.standing and derived not in rows and derived.startswith(f"{row.parent_code}-S"):
+                unit = known.standing[derived]
+        if unit is None:
+            done[row.code] = UnitChange(
+                code=row.code, name=row.name, kind=kind, parent_code=row.parent_code, is_new=True,
+                short_name=row.short_name, is_vertical=bool(row.is_vertical),
+            )
+            known.add(row.code, row.name, row.short_name, kind, row.parent_code)
+            return True
+        changed: dict[str, tuple] = {}
+        parent_code = known.parent[unit.code]
+        for name, new in (("code", row.code), ("name", row.name), ("kind", kind), ("short_name", row.short_name), ("is_vertical", row.is_vertical)):
+            old = getattr(unit, name)
+            if new not in ("", None) and new != old:
+                changed[name] = (old, new)
+        if row.parent_code and row.parent_code != parent_code and not (county is not None and unit.path == county.path):
+            above = known.standing.get(row.parent_code)
+            if above is not None and above.path.startswith(unit.path):
+                refuse(row, "上级代码", "parent_circle")
+                return False
+            changed["parent"] = (parent_code, row.parent_code)
+        if changed:
+            done[row.code] = UnitChange(
+                code=row.code, name=row.name, kind=kind, parent_code=row.parent_code or parent_code, is_new=False,
+                fields=changed, former_code=unit.code,
+            )
+        known.forget(unit.code)
+        known.add(row.code, row.name, row.short_name or unit.short_name, kind, row.parent_code or parent_code)
+        return True
+
+    settled: set[str] = set()
+    for row in parsed.units:
+        settle(row, ())
+    # Old names of renamed units go out of use with the rename; units keep the order of the file, parents first.
+    found.units.extend(done.values())
+
+
+def _compare_people(found: RosterPlan, known: _Known) -> None:
+    parsed, county = found.parsed, found.county
+    if not parsed.people and not parsed.numbers:
+        return
+    people = {person.employee_number.casefold(): person for person in _people_in_reach(county)}
+    numbers = [row.number for row in parsed.people if row.number.casefold() not in people]
+    elsewhere = _numbers_in_use(numbers)
+    matched = [people[row.number.casefold()].pk for row in parsed.people if row.number.casefold() in people]
+    current, last, _beside = postings_of(matched)
+    held = duties_of([posting.pk for posting in current.values()])
+    code_of = {unit.pk: unit.code for unit in known.standing.values()}
+    for row in parsed.people:
+        person = people.get(row.number.casefold())
+
+        def refuse(column: str, code: str, row: PersonRow = row, **params: object) -> None:
+            found.errors.append(RosterError(row.row, column, _(RULES[code]) % params, _values(row), parsed.people_sheet, code))
+
+        if person is None and row.number.casefold() in elsewhere:
+            refuse("工号", "number_elsewhere", value=row.number)
+            continue
+        try:
+            organ_code = known.organ(row.unit_name)
+        except rules.Unreadable as problem:
+            refuse("单位", problem.code, **problem.params)
+            continue
+        section = row.section if row.section and row.section != known.name[organ_code] else ""
+        problem_or_change = _change_of(
+            row, person, known, organ_code, section,
+            current.get(person.pk) if person else None,
+            last.get(person.pk) if person else None,
+            held, code_of,
+        )
+        if isinstance(problem_or_change, rules.Unreadable):
+            refuse("任现职时间", problem_or_change.code, **problem_or_change.params)
+            continue
+        change = problem_or_change
+        if change.posting in {"open", "move", "correct", "reopen"} and section:
+            _need_section(found, known, organ_code, section, change.unit_code)
+        if change.is_change:
+            found.people.append(change)
+            if "name" in change.fields and not change.is_new:
+                old, new = change.fields["name"]
+                found.notices.append(
+                    RosterError(row.row, "姓名", _(RULES["name_changed"]) % {"old": old, "new": new}, [], parsed.people_sheet, "name_changed")
+                )
+        else:
+            found.unchanged += 1
+    found.missing = [
+        (person.employee_number, person.name)
+        for key, person in sorted(people.items())
+        if key not in parsed.numbers and person.status not in GONE and person.unit_id
+    ]
+
+
+def _change_of(row, person, known, organ_code, section, cur, last, held, code_of) -> PersonChange | rules.Unreadable:
+    """One row against one person as they stand."""
+    if section:
+        unit_code = known.sections.get((organ_code, section)) or rules.section_code(organ_code, section, known.kind)
+        label = f"{known.name[organ_code]} {section}"
+    else:
+        unit_code, label = organ_code, known.label(organ_code)
+    status = row.status or (person.status if person else Person.Status.ON_DUTY)
+    change = PersonChange(row=row.row, number=person.employee_number if person else row.number, name=row.name, is_new=person is None,
+                          unit_code=unit_code, unit_label=label, ends=status in GONE)
+    stated = {"name": row.name, "phone": row.phone, "email": row.email, "staff_type": row.staff_type, "status": status}
+    if person is None:
+        change.fields = {name: ("", value) for name, value in stated.items() if value}
+        change.title = row.title or ""
+        change.since = row.since
+        if row.since is None:
+            return rules.Unreadable("date_needed")
+        change.posting = "open"
+        change.duties_added = list(row.duties or [])
+        return change
+    change.fields = {name: (getattr(person, name), value) for name, value in stated.items() if value and value != getattr(person, name)}
+    was_gone = person.status in GONE
+    open_duties = [assignment.duty for assignment in held.get(cur.pk, [])] if cur else []
+    if status in GONE:
+        if person.is_active:
+            change.fields["is_active"] = (True, False)
+        if cur is not None:
+            change.posting, change.before = "close", f"{_label_of(known, code_of.get(cur.unit_id, ''))} {cur.title}".strip()
+            change.duties_ended = open_duties
+        return change
+    if was_gone and not person.is_active:
+        change.fields["is_active"] = (False, True)
+    if cur is not None:
+        return _continued(change, row, known, cur, last, open_duties, code_of)
+    same_place = last is not None and code_of.get(last.unit_id) == unit_code
+    change.title = row.title if row.title is not None else (last.title if same_place else "")
+    change.since = row.since
+    if row.since is None:
+        return rules.Unreadable("date_needed")
+    if same_place and last.title == change.title and last.starts_on == row.since:
+        change.posting = "reopen"
+    elif last is not None and row.since <= last.ends_on:
+        return rules.Unreadable("date_before", value=row.since.isoformat(), last=last.ends_on.isoformat())
+    else:
+        change.posting = "open"
+    change.duties_added = list(row.duties or [])
+    return change
+
+
+def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonChange | rules.Unreadable:
+    """A row about somebody with an open posting."""
+    here = code_of.get(cur.unit_id, "")
+    same_unit = here == change.unit_code
+    change.title = row.title if row.title is not None else (cur.title if same_unit else "")
+    change.since = row.since or cur.starts_on
+    wanted = open_duties if row.duties is None else row.duties
+    before = f"{_label_of(known, here)} {cur.title}".strip()
+    if same_unit and change.title == cur.title:
+        if change.since != cur.starts_on:
+            if last is not None and change.since <= last.ends_on:
+                return rules.Unreadable("date_before", value=change.since.isoformat(), last=last.ends_on.isoformat())
+            change.posting, change.before = "redate", cur.starts_on.isoformat()
+    else:
+        if row.since is None:
+            return rules.Unreadable("date_needed")
+        if row.since < cur.starts_on:
+            return rules.Unreadable("date_before", value=row.since.isoformat(), last=cur.starts_on.isoformat())
+        change.posting = "correct" if row.since == cur.starts_on else "move"
+        change.before = before
+    change.duties_added = [duty for duty in wanted if duty not in open_duties]
+    change.duties_ended = [duty for duty in open_duties if duty not in wanted]
+    return change
+
+
+def _label_of(known: _Known, code: str) -> str:
+    return known.label(code) if code else "—"
+
+
+def _need_section(found: RosterPlan, known: _Known, organ_code: str, section: str, code: str) -> None:
+    """Plan a section that the roster names and the tree has not."""
+    if (organ_code, section) in known.sections:
+        return
+    found.units.append(UnitChange(code=code, name=section, kind=Unit.Kind.SECTION, parent_code=organ_code, is_new=True))
+    known.add(code, section, "", Unit.Kind.SECTION, organ_code)
+
+
+def _values(row: PersonRow) -> list:
+    return [row.number, row.name, row.unit_name, row.section]
+
+
+def _people_in_reach(county: Unit | None):
+    people = Person.objects.only("pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "unit_id", "post_title")
+    if county is None:
+        return people
+    return people.filter(unit__path__startswith=county.path)
+
+
+def _numbers_in_use(numbers: list[str]) -> set[str]:
+    """Which of these numbers, compared without case, belong to somebody."""
+    found: set[str] = set()
+    wanted = [number.lower() for number in numbers]
+    for start in range(0, len(wanted), 5000):
+        found.update(
+            Person.objects.annotate(low=Lower("employee_number")).filter(low__in=wanted[start : start + 5000]).values_list("low", flat=True)
+        )
+    return {number.casefold() for number in found}
+
+
+def postings_of(people: list[int]) -> tuple[dict[int, Posting], dict[int, Posting], dict[int, list[Posting]]]:
+    """By person: the open main posting, the last closed main one, and open ones beside."""
+    current: dict[int, Posting] = {}
+    last: dict[int, Posting] = {}
+    beside: dict[int, list[Posting]] = defaultdict(list)
+    for posting in in_batches(Posting.objects.order_by("starts_on", "pk"), "person", people):
+        if posting.ends_on is None and posting.is_main:
+            current[posting.person_id] = posting
+        elif posting.ends_on is None:
+            beside[posting.person_id].append(posting)
+        elif posting.is_main and (posting.person_id not in last or posting.ends_on >= last[posting.person_id].ends_on):
+            last[posting.person_id] = posting
+    return current, last, beside
+
+
+def duties_of(postings: list[int]) -> dict[int, list[DutyAssignment]]:
+    held: dict[int, list[DutyAssignment]] = defaultdict(list)
+    for assignment in in_batches(DutyAssignment.objects.filter(ends_on=None).order_by("pk"), "posting", postings):
+        held[assignment.posting_id].append(assignment)
+    return held

@@ -1,0 +1,257 @@
+"""Carrying a plan out, and keeping an upload until it is confirmed."""
+
+import io
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from typing import BinaryIO
+
+import xlsxwriter
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from core import audit, clock, tables
+from core.errors import Refused, RefusedRows
+from people.models import DutyAssignment, Person, Posting, RosterImport, Unit
+from people.services import roles
+from people.services.roles import in_batches
+from people.services.roster.file import RosterError
+from people.services.roster.planning import RosterPlan, compare, duties_of, postings_of
+from people.signals import roster_imported
+
+KEEP_UPLOADS = timedelta(days=1)
+
+
+def apply(plan: RosterPlan, *, by: Person | None, at: datetime, skip_bad_rows: bool = False, upload: RosterImport | None = None) -> RosterPlan:
+    """Do what the plan says, all or nothing, and return the plan as it was carried out.
+
+    Locks the counties and the people concerned, makes the plan again and goes on only if it is still
+    the same; when everything stands already (a second click, a second window), nothing is written.
+    `upload` is the kept upload that this confirms.
+
+    Raises:
+        RefusedRows: there are bad rows and `skip_bad_rows` is off.
+        Refused: changed — the register changed since the plan was made; look at the new plan.
+    """
+    if plan.errors and not skip_bad_rows:
+        raise RefusedRows(
+            _("%(rows)d rows are refused; nothing was written. Mend them or ask to leave them out.") % {"rows": plan.bad_rows},
+            list(plan.errors),
+        )
+    for attempt in (1, 2):
+        try:
+            with transaction.atomic():
+                return _apply(plan, by=by, at=at, upload=upload)
+        except IntegrityError as error:
+            # Two first imports at once: there was no county to lock yet. The second look finds what the first one made.
+            if attempt == 2:
+                raise Refused(_("The register was changed at the same moment. Please look at the plan again."), code="changed") from error
+    raise AssertionError("unreachable")
+
+
+def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterImport | None) -> RosterPlan:
+    on = clock.today(at)
+    list(Unit.objects.select_for_update().filter(depth=1).order_by("path").values_list("pk", flat=True))
+    numbers = [change.number for change in plan.people]
+    list(in_batches(Person.objects.select_for_update(of=("self",)).order_by("pk").only("pk"), "employee_number", numbers))
+    county = Unit.objects.get(pk=plan.county.pk) if plan.county else None
+    fresh = compare(plan.parsed, county)
+    if fresh.is_empty:
+        if upload is not None:
+            _close_upload(upload, fresh, at)
+        return fresh
+    if fresh.digest != plan.digest:
+        raise Refused(_("The register has changed since this plan was made. Please look at the new plan."), code="changed")
+    units = _write_units(fresh)
+    people = _write_people(fresh, units)
+    _write_postings(fresh, people, units, on)
+    roles.sync_many([person.pk for person in people.values()], on=on)
+    if upload is None:
+        upload = RosterImport(by=by, unit=county, file_name=plan.parsed.name[:200], file_digest=plan.parsed.digest, made_at=at)
+    _close_upload(upload, fresh, at)
+    audit.record(upload, "people.roster_imported", by=by, **fresh.summary)
+    roster_imported.send(sender=RosterImport, roster_import=upload)
+    return fresh
+
+
+def _close_upload(upload: RosterImport, done: RosterPlan, at: datetime) -> None:
+    upload.content, upload.applied_at, upload.summary = None, at, done.summary
+    upload.changes = [
+        [change.number, name, old, new]
+        for change in done.changed_people
+        for name, (old, new) in change.fields.items()
+    ]
+    upload.save()
+
+
+def _write_units(done: RosterPlan) -> dict[str, Unit]:
+    """Make and change units; all units by code. New ones in one insert: paths are computed here."""
+    stand = {unit.code: unit for unit in Unit.objects.all()}
+    changed, moved = [], []
+    for change in done.changed_units:
+        unit = stand.pop(change.former_code)
+        for name, (_old, new) in change.fields.items():
+            if name == "parent":
+                moved.append((unit, new))
+            else:
+                setattr(unit, name, new)
+        stand[unit.code] = unit
+        changed.append(unit)
+    Unit.objects.bulk_update(changed, ["code", "name", "short_name", "kind", "is_vertical"], batch_size=500)
+    last: dict[str, int] = defaultdict(int)
+    for unit in stand.values():
+        above = unit.path[: -Unit.steplen]
+        last[above] = max(last[above], Unit._str2int(unit.path[-Unit.steplen :]))
+    made, parents = [], {}
+    waiting = {change.code: change for change in done.new_units}
+    while waiting:
+        ready = [change for change in waiting.values() if change.parent_code not in waiting]
+        for change in ready:
+            above = stand.get(change.parent_code)
+            base, depth = (above.path, above.depth + 1) if above else ("", 1)
+            last[base] += 1
+            unit = Unit(
+                code=change.code, name=change.name, short_name=change.short_name, kind=change.kind, is_vertical=change.is_vertical,
+                path=Unit._get_path(base, depth, last[base]), depth=depth, numchild=0,
+            )
+            if above is not None:
+                above.numchild += 1
+                if above.pk:
+                    parents[above.pk] = above
+            stand[unit.code] = unit
+            made.append(unit)
+            del waiting[change.code]
+    Unit.objects.bulk_create(made, batch_size=500)
+    Unit.objects.bulk_update(parents.values(), ["numchild"], batch_size=500)
+    for unit, parent_code in moved:
+        Unit.objects.get(pk=unit.pk).move(Unit.objects.get(code=parent_code), "last-child")
+    return {unit.code: unit for unit in Unit.objects.all()} if moved else stand
+
+
+def _write_people(done: RosterPlan, units: dict[str, Unit]) -> dict[str, Person]:
+    """Make and change the people of the plan; they come back by number."""
+    stand = {
+        person.employee_number: person
+        for person in in_batches(Person.objects.all(), "employee_number", [change.number for change in done.changed_people])
+    }
+    made, changed = [], []
+    for change in done.people:
+        person = stand.get(change.number)
+        if person is None:
+            person = Person(employee_number=change.number, password=make_password(None), is_active=not change.ends)
+            made.append(person)
+        else:
+            changed.append(person)
+        for name, (_old, new) in change.fields.items():
+            setattr(person, name, new)
+        if change.posting in {"open", "move", "correct", "reopen"}:
+            person.unit, person.post_title = units[change.unit_code], change.title
+    Person.objects.bulk_create(made, batch_size=500)
+    Person.objects.bulk_update(
+        changed, ["name", "phone", "email", "staff_type", "status", "is_active", "unit", "post_title"], batch_size=300
+    )
+    return {person.employee_number: person for person in [*made, *changed]}
+
+
+def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str, Unit], on: date) -> None:
+    """Close, correct and open postings and duties. Closing goes first: one open main posting a person."""
+    current, last, beside = postings_of([people[change.number].pk for change in done.changed_people])
+    held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
+    changed: list[Posting] = []
+    opened: list[Posting] = []
+    ended: list[DutyAssignment] = []
+    added: list[DutyAssignment] = []
+
+    def close(posting: Posting, last_day: date) -> None:
+        posting.ends_on = max(last_day, posting.starts_on)
+        changed.append(posting)
+        for assignment in held.get(posting.pk, []):
+            assignment.ends_on = max(posting.ends_on, assignment.starts_on)
+            ended.append(assignment)
+
+    for change in done.people:
+        person = people[change.number]
+        posting = current.get(person.pk)
+        duties, since = change.duties_added, on
+        if change.posting in {"open", "move"}:
+            assert change.since is not None
+            if posting is not None:
+                duties = [each.duty for each in held.get(posting.pk, []) if each.duty not in change.duties_ended] + change.duties_added
+                close(posting, change.since - timedelta(days=1))
+            for other in beside.get(person.pk, []):
+                if other.unit_id == units[change.unit_code].pk:
+                    close(other, change.since - timedelta(days=1))
+            posting = Posting(person=person, unit=units[change.unit_code], title=change.title, starts_on=change.since)
+            if change.ends:
+                posting.ends_on = max(on, change.since)
+            opened.append(posting)
+            since = change.since
+        elif change.posting == "close" and posting is not None:
+            for other in [posting, *beside.get(person.pk, [])]:
+                close(other, on)
+            continue
+        elif change.posting == "reopen":
+            posting = last[person.pk]
+            posting.ends_on = None
+            changed.append(posting)
+        elif change.posting in {"correct", "redate"} and posting is not None:
+            assert change.since is not None
+            for assignment in held.get(posting.pk, []):
+                if assignment.starts_on == posting.starts_on or assignment.starts_on < change.since:
+                    assignment.starts_on = change.since
+                    ended.append(assignment)
+            posting.unit, posting.title, posting.starts_on = units[change.unit_code], change.title, change.since
+            changed.append(posting)
+        if change.posting not in {"open", "move"} and posting is not None:
+            for assignment in held.get(posting.pk, []):
+                if assignment.duty in change.duties_ended:
+                    assignment.ends_on = max(on - timedelta(days=1), assignment.starts_on)
+                    ended.append(assignment)
+        for duty in duties:
+            added.append(DutyAssignment(posting=posting, duty=duty, starts_on=since, ends_on=posting.ends_on if posting else None))
+    Posting.objects.bulk_update(changed, ["unit", "title", "starts_on", "ends_on"], batch_size=500)
+    Posting.objects.bulk_create(opened, batch_size=500)
+    DutyAssignment.objects.bulk_update({each.pk: each for each in ended}.values(), ["starts_on", "ends_on"], batch_size=500)
+    for assignment in added:
+        assignment.posting_id = assignment.posting.pk
+    DutyAssignment.objects.bulk_create(added, batch_size=500)
+
+
+@transaction.atomic
+def keep(*, file: BinaryIO, plan: RosterPlan, by: Person, at: datetime) -> RosterImport:
+    """Keep an uploaded file until it is confirmed, for a day at most; older uploads are wiped."""
+    RosterImport.objects.filter(applied_at=None, content__isnull=False, made_at__lt=at - KEEP_UPLOADS).update(content=None)
+    file.seek(0)
+    return RosterImport.objects.create(
+        by=by, unit=plan.county, file_name=plan.parsed.name[:200], file_digest=plan.parsed.digest, content=file.read(),
+        plan_digest=plan.digest, summary=plan.summary, made_at=at,
+    )
+
+
+def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], list] | None = None) -> bytes:
+    """The refused rows as a workbook, with the reason in the last column: mend them and hand it in again."""
+    sheets: dict[str, dict[int, list[RosterError]]] = defaultdict(lambda: defaultdict(list))
+    for error in plan.errors:
+        sheets[error.sheet][error.row].append(error)
+    originals = parsed_rows or {}
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    text = book.add_format({"num_format": "@"})
+    head = book.add_format({"bold": True, "num_format": "@"})
+    for name, rows in sheets.items():
+        header = [column for column in plan.parsed.headers.get(name, []) if column and column != "性别"]
+        page = book.add_worksheet((name or "Sheet")[:31].translate(str.maketrans(dict.fromkeys("[]:*?/\\", "_"))))
+        for position, column in enumerate([*header, "原行号", "拒绝原因"]):
+            page.write_string(0, position, column, head)
+        for line, (number, errors) in enumerate(sorted(rows.items()), start=1):
+            cells = originals.get((name, number), {})
+            for position, column in enumerate(header):
+                page.write_string(line, position, tables.as_text(cells.get(column)) if cells else "", text)
+            page.write_string(line, len(header), str(number), text)
+            page.write_string(line, len(header) + 1, "；".join(f"{error.field}：{error.message}" for error in errors), text)
+        page.set_column(0, len(header), 16, text)
+        page.set_column(len(header) + 1, len(header) + 1, 60, text)
+    if not sheets:
+        book.add_worksheet()
+    book.close()
+    return out.getvalue()

@@ -1,0 +1,529 @@
+"""The roster import: the sample, small files made here, and every kind of bad row."""
+
+import csv
+import io
+from datetime import date, datetime
+from pathlib import Path
+
+import openpyxl
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from core.errors import Refused, RefusedRows
+from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
+from people.services import postings, roster
+from tests.cast import NOON
+
+SAMPLE = Path(__file__).parent / "data" / "roster.xlsx"
+TODAY = date(2026, 6, 15)
+HEADER = ["工号", "姓名", "性别", "单位", "内设机构", "职务", "人员类别", "政务公开职责", "手机", "邮箱", "任现职时间", "状态"]
+UNIT_HEADER = ["单位代码", "单位名称", "简称", "类型", "上级代码", "垂直管理"]
+
+
+def row(number="YA20001", name="何新", unit="姚安县教育体育局", section="办公室", title="科员", kind="公务员", duties="具体工作人员",
+        phone="19900000001", email="he@example.cn", since="2024-03-01", status="在岗"):
+    return [number, name, "女", unit, section, title, kind, duties, phone, email, since, status]
+
+
+def workbook(*people, units=(), header=HEADER, above=()):
+    book = openpyxl.Workbook()
+    page = book.active
+    page.title = "人员花名册"
+    for line in [*above, header, *people]:
+        page.append(line)
+    if units:
+        page = book.create_sheet("单位")
+        for line in [UNIT_HEADER, *units]:
+            page.append(line)
+    out = io.BytesIO()
+    book.save(out)
+    out.seek(0)
+    return out
+
+
+def text_file(*people, encoding="utf-8-sig", header=HEADER):
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *people])
+    return io.BytesIO(out.getvalue().encode(encoding))
+
+
+def plan_of(*people, county=None, **more):
+    return roster.plan(workbook(*people, **more), "花名册.xlsx", county=county, on=TODAY)
+
+
+def put_in(*people, county=None, **more):
+    return roster.apply(plan_of(*people, county=county, **more), by=None, at=NOON)
+
+
+def codes(plan):
+    return [(error.row, error.field, error.code) for error in plan.errors]
+
+
+# --- the sample ------------------------------------------------------------------------------
+
+
+def sample_plan(county=None):
+    with SAMPLE.open("rb") as file:
+        return roster.plan(file, SAMPLE.name, county=county, on=TODAY)
+
+
+def test_the_sample_roster_comes_in_whole(db):
+    done = roster.apply(sample_plan(), by=None, at=NOON)
+
+    assert done.summary["people_new"] == 237 and not done.errors
+    assert Unit.objects.filter(kind__in=["county", "department", "township"]).count() == 38
+    assert Unit.find_problems() == ([], [], [], [], [])
+    assert Person.objects.filter(status="on_duty").count() == 234
+    county = Unit.objects.get(code="532325")
+    leader = Person.objects.get(employee_number="YA00001")
+    assert leader.unit.name == "县政府领导" and leader.unit.organ_path == county.path
+    assert RoleGrant.objects.filter(person=leader, role=Role.LEADER, unit=county, from_duty="county_leader").exists()
+    head = Person.objects.get(employee_number="YA00003")
+    assert RoleGrant.objects.get(person=head).unit.name == "栋川镇人民政府"
+    rare = Person.objects.get(employee_number="YA00011")
+    assert rare.name == "阿普·尔古"
+    assert not Person.objects.exclude(password__startswith="!").exists()
+
+
+def test_the_same_file_twice_writes_nothing(db):
+    roster.apply(sample_plan(), by=None, at=NOON)
+    again = sample_plan()
+    assert again.is_empty and again.unchanged == 237
+
+    with CaptureQueriesContext(connection) as queries:
+        roster.apply(again, by=None, at=NOON)
+
+    assert not [query["sql"] for query in queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+
+
+def test_the_import_is_made_in_sets(db):
+    plan = sample_plan()
+    with CaptureQueriesContext(connection) as queries:
+        roster.apply(plan, by=None, at=NOON)
+    asked = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert len(asked) < 55, "\n".join(sql[:150] for sql in asked)
+    with CaptureQueriesContext(connection) as queries:
+        sample_plan()
+    assert len(queries) < 12, len(queries)
+
+
+def test_those_who_left_in_the_sample_hold_nothing_open_and_cannot_sign_in(db):
+    roster.apply(sample_plan(), by=None, at=NOON)
+    gone = Person.objects.filter(status__in=["left", "retired"])
+    assert gone.count() == 2 and not gone.filter(is_active=True).exists()
+    assert not Posting.objects.filter(person__in=gone, ends_on=None).exists()
+    assert not DutyAssignment.objects.filter(posting__person__in=gone, ends_on=None).exists()
+    assert not RoleGrant.objects.filter(person__in=gone, ends_on=None).exists()
+    assert all(person.unit_id for person in gone), "their records stay findable"
+
+
+def test_sex_is_not_read(cast):
+    plan = plan_of(row())
+    assert not any("女" in str(change.fields) for change in plan.people)
+
+
+# --- what changes ----------------------------------------------------------------------------
+
+
+def test_a_new_person_gets_unit_posting_duties_and_the_roles_of_the_duties(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    person = Person.objects.get(employee_number="YA20001")
+    assert person.unit == cast.section and person.post_title == "科员" and person.current_duties == ["liaison", "staff"]
+    assert person.postings.get().starts_on == date(2024, 3, 1)
+    held = RoleGrant.objects.get(person=person)
+    assert (held.role, held.unit, held.from_duty) == ("liaison", cast.bureau, "liaison")
+
+
+def test_a_section_that_is_not_known_becomes_a_unit_with_a_stable_code(cast):
+    first = plan_of(row(section="督导室"), county=cast.county)
+    second = plan_of(row(number="YA20009", section="督导室"), row(section="督导室"), county=cast.county)
+    assert [unit.code for unit in first.new_units] == [unit.code for unit in second.new_units]
+    put_in(row(section="督导室"), county=cast.county)
+    made = Unit.objects.get(name="督导室")
+    assert made.get_parent() == cast.bureau and made.kind == "section" and made.code.startswith("532325-D03-S")
+    assert Unit.find_problems() == ([], [], [], [], [])
+
+
+def test_a_transfer_closes_the_old_posting_the_day_before(cast):
+    put_in(row(duties="联络员"), county=cast.county)
+    plan = plan_of(row(unit="姚安县财政局", section="", title="主任", duties="发布员", since="2025-02-01"), county=cast.county)
+    assert plan.people[0].posting == "move"
+    roster.apply(plan, by=None, at=NOON)
+
+    person = Person.objects.get(employee_number="YA20001")
+    old, new = person.postings.order_by("starts_on")
+    assert (old.ends_on, new.starts_on, new.unit) == (date(2025, 1, 31), date(2025, 2, 1), cast.other_bureau)
+    assert person.current_duties == ["publisher"] and person.unit == cast.other_bureau
+    assert not RoleGrant.objects.filter(person=person, ends_on=None).exists(), "the liaison role went with the duty"
+
+
+def test_a_transfer_before_the_present_posting_is_refused(cast):
+    put_in(row(), county=cast.county)
+    plan = plan_of(row(unit="姚安县财政局", section="", since="2023-01-01"), county=cast.county)
+    assert codes(plan) == [(2, "任现职时间", "date_before")]
+
+
+def test_another_place_from_the_same_day_corrects_the_posting(cast):
+    put_in(row(), county=cast.county)
+    put_in(row(unit="姚安县财政局", section=""), county=cast.county)
+    posting = Posting.objects.get(person__employee_number="YA20001")
+    assert posting.unit == cast.other_bureau and posting.ends_on is None
+
+
+def test_fields_show_old_and_new_and_an_empty_cell_changes_nothing(cast):
+    put_in(row(), county=cast.county)
+    plan = plan_of(row(phone="19900000009", email=""), county=cast.county)
+    assert plan.people[0].fields == {"phone": ("19900000001", "19900000009")}
+
+
+def test_an_empty_duty_cell_ends_the_duties_and_an_absent_column_does_not(cast):
+    put_in(row(duties="联络员"), county=cast.county)
+    short = [cell for name, cell in zip(HEADER, row(), strict=True) if name != "政务公开职责"]
+    assert plan_of(short, header=[name for name in HEADER if name != "政务公开职责"], county=cast.county).is_empty
+    put_in(row(duties=""), county=cast.county)
+    assert Person.objects.get(employee_number="YA20001").current_duties == []
+    assert not RoleGrant.objects.filter(person__employee_number="YA20001", ends_on=None).exists()
+
+
+def test_leaving_ends_everything_and_coming_back_opens_it_again(cast):
+    put_in(row(duties="联络员"), county=cast.county)
+    person = Person.objects.get(employee_number="YA20001")
+    RoleGrant.objects.create(person=person, role=Role.TRAINER, unit=cast.county, starts_on=TODAY)
+    put_in(row(status="调出"), county=cast.county)
+    person.refresh_from_db()
+    assert not person.is_active and person.postings.get().ends_on == TODAY
+    assert not person.role_grants.filter(ends_on=None).exists(), "roles granted by hand end too"
+    assert plan_of(row(status="调出"), county=cast.county).is_empty
+
+    put_in(row(duties="联络员"), county=cast.county)
+    person = Person.objects.get(employee_number="YA20001")
+    assert person.is_active and person.postings.get().ends_on is None and person.current_duties == ["liaison"]
+
+
+def test_people_on_leave_keep_posting_and_duties(cast):
+    put_in(row(), county=cast.county)
+    put_in(row(status="产假"), county=cast.county)
+    person = Person.objects.get(employee_number="YA20001")
+    assert person.status == "on_leave" and person.is_active and person.current_duties == ["staff"]
+
+
+def test_whoever_is_not_in_the_file_is_reported_and_stays(cast):
+    before = Person.objects.count()
+    plan = put_in(row(), county=cast.county)
+    assert ("YA10001", "张小明") in plan.missing and ("DY10001", "陈他县") not in plan.missing
+    assert Person.objects.count() == before + 1
+
+
+def test_two_people_of_one_name_are_two_people(cast):
+    put_in(row(), row(number="YA20002"), county=cast.county)
+    assert Person.objects.filter(name="何新").count() == 2
+
+
+@pytest.mark.parametrize("name", ["䶮㛃", "𬎆𡋾", "阿普·尔古", "张　明"])
+def test_rare_characters_come_in_as_they_are(name, cast):
+    put_in(row(name=name), county=cast.county)
+    assert Person.objects.get(employee_number="YA20001").name == name.replace("　", "")
+    assert plan_of(row(name=name), county=cast.county).is_empty
+
+
+def test_a_changed_name_is_pointed_out(cast):
+    put_in(row(), county=cast.county)
+    plan = plan_of(row(name="别人"), county=cast.county)
+    assert [notice.code for notice in plan.notices] == ["name_changed"]
+
+
+def test_manual_roles_stay_when_duties_change(cast):
+    put_in(row(duties="联络员"), county=cast.county)
+    person = Person.objects.get(employee_number="YA20001")
+    RoleGrant.objects.create(person=person, role=Role.TRAINER, unit=cast.county, starts_on=TODAY)
+    put_in(row(duties="讲师"), county=cast.county)
+    assert {(grant.role, grant.from_duty) for grant in person.role_grants.filter(ends_on=None)} == {("trainer", "")}
+
+
+# --- bad rows --------------------------------------------------------------------------------
+
+BAD = [
+    (row(unit="姚安县教育局"), "单位", "unit_unknown_near"),
+    (row(unit="火星办事处"), "单位", "unit_unknown"),
+    (row(unit=""), "单位", "missing"),
+    (row(name=""), "姓名", "missing"),
+    (row(name="张?"), "姓名", "name_lost"),
+    (row(name="\ue863"), "姓名", "name_private"),
+    (row(number=""), "工号", "missing"),
+    (row(number=10.5), "工号", "number_fraction"),
+    (row(number="1.99E+10"), "工号", "number_scientific"),
+    (row(number="YA 甲"), "工号", "number_letters"),
+    (row(since="2024-02-30"), "任现职时间", "date_impossible"),
+    (row(since="去年"), "任现职时间", "date_unreadable"),
+    (row(since="2031-01-01"), "任现职时间", "date_future"),
+    (row(since=""), "任现职时间", "date_needed"),
+    (row(since=3), "任现职时间", "date_unreadable"),
+    (row(duties="保洁"), "政务公开职责", "duty_unknown"),
+    (row(kind="志愿者"), "人员类别", "type_unknown"),
+    (row(status="休眠"), "状态", "status_unknown"),
+    (row(phone="12345"), "手机", "phone"),
+    (row(phone="1.99E+10"), "手机", "phone"),
+    (row(email="何@某"), "邮箱", "mail"),
+    (row(number="DY10001"), "工号", "number_elsewhere"),
+    (row(number="dy10001"), "工号", "number_elsewhere"),
+    (["本表由县人社局提供"], "工号", "title_row"),
+]
+
+
+@pytest.mark.parametrize(("bad", "column", "code"), BAD, ids=[f"{column}-{code}-{number}" for number, (_row, column, code) in enumerate(BAD)])
+def test_each_bad_row_is_named_with_row_column_and_rule_and_nothing_is_written(bad, column, code, cast):
+    before = Person.objects.count()
+    plan = plan_of(row(number="YA20002"), bad, county=cast.county)
+    assert codes(plan) == [(3, column, code)]
+    assert plan.errors[0].message and "%(" not in plan.errors[0].message
+    assert "3" in str(plan.errors[0]) and column in str(plan.errors[0])
+    with pytest.raises(RefusedRows):
+        roster.apply(plan, by=None, at=NOON)
+    assert Person.objects.count() == before
+    roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
+    assert Person.objects.count() == before + 1
+
+
+def test_a_doubled_number_refuses_every_row_that_has_it(cast):
+    plan = plan_of(row(), row(number="YA20002"), row(number="ya20001", name="别人"), county=cast.county)
+    assert codes(plan) == [(2, "工号", "number_doubled"), (4, "工号", "number_doubled")]
+    assert "2、4" in plan.errors[0].message
+
+
+def test_one_row_may_be_wrong_in_several_columns(cast):
+    plan = plan_of(row(phone="1", email="x", status="?"), county=cast.county)
+    assert len(plan.errors) == 3 and plan.bad_rows == 1
+
+
+@pytest.mark.parametrize("since", ["2024-03-01", "2024/3/1", "2024.3.1", "2024年3月1日", "20240301", 20240301, 45352, 45352.0, "2024-03", datetime(2024, 3, 1)])
+def test_dates_are_read_as_people_write_them(since, cast):
+    put_in(row(since=since), county=cast.county)
+    assert Posting.objects.get(person__employee_number="YA20001").starts_on == date(2024, 3, 1)
+
+
+def test_numbers_stored_as_numbers_are_read_whole_and_pointed_out(cast):
+    plan = plan_of(row(number=10001, phone=19900000001.0), county=cast.county)
+    assert not plan.errors and plan.people[0].number == "10001" and plan.people[0].fields["phone"] == ("", "19900000001")
+    assert [notice.code for notice in plan.notices] == ["stored_as_number"]
+
+
+def test_title_rows_blank_rows_and_repeated_headers_do_no_harm(cast):
+    plan = plan_of([], row(), [None] * 12, HEADER, row(number="YA20002"), above=[["姚安县政务公开人员花名册"], []], county=cast.county)
+    assert not plan.errors and [change.row for change in plan.people] == [5, 8]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16"])
+def test_csv_comes_in_whatever_its_encoding(encoding, cast):
+    plan = roster.plan(text_file(row(), encoding=encoding), "花名册.csv", county=cast.county, on=TODAY)
+    assert not plan.errors and plan.people[0].name == "何新"
+
+
+def test_a_file_without_the_columns_is_refused_by_name(cast):
+    with pytest.raises(Refused, match="工号"):
+        roster.plan(workbook(["甲"], header=["名称"]), "x.xlsx", on=TODAY)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02" * 50, b"PK\x03\x04broken", b"\xff\xfe\x00\xd8\x00"])
+def test_a_file_that_is_no_spreadsheet_is_refused(content, cast):
+    with pytest.raises(Refused):
+        roster.plan(io.BytesIO(content), "x.xlsx", on=TODAY)
+
+
+# --- units -----------------------------------------------------------------------------------
+
+
+def test_units_are_made_renamed_and_moved_inside_the_county(cast):
+    units = [
+        ["532325-D90", "姚安县数据局", "数据局", "部门", "532325", None],
+        ["532325-D90-01", "数据股", None, "内设机构", "532325-D90", None],
+        ["532325-D09", "姚安县财政和国资局", None, "部门", "532325", None],
+        ["532325-D03-01", "办公室", None, "内设机构", "532325-D09", None],
+    ]
+    plan = plan_of(row(unit="姚安县数据局", section="数据股"), units=units, county=cast.county)
+    assert not plan.errors and [unit.code for unit in plan.new_units] == ["532325-D90", "532325-D90-01"]
+    roster.apply(plan, by=None, at=NOON)
+    assert Unit.find_problems() == ([], [], [], [], [])
+    cast.section.refresh_from_db()
+    cast.other_bureau.refresh_from_db()
+    assert cast.section.is_within(cast.other_bureau) and cast.other_bureau.name == "姚安县财政和国资局"
+    assert Person.objects.get(employee_number="YA20001").unit.code == "532325-D90-01"
+    assert plan_of(row(unit="姚安县数据局", section="数据股"), units=units, county=cast.county).is_empty
+
+
+def test_a_derived_section_code_gives_way_to_the_official_one(cast):
+    put_in(row(section="督导室"), county=cast.county)
+    before = Unit.objects.get(name="督导室")
+    put_in(row(section="督导室"), units=[["532325-D03-07", "督导室", None, "内设机构", "532325-D03", None]], county=cast.county)
+    before.refresh_from_db()
+    assert before.code == "532325-D03-07" and Unit.objects.filter(name="督导室").count() == 1
+
+
+BAD_UNITS = [
+    (["532325-D90", "", None, "部门", "532325", None], "单位名称", "missing"),
+    (["", "甲局", None, "部门", "532325", None], "单位代码", "missing"),
+    (["532325-D90", "甲局", None, "公司", "532325", None], "类型", "kind_unknown"),
+    (["532325-D90", "甲局", None, "部门", "999", None], "上级代码", "parent_unknown"),
+    (["532325-D90", "甲局", None, "部门", None, None], "上级代码", "parent_needed"),
+    (["532325-D90", "甲局", None, "部门", "532325-D90", None], "上级代码", "parent_circle"),
+    (["532325-D90", "甲局", None, "部门", "532325", "也许"], "垂直管理", "yes_no"),
+    (["532326", "大姚县政府", None, "县", None, None], "单位代码", "unit_elsewhere"),
+    (["532399", "新县", None, "县", None, None], "单位代码", "unit_elsewhere"),
+    (["532326-D01", "大姚县某局", None, "部门", "532326", None], "上级代码", "parent_unknown"),
+    (["532325-D09", "财政局", None, "县", None, None], "类型", "kind_fixed"),
+]
+
+
+@pytest.mark.parametrize(("bad", "column", "code"), BAD_UNITS, ids=[code for _row, _column, code in BAD_UNITS])
+def test_each_bad_unit_row_is_named(bad, column, code, cast):
+    plan = plan_of(row(), units=[bad], county=cast.county)
+    assert codes(plan) == [(2, column, code)] and plan.errors[0].sheet == "单位"
+
+
+def test_the_command_may_make_a_new_county(cast):
+    units = [["532399", "新平县人民政府", "新平县", "县", None, None], ["532399-D01", "新平县办", None, "部门", "532399", None]]
+    put_in(row(number="XP1", unit="新平县办", section=""), units=units)
+    assert Unit.objects.get(code="532399").depth == 1 and Person.objects.get(employee_number="XP1").unit.code == "532399-D01"
+
+
+def test_a_unit_name_that_two_counties_share_must_be_given_by_code(cast):
+    cast.other_county.add_child(code="532326-D09", name="姚安县财政局", kind="department")
+    plan = plan_of(row(unit="姚安县财政局", section=""), row(number="YA20002", unit="532325-D09", section=""))
+    assert codes(plan) == [(2, "单位", "unit_ambiguous")] and plan.people[0].unit_code == "532325-D09"
+
+
+# --- plans grow old --------------------------------------------------------------------------
+
+
+def test_a_plan_that_no_longer_fits_is_not_carried_out(cast):
+    put_in(row(), county=cast.county)
+    plan = plan_of(row(phone="19900000009"), county=cast.county)
+    Person.objects.filter(employee_number="YA20001").update(phone="19900000005")
+    with pytest.raises(Refused) as refusal:
+        roster.apply(plan, by=None, at=NOON)
+    assert refusal.value.code == "changed"
+
+
+def test_carrying_out_a_plan_twice_changes_nothing_the_second_time(cast):
+    plan = plan_of(row(), county=cast.county)
+    roster.apply(plan, by=None, at=NOON)
+    assert roster.apply(plan, by=None, at=NOON).is_empty
+    assert Posting.objects.filter(person__employee_number="YA20001").count() == 1
+
+
+# --- the web door ----------------------------------------------------------------------------
+
+
+def hand_in(visitor, cast, file, name="花名册.xlsx"):
+    file.name = name
+    return visitor.post(reverse("roster_import"), {"county": cast.county.code, "file": file})
+
+
+def test_hr_hands_in_looks_and_confirms(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    answer = hand_in(visitor, cast, workbook(row()))
+    kept = RosterImport.objects.get()
+    assert answer.status_code == 302 and not Person.objects.filter(employee_number="YA20001").exists()
+    page = visitor.get(answer["Location"])
+    assert "何新" in page.content.decode()
+
+    done = visitor.post(answer["Location"], {"plan": page.context["plan"].digest}, follow=True)
+
+    assert done.status_code == 200 and Person.objects.filter(employee_number="YA20001").exists()
+    kept.refresh_from_db()
+    assert kept.content is None and kept.applied_at and kept.summary["people_new"] == 1
+    twice = visitor.post(answer["Location"], {"plan": page.context["plan"].digest}, follow=True)
+    assert twice.status_code == 200 and Posting.objects.filter(person__employee_number="YA20001").count() == 1
+
+
+def test_bad_rows_are_left_out_only_when_asked_and_come_back_as_a_file(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    address = hand_in(visitor, cast, workbook(row(), row(number="YA20002", phone="12")))["Location"]
+    plan = visitor.get(address).context["plan"]
+    refused = visitor.post(address, {"plan": plan.digest})
+    assert refused.status_code == 409 and not Person.objects.filter(employee_number="YA20001").exists()
+
+    back = visitor.get(reverse("roster_refused", args=[RosterImport.objects.get().pk]))
+    page = openpyxl.load_workbook(io.BytesIO(back.content)).active
+    lines = list(page.iter_rows(values_only=True))
+    assert lines[1][0] == "YA20002" and "手机" in lines[1][-1] and "性别" not in lines[0]
+
+    visitor.post(address, {"plan": plan.digest, "skip": "yes"})
+    assert Person.objects.filter(employee_number="YA20001").exists() and not Person.objects.filter(employee_number="YA20002").exists()
+
+
+def test_a_register_that_changed_meanwhile_is_noticed(cast, sign_in):
+    put_in(row(), county=cast.county)
+    visitor = sign_in(cast.hr)
+    address = hand_in(visitor, cast, workbook(row(phone="19900000009")))["Location"]
+    seen = visitor.get(address).context["plan"].digest
+    Person.objects.filter(employee_number="YA20001").update(phone="19900000005")
+
+    answer = visitor.post(address, {"plan": seen})
+
+    assert answer.status_code == 409 and Person.objects.get(employee_number="YA20001").phone == "19900000005"
+    again = visitor.post(address, {"plan": answer.context["plan"].digest})
+    assert again.status_code == 302 and Person.objects.get(employee_number="YA20001").phone == "19900000009"
+
+
+def test_another_persons_upload_does_not_exist(cast, sign_in):
+    address = hand_in(sign_in(cast.hr), cast, workbook(row()))["Location"]
+    for somebody in (cast.admin, cast.other_hr):
+        assert sign_in(somebody).get(address).status_code == 404
+
+
+def test_hr_of_another_county_cannot_name_this_county(cast, sign_in):
+    answer = hand_in(sign_in(cast.other_hr), cast, workbook(row()))
+    assert answer.status_code == 422 and not RosterImport.objects.exists()
+    file = workbook(row())
+    file.name = "x.xlsx"
+    visitor = sign_in(cast.other_hr)
+    address = visitor.post(reverse("roster_import"), {"county": cast.other_county.code, "file": file})["Location"]
+    assert codes(visitor.get(address).context["plan"]) == [(2, "单位", "unit_unknown")]
+
+
+def test_a_renamed_picture_is_refused_beside_the_form(cast, sign_in):
+    file = io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"\x00" * 200)
+    answer = hand_in(sign_in(cast.hr), cast, file)
+    assert answer.status_code == 422 and answer.context["form"].errors["file"]
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def test_the_command_says_each_refused_row_on_stderr_and_exits_with_1(cast, tmp_path, capsys):
+    path = tmp_path / "花名册.xlsx"
+    path.write_bytes(workbook(row(), row(number="YA20002", phone="12")).getvalue())
+    with pytest.raises(SystemExit) as stop:
+        call_command("import_roster", str(path))
+    assert stop.value.code == 1 and not Person.objects.filter(employee_number="YA20001").exists()
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and "3" in lines[0] and "手机" in lines[0]
+
+    call_command("import_roster", str(path), skip_bad_rows=True)
+    assert Person.objects.filter(employee_number="YA20001").exists()
+
+
+def test_a_dry_run_writes_nothing(cast, tmp_path):
+    path = tmp_path / "花名册.csv"
+    path.write_bytes(text_file(row(), encoding="gbk").getvalue())
+    call_command("import_roster", str(path), dry_run=True)
+    assert not Person.objects.filter(employee_number="YA20001").exists()
+    with pytest.raises(CommandError):
+        call_command("import_roster", str(tmp_path / "none.csv"))
+
+
+# --- one posting at a time -------------------------------------------------------------------
+
+
+def test_posting_somebody_elsewhere_moves_unit_duties_and_roles(cast):
+    postings.post(person=cast.liaison, unit=cast.other_bureau, title="科长", duties=["chief"], starts_on=date(2025, 1, 1))
+    cast.liaison.refresh_from_db()
+    assert cast.liaison.unit == cast.other_bureau and cast.liaison.current_duties == ["chief"]
+    assert cast.liaison.role_grants.get(role="leader", ends_on=None).unit == cast.other_bureau
+    postings.post(person=cast.liaison, unit=cast.other_bureau, title="科长", duties=["chief"], starts_on=date(2025, 1, 1))
+    assert cast.liaison.postings.count() == 2
+    with pytest.raises(Refused):
+        postings.post(person=cast.liaison, unit=cast.bureau, title="科长", duties=[], starts_on=date(2024, 6, 1))
