@@ -3,7 +3,7 @@
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.responses import Response
 
@@ -67,6 +67,7 @@ def _rule(one: dict) -> str:
         "greater_than_equal": lambda: _("At least %(limit)s.") % {"limit": context.get("ge")},
         "int_parsing": lambda: _("A whole number is needed."),
         "string_too_long": lambda: _("At most %(limit)s characters.") % {"limit": context.get("max_length")},
+        "string_pattern_mismatch": lambda: _("Control characters are not taken."),
         "timezone_aware": lambda: _("The instant needs an offset, for example 2026-01-01T00:00:00+08:00."),
     }
     if one["type"] in known:
@@ -97,6 +98,18 @@ def on_failure(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem(500, _("The call failed on our side; it has been logged. Please try again later."), code="failed")
 
 
-@api.api_operation(["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", auth=None, include_in_schema=False)
-def nothing_here(request: HttpRequest, rest: str):
+rest = Router()  # after all others: what no router knows is a problem, not a page
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@rest.api_operation(METHODS, "/", auth=None, include_in_schema=False)
+def nothing_at_the_root(request: HttpRequest):
     raise Http404
+
+
+@rest.api_operation(METHODS, "/{path:address}", auth=None, include_in_schema=False)
+def nothing_here(request: HttpRequest, address: str):
+    raise Http404
+
+
+api.add_router("", rest)

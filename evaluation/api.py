@@ -61,12 +61,11 @@ class CallsAMinute(BaseThrottle):
     def allow_request(self, request: HttpRequest) -> bool:
         minute = int(clock.now().timestamp()) // 60
         key = f"api-calls:{request.auth.pk}:{minute}"  # type: ignore[attr-defined]
-        if cache.add(key, 1, 120):
-            return True
-        try:
-            return cache.incr(key) <= CALLS_A_MINUTE
-        except ValueError:  # it expired in between
-            return True
+        made = cache.get(key, 0)
+        if made >= CALLS_A_MINUTE:
+            return False
+        cache.set(key, made + 1, 120)  # two calls at once may count as one: a limit, not a ledger
+        return True
 
     def wait(self) -> float:
         return 60 - clock.now().timestamp() % 60
@@ -122,10 +121,13 @@ class ProblemOut(Schema):
     errors: list[dict[str, Any]] | None = None
 
 
+PLAIN = r"^[^\x00-\x1f]*$"
+
+
 class CompletionsIn(Schema):
-    unit: Annotated[str, Field(max_length=40)] | None = Field(None, description="Code of a unit: it and those below it, inside the token's reach.")
-    course: Annotated[str, Field(max_length=20)] | None = Field(None, description="Course code.")
-    person: Annotated[str, Field(max_length=32)] | None = Field(None, description="Employee number at the event.")
+    unit: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(None, description="Code of a unit: it and those below it, inside the token's reach.")
+    course: Annotated[str, Field(max_length=20, pattern=PLAIN)] | None = Field(None, description="Course code.")
+    person: Annotated[str, Field(max_length=32, pattern=PLAIN)] | None = Field(None, description="Employee number at the event.")
     since: AwareDatetime | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
     until: AwareDatetime | None = Field(None, description="completed_at before this instant.")
     limit: int = Field(100, ge=1, le=LIMIT, description="Rows a page.")
@@ -148,9 +150,9 @@ def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     at = clock.now()
     unit = _unit(token, wanted.unit)
+    source = records.completions(_narrowed(Completion.objects.visible_to(token.owner).filter(_reach(token)), wanted, unit)).order_by("pk")
     key = _filter_key(token, wanted)
     after, horizon = _read_cursor(wanted.cursor, key)
-    source = records.completions(_narrowed(Completion.objects.visible_to(token.owner).filter(_reach(token)), wanted, unit)).order_by("pk")
 
     def rows_up_to(horizon: int) -> list:
         return list(source.filter(pk__gt=after, pk__lte=horizon)[: wanted.limit + 1])
@@ -234,6 +236,8 @@ def _narrowed(source, wanted: CompletionsIn, unit: Unit | None):
         source = source.filter(course_code=wanted.course)
     if wanted.person:
         source = source.filter(employee_number=wanted.person)
+    if any(value and not 1900 < value.year < 9000 for value in (wanted.since, wanted.until)):
+        raise Problem(422, _("The years of “since” and “until” must lie between 1901 and 8999."), code="period")
     if wanted.since:
         source = source.filter(completed_at__gte=wanted.since)
     if wanted.until:
@@ -263,7 +267,7 @@ def _read_cursor(text: str | None, key: str) -> tuple[int, int | None]:
 
 
 TITLES = {
-    401: gettext_lazy("Not signed in"), 403: gettext_lazy("Not allowed"), 404: gettext_lazy("Not found"),
+    401: gettext_lazy("Not signed in"), 403: gettext_lazy("Not allowed"), 404: gettext_lazy("No such thing"),
     405: gettext_lazy("Method not allowed"), 422: gettext_lazy("Not understood"), 429: gettext_lazy("Too many calls"),
     500: gettext_lazy("An error on our side"), 503: gettext_lazy("Busy"),
 }
