@@ -7,8 +7,13 @@ class CoursesConfig(AppConfig):
     verbose_name = _("Courses")
 
     def ready(self) -> None:
+        from wagtail.models import ReferenceIndex
+
         from core import reconcile
         from courses import receivers  # noqa: F401
+        from courses.models import EditionLesson
         from courses.services import completions
 
+        # Wagtail then knows which files an edition shows, and receivers.py keeps them.
+        ReferenceIndex.register_model(EditionLesson)
         reconcile.register("courses.completions", completions.gaps)

@@ -5,8 +5,15 @@ from wagtail import blocks
 from wagtail.contrib.typed_table_block.blocks import TypedTableBlock
 from wagtail.documents.blocks import DocumentChooserBlock
 from wagtail.images.blocks import ImageChooserBlock
+from wagtail.rich_text import RichText
 
 from courses.slots import QUIZZES
+
+# Words of the previews in the block chooser; they show the look, and what a good block says.
+SAMPLE_TEXT = (
+    "<h3>谁公开</h3><p>行政机关<strong>制作</strong>的政府信息，由制作该信息的机关公开。</p>"
+    "<ul><li>牵头制作的：由牵头机关公开</li><li>从公民处获取并保存的：由保存机关公开</li></ul>"
+)
 
 RICH_TEXT = ["h3", "h4", "bold", "italic", "ol", "ul", "link", "hr"]
 
@@ -20,6 +27,8 @@ class PictureBlock(blocks.StructBlock):
         icon = "image"
         label = _("Image")
         template = "courses/blocks/picture.html"
+        description = _("A picture with a description for those who cannot see it.")
+        preview_template = "courses/blocks/previews/picture.html"
 
 
 class VideoBlock(blocks.StructBlock):
@@ -32,6 +41,8 @@ class VideoBlock(blocks.StructBlock):
         icon = "media"
         label = _("Video")
         template = "courses/blocks/video.html"
+        description = _("A video file with captions; the transcript helps on a weak network.")
+        preview_template = "courses/blocks/previews/video.html"
 
 
 class FileBlock(blocks.StructBlock):
@@ -42,6 +53,8 @@ class FileBlock(blocks.StructBlock):
         icon = "doc-full"
         label = _("Document")
         template = "courses/blocks/file.html"
+        description = _("A form or document to download.")
+        preview_template = "courses/blocks/previews/file.html"
 
 
 class ClauseBlock(blocks.StructBlock):
@@ -58,6 +71,11 @@ class ClauseBlock(blocks.StructBlock):
         icon = "openquote"
         label = _("Clause")
         template = "courses/blocks/clause.html"
+        description = _("What a law says, in your own words, with its article and how it was checked.")
+        preview_value = {
+            "law": "政府信息公开条例", "number": "国令第711号", "article": "第二十六条",
+            "gist": "属于主动公开范围的，自形成或者变更之日起20个工作日内及时公开；法律、法规另有规定的，从其规定。", "mark": "V",
+        }
 
 
 class CalloutBlock(blocks.StructBlock):
@@ -72,6 +90,11 @@ class CalloutBlock(blocks.StructBlock):
         icon = "info-circle"
         label = _("Callout")
         template = "courses/blocks/callout.html"
+        description = _("An example, a tip, a warning or a common mistake, set apart from the text.")
+        preview_value = {
+            "kind": "mistake", "title": "把“履行职责”当作“履行行政管理职能”",
+            "body": RichText("<p>2019年修订后，只有在履行<strong>行政管理职能</strong>过程中制作或者获取的，才是政府信息。</p>"),
+        }
 
 
 class SelfCheckBlock(blocks.StructBlock):
@@ -89,6 +112,14 @@ class SelfCheckBlock(blocks.StructBlock):
         icon = "help"
         label = _("Self-check question")
         template = "courses/blocks/self_check.html"
+        description = _("A question that is not scored; the answer with its reason follows at once.")
+        preview_value = {
+            "question": "乡镇转发县里的通知，由谁主动公开？",
+            "options": [
+                {"text": "制作通知的县级机关", "correct": True, "feedback": "谁制作谁公开。"},
+                {"text": "转发的乡镇", "correct": False, "feedback": "转发不是制作。"},
+            ],
+        }
 
 
 class QuizBlock(blocks.ChoiceBlock):
@@ -102,18 +133,33 @@ class QuizBlock(blocks.ChoiceBlock):
         icon = "tasks"
         label = _("Quiz")
         template = "courses/blocks/quiz.html"
+        description = _("A quiz from the question bank; passing it counts towards the course.")
+        preview_value = "preview"
 
 
 class LessonBody(blocks.StreamBlock):
     """The blocks of one lesson, in reading order."""
 
-    text = blocks.RichTextBlock(label=_("Text"), features=RICH_TEXT, icon="pilcrow", template="courses/blocks/text.html")
+    text = blocks.RichTextBlock(
+        label=_("Text"), features=RICH_TEXT, icon="pilcrow", template="courses/blocks/text.html",
+        description=_("Headings, paragraphs and lists."), preview_value=SAMPLE_TEXT,
+    )
     image = PictureBlock()
     video = VideoBlock()
     document = FileBlock()
     clause = ClauseBlock()
     callout = CalloutBlock()
-    table = TypedTableBlock([("text", blocks.CharBlock(label=_("Text"), required=False))], label=_("Table"), icon="table", template="courses/blocks/table.html")
-    key_points = blocks.ListBlock(blocks.CharBlock(max_length=300), label=_("Key points"), icon="list-ul", template="courses/blocks/key_points.html")
+    table = TypedTableBlock(
+        [("text", blocks.CharBlock(label=_("Text"), required=False))], label=_("Table"), icon="table", template="courses/blocks/table.html",
+        description=_("A table; its first column names the rows."),
+        preview_value={
+            "columns": [{"type": "text", "heading": "情形"}, {"type": "text", "heading": "期限"}],
+            "rows": [{"values": ["主动公开", "20个工作日内"]}, {"values": ["依申请公开答复", "20个工作日内"]}], "caption": "两个期限",
+        },
+    )
+    key_points = blocks.ListBlock(
+        blocks.CharBlock(max_length=300), label=_("Key points"), icon="list-ul", template="courses/blocks/key_points.html",
+        description=_("What to remember; a lesson ends well with it."), preview_value=["谁制作谁公开", "20个工作日内公开"],
+    )
     self_check = SelfCheckBlock()
     quiz = QuizBlock()

@@ -4,6 +4,8 @@ Learners never read these pages: publishing makes an edition (services/editions.
 learner's views show editions. A page is what trainers draft, preview and submit.
 """
 
+from contextlib import nullcontext
+
 import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -13,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList, TabbedInterface
 from wagtail.fields import StreamField
+from wagtail.log_actions import LogContext, get_active_log_context
 from wagtail.models import Page
 from wagtail.search import index
 
@@ -40,25 +43,22 @@ class ShownToLearners(Page):
             raise ValidationError({"title": _("At most %(limit)d characters: the title is printed on records.") % {"limit": TITLE_LENGTH}})
 
     def publish(self, revision, user=None, **kwargs):
-        """Publish, and freeze what learners get, in one transaction: either both happen or neither.
+        """Publish in one transaction with the edition that follows from it (receivers.py): both or neither.
 
         Raises:
             Refused: the course cannot be published as it is. A scheduled publication is logged and
                 given up instead, so that it does not hold up the others.
         """
+        acting = LogContext(user=user) if user and get_active_log_context().user is None else nullcontext()
         try:
-            with transaction.atomic():
+            with acting, transaction.atomic():
                 super().publish(revision, user=user, **kwargs)
-                self.follow_publication(by=user)
         except Refused as refusal:
             if kwargs.get("log_action") != BY_SCHEDULE:
                 raise
             log.warning("scheduled_publication_refused", page=self.pk, code=refusal.code, reason=refusal.message)
             revision.approved_go_live_at = None
             revision.save(update_fields=["approved_go_live_at"])
-
-    def follow_publication(self, *, by) -> None:
-        raise NotImplementedError
 
 
 class CataloguePage(Page):
@@ -152,11 +152,6 @@ class CoursePage(ShownToLearners):
         """Chinese pairs for Wagtail's own search, so that editors find 安全 inside 安全生产."""
         return search_tokens(self.title, self.code, self.summary, *self.tags)
 
-    def follow_publication(self, *, by) -> None:
-        from courses.services import reviews
-
-        reviews.course_published(page=self, by=by)
-
     def get_url_parts(self, request=None):
         course = getattr(self, "course", None)
         return _learner_url(self, reverse("course", args=[course.pk]), request) if course else None
@@ -196,11 +191,6 @@ class LessonPage(ShownToLearners):
 
     def tokens(self) -> str:
         return search_tokens(self.title)
-
-    def follow_publication(self, *, by) -> None:
-        from courses.services import reviews
-
-        reviews.lesson_published(page=self, by=by)
 
     def get_url_parts(self, request=None):
         from courses.models import EditionLesson

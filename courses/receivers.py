@@ -4,8 +4,9 @@ from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from wagtail.documents import get_document_model
 from wagtail.images import get_image_model
+from wagtail.log_actions import get_active_log_context
 from wagtail.models import ReferenceIndex
-from wagtail.signals import page_unpublished, post_page_move, pre_page_move, workflow_submitted
+from wagtail.signals import page_published, page_unpublished, post_page_move, pre_page_move, workflow_submitted
 
 from courses.models import CoursePage, LessonPage
 from courses.services import catalogues, editions, reviews
@@ -15,6 +16,16 @@ from people.signals import role_granted, role_withdrawn
 @receiver([role_granted, role_withdrawn])
 def keep_groups_in_step(sender, grant, **kwargs):
     catalogues.sync_members(county=grant.unit.county)
+
+
+@receiver(page_published, sender=CoursePage)
+def freeze_course(sender, instance, **kwargs):
+    reviews.course_published(page=instance, by=get_active_log_context().user)
+
+
+@receiver(page_published, sender=LessonPage)
+def freeze_course_of_lesson(sender, instance, **kwargs):
+    reviews.lesson_published(page=instance, by=get_active_log_context().user)
 
 
 @receiver(page_unpublished, sender=CoursePage)
@@ -50,8 +61,9 @@ def follow_lesson(sender, instance, parent_page_before, parent_page_after, **kwa
 
 @receiver(workflow_submitted)
 def submit_lessons_with_their_course(sender, instance, user, **kwargs):
-    if isinstance(instance.content_object, CoursePage):
-        reviews.submit_lessons(course_page=instance.content_object, by=user)
+    submitted = getattr(instance.content_object, "specific", None)
+    if isinstance(submitted, CoursePage):
+        reviews.submit_lessons(course_page=submitted, by=user)
 
 
 @receiver(pre_delete, sender=get_image_model())

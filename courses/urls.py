@@ -1,10 +1,13 @@
 """The learner's addresses. A lesson's slug may be Chinese, so it is a str, not a slug."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from courses import views
 
 urlpatterns = [
+    # The name Wagtail sends strangers to who ask for a file of a closed collection.
+    path("files/sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="wagtailcore_login"),
     path("courses/", views.course_list, name="course_list"),
     path("courses/<int:course_id>/", views.course, name="course"),
     path("courses/<int:course_id>/enrol/", views.course_enrol, name="course_enrol"),

@@ -1,9 +1,50 @@
 """What this app registers with the Wagtail admin."""
 
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
+from wagtail.admin.menu import MenuItem
+
+from courses import permissions, reports
+
+
+class OwnCourses(MenuItem):
+    """Leads straight to the catalogue one writes for."""
+
+    def is_shown(self, request):
+        return permissions.own_catalogues(request.user).exists()
+
+
+class CourseStatistics(MenuItem):
+    def is_shown(self, request):
+        return permissions.own_catalogues(request.user).exists()
 
 
 @hooks.register("register_log_actions")
 def register_actions(actions):
     actions.register_action("courses.reverse", _("Completion reversed"), _("Completion reversed"))
+
+
+@hooks.register("register_admin_urls")
+def register_urls():
+    return [
+        path("my-courses/", reports.my_courses, name="my_courses"),
+        path("reports/courses/", reports.CourseStatisticsView.as_view(), name="course_statistics"),
+        path("reports/courses/results/", reports.CourseStatisticsView.as_view(results_only=True), name="course_statistics_results"),
+        path("reports/courses/<int:course_id>/", reports.course_steps, name="course_steps"),
+    ]
+
+
+@hooks.register("register_admin_menu_item")
+def register_own_courses():
+    return OwnCourses(_("My courses"), reverse("my_courses"), name="my-courses", icon_name="edit", order=90)
+
+
+@hooks.register("register_reports_menu_item")
+def register_statistics():
+    return CourseStatistics(_("Course statistics"), reverse("course_statistics"), name="course-statistics", icon_name="table", order=90)
+
+
+@hooks.register("construct_page_chooser_queryset")
+def keep_choosers_in_own_county(pages, request):
+    return permissions.within_own_catalogues(pages, request.user)

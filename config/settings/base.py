@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "people.middleware.RequireSecondFactor",
+    "courses.middleware.BoundedUploads",
     "core.middleware.RefusedAsPage",
 ]
 

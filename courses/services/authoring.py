@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from wagtail.blocks import StreamValue
 
 from courses.models import CataloguePage, Course, CoursePage, LessonPage
 from courses.services import editions
@@ -29,6 +30,7 @@ def write_course(*, catalogue: CataloguePage, code: str, facts: dict, lessons: l
         page.save()
     standing = {lesson.slug: lesson for lesson in LessonPage.objects.child_of(page)}
     for wanted in lessons:
+        wanted = wanted | {"body": _stream(wanted["body"])}
         lesson = standing.pop(wanted["slug"], None)
         if lesson is None:
             page.refresh_from_db()  # numchild, which treebeard keeps on the parent
@@ -42,3 +44,8 @@ def write_course(*, catalogue: CataloguePage, code: str, facts: dict, lessons: l
         lesson.live = False
         lesson.save()
     return editions.publish(page=page, by=by, at=at).course
+
+
+def _stream(body) -> StreamValue:
+    """Raw blocks as a stream. Left to the field's own assignment, raw list items would be taken for values."""
+    return body if isinstance(body, StreamValue) else LessonPage.body.field.stream_block.to_python(body)

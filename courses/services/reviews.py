@@ -45,10 +45,12 @@ def outline_with(course_page: CoursePage, draft: LessonPage) -> outlines.Outline
     return outlines.of_page(course_page, lessons)
 
 
+@transaction.atomic
 def course_published(*, page: CoursePage, by) -> None:
     """A course page went live: its lessons in review go live with it, and an edition freezes both.
 
-    Runs in the transaction of the publication, so that a refusal leaves the page as it was.
+    Page.publish and workflows run this in the transaction of the publication, so that a refusal leaves
+    the page as it was; the editor's button does not, but its form has asked for `blockers` before.
     """
     page = CoursePage.objects.get(pk=page.pk)
     if not page.live:  # scheduled: this is called again when the day comes
@@ -57,6 +59,7 @@ def course_published(*, page: CoursePage, by) -> None:
     editions.publish(page=page, by=by, at=clock.now())
 
 
+@transaction.atomic
 def lesson_published(*, page: LessonPage, by) -> None:
     """A lesson went live: if its course is live too, learners who begin from now on get the new edition."""
     course_page = CoursePage.objects.filter(pk=page.get_parent().pk, live=True).first()

@@ -1,0 +1,293 @@
+"""Writing courses in Wagtail: forms, rights, review, previews, files."""
+
+import io
+import zipfile
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from wagtail.documents import get_document_model
+from wagtail.models import Collection, Page
+
+from core import clock
+from core.errors import Refused
+from courses.blocks import LessonBody
+from courses.models import Course, CoursePage, Edition, LessonPage
+from courses.services import catalogues, enrolments
+from tests.factories import lesson_body, make_course
+
+
+@pytest.fixture
+def catalogue(cast):
+    return catalogues.open_catalogue(county=cast.county)
+
+
+def body_post(prefix="body", text="<p>安全生产信息由制作机关公开。</p>"):
+    from wagtail.admin.rich_text.converters.contentstate import ContentstateConverter
+
+    raw = ContentstateConverter(features=["bold", "h3"]).from_database_format(text)
+    return {f"{prefix}-count": "1", f"{prefix}-0-deleted": "", f"{prefix}-0-order": "0", f"{prefix}-0-type": "text",
+            f"{prefix}-0-id": "", f"{prefix}-0-value": raw}
+
+
+def course_post(**more):
+    return {"title": "写出来的课", "slug": "written", "code": "W01", "summary": "会写", "goals": "能一\n\n能二\n能一", "sources": "条例",
+            "tags": "公开，时限,公开", "line": "policy", "pass_rule": "lessons_and_quiz", "required_for": ["staff"], "elective_for": ["chief"],
+            "certificate": "", "due_on": "", "mark": "V", "comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"} | more
+
+
+def lesson_post(**more):
+    return {"title": "第一节", "slug": "one", "minutes": "12", "comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"} | body_post() | more
+
+
+def add(client, kind, parent, data):
+    return client.post(reverse("wagtailadmin_pages:add", args=["courses", kind, parent.pk]), data)
+
+
+def edit(client, page, data):
+    return client.post(reverse("wagtailadmin_pages:edit", args=[page.pk]), data)
+
+
+# the whole way through the admin
+
+
+def test_a_trainer_submits_a_reviewer_approves_and_the_edition_appears(cast, catalogue, sign_in, client):
+    trainer = sign_in(cast.trainer)
+    assert add(trainer, "coursepage", catalogue, course_post()).status_code == 302
+    page = CoursePage.objects.get(code="W01")
+    assert not page.live
+    assert page.get_latest_revision_as_object().goals == ["能一", "能二"]
+    assert page.get_latest_revision_as_object().tags == ["公开", "时限"]
+    for number, slug in enumerate(("one", "two"), start=1):
+        assert add(trainer, "lessonpage", page, lesson_post(title=f"第{number}节", slug=slug)).status_code == 302
+    assert edit(trainer, page, course_post(**{"action-submit": "1"})).status_code == 302
+    page.refresh_from_db()
+    assert page.workflow_in_progress
+    assert all(lesson.workflow_in_progress for lesson in LessonPage.objects.child_of(page)), "lessons go into review with their course"
+    assert not Course.objects.exists()
+
+    trainer.post(reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", page.current_workflow_task_state.pk]), {"comment": ""})
+    assert not Course.objects.exists(), "a trainer does not approve"
+
+    reviewer = sign_in(cast.reviewer)
+    address = reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", page.current_workflow_task_state.pk])
+    reviewer.post(address, {"comment": "好"})
+    course = Course.objects.get(code="W01")
+    assert course.is_open
+    assert [lesson.title for lesson in course.current.lessons.all()] == ["第1节", "第2节"]
+    assert Edition.objects.count() == 1, "one edition, not one for each lesson"
+    assert course.current.published_by == cast.reviewer
+    assert not any(lesson.workflow_in_progress for lesson in LessonPage.objects.child_of(page))
+    assert enrolments.enrol(person=cast.learner, course=course, at=clock.now()).edition.minutes == 24
+
+
+def test_a_trainer_cannot_publish(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    add(client, "coursepage", catalogue, course_post())
+    page = CoursePage.objects.get(code="W01")
+    add(client, "lessonpage", page, lesson_post())
+    edit(client, page, course_post(**{"action-publish": "1"}))
+    page.refresh_from_db()
+    assert not page.live
+    assert not Course.objects.exists()
+
+
+def test_a_reviewer_may_publish_a_course_with_its_first_lessons_directly(cast, catalogue, sign_in):
+    client = sign_in(cast.reviewer)
+    add(client, "coursepage", catalogue, course_post())
+    page = CoursePage.objects.get(code="W01")
+    add(client, "lessonpage", page, lesson_post())
+    assert edit(client, page, course_post(**{"action-publish": "1"})).status_code == 302
+    assert Course.objects.get().current.lessons.count() == 1
+
+
+def test_a_half_written_lesson_of_a_live_course_is_not_swept_along(cast, sign_in):
+    course = make_course(cast.county)
+    client = sign_in(cast.reviewer)
+    add(client, "lessonpage", course.page, lesson_post(title="没写完", slug="half"))
+    page = CoursePage.objects.get(pk=course.page_id)
+    page.title = "改名"
+    page.save_revision().publish()
+    course.refresh_from_db()
+    assert course.current.number == 2
+    assert "没写完" not in [lesson.title for lesson in course.current.lessons.all()]
+
+
+# forms say what is wrong, and keep what was typed
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"elective_for": ["staff"]}, "请二选一"),
+        ({"code": "P01", "action-submit": "1"}, "已被本县课程"),
+        ({"action-submit": "1"}, "还没有可发布的课节"),
+        ({"title": "长" * 121}, "120"),
+        ({"goals": "x" * 300}, "200"),
+    ],
+)
+def test_a_course_form_names_its_faults_and_keeps_its_input(cast, catalogue, sign_in, more, words):
+    make_course(cast.county)
+    answer = add(sign_in(cast.trainer), "coursepage", catalogue, course_post(**more))
+    assert answer.status_code == 200
+    assert words in answer.text
+    assert "能二" in answer.text or "goals" in more
+    assert not CoursePage.objects.filter(slug="written").exists()
+
+
+def test_a_lesson_that_would_break_its_live_course_is_refused_in_its_form(cast, sign_in):
+    course = make_course(cast.county, quiz_key="p01-final", pass_rule="quiz")
+    last = LessonPage.objects.child_of(course.page).last()
+    answer = edit(sign_in(cast.reviewer), last, lesson_post(title="无测试", slug=last.slug, **{"action-publish": "1"}))
+    assert answer.status_code == 200
+    assert "完成条件要求通过测试" in answer.text
+    last.refresh_from_db()
+    assert last.title == "第2课"
+
+
+def test_an_unknown_quiz_cannot_be_chosen(cast, sign_in):
+    course = make_course(cast.county)
+    last = LessonPage.objects.child_of(course.page).last()
+    answer = edit(sign_in(cast.trainer), last, lesson_post(slug=last.slug, **{"body-0-type": "quiz", "body-0-value": "forged"}))
+    assert answer.status_code == 200
+    assert not last.get_latest_revision_as_object().body or all(b.block_type != "quiz" for b in last.get_latest_revision_as_object().body)
+
+
+# rights
+
+
+def test_a_trainer_of_another_county_neither_sees_nor_edits(cast, catalogue, sign_in):
+    from tests.cast import grant, person
+
+    course = make_course(cast.county)
+    foreign = person("DY20001", "外县教员", cast.other_county)
+    grant(foreign, "trainer", cast.other_county)
+    catalogues.open_catalogue(county=cast.other_county)
+    client = sign_in(foreign)
+    for name in ("wagtailadmin_pages:edit", "wagtailadmin_pages:view_draft", "wagtailadmin_pages:history", "wagtailadmin_pages:delete"):
+        answer = client.get(reverse(name, args=[course.page_id]))
+        assert answer.status_code in (302, 403, 404), name
+    listing = client.get(reverse("wagtailadmin_explore", args=[catalogue.pk]), follow=True)
+    assert course.current.title not in listing.text
+    chooser = client.get(reverse("wagtailadmin_choose_page_child", args=[catalogue.pk]))
+    assert course.current.title not in chooser.text
+    search = client.get(reverse("wagtailadmin_pages:search"), {"q": "课程P01"})
+    assert "/pages/%d/" % course.page_id not in search.text
+    assert client.get(reverse("course_steps", args=[course.pk])).status_code == 404
+    assert course.current.title not in client.get(reverse("course_statistics")).text
+
+
+@pytest.mark.parametrize("role", ["learner", "own_leader", "liaison", "hr", "auditor", "stranger"])
+def test_the_admin_is_closed_to_everybody_else(cast, catalogue, sign_in, role):
+    client = sign_in(getattr(cast, role))
+    for address in (reverse("wagtailadmin_home"), reverse("course_statistics"), reverse("my_courses")):
+        assert client.get(address).status_code in (302, 403), address
+
+
+def test_my_courses_leads_to_the_own_catalogue(cast, catalogue, sign_in):
+    assert sign_in(cast.trainer).get(reverse("my_courses"))["Location"] == reverse("wagtailadmin_explore", args=[catalogue.pk])
+    assert reverse("my_courses") in sign_in(cast.trainer).get(reverse("wagtailadmin_home")).text
+
+
+# previews
+
+
+def test_drafts_are_previewed_as_learners_will_see_them(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    add(client, "coursepage", catalogue, course_post())
+    page = CoursePage.objects.get(code="W01")
+    add(client, "lessonpage", page, lesson_post())
+    lesson = LessonPage.objects.get(slug="one")
+    assert "能二" in client.get(reverse("wagtailadmin_pages:view_draft", args=[page.pk])).text
+    shown = client.get(reverse("wagtailadmin_pages:view_draft", args=[lesson.pk]))
+    assert "安全生产信息由制作机关公开" in shown.text
+    assert "lesson-block" in shown.text
+
+
+def test_every_block_has_a_preview_and_a_description():
+    for name, block in LessonBody().child_blocks.items():
+        assert block.is_previewable, name
+        assert block.get_description(), name
+
+
+def test_the_block_previews_render(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    for name, block in LessonBody().child_blocks.items():
+        answer = client.get(reverse("wagtailadmin_block_preview"), {"id": LessonPage._meta.get_field("body").stream_block.child_blocks[name].definition_prefix})
+        assert answer.status_code == 200, name
+        assert "courses.css" in answer.text, name
+
+
+# files
+
+
+def upload(client, name, data):
+    collection = Collection.objects.exclude(depth=1).first()
+    return client.post(
+        reverse("wagtaildocs:add"), {"title": "文件", "file": SimpleUploadedFile(name, data), "collection": collection.pk, "tags": ""}
+    )
+
+
+def test_files_are_judged_by_their_content(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b"0" * (300 * 2**20))
+    for name, data in {
+        "tool.pdf": b"MZ\x90\x00" + b"\x00" * 200, "page.pdf": b"<html><script>alert(1)</script></html>", "run.exe": b"MZ\x90\x00",
+        "film.mp4": b"%PDF-1.7", "page.svg": b"<svg onload=alert(1)>", "bomb.docx": packed.getvalue(),
+    }.items():
+        assert upload(client, name, data).status_code == 200, name
+    assert not get_document_model().objects.exists()
+    assert upload(client, "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF").status_code == 302
+    assert get_document_model().objects.count() == 1
+
+
+def test_two_gigabytes_are_refused_before_a_byte_is_read(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    answer = client.generic("POST", reverse("wagtaildocs:add"), b"", "multipart/form-data; boundary=x", CONTENT_LENGTH=str(2 * 2**30))
+    assert answer.status_code == 413
+    assert "500 MB" in answer.text
+
+
+def test_a_file_that_an_edition_shows_cannot_be_deleted(cast, catalogue, sign_in):
+    upload(sign_in(cast.trainer), "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF")
+    document = get_document_model().objects.get()
+    from courses.services import authoring
+
+    authoring.write_course(
+        catalogue=catalogue, code="F01", facts={"title": "甲", "summary": "乙"}, by=None, at=clock.now(),
+        lessons=[{"slug": "a", "title": "甲", "minutes": 5, "body": [*lesson_body(1), {"type": "document", "value": {"document": document.pk, "note": ""}}]}],
+    )
+    with pytest.raises(Refused) as refusal:
+        document.delete()
+    assert refusal.value.code == "file_in_use"
+
+
+def test_a_document_asks_for_sign_in(client, cast, catalogue, sign_in):
+    upload(sign_in(cast.trainer), "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF")
+    document = get_document_model().objects.get()
+    assert client.get(document.url).status_code == 200
+    client.logout()
+    assert client.get(document.url).status_code == 302
+
+
+def test_a_published_course_cannot_move_to_another_county(cast, catalogue):
+    course = make_course(cast.county)
+    other = catalogues.open_catalogue(county=cast.other_county)
+    with pytest.raises(Refused):
+        Page.objects.get(pk=course.page_id).specific.move(other, pos="last-child")
+
+
+def test_the_statistics_say_where_learners_stop(cast, sign_in):
+    from courses.services import progress
+
+    course = make_course(cast.county)
+    for someone in (cast.learner, cast.colleague):
+        enrolment = enrolments.enrol(person=someone, course=course, at=clock.now())
+    progress.finish_lesson(enrolment=enrolment, lesson=course.current.lessons.first(), at=clock.now())
+    client = sign_in(cast.trainer)
+    assert client.get(reverse("course_statistics")).status_code == 200
+    page = client.get(reverse("course_steps", args=[course.pk]))
+    assert [(step.met_by, step.lost) for step in page.context["steps"]] == [(1, 1), (0, 1)]
+    assert cast.learner.name not in page.text
