@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 
 _SPACES = re.compile(r"\s+")
@@ -60,11 +61,20 @@ def query_tokens(query: str) -> list[str]:
     return list(wanted)
 
 
+def folded(text: str) -> str:
+    """The text as query_tokens sees it — lower case, half width — letter for letter, so that positions still fit."""
+    return "".join(_fold(letter) for letter in text)
+
+
+@lru_cache(maxsize=8192)
+def _fold(letter: str) -> str:
+    plain = unicodedata.normalize("NFKC", letter).lower()
+    return plain if len(plain) == 1 else letter
+
+
 def highlighted(text: str, tokens: list[str]) -> list[tuple[str, bool]]:
     """The text cut into (part, is it a find): overlapping finds run together, so 安全 and 全生 mark 安全生."""
-    low = text.lower()
-    if len(low) != len(text):  # a few letters grow when lowered; then positions would not fit
-        return [(text, False)]
+    low = folded(text)
     marked = [False] * len(text)
     for token in tokens:
         start = low.find(token) if token else -1

@@ -15,7 +15,7 @@ from evaluation.permissions import people_of_records_q, units_in_reach
 from people.models import Person, Unit
 
 PEOPLE_SHOWN = 10
-UNITS_SHOWN = 15
+UNITS_SHOWN = 10
 
 
 @dataclass
@@ -34,20 +34,34 @@ class Week:
 
 
 @dataclass
+class Part:
+    """A unit with everything below it: how its people stand, and required courses (person × course) asked and done."""
+
+    standing: standing.UnitStanding
+    asked: int = 0
+    done: int = 0
+
+    @property
+    def unit(self) -> Unit | None:
+        return self.standing.unit
+
+    @property
+    def share(self) -> int | None:
+        """Whole percent of the required courses done; None where nothing is required."""
+        return self.done * 100 // self.asked if self.asked else None
+
+
+@dataclass
 class Board:
     year: int
     unit: Unit | None  # the one opened; None: several units of one's reach together
     tops: list[Unit]  # what one may open from here
-    total: standing.UnitStanding
-    rows: list[standing.UnitStanding]  # the parts of the unit, those most behind first
+    total: Part
+    rows: list[Part]  # the parts of the unit, those most behind first
     rows_left: int
-    behind: list[Person]  # rows of standing.with_standing
+    behind: list[Person]  # rows of standing.with_standing, with `place`
     behind_count: int
     week: Week
-
-    @property
-    def in_progress_share(self) -> int | None:
-        return self.total.did_share
 
 
 def tops_of(units: list[Unit]) -> list[Unit]:
@@ -79,22 +93,34 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
     else:
         total = found[chosen.path]
         parts = [unit for unit in shown if unit.depth == chosen.depth + 1]
-    rows = [found[unit.path] for unit in parts if found[unit.path].serving]
-    rows.sort(key=lambda row: (row.did_share if row.did_share is not None else 101, -row.behind, row.unit.path))
     scope = Q(pk__in=[])
     for unit in [chosen] if chosen else tops:
         scope |= Q(unit__path__startswith=unit.path)
-    people = Person.objects.serving().filter(people_of_records_q(user)).filter(scope)
-    behind = (
-        standing.with_standing(people, year=year, at=at)
-        .filter(missing__gt=0)
-        .select_related("unit")
-        .order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")[:PEOPLE_SHOWN]
-    )
+    people = standing.with_standing(Person.objects.serving().filter(people_of_records_q(user)).filter(scope), year=year, at=at)
+    behind = people.filter(missing__gt=0).select_related("unit").order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")
+    courses = list(people.order_by().values("unit__path").annotate(asked=Sum("required"), finished=Sum("done")).values_list("unit__path", "asked", "finished"))
+    rows = [_part(found[unit.path], courses) for unit in parts if found[unit.path].serving]
+    rows.sort(key=lambda row: (101 if row.share is None else row.share, -row.standing.behind, row.unit.path))
     return Board(
-        year=year, unit=chosen, tops=tops, total=total, rows=rows[:UNITS_SHOWN], rows_left=max(0, len(rows) - UNITS_SHOWN),
-        behind=list(behind), behind_count=total.behind, week=_week(user, scope, at),
+        year=year, unit=chosen, tops=tops, total=_part(total, courses), rows=rows[:UNITS_SHOWN], rows_left=max(0, len(rows) - UNITS_SHOWN),
+        behind=_named(behind[:PEOPLE_SHOWN], units, chosen), behind_count=total.behind, week=_week(user, scope, at),
     )
+
+
+def _part(figures: standing.UnitStanding, courses: list[tuple[str, int, int]]) -> Part:
+    below = [row for row in courses if figures.unit is None or row[0].startswith(figures.unit.path)]
+    return Part(figures, asked=sum(row[1] for row in below), done=sum(row[2] for row in below))
+
+
+def _named(people, units: list[Unit], chosen: Unit | None) -> list[Person]:
+    """With `place`: the section alone inside an opened organ, else with the organ's name before it."""
+    names = {unit.path: unit.name for unit in units}
+    found = list(people)
+    for person in found:
+        organ = names.get(person.unit.organ_path, "")
+        is_told = person.unit.path == person.unit.organ_path or (chosen is not None and chosen.depth > 1)
+        person.place = person.unit.name if is_told or not organ else f"{organ} {person.unit.name}"
+    return found
 
 
 def _week(user, scope: Q, at: datetime) -> Week:

@@ -6,20 +6,18 @@ keeps once it was read, because editions never change.
 
 import html
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from django.core.cache import caches
 from django.db.models import Q
 from django.urls import reverse
 
-from core.text import query_tokens
+from core.text import folded, query_tokens, squeeze
 from courses.models import Course, EditionLesson
 
 LIMIT = 20
 AROUND = 36  # letters of text on each side of a find
 _TAGS = re.compile(r"<[^>]+>")
-_SPACES = re.compile(r"\s+")
 # What a block holds for machines, or would say before its time.
 _SILENT = {"id", "type", "correct", "feedback", "mark", "image", "video", "captions", "document", "kind"}
 
@@ -55,12 +53,12 @@ def search(user, query: str) -> Finds:
         wanted &= Q(current__search_text__contains=token) | Q(code__icontains=token)
     by_edition = {course.current_id: course for course in shelf.order_by("code")}
     courses = [course for course in shelf.filter(wanted).order_by("code")]
-    courses.sort(key=lambda course: -sum(token in course.current.title.lower() for token in tokens))
+    courses.sort(key=lambda course: -sum(token in folded(course.current.title) for token in tokens))
     lessons = []
     for edition_id, texts in _texts(list(by_edition)).items():
         course = by_edition[edition_id]
-        for title, slug, text in texts:
-            low_title, low = title.lower(), text.lower()
+        for title, slug, text, low_text in texts:
+            low_title, low = folded(title), low_text
             if all(token in low_title or token in low for token in tokens):
                 rank = (-sum(token in low_title for token in tokens), -min(20, sum(low.count(token) for token in tokens)))
                 lessons.append((rank, FoundLesson(title, course, reverse("lesson", args=[course.pk, slug]), snippet(text, tokens))))
@@ -70,8 +68,8 @@ def search(user, query: str) -> Finds:
     )
 
 
-def _texts(editions: list[int]) -> dict[int, list[tuple[str, str, str]]]:
-    """Edition → (title, slug, plain text) of its lessons, in order."""
+def _texts(editions: list[int]) -> dict[int, list[tuple[str, str, str, str]]]:
+    """Edition → (title, slug, plain text, the same folded) of its lessons, in order."""
     cache = caches["local"]
     names = {f"lesson-texts:{pk}": pk for pk in editions}
     found = {names[name]: value for name, value in cache.get_many(names).items()}
@@ -79,7 +77,8 @@ def _texts(editions: list[int]) -> dict[int, list[tuple[str, str, str]]]:
     fresh: dict[int, list] = {pk: [] for pk in missing}
     if missing:
         for lesson in EditionLesson.objects.filter(edition__in=missing).order_by("edition", "position"):
-            fresh[lesson.edition_id].append((lesson.title, lesson.slug, plain_text(lesson.body.raw_data)))
+            text = plain_text(lesson.body.raw_data)
+            fresh[lesson.edition_id].append((lesson.title, lesson.slug, text, folded(text)))
     cache.set_many({f"lesson-texts:{pk}": texts for pk, texts in fresh.items()})
     return {pk: found.get(pk, fresh.get(pk, [])) for pk in editions}
 
@@ -91,7 +90,7 @@ def plain_text(raw) -> str:
     def walk(value) -> None:
         if isinstance(value, str):
             text = html.unescape(_TAGS.sub(" ", value))
-            parts.append(_SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip())
+            parts.append(squeeze(text))
         elif isinstance(value, dict):
             for key, inner in value.items():
                 if key not in _SILENT:
@@ -108,7 +107,7 @@ def plain_text(raw) -> str:
 
 def snippet(text: str, tokens: list[str]) -> str:
     """A piece of the text around the first find, with … where it was cut."""
-    low = text.lower()
+    low = folded(text)
     first = min((low.find(token) for token in tokens if token in low), default=0)
     start, end = max(0, first - AROUND), first + AROUND * 2
     return ("…" if start else "") + text[start:end].strip() + ("…" if end < len(text) else "")

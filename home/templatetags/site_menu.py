@@ -32,8 +32,8 @@ MANAGING = (
     Door("records", _("Records"), "table", READERS),
     Door("records_units", _("Units"), "building", READERS),
     Door("person_list", _("Staff"), "people", frozenset({"hr", "administrator"})),
-    Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer", "administrator"})),
-    Door("reading_list", _("Reading log"), "eye", frozenset({"auditor"})),
+    Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer"})),
+    Door("audit_readings", _("Reading log"), "eye", frozenset({"auditor"})),
 )
 SEARCH = Door("search", _("Search"), "search")
 
