@@ -5,6 +5,9 @@ from django.core.management.base import BaseCommand
 from core import clock, reconcile
 
 
+SHOWN = 20
+
+
 class Command(BaseCommand):
     help = "Find facts that should exist and do not, and make them. With --check: only count; exit 1 if any."
 
@@ -15,7 +18,9 @@ class Command(BaseCommand):
         outcomes = reconcile.run(at=clock.now(), mend=not check)
         for outcome in outcomes:
             self.stdout.write(f"{outcome.name}: found {outcome.found}, mended {outcome.mended}, left {len(outcome.left)}")
-            for what in outcome.left:
+            for what in outcome.left[:SHOWN]:
                 self.stderr.write(f"  {what}")
+            if len(outcome.left) > SHOWN:
+                self.stderr.write(f"  … and {len(outcome.left) - SHOWN} more")
         if any(outcome.left for outcome in outcomes):
             raise SystemExit(1)
