@@ -7,4 +7,8 @@ class PeopleConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
+        from core import reconcile
         from people import receivers  # noqa: F401
+        from people.services import roles
+
+        reconcile.register("people.roles", roles.gaps)

@@ -31,6 +31,10 @@ urlpatterns = [
     path("accounts/confirm-email/<path:rest>", RedirectView.as_view(url=reverse_lazy("account_login"))),
     # Wagtail's own sign-in knows neither the lock-out nor the second factor.
     path("admin/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    # Its user management writes past the roster, the roles and their traces: people are looked after here.
+    path("admin/users/", RedirectView.as_view(url=reverse_lazy("person_list"))),
+    path("admin/users/<path:rest>", RedirectView.as_view(url=reverse_lazy("person_list"))),
+    path("admin/bulk/people/person/<path:rest>", RedirectView.as_view(url=reverse_lazy("person_list"))),
     path("admin/password_reset/", RedirectView.as_view(url=reverse_lazy("forgotten_password"))),
     path("admin/password_reset/<path:rest>", RedirectView.as_view(url=reverse_lazy("forgotten_password"))),
 ]

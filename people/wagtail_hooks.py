@@ -1,7 +1,11 @@
 """What this app registers with the Wagtail admin."""
 
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
+from wagtail.admin.menu import MenuItem
+
+from people.permissions import READS_PEOPLE, has_role
 
 ACTIONS = {
     "people.posted": _("Posting changed"),
@@ -24,3 +28,20 @@ ACTIONS = {
 def register_actions(actions):
     for action, label in ACTIONS.items():
         actions.register_action(action, label, label)
+
+
+class PeopleMenuItem(MenuItem):
+    """The site's own list of people, for those who have one."""
+
+    def is_shown(self, request) -> bool:
+        return has_role(request.user, *READS_PEOPLE)
+
+
+@hooks.register("register_admin_menu_item")
+def people_menu_item():
+    return PeopleMenuItem(_("People"), reverse("person_list"), name="people", icon_name="group", order=900)
+
+
+@hooks.register("construct_settings_menu")
+def leave_out_wagtails_users(request, menu_items):
+    menu_items[:] = [item for item in menu_items if item.name != "users"]

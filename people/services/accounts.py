@@ -15,8 +15,8 @@ from django.utils.translation import ngettext
 
 from core import audit
 from core.errors import Refused
-from people.models import ActivationCode, Person, Role
-from people.permissions import paths_of
+from people.models import ActivationCode, Person, Role, RoleGrant
+from people.permissions import has_role, paths_of
 from people.services.roles import GONE
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O 1 I L: codes are read off paper
@@ -38,13 +38,18 @@ class Made:
 def make_codes(*, people: Iterable[Person], by: Person, at: datetime) -> list[Made]:
     """One-time codes for those of these people who have no password yet and may sign in.
 
-    An earlier code of the same person ends. Only HR or an administrator over the person's unit.
-    Three queries and one trace, however many people.
+    An earlier code of the same person ends. Only HR or an administrator over the person's unit;
+    HR passes over those who hold an administrator's or auditor's role, whose code is an
+    administrator's to give. Four queries and one trace, however many people.
 
     Raises:
         Refused: out_of_reach.
     """
     chosen = [person for person in people if needs_code(person)]
+    if not has_role(by, Role.ADMINISTRATOR):
+        guarded = RoleGrant.objects.filter(person__in=chosen, role__in=[Role.ADMINISTRATOR, Role.AUDITOR], ends_on=None)
+        above = set(guarded.values_list("person", flat=True))
+        chosen = [person for person in chosen if person.pk not in above and not person.is_superuser]
     for person in chosen:
         _require_reach(by, person, Role.HR, Role.ADMINISTRATOR)
     ActivationCode.objects.filter(person__in=chosen, used_at=None).delete()

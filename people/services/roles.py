@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from core import audit
+from core import audit, clock
 from core.errors import Refused
+from core.reconcile import Gap
 from people.models import DutyAssignment, Person, Role, RoleGrant, Unit
 from people.permissions import paths_of
 from people.rules import COUNTY, ROLE_OF_DUTY
@@ -152,6 +154,27 @@ def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
             signal.send(sender=RoleGrant, grant=each)
     outcome.opened, outcome.closed = len(opening), len(closing)
     return outcome
+
+
+def gaps(at: datetime) -> list[Gap]:
+    """People whose open roles do not agree with their open duties, or who left and still hold something. Four queries."""
+    wrong: set[int] = set()
+    standing: dict[int, set[tuple[str, str]]] = {}
+    for each in RoleGrant.objects.filter(ends_on=None).select_related("unit", "person"):
+        standing.setdefault(each.person_id, set()).add((each.role, each.unit.path))
+        if each.person.status in GONE:
+            wrong.add(each.person_id)
+    wanted: dict[int, set[tuple[str, str]]] = {}
+    held = DutyAssignment.objects.filter(duty__in=ROLE_OF_DUTY, ends_on=None, posting__ends_on=None)
+    for assignment in held.exclude(posting__person__status__in=GONE).select_related("posting__unit"):
+        role, reach = ROLE_OF_DUTY[assignment.duty]
+        unit = assignment.posting.unit
+        wanted.setdefault(assignment.posting.person_id, set()).add((role, unit.county_path if reach == COUNTY else unit.organ_path))
+    wrong |= {pk for pk, roles in wanted.items() if roles - standing.get(pk, set())}
+    followed = RoleGrant.objects.filter(ends_on=None).exclude(from_duty="").select_related("unit")
+    wrong |= {each.person_id for each in followed if (each.role, each.unit.path) not in wanted.get(each.person_id, set())}
+    people = Person.objects.filter(pk__in=sorted(wrong)[:1000])
+    return [Gap(f"roles of {person.employee_number}", partial(sync_with_duties, person, clock.today(at))) for person in people]
 
 
 def in_batches(queryset, field: str, ids: list[int], size: int = 5000):

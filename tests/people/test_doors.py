@@ -229,6 +229,13 @@ def test_codes_are_neither_made_for_those_who_have_a_password_nor_outside_ones_r
         accounts.make_codes(people=[someone], by=cast.own_leader, at=NOON)
 
 
+def test_hr_makes_no_code_for_an_administrator_to_be(cast):
+    someone = newcomer(cast)
+    RoleGrant.objects.create(person=someone, role="administrator", unit=cast.county, starts_on=NOON.date())
+    assert accounts.make_codes(people=[someone], by=cast.hr, at=NOON) == []
+    assert len(accounts.make_codes(people=[someone], by=cast.admin, at=NOON)) == 1
+
+
 def test_making_codes_for_many_takes_few_queries(cast, django_assert_max_num_queries):
     many = [newcomer(cast, f"YA4{number:04}") for number in range(60)]
     many = list(Person.objects.filter(pk__in=[each.pk for each in many]).select_related("unit"))

@@ -74,6 +74,18 @@ def test_syncing_many_does_not_grow_in_queries(cast, django_assert_max_num_queri
     assert (done.opened, done.closed) == (0, 0)
 
 
+def test_the_gauge_reads_zero_finds_a_gap_and_mends_it(cast):
+    roles.sync_many([person.pk for person in cast.people], on=DAY)
+    assert roles.gaps(NOON) == []
+    cast.other_leader.role_grants.all().delete()
+    Person.objects.filter(pk=cast.reviewer.pk).update(status="left")
+    found = roles.gaps(NOON)
+    assert [gap.what for gap in found] == ["roles of YA10004", "roles of YA10007"]
+    for gap in found:
+        gap.mend()
+    assert roles.gaps(NOON) == [] and cast.other_leader.role_grants.get().from_duty == "chief"
+
+
 # --- tokens ----------------------------------------------------------------------------------
 
 

@@ -127,6 +127,14 @@ def test_wagtails_own_sign_in_takes_nobody_in(cast, client):
     assert client.get(reverse("my_account")).status_code == 302
 
 
+def test_wagtails_user_management_is_closed_even_to_superusers(cast, sign_in):
+    Person.objects.filter(pk=cast.admin.pk).update(is_superuser=True)
+    visitor = sign_in(cast.admin)
+    for address in ("/admin/users/", "/admin/users/new/", f"/admin/users/edit/{cast.hr.pk}/", f"/admin/bulk/people/person/delete/?id={cast.hr.pk}"):
+        assert visitor.get(address)["Location"] == reverse("person_list")
+    assert '"/admin/users/"' not in visitor.get("/admin/").content.decode()
+
+
 def test_the_way_back_is_told_without_signing_in(cast, client):
     assert client.get(reverse("forgotten_password")).status_code == 200
 
