@@ -34,7 +34,7 @@ def path_of(name: str) -> Path:
         if (found := Path(folder) / name).is_file():
             return found
     for root in ("/usr/share/fonts", "/usr/local/share/fonts"):
-        if (found := next(Path(root).rglob(name), None)) is not None:
+        for found in Path(root).rglob(name):
             return found
     raise ImproperlyConfigured(f"The font {name} is not installed. Install the package fonts-noto-cjk (apt install fonts-noto-cjk).")
 

@@ -1,6 +1,7 @@
 """The only writer of certificates, their status and the kinds a county starts with."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.contrib.auth.models import Group, Permission
@@ -141,7 +142,7 @@ def _kind_of(completion: Completion) -> CertificateKind:
 
 def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
     """The next number of a sequence, which stays locked until the transaction ends."""
-    which = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
+    which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
     NumberSequence.objects.get_or_create(**which)
     sequence = NumberSequence.objects.select_for_update().get(**which)
     sequence.last += 1
@@ -182,7 +183,9 @@ def revoke(*, certificate: Certificate, by, reason: str, at: datetime) -> Status
 def revoke_with(*, reversal: Reversal, at: datetime) -> StatusEvent | None:
     """Revoke what a reversed completion had earned, with the reversal's author and reason."""
     certificate = Certificate.objects.filter(completion=reversal.completion_id).first()
-    return certificate and _revoke(certificate, by=reversal.by, reason=reversal.reason, at=at)
+    if certificate is None:
+        return None
+    return _revoke(certificate, by=reversal.by, reason=reversal.reason, at=at)
 
 
 def _revoke(certificate: Certificate, *, by, reason: str, at: datetime) -> StatusEvent:

@@ -7,8 +7,10 @@ def choices() -> Iterable[tuple[str, str]]:
     """One entry a key, titled as the first county titled it."""
     from certificates.models import CertificateKind
 
-    kinds = CertificateKind.objects.order_by("category", "key", "pk").values_list("key", "title")
-    return {key: title for key, title in reversed(list(kinds))}.items()
+    titles: dict[str, str] = {}
+    for key, title in CertificateKind.objects.order_by("category", "key", "pk").values_list("key", "title"):
+        titles.setdefault(key, title)
+    return titles.items()
 
 
 def title(key: str) -> str | None:

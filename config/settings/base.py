@@ -250,6 +250,8 @@ CELERY_BEAT_SCHEDULE = {
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20)},
 }
 
+# How many proxies of one's own stand in front: without it everybody behind nginx has one address, and shares its limits.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
 VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
