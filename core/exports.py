@@ -108,8 +108,16 @@ def csv_chunks(exporter: Exporter) -> Iterator[bytes]:
 
 def write_xlsx(exporter: Exporter, file: IO[bytes]) -> None:
     """Write the workbook into a file; past a million rows it goes on in a further sheet."""
-    with xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-                                    "strings_to_numbers": False, "remove_timezone": True}) as book:
+    with xlsxwriter.Workbook(
+        file,
+        {
+            "constant_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "remove_timezone": True,
+        },
+    ) as book:
         head = book.add_format({"bold": True, "bg_color": "#E8EEF5", "bottom": 1})
         formats = {
             "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),

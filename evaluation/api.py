@@ -81,7 +81,9 @@ class CompletionOut(Schema):
     unit_code: str = Field(description="Code of the unit at the event.")
     unit_name: str = Field(description="Unit at the event; a section with its organ before it.")
     post_title: str = Field(description="Post at the event.")
-    duties: list[str] = Field(description="Duties at the event: chief, deputy, section_head, staff, liaison, publisher, county_leader, lecturer, appraiser.")
+    duties: list[str] = Field(
+        description="Duties at the event: chief, deputy, section_head, staff, liaison, publisher, county_leader, lecturer, appraiser."
+    )
     course_code: str
     course_title: str
     edition: int = Field(description="Edition of the course that was learnt.")
@@ -125,7 +127,9 @@ PLAIN = r"^[^\x00-\x1f]*$"
 
 
 class CompletionsIn(Schema):
-    unit: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(None, description="Code of a unit: it and those below it, inside the token's reach.")
+    unit: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(
+        None, description="Code of a unit: it and those below it, inside the token's reach."
+    )
     course: Annotated[str, Field(max_length=20, pattern=PLAIN)] | None = Field(None, description="Course code.")
     person: Annotated[str, Field(max_length=32, pattern=PLAIN)] | None = Field(None, description="Employee number at the event.")
     since: AwareDatetime | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
@@ -138,8 +142,13 @@ PROBLEMS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 422: ProblemOut, 
 
 
 @router.get(
-    "/completions", response={200: CompletionsOut, **PROBLEMS}, auth=RecordsToken(), throttle=[CallsAMinute()],
-    operation_id="list_completions", summary="Completions, oldest first", url_name="completions",
+    "/completions",
+    response={200: CompletionsOut, **PROBLEMS},
+    auth=RecordsToken(),
+    throttle=[CallsAMinute()],
+    operation_id="list_completions",
+    summary="Completions, oldest first",
+    url_name="completions",
 )
 def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
     """Completion records in the order in which they were written, by pages of at most 500.
@@ -166,7 +175,13 @@ def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
     last = page[-1].pk if has_more else max(after, horizon)
     today = clock.today(at)
     readings.record(
-        reader=token.owner, kind=ReadingOfOthers.Kind.API, what="completions", unit=unit, rows=len(page), request=request, at=at,
+        reader=token.owner,
+        kind=ReadingOfOthers.Kind.API,
+        what="completions",
+        unit=unit,
+        rows=len(page),
+        request=request,
+        at=at,
         filters={**wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}), "token": token.prefix, "after": after},
     )
     return {
@@ -267,9 +282,14 @@ def _read_cursor(text: str | None, key: str) -> tuple[int, int | None]:
 
 
 TITLES = {
-    401: gettext_lazy("Not signed in"), 403: gettext_lazy("Not allowed"), 404: gettext_lazy("No such thing"),
-    405: gettext_lazy("Method not allowed"), 422: gettext_lazy("Not understood"), 429: gettext_lazy("Too many calls"),
-    500: gettext_lazy("An error on our side"), 503: gettext_lazy("Busy"),
+    401: gettext_lazy("Not signed in"),
+    403: gettext_lazy("Not allowed"),
+    404: gettext_lazy("No such thing"),
+    405: gettext_lazy("Method not allowed"),
+    422: gettext_lazy("Not understood"),
+    429: gettext_lazy("Too many calls"),
+    500: gettext_lazy("An error on our side"),
+    503: gettext_lazy("Busy"),
 }
 
 __all__ = ["LIMIT", "TITLES", "Problem", "as_sent", "router", "settled_id"]

@@ -40,7 +40,9 @@ class RecordsForm(forms.Form):
     course = CourseChoice(label=_("Course"), queryset=None, required=False, empty_label=_("All courses"))
     duty = forms.ChoiceField(label=_("Duty"), required=False, choices=[("", _("All duties")), *Duty.choices])
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    until = forms.DateField(label=_("To (this day included)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    until = forms.DateField(
+        label=_("To (this day included)"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
     sort = forms.ChoiceField(label=_("Order"), choices=Sort.choices, required=False)
 
     def __init__(self, *args, user, **kwargs):
@@ -62,8 +64,14 @@ class RecordsForm(forms.Form):
     def wanted(self) -> Filter:
         data = self.cleaned_data
         return Filter(
-            status=data["status"] or Status.COMPLETED, unit=data["unit"], course=data["course"], duty=data["duty"],
-            since=data["since"], until=data["until"], q=data["q"].strip(), sort=data["sort"] or Sort.NEWEST,
+            status=data["status"] or Status.COMPLETED,
+            unit=data["unit"],
+            course=data["course"],
+            duty=data["duty"],
+            since=data["since"],
+            until=data["until"],
+            q=data["q"].strip(),
+            sort=data["sort"] or Sort.NEWEST,
         )
 
     def in_words(self) -> list[str]:
@@ -92,11 +100,17 @@ class CorrectionForm(forms.Form):
 
     year = forms.TypedChoiceField(label=_("Year"), coerce=int)
     hours = forms.DecimalField(
-        label=_("Hours"), max_digits=5, decimal_places=2, min_value=Decimal(-200), max_value=Decimal(200),
+        label=_("Hours"),
+        max_digits=5,
+        decimal_places=2,
+        min_value=Decimal(-200),
+        max_value=Decimal(200),
         help_text=_("With a minus sign to take hours away, for example -0.5."),
     )
     reason = forms.CharField(
-        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}),
+        label=_("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Name the proof, for example the minutes or the sign-in sheet. The person can read it."),
     )
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
@@ -111,7 +125,9 @@ class ReversalForm(forms.Form):
     """The reason for reversing a completion, and the word that it is meant."""
 
     reason = forms.CharField(
-        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}),
+        label=_("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("It stays in the record, and the person can read it."),
     )
     sure = forms.BooleanField(label=_("I have checked the proof; the completion, its hours and its certificate shall no longer count."))
@@ -123,7 +139,13 @@ class ReversalForm(forms.Form):
 
 def _styled(form: forms.Form) -> None:
     for name, field in form.fields.items():
-        kind = "form-select" if isinstance(field.widget, forms.Select) else "form-check-input" if isinstance(field.widget, forms.CheckboxInput) else "form-control"
+        kind = (
+            "form-select"
+            if isinstance(field.widget, forms.Select)
+            else "form-check-input"
+            if isinstance(field.widget, forms.CheckboxInput)
+            else "form-control"
+        )
         if form.is_bound and name in form.errors:
             kind += " is-invalid"
         field.widget.attrs["class"] = kind

@@ -16,8 +16,11 @@ def uncredited(at: datetime) -> list[Gap]:
     """Standing completions without hours that ought to have them: the policy counts each one, or none of the year holds the turn."""
     own = LedgerEntry.objects.filter(completion=OuterRef("pk"), kind=LedgerEntry.Kind.ONLINE)
     of_year = LedgerEntry.objects.filter(
-        person=OuterRef("person"), completion__course=OuterRef("course"), completion__reversal=None,
-        kind=LedgerEntry.Kind.ONLINE, year=OuterRef("completed_at__year"),
+        person=OuterRef("person"),
+        completion__course=OuterRef("course"),
+        completion__reversal=None,
+        kind=LedgerEntry.Kind.ONLINE,
+        year=OuterRef("completed_at__year"),
     )
     missing = (
         Completion.objects.standing()

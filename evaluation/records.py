@@ -57,9 +57,13 @@ class Filter:
     def as_written(self) -> dict[str, str]:
         """For the trace of reading: what narrowed the rows, in plain text."""
         values = {
-            "status": self.status, "unit": self.unit.code if self.unit else "", "course": self.course.code if self.course else "",
-            "duty": self.duty, "since": self.since.isoformat() if self.since else "",
-            "until": self.until.isoformat() if self.until else "", "q": self.q,
+            "status": self.status,
+            "unit": self.unit.code if self.unit else "",
+            "course": self.course.code if self.course else "",
+            "duty": self.duty,
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
+            "q": self.q,
         }
         return {key: value for key, value in values.items() if value}
 
@@ -142,8 +146,14 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
     source = source.filter(reversal__isnull=wanted.status != Status.REVERSED)
     source = _narrow(source, wanted, "completed_at")
     order = {
-        "-at": "-completed_at", "at": "completed_at", "name": "person_name", "number": "employee_number", "unit": "unit_name",
-        "course": "course_code", "-hours": "-all_hours", "-score": "",
+        "-at": "-completed_at",
+        "at": "completed_at",
+        "name": "person_name",
+        "number": "employee_number",
+        "unit": "unit_name",
+        "course": "course_code",
+        "-hours": "-all_hours",
+        "-score": "",
     }[wanted.sort]
     if wanted.sort == Sort.HOURS:
         source = source.annotate(all_hours=F("study_hours") + F("test_hours"))
@@ -175,20 +185,47 @@ def of_completion(row: Completion, today: date) -> Record:
         expired = row.certificate_valid_until is not None and row.certificate_valid_until < today
         state = State.REVOKED if row.certificate_revoked else State.EXPIRED if expired else State.VALID
     return Record(
-        id=row.pk, status=Status.REVERSED if row.reversed_at else Status.COMPLETED, person_id=row.person_id,
-        employee_number=row.employee_number, person_name=row.person_name, unit_code=row.unit_code or "", unit_name=row.unit_name,
-        post_title=row.post_title, duties=list(row.duties), course_code=row.course_code, course_title=row.course_title,
-        edition=row.edition_number, line=row.line, round=row.round, minutes=row.minutes, study_hours=row.study_hours,
-        test_hours=row.test_hours, hours=row.hours, score=row.score, enrolled_at=row.enrolled_at, completed_at=row.completed_at,
-        certificate_number=row.certificate_number or "", certificate_state=str(state),
-        certificate_valid_until=row.certificate_valid_until, reversed_at=row.reversed_at, reversal_reason=row.reversal_reason or "",
+        id=row.pk,
+        status=Status.REVERSED if row.reversed_at else Status.COMPLETED,
+        person_id=row.person_id,
+        employee_number=row.employee_number,
+        person_name=row.person_name,
+        unit_code=row.unit_code or "",
+        unit_name=row.unit_name,
+        post_title=row.post_title,
+        duties=list(row.duties),
+        course_code=row.course_code,
+        course_title=row.course_title,
+        edition=row.edition_number,
+        line=row.line,
+        round=row.round,
+        minutes=row.minutes,
+        study_hours=row.study_hours,
+        test_hours=row.test_hours,
+        hours=row.hours,
+        score=row.score,
+        enrolled_at=row.enrolled_at,
+        completed_at=row.completed_at,
+        certificate_number=row.certificate_number or "",
+        certificate_state=str(state),
+        certificate_valid_until=row.certificate_valid_until,
+        reversed_at=row.reversed_at,
+        reversal_reason=row.reversal_reason or "",
     )
 
 
 def _enrolments(user, wanted: Filter) -> QuerySet:
-    source = Enrolment.objects.visible_to(user).filter(completion__isnull=True).annotate(
-        unit_code=F("unit__code"), course_code=F("course__code"), course_title=F("edition__title"),
-        edition_number=F("edition__number"), line=F("edition__line"), minutes=F("edition__minutes"),
+    source = (
+        Enrolment.objects.visible_to(user)
+        .filter(completion__isnull=True)
+        .annotate(
+            unit_code=F("unit__code"),
+            course_code=F("course__code"),
+            course_title=F("edition__title"),
+            edition_number=F("edition__number"),
+            line=F("edition__line"),
+            minutes=F("edition__minutes"),
+        )
     )
     order = {"at": "enrolled_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "course_code"}
     return _narrow(source, wanted, "enrolled_at").order_by(order.get(wanted.sort, "-enrolled_at"), "-pk")
@@ -196,10 +233,22 @@ def _enrolments(user, wanted: Filter) -> QuerySet:
 
 def _of_enrolment(row: Enrolment) -> Record:
     return replace(
-        _BLANK, status=Status.IN_PROGRESS, person_id=row.person_id, employee_number=row.employee_number, person_name=row.person_name,
-        unit_code=row.unit_code or "", unit_name=row.unit_name, post_title=row.post_title, duties=list(row.duties),
-        course_code=row.course_code, course_title=row.course_title, edition=row.edition_number, line=row.line, round=row.round,
-        minutes=row.minutes, enrolled_at=row.enrolled_at,
+        _BLANK,
+        status=Status.IN_PROGRESS,
+        person_id=row.person_id,
+        employee_number=row.employee_number,
+        person_name=row.person_name,
+        unit_code=row.unit_code or "",
+        unit_name=row.unit_name,
+        post_title=row.post_title,
+        duties=list(row.duties),
+        course_code=row.course_code,
+        course_title=row.course_title,
+        edition=row.edition_number,
+        line=row.line,
+        round=row.round,
+        minutes=row.minutes,
+        enrolled_at=row.enrolled_at,
     )
 
 
@@ -235,7 +284,9 @@ def _not_started(user, wanted: Filter, today: date) -> Found:
         people.filter(Exists(standing.requirements(day=today).filter(course_id=pk)))
         .filter(~Exists(Completion.objects.standing().filter(person=OuterRef("pk"), course_id=pk)))
         .filter(~Exists(Enrolment.objects.filter(person=OuterRef("pk"), course_id=pk, completion__isnull=True)))
-        .annotate(unit_path=F("unit__path"), course_pk=Value(pk, models.BigIntegerField()), course_order=Value(index, models.IntegerField()))
+        .annotate(
+            unit_path=F("unit__path"), course_pk=Value(pk, models.BigIntegerField()), course_order=Value(index, models.IntegerField())
+        )
         .order_by()
         .values_list(*fields, "course_pk", "course_order")
         for index, pk in enumerate(courses)
@@ -253,9 +304,19 @@ def _not_started(user, wanted: Filter, today: date) -> Found:
             course = courses[course_pk]
             code, label = names.get(path, ("", ""))
             yield replace(
-                _BLANK, status=Status.NOT_STARTED, person_id=person_id, employee_number=number, person_name=name, unit_code=code,
-                unit_name=label, post_title=post, course_code=course.code, course_title=course.current.title,
-                edition=course.current.number, line=course.current.line, minutes=course.current.minutes,
+                _BLANK,
+                status=Status.NOT_STARTED,
+                person_id=person_id,
+                employee_number=number,
+                person_name=name,
+                unit_code=code,
+                unit_name=label,
+                post_title=post,
+                course_code=course.code,
+                course_title=course.current.title,
+                edition=course.current.number,
+                line=course.current.line,
+                minutes=course.current.minutes,
             )
 
     return Found(source, records)
@@ -273,10 +334,32 @@ def unit_names(user) -> dict[str, tuple[str, str]]:
 
 
 _BLANK = Record(
-    id=None, status=Status.NOT_STARTED, person_id=0, employee_number="", person_name="", unit_code="", unit_name="", post_title="",
-    duties=[], course_code="", course_title="", edition=None, line="", round=None, minutes=None, study_hours=None, test_hours=None,
-    hours=None, score=None, enrolled_at=None, completed_at=None, certificate_number="", certificate_state="",
-    certificate_valid_until=None, reversed_at=None, reversal_reason="",
+    id=None,
+    status=Status.NOT_STARTED,
+    person_id=0,
+    employee_number="",
+    person_name="",
+    unit_code="",
+    unit_name="",
+    post_title="",
+    duties=[],
+    course_code="",
+    course_title="",
+    edition=None,
+    line="",
+    round=None,
+    minutes=None,
+    study_hours=None,
+    test_hours=None,
+    hours=None,
+    score=None,
+    enrolled_at=None,
+    completed_at=None,
+    certificate_number="",
+    certificate_state="",
+    certificate_valid_until=None,
+    reversed_at=None,
+    reversal_reason="",
 )
 
 __all__ = ["Filter", "Found", "Record", "Sort", "Status", "completions", "find", "of_completion", "unit_names"]

@@ -47,9 +47,11 @@ def bands_of(rows: Sequence[Mapping]) -> list[Band]:
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         found.append(
             Band(
-                hours=Decimal(str(row["hours"])), low=Decimal(str(row["over"])), low_included=bool(row.get("over_included")),
-                high=Decimal(str(following["over"])) if following else None,
-                high_included=bool(following) and not following.get("over_included"),
+                hours=Decimal(str(row["hours"])),
+                low=Decimal(str(row["over"])),
+                low_included=bool(row.get("over_included")),
+                high=Decimal(str(following["over"])) if following is not None else None,
+                high_included=following is not None and not following.get("over_included"),
             )
         )
     return found

@@ -52,8 +52,16 @@ def _credit(completion: Completion, at: datetime) -> list[LedgerEntry]:
         key = rules.turn_key(course_id=completion.course_id, year=year, taken_back=taken_back)
     return [
         LedgerEntry.objects.create(
-            **copied_from(completion), kind=kind, year=year, hours=hours, course_code=completion.course_code,
-            course_title=completion.course_title, completion=completion, policy_id=completion.policy_id, once_key=key, at=at,
+            **copied_from(completion),
+            kind=kind,
+            year=year,
+            hours=hours,
+            course_code=completion.course_code,
+            course_title=completion.course_title,
+            completion=completion,
+            policy_id=completion.policy_id,
+            once_key=key,
+            at=at,
         )
         for kind, hours in rules.due_entries(study_hours=completion.study_hours, test_hours=completion.test_hours)
     ]
@@ -76,12 +84,22 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
         return None
     year = entries[0].year
     correction = LedgerEntry.objects.create(
-        **copied_from(completion), kind=CORRECTION, year=year, hours=-sum(entry.hours for entry in entries),
-        course_code=completion.course_code, course_title=completion.course_title, completion=completion,
-        policy_id=completion.policy_id, reason=reversal.reason, author_id=reversal.by_id, at=at,
+        **copied_from(completion),
+        kind=CORRECTION,
+        year=year,
+        hours=-sum(entry.hours for entry in entries),
+        course_code=completion.course_code,
+        course_title=completion.course_title,
+        completion=completion,
+        policy_id=completion.policy_id,
+        reason=reversal.reason,
+        author_id=reversal.by_id,
+        at=at,
     )
     others = Completion.objects.standing().filter(
-        person_id=completion.person_id, course_id=completion.course_id, completed_at__gte=clock.start_of(date(year, 1, 1)),
+        person_id=completion.person_id,
+        course_id=completion.course_id,
+        completed_at__gte=clock.start_of(date(year, 1, 1)),
         completed_at__lt=clock.end_of(date(year, 12, 31)),
     )
     for other in others.exclude(pk=completion.pk).select_related("policy").order_by("completed_at", "pk"):
@@ -121,13 +139,26 @@ def correct(
     if verdict.problem == "zero":
         raise Refused(_("A correction of 0 hours changes nothing."), code="zero")
     if verdict.problem == "steps":
-        raise Refused(_("Hours are counted in steps of %(step)s (%(source)s).") % {
-            "step": plain(step), "source": policy.source if policy else "—"}, code="steps")
+        raise Refused(
+            _("Hours are counted in steps of %(step)s (%(source)s).") % {"step": plain(step), "source": policy.source if policy else "—"},
+            code="steps",
+        )
     if verdict.problem == "below_zero":
-        raise Refused(_("That would leave %(left)s hours: at most the balance of %(balance)s can be taken.") % {
-            "left": plain(verdict.left), "balance": plain(balance(person, year))}, code="below_zero")
+        raise Refused(
+            _("That would leave %(left)s hours: at most the balance of %(balance)s can be taken.")
+            % {"left": plain(verdict.left), "balance": plain(balance(person, year))},
+            code="below_zero",
+        )
     entry = LedgerEntry.objects.create(
-        **served_at(person), kind=CORRECTION, year=year, hours=hours, policy=policy, reason=reason, author=by, once_key=once, at=at,
+        **served_at(person),
+        kind=CORRECTION,
+        year=year,
+        hours=hours,
+        policy=policy,
+        reason=reason,
+        author=by,
+        once_key=once,
+        at=at,
     )
     audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk)
     return entry
@@ -194,7 +225,7 @@ def policies_on(day: date, history: list[CreditPolicy] | None = None) -> PolicyB
         if policy.county_id is None:
             general = policy
         else:
-            own[policy.county.path] = policy
+            own[policy.county.path] = policy  # type: ignore[union-attr]
     return PolicyBook(general, own)
 
 
@@ -206,7 +237,8 @@ def day_of(year: int, at: datetime) -> date:
 def duties_on(day: date, person_ids: Iterable[int]) -> dict[int, set[str]]:
     """The duties that people held on a day. One query."""
     held = DutyAssignment.objects.filter(posting__person_id__in=person_ids, starts_on__lte=day).filter(
-        Q(ends_on=None) | Q(ends_on__gte=day))
+        Q(ends_on=None) | Q(ends_on__gte=day)
+    )
     found: dict[int, set[str]] = {}
     for person_id, duty in held.values_list("posting__person_id", "duty"):
         found.setdefault(person_id, set()).add(duty)
@@ -261,12 +293,20 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
     by_kind = {kind: sum((e.hours for e in entries if e.kind == kind), Decimal(0)) for kind in LedgerEntry.Kind.values}
     total = rules.hours(sum(by_kind.values(), Decimal(0)))
     words = _("%(total)s hours = %(online)s for courses + %(test)s for tests passed") % {
-        "total": plain(total), "online": plain(by_kind[ONLINE]), "test": plain(by_kind[TEST])}
+        "total": plain(total),
+        "online": plain(by_kind[ONLINE]),
+        "test": plain(by_kind[TEST]),
+    }
     if any(entry.kind == CORRECTION for entry in entries):
         words += _(", corrections %(hours)s") % {"hours": signed(by_kind[CORRECTION])}
     return HoursExplained(
-        year=year, total=total, entries=[ExplainedEntry(entry, words_of(entry)) for entry in entries], words=words,
-        rule=rule_words(policy) if policy else "", topic=topic_target(total, duties, policy), online=online_target(total, policy),
+        year=year,
+        total=total,
+        entries=[ExplainedEntry(entry, words_of(entry)) for entry in entries],
+        words=words,
+        rule=rule_words(policy) if policy else "",
+        topic=topic_target(total, duties, policy),
+        online=online_target(total, policy),
     )
 
 
@@ -300,13 +340,19 @@ def words_of(entry: LedgerEntry) -> str:
         if entry.completion_id:
             return _("The completion was reversed by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
         return _("Corrected by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
+    policy, completion = entry.policy, entry.completion
+    if policy is None or completion is None:
+        return str(entry.get_kind_display())
     if entry.kind == TEST:
-        return _("Test passed: %(hours)s hours (%(source)s)") % {"hours": plain(entry.hours), "source": entry.policy.source}
-    band = rules.band_of(entry.completion.minutes, entry.policy.bands)
+        return _("Test passed: %(hours)s hours (%(source)s)") % {"hours": plain(entry.hours), "source": policy.name}
+    band = rules.band_of(completion.minutes, policy.bands)
     if band is None or band.hours != entry.hours:
-        return _("%(minutes)s minutes of course (%(source)s)") % {"minutes": entry.completion.minutes, "source": entry.policy.source}
+        return _("%(minutes)s minutes of course (%(source)s)") % {"minutes": completion.minutes, "source": policy.name}
     return _("%(minutes)s minutes of course: %(band)s (%(source)s)") % {
-        "minutes": entry.completion.minutes, "band": band_words(band), "source": entry.policy.source}
+        "minutes": completion.minutes,
+        "band": band_words(band),
+        "source": policy.name,
+    }
 
 
 def rule_words(policy: CreditPolicy) -> str:
@@ -323,10 +369,14 @@ def band_words(band: rules.Band) -> str:
     low, high = plain(band.low), plain(band.high) if band.high is not None else None
     if high is None:
         return (_("from %(low)s minutes: %(hours)s hours") if band.low_included else _("over %(low)s minutes: %(hours)s hours")) % {
-            "low": low, "hours": hours}
+            "low": low,
+            "hours": hours,
+        }
     if band.low == 0:
         return (_("up to %(high)s minutes: %(hours)s hours") if band.high_included else _("under %(high)s minutes: %(hours)s hours")) % {
-            "high": high, "hours": hours}
+            "high": high,
+            "hours": hours,
+        }
     texts = {
         (True, True): _("from %(low)s up to %(high)s minutes: %(hours)s hours"),
         (True, False): _("from %(low)s and under %(high)s minutes: %(hours)s hours"),

@@ -44,24 +44,25 @@ HOURS = DecimalField(max_digits=8, decimal_places=2)
 
 def held_by(person: str, day: date) -> QuerySet:
     """Duty assignments that the person behind an outer reference holds on a day."""
-    return DutyAssignment.objects.filter(posting__person=OuterRef(person), starts_on__lte=day).filter(
-        Q(ends_on=None) | Q(ends_on__gte=day))
+    return DutyAssignment.objects.filter(posting__person=OuterRef(person), starts_on__lte=day).filter(Q(ends_on=None) | Q(ends_on__gte=day))
 
 
 def requirements(*, day: date) -> QuerySet:
     """Duty rules that require an open course of the outer Person: use inside Exists or Subquery."""
     return DutyRule.objects.filter(
         Q(course__is_shared=True) | Q(course__county__path=Substr(OuterRef("unit__path"), 1, Unit.steplen)),
-        need=Need.REQUIRED, course__is_open=True, course__current__isnull=False,
-        duty__in=DutyAssignment.objects.filter(posting__person=OuterRef(OuterRef("pk")), starts_on__lte=day).filter(
-            Q(ends_on=None) | Q(ends_on__gte=day)).values("duty"),
+        need=Need.REQUIRED,
+        course__is_open=True,
+        course__current__isnull=False,
+        duty__in=DutyAssignment.objects.filter(posting__person=OuterRef(OuterRef("pk")), starts_on__lte=day)
+        .filter(Q(ends_on=None) | Q(ends_on__gte=day))
+        .values("duty"),
     )
 
 
 def _done(before: datetime) -> Exists:
     """Whether the outer outer Person has a standing completion of the outer rule's course."""
-    return Exists(Completion.objects.standing().filter(
-        course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=before))
+    return Exists(Completion.objects.standing().filter(course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=before))
 
 
 def with_standing(people: QuerySet, *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> QuerySet:
@@ -153,9 +154,7 @@ class PersonStanding:
         return rules.share(self.done, self.required)
 
 
-def standings(
-    people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None
-) -> list[PersonStanding]:
+def standings(people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> list[PersonStanding]:
     """The same figures as `with_standing` for people at hand (rows of it, or plain), with the courses by name.
 
     Six queries at most for any number of people; `history` (services.policy_history) saves one, rows of `with_standing` another.
@@ -191,13 +190,20 @@ def standings(
         needed = rules.required_of(held, by_county[county])
         states = [
             CourseState(course, "done" if (person.pk, pk) in done else "in_progress" if (person.pk, pk) in begun else "not_started")
-            for pk, course in courses.items() if pk in needed
+            for pk, course in courses.items()
+            if pk in needed
         ]
         target = rules.target_of(held, targets[county])
-        found.append(PersonStanding(
-            person=person, required=len(states), done=sum(state.state == "done" for state in states),
-            hours=hours.get(person.pk, Decimal(0)), target=target[1] if target else None, courses=states,
-        ))
+        found.append(
+            PersonStanding(
+                person=person,
+                required=len(states),
+                done=sum(state.state == "done" for state in states),
+                hours=hours.get(person.pk, Decimal(0)),
+                target=target[1] if target else None,
+                courses=states,
+            )
+        )
     return found
 
 
@@ -260,7 +266,9 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
     serving = Person.objects.serving().filter(scope)
     counted = (
         serving.annotate(
-            should=Exists(asked), lacks=Exists(asked.filter(~_done(before))), hours=_hours(year),
+            should=Exists(asked),
+            lacks=Exists(asked.filter(~_done(before))),
+            hours=_hours(year),
             target=_target(year=year, at=at, day=day),
         )
         .order_by()
@@ -276,7 +284,8 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
     own: dict[str, UnitStanding] = {}
     for row in counted.values("unit__path", "n_serving", "n_should", "n_did", "n_targeted", "n_reached"):
         own[row["unit__path"]] = UnitStanding(
-            None, serving=row["n_serving"], should=row["n_should"], did=row["n_did"], targeted=row["n_targeted"], reached=row["n_reached"])
+            None, serving=row["n_serving"], should=row["n_should"], did=row["n_did"], targeted=row["n_targeted"], reached=row["n_reached"]
+        )
     for path, sat, passed in _tests(serving, year=year):
         own.setdefault(path, UnitStanding(None))
         own[path].sat, own[path].passed = sat, passed
@@ -314,5 +323,12 @@ def _tests(serving: QuerySet, *, year: int) -> Iterable[tuple[str, int, int]]:
 
 
 __all__ = [
-    "CourseState", "PersonStanding", "UnitStanding", "required_courses", "requirements", "standings", "unit_standings", "with_standing",
+    "CourseState",
+    "PersonStanding",
+    "UnitStanding",
+    "required_courses",
+    "requirements",
+    "standings",
+    "unit_standings",
+    "with_standing",
 ]

@@ -49,13 +49,27 @@ def record_list(request: HttpRequest) -> HttpResponse:
         rows = list(page.object_list)
         page.object_list = rows
         openable = set(people_with_file(request.user).filter(pk__in={row.person_id for row in rows}).values_list("pk", flat=True))
-        _log(request, Kind.READ, "completion records", unit=wanted.unit, rows=len(rows),
-             filters={**wanted.as_written(), "found": page.paginator.count, "page": page.number})
-    return render(request, "evaluation/records.html", {
-        "form": form, "page": page, "openable": openable if page is not None else set(), "shortcuts": _year_shortcuts(request, at),
-        "filter_is_on": any(request.GET.get(name) for name in ("q", "unit", "course", "duty", "since", "until")),
-        "export_query": urlencode({k: v for k, v in request.GET.items() if k != "page" and v}),
-    }, status=422 if page is None else 200)
+        _log(
+            request,
+            Kind.READ,
+            "completion records",
+            unit=wanted.unit,
+            rows=len(rows),
+            filters={**wanted.as_written(), "found": page.paginator.count, "page": page.number},
+        )
+    return render(
+        request,
+        "evaluation/records.html",
+        {
+            "form": form,
+            "page": page,
+            "openable": openable if page is not None else set(),
+            "shortcuts": _year_shortcuts(request, at),
+            "filter_is_on": any(request.GET.get(name) for name in ("q", "unit", "course", "duty", "since", "until")),
+            "export_query": urlencode({k: v for k, v in request.GET.items() if k != "page" and v}),
+        },
+        status=422 if page is None else 200,
+    )
 
 
 @login_required
@@ -109,10 +123,20 @@ def unit_table(request: HttpRequest) -> HttpResponse:
             total.add(found[unit.path])
     own = total.serving - sum(row.serving for row in rows) if chosen else 0
     parents = {unit.path[: -Unit.steplen] for unit in units}
-    return render(request, "evaluation/units.html", {
-        "year": year, "years": years(at), "unit": chosen, "rows": [(row, row.unit.path in parents) for row in rows], "total": total,
-        "own": own, "trail": _trail(chosen, units), "any_vertical": any(row.unit.is_vertical for row in rows),
-    })
+    return render(
+        request,
+        "evaluation/units.html",
+        {
+            "year": year,
+            "years": years(at),
+            "unit": chosen,
+            "rows": [(row, row.unit.path in parents) for row in rows],
+            "total": total,
+            "own": own,
+            "trail": _trail(chosen, units),
+            "any_vertical": any(row.unit.is_vertical for row in rows),
+        },
+    )
 
 
 @login_required
@@ -138,12 +162,26 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
     rows = standing.standings(page.object_list, year=year, at=at, history=history)
     names = records.unit_names(request.user)
-    _log(request, Kind.READ, "people of a unit", unit=unit, rows=len(rows),
-         filters={"year": year, "only": only, "found": page.paginator.count, "page": page.number})
-    return render(request, "evaluation/unit_people.html", {
-        "unit": unit, "year": year, "years": years(at), "only": only, "page": page,
-        "rows": [(row, names.get(row.person.unit.path, ("", row.person.unit.name))[1]) for row in rows],
-    })
+    _log(
+        request,
+        Kind.READ,
+        "people of a unit",
+        unit=unit,
+        rows=len(rows),
+        filters={"year": year, "only": only, "found": page.paginator.count, "page": page.number},
+    )
+    return render(
+        request,
+        "evaluation/unit_people.html",
+        {
+            "unit": unit,
+            "year": year,
+            "years": years(at),
+            "only": only,
+            "page": page,
+            "rows": [(row, names.get(row.person.unit.path, ("", row.person.unit.name))[1]) for row in rows],
+        },
+    )
 
 
 def _year(request: HttpRequest, at) -> int:
@@ -242,12 +280,23 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         part.elsewhere = services.plain(elsewhere) if elsewhere else None
     begun = Enrolment.objects.visible_to(user).filter(person=person, completion__isnull=True).select_related("edition", "course")
     names = records.unit_names(user)
-    return render(request, "evaluation/file.html", {
-        "person": person, "mine": user.pk == person.pk, "years": [by_year[year] for year in sorted(by_year, reverse=True)],
-        "begun": begun.order_by("-enrolled_at"), "at": at, "unit_name": names.get(person.unit.path, ("", person.unit.name))[1] if person.unit else "",
-        "postings": [(posting, names.get(posting.unit.path, ("", posting.unit.name))[1], _labels(posting, today)) for posting in postings],
-        "duties": duties_now, "may_correct": user.pk != person.pk and services.may_correct(user, person),
-    })
+    return render(
+        request,
+        "evaluation/file.html",
+        {
+            "person": person,
+            "mine": user.pk == person.pk,
+            "years": [by_year[year] for year in sorted(by_year, reverse=True)],
+            "begun": begun.order_by("-enrolled_at"),
+            "at": at,
+            "unit_name": names.get(person.unit.path, ("", person.unit.name))[1] if person.unit else "",
+            "postings": [
+                (posting, names.get(posting.unit.path, ("", posting.unit.name))[1], _labels(posting, today)) for posting in postings
+            ],
+            "duties": duties_now,
+            "may_correct": user.pk != person.pk and services.may_correct(user, person),
+        },
+    )
 
 
 def _holds(duty, day: date) -> bool:
@@ -275,18 +324,31 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            services.correct(person=person, year=data["year"], hours=data["hours"], reason=data["reason"], by=request.user, at=at,
-                             form_key=data["form_key"])
+            services.correct(
+                person=person,
+                year=data["year"],
+                hours=data["hours"],
+                reason=data["reason"],
+                by=request.user,
+                at=at,
+                form_key=data["form_key"],
+            )
         except Refused as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(request, _("The correction of %(hours)s hours is in the ledger of %(year)s.") % {
-                "hours": services.signed(data["hours"]), "year": data["year"]})
+            messages.success(
+                request,
+                _("The correction of %(hours)s hours is in the ledger of %(year)s.")
+                % {"hours": services.signed(data["hours"]), "year": data["year"]},
+            )
             return redirect("learning_file", pk=person.pk)
     year = clock.year_of(at)
-    return render(request, "evaluation/correct.html", {
-        "person": person, "form": form, "year": year, "balance": services.plain(services.balance(person, year))},
-        status=422 if form.is_bound else 200)
+    return render(
+        request,
+        "evaluation/correct.html",
+        {"person": person, "form": form, "year": year, "balance": services.plain(services.balance(person, year))},
+        status=422 if form.is_bound else 200,
+    )
 
 
 @login_required
@@ -294,8 +356,12 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
 def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
     """HR reverses a completion that happened where they are HR: a reason, a tick, and rows that answer it."""
     completion = get_object_or_404(
-        Completion.objects.visible_to(request.user).filter(reversible_q(request.user)).exclude(person=request.user)
-        .select_related("person__unit", "reversal"), pk=pk)
+        Completion.objects.visible_to(request.user)
+        .filter(reversible_q(request.user))
+        .exclude(person=request.user)
+        .select_related("person__unit", "reversal"),
+        pk=pk,
+    )
     back = reverse("learning_file", args=[completion.person_id])
     if not people_with_file(request.user).filter(pk=completion.person_id).exists():
         back = reverse("records")
@@ -311,10 +377,15 @@ def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The completion is reversed; its hours are taken back."))
             return redirect(back)
-    earned = completion.ledger_entries.filter(Q(kind=LedgerEntry.Kind.ONLINE) | Q(kind=LedgerEntry.Kind.TEST)).aggregate(n=Sum("hours"))["n"]
-    return render(request, "evaluation/reverse.html", {
-        "completion": completion, "form": form, "back": back, "earned": services.plain(rules.hours(earned))},
-        status=422 if form.is_bound else 200)
+    earned = completion.ledger_entries.filter(Q(kind=LedgerEntry.Kind.ONLINE) | Q(kind=LedgerEntry.Kind.TEST)).aggregate(n=Sum("hours"))[
+        "n"
+    ]
+    return render(
+        request,
+        "evaluation/reverse.html",
+        {"completion": completion, "form": form, "back": back, "earned": services.plain(rules.hours(earned))},
+        status=422 if form.is_bound else 200,
+    )
 
 
 def _log(request: HttpRequest, kind: str, what: str, **more) -> None:

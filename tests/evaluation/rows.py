@@ -20,8 +20,14 @@ BANDS = [
 
 def policy(*, county=None, once=True, **more) -> CreditPolicy:
     fields = {
-        "name": "云南省干部在线学习学院学时制", "source": "学习学时制介绍", "mark": "S", "valid_from": "2020-01-01", "bands": BANDS,
-        "test_passed": Decimal("0.5"), "yearly_target": Decimal(50), "step": Decimal("0.25"),
+        "name": "云南省干部在线学习学院学时制",
+        "source": "学习学时制介绍",
+        "mark": "S",
+        "valid_from": "2020-01-01",
+        "bands": BANDS,
+        "test_passed": Decimal("0.5"),
+        "yearly_target": Decimal(50),
+        "step": Decimal("0.25"),
         "duty_targets": {"chief": "4", "deputy": "8", "section_head": "12", "staff": "20", "liaison": "20", "publisher": "10"},
         "once_per_course_per_year": once,
     }
@@ -31,11 +37,19 @@ def policy(*, county=None, once=True, **more) -> CreditPolicy:
 def course(county, code="P01", *, title=None, required=(), elective=(), shared=False, minutes=45, open=True) -> Course:
     made = Course.objects.create(county=county, code=code, is_shared=shared, is_open=open)
     made.current = Edition.objects.create(
-        course=made, number=1, title=title or f"课程{code}", line="policy", minutes=minutes, pass_rule="lessons_and_quiz",
-        digest=f"{made.pk}", published_at=NOON,
+        course=made,
+        number=1,
+        title=title or f"课程{code}",
+        line="policy",
+        minutes=minutes,
+        pass_rule="lessons_and_quiz",
+        digest=f"{made.pk}",
+        published_at=NOON,
     )
     made.save()
-    EditionLesson.objects.create(edition=made.current, key=f"00000000-0000-0000-0000-{made.pk:012d}", slug="l1", title="一", position=1, minutes=minutes)
+    EditionLesson.objects.create(
+        edition=made.current, key=f"00000000-0000-0000-0000-{made.pk:012d}", slug="l1", title="一", position=1, minutes=minutes
+    )
     for duty in required:
         DutyRule.objects.create(course=made, duty=duty, need="required")
     for duty in elective:
@@ -53,10 +67,21 @@ def complete(
     """A completion with its enrolment; `tell` sends the signal as the course service does."""
     enrolment = enrol(person, course, at=at, round=round)
     made = Completion.objects.create(
-        **copied_from(enrolment), enrolment=enrolment, course=course, edition=course.current, round=round, course_code=course.code,
-        course_title=course.current.title, edition_number=course.current.number, line=course.current.line, minutes=course.current.minutes,
-        policy=rule or CreditPolicy.objects.in_force(clock.today(at)), study_hours=Decimal(study), test_hours=Decimal(test),
-        score=None if score is None else Decimal(score), completed_at=at,
+        **copied_from(enrolment),
+        enrolment=enrolment,
+        course=course,
+        edition=course.current,
+        round=round,
+        course_code=course.code,
+        course_title=course.current.title,
+        edition_number=course.current.number,
+        line=course.current.line,
+        minutes=course.current.minutes,
+        policy=rule or CreditPolicy.objects.in_force(clock.today(at)),
+        study_hours=Decimal(study),
+        test_hours=Decimal(test),
+        score=None if score is None else Decimal(score),
+        completed_at=at,
     )
     if tell:
         course_completed.send(sender=Completion, completion=made, at=at)
@@ -72,12 +97,26 @@ def reverse(completion, *, by, at: datetime = NOON, reason="查实替考", tell=
 
 def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_by=None, valid_until=None) -> Certificate:
     county = completion.course.county
-    kind, _ = CertificateKind.objects.get_or_create(county=county, key="training", defaults={"title": "培训合格证书", "wording": "-", "issuer": "-"})
+    kind, _ = CertificateKind.objects.get_or_create(
+        county=county, key="training", defaults={"title": "培训合格证书", "wording": "-", "issuer": "-"}
+    )
     made = Certificate.objects.create(
-        **copied_from(completion), completion=completion, kind=kind, number=number, title=kind.title, text="", issuer="",
-        course_code=completion.course_code, course_title=completion.course_title, edition_number=completion.edition_number,
-        hours=completion.hours, score=completion.score, issued_on=clock.today(completion.completed_at), valid_until=valid_until,
-        issued_at=completion.completed_at, facts_digest="0" * 64,
+        **copied_from(completion),
+        completion=completion,
+        kind=kind,
+        number=number,
+        title=kind.title,
+        text="",
+        issuer="",
+        course_code=completion.course_code,
+        course_title=completion.course_title,
+        edition_number=completion.edition_number,
+        hours=completion.hours,
+        score=completion.score,
+        issued_on=clock.today(completion.completed_at),
+        valid_until=valid_until,
+        issued_at=completion.completed_at,
+        facts_digest="0" * 64,
     )
     StatusEvent.objects.create(certificate=made, kind="issued", at=NOON)
     if revoked_by:
@@ -89,6 +128,8 @@ def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NO
     quiz, _ = Quiz.objects.get_or_create(key=key, defaults={"county": course.county, "title": "结业测试", "course_code": course.code})
     enrolment = Enrolment.objects.filter(person=person, course=course).first() or enrol(person, course, at=at)
     attempt = Attempt.objects.create(
-        **served_at(person), quiz=quiz, enrolment=enrolment, number=number, started_at=at, quiz_title=quiz.title, pass_percent=80, seed="s")
-    return Submission.objects.create(attempt=attempt, cause="learner", at=at, score=90 if passed else 10, out_of=100,
-                                     percent=90 if passed else 10, passed=passed)
+        **served_at(person), quiz=quiz, enrolment=enrolment, number=number, started_at=at, quiz_title=quiz.title, pass_percent=80, seed="s"
+    )
+    return Submission.objects.create(
+        attempt=attempt, cause="learner", at=at, score=90 if passed else 10, out_of=100, percent=90 if passed else 10, passed=passed
+    )

@@ -23,8 +23,13 @@ DOOR = "/api/v1/completions"
 @pytest.fixture
 def key_of(cast):
     def make(owner=None, unit=None, days=30):
-        return tokens.create(owner=owner or cast.hr, name="HR", scopes=["completions"], unit=unit or cast.county,
-                             expires_at=clock.now() + timedelta(days=days))[1]
+        return tokens.create(
+            owner=owner or cast.hr,
+            name="HR",
+            scopes=["completions"],
+            unit=unit or cast.county,
+            expires_at=clock.now() + timedelta(days=days),
+        )[1]
 
     return make
 
@@ -65,9 +70,33 @@ def test_a_row_of_the_api_is_the_row_of_the_export(cast, course, pull, sign_in):
         [line] = list(csv.reader(io.StringIO(data)))[1:]
         item = sent[number]
         assert item["status"] == status
-        plain = ["id", None, "employee_number", "person_name", "unit_code", "unit_name", "post_title", None, "course_code", "course_title",
-                 "edition", None, "round", "minutes", "study_hours", "test_hours", "hours", "score", "enrolled_at", "completed_at",
-                 "certificate_number", None, "certificate_valid_until", "reversed_at", "reversal_reason"]
+        plain = [
+            "id",
+            None,
+            "employee_number",
+            "person_name",
+            "unit_code",
+            "unit_name",
+            "post_title",
+            None,
+            "course_code",
+            "course_title",
+            "edition",
+            None,
+            "round",
+            "minutes",
+            "study_hours",
+            "test_hours",
+            "hours",
+            "score",
+            "enrolled_at",
+            "completed_at",
+            "certificate_number",
+            None,
+            "certificate_valid_until",
+            "reversed_at",
+            "reversal_reason",
+        ]
         for cell, name in zip(line, plain, strict=True):
             if name is None:
                 continue
@@ -144,7 +173,9 @@ def test_nobody_but_hr_of_the_unit_gets_a_token(cast, who):
     from core.errors import Refused
 
     with pytest.raises(Refused):
-        tokens.create(owner=getattr(cast, who), name="x", scopes=["completions"], unit=cast.county, expires_at=clock.now() + timedelta(days=1))
+        tokens.create(
+            owner=getattr(cast, who), name="x", scopes=["completions"], unit=cast.county, expires_at=clock.now() + timedelta(days=1)
+        )
 
 
 # What
@@ -162,10 +193,18 @@ def test_filters_narrow_the_rows(cast, course, pull):
     assert numbers(pull(until="2026-02-01T08:00:00+08:00")) == ["YA10001"]
 
 
-@pytest.mark.parametrize(("wanted", "field"), [
-    ({"limit": "501"}, "limit"), ({"limit": "0"}, "limit"), ({"limit": "x"}, "limit"), ({"since": "yesterday"}, "since"),
-    ({"since": "2026-01-01T00:00:00"}, "since"), ({"unit": "x" * 41}, "unit"), ({"course": "x" * 21}, "course"),
-])
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        ({"limit": "501"}, "limit"),
+        ({"limit": "0"}, "limit"),
+        ({"limit": "x"}, "limit"),
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-01-01T00:00:00"}, "since"),
+        ({"unit": "x" * 41}, "unit"),
+        ({"course": "x" * 21}, "course"),
+    ],
+)
 def test_a_wrong_parameter_is_named(cast, course, pull, wanted, field):
     told = problem(pull(**wanted), 422, "parameters")
     assert [one["field"] for one in told["errors"]] == [field]
@@ -176,8 +215,16 @@ def test_a_period_that_ends_before_it_begins_is_refused(cast, course, pull):
     problem(pull(since="2026-02-01T00:00:00Z", until="2026-01-01T00:00:00Z"), 422, "period")
 
 
-@pytest.mark.parametrize("wanted", [{"unit": "a\x00b"}, {"course": "\x00"}, {"person": "\x00"}, {"since": "0001-01-01T00:00:00+14:00"},
-                                    {"until": "9999-12-31T23:59:59-12:00"}])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"unit": "a\x00b"},
+        {"course": "\x00"},
+        {"person": "\x00"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"until": "9999-12-31T23:59:59-12:00"},
+    ],
+)
 def test_hostile_parameters_are_refused_not_failed(cast, course, pull, wanted):
     assert pull(**wanted).status_code in (200, 404, 422)
 

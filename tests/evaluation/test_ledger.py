@@ -165,17 +165,25 @@ def test_hr_corrects_by_a_new_row_with_reason_author_and_audit(cast, policy):
     assert trace.user == cast.hr and trace.data["hours"] == "2.5"
 
 
-@pytest.mark.parametrize("who", ["learner", "colleague", "own_leader", "other_leader", "liaison", "trainer", "reviewer", "admin", "auditor", "other_hr"])
+@pytest.mark.parametrize(
+    "who", ["learner", "colleague", "own_leader", "other_leader", "liaison", "trainer", "reviewer", "admin", "auditor", "other_hr"]
+)
 def test_nobody_but_hr_of_the_person_corrects(cast, policy, who):
     with pytest.raises(Refused):
         correct(cast, by=getattr(cast, who))
     assert not LedgerEntry.objects.exists()
 
 
-@pytest.mark.parametrize(("changes", "code"), [
-    ({"hours": Decimal(0)}, "zero"), ({"hours": Decimal("0.3")}, "steps"), ({"hours": Decimal(-1)}, "below_zero"),
-    ({"reason": "  "}, "no_reason"), ({"year": 2027}, "future_year"),
-])
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"hours": Decimal(0)}, "zero"),
+        ({"hours": Decimal("0.3")}, "steps"),
+        ({"hours": Decimal(-1)}, "below_zero"),
+        ({"reason": "  "}, "no_reason"),
+        ({"year": 2027}, "future_year"),
+    ],
+)
 def test_a_correction_that_breaks_a_rule_is_refused_by_its_name(cast, policy, changes, code):
     with pytest.raises(Refused) as refusal:
         correct(cast, **changes)
@@ -205,7 +213,10 @@ def test_every_figure_is_explained_in_words(cast, course):
 
     assert told.total == Decimal("1.25")
     assert [str(e.words) for e in told.entries] == [
-        "课程 45 分钟：30 分钟及以上计 1 学时（学习学时制介绍）", "测试合格计 0.5 学时（学习学时制介绍）", "由郑人事更正：线下集中学习补登"]
+        "课程 45 分钟：30 分钟及以上计 1 学时（云南省干部在线学习学院学时制）",
+        "测试合格计 0.5 学时（云南省干部在线学习学院学时制）",
+        "由郑人事更正：线下集中学习补登",
+    ]
     assert "1.25" in told.words and "−0.25" in told.words
     assert (told.topic.hours, told.topic.mark, told.topic.share) == (20, "D", 6)
     assert (told.online.hours, told.online.source, told.online.mark) == (50, "学习学时制介绍", "S")
@@ -222,7 +233,9 @@ def test_without_a_policy_there_are_no_targets_and_no_error(cast):
     assert (told.total, told.topic, told.online) == (0, None, None)
 
 
-@pytest.mark.parametrize(("minutes", "hours", "low"), [(1, "0.25", 0), (15, "0.25", 0), (16, "0.5", 15), (29, "0.5", 15), (30, "1", 30), (90, "1", 30)])
+@pytest.mark.parametrize(
+    ("minutes", "hours", "low"), [(1, "0.25", 0), (15, "0.25", 0), (16, "0.5", 15), (29, "0.5", 15), (30, "1", 30), (90, "1", 30)]
+)
 def test_the_band_that_gave_the_hours(minutes, hours, low):
     band = rules.band_of(minutes, rows.BANDS)
     assert (band.hours, band.low) == (Decimal(hours), low)
@@ -270,7 +283,9 @@ def test_reconcile_takes_back_what_a_reversal_left(cast, course):
 # Any order of events
 
 
-@given(st.lists(st.tuples(st.sampled_from(["complete", "reverse", "correct", "credit again"]), st.integers(0, 3), st.booleans()), max_size=12))
+@given(
+    st.lists(st.tuples(st.sampled_from(["complete", "reverse", "correct", "credit again"]), st.integers(0, 3), st.booleans()), max_size=12)
+)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_sum_of_entries_is_the_balance_for_any_order_of_events(cast, policy, course, events):
     """Against a reckoning on paper: one standing completion of the course a year, and the corrections."""

@@ -54,15 +54,31 @@ def test_a_record_is_seen_by_those_who_reach_it_alone(cast, done, sign_in, who, 
     assert (sheet.max_row == 2) is sees
 
 
-@pytest.mark.parametrize(("who", "status"), [
-    ("learner", 200), ("own_leader", 200), ("liaison", 200), ("hr", 200), ("auditor", 200),
-    ("colleague", 404), ("other_leader", 404), ("trainer", 404), ("reviewer", 404), ("admin", 404), ("other_hr", 404), ("stranger", 404),
-])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [
+        ("learner", 200),
+        ("own_leader", 200),
+        ("liaison", 200),
+        ("hr", 200),
+        ("auditor", 200),
+        ("colleague", 404),
+        ("other_leader", 404),
+        ("trainer", 404),
+        ("reviewer", 404),
+        ("admin", 404),
+        ("other_hr", 404),
+        ("stranger", 404),
+    ],
+)
 def test_a_learning_file_opens_for_oneself_and_those_who_reach_the_person(cast, done, sign_in, who, status):
     assert sign_in(getattr(cast, who)).get(reverse("learning_file", args=[cast.learner.pk])).status_code == status
 
 
-@pytest.mark.parametrize(("who", "status"), [("hr", 200), ("own_leader", 404), ("liaison", 404), ("auditor", 404), ("learner", 404), ("other_hr", 404), ("admin", 404)])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("hr", 200), ("own_leader", 404), ("liaison", 404), ("auditor", 404), ("learner", 404), ("other_hr", 404), ("admin", 404)],
+)
 def test_only_hr_of_the_person_corrects_and_reverses(cast, done, sign_in, who, status):
     client = sign_in(getattr(cast, who))
     assert client.get(reverse("correct_hours", args=[cast.learner.pk])).status_code == status
@@ -73,7 +89,9 @@ def test_only_hr_of_the_person_corrects_and_reverses(cast, done, sign_in, who, s
         assert not LedgerEntry.objects.filter(kind="correction").exists() and not Reversal.objects.exists()
 
 
-@pytest.mark.parametrize(("who", "status"), [("own_leader", 200), ("liaison", 200), ("hr", 200), ("other_leader", 404), ("other_hr", 404), ("learner", 403)])
+@pytest.mark.parametrize(
+    ("who", "status"), [("own_leader", 200), ("liaison", 200), ("hr", 200), ("other_leader", 404), ("other_hr", 404), ("learner", 403)]
+)
 def test_a_units_people_are_read_by_those_who_reach_it(cast, done, sign_in, who, status):
     client = sign_in(getattr(cast, who))
     assert client.get(reverse("records_unit", args=[cast.bureau.pk])).status_code == status
@@ -88,7 +106,17 @@ def test_the_list_shows_what_was_at_the_event(cast, done, sign_in):
     rows.certificate(done)
     Person.objects.filter(pk=cast.learner.pk).update(name="张改名", post_title="主任")
     page = body(sign_in(cast.hr).get(reverse("records")))
-    for text in ("张小明", "YA10001", "姚安县教育体育局 办公室", "科员", "P01 政务公开基础", "1.50", "90.00", "2026-06-15 12:00", "YAZWGK-01-2026-532325-00001-8"):
+    for text in (
+        "张小明",
+        "YA10001",
+        "姚安县教育体育局 办公室",
+        "科员",
+        "P01 政务公开基础",
+        "1.5",
+        "90",
+        "2026-06-15 12:00",
+        "YAZWGK-01-2026-532325-00001-8",
+    ):
         assert text in page
     assert "张改名" not in page
 
@@ -153,8 +181,17 @@ def test_every_order_of_every_status_is_shown_and_exported(cast, course, sign_in
     found(client, sort=sort, status=status)
 
 
-@pytest.mark.parametrize("wrong", [{"since": "2026-13-01"}, {"unit": "999999"}, {"unit": "x"}, {"status": "all"}, {"sort": "pk"},
-                                   {"since": "2026-02-01", "until": "2026-01-01"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"since": "2026-13-01"},
+        {"unit": "999999"},
+        {"unit": "x"},
+        {"status": "all"},
+        {"sort": "pk"},
+        {"since": "2026-02-01", "until": "2026-01-01"},
+    ],
+)
 def test_a_wrong_filter_shows_nothing_and_exports_nothing(cast, done, sign_in, wrong):
     client = sign_in(cast.hr)
     response = client.get(reverse("records"), wrong)
@@ -212,7 +249,7 @@ def test_xlsx_keeps_text_as_text_and_types_numbers_and_times(cast, course, sign_
     evil = casting.person("YA10030", "=1+1", cast.section, Duty.STAFF)
     rows.complete(evil, course)
     book = openpyxl.load_workbook(io.BytesIO(b"".join(sign_in(cast.hr).get(reverse("records_xlsx")).streaming_content)))
-    line = list(book.active.iter_rows(min_row=2))[0]
+    line = next(book.active.iter_rows(min_row=2))
     assert (line[3].value, line[3].data_type) == ("=1+1", "s")
     assert line[16].value == 1.5 and line[19].value == datetime(2026, 6, 15, 12, 0)
 
@@ -220,14 +257,33 @@ def test_xlsx_keeps_text_as_text_and_types_numbers_and_times(cast, course, sign_
 def many(cast, course, count: int, start: int = 0) -> None:
     """So many people of the section, each with a completion; in bulk."""
     people = Person.objects.bulk_create(
-        Person(employee_number=f"N{n}", name=f"人{n}", unit=cast.section, password="!") for n in range(start, start + count))
-    facts = [{"person": p, "unit": cast.section, "employee_number": p.employee_number, "person_name": p.name, "unit_name": "办公室"} for p in people]
+        Person(employee_number=f"N{n}", name=f"人{n}", unit=cast.section, password="!") for n in range(start, start + count)
+    )
+    facts = [
+        {"person": p, "unit": cast.section, "employee_number": p.employee_number, "person_name": p.name, "unit_name": "办公室"}
+        for p in people
+    ]
     begun = Enrolment.objects.bulk_create(Enrolment(**f, course=course, edition=course.current, enrolled_at=NOON) for f in facts)
     policy = CreditPolicy.objects.get()
     Completion.objects.bulk_create(
-        Completion(**f, enrolment=e, course=course, edition=course.current, round=1, course_code=course.code, course_title="课", line="policy",
-                   edition_number=1, minutes=45, policy=policy, study_hours=1, test_hours=0, completed_at=NOON)
-        for f, e in zip(facts, begun, strict=True))
+        Completion(
+            **f,
+            enrolment=e,
+            course=course,
+            edition=course.current,
+            round=1,
+            course_code=course.code,
+            course_title="课",
+            line="policy",
+            edition_number=1,
+            minutes=45,
+            policy=policy,
+            study_hours=1,
+            test_hours=0,
+            completed_at=NOON,
+        )
+        for f, e in zip(facts, begun, strict=True)
+    )
 
 
 def test_queries_do_not_grow_with_a_thousand_rows(cast, course, sign_in, django_assert_max_num_queries):
@@ -235,8 +291,14 @@ def test_queries_do_not_grow_with_a_thousand_rows(cast, course, sign_in, django_
     from django.test.utils import CaptureQueriesContext
 
     client = sign_in(cast.hr)
-    pages = [reverse("records"), reverse("records") + "?status=not_started", reverse("records_csv"), reverse("records_xlsx"),
-             reverse("records_units"), reverse("records_unit", args=[cast.county.pk])]
+    pages = [
+        reverse("records"),
+        reverse("records") + "?status=not_started",
+        reverse("records_csv"),
+        reverse("records_xlsx"),
+        reverse("records_units"),
+        reverse("records_unit", args=[cast.county.pk]),
+    ]
     counts = []
     client.get(pages[0])  # the first page of a session writes it
     for count in (60, 940):
@@ -297,7 +359,9 @@ def test_hr_writes_a_correction_from_the_form_and_twice_is_once(cast, policy, si
     assert LedgerEntry.objects.get().hours == Decimal("2.25")
 
 
-@pytest.mark.parametrize("wrong", [{"hours": "0.3"}, {"hours": "-5"}, {"hours": "viel"}, {"reason": ""}, {"year": 2010}, {"hours": "NaN"}, {"hours": "1e9"}])
+@pytest.mark.parametrize(
+    "wrong", [{"hours": "0.3"}, {"hours": "-5"}, {"hours": "viel"}, {"reason": ""}, {"year": 2010}, {"hours": "NaN"}, {"hours": "1e9"}]
+)
 def test_a_refused_correction_keeps_the_input_and_writes_nothing(cast, policy, sign_in, wrong):
     door = reverse("correct_hours", args=[cast.learner.pk])
     response = sign_in(cast.hr).post(door, {"year": 2026, "hours": "1", "reason": "线下学习", "form_key": "a", **wrong})
