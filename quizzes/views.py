@@ -5,9 +5,13 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.cache import caches
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
@@ -15,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from core import clock
 from core.errors import Refused
 from people.services import readings
-from quizzes.models import Attempt, AttemptItem, Quiz, Submission
+from quizzes.models import Answer, Attempt, AttemptItem, Quiz, Submission
 from quizzes.services import attempts, papers
 
 LONGEST_BODY = 32 * 1024
@@ -59,12 +63,14 @@ def _history(attempt: Attempt, now: datetime) -> dict:
 def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     """The paper with what stands on the server. POST is the whole form of a browser without the script."""
     now = clock.now()
-    attempt = get_object_or_404(Attempt.objects.select_related("submission"), pk=pk, person=request.user)
+    newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
+    found = Attempt.objects.select_related("submission", "quiz").annotate(newest=Subquery(newest))
+    attempt = get_object_or_404(found, pk=pk, person=request.user)
     if _is_ended(attempt, now):
         return _ended(request, attempt)
-    items = list(AttemptItem.objects.filter(attempt=attempt).defer("key", "explanation", "source"))
     refusal = None
     if request.method == "POST":
+        items = _items(attempt)
         try:
             saved = attempts.save_form(attempt_id=pk, person=request.user, posted=_posted(request, items), at=now)
         except Refused as error:
@@ -79,15 +85,29 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
             else:
                 messages.info(request, _("Nothing had changed: all answers stand as before."))
             return redirect("attempt", pk)
-    views = _views(attempt, items)
     return render(
         request, "quizzes/attempt.html",
-        {
-            "attempt": attempt, "items": views, "refusal": refusal, "remaining": _remaining(attempt, now),
-            "answered": sum(view.is_complete for view in views),
-        },
+        {"attempt": attempt, "paper": _paper(attempt), "refusal": refusal, "remaining": _remaining(attempt, now)},
         status=409 if refusal else 200,
     )
+
+
+def _paper(attempt: Attempt) -> dict[str, str]:
+    """The drawn questions and their navigator. Kept in this process: paper and answers are facts, so the
+    attempt, its newest answer and the language say all that the pieces depend on."""
+    key = f"paper:{attempt.pk}:{attempt.newest or 0}:{get_language()}"
+    kept = caches["local"].get(key)
+    if kept is None:
+        views = _views(attempt, _items(attempt))
+        context = {"items": views, "answered": sum(view.is_complete for view in views)}
+        kept = {name: render_to_string(f"quizzes/_{name}.html", context) for name in ("nav", "items")}
+        caches["local"].set(key, kept)
+    return kept
+
+
+def _items(attempt: Attempt) -> list[AttemptItem]:
+    """The items without what must not leave."""
+    return list(AttemptItem.objects.filter(attempt=attempt).defer("key", "explanation", "source"))
 
 
 def _views(attempt: Attempt, items: list[AttemptItem]) -> list[papers.ItemView]:
@@ -188,7 +208,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("attempt_result", pk)
     if attempts.is_overdue(attempt, now):
         return _ended(request, attempt)
-    views = _views(attempt, list(AttemptItem.objects.filter(attempt=attempt).defer("key", "explanation", "source")))
+    views = _views(attempt, _items(attempt))
     return render(
         request, "quizzes/submit.html",
         {
