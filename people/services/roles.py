@@ -1,6 +1,6 @@
 """Roles by unit: granted and withdrawn by an administrator, or opened and closed with a duty."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -177,7 +177,7 @@ def gaps(at: datetime) -> list[Gap]:
     return [Gap(f"roles of {person.employee_number}", partial(sync_with_duties, person, clock.today(at))) for person in people]
 
 
-def in_batches(queryset, field: str, ids: list[int], size: int = 5000):
+def in_batches(queryset, field: str, ids: Sequence[int | str], size: int = 5000):
     """The rows whose `field` is one of many ids, without one endless IN list."""
     for start in range(0, len(ids), size):
         yield from queryset.filter(**{f"{field}__in": ids[start : start + size]})

@@ -109,9 +109,9 @@ def _old_new(label: str, old: object, new: object) -> str:
 
 def _shown(name: str, value: object) -> object:
     if name == "staff_type":
-        return Person.StaffType(value).label
+        return Person.StaffType(str(value)).label
     if name == "status":
-        return Person.Status(value).label
+        return Person.Status(str(value)).label
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return value
@@ -372,16 +372,16 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
     for row in parsed.people:
         person = people.get(row.number.casefold())
 
-        def refuse(column: str, code: str, row: PersonRow = row, **params: object) -> None:
+        def refuse(column: str, code: str, params: dict[str, object], row: PersonRow = row) -> None:
             found.errors.append(RosterError(row.row, column, _(RULES[code]) % params, _values(row), parsed.people_sheet, code))
 
         if person is None and row.number.casefold() in elsewhere:
-            refuse("工号", "number_elsewhere", value=row.number)
+            refuse("工号", "number_elsewhere", {"value": row.number})
             continue
         try:
             organ_code = known.organ(row.unit_name)
         except rules.Unreadable as problem:
-            refuse("单位", problem.code, **problem.params)
+            refuse("单位", problem.code, problem.params)
             continue
         section = row.section if row.section and row.section != known.name[organ_code] else ""
         problem_or_change = _change_of(
@@ -391,7 +391,7 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
             held, code_of,
         )
         if isinstance(problem_or_change, rules.Unreadable):
-            refuse("任现职时间", problem_or_change.code, **problem_or_change.params)
+            refuse("任现职时间", problem_or_change.code, problem_or_change.params)
             continue
         change = problem_or_change
         if change.posting in {"open", "move", "correct", "reopen"} and section:

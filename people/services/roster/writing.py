@@ -228,7 +228,7 @@ def keep(*, file: BinaryIO, plan: RosterPlan, by: Person, at: datetime) -> Roste
     )
 
 
-def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], list] | None = None) -> bytes:
+def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], dict[str, object]] | None = None) -> bytes:
     """The refused rows as a workbook, with the reason in the last column: mend them and hand it in again."""
     sheets: dict[str, dict[int, list[RosterError]]] = defaultdict(lambda: defaultdict(list))
     for error in plan.errors:
@@ -240,7 +240,7 @@ def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], list] | No
     head = book.add_format({"bold": True, "num_format": "@"})
     for name, rows in sheets.items():
         header = [column for column in plan.parsed.headers.get(name, []) if column and column != "性别"]
-        page = book.add_worksheet((name or "Sheet")[:31].translate(str.maketrans(dict.fromkeys("[]:*?/\\", "_"))))
+        page = book.add_worksheet((name or "Sheet")[:31].translate(str.maketrans("[]:*?/\\", "_" * 7)))
         for position, column in enumerate([*header, "原行号", "拒绝原因"]):
             page.write_string(0, position, column, head)
         for line, (number, errors) in enumerate(sorted(rows.items()), start=1):
