@@ -18,6 +18,20 @@ SAMPLE_TEXT = (
 RICH_TEXT = ["h3", "h4", "bold", "italic", "ol", "ul", "link", "hr"]
 
 
+class ListOf(blocks.ListBlock):
+    """A list that also takes raw items without an id ({"type": "item", "value": …}), as files and programs write them."""
+
+    def to_python(self, value):
+        return super().to_python(self._with_ids(value))
+
+    def bulk_to_python(self, values):
+        return super().bulk_to_python([self._with_ids(value) for value in values])
+
+    @staticmethod
+    def _with_ids(value):
+        return [{"id": None} | item if isinstance(item, dict) and item.get("type") == "item" and "value" in item else item for item in value]
+
+
 class PictureBlock(blocks.StructBlock):
     image = ImageChooserBlock(label=_("image"))
     description = blocks.CharBlock(label=_("description for those who cannot see it"), max_length=200)
@@ -99,7 +113,7 @@ class CalloutBlock(blocks.StructBlock):
 
 class SelfCheckBlock(blocks.StructBlock):
     question = blocks.TextBlock(label=_("question"), rows=2)
-    options = blocks.ListBlock(
+    options = ListOf(
         blocks.StructBlock([
             ("text", blocks.CharBlock(label=_("option"), max_length=300)),
             ("correct", blocks.BooleanBlock(label=_("right"), required=False)),
@@ -157,7 +171,7 @@ class LessonBody(blocks.StreamBlock):
             "rows": [{"values": ["主动公开", "20个工作日内"]}, {"values": ["依申请公开答复", "20个工作日内"]}], "caption": "两个期限",
         },
     )
-    key_points = blocks.ListBlock(
+    key_points = ListOf(
         blocks.CharBlock(max_length=300), label=_("Key points"), icon="list-ul", template="courses/blocks/key_points.html",
         description=_("What to remember; a lesson ends well with it."), preview_value=["谁制作谁公开", "20个工作日内公开"],
     )

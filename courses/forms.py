@@ -134,7 +134,7 @@ class CatalogueFilter(forms.Form):
     """What a learner looks for in the catalogue. Everything is optional; nonsense is ignored."""
 
     q = forms.CharField(label=_("Search"), required=False, max_length=60, widget=forms.TextInput(attrs={"type": "search"}))
-    line = forms.ChoiceField(label=_("Line"), required=False, choices=[("", _("All lines")), *Line.choices])
+    line = forms.ChoiceField(label=_("Course line"), required=False, choices=[("", _("All lines")), *Line.choices])
     need = forms.ChoiceField(label=_("For me"), required=False, choices=[("", _("All")), *Need.choices])
     state = forms.ChoiceField(
         label=_("State"), required=False,

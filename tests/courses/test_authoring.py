@@ -218,6 +218,14 @@ def test_the_block_previews_render(cast, catalogue, sign_in):
         assert "courses.css" in answer.text, name
 
 
+def test_lists_are_read_with_and_without_wagtails_item_wrapping():
+    body = LessonBody().to_python([
+        {"type": "key_points", "value": ["甲"]}, {"type": "key_points", "value": [{"type": "item", "value": "甲"}]},
+        {"type": "key_points", "value": [{"type": "item", "id": "1", "value": "甲"}]},
+    ])
+    assert [list(block.value) for block in body] == [["甲"]] * 3
+
+
 # files
 
 
