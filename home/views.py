@@ -1,5 +1,7 @@
 """The doors that see everything: front page, my learning, dashboard, search, display."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -30,8 +32,16 @@ def front(request: HttpRequest) -> HttpResponse:
     return render(request, "home/front.html", {"intro": page.intro if page else ""})
 
 
+def _came_from(request: HttpRequest) -> str:
+    """The path of our own page that the link was on; the footer's link is the same on all pages."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    if referer.netloc != request.get_host() or referer.path == request.path:
+        return ""
+    return f"{referer.path}?{referer.query}" if referer.query else referer.path
+
+
 def _safe_next(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or "/"
+    wanted = request.POST.get("next") or request.GET.get("next") or _came_from(request) or "/"
     safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return wanted if safe else "/"
 

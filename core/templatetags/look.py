@@ -3,22 +3,62 @@
 from decimal import Decimal
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField
 from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, ClearableFileInput, FileInput, RadioSelect, Select
 from django.templatetags.static import static
+from django.urls import get_urlconf
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 
 from core.look import Look
 from core.text import highlighted
 
 register = template.Library()
+_kept: dict[tuple, str] = {}
+_sprite_url: str | None = None
+KEPT_AT_MOST = 2000
+
+
+class KeptNode(template.Node):
+    def __init__(self, name: str, vary: list, nodelist) -> None:
+        self.name, self.vary, self.nodelist = name, vary, nodelist
+
+    def render(self, context) -> str:
+        key = (self.name, get_language(), get_urlconf(), *(str(value.resolve(context)) for value in self.vary))
+        found = _kept.get(key)
+        if found is None:
+            found = self.nodelist.render(context)
+            if not settings.DEBUG and len(_kept) < KEPT_AT_MOST:
+                _kept[key] = found
+        return found
+
+
+@register.tag
+def kept(parser, token):
+    """{% kept "name" a b %}…{% endkept %}: rendered once in this process for each language and each a, b.
+
+    For pieces of the frame that stand on every page. What is inside may depend on nothing else:
+    never on a person, a path or a token.
+    """
+    name, *vary = token.split_contents()[1:]
+    nodelist = parser.parse(("endkept",))
+    parser.delete_first_token()
+    return KeptNode(name, [parser.compile_filter(one) for one in vary], nodelist)
+
+
+def _sprite() -> str:
+    global _sprite_url
+    if _sprite_url is None or settings.DEBUG:
+        _sprite_url = static("vendor/icons/icons.svg")
+    return _sprite_url
 
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """One icon of static/vendor/icons (names: LOCK.json). Decoration unless it is given a label."""
-    href = f"{static('vendor/icons/icons.svg')}#{name}"
+    href = f"{_sprite()}#{name}"
     if label:
         return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href)
     return format_html('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', href)

@@ -1,9 +1,10 @@
 """The menu of every page: what a person with these roles comes here for."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django import template
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_urlconf, reverse
 from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
@@ -43,41 +44,57 @@ class Entry:
     label: str
     icon: str
     url: str
-    current: str  # value of aria-current: "page", "true" (below it) or ""
+    current: str = ""  # value of aria-current: "page", "true" (below it) or ""
 
 
-def _entry(door: Door, path: str) -> Entry | None:
+@dataclass
+class Menu:
+    """`all` in order, `managing` (what roles add) and `tabs` (four at most, for a phone's foot).
+
+    `key` says all that the menu depends on beside the language: what is shown, and which is current.
+    """
+
+    all: list[Entry]
+    managing: list[Entry]
+    tabs: list[Entry]
+    key: str
+
+
+@lru_cache(maxsize=64)
+def _address(name: str, urlconf: str | None) -> str | None:
     try:
-        url = reverse(door.name)
+        return reverse(name)
     except NoReverseMatch:  # an app that a deployment leaves out
         return None
-    current = "page" if path == url else ("true" if path.startswith(url) and url != "/" else "")
-    return Entry(door.label, door.icon, url, current)
 
 
-def _entries(doors, path: str) -> list[Entry]:
-    found = [entry for door in doors if (entry := _entry(door, path))]
+def _entries(doors) -> list[Entry]:
+    urlconf = get_urlconf()
+    return [Entry(door.label, door.icon, url) for door in doors if (url := _address(door.name, urlconf))]
+
+
+def _mark_current(entries: list[Entry], path: str) -> str:
     # /records/units/ also begins with /records/: the longest match alone is the current one.
-    below = sorted((entry for entry in found if entry.current), key=lambda entry: len(entry.url))
-    for entry in below[:-1]:
-        entry.current = ""
-    return found
+    here = max((entry for entry in entries if path.startswith(entry.url)), key=lambda entry: len(entry.url), default=None)
+    if here is None:
+        return ""
+    here.current = "page" if path == here.url else "true"
+    return f"{here.url}:{here.current}"
 
 
 @register.simple_tag(takes_context=True)
-def site_menu(context) -> dict:
-    """`all` in order, `managing` (what roles add) and `tabs` (four at most, for a phone's foot)."""
+def site_menu(context) -> Menu:
+    """The menu of the signed-in person on this page. One query (the role grants) the first time on a page."""
     request = context.get("request")
     if request is not None and hasattr(request, "_site_menu"):  # a page shows it three times
         return request._site_menu
     held = context.get("held")
     roles = held() if callable(held) else set(held or ())
-    path = request.path if request is not None else ""
-    managing = [door for door in MANAGING if door.roles & roles]
-    entries = _entries([*LEARNING, *managing], path)
-    count = len(LEARNING) if len(entries) == len(LEARNING) + len(managing) else len(entries) - len(managing)
-    fourth = entries[count : count + 1] or _entries([SEARCH], path)
-    menu = {"all": entries, "managing": entries[count:], "tabs": entries[:count] + fourth}
+    learning, managing = _entries(LEARNING), _entries(door for door in MANAGING if door.roles & roles)
+    tabs = [*learning, *(managing[:1] or _entries([SEARCH]))]
+    entries = [*learning, *managing]
+    current = _mark_current([*learning, *managing, *([] if managing else tabs[-1:])], request.path if request is not None else "")
+    menu = Menu(entries, managing, tabs, key=f"{'|'.join(entry.url for entry in entries)}@{current}")
     if request is not None:
         request._site_menu = menu
     return menu
