@@ -52,7 +52,7 @@ def search(user, query: str) -> Finds:
     for token in tokens:
         wanted &= Q(current__search_text__contains=token) | Q(code__icontains=token)
     by_edition = {course.current_id: course for course in shelf.order_by("code")}
-    courses = [course for course in shelf.filter(wanted).order_by("code")]
+    courses = list(shelf.filter(wanted).order_by("code"))
     courses.sort(key=lambda course: -sum(token in folded(course.current.title) for token in tokens))
     lessons = []
     for edition_id, texts in _texts(list(by_edition)).items():

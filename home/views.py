@@ -10,9 +10,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from wagtail.rich_text import expand_db_html
 
 from core import clock, look
 from core.look import Look
+from core.sanitize import clean
 from core.text import squeeze
 from evaluation import standing
 from home import board, desk, finding
@@ -29,7 +31,7 @@ def front(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("my_learning")
     page = HomePage.objects.live().only("intro").first()
-    return render(request, "home/front.html", {"intro": page.intro if page else ""})
+    return render(request, "home/front.html", {"intro": clean(expand_db_html(page.intro)) if page and page.intro else ""})
 
 
 def _came_from(request: HttpRequest) -> str:

@@ -40,6 +40,17 @@ def test_the_front_page_shows_what_an_editor_wrote(client, cast):
     assert "本县学习周从周一开始。" in client.get("/").content.decode()
 
 
+def test_hostile_html_in_the_introduction_is_cleaned(client, cast):
+    from home.services import ensure_home_page
+
+    home = ensure_home_page()
+    home.intro = '<p>好<script>alert(1)</script><a href="javascript:alert(2)">点</a></p>'
+    home.save_revision().publish()
+
+    text = client.get("/").content.decode()
+    assert "好" in text and "<script>alert" not in text and "javascript:" not in text
+
+
 def test_who_is_signed_in_goes_on_to_what_is_due(sign_in, cast):
     assert sign_in(cast.learner).get("/").url == reverse("my_learning")
 
@@ -84,6 +95,20 @@ def test_a_required_course_is_due_until_24_00_and_overdue_after(sign_in, cast, n
     late, due = text.index("昨天截止的课", text.index('id="due"')), text.index("今天截止的课", text.index('id="due"'))
     assert late < due
     assert "已逾期" in text[late:due] and "已逾期" not in text[due:] and "24:00 截止" in text[due:] and "今天" in text[due:]
+
+
+def test_a_due_day_ends_at_24_00_in_the_county(cast):
+    from home import desk
+    from tests.cast import NOON
+
+    day = clock.today(NOON)
+    make_course(cast.county, "P01", due_on=day)
+    midnight = clock.end_of(day)
+
+    before, after = desk.of(cast.learner, at=midnight - timedelta(seconds=1)).due[0], desk.of(cast.learner, at=midnight).due[0]
+    assert (before.is_overdue, before.days_left) == (False, 0)
+    assert (after.is_overdue, after.days_left) == (True, -1)
+    assert midnight.utcoffset() == timedelta(hours=8)
 
 
 def test_next_is_the_lesson_where_reading_stopped(sign_in, cast, now):

@@ -3,6 +3,7 @@
 import gzip
 import posixpath
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -51,7 +52,7 @@ def parts_of(html: str) -> set[str]:
     found = {name.split("#")[0] for name in re.findall(r'(?:src|href)="/static/([^"]+)"', html)}
     for name in [name for name in found if name.endswith(".css")]:
         folder = name.rsplit("/", 1)[0]
-        css = open(finders.find(name), encoding="utf-8").read()
+        css = Path(finders.find(name)).read_text()
         found |= {posixpath.normpath(f"{folder}/{target}") for target in re.findall(r'url\("?(\.\./[^")]+)"?\)', css)}
     return found
 
@@ -62,7 +63,7 @@ def test_a_visitors_first_page_stays_under_300_kb(client, cast, address):
     names = parts_of(html)
     assert "css/site.css" in names
 
-    weight = len(gzip.compress(html.encode())) + sum(len(gzip.compress(open(finders.find(name), "rb").read())) for name in names)
+    weight = len(gzip.compress(html.encode())) + sum(len(gzip.compress(Path(finders.find(name)).read_bytes())) for name in names)
 
     assert weight < LIMIT / 3, f"{weight} bytes: {sorted(names)}"
 
