@@ -3,6 +3,8 @@
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 
+from quizzes.viewsets import BankGroup
+
 ACTIONS = {"quizzes.questions_imported": _("Questions imported")}
 
 
@@ -10,3 +12,8 @@ ACTIONS = {"quizzes.questions_imported": _("Questions imported")}
 def register_actions(actions):
     for action, label in ACTIONS.items():
         actions.register_action(action, label, label)
+
+
+@hooks.register("register_admin_viewset")
+def register_bank():
+    return BankGroup()

@@ -2,7 +2,6 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from wagtail.models import PreviewableMixin
 
 from people.models import Role, Unit
 from people.permissions import paths_of
@@ -46,7 +45,7 @@ class QuestionQuerySet(OfCountyQuerySet):
         return self.filter(status=Question.Status.ACTIVE).exclude(mark="M")
 
 
-class Question(PreviewableMixin, models.Model):
+class Question(models.Model):
     """One item of the bank. Editing raises `version`; attempts keep the copy that they saw.
 
     `content` by kind — single, multiple: {"options": {"A": text}}; judge: {}; fill: {"blanks": n};
@@ -90,11 +89,3 @@ class Question(PreviewableMixin, models.Model):
     @property
     def item_kind(self) -> kinds.ItemKind:
         return kinds.of(self.kind)
-
-    def get_preview_template(self, request, mode_name) -> str:
-        return "quizzes/admin/question_preview.html"
-
-    def get_preview_context(self, request, mode_name) -> dict:
-        from quizzes.services import papers
-
-        return {**super().get_preview_context(request, mode_name), **papers.preview(self)}

@@ -1,0 +1,139 @@
+"""Forms with which trainers write questions and quizzes."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.forms import WagtailAdminModelForm
+
+from quizzes import kinds
+from quizzes.models import KnowledgePoint
+from quizzes.permissions import counties_of
+from quizzes.services import bank
+
+
+class OfCountyForm(WagtailAdminModelForm):
+    """Keeps to the counties of its user; with one county there is nothing to choose."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        counties = list(counties_of(self.for_user))
+        field = self.fields["county"]
+        field.queryset = counties_of(self.for_user)
+        if len(counties) == 1:
+            self.initial.setdefault("county", counties[0].pk)
+            field.initial = counties[0].pk
+            field.widget = forms.HiddenInput()
+        if self.instance.pk:
+            field.disabled = True
+
+
+class KnowledgePointForm(OfCountyForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["parent"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user)).exclude(pk=self.instance.pk)
+
+    def clean(self):
+        cleaned = super().clean()
+        parent, county = cleaned.get("parent"), cleaned.get("county")
+        seen = set()
+        while parent is not None and parent.pk not in seen:
+            seen.add(parent.pk)
+            if parent.pk == self.instance.pk:
+                self.add_error("parent", _("A knowledge point cannot stand below itself."))
+            if county and parent.county_id != county.pk:
+                self.add_error("parent", _("This knowledge point belongs to another county."))
+                break
+            parent = parent.parent
+        return cleaned
+
+
+class QuestionForm(OfCountyForm):
+    """One text field holds the options or answers, one a line, as the kind wants them; the kind judges the whole."""
+
+    lines = forms.CharField(
+        label=_("Options and answers"), widget=forms.Textarea(attrs={"rows": 8}), strip=False,
+        help_text=_("One a line. How it is written for each kind stands beside."),
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
+        if self.instance.pk and self.instance.kind:
+            try:
+                self.initial["lines"] = "\n".join(self.instance.item_kind.to_lines(self.instance.content, self.instance.key))
+            except (KeyError, TypeError, AttributeError):
+                self.initial["lines"] = ""
+
+    def clean(self):
+        cleaned = super().clean()
+        point, county = cleaned.get("point"), cleaned.get("county")
+        if point and county and point.county_id != county.pk:
+            self.add_error("point", _("This knowledge point belongs to another county."))
+        stem = (cleaned.get("stem") or "").strip()
+        if len(stem) > bank.LONGEST_STEM:
+            self.add_error("stem", _("At most %(limit)d characters.") % {"limit": bank.LONGEST_STEM})
+        if not cleaned.get("kind") or not stem or "lines" not in cleaned:
+            return cleaned
+        kind = kinds.of(cleaned["kind"])
+        lines = [line.strip() for line in cleaned["lines"].splitlines() if line.strip()]
+        try:
+            content, key = kind.from_lines(lines)
+            kind.check(stem, content, key)
+        except kinds.Wrong as wrong:
+            self.add_error("lines", f"{wrong.field}：{wrong}" if wrong.field else str(wrong))
+        else:
+            if not self.instance.pk or kind.to_lines(content, key) != self._standing_lines(kind):
+                self.instance.content, self.instance.key = content, key
+        return cleaned
+
+    def _standing_lines(self, kind) -> list[str] | None:
+        """The lines of what stands: opening and saving a question unchanged changes nothing."""
+        try:
+            return kind.to_lines(self.instance.content, self.instance.key)
+        except (KeyError, TypeError, AttributeError):
+            return None
+
+    def save(self, commit=True):
+        question = super().save(commit=False)
+        return bank.write(question, by=self.for_user) if commit else question
+
+
+class QuizForm(OfCountyForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["key"].disabled = True  # lessons name the quiz by it
+
+    def clean(self):
+        cleaned = super().clean()
+        county = cleaned.get("county")
+        draws = self.formsets["draws"]
+        wanted = [form for form in draws.forms if form.is_valid() and form.cleaned_data and not form.cleaned_data.get("DELETE")]
+        if draws.is_valid() and not wanted:
+            self.add_error(None, _("Add at least one draw rule: without it there is no paper."))
+        for form in wanted:
+            point = form.cleaned_data.get("point")
+            if point and county and point.county_id != county.pk:
+                form.add_error("point", _("This knowledge point belongs to another county."))
+        return cleaned
+
+
+class DrawRuleForm(WagtailAdminModelForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "point" in self.fields and self.for_user is not None:
+            self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
+
+
+class UploadForm(forms.Form):
+    """A file of questions and the county it is for."""
+
+    file = forms.FileField(label=_("File"), help_text=_("Excel workbook (.xlsx) or CSV, with the columns 编号 题型 课程 难度 题干 选项A–F 答案 解析 依据 核对."))
+    county = forms.ModelChoiceField(label=_("county"), queryset=None)
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        counties = counties_of(user)
+        self.fields["county"].queryset = counties
+        if len(counties) == 1:
+            self.fields["county"].initial = counties[0].pk
+            self.fields["county"].widget = forms.HiddenInput()

@@ -1,0 +1,49 @@
+"""Who works on the bank: trainers, reviewers and administrators, in their own county."""
+
+from django.db.models import Q
+from wagtail.permission_policies.base import BasePermissionPolicy
+
+from people.models import Person, Unit
+from people.permissions import has_role, paths_of
+from quizzes.models.bank import AUTHORS
+
+
+def counties_of(user):
+    """The counties whose bank the user works on."""
+    if not user.is_authenticated:
+        return Unit.objects.none()
+    if user.is_superuser:
+        return Unit.objects.counties()
+    return Unit.objects.counties().filter(path__in={path[: Unit.steplen] for path in paths_of(user, AUTHORS)})
+
+
+def is_author(user) -> bool:
+    return user.is_authenticated and has_role(user, *AUTHORS)
+
+
+class AuthorPolicy(BasePermissionPolicy):
+    """Authors may add, change and view what belongs to their county. Nobody deletes: questions are put out of use."""
+
+    ACTIONS = {"add", "change", "view"}
+
+    def user_has_permission(self, user, action):
+        return action in self.ACTIONS and is_author(user)
+
+    def user_has_any_permission(self, user, actions):
+        return bool(self.ACTIONS & set(actions)) and is_author(user)
+
+    def user_has_permission_for_instance(self, user, action, instance):
+        return self.user_has_any_permission_for_instance(user, [action], instance)
+
+    def user_has_any_permission_for_instance(self, user, actions, instance):
+        return self.user_has_any_permission(user, actions) and counties_of(user).filter(pk=instance.county_id).exists()
+
+    def instances_user_has_any_permission_for(self, user, actions):
+        return self.model.objects.filter(county__in=counties_of(user)) if self.user_has_any_permission(user, actions) else self.model.objects.none()
+
+    def users_with_any_permission(self, actions):
+        if not self.ACTIONS & set(actions):
+            return Person.objects.none()
+        return Person.objects.filter(
+            Q(is_superuser=True) | Q(role_grants__role__in=AUTHORS, role_grants__ends_on=None), is_active=True
+        ).distinct()

@@ -1,0 +1,325 @@
+"""The bank in the Wagtail admin: questions, knowledge points, quizzes, and the import of files."""
+
+import io
+import secrets
+
+import django_filters
+from django.contrib import messages as flash
+from django.core.cache import caches
+from django.core.exceptions import PermissionDenied
+from django.db.models import Avg, Count, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from wagtail.admin import messages
+from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.menu import MenuItem
+from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, InlinePanel, MultiFieldPanel, ObjectList
+from wagtail.admin.ui.tables import Column
+from wagtail.admin.views.generic import CreateView, EditView
+from wagtail.admin.viewsets.base import ViewSet, ViewSetGroup
+from wagtail.admin.viewsets.model import ModelViewSet
+from wagtail.permissions import register_permission_policy
+
+from core import clock
+from core.errors import Refused
+from quizzes import kinds
+from quizzes.forms import DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm, UploadForm
+from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
+from quizzes.permissions import AuthorPolicy, counties_of, is_author
+from quizzes.services import bank, papers
+
+for model in (Question, KnowledgePoint, Quiz):
+    register_permission_policy(model, AuthorPolicy(model))
+# A file waits here between report and confirmation, for the one who uploaded it.
+WAITING_SECONDS = 30 * 60
+
+
+class OfCountyViewSet(ModelViewSet):
+    """A listing of the user's county; what belongs to another county is not found, whichever page asks for it."""
+
+    copy_view_enabled = False
+    add_to_reference_index = False
+
+    def get_urlpatterns(self):
+        patterns = super().get_urlpatterns()
+        for pattern in patterns:
+            pattern.callback = self._kept_in_county(pattern.callback)
+        return patterns
+
+    def _kept_in_county(self, view):
+        def guarded(request: HttpRequest, *args, **kwargs):
+            if not is_author(request.user):
+                raise PermissionDenied
+            if "pk" in kwargs and not self.model.objects.filter(pk=kwargs["pk"], county__in=counties_of(request.user)).exists():
+                raise Http404
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+
+class InCounty:
+    """Listing views narrow their rows to the user's county."""
+
+    def get_base_queryset(self):
+        return self.annotated(super().get_base_queryset().filter(county__in=counties_of(self.request.user)))
+
+    def annotated(self, rows):
+        return rows
+
+
+# ---- questions -----------------------------------------------------------------------------
+
+
+class QuestionFilterSet(WagtailFilterSet):
+    course_code = django_filters.ChoiceFilter(label=gettext_lazy("course"), choices=[])
+    point = django_filters.ModelChoiceFilter(
+        label=gettext_lazy("knowledge point"), queryset=lambda request: KnowledgePoint.objects.filter(county__in=counties_of(request.user))
+    )
+
+    class Meta:
+        model = Question
+        fields = ["course_code", "kind", "difficulty", "status", "mark", "point"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        codes = Question.objects.filter(county__in=counties_of(self.request.user)).order_by("course_code").values_list("course_code", flat=True)
+        self.filters["course_code"].extra["choices"] = [(code, code) for code in codes.distinct()]
+
+
+def _facility(question: Question) -> str:
+    return "" if question.facility is None else f"{round(question.facility * 100)} %"
+
+
+class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
+    def annotated(self, rows):
+        uses = AttemptItem.objects.filter(question=OuterRef("pk")).order_by().values("question").annotate(n=Count("pk")).values("n")
+        marks = ItemMark.objects.filter(item__question=OuterRef("pk")).order_by().values("item__question").annotate(m=Avg("fraction")).values("m")
+        return rows.select_related("point").annotate(
+            times_used=Coalesce(Subquery(uses, output_field=IntegerField()), 0), facility=Subquery(marks)
+        )
+
+
+class QuestionViewSet(OfCountyViewSet):
+    model = Question
+    name = "questions"
+    icon = "help"
+    menu_label = gettext_lazy("Questions")
+    list_per_page = 30
+    index_view_class = QuestionIndexView
+    list_display = [
+        "code", Column("stem", label=gettext_lazy("stem"), accessor=lambda q: q.stem[:60]), "course_code",
+        Column("kind", label=gettext_lazy("kind"), accessor=lambda q: q.get_kind_display(), sort_key="kind"),
+        Column("difficulty", label=gettext_lazy("difficulty"), accessor=lambda q: q.get_difficulty_display(), sort_key="difficulty"),
+        Column("point", label=gettext_lazy("knowledge point"), accessor=lambda q: q.point.name if q.point else ""),
+        Column("status", label=gettext_lazy("status"), accessor=lambda q: q.get_status_display(), sort_key="status"),
+        Column("times_used", label=gettext_lazy("Times used"), sort_key="times_used"),
+        Column("facility", label=gettext_lazy("Answered right"), accessor=_facility, sort_key="facility"),
+    ]
+    list_export = ["code", "course_code", "kind", "difficulty", "stem", "status", "version", "times_used"]
+    filterset_class = QuestionFilterSet
+    search_fields = ["code", "stem", "explanation", "source"]
+    ordering = ["code"]
+    edit_handler = ObjectList(
+        [
+            HelpPanel(template="quizzes/admin/question_help.html"),
+            FieldRowPanel([FieldPanel("code"), FieldPanel("course_code")]),
+            FieldRowPanel([FieldPanel("kind"), FieldPanel("difficulty"), FieldPanel("point")]),
+            FieldPanel("stem"),
+            FieldPanel("lines"),
+            FieldPanel("explanation"),
+            FieldRowPanel([FieldPanel("source"), FieldPanel("mark"), FieldPanel("status")]),
+            FieldPanel("county"),
+        ],
+        base_form_class=QuestionForm,
+    )
+
+    def get_urlpatterns(self):
+        return [*super().get_urlpatterns(), path("preview/", preview_question, name="preview")]
+
+
+def preview_question(request: HttpRequest) -> HttpResponse:
+    """What a question looks like, before and after an attempt, as the posted form has it. Nothing is written."""
+    if not is_author(request.user):
+        raise PermissionDenied
+    if request.method != "POST":
+        return redirect("questions:index")
+    instance = Question(county=counties_of(request.user).first())
+    form_class = QuestionViewSet.edit_handler.bind_to_model(Question).get_form_class()
+    data = request.POST.copy()
+    data["code"] = f"preview-{secrets.token_hex(6)}"  # the code of a question that stands is no error here
+    form = form_class(data, instance=instance, for_user=request.user)
+    context = papers.preview(form.instance) if form.is_valid() else {"wrong": " ".join(error for errors in form.errors.values() for error in errors)}
+    return render(request, "quizzes/admin/question_preview.html", context)
+
+
+# ---- knowledge points and quizzes ----------------------------------------------------------
+
+
+class KnowledgePointIndexView(InCounty, ModelViewSet.index_view_class):
+    def annotated(self, rows):
+        return rows.select_related("parent").annotate(question_count=Count("questions"))
+
+
+class KnowledgePointViewSet(OfCountyViewSet):
+    model = KnowledgePoint
+    name = "knowledge-points"
+    icon = "tag"
+    menu_label = gettext_lazy("Knowledge points")
+    index_view_class = KnowledgePointIndexView
+    list_display = [
+        "name", Column("parent", label=gettext_lazy("parent"), accessor=lambda p: p.parent.name if p.parent else ""),
+        Column("question_count", label=gettext_lazy("Questions"), sort_key="question_count"),
+    ]
+    search_fields = ["name"]
+    ordering = ["name"]
+    edit_handler = ObjectList([FieldPanel("name"), FieldPanel("parent"), FieldPanel("county")], base_form_class=KnowledgePointForm)
+
+
+class WarnsOfLacks:
+    """Saving a quiz says at once what its bank cannot serve."""
+
+    def save_instance(self):
+        quiz = super().save_instance()
+        for line in papers.missing_for(Quiz.objects.get(pk=quiz.pk)):
+            messages.warning(self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": quiz.course_code, "line": line})
+        return quiz
+
+
+class QuizCreateView(WarnsOfLacks, CreateView):
+    pass
+
+
+class QuizEditView(WarnsOfLacks, EditView):
+    pass
+
+
+class QuizIndexView(InCounty, ModelViewSet.index_view_class):
+    def annotated(self, rows):
+        return rows.annotate(attempt_count=Count("attempts"))
+
+
+class QuizViewSet(OfCountyViewSet):
+    model = Quiz
+    name = "quizzes"
+    icon = "tasks"
+    menu_label = gettext_lazy("Quizzes")
+    index_view_class = QuizIndexView
+    add_view_class = QuizCreateView
+    edit_view_class = QuizEditView
+    list_display = [
+        "title", "key", "course_code", "minutes", "pass_percent", "attempts_allowed",
+        Column("attempt_count", label=gettext_lazy("Times sat"), sort_key="attempt_count"),
+    ]
+    search_fields = ["title", "key", "course_code"]
+    ordering = ["course_code", "key"]
+    edit_handler = ObjectList(
+        [
+            FieldPanel("title"),
+            FieldRowPanel([FieldPanel("key"), FieldPanel("course_code")]),
+            MultiFieldPanel(
+                [FieldRowPanel([FieldPanel("minutes"), FieldPanel("attempts_allowed"), FieldPanel("pass_percent")]),
+                 FieldRowPanel([FieldPanel("shuffle_questions"), FieldPanel("shuffle_options")])],
+                heading=gettext_lazy("Rules"),
+            ),
+            InlinePanel(
+                "draws", heading=gettext_lazy("draw rules"), label=gettext_lazy("draw rule"),
+                panels=[FieldRowPanel([FieldPanel("kind"), FieldPanel("count"), FieldPanel("points")]),
+                        FieldRowPanel([FieldPanel("difficulty"), FieldPanel("point")])],
+            ),
+            FieldPanel("county"),
+        ],
+        base_form_class=QuizForm,
+    )
+
+
+DrawRule.base_form_class = DrawRuleForm
+
+
+# ---- import --------------------------------------------------------------------------------
+
+
+class AuthorMenuItem(MenuItem):
+    def is_shown(self, request):
+        return is_author(request.user)
+
+
+class ImportViewSet(ViewSet):
+    """Upload → report → confirm. Nothing is written before the confirmation."""
+
+    name = "question-import"
+    icon = "upload"
+    menu_label = gettext_lazy("Import questions")
+    menu_item_class = AuthorMenuItem
+
+    def get_urlpatterns(self):
+        return [path("", upload_questions, name="index"), path("<str:waiting>/", confirm_questions, name="confirm")]
+
+
+def upload_questions(request: HttpRequest) -> HttpResponse:
+    """Take a file and show what importing it would do."""
+    if not is_author(request.user):
+        raise PermissionDenied
+    form = UploadForm(request.POST or None, request.FILES or None, user=request.user)
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        file, county = form.cleaned_data["file"], form.cleaned_data["county"]
+        try:
+            bank.import_file(file, name=file.name, county=county, at=clock.now(), by=request.user, dry_run=True)
+        except Refused as error:
+            refusal = error
+        else:
+            file.seek(0)
+            waiting = secrets.token_urlsafe(16)
+            caches["default"].set(
+                _key(request, waiting), {"name": file.name[:200], "data": file.read(), "county": county.pk}, WAITING_SECONDS
+            )
+            return redirect("question-import:confirm", waiting)
+    return render(
+        request, "quizzes/admin/import_upload.html",
+        {"form": form, "refusal": refusal, "kinds": kinds.every(), "header_title": _("Import questions")}, status=422 if refusal else 200,
+    )
+
+
+def confirm_questions(request: HttpRequest, waiting: str) -> HttpResponse:
+    """The report of the file that waits; POST imports it, without the refused rows when that was chosen."""
+    if not is_author(request.user):
+        raise PermissionDenied
+    kept = caches["default"].get(_key(request, waiting))
+    county = get_object_or_404(counties_of(request.user), pk=kept["county"]) if kept else None
+    if kept is None or county is None:
+        flash.warning(request, _("The file is no longer here. Please upload it again."))
+        return redirect("question-import:index")
+    how = {"name": kept["name"], "county": county, "at": clock.now(), "by": request.user}
+    report = bank.import_file(io.BytesIO(kept["data"]), **how, dry_run=True)
+    if request.method == "POST" and (not report.refused or request.POST.get("skip") == "1"):
+        done = bank.import_file(io.BytesIO(kept["data"]), **how, skip_bad=True)
+        caches["default"].delete(_key(request, waiting))
+        flash.success(
+            request,
+            _("%(new)d new, %(changed)d changed, %(same)d unchanged, %(refused)d refused")
+            % {"new": len(done.new), "changed": len(done.changed), "same": len(done.same), "refused": len(done.refused)},
+        )
+        return redirect("questions:index")
+    return render(
+        request, "quizzes/admin/import_confirm.html",
+        {"report": report, "name": kept["name"], "county": county, "header_title": _("Import questions"), "good": len(report.new) + len(report.changed)},
+    )
+
+
+def _key(request: HttpRequest, waiting: str) -> str:
+    return f"question-import:{request.user.pk}:{waiting[:64]}"
+
+
+class BankGroup(ViewSetGroup):
+    """The bank as one entry of the menu."""
+
+    items = (QuestionViewSet, KnowledgePointViewSet, QuizViewSet, ImportViewSet)
+    menu_label = gettext_lazy("Question bank")
+    menu_icon = "help"
+    menu_order = 150
+
+

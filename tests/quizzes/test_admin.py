@@ -1,0 +1,154 @@
+"""Trainers at work in the Wagtail admin."""
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from courses.services import catalogues
+from quizzes.models import Attempt, KnowledgePoint, Question, Quiz
+from tests.cast import NOON
+from tests.quizzes.test_bank import BAD, GOOD, workbook
+
+
+@pytest.fixture
+def trainer(cast, quiz, sign_in):
+    catalogues.sync_members(county=cast.county)
+    return sign_in(cast.trainer)
+
+
+def question(**fields):
+    return {"code": "N1", "course_code": "P01", "kind": "single", "difficulty": "1", "point": "", "stem": "几日？", "lines": "7\n* 20\n30", "explanation": "",
+            "source": "第二十六条", "mark": "V", "status": "active"} | fields
+
+
+def test_a_trainer_writes_a_question_of_each_kind(trainer, cast):
+    for kind, stem, lines in (
+        ("single", "几日？", "7\n* 20"), ("multiple", "哪些？", "* 甲\n* 乙\n丙"), ("judge", "对吗？", "错"), ("fill", "以____为常态", "公开 | 公布"),
+        ("order", "排序", "登记\n审核\n答复"), ("match", "配对", "应 = 要求\n宜 = 推荐\n= 允许"),
+    ):
+        reply = trainer.post("/admin/questions/new/", question(code=f"N-{kind}", kind=kind, stem=stem, lines=lines, county=cast.county.pk))
+        assert reply.status_code == 302, reply.context["form"].errors
+    made = {q.kind: q for q in Question.objects.filter(code__startswith="N-")}
+    assert made["single"].key == ["B"] and made["multiple"].key == ["A", "B"] and made["judge"].key is False
+    assert made["fill"].key == [["公开", "公布"]] and made["order"].key == ["登记", "审核", "答复"]
+    assert made["match"].key == {"应": "要求", "宜": "推荐"} and "允许" in made["match"].content["right"]
+    assert {q.county for q in made.values()} == {cast.county} and {q.version for q in made.values()} == {1}
+
+
+@pytest.mark.parametrize(("fields", "says"), [
+    ({"lines": "7\n20"}, "没有给出正确答案"), ({"lines": "* 7\n* 20"}, "只有一个正确答案"), ({"kind": "fill"}, "0 个空"), ({"code": "P01-1"}, ""),
+    ({"kind": "judge", "lines": "也许"}, "正确"), ({"kind": "match", "lines": "甲乙"}, "不是一对"), ({"lines": "* 7"}, "2 至"), ({"kind": "essay"}, ""),
+])
+def test_a_question_that_breaks_its_kind_is_refused_with_the_input_kept(trainer, cast, fields, says):
+    count = Question.objects.count()
+    page = trainer.post("/admin/questions/new/", question(county=cast.county.pk, **fields))
+    assert page.status_code == 200 and says in page.text and page.context["form"].errors and Question.objects.count() == count
+    assert "第二十六条" in page.text
+
+
+def test_saving_unchanged_keeps_the_version_and_a_change_raises_it(trainer, cast):
+    for one in Question.objects.filter(course_code="P01"):
+        form = trainer.get(f"/admin/questions/edit/{one.pk}/").context["form"]
+        data = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+        data = {name: "" if value is None else value for name, value in data.items()}
+        assert trainer.post(f"/admin/questions/edit/{one.pk}/", data).status_code == 302
+        same = Question.objects.get(pk=one.pk)
+        assert (same.version, same.content, same.key) == (1, one.content, one.key), one.kind
+        assert trainer.post(f"/admin/questions/edit/{one.pk}/", data | {"explanation": "改了"}).status_code == 302
+        assert Question.objects.get(pk=one.pk).version == 2
+
+
+def test_the_listing_shows_use_and_filters_within_the_county(trainer, cast, django_assert_max_num_queries):
+    foreign = Question.objects.create(county=cast.other_county, code="X1", course_code="ZZ9", kind="judge", stem="外县题", key=True)
+    with django_assert_max_num_queries(25):
+        page = trainer.get("/admin/questions/")
+    assert "P01-1" in page.text and "外县题" not in page.text and "ZZ9" not in page.text
+    assert "P01-3" in trainer.get("/admin/questions/?kind=judge").text and "P01-1<" not in trainer.get("/admin/questions/?kind=judge").text
+    for action in ("edit", "history", "usage", "delete"):
+        assert trainer.get(f"/admin/questions/{action}/{foreign.pk}/").status_code == 404
+
+
+def test_nobody_deletes_a_question(trainer):
+    one = Question.objects.first()
+    trainer.post(f"/admin/questions/delete/{one.pk}/")
+    assert Question.objects.filter(pk=one.pk).exists()
+
+
+def test_only_authors_reach_the_bank(cast, quiz, sign_in):
+    catalogues.sync_members(county=cast.county)
+    group = Group.objects.filter(user=cast.trainer).first()
+    for person in cast.people:
+        person.groups.add(group)  # even with the door of the admin open
+    seen = {p.employee_number for p in cast.people if sign_in(p).get("/admin/questions/").status_code == 200}
+    assert seen == {p.employee_number for p in (cast.trainer, cast.reviewer, cast.admin)}
+    for path in ("/admin/question-import/", "/admin/knowledge-points/", "/admin/quizzes/", "/admin/questions/new/"):
+        assert sign_in(cast.hr).get(path).status_code in {302, 403}
+
+
+def test_the_preview_shows_what_the_form_holds_and_writes_nothing(trainer, cast):
+    count = Question.objects.count()
+    page = trainer.post("/admin/questions/preview/", question(stem="预览的题干？", county=cast.county.pk))
+    assert "预览的题干？" in page.text and "正确" in page.text and Question.objects.count() == count
+    assert "没有给出正确答案" in trainer.post("/admin/questions/preview/", question(lines="7\n20", county=cast.county.pk)).text
+
+
+def draws(*rules, initial=0):
+    data = {"draws-TOTAL_FORMS": len(rules), "draws-INITIAL_FORMS": initial, "draws-MIN_NUM_FORMS": 0, "draws-MAX_NUM_FORMS": 1000}
+    for number, rule in enumerate(rules):
+        data |= {f"draws-{number}-{name}": value for name, value in ({"difficulty": "", "point": "", "points": "5", "id": ""} | rule).items()}
+    return data
+
+
+def test_a_trainer_writes_a_quiz_and_is_warned_when_the_bank_cannot_serve_it(trainer, cast):
+    facts = {"title": "小测", "key": "small", "course_code": "P01", "minutes": 10, "attempts_allowed": 2, "pass_percent": 60, "county": cast.county.pk}
+    page = trainer.post("/admin/quizzes/new/", facts | draws({"kind": "single", "count": 9}, {"kind": "judge", "count": 1}), follow=True)
+    assert Quiz.objects.get(key="small").draws.count() == 2
+    assert "单选题" in page.text and "缺 8 题" in page.text
+    none = trainer.post("/admin/quizzes/new/", facts | {"key": "none"} | draws())
+    assert none.status_code == 200 and not Quiz.objects.filter(key="none").exists()
+
+
+def test_another_countys_points_cannot_be_used(trainer, cast):
+    foreign = KnowledgePoint.objects.create(county=cast.other_county, name="外县点")
+    page = trainer.post("/admin/questions/new/", question(county=cast.county.pk, point=foreign.pk))
+    assert page.status_code == 200 and "point" in page.context["form"].errors
+    facts = {"title": "小测", "key": "small", "course_code": "P01", "minutes": 10, "attempts_allowed": 2, "pass_percent": 60, "county": cast.county.pk}
+    trainer.post("/admin/quizzes/new/", facts | draws({"kind": "single", "count": 1, "point": foreign.pk}))
+    assert not Quiz.objects.filter(key="small").exists()
+    trainer.post("/admin/questions/new/", question(county=cast.other_county.pk, code="OTHER"))
+    assert not Question.objects.filter(code="OTHER", county=cast.other_county).exists()
+
+
+def upload(client, book, **more):
+    return client.post("/admin/question-import/", {"file": SimpleUploadedFile("题库.xlsx", book.getvalue())} | more, follow=True)
+
+
+def test_a_file_is_reported_first_and_written_on_confirmation(trainer, cast):
+    page = upload(trainer, workbook(GOOD, BAD["no stem"][0]), county=cast.county.pk)
+    assert "没有题干" in page.text and not Question.objects.filter(code="A1").exists()
+    there = page.redirect_chain[-1][0]
+    trainer.post(there)  # not confirmed that rows are left out
+    assert not Question.objects.filter(code="A1").exists()
+    done = trainer.post(there, {"skip": "1"}, follow=True)
+    assert "新增 1 题" in done.text and Question.objects.get(code="A1").county == cast.county
+    assert "重新上传" in trainer.get(there, follow=True).text
+
+
+def test_a_waiting_file_is_its_uploaders_alone(trainer, cast, sign_in):
+    there = upload(trainer, workbook(GOOD), county=cast.county.pk).redirect_chain[-1][0]
+    catalogues.sync_members(county=cast.county)
+    assert sign_in(cast.reviewer).post(there).url == "/admin/question-import/"
+    assert not Question.objects.filter(code="A1").exists()
+
+
+def test_a_file_that_is_no_bank_is_refused_on_the_page(trainer, cast):
+    page = trainer.post("/admin/question-import/", {"file": SimpleUploadedFile("x.xlsx", b"%PDF-1.7 nonsense"), "county": cast.county.pk})
+    assert page.status_code == 422 and "没有包含以下列" in page.text or "表头" in page.text
+    other = upload(trainer, workbook(GOOD), county=cast.other_county.pk)
+    assert not Question.objects.filter(county=cast.other_county).exists() and other.status_code == 200
+
+
+def test_an_edited_quiz_leaves_attempts_alone(trainer, cast, attempt):
+    quiz = Quiz.objects.get(key="p01-final")
+    Quiz.objects.filter(pk=quiz.pk).update(pass_percent=100, minutes=1)
+    assert Attempt.objects.get(pk=attempt.pk).pass_percent == 80 and Attempt.objects.get(pk=attempt.pk).started_at == NOON

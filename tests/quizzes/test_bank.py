@@ -1,0 +1,188 @@
+"""Bringing question banks in."""
+
+import io
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+import yaml
+from django.core.management import CommandError, call_command
+
+from core.errors import Refused, RefusedRows
+from quizzes.models import KnowledgePoint, Question
+from quizzes.services import bank, papers, quizzes
+from tests.cast import NOON
+
+DEMO = Path(__file__).parents[2] / "home" / "demo"
+HEADER = ["编号", "题型", "课程", "难度", "题干", "选项A", "选项B", "选项C", "答案", "解析", "依据", "核对", "知识点"]
+GOOD = ["A1", "单选题", "P01", 1, "几个工作日？", "7", 20, None, "B", "", "第二十六条", "V", "时限"]
+
+
+def workbook(*rows, header=HEADER, title=None):
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
+    sheet = book.add_worksheet("题库")
+    for number, row in enumerate([*([[title]] if title else []), header, *rows]):
+        sheet.write_row(number, 0, row)
+    book.close()
+    buffer.seek(0)
+    return buffer
+
+
+def load(cast, *rows, **how):
+    return bank.import_file(workbook(*rows), name="题库.xlsx", county=cast.county, at=NOON, **how)
+
+
+def test_the_sample_bank_comes_in_whole_and_twice_changes_nothing(cast, django_assert_max_num_queries):
+    def sample():
+        with (DEMO / "questions.xlsx").open("rb") as file:
+            return bank.import_file(file, name="questions.xlsx", county=cast.county, at=NOON)
+
+    with django_assert_max_num_queries(15):
+        first = sample()
+    assert (len(first.new), first.refused) == (40, [])
+    again = sample()
+    assert (again.new, again.changed, len(again.same)) == ([], [], 40)
+    assert set(Question.objects.values_list("version", flat=True)) == {1}
+    match = Question.objects.get(code="Q38")
+    assert match.stem == "请将事项与法定期限配对。" and match.key["第三方提出意见"] == "15个工作日"
+    assert Question.objects.get(code="Q32").key == [["3月31日", "三月三十一日", "3.31"]]
+    assert Question.objects.get(code="Q35").key == ["登记", "审核", "办理", "答复", "归档"]
+    assert Question.objects.get(code="Q23").key is False
+
+
+def test_the_sample_bank_says_the_same_as_its_yaml(cast):
+    with (DEMO / "questions.xlsx").open("rb") as file:
+        bank.import_file(file, name="questions.xlsx", county=cast.county, at=NOON)
+    for question in Question.objects.all():
+        shown, key = question.item_kind.present(question.stem, question.content, question.key, rng=__import__("random").Random(1), shuffle=True)
+        assert question.item_kind.mark(key, question.item_kind.read(shown, question.item_kind.right(shown, key))) == 1
+
+
+@pytest.mark.parametrize("path", sorted((DEMO / "questions").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_demo_banks_come_in_whole(cast, path):
+    rows = yaml.safe_load(path.read_text())["questions"]
+    report = bank.import_rows(rows, county=cast.county, at=NOON)
+    assert len(report.new) == len(rows) and not report.refused
+    assert KnowledgePoint.objects.exists()
+    again = bank.import_rows(rows, county=cast.county, at=NOON)
+    assert (again.new, again.changed) == ([], [])
+
+
+def test_a_changed_question_gets_a_new_version(cast):
+    load(cast, GOOD)
+    report = load(cast, [*GOOD[:4], "改了的题干？", *GOOD[5:]])
+    question = Question.objects.get()
+    assert report.changed == ["A1"] and question.version == 2 and question.stem == "改了的题干？" and question.point.name == "时限"
+
+
+def test_a_question_out_of_use_stays_out_of_use(cast):
+    load(cast, GOOD)
+    Question.objects.update(status="retired")
+    load(cast, [*GOOD[:4], "改了的题干？", *GOOD[5:]])
+    assert Question.objects.get().status == "retired"
+
+
+BAD = {
+    "answer outside the options": (["B1", "单选题", "P01", 1, "题？", "7", "20", None, "D", "", "", "V", ""], "不在选项"),
+    "no stem": (["B1", "单选题", "P01", 1, "", "7", "20", None, "A", "", "", "V", ""], "没有题干"),
+    "unknown kind": (["B1", "作文题", "P01", 1, "题？", "7", "20", None, "A", "", "", "V", ""], "没有“作文题”这种题型"),
+    "single with two answers": (["B1", "单选题", "P01", 1, "题？", "7", "20", None, "AB", "", "", "V", ""], "只有一个正确答案"),
+    "blanks and answers differ": (["B1", "填空题", "P01", 1, "以____为", None, None, None, "甲；乙", "", "", "V", ""], "1 个空"),
+    "no answer": (["B1", "单选题", "P01", 1, "题？", "7", "20", None, "", "", "", "V", ""], "没有给出正确答案"),
+    "no code": (["", "单选题", "P01", 1, "题？", "7", "20", None, "A", "", "", "V", ""], "没有编号"),
+    "no course": (["B1", "单选题", "", 1, "题？", "7", "20", None, "A", "", "", "V", ""], "没有写课程"),
+    "difficulty": (["B1", "单选题", "P01", 9, "题？", "7", "20", None, "A", "", "", "V", ""], "难度"),
+    "mark": (["B1", "单选题", "P01", 1, "题？", "7", "20", None, "A", "", "", "Q", ""], "核对标记"),
+    "one option": (["B1", "单选题", "P01", 1, "题？", "7", None, None, "A", "", "", "V", ""], "应有 2 至"),
+    "gap": (["B1", "单选题", "P01", 1, "题？", "7", None, "8", "A", "", "", "V", ""], "空缺"),
+    "doubled code": ([*GOOD[:4], "另一题？", *GOOD[5:]], "重复"),
+    "long stem": (["B1", "单选题", "P01", 1, "题" * 4001, "7", "20", None, "A", "", "", "V", ""], "4000"),
+    "judge": (["B1", "判断题", "P01", 1, "题。", None, None, None, "大概", "", "", "V", ""], "正确"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD))
+def test_a_bad_row_is_named_and_nothing_is_written(cast, case):
+    row, says = BAD[case]
+    with pytest.raises(RefusedRows) as refusal:
+        load(cast, GOOD, row)
+
+    (error,) = refusal.value.errors
+    assert error.row == 3 and says in error.message
+    assert not Question.objects.exists() and not KnowledgePoint.objects.exists()
+
+
+def test_bad_rows_are_left_out_when_asked(cast):
+    report = load(cast, GOOD, BAD["no stem"][0], skip_bad=True)
+    assert report.new == ["A1"] and len(report.refused) == 1 and Question.objects.count() == 1
+
+
+def test_a_dry_run_writes_nothing(cast):
+    report = load(cast, GOOD, BAD["no stem"][0], dry_run=True)
+    assert report.new == ["A1"] and len(report.refused) == 1 and not Question.objects.exists()
+
+
+def test_a_merged_title_row_and_blank_rows_do_not_matter(cast):
+    book = workbook([None] * 13, GOOD, [""] * 13, title="姚安县政务公开题库")
+    report = bank.import_file(book, name="x.xlsx", county=cast.county, at=NOON)
+    assert report.new == ["A1"] and Question.objects.get().content == {"options": {"A": "7", "B": "20"}}
+
+
+def test_a_gbk_csv_comes_in(cast):
+    text = ",".join(HEADER) + "\n" + ",".join("" if v is None else str(v) for v in GOOD)
+    report = bank.import_file(io.BytesIO(text.encode("gbk")), name="x.csv", county=cast.county, at=NOON)
+    assert report.new == ["A1"]
+
+
+def test_a_file_that_is_no_bank_is_refused(cast):
+    for data in (b"", b"PK\x03\x04 nonsense", b"\x00\x01\x02", b"a,b\n1,2", b"%PDF-1.7"):
+        with pytest.raises(Refused):
+            bank.import_file(io.BytesIO(data), name="x.xlsx", county=cast.county, at=NOON)
+
+
+def test_rows_of_yaml_that_make_no_sense_are_refused_one_by_one(cast):
+    rows = [None, 3, {}, {"id": 1}, {"id": "Z", "type": "single", "course": "P01", "stem": "?", "options": ["a"], "answer": "A"},
+            {"id": "Y", "type": "match", "course": "P01", "stem": "?", "left": 3, "right": None, "answer": {}},
+            {"id": "X", "type": "order", "course": "P01", "stem": "?", "items": ["a", "b"], "answer": ["a", "c"]}]
+    with pytest.raises(RefusedRows) as refusal:
+        bank.import_rows(rows, county=cast.county, at=NOON)
+    assert [error.row for error in refusal.value.errors] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_two_counties_may_use_the_same_codes(cast):
+    load(cast, GOOD)
+    bank.import_file(workbook(GOOD), name="x.xlsx", county=cast.other_county, at=NOON)
+    assert Question.objects.count() == 2 and KnowledgePoint.objects.count() == 2
+
+
+def test_an_import_of_many_rows_takes_a_query_for_each_batch_and_not_for_each_row(cast, django_assert_max_num_queries):
+    rows = [[f"N{i}", *GOOD[1:4], f"第{i}题？", *GOOD[5:]] for i in range(1200)]
+    with django_assert_max_num_queries(40):
+        assert len(load(cast, *rows).new) == 1200
+
+
+def test_the_command_imports_and_names_refused_rows(cast, tmp_path, capsys):
+    call_command("import_questions", str(DEMO / "questions.xlsx"), county=cast.county.code)
+    assert Question.objects.count() == 40
+    bad = tmp_path / "bad.xlsx"
+    bad.write_bytes(workbook(GOOD, BAD["no stem"][0]).getvalue())
+    with pytest.raises(CommandError):
+        call_command("import_questions", str(bad), county=cast.county.code)
+    assert "第3行" in capsys.readouterr().err and Question.objects.count() == 40
+    call_command("import_questions", str(bad), county=cast.county.code, skip_bad_rows=True)
+    assert Question.objects.count() == 41
+    with pytest.raises(CommandError, match="--county"):
+        call_command("import_questions", str(bad))
+
+
+def test_a_quiz_is_ensured_once(cast, quiz):
+    rules = {"county": cast.county, "key": "p01-final", "title": "新名", "course_code": "P01", "minutes": 30, "pass_percent": 60, "attempts": 0,
+             "draws": [{"kind": "single", "count": 1, "diff": 1, "point": "时限", "points": 2}]}
+    one, two = quizzes.ensure(**rules), quizzes.ensure(**rules)
+    assert one == two == quiz and one.minutes == 30 and one.draws.count() == 1 and one.draws.get().point.name == "时限"
+    assert papers.missing_for(one) == []
+    with pytest.raises(Refused):
+        quizzes.ensure(**{**rules, "county": cast.other_county})
+    with pytest.raises(Refused):
+        quizzes.ensure(**{**rules, "draws": [{"kind": "essay", "count": 1}]})

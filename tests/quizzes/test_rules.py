@@ -1,0 +1,263 @@
+"""Comparing, drawing, passing: pure."""
+
+import random
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quizzes import kinds, rules
+from quizzes.kinds.base import Cells
+
+TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("typed", "accepted"),
+    [
+        ("ＧＢ／Ｔ　１．１—２０２０", "GB/T 1.1-2020"), ("gb/t1.1–2020", "GB/T 1.1—2020"), ("GB/T 1.1－2020。", "GB/T 1.1-2020"),
+        ("二十", "20"), ("２０", "二十"), ("三月三十一日", "3月31日"), ("3 月 31 日", "三月三十一日"), ("二〇一九", "2019"), ("二零一九", "2019"),
+        ("一百零五", "105"), ("十", "10"), ("十五", "15"), ("两百五十", "250"), ("一万零五十", "10050"), ("公开。", "公开"), ("《预算法》", "预算法"),
+        ("登记，审核", "登记、审核"), ("A——B", "a-b"), ("公 开", "公开"),
+    ],
+)
+def test_spellings_of_the_same_are_the_same(typed, accepted):
+    assert rules.normalise(typed) == rules.normalise(accepted)
+
+
+@pytest.mark.parametrize(("one", "other"), [("20", "15"), ("二十", "十二"), ("公开", "不公开"), ("1.5", "15"), ("3.31", "331"), ("一百二", "102"), ("A-B", "AB")])
+def test_different_things_stay_different(one, other):
+    assert rules.normalise(one) != rules.normalise(other)
+
+
+@given(TEXT)
+def test_normalising_twice_changes_nothing(text):
+    assert rules.normalise(rules.normalise(text)) == rules.normalise(text)
+
+
+@given(st.integers(0, 10**8 - 1))
+def test_every_number_written_in_chinese_is_the_number(number):
+    assert rules.normalise(chinese(number)) == str(number)
+
+
+def chinese(number: int) -> str:
+    """A reference writer of Chinese numerals below 10^8."""
+    if number == 0:
+        return "零"
+    high, low = divmod(number, 10**4)
+    if high:
+        return chinese(high) + "万" + ("" if not low else ("零" if low < 1000 else "") + chinese(low))
+    out, gap = "", False
+    for unit, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = number // unit % 10
+        if digit:
+            out += ("零" if gap and out else "") + "零一二三四五六七八九"[digit] + name
+            gap = False
+        else:
+            gap = True
+    return out
+
+
+# ---- marking
+
+
+def multiple(right, given):
+    return kinds.mark("multiple", {"right": right, "letters": {}}, given)
+
+
+OPTIONS = st.lists(st.sampled_from("abcdef"), unique=True, min_size=1)
+
+
+@given(OPTIONS, OPTIONS)
+def test_multiple_choice_gives_all_half_or_nothing(right, given):
+    share = multiple(right, given)
+    if set(given) - set(right):
+        assert share == 0
+    elif set(given) == set(right):
+        assert share == 1
+    else:
+        assert share == Fraction(1, 2)
+
+
+def test_no_answer_earns_nothing_in_any_kind():
+    assert all(kinds.mark(key, None, None) == 0 for key, _label in kinds.choices())
+
+
+BANK = {
+    "single": ("题", {"options": {"A": "甲", "B": "乙", "C": "丙"}}, ["B"]),
+    "multiple": ("题", {"options": {"A": "甲", "B": "乙", "C": "丙"}}, ["A", "C"]),
+    "judge": ("题", {}, True),
+    "fill": ("以____为常态、____为例外。", {"blanks": 2}, [["公开"], ["不公开", "不予公开"]]),
+    "order": ("题", {"items": ["丙", "甲", "乙"]}, ["甲", "乙", "丙"]),
+    "match": ("题", {"left": ["应", "宜"], "right": ["推荐", "要求", "允许"]}, {"应": "要求", "宜": "推荐"}),
+}
+
+
+@pytest.mark.parametrize("key", list(BANK))
+@given(seed=st.integers(), shuffle=st.booleans())
+@settings(max_examples=30)
+def test_each_kind_marks_right_and_wrong_on_its_own_paper(key, seed, shuffle):
+    kind, (stem, content, answer) = kinds.of(key), BANK[key]
+    kind.check(stem, content, answer)
+    shown, frozen = kind.present(stem, content, answer, rng=random.Random(seed), shuffle=shuffle)
+
+    right, wrong = kind.read(shown, kind.right(shown, frozen)), kind.read(shown, kind.wrong(shown, frozen))
+
+    assert kind.mark(frozen, right) == 1 and kind.mark(frozen, wrong) < 1
+    assert kind.is_complete(shown, right) and not kind.is_complete(shown, None)
+    assert kind.fields(shown, right) and kind.explain(shown, frozen, wrong) and kind.explain(shown, frozen, None)
+    assert all(line.is_right for line in kind.explain(shown, frozen, right)) or key in {"single", "multiple", "judge"}
+
+
+@pytest.mark.parametrize("key", list(BANK))
+@given(response=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+                             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
+@settings(max_examples=60)
+def test_any_json_is_read_or_called_malformed(key, response):
+    kind, (stem, content, answer) = kinds.of(key), BANK[key]
+    shown, frozen = kind.present(stem, content, answer, rng=random.Random(1), shuffle=True)
+    try:
+        kept = kind.read(shown, response)
+    except kinds.Malformed:
+        return
+    assert 0 <= kinds.mark(key, frozen, kept) <= 1
+    kind.fields(shown, kept), kind.explain(shown, frozen, kept), kind.is_complete(shown, kept)
+
+
+@pytest.mark.parametrize("key", list(BANK))
+def test_what_is_shown_does_not_tell_the_key(key):
+    kind, (stem, content, answer) = kinds.of(key), BANK[key]
+    firsts = set()
+    for seed in range(60):
+        shown, frozen = kind.present(stem, content, answer, rng=random.Random(seed), shuffle=True)
+        assert "right" not in shown or key == "match"
+        assert not {"accepted", "order", "pairs", "letters", "key"} & set(shown)
+        if key in {"single", "order"}:
+            tokens = [option["token"] for option in shown["options" if key == "single" else "items"]]
+            firsts.add(tokens.index((frozen.get("right") or frozen.get("order"))[0]))
+    assert key not in {"single", "order"} or firsts == {0, 1, 2}
+
+
+@pytest.mark.parametrize("key", list(BANK))
+def test_lines_read_back_to_the_same_question(key):
+    kind, (stem, content, answer) = kinds.of(key), BANK[key]
+    lines = kind.to_lines(content, answer)
+    again, answer_again = kind.from_lines(lines)
+    kind.check(stem, again, answer_again)
+    assert kind.to_lines(again, answer_again) == lines and answer_again == answer
+
+
+def test_blanks_earn_their_share():
+    key = {"accepted": [["公开"], ["不公开"], ["二十"], ["3月31日"]]}
+    assert kinds.mark("fill", key, ["公开", "错", "20", "三月三十一日。"]) == Fraction(3, 4)
+    assert kinds.mark("fill", key, ["", "", "", ""]) == 0
+
+
+def test_pairs_earn_their_share_and_order_is_all_or_nothing():
+    assert kinds.mark("match", {"pairs": {"a": "1", "b": "2", "c": "3"}}, {"a": "1", "b": "3"}) == Fraction(1, 3)
+    assert kinds.mark("order", {"order": ["a", "b", "c"]}, {"a": 1, "b": 2, "c": 3}) == 1
+    assert kinds.mark("order", {"order": ["a", "b", "c"]}, {"a": 1, "b": 3, "c": 2}) == 0
+    assert kinds.mark("order", {"order": ["a", "b", "c"]}, {"a": 1, "b": 2}) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells"),
+    [
+        ("single", Cells("题", {"A": "甲", "B": "乙"}, "AB")), ("single", Cells("题", {"A": "甲", "B": "乙"}, "C")),
+        ("single", Cells("题", {"A": "甲"}, "A")), ("single", Cells("题", {"A": "甲", "B": "甲"}, "A")), ("single", Cells("题", {}, "A")),
+        ("multiple", Cells("题", {"A": "甲", "B": "乙"}, "AA")), ("multiple", Cells("题", {"A": "甲", "C": "乙"}, "AC")),
+        ("judge", Cells("题", {}, "也许")), ("fill", Cells("以____为", {}, "甲；乙")), ("fill", Cells("没有空", {}, "甲")), ("fill", Cells("____", {}, "|")),
+        ("order", Cells("题", {"A": "甲", "B": "乙"}, "A")), ("order", Cells("题", {"A": "甲", "B": "乙"}, "AAB")), ("order", Cells("题", {"A": "甲", "B": "乙"}, "AC")),
+        ("match", Cells("题", {"A": "甲", "B": "乙"}, "A-1；B-2")), ("match", Cells("题\n右列：1. 一；2. 二", {"A": "甲", "B": "乙"}, "A-1")),
+        ("match", Cells("题\n右列：1. 一；2. 二", {"A": "甲", "B": "乙"}, "A-1；B-9")), ("match", Cells("题\n右列：一二", {"A": "甲", "B": "乙"}, "A-1；B-2")),
+    ],
+)
+def test_a_question_that_breaks_its_kind_is_refused_in_words(kind, cells):
+    with pytest.raises(kinds.Wrong) as wrong:
+        kinds.of(kind).from_cells(cells)
+    assert str(wrong.value)
+
+
+# ---- drawing
+
+CANDIDATES = st.lists(st.tuples(st.sampled_from(["single", "judge"]), st.integers(1, 3), st.sampled_from([None, 7])), max_size=14).map(
+    lambda rows: [rules.Candidate(i, *row) for i, row in enumerate(rows)]
+)
+DRAWS = st.lists(
+    st.builds(rules.Draw, kind=st.sampled_from(["single", "judge"]), count=st.integers(1, 4), points=st.just(Decimal(5)),
+              difficulty=st.sampled_from([None, 1, 2]), point=st.sampled_from([None, 7])),
+    min_size=1, max_size=4,
+)
+
+
+@given(CANDIDATES, DRAWS, st.integers())
+def test_a_paper_is_found_exactly_when_one_exists(candidates, draws, seed):
+    places = [draw for draw in draws for _ in range(draw.count)]
+    possible = most_seats(places, candidates) == len(places)
+    try:
+        paper = rules.draw(candidates, draws, random.Random(seed))
+    except rules.CannotServe as error:
+        assert not possible and all(lack.missing > 0 for lack in error.lacks)
+        return
+    assert possible
+    assert [draw for _c, draw in paper] == places
+    assert len({c.id for c, _d in paper}) == len(paper) and all(d.takes(c) for c, d in paper)
+
+
+def most_seats(places, candidates) -> int:
+    """Largest matching by trying paths, written apart from the product's."""
+    taken: dict[int, int] = {}
+
+    def seat(place, seen):
+        for c in candidates:
+            if places[place].takes(c) and c.id not in seen:
+                seen.add(c.id)
+                if c.id not in taken or seat(taken[c.id], seen):
+                    taken[c.id] = place
+                    return True
+        return False
+
+    return sum(seat(place, set()) for place in range(len(places)))
+
+
+def test_the_same_seed_draws_the_same_paper_and_others_differ():
+    candidates = [rules.Candidate(i, "single", 1) for i in range(40)]
+    draws = [rules.Draw("single", 10, Decimal(5))]
+    paper = lambda seed: [c.id for c, _d in rules.draw(candidates, draws, random.Random(seed))]  # noqa: E731
+    assert paper(1) == paper(1) and len({tuple(paper(seed)) for seed in range(5)}) == 5
+
+
+def test_every_question_has_the_same_chance():
+    candidates = [rules.Candidate(i, "single", 1) for i in range(10)]
+    counts = [0] * 10
+    for seed in range(2000):
+        for c, _d in rules.draw(candidates, [rules.Draw("single", 3, Decimal(1))], random.Random(seed)):
+            counts[c.id] += 1
+    assert all(500 < count < 700 for count in counts)  # 600 expected
+
+
+def test_ten_thousand_questions_are_drawn_from_quickly():
+    import time
+
+    candidates = [rules.Candidate(i, "single", i % 3 + 1) for i in range(10_000)]
+    started = time.perf_counter()
+    rules.draw(candidates, [rules.Draw("single", 30, Decimal(1)), rules.Draw("single", 20, Decimal(1), difficulty=2)], random.Random(3))
+    assert time.perf_counter() - started < 1
+
+
+# ---- points and the pass
+
+
+@given(st.integers(0, 10000), st.integers(1, 10000), st.integers(1, 100))
+def test_what_reads_as_the_pass_mark_is_a_pass(score, out_of, mark):
+    score, out_of = Decimal(min(score, out_of)) / 100, Decimal(out_of) / 100
+    assert rules.passes(score, out_of, mark) == (rules.percent(score, out_of) >= mark)
+
+
+def test_a_share_just_below_never_reads_as_the_mark():
+    assert rules.percent(Decimal("79.999"), Decimal("100")) == Decimal("79.99")
+    assert not rules.passes(Decimal("79.99"), Decimal("100"), 80) and rules.passes(Decimal("80"), Decimal("100"), 80)
+    assert rules.percent(Decimal(0), Decimal(0)) == 0 and not rules.passes(Decimal(0), Decimal(0), 1)
+    assert rules.earned(Fraction(1, 3), Decimal("5")) == Decimal("1.67") and rules.stored(Fraction(2, 3)) == Decimal("0.6667")
