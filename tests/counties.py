@@ -12,7 +12,6 @@ from tests.cast import Cast
 @dataclass
 class SmallCounty:
     verify_path: str
-    verify_unknown: str
     learner_paths: list[str] = field(default_factory=list)
 
 
@@ -41,7 +40,6 @@ def in_full_swing(cast: Cast) -> SmallCounty:
     number = Certificate.objects.get(person=cast.learner).number
     return SmallCounty(
         verify_path=reverse("verify_number", args=[number]),
-        verify_unknown=reverse("verify_number", args=["YAZWGK-01-2026-532325-99999-0"]),
         learner_paths=[
             reverse("course", args=[course.pk]), reverse("course", args=[done.pk]), reverse("lesson", args=[course.pk, lesson.slug]),
             reverse("quiz", args=["p01-final"]), reverse("attempt", args=[running.pk]), reverse("attempt_result", args=[failed.pk]),

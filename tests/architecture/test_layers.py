@@ -55,3 +55,18 @@ def test_no_module_is_called_utils_or_helpers():
     found = [str(path.relative_to(ROOT)) for label in [*LAYERS, "config"] for path in (ROOT / label).rglob("*.py") if path.name in forbidden]
 
     assert found == []
+
+
+def test_rules_import_no_database_and_no_clock():
+    import ast
+
+    files = [ROOT / label / "rules.py" for label in LAYERS if (ROOT / label / "rules.py").exists()] + list((ROOT / "quizzes" / "kinds").glob("*.py"))
+    assert len(files) > 8
+    forbidden = ("django.db", "django.utils.timezone", "core.clock", "core.models", "time")
+    found = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.relative_to(ROOT)}: {name}" for name in names if name in forbidden or name.startswith("django.db.")]
+
+    assert found == []
