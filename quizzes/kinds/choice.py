@@ -31,7 +31,7 @@ class Choice(ItemKind):
             raise Wrong(_("an option is named twice"), _("answer"))
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
-        letters = [letter for letter in re.sub(r"[\s,，、;；/]+", "", cells.answer.upper())]
+        letters = list(re.sub(r"[\s,，、;；/]+", "", cells.answer.upper()))
         content, key = {"options": cells.options}, sorted(letters)
         expected = LETTERS[: len(cells.options)]
         if "".join(sorted(cells.options)) != expected:

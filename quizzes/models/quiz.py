@@ -68,3 +68,6 @@ class DrawRule(models.Model):
     class Meta:
         verbose_name = _("draw rule")
         verbose_name_plural = _("draw rules")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} × {self.count}"

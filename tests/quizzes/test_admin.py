@@ -143,7 +143,7 @@ def test_a_waiting_file_is_its_uploaders_alone(trainer, cast, sign_in):
 
 def test_a_file_that_is_no_bank_is_refused_on_the_page(trainer, cast):
     page = trainer.post("/admin/question-import/", {"file": SimpleUploadedFile("x.xlsx", b"%PDF-1.7 nonsense"), "county": cast.county.pk})
-    assert page.status_code == 422 and "没有包含以下列" in page.text or "表头" in page.text
+    assert (page.status_code == 422 and "没有包含以下列" in page.text) or "表头" in page.text
     other = upload(trainer, workbook(GOOD), county=cast.other_county.pk)
     assert not Question.objects.filter(county=cast.other_county).exists() and other.status_code == 200
 

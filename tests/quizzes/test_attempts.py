@@ -258,4 +258,4 @@ def test_an_answer_can_be_taken_back_by_the_form(attempt, cast):
 def test_the_page_model_holds_nothing_of_the_key(attempt):
     for item in attempt.items.all():
         view = papers.view_of(item)
-        assert not hasattr(view, "key") and "right" not in view.shown or item.kind == "match"
+        assert (not hasattr(view, "key") and "right" not in view.shown) or item.kind == "match"

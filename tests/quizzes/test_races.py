@@ -1,0 +1,97 @@
+"""Real concurrent transactions: two tabs, double clicks, the clock against the hand-in."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from core.errors import Refused
+from courses.models import Completion, RequirementMet
+from quizzes.models import Answer, Attempt, ItemMark, Submission
+from quizzes.services import attempts
+from tests.cast import NOON
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def on_postgres():
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+
+
+def together(*acts):
+    """Run the acts at the same moment, each in a thread with a connection of its own; their results or errors."""
+    gate, results = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(index, act):
+        try:
+            gate.wait(10)
+            results[index] = act()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
+    [thread.start() for thread in threads]
+    [thread.join(30) for thread in threads]
+    return results
+
+
+def test_starting_eight_times_at_once_gives_one_attempt(cast, quiz, enrolment):
+    made = together(*[lambda: attempts.start(person=cast.learner, quiz=quiz, at=NOON)] * 8)
+    assert {attempt.pk for attempt in made} == {Attempt.objects.get().pk}
+    assert Attempt.objects.get().items.count() == 6
+
+
+def test_two_tabs_saving_at_once_get_their_own_numbers(cast, attempt):
+    items = list(attempt.items.all())
+
+    def save(number):
+        item = items[number % 6]
+        return attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=attempts.right_response(item), token=f"t{number}", at=NOON)
+
+    receipts = together(*[lambda number=number: save(number) for number in range(16)])
+    assert sorted(receipt.seq for receipt in receipts) == list(range(1, 17)) and Answer.objects.count() == 16
+
+
+def test_the_same_act_sent_many_times_at_once_is_stored_once(cast, attempt):
+    item = attempt.items.first()
+    response = attempts.right_response(item)
+    act = lambda: attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=response, token="same", at=NOON)  # noqa: E731
+    assert len(set(together(*[act] * 8))) == 1 and Answer.objects.count() == 1
+
+
+def test_handing_in_and_the_clock_and_answers_race_to_one_submission_that_counts_what_was_acknowledged(cast, attempt, answer):
+    answer(attempt, right=False)
+    items = list(attempt.items.all())
+
+    def save(number):
+        return attempts.save(
+            attempt_id=attempt.pk, person=cast.learner, item_id=items[number].pk, response=attempts.right_response(items[number]), token=f"r{number}", at=NOON
+        )
+
+    results = together(
+        *[lambda number=number: save(number) for number in range(6)],
+        lambda: attempts.submit(attempt=attempt, cause="learner", at=NOON + MINUTE),
+        lambda: attempts.submit(attempt=attempt, cause="learner", at=NOON + MINUTE),
+        lambda: attempts.submit_overdue(NOON + 30 * MINUTE),
+    )
+
+    assert Submission.objects.count() == 1 and ItemMark.objects.count() == 6
+    for number, outcome in enumerate(results[:6]):
+        mark = ItemMark.objects.get(item=items[number])
+        if isinstance(outcome, Refused):
+            assert outcome.code in {"over", "time_over"} and mark.fraction < 1
+        else:
+            assert mark.answer.seq == outcome.seq and mark.fraction == 1  # acknowledged, so it counts
+
+
+def test_a_pass_handed_in_many_times_at_once_completes_once(cast, attempt, answer):
+    answer(attempt)
+    done = together(*[lambda: attempts.submit(attempt=attempt, cause="learner", at=NOON + MINUTE)] * 6)
+    assert len({submission.pk for submission in done}) == 1
+    assert RequirementMet.objects.count() == 1 and Completion.objects.count() == 1
