@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 
 def credit_hours(seconds: int, bands: Sequence[Mapping]) -> Decimal:
@@ -40,7 +41,7 @@ def bands_of(rules: Iterable[Mapping]) -> list[dict]:
             high, high_included = rule.get("max_minutes"), True
         found.append((low, included, high, high_included, str(rule["credit"])))
     found.sort(key=lambda band: (band[0], not band[1]))
-    for (_, _, high, high_included, _), (low, included, *_rest) in zip(found, found[1:], strict=False):
+    for (_, _, high, high_included, _), (low, included, *_rest) in pairwise(found):
         if high != low or high_included == included:
             raise ValueError(f"the bands meet badly at {low} minutes")
     if not found or found[-1][2] is not None:

@@ -65,16 +65,17 @@ def course(request: HttpRequest, course_id: int) -> HttpResponse:
 
 def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | None = None) -> HttpResponse:
     at = clock.now()
-    found = get_object_or_404(
-        Course.objects.reachable_by(request.user).select_related("current", "county").with_need_for(request.user), pk=course_id
-    )
-    enrolment = enrolments.latest(person=request.user, course=found)
+    enrolment = Enrolment.objects.newest(request.user, course_id)
+    if enrolment is None:
+        found = get_object_or_404(Course.objects.visible_to(request.user).open().select_related("current", "county"), pk=course_id)
+    else:
+        found = enrolment.course
+    found.need = found.need_for(request.user)
     context = {"course": found, "refusal": refusal, "due": reading.due(found, at) if found.need == "required" else None}
     if enrolment is None:
         outline = outlines.of_edition(found.current, found.code)
         context |= {"rows": reading.rows(outline), "lacking": enrolments.lacking_prerequisites(person=request.user, course=found)}
     else:
-        enrolment.course = found
         outline = reading.outline_of(enrolment)
         explanation = completions.explain(enrolment)
         context |= {
@@ -109,16 +110,6 @@ def course_enrol(request: HttpRequest, course_id: int) -> HttpResponse:
     return redirect(reading.next_address(found.pk, reading.outline_of(enrolment), completions.explain(enrolment)))
 
 
-def _standing(request: HttpRequest, course_id: int) -> Enrolment | None:
-    """One's newest round in this course, with everything its pages need. One query."""
-    return (
-        Enrolment.objects.filter(person=request.user, course=course_id)
-        .select_related("edition", "course", "completion__reversal")
-        .order_by("-round")
-        .first()
-    )
-
-
 def _lesson(outline: outlines.Outline, slug: str) -> tuple[int, outlines.LessonOutline]:
     for number, lesson in enumerate(outline.lessons):
         if lesson.slug == slug:
@@ -134,7 +125,7 @@ def lesson(request: HttpRequest, course_id: int, slug: str) -> HttpResponse:
 
 
 def _lesson_page(request: HttpRequest, course_id: int, slug: str, *, refusal: Refused | None = None) -> HttpResponse:
-    enrolment = _standing(request, course_id)
+    enrolment = Enrolment.objects.newest(request.user, course_id)
     if enrolment is None:
         get_object_or_404(Course.objects.reachable_by(request.user), pk=course_id)
         messages.info(request, _("Begin the course first: then your reading place and progress are kept."))
@@ -144,7 +135,7 @@ def _lesson_page(request: HttpRequest, course_id: int, slug: str, *, refusal: Re
     row = EditionLesson(pk=shown.id, edition_id=enrolment.edition_id, minutes=shown.minutes)
     place = progress.open_lesson(enrolment=enrolment, lesson=row, at=clock.now())
     explanation = completions.explain(enrolment)
-    rows = reading.rows(outline, explanation, {shown.id: place})
+    rows = reading.rows(outline, explanation, {shown.id: place.furthest})
     context = {
         "course": enrolment.course,
         "enrolment": enrolment,
@@ -164,7 +155,7 @@ def _lesson_page(request: HttpRequest, course_id: int, slug: str, *, refusal: Re
 
 
 def _begun(request: HttpRequest, course_id: int, slug: str) -> tuple[Enrolment, outlines.Outline, int, EditionLesson]:
-    enrolment = _standing(request, course_id)
+    enrolment = Enrolment.objects.newest(request.user, course_id)
     if enrolment is None:
         raise Http404
     outline = reading.outline_of(enrolment)
@@ -186,9 +177,8 @@ def lesson_finish(request: HttpRequest, course_id: int, slug: str) -> HttpRespon
         return redirect("course", course_id)
     explanation = completions.explain(enrolment)
     for key in outline.lessons[number].quizzes:
-        if address := reading.quiz_url(key):
-            if any(item.key == key for item in explanation.missing):
-                return redirect(address)
+        if (address := reading.quiz_url(key)) and any(item.key == key for item in explanation.missing):
+            return redirect(address)
     if number + 1 < len(outline.lessons):
         return redirect("lesson", course_id, outline.lessons[number + 1].slug)
     messages.info(request, str(explanation))

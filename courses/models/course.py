@@ -113,6 +113,16 @@ class Course(models.Model):
     def __str__(self) -> str:
         return f"{self.code} {self.current.title}" if self.current else self.code
 
+    def need_for(self, person) -> str:
+        """ "required", "elective" or "", by the duties that the person holds now in this course's county. One query."""
+        from people.models import DutyAssignment
+
+        held = DutyAssignment.objects.filter(
+            posting__person=person.pk, ends_on=None, posting__person__unit__path__startswith=self.county.path
+        ).values("duty")
+        needs = set(DutyRule.objects.filter(course=self.pk, duty__in=held).values_list("need", flat=True))
+        return next((need for need in (Need.REQUIRED.value, Need.ELECTIVE.value) if need in needs), "")
+
 
 class DutyRule(models.Model):
     """For holders of this duty the course is required or elective. Written at publication from the page."""
@@ -123,3 +133,6 @@ class DutyRule(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["course", "duty"], name="duty_rule_once")]
+
+    def __str__(self) -> str:
+        return f"{self.course.code}: {self.get_duty_display()} {self.get_need_display()}"

@@ -17,6 +17,22 @@ class EnrolmentQuerySet(models.QuerySet):
     def visible_to(self, user) -> "EnrolmentQuerySet":
         return self.filter(records_q(user))
 
+    def newest(self, person, course) -> "Enrolment | None":
+        """The person's newest round of a course with what its pages need, and little else. One query.
+
+        The edition's texts are left out: outlines.of_edition keeps them by its digest.
+        """
+        return (
+            self.filter(person=person, course=course)
+            .select_related("course__county", "edition", "completion__reversal")
+            .defer(
+                *(f"edition__{name}" for name in ("summary", "goals", "sources", "tags", "prerequisites", "search_text")),
+                "duties", "completion__duties", "completion__evidence",
+            )
+            .order_by("-round")
+            .first()
+        )
+
 
 class Enrolment(ServedAt):
     """One person has begun one round of a course, in the edition of that day.
@@ -53,6 +69,9 @@ class LessonPlace(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["enrolment", "lesson"], name="lesson_place_once")]
+
+    def __str__(self) -> str:
+        return f"{self.lesson_id}: {self.seconds} s, block {self.position}"
 
 
 class RequirementMet(Fact):

@@ -1,9 +1,11 @@
 """A county's shelf in Wagtail: its page, who may write and who may approve."""
 
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from wagtail.coreutils import get_supported_content_language_variant
 from wagtail.documents import get_document_model
 from wagtail.images import get_image_model
 from wagtail.models import (
@@ -12,6 +14,7 @@ from wagtail.models import (
     GroupApprovalTask,
     GroupCollectionPermission,
     GroupPagePermission,
+    Locale,
     Page,
     Site,
     Workflow,
@@ -77,7 +80,8 @@ def _shelf() -> Page:
     home = CataloguePage.allowed_parent_page_models()[0]
     front = home.objects.order_by("path").first()
     if front is None:
-        root = Page.get_first_root_node()
+        Locale.objects.get_or_create(language_code=get_supported_content_language_variant(settings.LANGUAGE_CODE))
+        root = Page.get_first_root_node() or Page.add_root(instance=Page(title="Root", slug="root"))
         front = root.add_child(instance=home(title=_("Home page"), slug="front"))
         site = Site.objects.filter(is_default_site=True).first()
         if site is None:
@@ -109,7 +113,7 @@ def _allow_admin(group: Group) -> None:
 
 def _collection(county: Unit) -> Collection:
     name = f"{county.label}（{county.code}）"
-    root = Collection.get_first_root_node()
+    root = Collection.get_first_root_node() or Collection.add_root(name="Root")
     collection = root.get_children().filter(name=name).first() or root.add_child(name=name)
     CollectionViewRestriction.objects.get_or_create(collection=collection, restriction_type=CollectionViewRestriction.LOGIN)
     return collection

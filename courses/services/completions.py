@@ -140,15 +140,16 @@ class Explanation:
 
 
 def explain(enrolment: Enrolment) -> Explanation:
-    """What of the pinned edition is met and what is missing. Two queries when the outline is known in this process."""
+    """What of the pinned edition is met and what is missing. One query when the outline is known in this process."""
     outline = outlines.of_edition(enrolment.edition, enrolment.course.code)
-    met = {row.requirement_id: row for row in RequirementMet.objects.filter(enrolment=enrolment)}
-    items = []
-    for asked in outline.requirements:
-        row = met.get(asked.id)
-        items.append(
-            Item(asked.kind, asked.key, asked.title, asked.lesson_key, row is not None, row.at if row else None, row.score if row else None)
-        )
+    met = {
+        requirement: (at, score)
+        for requirement, at, score in RequirementMet.objects.filter(enrolment=enrolment).values_list("requirement_id", "at", "score")
+    }
+    items = [
+        Item(asked.kind, asked.key, asked.title, asked.lesson_key, asked.id in met, *met.get(asked.id, (None, None)))
+        for asked in outline.requirements
+    ]
     return Explanation(enrolment, tuple(items), getattr(enrolment, "completion", None))
 
 

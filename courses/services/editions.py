@@ -148,7 +148,7 @@ def _freeze(course: Course, outline: Outline, lessons: list[LessonPage], *, dige
 
 
 def _sync_duties(course: Course, page: CoursePage) -> None:
-    wanted = {duty: Need.ELECTIVE for duty in page.elective_for} | {duty: Need.REQUIRED for duty in page.required_for}
+    wanted = dict.fromkeys(page.elective_for, Need.ELECTIVE) | dict.fromkeys(page.required_for, Need.REQUIRED)
     held = dict(course.duty_rules.values_list("duty", "need"))
     if held != wanted:
         course.duty_rules.all().delete()

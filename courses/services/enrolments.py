@@ -25,7 +25,7 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
         Refused: the course is closed or of another county, or a prerequisite is missing.
     """
     Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
-    last = latest(person=person, course=course)
+    last = Enrolment.objects.newest(person, course)
     if last is not None and not may_begin_again(last, at=at):
         return last
     course = Course.objects.select_related("current", "county").get(pk=course.pk)
@@ -40,16 +40,6 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
         )
     return Enrolment.objects.create(
         course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person)
-    )
-
-
-def latest(*, person: Person, course: Course) -> Enrolment | None:
-    """The person's newest round of the course, with its edition, completion and reversal. One query."""
-    return (
-        Enrolment.objects.filter(person=person, course=course)
-        .select_related("edition", "completion__reversal")
-        .order_by("-round")
-        .first()
     )
 
 

@@ -172,7 +172,7 @@ def test_a_trainer_of_another_county_neither_sees_nor_edits(cast, catalogue, sig
     chooser = client.get(reverse("wagtailadmin_choose_page_child", args=[catalogue.pk]))
     assert course.current.title not in chooser.text
     search = client.get(reverse("wagtailadmin_pages:search"), {"q": "课程P01"})
-    assert "/pages/%d/" % course.page_id not in search.text
+    assert f"/pages/{course.page_id}/" not in search.text
     assert client.get(reverse("course_steps", args=[course.pk])).status_code == 404
     assert course.current.title not in client.get(reverse("course_statistics")).text
 

@@ -1,10 +1,12 @@
 """Rules, at their boundaries and everywhere between."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 import yaml
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from courses import rules
 from courses.services.policies import DEFAULT
@@ -73,4 +75,4 @@ def test_a_circle_of_prerequisites_is_always_found_and_never_imagined(needs):
     assert bool(chain) == ("a" in reachable)
     if chain:
         assert chain[0] == chain[-1] == "a"
-        assert all(after in needs[before] for before, after in zip(chain, chain[1:], strict=False))
+        assert all(after in needs[before] for before, after in pairwise(chain))
