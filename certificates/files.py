@@ -16,7 +16,12 @@ _MAKERS: dict[str, tuple[Callable[[Certificate], bytes], bytes, bytes]] = {
 
 
 def name_of(certificate: Certificate, kind: str) -> str:
-    return f"certificates/{certificate.issued_on.year}/{certificate.number}.{kind}"
+    """Where the file lies. The digest is part of the name: another database beside the same folder never lends its papers."""
+    return f"certificates/{certificate.issued_on.year}/{stem_of(certificate.number, certificate.facts_digest)}.{kind}"
+
+
+def stem_of(number: str, facts_digest: str) -> str:
+    return f"{number}-{facts_digest[:16]}"
 
 
 def names_of(year: int) -> set[str]:

@@ -241,10 +241,11 @@ def gaps_of_paper(at: datetime) -> list[Gap]:
         there = files.names_of(each)
         numbers = (
             Certificate.objects.filter(issued_on__year=each, issued_at__lte=at - SETTLED)
-            .order_by("pk").values_list("pk", "number")
+            .order_by("pk").values_list("pk", "number", "facts_digest")
         )
-        for pk, number in numbers.iterator(chunk_size=5000):
-            if not {f"{number}.pdf", f"{number}.png"} <= there:
+        for pk, number, digest in numbers.iterator(chunk_size=5000):
+            stem = files.stem_of(number, digest)
+            if not {f"{stem}.pdf", f"{stem}.png"} <= there:
                 found.append(Gap(f"certificate {number} has no file", _rendering(pk)))
                 if len(found) == GAPS_AT_ONCE:
                     return found

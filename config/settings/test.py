@@ -1,22 +1,21 @@
 """Tests: fast passwords, tasks run in place, files in a folder that goes away."""
 
+import os
 import tempfile
-from pathlib import Path
+
+os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="tests-")  # before base reads it: each process of tests has its own files
 
 import dj_database_url
 
 from config import env
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASES, STORAGES
+from config.settings.base import DATABASES, STORAGES, VAR_DIR
 
 SECRET_KEY = "only-for-tests-" + "0123456789" * 4
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
-VAR_DIR = Path(tempfile.mkdtemp(prefix="tests-"))
-MEDIA_ROOT = VAR_DIR / "media"
-STATIC_ROOT = VAR_DIR / "static"
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 DEMO = False

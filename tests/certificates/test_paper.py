@@ -7,7 +7,8 @@ from PIL import Image
 from pypdf import PdfReader
 from pyzbar.pyzbar import decode
 
-from certificates import files, fonts, paper, picture, services, tasks
+from certificates import files, fonts, paper, picture, rules, services, tasks
+from certificates.models import Certificate
 from core.errors import Refused
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion
@@ -126,17 +127,27 @@ def test_invisible_and_turning_characters_are_not_printed(issued, tmp_path):
 def test_files_are_made_once_and_again_when_they_are_lost(issued, private):
     certificate = issued()
     tasks.render(certificate.pk)
-    names = {f"{certificate.number}.pdf", f"{certificate.number}.png"}
+    stem = files.stem_of(certificate.number, certificate.facts_digest)
+    names = {f"{stem}.pdf", f"{stem}.png"}
     folder = private / "certificates" / "2026"
     assert {path.name for path in folder.iterdir()} == names
     tasks.render(certificate.pk)
     assert {path.name for path in folder.iterdir()} == names
 
     first = files.read(certificate, "pdf")
-    (folder / f"{certificate.number}.pdf").write_bytes(first[:1000])  # a crash while writing
+    (folder / f"{stem}.pdf").write_bytes(first[:1000])  # a crash while writing
     assert files.read(certificate, "pdf") == first
-    (folder / f"{certificate.number}.png").unlink()
+    (folder / f"{stem}.png").unlink()
     assert files.read(certificate, "png").startswith(b"\x89PNG")
+
+
+def test_another_databases_paper_of_the_same_number_is_never_served(issued, private):
+    theirs = issued(name="别人")
+    tasks.render(theirs.pk)
+    ours = Certificate(**{f.attname: getattr(theirs, f.attname) for f in Certificate._meta.fields} | {"person_name": "自己"})
+    ours.facts_digest = rules.digest(ours.facts())
+
+    assert files.read(ours, "pdf") != files.read(theirs, "pdf")
 
 
 def test_papers_lie_outside_the_public_media_folder(issued, private, settings):
