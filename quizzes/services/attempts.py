@@ -154,7 +154,7 @@ def save(*, attempt_id: int, person: Person, item_id: int, response: Any, token:
     """
     attempt = _locked(attempt_id, person)
     # A statement of its own, after the lock is held: what another request has just written must be seen.
-    item = next(iter(AttemptItem.objects.raw(_STATE, [token, item_id, attempt_id])), None)
+    item: Any = next(iter(AttemptItem.objects.raw(_STATE, [token, item_id, attempt_id])), None)
     if item is None:
         raise Refused(_("This question is not on your paper."), code="no_such_item")
     if item.standing is not None:

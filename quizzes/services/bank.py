@@ -68,7 +68,9 @@ def import_file(
     Raises:
         Refused: no spreadsheet, no header; RefusedRows.
     """
-    drafts, refused, found, missing = [], [], False, None
+    drafts: list[tuple[int, Draft]] = []
+    refused: list[RowError] = []
+    found, missing = False, None
     for sheet in tables.read(file, name=name):
         try:
             _header, rows = sheet.rows(COLUMNS)

@@ -222,6 +222,21 @@ def most_seats(places, candidates) -> int:
     return sum(seat(place, set()) for place in range(len(places)))
 
 
+def test_a_wide_draw_gives_way_to_a_narrow_one():
+    candidates = [rules.Candidate(1, "single", 1), rules.Candidate(2, "single", 3), rules.Candidate(3, "single", 2)]
+    draws = [rules.Draw("single", 2, Decimal(5)), rules.Draw("single", 1, Decimal(5), difficulty=3)]
+    for seed in range(20):
+        assert [c.id for c, _d in rules.draw(candidates, draws, random.Random(seed))][2] == 2
+
+
+def test_what_is_missing_is_counted():
+    candidates = [rules.Candidate(1, "single", 1), rules.Candidate(2, "judge", 1)]
+    with pytest.raises(rules.CannotServe) as error:
+        rules.draw(candidates, [rules.Draw("single", 3, Decimal(5)), rules.Draw("judge", 1, Decimal(5))], random.Random(1))
+    (lack,) = error.value.lacks
+    assert (lack.draw.kind, lack.fitting, lack.missing) == ("single", 1, 2)
+
+
 def test_the_same_seed_draws_the_same_paper_and_others_differ():
     candidates = [rules.Candidate(i, "single", 1) for i in range(40)]
     draws = [rules.Draw("single", 10, Decimal(5))]
