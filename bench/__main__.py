@@ -99,15 +99,27 @@ def sit_down() -> dict:
         cookies = {name: morsel.value for name, morsel in client.cookies.items()}
         item = attempt.items.filter(kind="single").first()
         options = item.shown["options"]
-        tokens = list(options) if isinstance(options, dict) else [option["token"] if isinstance(option, dict) else option[0] for option in options]
-        seats.append({
-            "cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
-            "csrf": cookies["csrftoken"], "attempt": attempt.pk, "item": item.pk, "response": tokens[0],
-        })
+        tokens = (
+            list(options)
+            if isinstance(options, dict)
+            else [option["token"] if isinstance(option, dict) else option[0] for option in options]
+        )
+        seats.append(
+            {
+                "cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+                "csrf": cookies["csrftoken"],
+                "attempt": attempt.pk,
+                "item": item.pk,
+                "response": tokens[0],
+            }
+        )
     lesson = course.current.lessons.all()[1]
     return {
-        "seats": seats, "course": f"/courses/{course.pk}/", "lesson": f"/courses/{course.pk}/{lesson.slug}/",
-        "verify": f"/verify/{Certificate.objects.order_by('pk').first().number}/", "lessons": course.current.lessons.count(),
+        "seats": seats,
+        "course": f"/courses/{course.pk}/",
+        "lesson": f"/courses/{course.pk}/{lesson.slug}/",
+        "verify": f"/verify/{Certificate.objects.order_by('pk').first().number}/",
+        "lessons": course.current.lessons.count(),
     }
 
 
@@ -115,7 +127,9 @@ class Server:
     def __enter__(self):
         self.process = subprocess.Popen(
             [str(Path(sys.executable).with_name("gunicorn")), "config.wsgi", "--config", "deploy/gunicorn.conf.py"],
-            cwd=ROOT, env={**os.environ, "PORT": str(PORT), "WEB_THREADS": os.environ.get("WEB_THREADS", "4")}, stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={**os.environ, "PORT": str(PORT), "WEB_THREADS": os.environ.get("WEB_THREADS", "4")},
+            stderr=subprocess.DEVNULL,
         )
         for _ in range(60):
             try:
@@ -216,7 +230,9 @@ def main() -> None:
             used = [cookies[0]] if signed == "first" else cookies if signed else []
             rate, bad = wrk(path, cookies=used, script=script)
             rows.append((name, f"{rate:.0f}/s" + (f" ({bad} failed)" if bad else ""), f">= {target}/s", rate >= target and not bad))
-    print(f"\n{platform.machine()}, {os.cpu_count()} cores, PostgreSQL, gunicorn x{os.cpu_count()}, wrk on the same machine, {SECONDS} s each\n")
+    print(
+        f"\n{platform.machine()}, {os.cpu_count()} cores, PostgreSQL, gunicorn x{os.cpu_count()}, wrk on the same machine, {SECONDS} s each\n"
+    )
     width = max(len(row[0]) for row in rows)
     for name, figure, target, met in rows:
         print(f"{name:<{width}}  {figure:>16}  target {target:<10} {'met' if met else 'MISSED'}")

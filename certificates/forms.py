@@ -10,7 +10,8 @@ class RevokeForm(forms.Form):
     """Why a certificate is revoked, and that it is meant."""
 
     reason = forms.CharField(
-        label=_("Reason"), max_length=500,
+        label=_("Reason"),
+        max_length=500,
         help_text=_("It is kept with the certificate for good and shown to the holder; the public page only says that it is revoked."),
         widget=forms.Textarea(attrs={"rows": 3, "class": "form-control"}),
     )

@@ -39,12 +39,17 @@ class CertificateKind(PreviewableMixin, models.Model):
     key = models.SlugField(_("key"), max_length=40, help_text=_("Courses name the certificate by it; it does not change."))
     title = models.CharField(_("title"), max_length=60)
     wording = models.TextField(
-        _("wording"), max_length=400,
-        help_text=_("The sentence on the paper. It may use {name} {unit} {course} {hours} {score} {date}; {score} reads “92分”, or “合格” without a test."),
+        _("wording"),
+        max_length=400,
+        help_text=_(
+            "The sentence on the paper. It may use {name} {unit} {course} {hours} {score} {date}; {score} reads “92分”, or “合格” without a test."
+        ),
     )
     issuer = models.CharField(_("issuer"), max_length=80)
     number_prefix = models.CharField(
-        _("number prefix"), max_length=10, default="YAZWGK",
+        _("number prefix"),
+        max_length=10,
+        default="YAZWGK",
         validators=[RegexValidator(r"^[A-Z]{2,10}$", _("Two to ten capital letters."))],
     )
     category = models.CharField(

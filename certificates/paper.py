@@ -28,7 +28,9 @@ def check_address(number: str) -> str:
 def qr_svg(number: str) -> str:
     """The check address as a QR code."""
     out = io.BytesIO()
-    segno.make(check_address(number), error="m", micro=False).save(out, kind="svg", xmldecl=False, border=2, dark="#1f2a37", light="#ffffff")
+    segno.make(check_address(number), error="m", micro=False).save(
+        out, kind="svg", xmldecl=False, border=2, dark="#1f2a37", light="#ffffff"
+    )
     return out.getvalue().decode()
 
 
@@ -72,8 +74,10 @@ def _compile(facts: dict[str, str], *, layout: str, at: datetime, **options) -> 
     data = {**facts, "qr": qr_svg(facts["number"]), "check_address": check_address(facts["number"]), "note": NOTE}
     with _one_at_a_time:
         made = _compiler().compile(
-            input=LAYOUTS / f"{layout}.typ", sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-            timestamp=at.replace(microsecond=0), **{"format": "pdf", **options},
+            input=LAYOUTS / f"{layout}.typ",
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+            timestamp=at.replace(microsecond=0),
+            **{"format": "pdf", **options},
         )
     assert isinstance(made, bytes), "a certificate is one page"
     return made

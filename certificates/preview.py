@@ -30,11 +30,21 @@ def sample_facts(kind: CertificateKind, mode: str, today: date) -> dict[str, str
     until = rules.last_valid_day(today, kind.validity_months or 0)
     values = {"name": name, "unit": unit, "course": course, "hours": "2.5", "score": "92分", "date": rules.chinese_date(today)}
     code = county.code[:6] if county and county.code[:6].isdecimal() else "000000"
-    number = rules.compose_number(prefix=kind.number_prefix, category=kind.category, year=today.year, county_code=code.ljust(6, "0"), serial=0)
+    number = rules.compose_number(
+        prefix=kind.number_prefix, category=kind.category, year=today.year, county_code=code.ljust(6, "0"), serial=0
+    )
     return {
-        "title": kind.title, "text": rules.fill_wording(kind.wording, values), "name": name, "unit": unit, "course": f"{course}（P01，第1版）",
-        "hours": "2.5学时", "score": "92分", "issuer": kind.issuer, "issued_on": rules.chinese_date(today),
-        "valid_until": rules.chinese_date(until) if until else "长期有效", "number": number,
+        "title": kind.title,
+        "text": rules.fill_wording(kind.wording, values),
+        "name": name,
+        "unit": unit,
+        "course": f"{course}（P01，第1版）",
+        "hours": "2.5学时",
+        "score": "92分",
+        "issuer": kind.issuer,
+        "issued_on": rules.chinese_date(today),
+        "valid_until": rules.chinese_date(until) if until else "长期有效",
+        "number": number,
     }
 
 

@@ -60,9 +60,7 @@ def read_number(typed: str) -> str:
     text = _SEPARATORS.sub("", text).upper()
     found = _NUMBER.fullmatch(text) if len(text) <= _LONGEST_INPUT and text.isascii() else None
     if found is None:
-        raise Refused(
-            _("This is not the form of a certificate number. It looks like YAZWGK-01-2026-532325-00001-T."), code="malformed"
-        )
+        raise Refused(_("This is not the form of a certificate number. It looks like YAZWGK-01-2026-532325-00001-T."), code="malformed")
     prefix, category, year, county_code, serial, check = found.groups()
     if check_character(text[:-1]) != check:
         raise Refused(

@@ -28,9 +28,24 @@ SETTLED = timedelta(minutes=2)  # how long a job may take before its absence cou
 DEFAULT_KINDS = [
     # key, title, category digits, wording
     ("training", "培训合格证书", "01", "{name}同志参加“{course}”培训，完成全部学习内容，计{hours}学时，考核成绩{score}，准予合格。"),
-    ("basic", "政务公开基础合格证明", "02", "{name}同志参加政务公开基础培训“{course}”，完成全部学习内容，计{hours}学时，考核成绩{score}，准予合格。"),
-    ("compiler", "标准目录编制合格证明", "03", "{name}同志参加基层政务公开标准目录编制培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。"),
-    ("leader", "领导干部政务公开培训合格证明", "04", "{name}同志参加领导干部政务公开专题培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。"),
+    (
+        "basic",
+        "政务公开基础合格证明",
+        "02",
+        "{name}同志参加政务公开基础培训“{course}”，完成全部学习内容，计{hours}学时，考核成绩{score}，准予合格。",
+    ),
+    (
+        "compiler",
+        "标准目录编制合格证明",
+        "03",
+        "{name}同志参加基层政务公开标准目录编制培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。",
+    ),
+    (
+        "leader",
+        "领导干部政务公开培训合格证明",
+        "04",
+        "{name}同志参加领导干部政务公开专题培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。",
+    ),
 ]
 
 
@@ -74,10 +89,7 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
     standing = Certificate.objects.filter(completion=completion).first()
     if standing is not None:
         return standing
-    completion = (
-        Completion.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("course__county").get(pk=completion.pk)
-    )
+    completion = Completion.objects.select_for_update(of=("self",), no_key=True).select_related("course__county").get(pk=completion.pk)
     standing = Certificate.objects.filter(completion=completion).first()
     if standing is not None:
         return standing
@@ -206,12 +218,13 @@ def _revoke(certificate: Certificate, *, by, reason: str, at: datetime) -> Statu
 def gaps_of_issue(at: datetime) -> list[Gap]:
     """Completions that earn a certificate and have none. Reversed ones earn none."""
     missing = (
-        Completion.objects.standing().exclude(certificate="").filter(issued_certificate__isnull=True, completed_at__lte=at)
+        Completion.objects.standing()
+        .exclude(certificate="")
+        .filter(issued_certificate__isnull=True, completed_at__lte=at)
         .order_by("completed_at")[:GAPS_AT_ONCE]
     )
     return [
-        Gap(f"completion {completion.pk} {completion.course_code} has no certificate", _issuing(completion, at))
-        for completion in missing
+        Gap(f"completion {completion.pk} {completion.course_code} has no certificate", _issuing(completion, at)) for completion in missing
     ]
 
 
@@ -241,7 +254,8 @@ def gaps_of_paper(at: datetime) -> list[Gap]:
         there = files.names_of(each)
         numbers = (
             Certificate.objects.filter(issued_on__year=each, issued_at__lte=at - SETTLED)
-            .order_by("pk").values_list("pk", "number", "facts_digest")
+            .order_by("pk")
+            .values_list("pk", "number", "facts_digest")
         )
         for pk, number, digest in numbers.iterator(chunk_size=5000):
             stem = files.stem_of(number, digest)

@@ -28,8 +28,19 @@ from core.text import mask_name
 from people.services.readings import address_of
 
 _SHOWN = (
-    "number", "title", "text", "issuer", "person_name", "unit_name", "course_code", "course_title", "edition_number",
-    "hours", "score", "issued_on", "valid_until",
+    "number",
+    "title",
+    "text",
+    "issuer",
+    "person_name",
+    "unit_name",
+    "course_code",
+    "course_title",
+    "edition_number",
+    "hours",
+    "score",
+    "issued_on",
+    "valid_until",
 )
 
 
@@ -191,5 +202,7 @@ def _frame(language: str, look: Look) -> tuple[str, str]:
 def _problem(status: int, code: str, detail: str) -> JsonResponse:
     return JsonResponse(
         {"type": "about:blank", "title": detail, "status": status, "code": code},
-        status=status, content_type="application/problem+json", json_dumps_params={"ensure_ascii": False},
+        status=status,
+        content_type="application/problem+json",
+        json_dumps_params={"ensure_ascii": False},
     )

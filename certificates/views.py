@@ -69,8 +69,11 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
     found = Certificate.objects.visible_to(request.user).with_state()
     if wanted:
         found = found.filter(
-            Q(number__icontains=wanted) | Q(person_name__icontains=wanted) | Q(employee_number__iexact=wanted)
-            | Q(unit_name__icontains=wanted) | Q(course_title__icontains=wanted)
+            Q(number__icontains=wanted)
+            | Q(person_name__icontains=wanted)
+            | Q(employee_number__iexact=wanted)
+            | Q(unit_name__icontains=wanted)
+            | Q(course_title__icontains=wanted)
         )
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = [(each, each.state_on(today)) for each in page]
@@ -111,8 +114,14 @@ def _visible(request: HttpRequest, number: str) -> Certificate:
 
 def _log_reading(request: HttpRequest, certificate: Certificate, what: str) -> None:
     readings.record(
-        reader=request.user, kind="read", what=what, unit=certificate.unit, subject=certificate.person,
-        filters={"number": certificate.number}, rows=1, request=request,
+        reader=request.user,
+        kind="read",
+        what=what,
+        unit=certificate.unit,
+        subject=certificate.person,
+        filters={"number": certificate.number},
+        rows=1,
+        request=request,
     )
 
 

@@ -53,7 +53,10 @@ class CertificateKindViewSet(snippets.SnippetViewSet):
     edit_handler = ObjectList(
         [
             MultiFieldPanel([FieldPanel("county"), FieldPanel("key")], heading=_("What courses name")),
-            MultiFieldPanel([FieldPanel("title"), FieldPanel("wording"), FieldPanel("issuer"), FieldPanel("validity_months")], heading=_("What is printed")),
+            MultiFieldPanel(
+                [FieldPanel("title"), FieldPanel("wording"), FieldPanel("issuer"), FieldPanel("validity_months")],
+                heading=_("What is printed"),
+            ),
             MultiFieldPanel([FieldPanel("number_prefix"), FieldPanel("category")], heading=_("Numbering")),
         ],
         base_form_class=CertificateKindForm,

@@ -41,8 +41,11 @@ class RequestLog:
 class ContentSecurityPolicy(CSPMiddleware):
     """The strict policy everywhere; the Wagtail admin needs inline script and style, so it is relaxed there alone."""
 
-    RELAXED = {"script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"], "style-src": ["'self'", "'unsafe-inline'"],
-               "img-src": ["'self'", "data:", "blob:"]}
+    RELAXED = {
+        "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "blob:"],
+    }
 
     def process_response(self, request, response):
         if request.path.startswith("/admin/") and not getattr(response, "_csp_replace", None):

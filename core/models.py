@@ -36,5 +36,4 @@ class Fact(models.Model):
         raise FactChanged(f"{type(self).__name__} {self.pk} is a fact and is never deleted")
 
 
-
 __all__ = ["Fact", "FactChanged", "FactQuerySet"]

@@ -104,7 +104,9 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
             sheet = book.get_sheet_by_name(title)
             grid = sheet.to_python(skip_empty_area=False, nrows=MAX_ROWS + 1)
             if len(grid) > MAX_ROWS:
-                raise Refused(_("The sheet “%(sheet)s” has more than %(limit)d rows.") % {"sheet": title, "limit": MAX_ROWS}, code="too_many_rows")
+                raise Refused(
+                    _("The sheet “%(sheet)s” has more than %(limit)d rows.") % {"sheet": title, "limit": MAX_ROWS}, code="too_many_rows"
+                )
             sheets.append(Sheet(title, [list(cells) for cells in grid]))
         return sheets
     except Refused:

@@ -60,7 +60,9 @@ def check_spreadsheet(file: BinaryIO, *, name: str) -> tuple[str, bytes]:
                 raise Refused(_("The file is an archive, but not an Excel workbook (.xlsx)."), code="wrong_content")
         return "xlsx", data
     if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Refused(_("The content is neither an Excel workbook (.xlsx) nor CSV text. Old .xls files: save as .xlsx first."), code="wrong_content")
+        raise Refused(
+            _("The content is neither an Excel workbook (.xlsx) nor CSV text. Old .xls files: save as .xlsx first."), code="wrong_content"
+        )
     return "csv", data
 
 
@@ -110,7 +112,10 @@ def check_document(file: BinaryIO, *, name: str) -> None:
     limit = MAX_VIDEO if extension in {"mp4", "webm"} else MAX_DOCUMENT
     size = size_of(file)
     if size > limit:
-        raise Refused(_("The file is %(size)d MB; at most %(limit)d MB are taken.") % {"size": size // 2**20, "limit": limit // 2**20}, code="too_large")
+        raise Refused(
+            _("The file is %(size)d MB; at most %(limit)d MB are taken.") % {"size": size // 2**20, "limit": limit // 2**20},
+            code="too_large",
+        )
     head = file.read(4096)
     file.seek(0)
     if content_kind(head) not in DOCUMENTS[extension]:

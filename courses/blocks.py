@@ -29,7 +29,9 @@ class ListOf(blocks.ListBlock):
 
     @staticmethod
     def _with_ids(value):
-        return [{"id": None} | item if isinstance(item, dict) and item.get("type") == "item" and "value" in item else item for item in value]
+        return [
+            {"id": None} | item if isinstance(item, dict) and item.get("type") == "item" and "value" in item else item for item in value
+        ]
 
 
 class PictureBlock(blocks.StructBlock):
@@ -77,7 +79,8 @@ class ClauseBlock(blocks.StructBlock):
     article = blocks.CharBlock(label=_("article"), required=False, max_length=60)
     gist = blocks.TextBlock(label=_("what it says, in our words"), rows=3)
     mark = blocks.ChoiceBlock(
-        label=_("evidence"), default="V",
+        label=_("evidence"),
+        default="V",
         choices=[("V", _("checked against the text")), ("S", _("secondary source")), ("D", _("set by the county"))],
     )
 
@@ -87,14 +90,18 @@ class ClauseBlock(blocks.StructBlock):
         template = "courses/blocks/clause.html"
         description = _("What a law says, in your own words, with its article and how it was checked.")
         preview_value = {
-            "law": "政府信息公开条例", "number": "国令第711号", "article": "第二十六条",
-            "gist": "属于主动公开范围的，自形成或者变更之日起20个工作日内及时公开；法律、法规另有规定的，从其规定。", "mark": "V",
+            "law": "政府信息公开条例",
+            "number": "国令第711号",
+            "article": "第二十六条",
+            "gist": "属于主动公开范围的，自形成或者变更之日起20个工作日内及时公开；法律、法规另有规定的，从其规定。",
+            "mark": "V",
         }
 
 
 class CalloutBlock(blocks.StructBlock):
     kind = blocks.ChoiceBlock(
-        label=_("kind"), default="tip",
+        label=_("kind"),
+        default="tip",
         choices=[("example", _("Example")), ("tip", _("Tip")), ("warning", _("Mind")), ("mistake", _("Common mistake"))],
     )
     title = blocks.CharBlock(label=_("title"), required=False, max_length=120)
@@ -106,7 +113,8 @@ class CalloutBlock(blocks.StructBlock):
         template = "courses/blocks/callout.html"
         description = _("An example, a tip, a warning or a common mistake, set apart from the text.")
         preview_value = {
-            "kind": "mistake", "title": "把“履行职责”当作“履行行政管理职能”",
+            "kind": "mistake",
+            "title": "把“履行职责”当作“履行行政管理职能”",
             "body": RichText("<p>2019年修订后，只有在履行<strong>行政管理职能</strong>过程中制作或者获取的，才是政府信息。</p>"),
         }
 
@@ -114,12 +122,16 @@ class CalloutBlock(blocks.StructBlock):
 class SelfCheckBlock(blocks.StructBlock):
     question = blocks.TextBlock(label=_("question"), rows=2)
     options = ListOf(
-        blocks.StructBlock([
-            ("text", blocks.CharBlock(label=_("option"), max_length=300)),
-            ("correct", blocks.BooleanBlock(label=_("right"), required=False)),
-            ("feedback", blocks.CharBlock(label=_("why"), required=False, max_length=400)),
-        ]),
-        label=_("options"), min_num=2, max_num=8,
+        blocks.StructBlock(
+            [
+                ("text", blocks.CharBlock(label=_("option"), max_length=300)),
+                ("correct", blocks.BooleanBlock(label=_("right"), required=False)),
+                ("feedback", blocks.CharBlock(label=_("why"), required=False, max_length=400)),
+            ]
+        ),
+        label=_("options"),
+        min_num=2,
+        max_num=8,
     )
 
     class Meta:
@@ -160,8 +172,12 @@ class LessonBody(blocks.StreamBlock):
     """The blocks of one lesson, in reading order."""
 
     text = blocks.RichTextBlock(
-        label=_("Text"), features=RICH_TEXT, icon="pilcrow", template="courses/blocks/text.html",
-        description=_("Headings, paragraphs and lists."), preview_value=SAMPLE_TEXT,
+        label=_("Text"),
+        features=RICH_TEXT,
+        icon="pilcrow",
+        template="courses/blocks/text.html",
+        description=_("Headings, paragraphs and lists."),
+        preview_value=SAMPLE_TEXT,
     )
     image = PictureBlock()
     video = VideoBlock()
@@ -169,16 +185,24 @@ class LessonBody(blocks.StreamBlock):
     clause = ClauseBlock()
     callout = CalloutBlock()
     table = TypedTableBlock(
-        [("text", blocks.CharBlock(label=_("Text"), required=False))], label=_("Table"), icon="table", template="courses/blocks/table.html",
+        [("text", blocks.CharBlock(label=_("Text"), required=False))],
+        label=_("Table"),
+        icon="table",
+        template="courses/blocks/table.html",
         description=_("A table; its first column names the rows."),
         preview_value={
             "columns": [{"type": "text", "heading": "情形"}, {"type": "text", "heading": "期限"}],
-            "rows": [{"values": ["主动公开", "20个工作日内"]}, {"values": ["依申请公开答复", "20个工作日内"]}], "caption": "两个期限",
+            "rows": [{"values": ["主动公开", "20个工作日内"]}, {"values": ["依申请公开答复", "20个工作日内"]}],
+            "caption": "两个期限",
         },
     )
     key_points = ListOf(
-        blocks.CharBlock(max_length=300), label=_("Key points"), icon="list-ul", template="courses/blocks/key_points.html",
-        description=_("What to remember; a lesson ends well with it."), preview_value=["谁制作谁公开", "20个工作日内公开"],
+        blocks.CharBlock(max_length=300),
+        label=_("Key points"),
+        icon="list-ul",
+        template="courses/blocks/key_points.html",
+        description=_("What to remember; a lesson ends well with it."),
+        preview_value=["谁制作谁公开", "20个工作日内公开"],
     )
     self_check = SelfCheckBlock()
     quiz = QuizBlock()

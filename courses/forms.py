@@ -30,7 +30,9 @@ class LinesField(forms.CharField):
             raise ValidationError(_("At most %(limit)d lines.") % {"limit": self.max_lines})
         for number, line in enumerate(lines, start=1):
             if len(line) > self.max_line:
-                raise ValidationError(_("Line %(number)d is longer than %(limit)d characters.") % {"number": number, "limit": self.max_line})
+                raise ValidationError(
+                    _("Line %(number)d is longer than %(limit)d characters.") % {"number": number, "limit": self.max_line}
+                )
         return lines
 
     def has_changed(self, initial, data):
@@ -62,17 +64,31 @@ class CoursePageForm(WagtailAdminPageForm):
         label=_("goals"), required=False, help_text=_("What learners can do afterwards; one a line, three to five. Begin with a verb.")
     )
     sources = LinesField(label=_("sources"), required=False, help_text=_("Laws and documents the course rests on; one a line."))
-    tags = TagsField(label=_("tags"), required=False, max_line=20, widget=forms.TextInput, help_text=_("Separated by commas; learners find the course by them."))
+    tags = TagsField(
+        label=_("tags"),
+        required=False,
+        max_line=20,
+        widget=forms.TextInput,
+        help_text=_("Separated by commas; learners find the course by them."),
+    )
     required_for = forms.MultipleChoiceField(
-        label=_("required for"), choices=Duty.choices, required=False, widget=forms.CheckboxSelectMultiple,
+        label=_("required for"),
+        choices=Duty.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text=_("Whoever holds one of these duties in this county has to take the course."),
     )
     elective_for = forms.MultipleChoiceField(
-        label=_("elective for"), choices=Duty.choices, required=False, widget=forms.CheckboxSelectMultiple,
+        label=_("elective for"),
+        choices=Duty.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text=_("Suggested to whoever holds one of these duties."),
     )
     prerequisites = forms.MultipleChoiceField(
-        label=_("prerequisites"), required=False, widget=forms.CheckboxSelectMultiple,
+        label=_("prerequisites"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text=_("Courses of this county to complete before this one can be begun. Only published courses are listed."),
     )
     certificate = forms.ChoiceField(
@@ -137,6 +153,7 @@ class CatalogueFilter(forms.Form):
     line = forms.ChoiceField(label=_("Course line"), required=False, choices=[("", _("All lines")), *Line.choices])
     need = forms.ChoiceField(label=_("For me"), required=False, choices=[("", _("All")), *Need.choices])
     state = forms.ChoiceField(
-        label=_("State"), required=False,
+        label=_("State"),
+        required=False,
         choices=[("", _("Any state")), ("new", _("Not begun")), ("under_way", _("Under way")), ("done", _("Completed"))],
     )

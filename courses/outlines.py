@@ -64,11 +64,11 @@ class Outline:
 
     @property
     def line_label(self) -> str:
-        return Line(self.line).label
+        return str(Line(self.line).label)
 
     @property
     def pass_rule_label(self) -> str:
-        return PassRule(self.pass_rule).label
+        return str(PassRule(self.pass_rule).label)
 
     @property
     def has_test(self) -> bool:
@@ -77,10 +77,23 @@ class Outline:
     def digest(self) -> str:
         """SHA-256 over everything a learner could notice; block ids, which mean nothing, are left out."""
         facts = {
-            "facts": [self.code, self.title, self.summary, self.goals, self.sources, self.tags, self.line, self.pass_rule,
-                      self.prerequisites, self.certificate, self.mark],
-            "lessons": [[lesson.key, lesson.slug, lesson.title, lesson.minutes, _without_ids(self.bodies.get(lesson.key, []))]
-                        for lesson in self.lessons],
+            "facts": [
+                self.code,
+                self.title,
+                self.summary,
+                self.goals,
+                self.sources,
+                self.tags,
+                self.line,
+                self.pass_rule,
+                self.prerequisites,
+                self.certificate,
+                self.mark,
+            ],
+            "lessons": [
+                [lesson.key, lesson.slug, lesson.title, lesson.minutes, _without_ids(self.bodies.get(lesson.key, []))]
+                for lesson in self.lessons
+            ],
             "requirements": [[r.kind, r.key, r.title, r.lesson_key] for r in self.requirements],
         }
         return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
@@ -116,14 +129,26 @@ def of_page(page: CoursePage, lessons: list[LessonPage]) -> Outline:
         slug = lesson.slug[:SLUG_LENGTH]
         outlined.append(
             LessonOutline(
-                key=str(lesson.translation_key), slug=f"{slug}-1" if slug in RESERVED_SLUGS else slug, title=lesson.title,
-                minutes=lesson.minutes, quizzes=quiz_keys(lesson.body),
+                key=str(lesson.translation_key),
+                slug=f"{slug}-1" if slug in RESERVED_SLUGS else slug,
+                title=lesson.title,
+                minutes=lesson.minutes,
+                quizzes=quiz_keys(lesson.body),
             )
         )
     return Outline(
-        code=page.code, title=page.title, summary=page.summary, goals=tuple(page.goals), sources=tuple(page.sources),
-        tags=tuple(page.tags), line=page.line, pass_rule=page.pass_rule, prerequisites=tuple(page.prerequisites),
-        certificate=page.certificate, mark=page.mark, lessons=tuple(outlined),
+        code=page.code,
+        title=page.title,
+        summary=page.summary,
+        goals=tuple(page.goals),
+        sources=tuple(page.sources),
+        tags=tuple(page.tags),
+        line=page.line,
+        pass_rule=page.pass_rule,
+        prerequisites=tuple(page.prerequisites),
+        certificate=page.certificate,
+        mark=page.mark,
+        lessons=tuple(outlined),
         requirements=tuple(_requirements(page.pass_rule, outlined)),
         bodies={str(lesson.translation_key): lesson.body.get_prep_value() for lesson in lessons},
     )
@@ -150,9 +175,18 @@ def of_edition(edition: Edition, code: str) -> Outline:
         lessons = list(edition.lessons.all())
         requirements = list(edition.requirements.select_related("lesson"))
         found = Outline(
-            code=code, title=edition.title, summary=edition.summary, goals=tuple(edition.goals), sources=tuple(edition.sources),
-            tags=tuple(edition.tags), line=edition.line, pass_rule=edition.pass_rule, prerequisites=tuple(edition.prerequisites),
-            certificate=edition.certificate, mark=edition.mark, number=edition.number,
+            code=code,
+            title=edition.title,
+            summary=edition.summary,
+            goals=tuple(edition.goals),
+            sources=tuple(edition.sources),
+            tags=tuple(edition.tags),
+            line=edition.line,
+            pass_rule=edition.pass_rule,
+            prerequisites=tuple(edition.prerequisites),
+            certificate=edition.certificate,
+            mark=edition.mark,
+            number=edition.number,
             lessons=tuple(
                 LessonOutline(str(lesson.key), lesson.slug, lesson.title, lesson.minutes, lesson.pk, quiz_keys(lesson.body))
                 for lesson in lessons

@@ -84,14 +84,21 @@ class CataloguePage(Page):
 class CoursePage(ShownToLearners):
     """A course as its trainer writes it."""
 
-    code = models.CharField(_("code"), max_length=20, help_text=_("For example P01; unique in the county. It stays once the course was published."))
-    summary = models.TextField(_("summary"), max_length=400, help_text=_("One or two sentences: what one can do after the course. Shown in the catalogue."))
+    code = models.CharField(
+        _("code"), max_length=20, help_text=_("For example P01; unique in the county. It stays once the course was published.")
+    )
+    summary = models.TextField(
+        _("summary"), max_length=400, help_text=_("One or two sentences: what one can do after the course. Shown in the catalogue.")
+    )
     goals = models.JSONField(_("goals"), default=list, blank=True)
     sources = models.JSONField(_("sources"), default=list, blank=True)
     tags = models.JSONField(_("tags"), default=list, blank=True)
     line = models.CharField(_("line"), max_length=12, choices=Line.choices, default=Line.POLICY)
     pass_rule = models.CharField(
-        _("pass rule"), max_length=20, choices=PassRule.choices, default=PassRule.LESSONS_AND_QUIZ,
+        _("pass rule"),
+        max_length=20,
+        choices=PassRule.choices,
+        default=PassRule.LESSONS_AND_QUIZ,
         help_text=_("What completes the course."),
     )
     prerequisites = models.JSONField(_("prerequisites"), default=list, blank=True)
@@ -105,7 +112,9 @@ class CoursePage(ShownToLearners):
         _("shared with other counties"), default=False, help_text=_("Staff of other counties can find and take the course, too.")
     )
     mark = models.CharField(
-        _("evidence mark"), max_length=1, blank=True,
+        _("evidence mark"),
+        max_length=1,
+        blank=True,
         choices=[("V", _("V · checked against the text in force")), ("S", _("S · secondary source")), ("D", _("D · set by the county"))],
         help_text=_("The weakest evidence that the course rests on. Learners see it."),
     )
@@ -124,17 +133,23 @@ class CoursePage(ShownToLearners):
         MultiFieldPanel([FieldPanel("pass_rule"), FieldPanel("prerequisites"), FieldPanel("certificate")], heading=_("Passing")),
         FieldPanel("is_shared"),
     ]
-    edit_handler = TabbedInterface([
-        ObjectList(content_panels, heading=_("Course")),
-        ObjectList(rule_panels, heading=_("For whom and passing")),
-        ObjectList([FieldPanel("slug")], heading=_("Address")),
-    ])
+    edit_handler = TabbedInterface(
+        [
+            ObjectList(content_panels, heading=_("Course")),
+            ObjectList(rule_panels, heading=_("For whom and passing")),
+            ObjectList([FieldPanel("slug")], heading=_("Address")),
+        ]
+    )
     parent_page_types = ["courses.CataloguePage"]
     subpage_types = ["courses.LessonPage"]
     page_description = _("Its facts; the lessons are pages below it.")
     search_fields = [
-        *Page.search_fields, index.SearchField("code"), index.SearchField("summary"), index.SearchField("tokens"),
-        index.AutocompleteField("tokens"), index.FilterField("line"),
+        *Page.search_fields,
+        index.SearchField("code"),
+        index.SearchField("summary"),
+        index.SearchField("tokens"),
+        index.AutocompleteField("tokens"),
+        index.FilterField("line"),
     ]
 
     class Meta:
@@ -170,17 +185,21 @@ class LessonPage(ShownToLearners):
     """A lesson as its trainer writes it; its place among its siblings is its place in the course."""
 
     minutes = models.PositiveSmallIntegerField(
-        _("minutes"), default=10, validators=[MinValueValidator(1)],
+        _("minutes"),
+        default=10,
+        validators=[MinValueValidator(1)],
         help_text=_("Reading time. The course's minutes, and with them its credit hours, are the sum of its lessons."),
     )
     body = StreamField(LessonBody(), blank=True, verbose_name=_("body"))
 
     base_form_class = LessonPageForm
     content_panels = [*Page.content_panels, FieldPanel("minutes"), FieldPanel("body")]
-    edit_handler = TabbedInterface([
-        ObjectList(content_panels, heading=_("Lesson")),
-        ObjectList([FieldPanel("slug")], heading=_("Address")),
-    ])
+    edit_handler = TabbedInterface(
+        [
+            ObjectList(content_panels, heading=_("Lesson")),
+            ObjectList([FieldPanel("slug")], heading=_("Address")),
+        ]
+    )
     parent_page_types = ["courses.CoursePage"]
     subpage_types: list[str] = []
     page_description = _("Text, images, videos, clauses, questions.")
@@ -195,7 +214,9 @@ class LessonPage(ShownToLearners):
     def get_url_parts(self, request=None):
         from courses.models import EditionLesson
 
-        shown = EditionLesson.objects.filter(key=self.translation_key, edition__course__page=self.get_parent().pk).order_by("-edition__number")
+        shown = EditionLesson.objects.filter(key=self.translation_key, edition__course__page=self.get_parent().pk).order_by(
+            "-edition__number"
+        )
         found = shown.values_list("edition__course", "slug").first()
         return _learner_url(self, reverse("lesson", args=found), request) if found else None
 

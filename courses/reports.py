@@ -69,7 +69,10 @@ def course_steps(request: HttpRequest, course_id: int) -> HttpResponse:
     course = get_object_or_404(permissions.own_courses(request.user).select_related("current", "page"), pk=course_id)
     begun = Enrolment.objects.filter(edition=course.current_id).count()
     opened = dict(
-        LessonPlace.objects.filter(lesson__edition=course.current_id).values_list("lesson").annotate(n=Count("pk")).values_list("lesson", "n")
+        LessonPlace.objects.filter(lesson__edition=course.current_id)
+        .values_list("lesson")
+        .annotate(n=Count("pk"))
+        .values_list("lesson", "n")
     )
     steps = list(
         EditionRequirement.objects.filter(edition=course.current_id)
@@ -83,5 +86,3 @@ def course_steps(request: HttpRequest, course_id: int) -> HttpResponse:
         step.lost = max(0, before - step.met_by)
         before = step.met_by
     return render(request, "courses/admin/course_steps.html", {"course": course, "begun": begun, "steps": steps})
-
-

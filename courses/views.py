@@ -43,8 +43,11 @@ def course_list(request: HttpRequest) -> HttpResponse:
         if wanted.get(name):
             courses = courses.filter(**{name: wanted[name]})
     urgency = Case(
-        When(state="under_way", then=Value(0)), When(state="new", need="required", then=Value(1)), When(state="new", need="elective", then=Value(2)),
-        When(state="new", then=Value(3)), default=Value(4),
+        When(state="under_way", then=Value(0)),
+        When(state="new", need="required", then=Value(1)),
+        When(state="new", need="elective", then=Value(2)),
+        When(state="new", then=Value(3)),
+        default=Value(4),
     )
     page = Paginator(courses.order_by(urgency, "code", "pk"), PAGE).get_page(request.GET.get("page"))
     own_county = request.user.unit.county_path if request.user.unit_id else ""
@@ -191,8 +194,12 @@ def lesson_place(request: HttpRequest, course_id: int, slug: str) -> HttpRespons
     """The reading place, told by a beacon. Nonsense is ignored: nobody would read an error."""
     enrolment, _outline, _number, row = _begun(request, course_id, slug)
     progress.keep_place(
-        enrolment=enrolment, lesson=row, position=_whole(request.POST.get("position")), furthest=_whole(request.POST.get("furthest")),
-        resumed=request.POST.get("resumed") == "1", at=clock.now(),
+        enrolment=enrolment,
+        lesson=row,
+        position=_whole(request.POST.get("position")),
+        furthest=_whole(request.POST.get("furthest")),
+        resumed=request.POST.get("resumed") == "1",
+        at=clock.now(),
     )
     return HttpResponse(status=204)
 

@@ -97,13 +97,27 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
     for unit in [chosen] if chosen else tops:
         scope |= Q(unit__path__startswith=unit.path)
     people = standing.with_standing(Person.objects.serving().filter(people_of_records_q(user)).filter(scope), year=year, at=at)
-    behind = people.filter(missing__gt=0).select_related("unit").order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")
-    courses = list(people.order_by().values("unit__path").annotate(asked=Sum("required"), finished=Sum("done")).values_list("unit__path", "asked", "finished"))
+    behind = (
+        people.filter(missing__gt=0).select_related("unit").order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")
+    )
+    courses = list(
+        people.order_by()
+        .values("unit__path")
+        .annotate(asked=Sum("required"), finished=Sum("done"))
+        .values_list("unit__path", "asked", "finished")
+    )
     rows = [_part(found[unit.path], courses) for unit in parts if found[unit.path].serving]
     rows.sort(key=lambda row: (101 if row.share is None else row.share, -row.standing.behind, row.unit.path))
     return Board(
-        year=year, unit=chosen, tops=tops, total=_part(total, courses), rows=rows[:UNITS_SHOWN], rows_left=max(0, len(rows) - UNITS_SHOWN),
-        behind=_named(behind[:PEOPLE_SHOWN], units, chosen), behind_count=total.behind, week=_week(user, scope, at),
+        year=year,
+        unit=chosen,
+        tops=tops,
+        total=_part(total, courses),
+        rows=rows[:UNITS_SHOWN],
+        rows_left=max(0, len(rows) - UNITS_SHOWN),
+        behind=_named(behind[:PEOPLE_SHOWN], units, chosen),
+        behind_count=total.behind,
+        week=_week(user, scope, at),
     )
 
 
@@ -127,12 +141,21 @@ def _week(user, scope: Q, at: datetime) -> Week:
     """What people of the scope did in the seven days until now, wherever they served then. Two queries."""
     since, before = at - timedelta(days=7), at - timedelta(days=14)
     serving = Person.objects.serving().filter(scope).values("pk")
-    done = Completion.objects.standing().visible_to(user).filter(person__in=serving, completed_at__gte=before, completed_at__lte=at).aggregate(
-        now=Count("pk", filter=Q(completed_at__gte=since)), then=Count("pk", filter=Q(completed_at__lt=since)),
-        hours=Sum(F("study_hours") + F("test_hours"), filter=Q(completed_at__gte=since)),
+    done = (
+        Completion.objects.standing()
+        .visible_to(user)
+        .filter(person__in=serving, completed_at__gte=before, completed_at__lte=at)
+        .aggregate(
+            now=Count("pk", filter=Q(completed_at__gte=since)),
+            then=Count("pk", filter=Q(completed_at__lt=since)),
+            hours=Sum(F("study_hours") + F("test_hours"), filter=Q(completed_at__gte=since)),
+        )
     )
     begun = Enrolment.objects.visible_to(user).filter(person__in=serving, enrolled_at__gte=since, enrolled_at__lte=at)
     return Week(
-        since=since, completions=done["now"], completions_before=done["then"], hours=done["hours"] or 0,
+        since=since,
+        completions=done["now"],
+        completions_before=done["then"],
+        hours=done["hours"] or 0,
         beginners=begun.aggregate(n=Count("person", distinct=True))["n"],
     )

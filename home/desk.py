@@ -126,7 +126,11 @@ def of(person: Person, *, at: datetime) -> Desk:
         row = open_now.get(course.pk)
         place = steps.get(row.pk) if row else None
         desk[course.pk] = DeskCourse(
-            course=course, enrolment=row, lacking=[] if row else _lacking(course, titles, done), **(place or {}), **_due(course, at, today),
+            course=course,
+            enrolment=row,
+            lacking=[] if row else _lacking(course, titles, done),
+            **(place or {}),
+            **_due(course, at, today),
         )
     due = [desk[c.pk] for c in courses if c.is_required and c.pk not in done]
     due.sort(key=lambda one: (one.course.due_on or date.max, bool(one.lacking), one.course.code))
@@ -137,14 +141,22 @@ def of(person: Person, *, at: datetime) -> Desk:
     policy = evaluation.policies_on(evaluation.day_of(year, at)).of(person.unit)
     this_year = [row for row in completed if clock.year_of(row.completion.completed_at) == year]
     return Desk(
-        year=year, due=due, under_way=under_way, next=_next(due, under_way), electives=free[:ELECTIVES],
+        year=year,
+        due=due,
+        under_way=under_way,
+        next=_next(due, under_way),
+        electives=free[:ELECTIVES],
         hours=evaluation.explained(year=year, entries=entries, policy=policy, duties=duties),
         certificates=[
-            row.completion.issued_certificate for row in completed
-            if hasattr(row.completion, "issued_certificate") and not row.is_revoked and row.completion.issued_certificate.issued_at > at - NEW_FOR
+            row.completion.issued_certificate
+            for row in completed
+            if hasattr(row.completion, "issued_certificate")
+            and not row.is_revoked
+            and row.completion.issued_certificate.issued_at > at - NEW_FOR
         ],
         completed=this_year,
-        required=sum(c.is_required for c in courses), required_done=sum(c.is_required and c.pk in done for c in courses),
+        required=sum(c.is_required for c in courses),
+        required_done=sum(c.is_required and c.pk in done for c in courses),
     )
 
 
@@ -172,7 +184,9 @@ def _steps(open_now: dict[int, Enrolment]) -> dict[int, dict]:
         .order_by("position")
     )
     places: dict[int, dict[int, datetime]] = {}
-    for enrolment_id, lesson_id, seen_at in LessonPlace.objects.filter(enrolment__in=rows).values_list("enrolment_id", "lesson_id", "seen_at"):
+    for enrolment_id, lesson_id, seen_at in LessonPlace.objects.filter(enrolment__in=rows).values_list(
+        "enrolment_id", "lesson_id", "seen_at"
+    ):
         places.setdefault(enrolment_id, {})[lesson_id] = seen_at
     found: dict[int, dict] = {}
     for one in asked:

@@ -89,8 +89,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if found is None:
         raise Http404
     readings.record(
-        reader=request.user, kind=ReadingOfOthers.Kind.READ, what="dashboard: people behind", unit=found.unit,
-        filters={"year": found.year}, rows=len(found.behind), request=request,
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.READ,
+        what="dashboard: people behind",
+        unit=found.unit,
+        filters={"year": found.year},
+        rows=len(found.behind),
+        request=request,
     )
     return render(request, "home/dashboard.html", {"board": found})
 

@@ -43,7 +43,9 @@ class MfaAdapter(DefaultMFAAdapter):
     error_messages = {
         **DefaultMFAAdapter.error_messages,
         "cannot_delete_authenticator": _("Your role reaches other people's records, so two-step sign-in stays on."),
-        "incorrect_code": _("The code is not right. Codes change every 30 seconds: check that the phone's clock is right and enter the newest."),
+        "incorrect_code": _(
+            "The code is not right. Codes change every 30 seconds: check that the phone's clock is right and enter the newest."
+        ),
     }
 
     def get_totp_label(self, user) -> str:

@@ -23,7 +23,11 @@ class SignInForm(LoginForm):
 class NewPasswordForm(ChangePasswordForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        for name, label in (("oldpassword", _("Present password")), ("password1", _("New password")), ("password2", _("New password again"))):
+        for name, label in (
+            ("oldpassword", _("Present password")),
+            ("password1", _("New password")),
+            ("password2", _("New password again")),
+        ):
             self.fields[name].label = label
             self.fields[name].widget.attrs["placeholder"] = ""
             self.fields[name].help_text = ""
@@ -38,13 +42,19 @@ class PasswordAgainForm(ReauthenticateForm):
 
 class ActivateForm(forms.Form):
     employee_number = forms.CharField(
-        label=_("Employee number"), max_length=32, widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "characters", "spellcheck": "false"})
+        label=_("Employee number"),
+        max_length=32,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "characters", "spellcheck": "false"}),
     )
     code = forms.CharField(
-        label=_("Activation code"), max_length=20, help_text=_("Twelve letters and digits from your sheet, with or without dashes."),
+        label=_("Activation code"),
+        max_length=20,
+        help_text=_("Twelve letters and digits from your sheet, with or without dashes."),
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"}),
     )
-    password1 = forms.CharField(label=_("New password"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
+    password1 = forms.CharField(
+        label=_("New password"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
     password2 = forms.CharField(
         label=_("New password again"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
@@ -95,7 +105,8 @@ class GrantForm(forms.Form):
 class RosterForm(forms.Form):
     county = forms.ChoiceField(label=_("For which unit"))
     file = forms.FileField(
-        label=_("Roster file"), help_text=_("Excel (.xlsx) or CSV (UTF-8 or GBK), at most 10 MB."),
+        label=_("Roster file"),
+        help_text=_("Excel (.xlsx) or CSV (UTF-8 or GBK), at most 10 MB."),
         widget=forms.FileInput(attrs={"accept": ".xlsx,.csv,.txt"}),
     )
 

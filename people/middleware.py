@@ -52,7 +52,8 @@ class RequireSecondFactor:
             # A program comes with a token and without a session; a session has to keep the rule here as well.
             return JsonResponse(
                 {"type": "about:blank", "title": "Second factor required", "status": 403, "detail": str(reason)},
-                status=403, content_type="application/problem+json",
+                status=403,
+                content_type="application/problem+json",
             )
         messages.warning(request, reason)
         query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""

@@ -86,8 +86,20 @@ UNIT_KIND_WORDS = {
     "股室": "section",
     "科室": "section",
 }
-YES_NO_WORDS = {"是": True, "√": True, "y": True, "yes": True, "1": True, "true": True,
-                "否": False, "": False, "n": False, "no": False, "0": False, "false": False}
+YES_NO_WORDS = {
+    "是": True,
+    "√": True,
+    "y": True,
+    "yes": True,
+    "1": True,
+    "true": True,
+    "否": False,
+    "": False,
+    "n": False,
+    "no": False,
+    "0": False,
+    "false": False,
+}
 
 EARLIEST = date(1950, 1, 1)
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{1,32}")

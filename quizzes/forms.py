@@ -50,7 +50,9 @@ class QuestionForm(OfCountyForm):
     """One text field holds the options or answers, one a line, as the kind wants them; the kind judges the whole."""
 
     lines = forms.CharField(
-        label=_("Options and answers"), widget=forms.Textarea(attrs={"rows": 8}), strip=False,
+        label=_("Options and answers"),
+        widget=forms.Textarea(attrs={"rows": 8}),
+        strip=False,
         help_text=_("One a line. How it is written for each kind stands beside."),
     )
 
@@ -127,7 +129,10 @@ class DrawRuleForm(WagtailAdminModelForm):
 class UploadForm(forms.Form):
     """A file of questions and the county it is for."""
 
-    file = forms.FileField(label=_("File"), help_text=_("Excel workbook (.xlsx) or CSV, with the columns 编号 题型 课程 难度 题干 选项A–F 答案 解析 依据 核对."))
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("Excel workbook (.xlsx) or CSV, with the columns 编号 题型 课程 难度 题干 选项A–F 答案 解析 依据 核对."),
+    )
     county = forms.ModelChoiceField(label=_("county"), queryset=None)
 
     def __init__(self, *args, user, **kwargs):

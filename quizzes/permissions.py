@@ -39,7 +39,11 @@ class AuthorPolicy(BasePermissionPolicy):
         return self.user_has_any_permission(user, actions) and counties_of(user).filter(pk=instance.county_id).exists()
 
     def instances_user_has_any_permission_for(self, user, actions):
-        return self.model.objects.filter(county__in=counties_of(user)) if self.user_has_any_permission(user, actions) else self.model.objects.none()
+        return (
+            self.model.objects.filter(county__in=counties_of(user))
+            if self.user_has_any_permission(user, actions)
+            else self.model.objects.none()
+        )
 
     def users_with_any_permission(self, actions):
         if not self.ACTIONS & set(actions):

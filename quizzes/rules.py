@@ -18,7 +18,7 @@ TEN_THOUSANDTH = Decimal("0.0001")
 # ---- what was typed ------------------------------------------------------------------------
 
 _DASHES = dict.fromkeys(map(ord, "-‐‑‒–—―−﹘﹣－⁃─━"), "-")
-_DROPPED = dict.fromkeys(map(ord, "《》〈〉“”\"「」『』"), None)
+_DROPPED = dict.fromkeys(map(ord, '《》〈〉“”"「」『』'), None)
 _COMMAS = {ord("、"): ",", ord("，"): ","}
 _TAIL = "。.,;:!"
 _DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
@@ -115,11 +115,7 @@ class Draw:
     point: int | None = None
 
     def takes(self, candidate: Candidate) -> bool:
-        return (
-            candidate.kind == self.kind
-            and self.difficulty in (None, candidate.difficulty)
-            and self.point in (None, candidate.point)
-        )
+        return candidate.kind == self.kind and self.difficulty in (None, candidate.difficulty) and self.point in (None, candidate.point)
 
 
 @dataclass(frozen=True)

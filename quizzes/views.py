@@ -41,9 +41,13 @@ def quiz(request: HttpRequest, key: str) -> HttpResponse:
             refusal = error
     standing = attempts.standing(person=request.user, quiz=quiz, at=now)
     return render(
-        request, "quizzes/quiz.html",
+        request,
+        "quizzes/quiz.html",
         {
-            "quiz": quiz, "standing": standing, "refusal": refusal or standing.refusal, "draws": papers.draws_of(quiz),
+            "quiz": quiz,
+            "standing": standing,
+            "refusal": refusal or standing.refusal,
+            "draws": papers.draws_of(quiz),
             "total": sum(draw.count for draw in papers.draws_of(quiz)),
             "remaining": _remaining(standing.open, now) if standing.open else None,
             "page_attempts": [_history(one, now) for one in reversed(standing.attempts)],
@@ -86,7 +90,8 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
                 messages.info(request, _("Nothing had changed: all answers stand as before."))
             return redirect("attempt", pk)
     return render(
-        request, "quizzes/attempt.html",
+        request,
+        "quizzes/attempt.html",
         {"attempt": attempt, "paper": _paper(attempt), "refusal": refusal, "remaining": _remaining(attempt, now)},
         status=409 if refusal else 200,
     )
@@ -158,7 +163,9 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
     for good, 400 not readable. Anything else is for the page to try again.
     """
     if not request.user.is_authenticated:
-        return JsonResponse({"error": "signed_out", "message": _("You are signed out. Sign in again; your answers wait on this page.")}, status=401)
+        return JsonResponse(
+            {"error": "signed_out", "message": _("You are signed out. Sign in again; your answers wait on this page.")}, status=401
+        )
     now = clock.now()
     if request.method == "GET":
         return _what_stands(request, pk, now)
@@ -210,11 +217,14 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
         return _ended(request, attempt)
     views = _views(attempt, _items(attempt))
     return render(
-        request, "quizzes/submit.html",
+        request,
+        "quizzes/submit.html",
         {
-            "attempt": attempt, "open": [view for view in views if not view.is_answered],
+            "attempt": attempt,
+            "open": [view for view in views if not view.is_answered],
             "partly": [view for view in views if view.is_answered and not view.is_complete],
-            "total": len(views), "remaining": _remaining(attempt, now),
+            "total": len(views),
+            "remaining": _remaining(attempt, now),
         },
     )
 
@@ -235,17 +245,29 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(reverse("attempt_result", args=[pk]))
     if not is_own:
         readings.record(
-            reader=request.user, kind="read", what="attempt", unit=attempt.unit, subject=attempt.person, filters={"attempt": pk}, rows=1,
+            reader=request.user,
+            kind="read",
+            what="attempt",
+            unit=attempt.unit,
+            subject=attempt.person,
+            filters={"attempt": pk},
+            rows=1,
             request=request,
         )
     marks = attempt.submission.marks.select_related("item", "answer").order_by("item__position")
     lines = [_line(mark) for mark in marks]
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
     return render(
-        request, "quizzes/result.html",
+        request,
+        "quizzes/result.html",
         {
-            "attempt": attempt, "submission": attempt.submission, "lines": lines, "is_own": is_own, "standing": standing,
-            "right": sum(line["mark"].fraction == 1 for line in lines), "minutes": _minutes(attempt),
+            "attempt": attempt,
+            "submission": attempt.submission,
+            "lines": lines,
+            "is_own": is_own,
+            "standing": standing,
+            "right": sum(line["mark"].fraction == 1 for line in lines),
+            "minutes": _minutes(attempt),
         },
     )
 
@@ -253,7 +275,13 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
 def _line(mark) -> dict:
     item, kind = mark.item, mark.item.item_kind
     response = mark.answer.response if mark.answer else None
-    return {"mark": mark, "item": item, "kind": kind, "is_answered": response is not None, "lines": kind.explain(item.shown, item.key, response)}
+    return {
+        "mark": mark,
+        "item": item,
+        "kind": kind,
+        "is_answered": response is not None,
+        "lines": kind.explain(item.shown, item.key, response),
+    }
 
 
 def _minutes(attempt: Attempt) -> int:

@@ -86,7 +86,9 @@ class QuestionFilterSet(WagtailFilterSet):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        codes = Question.objects.filter(county__in=counties_of(self.request.user)).order_by("course_code").values_list("course_code", flat=True)
+        codes = (
+            Question.objects.filter(county__in=counties_of(self.request.user)).order_by("course_code").values_list("course_code", flat=True)
+        )
         self.filters["course_code"].extra["choices"] = [(code, code) for code in codes.distinct()]
 
 
@@ -97,7 +99,13 @@ def _facility(question: Question) -> str:
 class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
     def annotated(self, rows):
         uses = AttemptItem.objects.filter(question=OuterRef("pk")).order_by().values("question").annotate(n=Count("pk")).values("n")
-        marks = ItemMark.objects.filter(item__question=OuterRef("pk")).order_by().values("item__question").annotate(m=Avg("fraction")).values("m")
+        marks = (
+            ItemMark.objects.filter(item__question=OuterRef("pk"))
+            .order_by()
+            .values("item__question")
+            .annotate(m=Avg("fraction"))
+            .values("m")
+        )
         return rows.select_related("point").annotate(
             times_used=Coalesce(Subquery(uses, output_field=IntegerField()), 0), facility=Subquery(marks)
         )
@@ -111,7 +119,9 @@ class QuestionViewSet(OfCountyViewSet):
     list_per_page = 30
     index_view_class = QuestionIndexView
     list_display = [
-        "code", Column("stem", label=gettext_lazy("stem"), accessor=lambda q: q.stem[:60]), "course_code",
+        "code",
+        Column("stem", label=gettext_lazy("stem"), accessor=lambda q: q.stem[:60]),
+        "course_code",
         Column("kind", label=gettext_lazy("kind"), accessor=lambda q: q.get_kind_display(), sort_key="kind"),
         Column("difficulty", label=gettext_lazy("difficulty"), accessor=lambda q: q.get_difficulty_display(), sort_key="difficulty"),
         Column("point", label=gettext_lazy("knowledge point"), accessor=lambda q: q.point.name if q.point else ""),
@@ -152,7 +162,11 @@ def preview_question(request: HttpRequest) -> HttpResponse:
     data = request.POST.copy()
     data["code"] = f"preview-{secrets.token_hex(6)}"  # the code of a question that stands is no error here
     form = form_class(data, instance=instance, for_user=request.user)
-    context = papers.preview(form.instance) if form.is_valid() else {"wrong": " ".join(error for errors in form.errors.values() for error in errors)}
+    context = (
+        papers.preview(form.instance)
+        if form.is_valid()
+        else {"wrong": " ".join(error for errors in form.errors.values() for error in errors)}
+    )
     return render(request, "quizzes/admin/question_preview.html", context)
 
 
@@ -171,7 +185,8 @@ class KnowledgePointViewSet(OfCountyViewSet):
     menu_label = gettext_lazy("Knowledge points")
     index_view_class = KnowledgePointIndexView
     list_display = [
-        "name", Column("parent", label=gettext_lazy("parent"), accessor=lambda p: p.parent.name if p.parent else ""),
+        "name",
+        Column("parent", label=gettext_lazy("parent"), accessor=lambda p: p.parent.name if p.parent else ""),
         Column("question_count", label=gettext_lazy("Questions"), sort_key="question_count"),
     ]
     search_fields = ["name"]
@@ -185,7 +200,9 @@ class WarnsOfLacks:
     def save_instance(self):
         quiz = super().save_instance()
         for line in papers.missing_for(Quiz.objects.get(pk=quiz.pk)):
-            messages.warning(self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": quiz.course_code, "line": line})
+            messages.warning(
+                self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": quiz.course_code, "line": line}
+            )
         return quiz
 
 
@@ -211,7 +228,12 @@ class QuizViewSet(OfCountyViewSet):
     add_view_class = QuizCreateView
     edit_view_class = QuizEditView
     list_display = [
-        "title", "key", "course_code", "minutes", "pass_percent", "attempts_allowed",
+        "title",
+        "key",
+        "course_code",
+        "minutes",
+        "pass_percent",
+        "attempts_allowed",
         Column("attempt_count", label=gettext_lazy("Times sat"), sort_key="attempt_count"),
     ]
     search_fields = ["title", "key", "course_code"]
@@ -221,14 +243,20 @@ class QuizViewSet(OfCountyViewSet):
             FieldPanel("title"),
             FieldRowPanel([FieldPanel("key"), FieldPanel("course_code")]),
             MultiFieldPanel(
-                [FieldRowPanel([FieldPanel("minutes"), FieldPanel("attempts_allowed"), FieldPanel("pass_percent")]),
-                 FieldRowPanel([FieldPanel("shuffle_questions"), FieldPanel("shuffle_options")])],
+                [
+                    FieldRowPanel([FieldPanel("minutes"), FieldPanel("attempts_allowed"), FieldPanel("pass_percent")]),
+                    FieldRowPanel([FieldPanel("shuffle_questions"), FieldPanel("shuffle_options")]),
+                ],
                 heading=gettext_lazy("Rules"),
             ),
             InlinePanel(
-                "draws", heading=gettext_lazy("draw rules"), label=gettext_lazy("draw rule"),
-                panels=[FieldRowPanel([FieldPanel("kind"), FieldPanel("count"), FieldPanel("points")]),
-                        FieldRowPanel([FieldPanel("difficulty"), FieldPanel("point")])],
+                "draws",
+                heading=gettext_lazy("draw rules"),
+                label=gettext_lazy("draw rule"),
+                panels=[
+                    FieldRowPanel([FieldPanel("kind"), FieldPanel("count"), FieldPanel("points")]),
+                    FieldRowPanel([FieldPanel("difficulty"), FieldPanel("point")]),
+                ],
             ),
             FieldPanel("county"),
         ],
@@ -279,8 +307,10 @@ def upload_questions(request: HttpRequest) -> HttpResponse:
             )
             return redirect("question-import:confirm", waiting)
     return render(
-        request, "quizzes/admin/import_upload.html",
-        {"form": form, "refusal": refusal, "kinds": kinds.every(), "header_title": _("Import questions")}, status=422 if refusal else 200,
+        request,
+        "quizzes/admin/import_upload.html",
+        {"form": form, "refusal": refusal, "kinds": kinds.every(), "header_title": _("Import questions")},
+        status=422 if refusal else 200,
     )
 
 
@@ -305,8 +335,15 @@ def confirm_questions(request: HttpRequest, waiting: str) -> HttpResponse:
         )
         return redirect("questions:index")
     return render(
-        request, "quizzes/admin/import_confirm.html",
-        {"report": report, "name": kept["name"], "county": county, "header_title": _("Import questions"), "good": len(report.new) + len(report.changed)},
+        request,
+        "quizzes/admin/import_confirm.html",
+        {
+            "report": report,
+            "name": kept["name"],
+            "county": county,
+            "header_title": _("Import questions"),
+            "good": len(report.new) + len(report.changed),
+        },
     )
 
 
@@ -321,5 +358,3 @@ class BankGroup(ViewSetGroup):
     menu_label = gettext_lazy("Question bank")
     menu_icon = "help"
     menu_order = 150
-
-

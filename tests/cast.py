@@ -60,7 +60,11 @@ def assemble() -> Cast:
     office = county.add_child(code="532325-D01", name="姚安县人民政府办公室", kind=Unit.Kind.DEPARTMENT)
     other_county = Unit.add_root(code="532326", name="大姚县人民政府", short_name="大姚县", kind=Unit.Kind.COUNTY)
     cast = Cast(
-        county=county, bureau=bureau, section=section, other_bureau=other_bureau, other_county=other_county,
+        county=county,
+        bureau=bureau,
+        section=section,
+        other_bureau=other_bureau,
+        other_county=other_county,
         learner=person("YA10001", "张小明", section, Duty.STAFF),
         colleague=person("YA10002", "李云", section, Duty.STAFF, Duty.PUBLISHER),
         own_leader=person("YA10003", "赵一山", bureau, Duty.CHIEF, title="局长"),

@@ -41,8 +41,12 @@ def in_full_swing(cast: Cast) -> SmallCounty:
     return SmallCounty(
         verify_path=reverse("verify_number", args=[number]),
         learner_paths=[
-            reverse("course", args=[course.pk]), reverse("course", args=[done.pk]), reverse("lesson", args=[course.pk, lesson.slug]),
-            reverse("quiz", args=["p01-final"]), reverse("attempt", args=[running.pk]), reverse("attempt_result", args=[failed.pk]),
+            reverse("course", args=[course.pk]),
+            reverse("course", args=[done.pk]),
+            reverse("lesson", args=[course.pk, lesson.slug]),
+            reverse("quiz", args=["p01-final"]),
+            reverse("attempt", args=[running.pk]),
+            reverse("attempt_result", args=[failed.pk]),
         ],
     )
 
@@ -53,15 +57,47 @@ def make_quiz(cast: Cast, key: str, course_code: str, **rules):
     from quizzes.services import bank, quizzes
 
     rows = [
-        {"id": f"{course_code}-1", "type": "single", "stem": "应当自形成之日起多少个工作日内公开？", "options": {"A": "7", "B": "20"}, "answer": ["B"]},
-        {"id": f"{course_code}-2", "type": "multiple", "stem": "哪些是依申请公开的期限？", "options": {"A": "7", "B": "15", "C": "99"}, "answer": ["A", "B"]},
+        {
+            "id": f"{course_code}-1",
+            "type": "single",
+            "stem": "应当自形成之日起多少个工作日内公开？",
+            "options": {"A": "7", "B": "20"},
+            "answer": ["B"],
+        },
+        {
+            "id": f"{course_code}-2",
+            "type": "multiple",
+            "stem": "哪些是依申请公开的期限？",
+            "options": {"A": "7", "B": "15", "C": "99"},
+            "answer": ["A", "B"],
+        },
         {"id": f"{course_code}-3", "type": "judge", "stem": "一律收费。", "answer": False},
         {"id": f"{course_code}-4", "type": "fill", "stem": "以____为常态、____为例外。", "answer": [["公开"], ["不公开"]]},
-        {"id": f"{course_code}-5", "type": "order", "stem": "排列环节。", "items": ["答复", "登记", "审核"], "answer": ["登记", "审核", "答复"]},
-        {"id": f"{course_code}-6", "type": "match", "stem": "配对。", "left": ["应", "宜"], "right": ["推荐", "要求"], "answer": {"应": "要求", "宜": "推荐"}},
+        {
+            "id": f"{course_code}-5",
+            "type": "order",
+            "stem": "排列环节。",
+            "items": ["答复", "登记", "审核"],
+            "answer": ["登记", "审核", "答复"],
+        },
+        {
+            "id": f"{course_code}-6",
+            "type": "match",
+            "stem": "配对。",
+            "left": ["应", "宜"],
+            "right": ["推荐", "要求"],
+            "answer": {"应": "要求", "宜": "推荐"},
+        },
     ]
     for row in rows:
-        row |= {"course": course_code, "diff": 1, "explain": "见条例原文。", "source": "《政府信息公开条例》第二十六条", "v": "V", "point": "时限"}
+        row |= {
+            "course": course_code,
+            "diff": 1,
+            "explain": "见条例原文。",
+            "source": "《政府信息公开条例》第二十六条",
+            "v": "V",
+            "point": "时限",
+        }
     bank.import_rows(rows, county=cast.county, at=county_clock.now())
     facts = {"title": "结业测试", "minutes": 20, "pass_percent": 80, "attempts": 3} | rules
     draws = [{"kind": kind, "count": 1} for kind in ("single", "multiple", "judge", "fill", "order", "match")]

@@ -15,12 +15,26 @@ def lesson_body(number: int, *, quiz_key: str | None = None) -> list[dict]:
     """Raw blocks of a small, complete lesson."""
     blocks = [
         {"type": "text", "value": TEXT},
-        {"type": "clause", "value": {"law": "政府信息公开条例", "number": "国令第711号", "article": "第二十六条",
-                                     "gist": "属于主动公开的，自形成或者变更之日起20个工作日内公开。", "mark": "V"}},
-        {"type": "self_check", "value": {"question": f"第{number}课：谁来公开？", "options": [
-            {"text": "制作的机关", "correct": True, "feedback": "对，谁制作谁公开。"},
-            {"text": "保存的机关", "correct": False, "feedback": "保存的只在从公民处获取时公开。"},
-        ]}},
+        {
+            "type": "clause",
+            "value": {
+                "law": "政府信息公开条例",
+                "number": "国令第711号",
+                "article": "第二十六条",
+                "gist": "属于主动公开的，自形成或者变更之日起20个工作日内公开。",
+                "mark": "V",
+            },
+        },
+        {
+            "type": "self_check",
+            "value": {
+                "question": f"第{number}课：谁来公开？",
+                "options": [
+                    {"text": "制作的机关", "correct": True, "feedback": "对，谁制作谁公开。"},
+                    {"text": "保存的机关", "correct": False, "feedback": "保存的只在从公民处获取时公开。"},
+                ],
+            },
+        },
         {"type": "key_points", "value": ["谁制作谁公开"]},
     ]
     if quiz_key:
@@ -29,7 +43,14 @@ def lesson_body(number: int, *, quiz_key: str | None = None) -> list[dict]:
 
 
 def make_course(
-    county: Unit, code: str = "P01", lessons: int = 2, quiz_key: str | None = None, *, by: Person | None = None, at: datetime = NOON, **facts
+    county: Unit,
+    code: str = "P01",
+    lessons: int = 2,
+    quiz_key: str | None = None,
+    *,
+    by: Person | None = None,
+    at: datetime = NOON,
+    **facts,
 ) -> Course:
     """A published course of this county: its pages in Wagtail and an edition of them.
 
@@ -44,12 +65,26 @@ def make_course(
     minutes = facts.pop("minutes", 15 * lessons)
     shares = [minutes // lessons] * lessons
     shares[-1] += minutes - sum(shares)
-    given = {"title": f"课程{code}", "summary": "学完能判断哪些信息应当公开。", "goals": ["能说出谁来公开"], "tags": ["安全生产"], "required_for": ["staff"]}
+    given = {
+        "title": f"课程{code}",
+        "summary": "学完能判断哪些信息应当公开。",
+        "goals": ["能说出谁来公开"],
+        "tags": ["安全生产"],
+        "required_for": ["staff"],
+    }
     return authoring.write_course(
-        catalogue=catalogues.open_catalogue(county=county), code=code, facts=given | facts, by=by, at=at,
+        catalogue=catalogues.open_catalogue(county=county),
+        code=code,
+        facts=given | facts,
+        by=by,
+        at=at,
         lessons=[
-            {"slug": f"lesson-{number}", "title": f"第{number}课", "minutes": shares[number - 1],
-             "body": lesson_body(number, quiz_key=quiz_key if number == lessons else None)}
+            {
+                "slug": f"lesson-{number}",
+                "title": f"第{number}课",
+                "minutes": shares[number - 1],
+                "body": lesson_body(number, quiz_key=quiz_key if number == lessons else None),
+            }
             for number in range(1, lessons + 1)
         ],
     )

@@ -130,8 +130,10 @@ CACHES = {
 AUTH_USER_MODEL = "people.Person"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-     "OPTIONS": {"user_attributes": ["employee_number", "name", "phone", "email"]}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["employee_number", "name", "phone", "email"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "people.passwords.CharacterClassesValidator", "OPTIONS": {"classes": 3}},
@@ -259,6 +261,6 @@ VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from on
 DEMO = False
 APPEND_SLASH = True
 
-from config.logging import LOGGING, configure_structlog  # noqa: E402, F401
+from config.logging import LOGGING, configure_structlog  # noqa: F401
 
 configure_structlog()

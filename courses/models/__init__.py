@@ -5,6 +5,21 @@ from courses.models.learning import Completion, Enrolment, LessonPlace, Requirem
 from courses.pages import CataloguePage, CoursePage, LessonPage
 
 __all__ = [
-    "CataloguePage", "Completion", "Course", "CoursePage", "CreditPolicy", "DutyRule", "Edition", "EditionLesson",
-    "EditionRequirement", "Enrolment", "LessonPage", "LessonPlace", "Line", "Need", "PassRule", "RequirementMet", "Reversal",
+    "CataloguePage",
+    "Completion",
+    "Course",
+    "CoursePage",
+    "CreditPolicy",
+    "DutyRule",
+    "Edition",
+    "EditionLesson",
+    "EditionRequirement",
+    "Enrolment",
+    "LessonPage",
+    "LessonPlace",
+    "Line",
+    "Need",
+    "PassRule",
+    "RequirementMet",
+    "Reversal",
 ]

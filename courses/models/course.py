@@ -55,7 +55,8 @@ class CourseQuerySet(models.QuerySet):
             need=models.Case(
                 models.When(models.Exists(rules.filter(need=Need.REQUIRED)), then=models.Value(Need.REQUIRED.value)),
                 models.When(models.Exists(rules.filter(need=Need.ELECTIVE)), then=models.Value(Need.ELECTIVE.value)),
-                default=models.Value(""), output_field=models.CharField(),
+                default=models.Value(""),
+                output_field=models.CharField(),
             )
         )
 
@@ -69,7 +70,8 @@ class CourseQuerySet(models.QuerySet):
             state=models.Case(
                 models.When(models.Exists(begun), then=models.Value("under_way")),
                 models.When(models.Exists(done), then=models.Value("done")),
-                default=models.Value("new"), output_field=models.CharField(),
+                default=models.Value("new"),
+                output_field=models.CharField(),
             )
         )
 

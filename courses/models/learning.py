@@ -27,7 +27,9 @@ class EnrolmentQuerySet(models.QuerySet):
             .select_related("course__county", "edition", "completion__reversal")
             .defer(
                 *(f"edition__{name}" for name in ("summary", "goals", "sources", "tags", "prerequisites", "search_text")),
-                "duties", "completion__duties", "completion__evidence",
+                "duties",
+                "completion__duties",
+                "completion__evidence",
             )
             .order_by("-round")
             .first()
@@ -130,8 +132,10 @@ class Completion(ServedAt, Fact):
         verbose_name = _("completion")
         verbose_name_plural = _("completions")
         constraints = [models.UniqueConstraint(fields=["person", "course", "round"], name="completion_once_per_round")]
-        indexes = [models.Index(fields=["course", "completed_at"], name="completion_course_time"),
-                   models.Index(fields=["unit", "completed_at"], name="completion_unit_time")]
+        indexes = [
+            models.Index(fields=["course", "completed_at"], name="completion_course_time"),
+            models.Index(fields=["unit", "completed_at"], name="completion_unit_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person_name} · {self.course_title}"

@@ -40,7 +40,9 @@ def open_catalogue(*, county: Unit, by=None) -> CataloguePage:
     county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     catalogue = CataloguePage.objects.filter(county=county).first()
     if catalogue is None:
-        catalogue = CataloguePage(title=_("Courses of %(county)s") % {"county": county.label}, slug=slugify(f"catalogue-{county.code}"), county=county)
+        catalogue = CataloguePage(
+            title=_("Courses of %(county)s") % {"county": county.label}, slug=slugify(f"catalogue-{county.code}"), county=county
+        )
         _shelf().add_child(instance=catalogue)
     trainers, reviewers = _group(county, Role.TRAINER), _group(county, Role.REVIEWER)
     _allow_pages(catalogue, trainers, TRAINER_MAY)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import structlog
 from django.db import transaction
@@ -23,9 +24,7 @@ log = structlog.get_logger(__name__)
 Kind = EditionRequirement.Kind
 
 
-def meet(
-    *, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime
-) -> Completion | None:
+def meet(*, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime) -> Completion | None:
     """Write that a requirement is met, once, then try to fulfil; the completion if there is one now.
 
     Locks the enrolment. The first proof stands: later ones change nothing. Something the pinned
@@ -74,11 +73,23 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
     has_test = EditionRequirement.objects.filter(edition=edition, kind=Kind.QUIZ).exists()
     policy = policies.in_force(day=clock.today(completed_at), county=course.county)
     completion = Completion(
-        enrolment=enrolment, course=course, edition=edition, round=enrolment.round, course_code=course.code,
-        course_title=edition.title, edition_number=edition.number, line=edition.line, minutes=edition.minutes,
-        certificate=edition.certificate, policy=policy, study_hours=rules.credit_hours(edition.minutes * 60, policy.bands),
-        test_hours=policy.test_passed if has_test else Decimal(0), score=score, completed_at=completed_at,
-        evidence=[row.pk for row in met], **served_at(enrolment.person),
+        enrolment=enrolment,
+        course=course,
+        edition=edition,
+        round=enrolment.round,
+        course_code=course.code,
+        course_title=edition.title,
+        edition_number=edition.number,
+        line=edition.line,
+        minutes=edition.minutes,
+        certificate=edition.certificate,
+        policy=policy,
+        study_hours=rules.credit_hours(edition.minutes * 60, policy.bands),
+        test_hours=policy.test_passed if has_test else Decimal(0),
+        score=score,
+        completed_at=completed_at,
+        evidence=[row.pk for row in met],
+        **served_at(enrolment.person),
     )
     completion.save()
     course_completed.send(sender=Completion, completion=completion, at=at)
@@ -142,14 +153,14 @@ class Explanation:
 def explain(enrolment: Enrolment) -> Explanation:
     """What of the pinned edition is met and what is missing. One query when the outline is known in this process."""
     outline = outlines.of_edition(enrolment.edition, enrolment.course.code)
-    met = {
+    met: dict[int | None, tuple[datetime, Decimal | None]] = {
         requirement: (at, score)
         for requirement, at, score in RequirementMet.objects.filter(enrolment=enrolment).values_list("requirement_id", "at", "score")
     }
-    items = [
-        Item(asked.kind, asked.key, asked.title, asked.lesson_key, asked.id in met, *met.get(asked.id, (None, None)))
-        for asked in outline.requirements
-    ]
+    items = []
+    for asked in outline.requirements:
+        at, score = met[asked.id] if asked.id in met else (None, None)
+        items.append(Item(asked.kind, asked.key, asked.title, asked.lesson_key, asked.id in met, at, score))
     return Explanation(enrolment, tuple(items), getattr(enrolment, "completion", None))
 
 
@@ -192,7 +203,7 @@ def gaps(at: datetime) -> list[Gap]:
         .select_related("edition")
         .order_by("pk")[:1000]
     )
-    return [Gap(f"enrolment {row.pk}: {row}", lambda row=row: fulfil(enrolment=row, at=at)) for row in ready]
+    return [Gap(f"enrolment {row.pk}: {row}", partial(fulfil, enrolment=row, at=at)) for row in ready]
 
 
 def _counted(rows, by: str):

@@ -65,13 +65,16 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
     """Every reason why this outline cannot be published now, the most basic first. Five queries at most."""
     found = []
     if not outline.lessons:
-        found.append(Refused(_("“%(title)s” has no published lesson. Write and publish a lesson first.") % {"title": page.title}, code="no_lessons"))
+        found.append(
+            Refused(_("“%(title)s” has no published lesson. Write and publish a lesson first.") % {"title": page.title}, code="no_lessons")
+        )
     holder = Course.objects.filter(county=county, code=page.code).select_related("page").first()
-    if holder and holder.page_id and holder.page_id != page.pk:
+    if holder and holder.page is not None and holder.page.pk != page.pk:
         found.append(
             Refused(
                 _("The code %(code)s is taken by “%(title)s” in this county. Choose another code.")
-                % {"code": page.code, "title": holder.page.title}, code="doubled_code",
+                % {"code": page.code, "title": holder.page.title},
+                code="doubled_code",
             )
         )
     own = Course.objects.filter(page=page).first() if page.pk else None
@@ -79,16 +82,21 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
         found.append(
             Refused(
                 _("This course is known as %(code)s of %(county)s in people's records; its code and county stay.")
-                % {"code": own.code, "county": own.county.label}, code="code_fixed",
+                % {"code": own.code, "county": own.county.label},
+                code="code_fixed",
             )
         )
     known_quizzes = {key for lesson in outline.lessons for key in lesson.quizzes}
     for key in sorted(known_quizzes):
         if QUIZZES.title(key) is None:
-            found.append(Refused(_("There is no quiz “%(key)s”. Choose one in the lesson's quiz block.") % {"key": key}, code="unknown_quiz"))
+            found.append(
+                Refused(_("There is no quiz “%(key)s”. Choose one in the lesson's quiz block.") % {"key": key}, code="unknown_quiz")
+            )
     if outline.pass_rule == PassRule.QUIZ and not known_quizzes:
         found.append(
-            Refused(_("The pass rule asks for a quiz, but no lesson has one. Add a quiz block or choose another pass rule."), code="no_quiz")
+            Refused(
+                _("The pass rule asks for a quiz, but no lesson has one. Add a quiz block or choose another pass rule."), code="no_quiz"
+            )
         )
     if outline.certificate and outline.certificate not in dict(CERTIFICATES.choices()) and CERTIFICATES.choices():
         found.append(Refused(_("There is no certificate “%(key)s”.") % {"key": outline.certificate}, code="unknown_certificate"))
@@ -105,7 +113,8 @@ def _prerequisite_blockers(outline: Outline, county: Unit) -> list[Refused]:
         return [
             Refused(
                 _("Unknown prerequisite: %(codes)s. Only courses of this county that were published before can be asked for.")
-                % {"codes": "、".join(unknown)}, code="unknown_prerequisite",
+                % {"codes": "、".join(unknown)},
+                code="unknown_prerequisite",
             )
         ]
     needs[outline.code] = list(outline.prerequisites)
@@ -123,10 +132,22 @@ def _prerequisite_blockers(outline: Outline, county: Unit) -> list[Refused]:
 def _freeze(course: Course, outline: Outline, lessons: list[LessonPage], *, digest: str, by, at: datetime) -> Edition:
     last = course.editions.aggregate(last=Max("number"))["last"] or 0
     edition = Edition(
-        course=course, number=last + 1, title=outline.title, summary=outline.summary, goals=list(outline.goals),
-        sources=list(outline.sources), tags=list(outline.tags), line=outline.line, minutes=outline.minutes,
-        pass_rule=outline.pass_rule, prerequisites=list(outline.prerequisites), certificate=outline.certificate,
-        mark=outline.mark, digest=digest, published_at=at, published_by=by,
+        course=course,
+        number=last + 1,
+        title=outline.title,
+        summary=outline.summary,
+        goals=list(outline.goals),
+        sources=list(outline.sources),
+        tags=list(outline.tags),
+        line=outline.line,
+        minutes=outline.minutes,
+        pass_rule=outline.pass_rule,
+        prerequisites=list(outline.prerequisites),
+        certificate=outline.certificate,
+        mark=outline.mark,
+        digest=digest,
+        published_at=at,
+        published_by=by,
         search_text=search_tokens(
             outline.code, outline.title, outline.summary, *outline.goals, *outline.tags, *(lesson.title for lesson in outline.lessons)
         ),
@@ -140,7 +161,11 @@ def _freeze(course: Course, outline: Outline, lessons: list[LessonPage], *, dige
         kept[lesson.key].save()
     for position, requirement in enumerate(outline.requirements, start=1):
         EditionRequirement(
-            edition=edition, kind=requirement.kind, key=requirement.key, title=requirement.title, position=position,
+            edition=edition,
+            kind=requirement.kind,
+            key=requirement.key,
+            title=requirement.title,
+            position=position,
             lesson=kept[requirement.lesson_key],
         ).save()
     log.info("edition_published", course=course.code, county=course.county_id, number=edition.number)

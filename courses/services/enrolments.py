@@ -36,7 +36,8 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
     lacking = lacking_prerequisites(person=person, course=course)
     if lacking:
         raise Refused(
-            _("Before this course, complete: %(courses)s.") % {"courses": "、".join(str(needed) for needed in lacking)}, code="prerequisites"
+            _("Before this course, complete: %(courses)s.") % {"courses": "、".join(str(needed) for needed in lacking)},
+            code="prerequisites",
         )
     return Enrolment.objects.create(
         course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person)

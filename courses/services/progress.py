@@ -79,9 +79,13 @@ def finish_lesson(*, enrolment: Enrolment, lesson: EditionLesson, at: datetime) 
     if not is_read:
         raise Refused(
             _("This lesson asks for %(needed)d minutes of reading; %(spent)d are counted so far.")
-            % {"needed": -(-needed // 60), "spent": place.seconds // 60}, code="too_fast",
+            % {"needed": -(-needed // 60), "spent": place.seconds // 60},
+            code="too_fast",
         )
     return completions.meet(
-        enrolment=enrolment, kind=EditionRequirement.Kind.LESSON, key=str(lesson.key),
-        evidence=f"lesson-place:{place.pk} seconds:{place.seconds}", at=at,
+        enrolment=enrolment,
+        kind=EditionRequirement.Kind.LESSON,
+        key=str(lesson.key),
+        evidence=f"lesson-place:{place.pk} seconds:{place.seconds}",
+        at=at,
     )

@@ -117,7 +117,8 @@ def check_move(*, page: CoursePage, target) -> None:
     if course and getattr(target.specific, "county_id", None) != course.county_id:
         raise Refused(
             _("“%(title)s” belongs to %(county)s in people's records and cannot move to another catalogue. Share it instead.")
-            % {"title": page.title, "county": course.county.label}, code="other_county",
+            % {"title": page.title, "county": course.county.label},
+            code="other_county",
         )
 
 
@@ -133,5 +134,6 @@ def check_file_is_free(*, file, references) -> None:
         lesson = EditionLesson.objects.select_related("edition").get(pk=used[0])
         raise Refused(
             _("“%(file)s” is shown in the lesson “%(lesson)s” (%(edition)s) and stays as long as that edition is kept.")
-            % {"file": file.title, "lesson": lesson.title, "edition": lesson.edition}, code="file_in_use",
+            % {"file": file.title, "lesson": lesson.title, "edition": lesson.edition},
+            code="file_in_use",
         )

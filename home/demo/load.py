@@ -107,8 +107,14 @@ def load_courses(county: Unit, *, at: datetime) -> None:
 def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
     quiz = facts["quiz"]
     quizzes.ensure(
-        county=county, key=quiz["slug"], title=f"{facts['title']} {quiz['title']}", course_code=facts["code"], minutes=quiz["minutes"],
-        pass_percent=quiz["pass_percent"], attempts=quiz["attempts"], draws=quiz["draws"],
+        county=county,
+        key=quiz["slug"],
+        title=f"{facts['title']} {quiz['title']}",
+        course_code=facts["code"],
+        minutes=quiz["minutes"],
+        pass_percent=quiz["pass_percent"],
+        attempts=quiz["attempts"],
+        draws=quiz["draws"],
     )
     lessons = []
     for lesson in facts["lessons"]:
@@ -117,7 +123,11 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
     lessons[-1]["body"].append({"type": "quiz", "value": quiz["slug"]})
     copied = ["title", "summary", "goals", "sources", "tags", "line", "prerequisites", "required_for", "elective_for", "mark"]
     authoring.write_course(
-        catalogue=catalogue, code=facts["code"], lessons=lessons, by=None, at=at,
+        catalogue=catalogue,
+        code=facts["code"],
+        lessons=lessons,
+        by=None,
+        at=at,
         facts={name: facts[name] for name in copied} | {"certificate": "training", "due_on": date(clock.year_of(clock.now()), 12, 20)},
     )
 
@@ -186,7 +196,11 @@ def credit_the_spring_seminar(county: Unit, people: list[Person], *, at: datetim
         seen[person.unit_id] = seen.get(person.unit_id, 0) + 1
         if seen[person.unit_id] <= 2 and person.pk != officer.pk and set(person.current_duties) & {Duty.STAFF, Duty.LIAISON, Duty.CHIEF}:
             evaluation.correct(
-                person=person, year=year, hours=Decimal("15.00"), by=officer, at=at - timedelta(days=30),
+                person=person,
+                year=year,
+                hours=Decimal("15.00"),
+                by=officer,
+                at=at - timedelta(days=30),
                 reason=f"{year}年全县政务公开业务培训班（线下2天，每天7.5学时，县定），凭签到表补登",
             )
 
@@ -226,8 +240,14 @@ def sit(person: Person, quiz: Quiz, *, right: bool, at: datetime, draw: random.R
         good = draw.random() < (0.97 if right else 0.45)
         kind = kinds.of(item.kind)
         response = kind.right(item.shown, item.key) if good else kind.wrong(item.shown, item.key)
-        attempts.save(attempt_id=attempt.pk, person=person, item_id=item.pk, response=response, token=f"demo-{attempt.pk}-{number}",
-                      at=at + timedelta(seconds=20 * number))
+        attempts.save(
+            attempt_id=attempt.pk,
+            person=person,
+            item_id=item.pk,
+            response=response,
+            token=f"demo-{attempt.pk}-{number}",
+            at=at + timedelta(seconds=20 * number),
+        )
     return attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at + timedelta(minutes=8))
 
 
@@ -243,5 +263,3 @@ def tell_the_learners_story(*, at: datetime) -> None:
         read(enrolment, enrolment.edition.lessons.first(), at=at - timedelta(days=2))
         second = enrolment.edition.lessons.all()[1]
         progress.open_lesson(enrolment=enrolment, lesson=second, at=at - timedelta(hours=20))
-
-

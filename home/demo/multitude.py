@@ -81,10 +81,23 @@ def _records(people: list[Person], courses: list[Course], policy: CreditPolicy, 
         evidence.setdefault(row.enrolment_id, []).append(row.pk)
     completions = [
         Completion(
-            enrolment=e, course=e.course, edition=e.edition, round=1, course_code=e.course.code, course_title=e.edition.title,
-            edition_number=e.edition.number, line=e.edition.line, minutes=e.edition.minutes, certificate="", policy=policy,
-            study_hours=course_rules.credit_hours(e.edition.minutes * 60, policy.bands), test_hours=policy.test_passed, score=score,
-            completed_at=done, evidence=evidence[e.pk], **_served(e.person),
+            enrolment=e,
+            course=e.course,
+            edition=e.edition,
+            round=1,
+            course_code=e.course.code,
+            course_title=e.edition.title,
+            edition_number=e.edition.number,
+            line=e.edition.line,
+            minutes=e.edition.minutes,
+            certificate="",
+            policy=policy,
+            study_hours=course_rules.credit_hours(e.edition.minutes * 60, policy.bands),
+            test_hours=policy.test_passed,
+            score=score,
+            completed_at=done,
+            evidence=evidence[e.pk],
+            **_served(e.person),
         )
         for e, done, score in finished
     ]
@@ -92,8 +105,15 @@ def _records(people: list[Person], courses: list[Course], policy: CreditPolicy, 
     LedgerEntry.objects.bulk_create(
         (
             LedgerEntry(
-                kind=kind, year=clock.year_of(c.completed_at), hours=hours, course_code=c.course_code, course_title=c.course_title,
-                completion=c, policy=policy, at=c.completed_at, **_served(c.person),
+                kind=kind,
+                year=clock.year_of(c.completed_at),
+                hours=hours,
+                course_code=c.course_code,
+                course_title=c.course_title,
+                completion=c,
+                policy=policy,
+                at=c.completed_at,
+                **_served(c.person),
             )
             for c in completions
             for kind, hours in ((LedgerEntry.Kind.ONLINE, c.study_hours), (LedgerEntry.Kind.TEST, c.test_hours))
@@ -104,6 +124,12 @@ def _records(people: list[Person], courses: list[Course], policy: CreditPolicy, 
 
 def _served(person: Person) -> dict:
     return {
-        "person": person, "unit": person.unit, "employee_number": person.employee_number, "person_name": person.name,
-        "unit_name": person.unit.name, "post_title": person.post_title, "duties": [Duty.STAFF], "staff_type": person.staff_type,
+        "person": person,
+        "unit": person.unit,
+        "employee_number": person.employee_number,
+        "person_name": person.name,
+        "unit_name": person.unit.name,
+        "post_title": person.post_title,
+        "duties": [Duty.STAFF],
+        "staff_type": person.staff_type,
     }

@@ -6,5 +6,16 @@ from people.models.snapshot import ServedAt
 from people.models.unit import Unit
 
 __all__ = [
-    "ActivationCode", "ApiToken", "Duty", "DutyAssignment", "Person", "Posting", "ReadingOfOthers", "Role", "RoleGrant", "RosterImport", "ServedAt", "Unit",
+    "ActivationCode",
+    "ApiToken",
+    "Duty",
+    "DutyAssignment",
+    "Person",
+    "Posting",
+    "ReadingOfOthers",
+    "Role",
+    "RoleGrant",
+    "RosterImport",
+    "ServedAt",
+    "Unit",
 ]

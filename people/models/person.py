@@ -27,9 +27,7 @@ class PersonQuerySet(models.QuerySet):
         """Those who hold one of these duties now."""
         from people.models.posting import DutyAssignment
 
-        return self.filter(
-            pk__in=DutyAssignment.objects.filter(duty__in=duties, ends_on=None).values("posting__person")
-        )
+        return self.filter(pk__in=DutyAssignment.objects.filter(duty__in=duties, ends_on=None).values("posting__person"))
 
 
 class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):
@@ -72,7 +70,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
         RETIRED = "retired", _("Retired")
 
     employee_number = models.CharField(
-        _("employee number"), max_length=32, unique=True,
+        _("employee number"),
+        max_length=32,
+        unique=True,
         validators=[RegexValidator(r"^[A-Za-z0-9_-]+$", _("Letters, digits, - and _ only."))],
     )
     name = models.CharField(_("name"), max_length=60)

@@ -47,7 +47,8 @@ class Unit(MP_Node):
     short_name = models.CharField(_("short name"), max_length=40, blank=True)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
     is_vertical = models.BooleanField(
-        _("vertical"), default=False,
+        _("vertical"),
+        default=False,
         help_text=_("Reports to its own system above the county; left out of the county's ranking."),
     )
     is_active = models.BooleanField(_("active"), default=True)

@@ -55,7 +55,10 @@ def make_codes(*, people: Iterable[Person], by: Person, at: datetime) -> list[Ma
     ActivationCode.objects.filter(person__in=chosen, used_at=None).delete()
     made = [Made(person, _new_code(), at + VALID_FOR) for person in chosen]
     ActivationCode.objects.bulk_create(
-        [ActivationCode(person=each.person, digest=_digest(each.person, each.code), created_by=by, expires_at=each.expires_at) for each in made],
+        [
+            ActivationCode(person=each.person, digest=_digest(each.person, each.code), created_by=by, expires_at=each.expires_at)
+            for each in made
+        ],
         batch_size=500,
     )
     if made:
@@ -78,7 +81,9 @@ def activate(*, employee_number: str, code: str, password: str, at: datetime) ->
         Refused: code_wrong.
         ValidationError: the password breaks the rules; the code stays good.
     """
-    wrong = Refused(_("The employee number and the code do not belong together, or the code has been used or is too old."), code="code_wrong")
+    wrong = Refused(
+        _("The employee number and the code do not belong together, or the code has been used or is too old."), code="code_wrong"
+    )
     with transaction.atomic():
         person = Person.objects.filter(employee_number__iexact=employee_number.strip()).first()
         entry = None

@@ -13,9 +13,7 @@ from people.services import roles
 
 
 @transaction.atomic
-def post(
-    *, person: Person, unit: Unit, title: str, duties: Iterable[str], starts_on: date, by: Person | None = None
-) -> Posting:
+def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], starts_on: date, by: Person | None = None) -> Posting:
     """Let a person serve in a unit under a title with these duties from `starts_on` on.
 
     Closes the open main posting the day before and opens a new one; the same unit and title again

@@ -18,7 +18,9 @@ LONGEST = timedelta(days=366)
 
 
 @transaction.atomic
-def create(*, owner: Person, name: str, scopes: list[str], unit: Unit, expires_at: datetime, at: datetime | None = None) -> tuple[ApiToken, str]:
+def create(
+    *, owner: Person, name: str, scopes: list[str], unit: Unit, expires_at: datetime, at: datetime | None = None
+) -> tuple[ApiToken, str]:
     """Make a token over a unit's subtree; the key comes back once and is nowhere kept, only its digest.
 
     A token reaches no further than its owner: HR over the unit (or a superuser).
@@ -32,7 +34,8 @@ def create(*, owner: Person, name: str, scopes: list[str], unit: Unit, expires_a
     unknown = [scope for scope in scopes if scope not in ApiToken.Scope.values]
     if unknown or not scopes:
         raise Refused(
-            _("Unknown scope: %(scope)s. Known are: %(known)s.") % {"scope": "、".join(unknown) or "—", "known": "、".join(ApiToken.Scope.values)},
+            _("Unknown scope: %(scope)s. Known are: %(known)s.")
+            % {"scope": "、".join(unknown) or "—", "known": "、".join(ApiToken.Scope.values)},
             code="scope_unknown",
         )
     if not owner.is_active:

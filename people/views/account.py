@@ -32,7 +32,9 @@ def activate(request: HttpRequest) -> HttpResponse:
     form = ActivateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        allowed = ratelimit.consume(request, app="allauth.account", action="login_failed", key=f"activate:{given['employee_number'].casefold()}")
+        allowed = ratelimit.consume(
+            request, app="allauth.account", action="login_failed", key=f"activate:{given['employee_number'].casefold()}"
+        )
         if not allowed:
             form.add_error(None, accounts.lockout_message())
             return _activate_page(request, form, 429)
@@ -73,11 +75,15 @@ def my_account(request: HttpRequest) -> HttpResponse:
     me = request.user
     label_units([me], [])
     kinds = set(Authenticator.objects.filter(user=me).values_list("type", flat=True))
-    return render(request, "account/my_account.html", {
-        "me": me,
-        "grants": grants_of(me),
-        "postings": list(Posting.objects.filter(person=me).select_related("unit")[:10]),
-        "second_factor": Authenticator.Type.TOTP in kinds,
-        "second_factor_due": has_role(me, *POWERFUL) and Authenticator.Type.TOTP not in kinds,
-        "sessions": UserSession.objects.filter(user=me).count(),
-    })
+    return render(
+        request,
+        "account/my_account.html",
+        {
+            "me": me,
+            "grants": grants_of(me),
+            "postings": list(Posting.objects.filter(person=me).select_related("unit")[:10]),
+            "second_factor": Authenticator.Type.TOTP in kinds,
+            "second_factor_due": has_role(me, *POWERFUL) and Authenticator.Type.TOTP not in kinds,
+            "sessions": UserSession.objects.filter(user=me).count(),
+        },
+    )

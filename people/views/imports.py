@@ -44,9 +44,16 @@ def roster_import(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("roster_plan", pk=kept.pk)
     past = RosterImport.objects.filter(by=request.user, applied_at__isnull=False)[:5]
-    return render(request, "people/roster_import.html", {
-        "form": form, "past": past, "columns": ["工号", "姓名", "单位", "内设机构", "职务", "人员类别", "政务公开职责", "手机", "邮箱", "任现职时间", "状态"],
-    }, status=422 if form.errors else 200)
+    return render(
+        request,
+        "people/roster_import.html",
+        {
+            "form": form,
+            "past": past,
+            "columns": ["工号", "姓名", "单位", "内设机构", "职务", "人员类别", "政务公开职责", "手机", "邮箱", "任现职时间", "状态"],
+        },
+        status=422 if form.errors else 200,
+    )
 
 
 def _kept(request: HttpRequest, pk: int) -> RosterImport:
@@ -91,12 +98,25 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
         kept.plan_digest, kept.summary = plan.digest, plan.summary
         kept.save(update_fields=["plan_digest", "summary"])
         refusal = refusal or _("The register has changed since this plan was made. Please look at the new plan.")
-    return render(request, "people/roster_plan.html", {
-        "kept": kept, "plan": plan, "summary": plan.summary, "refusal": refusal, "limit": SHOWN,
-        "errors": plan.errors[:SHOWN], "notices": plan.notices[:SHOWN], "new_units": plan.new_units[:SHOWN],
-        "changed_units": plan.changed_units[:SHOWN], "new_people": plan.new_people[:SHOWN],
-        "changed_people": plan.changed_people[:SHOWN], "missing": plan.missing[:SHOWN],
-    }, status=409 if refusal else 200)
+    return render(
+        request,
+        "people/roster_plan.html",
+        {
+            "kept": kept,
+            "plan": plan,
+            "summary": plan.summary,
+            "refusal": refusal,
+            "limit": SHOWN,
+            "errors": plan.errors[:SHOWN],
+            "notices": plan.notices[:SHOWN],
+            "new_units": plan.new_units[:SHOWN],
+            "changed_units": plan.changed_units[:SHOWN],
+            "new_people": plan.new_people[:SHOWN],
+            "changed_people": plan.changed_people[:SHOWN],
+            "missing": plan.missing[:SHOWN],
+        },
+        status=409 if refusal else 200,
+    )
 
 
 @login_required

@@ -89,10 +89,18 @@ def person_list(request: HttpRequest) -> HttpResponse:
         )
     query = request.GET.copy()
     query.pop("page", None)
-    return render(request, "people/person_list.html", {
-        "form": form, "page": page, "people": shown, "query": query.urlencode(), "narrowed": any(chosen.values()),
-        "may_import": request.user.is_superuser or bool(paths_of(request.user, [Role.HR, Role.ADMINISTRATOR])),
-    })
+    return render(
+        request,
+        "people/person_list.html",
+        {
+            "form": form,
+            "page": page,
+            "people": shown,
+            "query": query.urlencode(),
+            "narrowed": any(chosen.values()),
+            "may_import": request.user.is_superuser or bool(paths_of(request.user, [Role.HR, Role.ADMINISTRATOR])),
+        },
+    )
 
 
 @login_required
@@ -116,20 +124,25 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
     administers = reaches(request.user, someone, Role.ADMINISTRATOR)
     if administers and grant_form is None:
         grant_form = GrantForm(units=units_within(request.user, Role.ADMINISTRATOR))
-    return render(request, "people/person.html", {
-        "person": someone,
-        "postings": postings,
-        "open_grants": [grant for grant in grants if grant.ends_on is None],
-        "closed_grants": [grant for grant in grants if grant.ends_on is not None],
-        "administers": administers,
-        "is_self": someone.pk == request.user.pk,
-        "may_make_codes": accounts.needs_code(someone) and reaches(request.user, someone, Role.HR, Role.ADMINISTRATOR),
-        "gone": someone.status in roles.GONE,
-        "second_factor": _has_second_factor(someone) if administers else None,
-        "grant_form": grant_form,
-        "file_url": _learning_file(someone),
-        "has_password": someone.has_usable_password(),
-    }, status=status)
+    return render(
+        request,
+        "people/person.html",
+        {
+            "person": someone,
+            "postings": postings,
+            "open_grants": [grant for grant in grants if grant.ends_on is None],
+            "closed_grants": [grant for grant in grants if grant.ends_on is not None],
+            "administers": administers,
+            "is_self": someone.pk == request.user.pk,
+            "may_make_codes": accounts.needs_code(someone) and reaches(request.user, someone, Role.HR, Role.ADMINISTRATOR),
+            "gone": someone.status in roles.GONE,
+            "second_factor": _has_second_factor(someone) if administers else None,
+            "grant_form": grant_form,
+            "file_url": _learning_file(someone),
+            "has_password": someone.has_usable_password(),
+        },
+        status=status,
+    )
 
 
 def reaches(user, someone: Person, *wanted: str) -> bool:
@@ -174,8 +187,11 @@ def grant_role(request: HttpRequest, pk: int) -> HttpResponse:
         except Refused as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(request, _("%(name)s is now: %(role)s over %(unit)s.") % {
-                "name": someone.name, "role": opened.get_role_display(), "unit": unit.name})
+            messages.success(
+                request,
+                _("%(name)s is now: %(role)s over %(unit)s.")
+                % {"name": someone.name, "role": opened.get_role_display(), "unit": unit.name},
+            )
             return redirect("person", pk=pk)
     return _person_page(request, pk, grant_form=form, status=422)
 
@@ -240,7 +256,9 @@ def codes(request: HttpRequest) -> HttpResponse:
         waiting = [each for each in candidates.order_by("unit__path", "employee_number") if accounts.needs_code(each)]
         if request.method == "POST" and waiting:
             made = accounts.make_codes(people=waiting, by=request.user, at=clock.now())
-            readings.record(reader=request.user, kind=ReadingOfOthers.Kind.EXPORT, what="activation codes", unit=unit, rows=len(made), request=request)
+            readings.record(
+                reader=request.user, kind=ReadingOfOthers.Kind.EXPORT, what="activation codes", unit=unit, rows=len(made), request=request
+            )
             return _codes_csv(made, units) if request.POST.get("as") == "csv" else _sheet(request, made, units)
     count = ngettext("%(count)d person", "%(count)d people", len(waiting)) % {"count": len(waiting)}
     return render(request, "people/codes.html", {"form": form, "unit": unit, "waiting": len(waiting), "count": count})

@@ -166,7 +166,9 @@ def check_texts(texts: Any, *, field: str, least: int = 2, most: int = 10) -> No
     if len(set(texts)) != len(texts):
         raise Wrong(_("two are the same"), field)
     if not least <= len(texts) <= most:
-        raise Wrong(_("between %(least)d and %(most)d are needed, there are %(count)d") % {"least": least, "most": most, "count": len(texts)}, field)
+        raise Wrong(
+            _("between %(least)d and %(most)d are needed, there are %(count)d") % {"least": least, "most": most, "count": len(texts)}, field
+        )
 
 
 def text_list(value: Any) -> list[str]:

@@ -26,7 +26,10 @@ class Choice(ItemKind):
             raise Wrong(_("no right answer is given"), _("answer"))
         for letter in key:
             if letter not in options:
-                raise Wrong(_("“%(letter)s” is not among the options %(options)s") % {"letter": letter, "options": "".join(sorted(options))}, _("answer"))
+                raise Wrong(
+                    _("“%(letter)s” is not among the options %(options)s") % {"letter": letter, "options": "".join(sorted(options))},
+                    _("answer"),
+                )
         if len(set(key)) != len(key):
             raise Wrong(_("an option is named twice"), _("answer"))
 
@@ -90,7 +93,5 @@ class Choice(ItemKind):
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
         chosen, letters = set(self.chosen(response)), key["letters"]
-        lines = [
-            Shown(letters[o["token"]], o["text"], "", "", o["token"] in chosen, o["token"] in key["right"]) for o in shown["options"]
-        ]
+        lines = [Shown(letters[o["token"]], o["text"], "", "", o["token"] in chosen, o["token"] in key["right"]) for o in shown["options"]]
         return sorted(lines, key=lambda line: line.label)

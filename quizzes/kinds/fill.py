@@ -35,7 +35,10 @@ class Fill(ItemKind):
                 raise Wrong(_("one is longer than %(limit)d characters") % {"limit": LONGEST_TEXT}, _("answer"))
         blanks = len(BLANK.findall(stem))
         if blanks != len(key):
-            raise Wrong(_("the stem has %(blanks)d blanks (____), but there are %(answers)d answers") % {"blanks": blanks, "answers": len(key)}, _("answer"))
+            raise Wrong(
+                _("the stem has %(blanks)d blanks (____), but there are %(answers)d answers") % {"blanks": blanks, "answers": len(key)},
+                _("answer"),
+            )
         if len(key) > 10:
             raise Wrong(_("at most %(limit)d blanks") % {"limit": 10}, _("answer"))
 

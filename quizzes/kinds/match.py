@@ -48,7 +48,9 @@ class Match(ItemKind):
                 continue
             match = NUMBERED.match(part)
             if not match:
-                raise Wrong(_("cannot read “%(text)s” in the right column: write 右列：1. …；2. …") % {"text": part.strip()[:40]}, _("stem"))
+                raise Wrong(
+                    _("cannot read “%(text)s” in the right column: write 右列：1. …；2. …") % {"text": part.strip()[:40]}, _("stem")
+                )
             numbered[match.group(1)] = match.group(2)
         key = {}
         for part in re.split(r"[;；,，\s]+", cells.answer.upper()):
@@ -129,8 +131,14 @@ class Match(ItemKind):
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
         texts, pairs = {o["token"]: o["text"] for o in shown["right"]}, response or {}
         return [
-            Shown(o["text"], "", texts.get(pairs.get(o["token"]), ""), texts[key["pairs"][o["token"]]], o["token"] in pairs,
-                  pairs.get(o["token"]) == key["pairs"][o["token"]])
+            Shown(
+                o["text"],
+                "",
+                texts.get(pairs.get(o["token"]), ""),
+                texts[key["pairs"][o["token"]]],
+                o["token"] in pairs,
+                pairs.get(o["token"]) == key["pairs"][o["token"]],
+            )
             for o in shown["left"]
         ]
 

@@ -33,7 +33,10 @@ class Order(ItemKind):
         letters = list(re.sub(r"[\s,，、;；>→-]+", "", cells.answer.upper()))
         for letter in letters:
             if letter not in cells.options:
-                raise Wrong(_("“%(letter)s” is not among the options %(options)s") % {"letter": letter, "options": "".join(sorted(cells.options))}, _("answer"))
+                raise Wrong(
+                    _("“%(letter)s” is not among the options %(options)s") % {"letter": letter, "options": "".join(sorted(cells.options))},
+                    _("answer"),
+                )
         if sorted(letters) != sorted(cells.options):
             raise Wrong(_("the answer must name every option once"), _("answer"))
         content = {"items": [cells.options[letter] for letter in sorted(cells.options)]}
@@ -68,7 +71,12 @@ class Order(ItemKind):
         for token, place in response.items():
             if place in (None, ""):
                 continue
-            if isinstance(place, bool) or not isinstance(place, int | str) or not str(place).isdecimal() or not 1 <= int(place) <= len(known):
+            if (
+                isinstance(place, bool)
+                or not isinstance(place, int | str)
+                or not str(place).isdecimal()
+                or not 1 <= int(place) <= len(known)
+            ):
                 raise Malformed("no such place")
             places[token] = int(place)
         return places or None

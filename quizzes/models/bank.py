@@ -63,7 +63,9 @@ class Question(models.Model):
     course_code = models.CharField(_("course"), max_length=20, db_index=True)
     kind = models.CharField(_("kind"), max_length=10, choices=kinds.choices)
     difficulty = models.PositiveSmallIntegerField(_("difficulty"), choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))], default=1)
-    point = models.ForeignKey(KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="questions", verbose_name=_("knowledge point"))
+    point = models.ForeignKey(
+        KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="questions", verbose_name=_("knowledge point")
+    )
     stem = models.TextField(_("stem"))
     content = models.JSONField(_("content"), default=dict)
     key = models.JSONField(_("key"))

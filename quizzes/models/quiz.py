@@ -60,8 +60,12 @@ class DrawRule(models.Model):
 
     quiz = ParentalKey(Quiz, on_delete=models.CASCADE, related_name="draws")
     kind = models.CharField(_("kind"), max_length=10, choices=kinds.choices)
-    difficulty = models.PositiveSmallIntegerField(_("difficulty"), null=True, blank=True, choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))])
-    point = models.ForeignKey(KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("knowledge point"))
+    difficulty = models.PositiveSmallIntegerField(
+        _("difficulty"), null=True, blank=True, choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))]
+    )
+    point = models.ForeignKey(
+        KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("knowledge point")
+    )
     count = models.PositiveSmallIntegerField(_("how many"), default=5, validators=[MinValueValidator(1)])
     points = models.DecimalField(_("points each"), max_digits=5, decimal_places=2, default=5, validators=[MinValueValidator(0.25)])
 

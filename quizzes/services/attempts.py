@@ -76,8 +76,14 @@ def standing(*, person: Person, quiz: Quiz, at: datetime) -> Standing:
     """What the intro page says and `start` decides on. Two queries; locks nothing."""
     enrolment = enrolment_for(person=person, quiz=quiz)
     if enrolment is None:
-        return Standing(None, [], None, False, None, Refused(
-            _("Enrol in the course %(course)s first: the quiz belongs to it.") % {"course": quiz.course_code}, code="not_enrolled"))
+        return Standing(
+            None,
+            [],
+            None,
+            False,
+            None,
+            Refused(_("Enrol in the course %(course)s first: the quiz belongs to it.") % {"course": quiz.course_code}, code="not_enrolled"),
+        )
     return _standing(enrolment, quiz, at)
 
 
@@ -92,8 +98,11 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime) -> Standing:
         refusal = Refused(_("You have passed this quiz; all attempts are used."), code="attempts_used")
     elif open_ is None and left == 0:
         refusal = Refused(
-            _("All %(count)d attempts at “%(title)s” are used. Please ask your unit's liaison officer or the county's HR how to go on; "
-              "meanwhile read the explanations in your results.") % {"count": quiz.attempts_allowed, "title": quiz.title},
+            _(
+                "All %(count)d attempts at “%(title)s” are used. Please ask your unit's liaison officer or the county's HR how to go on; "
+                "meanwhile read the explanations in your results."
+            )
+            % {"count": quiz.attempts_allowed, "title": quiz.title},
             code="attempts_used",
         )
     return Standing(enrolment, attempts, open_, has_passed, left, refusal)
@@ -130,9 +139,15 @@ def start(*, person: Person, quiz: Quiz, at: datetime) -> Attempt:
         raise state.refusal
     seed = secrets.token_hex(16)
     attempt = Attempt.objects.create(
-        **served_at(person), quiz=quiz, enrolment=enrolment, number=len(state.attempts) + 1, started_at=at,
-        ends_at=at + timedelta(minutes=quiz.minutes) if quiz.minutes else None, quiz_title=quiz.title,
-        pass_percent=quiz.pass_percent, seed=seed,
+        **served_at(person),
+        quiz=quiz,
+        enrolment=enrolment,
+        number=len(state.attempts) + 1,
+        started_at=at,
+        ends_at=at + timedelta(minutes=quiz.minutes) if quiz.minutes else None,
+        quiz_title=quiz.title,
+        pass_percent=quiz.pass_percent,
+        seed=seed,
     )
     papers.freeze(attempt, quiz, rng=random.Random(seed))  # noqa: S311 - the seed is secret and random
     return attempt
@@ -197,7 +212,9 @@ def save_form(*, attempt_id: int, person: Person, posted: Mapping[int, tuple[Any
         if response == was.get((item_id, shown_seq)) or response == stands:
             continue
         seq = _next(seq + 1)
-        made.append(Answer(attempt_id=attempt_id, item_id=item_id, seq=seq, token=f"form-{secrets.token_hex(12)}", response=response, at=at))
+        made.append(
+            Answer(attempt_id=attempt_id, item_id=item_id, seq=seq, token=f"form-{secrets.token_hex(12)}", response=response, at=at)
+        )
     Answer.objects.bulk_create(made)
     return [answer.item_id for answer in made]
 
@@ -231,9 +248,14 @@ def _locked(attempt_id: int, person: Person) -> Attempt:
 
 def _refuse_late(attempt: Attempt, is_over: bool, at: datetime) -> None:
     if is_over:
-        raise Refused(_("This attempt has been submitted: no more answers are taken. Everything that was acknowledged before counts."), code="over")
+        raise Refused(
+            _("This attempt has been submitted: no more answers are taken. Everything that was acknowledged before counts."), code="over"
+        )
     if is_overdue(attempt, at):
-        raise Refused(_("The time is over: this answer came too late and does not count. Everything that was acknowledged before counts."), code="time_over")
+        raise Refused(
+            _("The time is over: this answer came too late and does not count. Everything that was acknowledged before counts."),
+            code="time_over",
+        )
 
 
 def _read(kind: str, shown: dict, response: Any) -> Any:
@@ -286,7 +308,12 @@ def submit(*, attempt: Attempt, cause: str, at: datetime) -> Submission:
     score = sum((earned for *_rest, earned in marked), start=Decimal("0.00"))
     out_of = sum((item.points for item, *_rest in marked), start=Decimal("0.00"))
     submission = Submission.objects.create(
-        attempt=attempt, cause=cause, at=at, score=score, out_of=out_of, percent=rules.percent(score, out_of),
+        attempt=attempt,
+        cause=cause,
+        at=at,
+        score=score,
+        out_of=out_of,
+        percent=rules.percent(score, out_of),
         passed=rules.passes(score, out_of, attempt.pass_percent),
     )
     ItemMark.objects.bulk_create(
@@ -303,7 +330,11 @@ def tell_the_course(submission: Submission) -> None:
     """The quiz requirement is met by this pass (T2). A transaction of its own; may run twice."""
     attempt = submission.attempt
     completions.meet(
-        enrolment=attempt.enrolment, kind="quiz", key=attempt.quiz.key, evidence=f"attempt:{attempt.pk}", score=submission.percent,
+        enrolment=attempt.enrolment,
+        kind="quiz",
+        key=attempt.quiz.key,
+        evidence=f"attempt:{attempt.pk}",
+        score=submission.percent,
         at=submission.at,
     )
 
@@ -348,7 +379,9 @@ def untold_gaps(at: datetime) -> list[Gap]:
         edition=OuterRef("attempt__enrolment__edition"), kind=EditionRequirement.Kind.QUIZ, key=OuterRef("attempt__quiz__key")
     )
     met = RequirementMet.objects.filter(
-        enrolment=OuterRef("attempt__enrolment"), requirement__kind=EditionRequirement.Kind.QUIZ, requirement__key=OuterRef("attempt__quiz__key")
+        enrolment=OuterRef("attempt__enrolment"),
+        requirement__kind=EditionRequirement.Kind.QUIZ,
+        requirement__key=OuterRef("attempt__quiz__key"),
     )
     untold = (
         Submission.objects.filter(Exists(asked), ~Exists(met), passed=True)

@@ -140,8 +140,17 @@ def _from_row(row: tables.Row) -> Draft:
     _bounded("stem", stem)
     stem, content, key = kind.from_cells(Cells(stem, options, text))
     return _draft(
-        kind=kind, code=row.text("编号"), course_code=row.text("课程"), difficulty=row.text("难度"), stem=stem, content=content, key=key,
-        explanation=_plain(row.cells.get("解析")), source=row.text("依据"), mark=row.text("核对"), point=row.text("知识点"),
+        kind=kind,
+        code=row.text("编号"),
+        course_code=row.text("课程"),
+        difficulty=row.text("难度"),
+        stem=stem,
+        content=content,
+        key=key,
+        explanation=_plain(row.cells.get("解析")),
+        source=row.text("依据"),
+        mark=row.text("核对"),
+        point=row.text("知识点"),
     )
 
 
@@ -154,10 +163,17 @@ def _from_mapping(row: Mapping) -> Draft:
     content, key = kind.from_mapping({**row, "stem": stem})
     kind.check(stem, content, key)
     return _draft(
-        kind=kind, code=tables.as_text(row.get("id")), course_code=tables.as_text(row.get("course")),
-        difficulty=tables.as_text(row.get("diff", row.get("difficulty", 1))), stem=stem, content=content, key=key,
-        explanation=_plain(row.get("explain", row.get("explanation", ""))), source=tables.as_text(row.get("source")),
-        mark=tables.as_text(row.get("v", row.get("mark", ""))), point=tables.as_text(row.get("point")),
+        kind=kind,
+        code=tables.as_text(row.get("id")),
+        course_code=tables.as_text(row.get("course")),
+        difficulty=tables.as_text(row.get("diff", row.get("difficulty", 1))),
+        stem=stem,
+        content=content,
+        key=key,
+        explanation=_plain(row.get("explain", row.get("explanation", ""))),
+        source=tables.as_text(row.get("source")),
+        mark=tables.as_text(row.get("v", row.get("mark", ""))),
+        point=tables.as_text(row.get("point")),
     )
 
 
@@ -195,7 +211,14 @@ def _bounded(name: str, text: str) -> None:
 
 @transaction.atomic
 def _import(
-    drafts: list[tuple[int, Draft]], refused: list[RowError], *, county: Unit, at: datetime, by: Person | None, skip_bad: bool, dry_run: bool
+    drafts: list[tuple[int, Draft]],
+    refused: list[RowError],
+    *,
+    county: Unit,
+    at: datetime,
+    by: Person | None,
+    skip_bad: bool,
+    dry_run: bool,
 ) -> Report:
     county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     report = Report(refused=list(refused))
@@ -204,7 +227,12 @@ def _import(
     for number, draft in drafts:
         if draft.code in first_rows:
             report.refused.append(
-                RowError(number, draft.code, _("the code stands in row %(row)d already") % {"row": first_rows[draft.code]}, list(asdict(draft).values()))
+                RowError(
+                    number,
+                    draft.code,
+                    _("the code stands in row %(row)d already") % {"row": first_rows[draft.code]},
+                    list(asdict(draft).values()),
+                )
             )
             continue
         first_rows[draft.code] = number
@@ -218,7 +246,9 @@ def _import(
         if question is None:
             report.new.append(draft.code)
             made.append((Question(county=county, code=draft.code), draft))
-        elif any(getattr(question, name) != getattr(draft, name) for name in CONTENT) or _point_name(question) != (draft.point or _point_name(question)):
+        elif any(getattr(question, name) != getattr(draft, name) for name in CONTENT) or _point_name(question) != (
+            draft.point or _point_name(question)
+        ):
             report.changed.append(draft.code)
             altered.append((question, draft))
         else:
@@ -240,7 +270,12 @@ def _import(
     Question.objects.bulk_update([question for question, _d in altered], [*CONTENT, "point", "version", "updated_at"], batch_size=200)
     if made or altered:
         audit.record(
-            county, "quizzes.questions_imported", by=by, new=len(made), changed=len(altered), refused=len(report.refused),
+            county,
+            "quizzes.questions_imported",
+            by=by,
+            new=len(made),
+            changed=len(altered),
+            refused=len(report.refused),
             digest=hashlib.sha256("".join(sorted(first_rows)).encode()).hexdigest()[:16],
         )
     return report

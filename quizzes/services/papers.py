@@ -83,13 +83,19 @@ def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> list[AttemptI
     items = []
     for position, (candidate, rule) in enumerate(drawn, start=1):
         question = questions[candidate.id]
-        shown, key = question.item_kind.present(
-            question.stem, question.content, question.key, rng=rng, shuffle=quiz.shuffle_options
-        )
+        shown, key = question.item_kind.present(question.stem, question.content, question.key, rng=rng, shuffle=quiz.shuffle_options)
         items.append(
             AttemptItem(
-                attempt=attempt, position=position, question=question, question_version=question.version, kind=question.kind,
-                points=rule.points, shown=shown, key=key, explanation=question.explanation, source=question.source,
+                attempt=attempt,
+                position=position,
+                question=question,
+                question_version=question.version,
+                kind=question.kind,
+                points=rule.points,
+                shown=shown,
+                key=key,
+                explanation=question.explanation,
+                source=question.source,
             )
         )
     return AttemptItem.objects.bulk_create(items)
@@ -122,8 +128,15 @@ class ItemView:
 def view_of(item: AttemptItem, response: Any = None, seq: int = 0) -> ItemView:
     kind = item.item_kind
     return ItemView(
-        pk=item.pk, position=item.position, kind=kind, points=item.points, shown=item.shown, fields=kind.fields(item.shown, response),
-        seq=seq, is_answered=response is not None, is_complete=kind.is_complete(item.shown, response),
+        pk=item.pk,
+        position=item.position,
+        kind=kind,
+        points=item.points,
+        shown=item.shown,
+        fields=kind.fields(item.shown, response),
+        seq=seq,
+        is_answered=response is not None,
+        is_complete=kind.is_complete(item.shown, response),
     )
 
 

@@ -16,7 +16,15 @@ POINTS = Decimal("5")
 
 @transaction.atomic
 def ensure(
-    *, county: Unit, key: str, title: str, course_code: str, minutes: int, pass_percent: int, attempts: int, draws: Iterable[Mapping],
+    *,
+    county: Unit,
+    key: str,
+    title: str,
+    course_code: str,
+    minutes: int,
+    pass_percent: int,
+    attempts: int,
+    draws: Iterable[Mapping],
     shuffle: bool = True,
 ) -> Quiz:
     """The quiz with this key and these rules: made, or brought to them. Attempts that began keep the rules they copied.
@@ -28,8 +36,13 @@ def ensure(
         Refused: key_taken by another county; unknown_kind; unknown_point.
     """
     facts = {
-        "title": title, "course_code": course_code, "minutes": minutes, "pass_percent": pass_percent, "attempts_allowed": attempts,
-        "shuffle_questions": shuffle, "shuffle_options": shuffle,
+        "title": title,
+        "course_code": course_code,
+        "minutes": minutes,
+        "pass_percent": pass_percent,
+        "attempts_allowed": attempts,
+        "shuffle_questions": shuffle,
+        "shuffle_options": shuffle,
     }
     quiz, made = Quiz.objects.select_for_update(of=("self",)).get_or_create(key=key, defaults={"county": county, **facts})
     if quiz.county_id != county.pk:
@@ -60,7 +73,10 @@ def _rule(county: Unit, draw: Mapping) -> dict:
         if point is None:
             raise Refused(_("There is no knowledge point “%(point)s”.") % {"point": draw["point"]}, code="unknown_point")
     return {
-        "kind": kind, "difficulty": draw.get("difficulty") or draw.get("diff"), "point": point, "count": int(draw["count"]),
+        "kind": kind,
+        "difficulty": draw.get("difficulty") or draw.get("diff"),
+        "point": point,
+        "count": int(draw["count"]),
         "points": Decimal(str(draw.get("points", POINTS))),
     }
 

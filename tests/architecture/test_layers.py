@@ -38,7 +38,10 @@ def test_no_learner_record_dies_with_what_it_points_at():
         "courses.DutyRule.course",  # rewritten at each publication
         "people.ActivationCode.person",  # a one-time code
         "quizzes.DrawRule.quiz",  # part of the quiz's own form
-        "courses.CataloguePage.page_ptr", "courses.CoursePage.page_ptr", "courses.LessonPage.page_ptr", "home.HomePage.page_ptr",
+        "courses.CataloguePage.page_ptr",
+        "courses.CoursePage.page_ptr",
+        "courses.LessonPage.page_ptr",
+        "home.HomePage.page_ptr",
     }
     cascading = set()
     for label in LAYERS:
@@ -52,7 +55,9 @@ def test_no_learner_record_dies_with_what_it_points_at():
 
 def test_no_module_is_called_utils_or_helpers():
     forbidden = {"utils.py", "helpers.py", "managers.py", "common.py"}
-    found = [str(path.relative_to(ROOT)) for label in [*LAYERS, "config"] for path in (ROOT / label).rglob("*.py") if path.name in forbidden]
+    found = [
+        str(path.relative_to(ROOT)) for label in [*LAYERS, "config"] for path in (ROOT / label).rglob("*.py") if path.name in forbidden
+    ]
 
     assert found == []
 
@@ -60,13 +65,21 @@ def test_no_module_is_called_utils_or_helpers():
 def test_rules_import_no_database_and_no_clock():
     import ast
 
-    files = [ROOT / label / "rules.py" for label in LAYERS if (ROOT / label / "rules.py").exists()] + list((ROOT / "quizzes" / "kinds").glob("*.py"))
+    files = [ROOT / label / "rules.py" for label in LAYERS if (ROOT / label / "rules.py").exists()] + list(
+        (ROOT / "quizzes" / "kinds").glob("*.py")
+    )
     assert len(files) > 8
     forbidden = ("django.db", "django.utils.timezone", "core.clock", "core.models", "time")
     found = []
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             found += [f"{path.relative_to(ROOT)}: {name}" for name in names if name in forbidden or name.startswith("django.db.")]
 
     assert found == []

@@ -33,7 +33,9 @@ def test_the_compiled_catalogue_is_current():
     with CATALOGUE.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
 
-    stale = [e.msgid for e in polib.pofile(str(CATALOGUE)) if not e.msgid_plural and not e.msgctxt and compiled.gettext(e.msgid) != e.msgstr]
+    stale = [
+        e.msgid for e in polib.pofile(str(CATALOGUE)) if not e.msgid_plural and not e.msgctxt and compiled.gettext(e.msgid) != e.msgstr
+    ]
     assert stale == []
 
 
@@ -44,11 +46,16 @@ def test_no_message_in_the_code_is_missing_from_the_catalogue(tmp_path):
     import sys
 
     copy = tmp_path / "project"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "var", "static", "tests", "__pycache__", ".mypy_cache", "bench"))
+    shutil.copytree(
+        ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "var", "static", "tests", "__pycache__", ".mypy_cache", "bench")
+    )
     (copy / "static").mkdir()
     subprocess.run(
         [sys.executable, "manage.py", "makemessages", "-l", "zh_Hans", "--no-location", "-v0"],
-        cwd=copy, check=True, capture_output=True, env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "config.settings.test"},
+        cwd=copy,
+        check=True,
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "config.settings.test"},
     )
     fresh = polib.pofile(str(copy / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"))
 

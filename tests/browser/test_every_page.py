@@ -8,7 +8,17 @@ from tests.chromium import DESK, PHONE
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 SIGNED_OUT = ["home", "account_login", "verify"]
-EVERYBODY = ["my_learning", "course_list", "my_certificates", "my_account", "my_file", "search", "usersessions_list", "account_change_password", "mfa_index"]
+EVERYBODY = [
+    "my_learning",
+    "course_list",
+    "my_certificates",
+    "my_account",
+    "my_file",
+    "search",
+    "usersessions_list",
+    "account_change_password",
+    "mfa_index",
+]
 BY_ROLE = {
     "learner": [],
     "liaison": ["records", "records_units", "dashboard"],
@@ -26,7 +36,11 @@ def faults(page, url: str) -> list[str]:
     """What axe finds on the page, and whether it is wider than the screen."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).response["violations"]
+    found = (
+        Axe()
+        .run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+        .response["violations"]
+    )
     lines = [f"{url} @{page.viewport_size['width']}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in found]
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if wide > 1:

@@ -37,18 +37,28 @@ def private(settings, tmp_path):
 
 def a_policy() -> CreditPolicy:
     return CreditPolicy.objects.get_or_create(
-        name="测试办法", defaults={"source": "测试", "valid_from": SINCE, "bands": [], "test_passed": 1, "yearly_target": 50, "step": "0.25"}
+        name="测试办法",
+        defaults={"source": "测试", "valid_from": SINCE, "bands": [], "test_passed": 1, "yearly_target": 50, "step": "0.25"},
     )[0]
 
 
-def a_completion(person, *, county=None, title="政务公开政策解读", certificate="training", score=Decimal("92.5"), at=NOON, course=None, name=None):
+def a_completion(
+    person, *, county=None, title="政务公开政策解读", certificate="training", score=Decimal("92.5"), at=NOON, course=None, name=None
+):
     """A person has completed a course (a new one each time, unless given)."""
     serial = next(_serial)
     county = county or person.unit.county
     course = course or Course.objects.create(county=county, code=f"P{serial:02d}")
     edition = course.current or Edition.objects.create(
-        course=course, number=1, title=title, line="policy", minutes=90, pass_rule="lessons_and_quiz", certificate=certificate,
-        digest=f"{serial:064d}", published_at=NOON,
+        course=course,
+        number=1,
+        title=title,
+        line="policy",
+        minutes=90,
+        pass_rule="lessons_and_quiz",
+        certificate=certificate,
+        digest=f"{serial:064d}",
+        published_at=NOON,
     )
     if course.current is None:
         course.current = edition
@@ -57,9 +67,22 @@ def a_completion(person, *, county=None, title="政务公开政策解读", certi
     snapshot = served_at(person) | ({"person_name": name} if name else {})
     enrolment = Enrolment.objects.create(**snapshot, course=course, edition=edition, round=rounds + 1, enrolled_at=at - timedelta(days=1))
     return Completion.objects.create(
-        **copied_from(enrolment), enrolment=enrolment, course=course, edition=edition, round=rounds + 1, course_code=course.code,
-        course_title=edition.title, edition_number=1, line="policy", minutes=90, certificate=edition.certificate, policy=a_policy(),
-        study_hours=Decimal("1.5"), test_hours=Decimal("1"), score=score, completed_at=at,
+        **copied_from(enrolment),
+        enrolment=enrolment,
+        course=course,
+        edition=edition,
+        round=rounds + 1,
+        course_code=course.code,
+        course_title=edition.title,
+        edition_number=1,
+        line="policy",
+        minutes=90,
+        certificate=edition.certificate,
+        policy=a_policy(),
+        study_hours=Decimal("1.5"),
+        test_hours=Decimal("1"),
+        score=score,
+        completed_at=at,
     )
 
 

@@ -13,7 +13,20 @@ from tests.cast import NOON
 from tests.certificates.conftest import a_completion
 
 READERS = {"learner", "own_leader", "liaison", "hr", "auditor"}
-ALL = {"learner", "colleague", "own_leader", "other_leader", "liaison", "trainer", "reviewer", "hr", "admin", "auditor", "other_hr", "stranger"}
+ALL = {
+    "learner",
+    "colleague",
+    "own_leader",
+    "other_leader",
+    "liaison",
+    "trainer",
+    "reviewer",
+    "hr",
+    "admin",
+    "auditor",
+    "other_hr",
+    "stranger",
+}
 
 
 @pytest.mark.parametrize("who", sorted(ALL))
@@ -26,7 +39,9 @@ def test_the_holder_and_those_who_may_read_the_record_get_in_others_find_nothing
     assert logged.count() == (1 if who in READERS - {"learner"} else 0)
 
 
-@pytest.mark.parametrize("door", ["my_certificates", "certificates_issued", "certificate", "certificate_pdf", "certificate_image", "certificate_revoke"])
+@pytest.mark.parametrize(
+    "door", ["my_certificates", "certificates_issued", "certificate", "certificate_pdf", "certificate_image", "certificate_revoke"]
+)
 def test_signed_out_one_is_sent_to_sign_in(client, certificate, door):
     response = client.get(reverse(door, args=[] if door in {"my_certificates", "certificates_issued"} else [certificate.number]))
     assert response.status_code == 302 and "/accounts/login/" in response["Location"]

@@ -230,15 +230,26 @@ def test_kinds_are_made_once_and_the_county_s_own_wording_stays(cast):
 
 def test_courses_see_the_kinds_by_key(cast, kinds):
     services.ensure_kinds(cast.other_county)
-    assert dict(CERTIFICATES.choices())["training"] == "培训合格证书" and [key for key, _title in CERTIFICATES.choices()] == ["training", "basic", "compiler", "leader"]
+    assert dict(CERTIFICATES.choices())["training"] == "培训合格证书" and [key for key, _title in CERTIFICATES.choices()] == [
+        "training",
+        "basic",
+        "compiler",
+        "leader",
+    ]
     assert CERTIFICATES.title("leader") == "领导干部政务公开培训合格证明"
     assert CERTIFICATES.title("none") is None
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("wording", "{nmae}"), ("wording", "{name.__class__}"), ("number_prefix", "YA-1"), ("category", "1"), ("title", "政务公开电子证照"),
-     ("validity_months", 601)],
+    [
+        ("wording", "{nmae}"),
+        ("wording", "{name.__class__}"),
+        ("number_prefix", "YA-1"),
+        ("category", "1"),
+        ("title", "政务公开电子证照"),
+        ("validity_months", 601),
+    ],
 )
 def test_a_kind_that_could_not_be_issued_is_not_saved(cast, kinds, field, value):
     kind = kinds[0]

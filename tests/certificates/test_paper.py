@@ -46,8 +46,20 @@ def test_every_fact_can_be_read_back_from_the_pdf(issued, tmp_path):
     certificate = issued()
     text = text_of(paper.pdf(certificate), tmp_path)
     for fact in (
-        "培训合格证书", "张小明", "姚安县教育体育局办公室", "政务公开政策解读", certificate.course_code, "第1版", "2.5学时", "92.5分",
-        "姚安县人民政府", "2026年6月15日", "2028年6月15日", certificate.number, "不属于法定证照", "/verify/" + certificate.number,
+        "培训合格证书",
+        "张小明",
+        "姚安县教育体育局办公室",
+        "政务公开政策解读",
+        certificate.course_code,
+        "第1版",
+        "2.5学时",
+        "92.5分",
+        "姚安县人民政府",
+        "2026年6月15日",
+        "2028年6月15日",
+        certificate.number,
+        "不属于法定证照",
+        "/verify/" + certificate.number,
     ):
         assert fact in text, fact
     assert "电子证照" not in text

@@ -74,13 +74,23 @@ def test_a_number_is_read_however_it_is_typed(serial):
     number = a_number(serial)
     wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in number)
     for typed in (
-        number, number.lower(), number.replace("-", ""), number.replace("-", " "), number.replace("-", "—"), wide, f"　{number}\n",
-        number.replace("-", "\u200b-"), f"https://example.cn/verify/{number}/", f"HTTPS://EXAMPLE.CN/verify/{number}.json",
+        number,
+        number.lower(),
+        number.replace("-", ""),
+        number.replace("-", " "),
+        number.replace("-", "—"),
+        wide,
+        f"　{number}\n",
+        number.replace("-", "\u200b-"),
+        f"https://example.cn/verify/{number}/",
+        f"HTTPS://EXAMPLE.CN/verify/{number}.json",
     ):
         assert rules.read_number(typed) == number
 
 
-@pytest.mark.parametrize("typed", ["", "abc", "YAZWGK-01-2026", "张三", "1" * 5000, "YAZWGK-01-2026-532325-1-X", "<script>", "../../etc", "\x00"])
+@pytest.mark.parametrize(
+    "typed", ["", "abc", "YAZWGK-01-2026", "张三", "1" * 5000, "YAZWGK-01-2026-532325-1-X", "<script>", "../../etc", "\x00"]
+)
 def test_what_is_no_number_is_called_so(typed):
     with pytest.raises(Refused) as refused:
         rules.read_number(typed)
@@ -125,8 +135,15 @@ def test_a_wording_is_filled_once_and_never_executed():
 
 @pytest.mark.parametrize(
     ("wording", "code"),
-    [("{nmae}同志", "unknown_placeholder"), ("{name.__class__}", "unknown_placeholder"), ("{}", "unknown_placeholder"),
-     ("{name!r}", "unknown_placeholder"), ("{name", "stray_brace"), ("name}", "stray_brace"), ("{{name}}", "stray_brace")],
+    [
+        ("{nmae}同志", "unknown_placeholder"),
+        ("{name.__class__}", "unknown_placeholder"),
+        ("{}", "unknown_placeholder"),
+        ("{name!r}", "unknown_placeholder"),
+        ("{name", "stray_brace"),
+        ("name}", "stray_brace"),
+        ("{{name}}", "stray_brace"),
+    ],
 )
 def test_a_wording_that_cannot_be_filled_is_refused(wording, code):
     with pytest.raises(Refused) as refused:

@@ -24,8 +24,20 @@ def page(client):
 
 def test_every_printed_fact_is_shown_with_the_name_masked_and_nothing_else(page, cast, certificate):
     text = page(certificate.number)
-    for fact in ("张*明", "培训合格证书", "姚安县教育体育局 办公室", "政务公开政策解读", certificate.course_code, "2.5", "92.5",
-                 "姚安县人民政府", "2026-06-15", "2028-06-15", certificate.number, "check-valid"):
+    for fact in (
+        "张*明",
+        "培训合格证书",
+        "姚安县教育体育局 办公室",
+        "政务公开政策解读",
+        certificate.course_code,
+        "2.5",
+        "92.5",
+        "姚安县人民政府",
+        "2026-06-15",
+        "2028-06-15",
+        certificate.number,
+        "check-valid",
+    ):
         assert fact in text, fact
     for secret in ("张小明", "YA10001", "科员", certificate.facts_digest, cast.learner.email):
         assert secret not in text, secret
@@ -83,8 +95,11 @@ def test_programs_get_json(client, cast, certificate):
 
 
 def test_programs_get_problems_with_a_code(client, certificate):
-    for number, status, code in (("abc", 422, "malformed"), (certificate.number[:-1] + "*", 422, "malformed"),
-                                 (rules.compose_number(prefix="ZZ", category="01", year=2026, county_code="532325", serial=1), 404, "not_found")):
+    for number, status, code in (
+        ("abc", 422, "malformed"),
+        (certificate.number[:-1] + "*", 422, "malformed"),
+        (rules.compose_number(prefix="ZZ", category="01", year=2026, county_code="532325", serial=1), 404, "not_found"),
+    ):
         response = client.get(reverse("verify_json", args=[number]))
         assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
         assert response.json()["code"] == code

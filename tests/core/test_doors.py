@@ -40,8 +40,13 @@ def test_every_answer_carries_its_id_and_the_strict_policy(client, db):
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL"])
 def test_production_does_not_start_without_its_secrets(missing, tmp_path):
     environment = {
-        "PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "config.settings.production", "SECRET_KEY": "x" * 60,
-        "ALLOWED_HOSTS": "a.example", "SITE_URL": "https://a.example", "DATABASE_URL": "sqlite:////tmp/x.sqlite3", "VAR_DIR": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+        "DJANGO_SETTINGS_MODULE": "config.settings.production",
+        "SECRET_KEY": "x" * 60,
+        "ALLOWED_HOSTS": "a.example",
+        "SITE_URL": "https://a.example",
+        "DATABASE_URL": "sqlite:////tmp/x.sqlite3",
+        "VAR_DIR": str(tmp_path),
     }
     del environment[missing]
     done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True)

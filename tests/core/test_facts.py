@@ -8,9 +8,21 @@ from people.models import ReadingOfOthers
 from tests.cast import NOON
 
 FACTS = [
-    "people.ReadingOfOthers", "courses.Edition", "courses.EditionLesson", "courses.EditionRequirement", "courses.RequirementMet",
-    "courses.Completion", "courses.Reversal", "quizzes.Attempt", "quizzes.AttemptItem", "quizzes.Answer", "quizzes.Submission",
-    "quizzes.ItemMark", "certificates.Certificate", "certificates.StatusEvent", "evaluation.LedgerEntry",
+    "people.ReadingOfOthers",
+    "courses.Edition",
+    "courses.EditionLesson",
+    "courses.EditionRequirement",
+    "courses.RequirementMet",
+    "courses.Completion",
+    "courses.Reversal",
+    "quizzes.Attempt",
+    "quizzes.AttemptItem",
+    "quizzes.Answer",
+    "quizzes.Submission",
+    "quizzes.ItemMark",
+    "certificates.Certificate",
+    "certificates.StatusEvent",
+    "evaluation.LedgerEntry",
 ]
 
 

@@ -18,7 +18,14 @@ def test_one_bad_row_never_stops_the_rest(checks):
     def fail():
         raise RuntimeError("no")
 
-    reconcile.register("things", lambda at: [reconcile.Gap("a", lambda: mended.append("a")), reconcile.Gap("b", fail), reconcile.Gap("c", lambda: mended.append("c"))])
+    reconcile.register(
+        "things",
+        lambda at: [
+            reconcile.Gap("a", lambda: mended.append("a")),
+            reconcile.Gap("b", fail),
+            reconcile.Gap("c", lambda: mended.append("c")),
+        ],
+    )
     (outcome,) = reconcile.run(at=NOON, mend=True)
 
     assert mended == ["a", "c"]

@@ -53,8 +53,14 @@ def test_a_zip_bomb_is_refused():
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("lesson.pdf", b"MZ\x90\x00\x03\x00\x00\x00"), ("film.mp4", b"%PDF-1.7\n"), ("notes.docx", b"plain words"), ("page.exe", b"MZ"), ("noextension", b"x"),
-     ("shell.txt", b"\x7fELF\x00\x01")],
+    [
+        ("lesson.pdf", b"MZ\x90\x00\x03\x00\x00\x00"),
+        ("film.mp4", b"%PDF-1.7\n"),
+        ("notes.docx", b"plain words"),
+        ("page.exe", b"MZ"),
+        ("noextension", b"x"),
+        ("shell.txt", b"\x7fELF\x00\x01"),
+    ],
 )
 def test_a_renamed_file_is_refused(name, content):
     with pytest.raises(Refused):

@@ -26,18 +26,41 @@ def body_post(prefix="body", text="<p>安全生产信息由制作机关公开。
     from wagtail.admin.rich_text.converters.contentstate import ContentstateConverter
 
     raw = ContentstateConverter(features=["bold", "h3"]).from_database_format(text)
-    return {f"{prefix}-count": "1", f"{prefix}-0-deleted": "", f"{prefix}-0-order": "0", f"{prefix}-0-type": "text",
-            f"{prefix}-0-id": "", f"{prefix}-0-value": raw}
+    return {
+        f"{prefix}-count": "1",
+        f"{prefix}-0-deleted": "",
+        f"{prefix}-0-order": "0",
+        f"{prefix}-0-type": "text",
+        f"{prefix}-0-id": "",
+        f"{prefix}-0-value": raw,
+    }
 
 
 def course_post(**more):
-    return {"title": "写出来的课", "slug": "written", "code": "W01", "summary": "会写", "goals": "能一\n\n能二\n能一", "sources": "条例",
-            "tags": "公开，时限,公开", "line": "policy", "pass_rule": "lessons_and_quiz", "required_for": ["staff"], "elective_for": ["chief"],
-            "certificate": "", "due_on": "", "mark": "V", "comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"} | more
+    return {
+        "title": "写出来的课",
+        "slug": "written",
+        "code": "W01",
+        "summary": "会写",
+        "goals": "能一\n\n能二\n能一",
+        "sources": "条例",
+        "tags": "公开，时限,公开",
+        "line": "policy",
+        "pass_rule": "lessons_and_quiz",
+        "required_for": ["staff"],
+        "elective_for": ["chief"],
+        "certificate": "",
+        "due_on": "",
+        "mark": "V",
+        "comments-TOTAL_FORMS": "0",
+        "comments-INITIAL_FORMS": "0",
+    } | more
 
 
 def lesson_post(**more):
-    return {"title": "第一节", "slug": "one", "minutes": "12", "comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"} | body_post() | more
+    return (
+        {"title": "第一节", "slug": "one", "minutes": "12", "comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"} | body_post() | more
+    )
 
 
 def add(client, kind, parent, data):
@@ -66,7 +89,9 @@ def test_a_trainer_submits_a_reviewer_approves_and_the_edition_appears(cast, cat
     assert all(lesson.workflow_in_progress for lesson in LessonPage.objects.child_of(page)), "lessons go into review with their course"
     assert not Course.objects.exists()
 
-    trainer.post(reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", page.current_workflow_task_state.pk]), {"comment": ""})
+    trainer.post(
+        reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", page.current_workflow_task_state.pk]), {"comment": ""}
+    )
     assert not Course.objects.exists(), "a trainer does not approve"
 
     reviewer = sign_in(cast.reviewer)
@@ -213,16 +238,22 @@ def test_every_block_has_a_preview_and_a_description():
 def test_the_block_previews_render(cast, catalogue, sign_in):
     client = sign_in(cast.trainer)
     for name, block in LessonBody().child_blocks.items():
-        answer = client.get(reverse("wagtailadmin_block_preview"), {"id": LessonPage._meta.get_field("body").stream_block.child_blocks[name].definition_prefix})
+        answer = client.get(
+            reverse("wagtailadmin_block_preview"),
+            {"id": LessonPage._meta.get_field("body").stream_block.child_blocks[name].definition_prefix},
+        )
         assert answer.status_code == 200, name
         assert "courses.css" in answer.text, name
 
 
 def test_lists_are_read_with_and_without_wagtails_item_wrapping():
-    body = LessonBody().to_python([
-        {"type": "key_points", "value": ["甲"]}, {"type": "key_points", "value": [{"type": "item", "value": "甲"}]},
-        {"type": "key_points", "value": [{"type": "item", "id": "1", "value": "甲"}]},
-    ])
+    body = LessonBody().to_python(
+        [
+            {"type": "key_points", "value": ["甲"]},
+            {"type": "key_points", "value": [{"type": "item", "value": "甲"}]},
+            {"type": "key_points", "value": [{"type": "item", "id": "1", "value": "甲"}]},
+        ]
+    )
     assert [list(block.value) for block in body] == [["甲"]] * 3
 
 
@@ -242,8 +273,12 @@ def test_files_are_judged_by_their_content(cast, catalogue, sign_in):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", b"0" * (300 * 2**20))
     for name, data in {
-        "tool.pdf": b"MZ\x90\x00" + b"\x00" * 200, "page.pdf": b"<html><script>alert(1)</script></html>", "run.exe": b"MZ\x90\x00",
-        "film.mp4": b"%PDF-1.7", "page.svg": b"<svg onload=alert(1)>", "bomb.docx": packed.getvalue(),
+        "tool.pdf": b"MZ\x90\x00" + b"\x00" * 200,
+        "page.pdf": b"<html><script>alert(1)</script></html>",
+        "run.exe": b"MZ\x90\x00",
+        "film.mp4": b"%PDF-1.7",
+        "page.svg": b"<svg onload=alert(1)>",
+        "bomb.docx": packed.getvalue(),
     }.items():
         assert upload(client, name, data).status_code == 200, name
     assert not get_document_model().objects.exists()
@@ -264,8 +299,19 @@ def test_a_file_that_an_edition_shows_cannot_be_deleted(cast, catalogue, sign_in
     from courses.services import authoring
 
     authoring.write_course(
-        catalogue=catalogue, code="F01", facts={"title": "甲", "summary": "乙"}, by=None, at=clock.now(),
-        lessons=[{"slug": "a", "title": "甲", "minutes": 5, "body": [*lesson_body(1), {"type": "document", "value": {"document": document.pk, "note": ""}}]}],
+        catalogue=catalogue,
+        code="F01",
+        facts={"title": "甲", "summary": "乙"},
+        by=None,
+        at=clock.now(),
+        lessons=[
+            {
+                "slug": "a",
+                "title": "甲",
+                "minutes": 5,
+                "body": [*lesson_body(1), {"type": "document", "value": {"document": document.pk, "note": ""}}],
+            }
+        ],
     )
     with pytest.raises(Refused) as refusal:
         document.delete()

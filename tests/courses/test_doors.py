@@ -181,7 +181,10 @@ def test_last_years_completion_can_be_renewed(cast, course, sign_in):
 # finding
 
 
-@pytest.mark.parametrize(("query", "found"), [("安全", True), ("全生", True), ("生产 P01", True), ("p01", True), ("公开", True), ("税务", False), ("'\"%_", True)])
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("安全", True), ("全生", True), ("生产 P01", True), ("p01", True), ("公开", True), ("税务", False), ("'\"%_", True)],
+)
 def test_search_finds_chinese_inside_words(cast, course, sign_in, query, found):
     page = sign_in(cast.learner).get(reverse("course_list"), {"q": query})
     assert (doors(course)["course"] in page.text) == found
@@ -224,22 +227,43 @@ HOSTILE = (
 
 def test_scripts_in_text_blocks_never_reach_the_learner(cast, sign_in):
     course = authoring.write_course(
-        catalogue=catalogues.open_catalogue(county=cast.county), code="X01", facts={"title": "<b>甲</b>", "summary": "<script>x</script>"},
-        by=None, at=clock.now(),
-        lessons=[{"slug": "a", "title": "<img src=x onerror=alert(1)>", "minutes": 5, "body": [
-            {"type": "text", "value": HOSTILE + TEXT},
-            {"type": "callout", "value": {"kind": "tip", "title": "<script>1</script>", "body": HOSTILE}},
-            {"type": "clause", "value": {"law": "<script>", "number": "", "article": "", "gist": HOSTILE, "mark": "V"}},
-            {"type": "key_points", "value": [HOSTILE]},
-            {"type": "self_check", "value": {"question": HOSTILE, "options": [
-                {"text": HOSTILE, "correct": True, "feedback": HOSTILE}, {"text": "乙", "correct": False, "feedback": ""}]}},
-            {"type": "table", "value": {"columns": [{"type": "text", "heading": HOSTILE}], "rows": [{"values": [HOSTILE]}], "caption": HOSTILE}},
-        ]}],
+        catalogue=catalogues.open_catalogue(county=cast.county),
+        code="X01",
+        facts={"title": "<b>甲</b>", "summary": "<script>x</script>"},
+        by=None,
+        at=clock.now(),
+        lessons=[
+            {
+                "slug": "a",
+                "title": "<img src=x onerror=alert(1)>",
+                "minutes": 5,
+                "body": [
+                    {"type": "text", "value": HOSTILE + TEXT},
+                    {"type": "callout", "value": {"kind": "tip", "title": "<script>1</script>", "body": HOSTILE}},
+                    {"type": "clause", "value": {"law": "<script>", "number": "", "article": "", "gist": HOSTILE, "mark": "V"}},
+                    {"type": "key_points", "value": [HOSTILE]},
+                    {
+                        "type": "self_check",
+                        "value": {
+                            "question": HOSTILE,
+                            "options": [
+                                {"text": HOSTILE, "correct": True, "feedback": HOSTILE},
+                                {"text": "乙", "correct": False, "feedback": ""},
+                            ],
+                        },
+                    },
+                    {
+                        "type": "table",
+                        "value": {"columns": [{"type": "text", "heading": HOSTILE}], "rows": [{"values": [HOSTILE]}], "caption": HOSTILE},
+                    },
+                ],
+            }
+        ],
     )
     client = sign_in(cast.learner)
     client.post(doors(course)["course_enrol"])
     article = client.get(doors(course)["lesson"]).text.split("<article")[1].split("</article")[0]
-    for evil in ("<script", "<img", "<iframe", "<style", "<svg onload", "onclick=\"alert", 'href="javascript'):
+    for evil in ("<script", "<img", "<iframe", "<style", "<svg onload", 'onclick="alert', 'href="javascript'):
         assert evil not in article, evil
     assert "<h2>谁公开</h2>" in article
     assert "<script>x" not in client.get(doors(course)["course"]).text

@@ -105,7 +105,11 @@ def test_a_course_without_lessons_is_refused(cast):
 def test_an_unknown_quiz_is_refused(cast):
     with pytest.raises(Refused) as refusal:
         authoring.write_course(
-            catalogue=catalogues.open_catalogue(county=cast.county), code="Q01", facts={"title": "甲", "summary": "乙"}, by=None, at=NOON,
+            catalogue=catalogues.open_catalogue(county=cast.county),
+            code="Q01",
+            facts={"title": "甲", "summary": "乙"},
+            by=None,
+            at=NOON,
             lessons=[{"slug": "a", "title": "甲", "minutes": 5, "body": lesson_body(1, quiz_key="nowhere")}],
         )
     assert refusal.value.code == "unknown_quiz"
@@ -315,7 +319,13 @@ def test_facts_cannot_be_edited(enrolment):
 def test_one_round_has_one_enrolment_whatever_happens(cast, enrolment):
     with pytest.raises(IntegrityError), transaction.atomic():
         Enrolment.objects.create(
-            person=cast.learner, course=enrolment.course, edition=enrolment.edition, round=1, enrolled_at=NOON, employee_number="x", person_name="x"
+            person=cast.learner,
+            course=enrolment.course,
+            edition=enrolment.edition,
+            round=1,
+            enrolled_at=NOON,
+            employee_number="x",
+            person_name="x",
         )
 
 

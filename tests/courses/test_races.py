@@ -89,5 +89,10 @@ def test_beats_of_two_tabs_never_count_more_than_passed(cast):
     for lesson in (first, second):
         progress.open_lesson(enrolment=enrolment, lesson=lesson, at=NOON)
     later = NOON + timedelta(seconds=60)
-    at_once(*[lambda lesson=lesson: progress.keep_place(enrolment=enrolment, lesson=lesson, position=1, at=later) for lesson in (first, second) * 3])
+    at_once(
+        *[
+            lambda lesson=lesson: progress.keep_place(enrolment=enrolment, lesson=lesson, position=1, at=later)
+            for lesson in (first, second) * 3
+        ]
+    )
     assert sum(enrolment.places.values_list("seconds", flat=True)) == 60

@@ -33,11 +33,14 @@ def test_negative_study_is_an_error():
         rules.credit_hours(-1, BANDS)
 
 
-@pytest.mark.parametrize("bad", [
-    [{"min_minutes": 0, "max_minutes": 15, "credit": 1}],
-    [{"min_minutes": 0, "max_minutes": 15, "credit": 1}, {"min_minutes": 15, "max_minutes": None, "credit": 2}],
-    [{"min_minutes": 0, "max_minutes": 15, "credit": 1}, {"min_minutes_exclusive": 20, "max_minutes": None, "credit": 2}],
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [{"min_minutes": 0, "max_minutes": 15, "credit": 1}],
+        [{"min_minutes": 0, "max_minutes": 15, "credit": 1}, {"min_minutes": 15, "max_minutes": None, "credit": 2}],
+        [{"min_minutes": 0, "max_minutes": 15, "credit": 1}, {"min_minutes_exclusive": 20, "max_minutes": None, "credit": 2}],
+    ],
+)
 def test_bands_that_overlap_or_leave_a_gap_are_an_error(bad):
     with pytest.raises(ValueError):
         rules.bands_of(bad)

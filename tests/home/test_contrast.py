@@ -8,21 +8,56 @@ import pytest
 CSS = (Path(__file__).parents[2] / "static" / "css" / "site.css").read_text()
 
 TEXT = [
-    ("text", "paper"), ("text", "surface"), ("text", "raised"), ("muted", "paper"), ("muted", "surface"), ("muted", "raised"),
-    ("ink", "paper"), ("ink", "surface"), ("ink", "raised"), ("ink-strong", "info-soft"), ("ink-strong", "surface"), ("on-ink", "ink"),
-    ("on-ink", "ink-strong"), ("on-band", "band"), ("on-band", "band-deep"), ("on-band-soft", "band"), ("on-band-soft", "band-deep"),
-    ("accent", "accent-soft"), ("accent", "paper"), ("ok", "ok-soft"), ("ok", "surface"), ("ok", "paper"), ("warn", "warn-soft"),
-    ("warn", "surface"), ("bad", "bad-soft"), ("bad", "surface"), ("bad", "paper"), ("info", "info-soft"), ("text", "info-soft"),
-    ("text", "warn-soft"), ("text", "ok-soft"), ("text", "mark"), ("muted", "info-soft"), ("muted", "warn-soft"), ("surface", "ok"),
+    ("text", "paper"),
+    ("text", "surface"),
+    ("text", "raised"),
+    ("muted", "paper"),
+    ("muted", "surface"),
+    ("muted", "raised"),
+    ("ink", "paper"),
+    ("ink", "surface"),
+    ("ink", "raised"),
+    ("ink-strong", "info-soft"),
+    ("ink-strong", "surface"),
+    ("on-ink", "ink"),
+    ("on-ink", "ink-strong"),
+    ("on-band", "band"),
+    ("on-band", "band-deep"),
+    ("on-band-soft", "band"),
+    ("on-band-soft", "band-deep"),
+    ("accent", "accent-soft"),
+    ("accent", "paper"),
+    ("ok", "ok-soft"),
+    ("ok", "surface"),
+    ("ok", "paper"),
+    ("warn", "warn-soft"),
+    ("warn", "surface"),
+    ("bad", "bad-soft"),
+    ("bad", "surface"),
+    ("bad", "paper"),
+    ("info", "info-soft"),
+    ("text", "info-soft"),
+    ("text", "warn-soft"),
+    ("text", "ok-soft"),
+    ("text", "mark"),
+    ("muted", "info-soft"),
+    ("muted", "warn-soft"),
+    ("surface", "ok"),
 ]
 MARKS = [
-    ("control", "surface"), ("control", "paper"), ("focus", "paper"), ("focus", "surface"), ("glow", "band"), ("glow", "band-deep"),
-    ("ink", "line"), ("ok", "line"),
+    ("control", "surface"),
+    ("control", "paper"),
+    ("focus", "paper"),
+    ("focus", "surface"),
+    ("glow", "band"),
+    ("glow", "band-deep"),
+    ("ink", "line"),
+    ("ok", "line"),
 ]
 
 
 def block(opening: str) -> dict[str, str]:
-    body = CSS[CSS.index(opening) + len(opening):]
+    body = CSS[CSS.index(opening) + len(opening) :]
     return dict(re.findall(r"^\s*--site-([\w-]+): (#[0-9a-f]{6});", body[: body.index("}")], re.M))
 
 
@@ -57,9 +92,17 @@ def test_inputs_bars_and_focus_rings_can_be_seen(tokens):
 
 
 def test_the_colours_that_bootstrap_takes_apart_agree_with_the_tokens():
-    names = {"primary": "ink", "success": "ok", "warning": "warn", "danger": "bad", "body-bg": "paper", "body-color": "text", "secondary": "muted"}
+    names = {
+        "primary": "ink",
+        "success": "ok",
+        "warning": "warn",
+        "danger": "bad",
+        "body-bg": "paper",
+        "body-color": "text",
+        "secondary": "muted",
+    }
     for opening, tokens in (('[data-bs-theme="light"] {', LIGHT), ('[data-bs-theme="dark"] {', DARK)):
-        body = CSS[CSS.index(opening):]
+        body = CSS[CSS.index(opening) :]
         body = body[: body.index("}")]
         for bootstrap, token in names.items():
             figures = re.search(rf"--bs-{bootstrap}-rgb: ([\d, ]+);", body)[1]
@@ -67,6 +110,6 @@ def test_the_colours_that_bootstrap_takes_apart_agree_with_the_tokens():
 
 
 def test_dark_by_choice_and_dark_by_device_are_the_same():
-    chosen = CSS[CSS.index('[data-bs-theme="dark"] {') + len('[data-bs-theme="dark"] {'):]
-    device = CSS[CSS.index(":root:not([data-bs-theme]) {") + len(":root:not([data-bs-theme]) {"):]
+    chosen = CSS[CSS.index('[data-bs-theme="dark"] {') + len('[data-bs-theme="dark"] {') :]
+    device = CSS[CSS.index(":root:not([data-bs-theme]) {") + len(":root:not([data-bs-theme]) {") :]
     assert chosen[: chosen.index("}")].split() == device[: device.index("}")].split()

@@ -62,7 +62,20 @@ def test_a_visitor_has_to_sign_in_first(client, name):
     assert response.status_code == 302 and reverse("account_login") in response.url
 
 
-ALL = ["learner", "colleague", "own_leader", "other_leader", "liaison", "trainer", "reviewer", "hr", "admin", "auditor", "other_hr", "stranger"]
+ALL = [
+    "learner",
+    "colleague",
+    "own_leader",
+    "other_leader",
+    "liaison",
+    "trainer",
+    "reviewer",
+    "hr",
+    "admin",
+    "auditor",
+    "other_hr",
+    "stranger",
+]
 READERS = {"own_leader", "other_leader", "liaison", "hr", "auditor", "other_hr"}
 
 

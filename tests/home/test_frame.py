@@ -213,10 +213,15 @@ def test_the_demo_says_that_it_is_one(client, cast, settings):
 # ---- error pages ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address, status, words", [
-    ("/forbidden/", 403, "没有查看此页的权限"), ("/nothing-here/", 404, "没有找到这个页面"), ("/odd/", 400, "无法识别这次请求"),
-    ("/refused/", 409, "这门课程已经截止报名。"),
-])
+@pytest.mark.parametrize(
+    "address, status, words",
+    [
+        ("/forbidden/", 403, "没有查看此页的权限"),
+        ("/nothing-here/", 404, "没有找到这个页面"),
+        ("/odd/", 400, "无法识别这次请求"),
+        ("/refused/", 409, "这门课程已经截止报名。"),
+    ],
+)
 @pytest.mark.parametrize("who", [None, "learner", "hr"])
 def test_an_error_says_what_happened_and_the_way_on(odd_urls, client, sign_in, cast, who, address, status, words):
     if who:
@@ -276,7 +281,7 @@ def test_a_refused_form_lists_its_errors_and_ties_them_to_their_fields():
         assert re.search(rf'<label class="form-label" for="id_\w+">{label}', html), label
     assert "<fieldset" in html and "<legend>类型" in html
     assert "留着&lt;b&gt;" in html
-    assert 'class="form-select is-invalid"' in html or 'form-select' in html
+    assert 'class="form-select is-invalid"' in html or "form-select" in html
 
 
 def test_pages_keep_the_other_parameters():
@@ -296,7 +301,9 @@ def test_a_share_is_whole_and_never_rounded_up_to_done(value, whole, expected):
     assert percent_of(value, whole) == expected
 
 
-@pytest.mark.parametrize("value, words", [("7.50", "7.5"), ("10.00", "10"), ("0.25", "0.25"), ("0.00", "0"), ("100", "100"), ("-1.50", "-1.5"), (None, "")])
+@pytest.mark.parametrize(
+    "value, words", [("7.50", "7.5"), ("10.00", "10"), ("0.25", "0.25"), ("0.00", "0"), ("100", "100"), ("-1.50", "-1.5"), (None, "")]
+)
 def test_hours_carry_no_idle_zeros(value, words):
     from decimal import Decimal
 

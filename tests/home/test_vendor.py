@@ -30,7 +30,9 @@ def test_every_package_says_its_version_and_licence():
 
 
 def templates() -> list[Path]:
-    return [path for path in ROOT.glob("**/templates/**/*.html") if not {".venv", "node_modules", "var"} & set(path.relative_to(ROOT).parts)]
+    return [
+        path for path in ROOT.glob("**/templates/**/*.html") if not {".venv", "node_modules", "var"} & set(path.relative_to(ROOT).parts)
+    ]
 
 
 def test_every_icon_that_a_template_names_is_in_the_sprite():

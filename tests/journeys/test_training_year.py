@@ -29,17 +29,46 @@ TITLE = "主动公开时限一课通"
 def the_bank(cast):
     """Six questions of a bank and a quiz that draws four of them."""
     rows = [
-        {"id": f"X01-{n}", "type": "single", "course": "X01", "diff": 1, "point": "时限", "stem": f"第{n}题：主动公开的时限是多少个工作日？",
-         "options": {"A": "7", "B": "15", "C": "20"}, "answer": ["C"], "explain": "形成或者变更之日起20个工作日内。", "source": "《政府信息公开条例》第二十六条", "v": "V"}
+        {
+            "id": f"X01-{n}",
+            "type": "single",
+            "course": "X01",
+            "diff": 1,
+            "point": "时限",
+            "stem": f"第{n}题：主动公开的时限是多少个工作日？",
+            "options": {"A": "7", "B": "15", "C": "20"},
+            "answer": ["C"],
+            "explain": "形成或者变更之日起20个工作日内。",
+            "source": "《政府信息公开条例》第二十六条",
+            "v": "V",
+        }
         for n in range(1, 5)
     ] + [
-        {"id": f"X01-{n}", "type": "judge", "course": "X01", "diff": 1, "point": "收费", "stem": f"第{n}题：依申请提供政府信息一律收费。", "answer": False,
-         "explain": "不收取费用，明显超过合理范围的可以收信息处理费。", "source": "《政府信息公开条例》第四十二条", "v": "V"}
+        {
+            "id": f"X01-{n}",
+            "type": "judge",
+            "course": "X01",
+            "diff": 1,
+            "point": "收费",
+            "stem": f"第{n}题：依申请提供政府信息一律收费。",
+            "answer": False,
+            "explain": "不收取费用，明显超过合理范围的可以收信息处理费。",
+            "source": "《政府信息公开条例》第四十二条",
+            "v": "V",
+        }
         for n in range(5, 7)
     ]
     bank.import_rows(rows, county=cast.county, at=clock.now())
-    quizzes.ensure(county=cast.county, key="x01-final", title="结业测试", course_code="X01", minutes=15, pass_percent=80, attempts=3,
-                   draws=[{"kind": "single", "count": 3}, {"kind": "judge", "count": 1}])
+    quizzes.ensure(
+        county=cast.county,
+        key="x01-final",
+        title="结业测试",
+        course_code="X01",
+        minutes=15,
+        pass_percent=80,
+        attempts=3,
+        draws=[{"kind": "single", "count": 3}, {"kind": "judge", "count": 1}],
+    )
 
 
 @pytest.fixture
@@ -116,7 +145,9 @@ def sit(page, base: str, *, right: bool) -> Submission:
         kind = kinds.of(item.kind)
         response = (kind.right if right else kind.wrong)(item.shown, item.key)
         page.locator(f"[data-item='{item.pk}'] input[value='{response}']").check()
-        page.wait_for_function("id => document.querySelector(`[data-item='${id}'] .quiz-state`).dataset.state === 'saved'", arg=str(item.pk))
+        page.wait_for_function(
+            "id => document.querySelector(`[data-item='${id}'] .quiz-state`).dataset.state === 'saved'", arg=str(item.pk)
+        )
     page.locator("#hand-in").click()
     page.wait_for_url(re.compile(r"/submit/"))
     page.locator("main form button.btn-primary").click()
@@ -186,7 +217,10 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
     hr = enter(open_page(DESK), cast.hr)
     hr.goto(f"{base}{reverse('records')}?q={cast.learner.employee_number}")
     assert TITLE in hr.locator("main").inner_text()
-    links = {kind: hr.get_by_role("link", name=re.compile(name)).first.get_attribute("href") for kind, name in (("csv", "CSV"), ("xlsx", "Excel"))}
+    links = {
+        kind: hr.get_by_role("link", name=re.compile(name)).first.get_attribute("href")
+        for kind, name in (("csv", "CSV"), ("xlsx", "Excel"))
+    }
     raw = hr.request.get(base + links["csv"] if links["csv"].startswith("/") else f"{base}{reverse('records')}{links['csv']}").body()
     assert raw.startswith(b"\xef\xbb\xbf")
     (row,) = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")))
@@ -195,7 +229,9 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
     assert certificate.number in row.values()
     assert [str(cell) for cell in only if cell is not None][:3] == [value for value in row.values() if value][:3]
     assert list(header) == list(row)
-    _token, key = tokens.create(owner=cast.hr, name="考评系统", scopes=["completions"], unit=cast.county, expires_at=clock.now() + timedelta(days=1))
+    _token, key = tokens.create(
+        owner=cast.hr, name="考评系统", scopes=["completions"], unit=cast.county, expires_at=clock.now() + timedelta(days=1)
+    )
     answer = hr.request.get(f"{base}/api/v1/completions", headers={"Authorization": f"Bearer {key}"}).json()
     assert certificate.number in str(answer)
     assert cast.learner.employee_number in str(answer)

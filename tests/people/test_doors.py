@@ -9,7 +9,20 @@ from people.models import Person, ReadingOfOthers, RoleGrant
 from people.services import accounts
 from tests.cast import NOON, PASSWORD, person
 
-EVERYBODY = ["learner", "colleague", "own_leader", "other_leader", "liaison", "trainer", "reviewer", "hr", "admin", "auditor", "other_hr", "stranger"]
+EVERYBODY = [
+    "learner",
+    "colleague",
+    "own_leader",
+    "other_leader",
+    "liaison",
+    "trainer",
+    "reviewer",
+    "hr",
+    "admin",
+    "auditor",
+    "other_hr",
+    "stranger",
+]
 
 
 def doors(cast):
@@ -133,9 +146,7 @@ def test_an_administrator_grants_and_withdraws_a_role(cast, sign_in):
 
 
 def test_nobody_grants_a_role_over_a_unit_outside_their_reach(cast, sign_in):
-    answer = sign_in(cast.admin).post(
-        reverse("grant_role", args=[cast.learner.pk]), {"role": "hr", "unit": cast.other_county.code}
-    )
+    answer = sign_in(cast.admin).post(reverse("grant_role", args=[cast.learner.pk]), {"role": "hr", "unit": cast.other_county.code})
     assert answer.status_code == 422 and not RoleGrant.objects.filter(person=cast.learner).exists()
 
 
@@ -178,14 +189,22 @@ def test_hr_prints_codes_for_a_unit_and_a_newcomer_signs_in_with_one(cast, sign_
     assert made.person == someone and made.code in page.content.decode()
     client.logout()
 
-    answer = client.post(reverse("activate"), {
-        "employee_number": "ya30001", "code": made.code.lower().replace("-", " "), "password1": "Caoping-2031", "password2": "Caoping-2031"})
+    answer = client.post(
+        reverse("activate"),
+        {
+            "employee_number": "ya30001",
+            "code": made.code.lower().replace("-", " "),
+            "password1": "Caoping-2031",
+            "password2": "Caoping-2031",
+        },
+    )
 
     assert answer.status_code == 302 and answer["Location"] == reverse("my_account")
     assert client.get(reverse("my_account")).status_code == 200
     client.logout()
-    again = client.post(reverse("activate"), {
-        "employee_number": "YA30001", "code": made.code, "password1": "Caoping-2032", "password2": "Caoping-2032"})
+    again = client.post(
+        reverse("activate"), {"employee_number": "YA30001", "code": made.code, "password1": "Caoping-2032", "password2": "Caoping-2032"}
+    )
     assert again.status_code == 422, "a code works once"
 
 

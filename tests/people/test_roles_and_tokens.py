@@ -35,19 +35,26 @@ def test_granting_twice_leaves_one_grant_and_each_act_is_told_once(cast):
     assert not has_role(Person.objects.get(pk=cast.learner.pk), Role.TRAINER)
 
 
-@pytest.mark.parametrize(("changes", "code"), [
-    ({"role": "learner"}, "role_unknown"),
-    ({"unit": "other_county"}, "out_of_reach"),
-    ({"person": "stranger"}, "person_elsewhere"),
-    ({"by": "hr"}, "out_of_reach"),
-    ({"person": "auditor", "role": "administrator"}, "roles_exclude"),
-    ({"person": "admin", "role": "auditor"}, "roles_exclude"),
-])
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"role": "learner"}, "role_unknown"),
+        ({"unit": "other_county"}, "out_of_reach"),
+        ({"person": "stranger"}, "person_elsewhere"),
+        ({"by": "hr"}, "out_of_reach"),
+        ({"person": "auditor", "role": "administrator"}, "roles_exclude"),
+        ({"person": "admin", "role": "auditor"}, "roles_exclude"),
+    ],
+)
 def test_grants_that_are_refused(changes, code, cast):
     given = {"person": "learner", "role": "hr", "unit": "county", "by": "admin"} | changes
     with pytest.raises(Refused) as refusal:
         roles.grant(
-            person=getattr(cast, given["person"]), role=given["role"], unit=getattr(cast, given["unit"]), by=getattr(cast, given["by"]), on=DAY
+            person=getattr(cast, given["person"]),
+            role=given["role"],
+            unit=getattr(cast, given["unit"]),
+            by=getattr(cast, given["by"]),
+            on=DAY,
         )
     assert refusal.value.code == code
 
@@ -90,7 +97,14 @@ def test_the_gauge_reads_zero_finds_a_gap_and_mends_it(cast):
 
 
 def made(cast, **more):
-    given = {"owner": cast.hr, "name": "考评系统", "scopes": ["completions"], "unit": cast.county, "expires_at": NOON + timedelta(days=30), "at": NOON}
+    given = {
+        "owner": cast.hr,
+        "name": "考评系统",
+        "scopes": ["completions"],
+        "unit": cast.county,
+        "expires_at": NOON + timedelta(days=30),
+        "at": NOON,
+    }
     return tokens.create(**(given | more))
 
 

@@ -23,8 +23,19 @@ HEADER = ["工号", "姓名", "性别", "单位", "内设机构", "职务", "人
 UNIT_HEADER = ["单位代码", "单位名称", "简称", "类型", "上级代码", "垂直管理"]
 
 
-def row(number="YA20001", name="何新", unit="姚安县教育体育局", section="办公室", title="科员", kind="公务员", duties="具体工作人员",
-        phone="19900000001", email="he@example.cn", since="2024-03-01", status="在岗"):
+def row(
+    number="YA20001",
+    name="何新",
+    unit="姚安县教育体育局",
+    section="办公室",
+    title="科员",
+    kind="公务员",
+    duties="具体工作人员",
+    phone="19900000001",
+    email="he@example.cn",
+    since="2024-03-01",
+    status="在岗",
+):
     return [number, name, "女", unit, section, title, kind, duties, phone, email, since, status]
 
 
@@ -273,7 +284,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("bad", "column", "code"), BAD, ids=[f"{column}-{code}-{number}" for number, (_row, column, code) in enumerate(BAD)])
+@pytest.mark.parametrize(
+    ("bad", "column", "code"), BAD, ids=[f"{column}-{code}-{number}" for number, (_row, column, code) in enumerate(BAD)]
+)
 def test_each_bad_row_is_named_with_row_column_and_rule_and_nothing_is_written(bad, column, code, cast):
     before = Person.objects.count()
     plan = plan_of(row(number="YA20002"), bad, county=cast.county)
@@ -298,7 +311,9 @@ def test_one_row_may_be_wrong_in_several_columns(cast):
     assert len(plan.errors) == 3 and plan.bad_rows == 1
 
 
-@pytest.mark.parametrize("since", ["2024-03-01", "2024/3/1", "2024.3.1", "2024年3月1日", "20240301", 20240301, 45352, 45352.0, "2024-03", datetime(2024, 3, 1)])
+@pytest.mark.parametrize(
+    "since", ["2024-03-01", "2024/3/1", "2024.3.1", "2024年3月1日", "20240301", 20240301, 45352, 45352.0, "2024-03", datetime(2024, 3, 1)]
+)
 def test_dates_are_read_as_people_write_them(since, cast):
     put_in(row(since=since), county=cast.county)
     assert Posting.objects.get(person__employee_number="YA20001").starts_on == date(2024, 3, 1)

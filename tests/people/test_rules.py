@@ -22,14 +22,31 @@ def test_the_vocabularies_lead_to_values_that_the_models_know():
 
 @given(st.dates(min_value=rules.EARLIEST, max_value=TODAY))
 def test_every_way_to_write_a_day_is_the_same_day(day):
-    ways = [day, day.isoformat(), f"{day.year}/{day.month}/{day.day}", f"{day.year}.{day.month}.{day.day}", f"{day.year}年{day.month}月{day.day}日",
-            day.strftime("%Y%m%d"), f"　{day.isoformat()} ", (day - date(1899, 12, 30)).days, float((day - date(1899, 12, 30)).days)]
+    ways = [
+        day,
+        day.isoformat(),
+        f"{day.year}/{day.month}/{day.day}",
+        f"{day.year}.{day.month}.{day.day}",
+        f"{day.year}年{day.month}月{day.day}日",
+        day.strftime("%Y%m%d"),
+        f"　{day.isoformat()} ",
+        (day - date(1899, 12, 30)).days,
+        float((day - date(1899, 12, 30)).days),
+    ]
     assert {rules.day(way, today=TODAY) for way in ways} == {day}
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.none()))
 def test_no_cell_breaks_the_reading(value):
-    for read in (rules.identifier, rules.unit_code, rules.person_name, rules.phone, rules.mail, rules.duties, lambda cell: rules.day(cell, today=TODAY)):
+    for read in (
+        rules.identifier,
+        rules.unit_code,
+        rules.person_name,
+        rules.phone,
+        rules.mail,
+        rules.duties,
+        lambda cell: rules.day(cell, today=TODAY),
+    ):
         try:
             read(value)
         except rules.Unreadable as problem:

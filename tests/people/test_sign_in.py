@@ -18,7 +18,9 @@ LOGIN = "/accounts/login/"
 
 @pytest.fixture(autouse=True)
 def fresh_counters(settings):
-    settings.CACHES = {name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name} for name in ("default", "local")}
+    settings.CACHES = {
+        name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name} for name in ("default", "local")
+    }
     cache.clear()
     yield
     cache.clear()
@@ -115,8 +117,17 @@ def test_other_sessions_can_be_ended(cast, client, django_user_model):
     assert other.get(reverse("my_account")).status_code == 302
 
 
-@pytest.mark.parametrize("address", ["/accounts/signup/", "/accounts/email/", "/accounts/confirm-email/x/", "/accounts/password/reset/key/1-x/",
-                                     "/admin/login/?next=/admin/", "/admin/password_reset/"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/accounts/signup/",
+        "/accounts/email/",
+        "/accounts/confirm-email/x/",
+        "/accounts/password/reset/key/1-x/",
+        "/admin/login/?next=/admin/",
+        "/admin/password_reset/",
+    ],
+)
 def test_doors_that_have_no_place_here_lead_to_ours(address, cast, client):
     answer = client.get(address)
     assert answer.status_code == 302 and answer["Location"].split("?")[0] in {LOGIN, "/account/", "/accounts/password/reset/"}
@@ -130,7 +141,12 @@ def test_wagtails_own_sign_in_takes_nobody_in(cast, client):
 def test_wagtails_user_management_is_closed_even_to_superusers(cast, sign_in):
     Person.objects.filter(pk=cast.admin.pk).update(is_superuser=True)
     visitor = sign_in(cast.admin)
-    for address in ("/admin/users/", "/admin/users/new/", f"/admin/users/edit/{cast.hr.pk}/", f"/admin/bulk/people/person/delete/?id={cast.hr.pk}"):
+    for address in (
+        "/admin/users/",
+        "/admin/users/new/",
+        f"/admin/users/edit/{cast.hr.pk}/",
+        f"/admin/bulk/people/person/delete/?id={cast.hr.pk}",
+    ):
         assert visitor.get(address)["Location"] == reverse("person_list")
     assert '"/admin/users/"' not in visitor.get("/admin/").content.decode()
 

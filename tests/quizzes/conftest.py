@@ -34,6 +34,8 @@ def answer(cast):
     def give(attempt, *, right=True, at=NOON):
         for number, item in enumerate(attempt.items.all()):
             response = attempts.right_response(item) if right else attempts.wrong_response(item)
-            attempts.save(attempt_id=attempt.pk, person=attempt.person, item_id=item.pk, response=response, token=f"{at}-{number}"[:40], at=at)
+            attempts.save(
+                attempt_id=attempt.pk, person=attempt.person, item_id=item.pk, response=response, token=f"{at}-{number}"[:40], at=at
+            )
 
     return give

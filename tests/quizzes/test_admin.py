@@ -17,14 +17,29 @@ def trainer(cast, quiz, sign_in):
 
 
 def question(**fields):
-    return {"code": "N1", "course_code": "P01", "kind": "single", "difficulty": "1", "point": "", "stem": "几日？", "lines": "7\n* 20\n30", "explanation": "",
-            "source": "第二十六条", "mark": "V", "status": "active"} | fields
+    return {
+        "code": "N1",
+        "course_code": "P01",
+        "kind": "single",
+        "difficulty": "1",
+        "point": "",
+        "stem": "几日？",
+        "lines": "7\n* 20\n30",
+        "explanation": "",
+        "source": "第二十六条",
+        "mark": "V",
+        "status": "active",
+    } | fields
 
 
 def test_a_trainer_writes_a_question_of_each_kind(trainer, cast):
     for kind, stem, lines in (
-        ("single", "几日？", "7\n* 20"), ("multiple", "哪些？", "* 甲\n* 乙\n丙"), ("judge", "对吗？", "错"), ("fill", "以____为常态", "公开 | 公布"),
-        ("order", "排序", "登记\n审核\n答复"), ("match", "配对", "应 = 要求\n宜 = 推荐\n= 允许"),
+        ("single", "几日？", "7\n* 20"),
+        ("multiple", "哪些？", "* 甲\n* 乙\n丙"),
+        ("judge", "对吗？", "错"),
+        ("fill", "以____为常态", "公开 | 公布"),
+        ("order", "排序", "登记\n审核\n答复"),
+        ("match", "配对", "应 = 要求\n宜 = 推荐\n= 允许"),
     ):
         reply = trainer.post("/admin/questions/new/", question(code=f"N-{kind}", kind=kind, stem=stem, lines=lines, county=cast.county.pk))
         assert reply.status_code == 302, reply.context["form"].errors
@@ -35,10 +50,19 @@ def test_a_trainer_writes_a_question_of_each_kind(trainer, cast):
     assert {q.county for q in made.values()} == {cast.county} and {q.version for q in made.values()} == {1}
 
 
-@pytest.mark.parametrize(("fields", "says"), [
-    ({"lines": "7\n20"}, "没有给出正确答案"), ({"lines": "* 7\n* 20"}, "只有一个正确答案"), ({"kind": "fill"}, "0 个空"), ({"code": "P01-1"}, ""),
-    ({"kind": "judge", "lines": "也许"}, "正确"), ({"kind": "match", "lines": "甲乙"}, "不是一对"), ({"lines": "* 7"}, "2 至"), ({"kind": "essay"}, ""),
-])
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"lines": "7\n20"}, "没有给出正确答案"),
+        ({"lines": "* 7\n* 20"}, "只有一个正确答案"),
+        ({"kind": "fill"}, "0 个空"),
+        ({"code": "P01-1"}, ""),
+        ({"kind": "judge", "lines": "也许"}, "正确"),
+        ({"kind": "match", "lines": "甲乙"}, "不是一对"),
+        ({"lines": "* 7"}, "2 至"),
+        ({"kind": "essay"}, ""),
+    ],
+)
 def test_a_question_that_breaks_its_kind_is_refused_with_the_input_kept(trainer, cast, fields, says):
     count = Question.objects.count()
     page = trainer.post("/admin/questions/new/", question(county=cast.county.pk, **fields))
@@ -95,12 +119,22 @@ def test_the_preview_shows_what_the_form_holds_and_writes_nothing(trainer, cast)
 def draws(*rules, initial=0):
     data = {"draws-TOTAL_FORMS": len(rules), "draws-INITIAL_FORMS": initial, "draws-MIN_NUM_FORMS": 0, "draws-MAX_NUM_FORMS": 1000}
     for number, rule in enumerate(rules):
-        data |= {f"draws-{number}-{name}": value for name, value in ({"difficulty": "", "point": "", "points": "5", "id": ""} | rule).items()}
+        data |= {
+            f"draws-{number}-{name}": value for name, value in ({"difficulty": "", "point": "", "points": "5", "id": ""} | rule).items()
+        }
     return data
 
 
 def test_a_trainer_writes_a_quiz_and_is_warned_when_the_bank_cannot_serve_it(trainer, cast):
-    facts = {"title": "小测", "key": "small", "course_code": "P01", "minutes": 10, "attempts_allowed": 2, "pass_percent": 60, "county": cast.county.pk}
+    facts = {
+        "title": "小测",
+        "key": "small",
+        "course_code": "P01",
+        "minutes": 10,
+        "attempts_allowed": 2,
+        "pass_percent": 60,
+        "county": cast.county.pk,
+    }
     page = trainer.post("/admin/quizzes/new/", facts | draws({"kind": "single", "count": 9}, {"kind": "judge", "count": 1}), follow=True)
     assert Quiz.objects.get(key="small").draws.count() == 2
     assert "单选题" in page.text and "缺 8 题" in page.text
@@ -112,7 +146,15 @@ def test_another_countys_points_cannot_be_used(trainer, cast):
     foreign = KnowledgePoint.objects.create(county=cast.other_county, name="外县点")
     page = trainer.post("/admin/questions/new/", question(county=cast.county.pk, point=foreign.pk))
     assert page.status_code == 200 and "point" in page.context["form"].errors
-    facts = {"title": "小测", "key": "small", "course_code": "P01", "minutes": 10, "attempts_allowed": 2, "pass_percent": 60, "county": cast.county.pk}
+    facts = {
+        "title": "小测",
+        "key": "small",
+        "course_code": "P01",
+        "minutes": 10,
+        "attempts_allowed": 2,
+        "pass_percent": 60,
+        "county": cast.county.pk,
+    }
     trainer.post("/admin/quizzes/new/", facts | draws({"kind": "single", "count": 1, "point": foreign.pk}))
     assert not Quiz.objects.filter(key="small").exists()
     trainer.post("/admin/questions/new/", question(county=cast.other_county.pk, code="OTHER"))

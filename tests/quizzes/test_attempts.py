@@ -55,7 +55,9 @@ def test_who_is_not_enrolled_is_refused(quiz, cast):
 
 def test_after_three_failures_there_is_no_fourth(attempt, quiz, cast):
     for number in range(3):
-        attempts.submit(attempt=attempts.start(person=cast.learner, quiz=quiz, at=NOON + number * MINUTE), cause=LEARNER, at=NOON + number * MINUTE)
+        attempts.submit(
+            attempt=attempts.start(person=cast.learner, quiz=quiz, at=NOON + number * MINUTE), cause=LEARNER, at=NOON + number * MINUTE
+        )
 
     with pytest.raises(Refused) as refusal:
         attempts.start(person=cast.learner, quiz=quiz, at=NOON + 9 * MINUTE)

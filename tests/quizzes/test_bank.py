@@ -55,7 +55,9 @@ def test_the_sample_bank_says_the_same_as_its_yaml(cast):
     with (DEMO / "questions.xlsx").open("rb") as file:
         bank.import_file(file, name="questions.xlsx", county=cast.county, at=NOON)
     for question in Question.objects.all():
-        shown, key = question.item_kind.present(question.stem, question.content, question.key, rng=__import__("random").Random(1), shuffle=True)
+        shown, key = question.item_kind.present(
+            question.stem, question.content, question.key, rng=__import__("random").Random(1), shuffle=True
+        )
         assert question.item_kind.mark(key, question.item_kind.read(shown, question.item_kind.right(shown, key))) == 1
 
 
@@ -142,9 +144,15 @@ def test_a_file_that_is_no_bank_is_refused(cast):
 
 
 def test_rows_of_yaml_that_make_no_sense_are_refused_one_by_one(cast):
-    rows = [None, 3, {}, {"id": 1}, {"id": "Z", "type": "single", "course": "P01", "stem": "?", "options": ["a"], "answer": "A"},
-            {"id": "Y", "type": "match", "course": "P01", "stem": "?", "left": 3, "right": None, "answer": {}},
-            {"id": "X", "type": "order", "course": "P01", "stem": "?", "items": ["a", "b"], "answer": ["a", "c"]}]
+    rows = [
+        None,
+        3,
+        {},
+        {"id": 1},
+        {"id": "Z", "type": "single", "course": "P01", "stem": "?", "options": ["a"], "answer": "A"},
+        {"id": "Y", "type": "match", "course": "P01", "stem": "?", "left": 3, "right": None, "answer": {}},
+        {"id": "X", "type": "order", "course": "P01", "stem": "?", "items": ["a", "b"], "answer": ["a", "c"]},
+    ]
     with pytest.raises(RefusedRows) as refusal:
         bank.import_rows(rows, county=cast.county, at=NOON)
     assert [error.row for error in refusal.value.errors] == [1, 2, 3, 4, 5, 6, 7]
@@ -177,8 +185,16 @@ def test_the_command_imports_and_names_refused_rows(cast, tmp_path, capsys):
 
 
 def test_a_quiz_is_ensured_once(cast, quiz):
-    rules = {"county": cast.county, "key": "p01-final", "title": "新名", "course_code": "P01", "minutes": 30, "pass_percent": 60, "attempts": 0,
-             "draws": [{"kind": "single", "count": 1, "diff": 1, "point": "时限", "points": 2}]}
+    rules = {
+        "county": cast.county,
+        "key": "p01-final",
+        "title": "新名",
+        "course_code": "P01",
+        "minutes": 30,
+        "pass_percent": 60,
+        "attempts": 0,
+        "draws": [{"kind": "single", "count": 1, "diff": 1, "point": "时限", "points": 2}],
+    }
     one, two = quizzes.ensure(**rules), quizzes.ensure(**rules)
     assert one == two == quiz and one.minutes == 30 and one.draws.count() == 1 and one.draws.get().point.name == "时限"
     assert papers.missing_for(one) == []

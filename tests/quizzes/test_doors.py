@@ -74,7 +74,11 @@ def test_nobody_else_reaches_an_attempt(sign_in, cast, running):
 
 
 def test_the_result_is_for_the_person_hr_and_the_auditor(sign_in, cast, over):
-    seen = {person.employee_number for person in cast.people if sign_in(person).get(reverse("attempt_result", args=[over.pk])).status_code == 200}
+    seen = {
+        person.employee_number
+        for person in cast.people
+        if sign_in(person).get(reverse("attempt_result", args=[over.pk])).status_code == 200
+    }
     assert seen == {p.employee_number for p in (cast.learner, cast.hr, cast.auditor)}
     assert {r.reader for r in ReadingOfOthers.objects.all()} == {cast.hr, cast.auditor}
     assert ReadingOfOthers.objects.first().subject == cast.learner
@@ -100,10 +104,22 @@ def test_an_answer_is_saved_and_acknowledged(sign_in, cast, running, django_asse
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"null", b"{", b'{"item": 1}', b'{"item": "1", "token": "t", "response": null}', b'{"item": true, "token": "t", "response": null}',
-     b'{"item": 1, "token": "", "response": null}', b'{"item": 99999999999999999999999, "token": "t", "response": null}', b"\xff\xfe",
-     b'{"item": 1, "token": "' + b"x" * 41 + b'", "response": null}', b'{"item": 1, "token": "a\\u0000", "response": null}', b"[" * 30000,
-     b'{"item": 1, "token": "t", "response": "' + b"x" * 40000 + b'"}'],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b'{"item": 1}',
+        b'{"item": "1", "token": "t", "response": null}',
+        b'{"item": true, "token": "t", "response": null}',
+        b'{"item": 1, "token": "", "response": null}',
+        b'{"item": 99999999999999999999999, "token": "t", "response": null}',
+        b"\xff\xfe",
+        b'{"item": 1, "token": "' + b"x" * 41 + b'", "response": null}',
+        b'{"item": 1, "token": "a\\u0000", "response": null}',
+        b"[" * 30000,
+        b'{"item": 1, "token": "t", "response": "' + b"x" * 40000 + b'"}',
+    ],
 )
 def test_a_body_that_cannot_be_read_is_refused(sign_in, cast, running, body):
     client = sign_in(cast.learner)
@@ -137,8 +153,12 @@ def test_nothing_before_the_end_reveals_an_answer(sign_in, cast, quiz, enrolment
     running = attempts.start(person=cast.learner, quiz=quiz, at=clock.now())
     client = sign_in(cast.learner)
     items = list(running.items.all())
-    replies = [client.get(reverse("quiz", args=["p01-final"])), client.get(reverse("attempt", args=[running.pk])),
-               client.get(reverse("attempt_submit", args=[running.pk])), client.get(reverse("attempt_answer", args=[running.pk]))]
+    replies = [
+        client.get(reverse("quiz", args=["p01-final"])),
+        client.get(reverse("attempt", args=[running.pk])),
+        client.get(reverse("attempt_submit", args=[running.pk])),
+        client.get(reverse("attempt_answer", args=[running.pk])),
+    ]
     for item in items:
         for response in (attempts.wrong_response(item), attempts.right_response(item)):
             replies.append(post(client, running, item=item.pk, response=response, token=f"{item.pk}-{len(replies)}"))
@@ -154,7 +174,10 @@ def test_nothing_before_the_end_reveals_an_answer(sign_in, cast, quiz, enrolment
     # In the page the right option carries no mark that the others do not.
     page = client.get(reverse("attempt", args=[running.pk])).text
     single = next(item for item in items if item.kind == "single")
-    labels = [re.sub(r'value="\w+"|<span>.*?</span>| checked', "", line) for line in re.findall(rf'<label[^>]*><input[^>]*name="r-{single.pk}".*?</label>', page)]
+    labels = [
+        re.sub(r'value="\w+"|<span>.*?</span>| checked', "", line)
+        for line in re.findall(rf'<label[^>]*><input[^>]*name="r-{single.pk}".*?</label>', page)
+    ]
     assert len(labels) == 2 and len(set(labels)) == 1
 
 

@@ -52,7 +52,9 @@ def test_two_tabs_saving_at_once_get_their_own_numbers(cast, attempt):
 
     def save(number):
         item = items[number % 6]
-        return attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=attempts.right_response(item), token=f"t{number}", at=NOON)
+        return attempts.save(
+            attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=attempts.right_response(item), token=f"t{number}", at=NOON
+        )
 
     receipts = together(*[lambda number=number: save(number) for number in range(16)])
     assert sorted(receipt.seq for receipt in receipts) == list(range(1, 17)) and Answer.objects.count() == 16
@@ -71,7 +73,12 @@ def test_handing_in_and_the_clock_and_answers_race_to_one_submission_that_counts
 
     def save(number):
         return attempts.save(
-            attempt_id=attempt.pk, person=cast.learner, item_id=items[number].pk, response=attempts.right_response(items[number]), token=f"r{number}", at=NOON
+            attempt_id=attempt.pk,
+            person=cast.learner,
+            item_id=items[number].pk,
+            response=attempts.right_response(items[number]),
+            token=f"r{number}",
+            at=NOON,
         )
 
     results = together(

@@ -17,17 +17,34 @@ TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]),
 @pytest.mark.parametrize(
     ("typed", "accepted"),
     [
-        ("ＧＢ／Ｔ　１．１—２０２０", "GB/T 1.1-2020"), ("gb/t1.1–2020", "GB/T 1.1—2020"), ("GB/T 1.1－2020。", "GB/T 1.1-2020"),
-        ("二十", "20"), ("２０", "二十"), ("三月三十一日", "3月31日"), ("3 月 31 日", "三月三十一日"), ("二〇一九", "2019"), ("二零一九", "2019"),
-        ("一百零五", "105"), ("十", "10"), ("十五", "15"), ("两百五十", "250"), ("一万零五十", "10050"), ("公开。", "公开"), ("《预算法》", "预算法"),
-        ("登记，审核", "登记、审核"), ("A——B", "a-b"), ("公 开", "公开"),
+        ("ＧＢ／Ｔ　１．１—２０２０", "GB/T 1.1-2020"),
+        ("gb/t1.1–2020", "GB/T 1.1—2020"),
+        ("GB/T 1.1－2020。", "GB/T 1.1-2020"),
+        ("二十", "20"),
+        ("２０", "二十"),
+        ("三月三十一日", "3月31日"),
+        ("3 月 31 日", "三月三十一日"),
+        ("二〇一九", "2019"),
+        ("二零一九", "2019"),
+        ("一百零五", "105"),
+        ("十", "10"),
+        ("十五", "15"),
+        ("两百五十", "250"),
+        ("一万零五十", "10050"),
+        ("公开。", "公开"),
+        ("《预算法》", "预算法"),
+        ("登记，审核", "登记、审核"),
+        ("A——B", "a-b"),
+        ("公 开", "公开"),
     ],
 )
 def test_spellings_of_the_same_are_the_same(typed, accepted):
     assert rules.normalise(typed) == rules.normalise(accepted)
 
 
-@pytest.mark.parametrize(("one", "other"), [("20", "15"), ("二十", "十二"), ("公开", "不公开"), ("1.5", "15"), ("3.31", "331"), ("一百二", "102"), ("A-B", "AB")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("20", "15"), ("二十", "十二"), ("公开", "不公开"), ("1.5", "15"), ("3.31", "331"), ("一百二", "102"), ("A-B", "AB")]
+)
 def test_different_things_stay_different(one, other):
     assert rules.normalise(one) != rules.normalise(other)
 
@@ -112,8 +129,13 @@ def test_each_kind_marks_right_and_wrong_on_its_own_paper(key, seed, shuffle):
 
 
 @pytest.mark.parametrize("key", list(BANK))
-@given(response=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-                             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5))
+@given(
+    response=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=5,
+    )
+)
 @settings(max_examples=60)
 def test_any_json_is_read_or_called_malformed(key, response):
     kind, (stem, content, answer) = kinds.of(key), BANK[key]
@@ -165,13 +187,24 @@ def test_pairs_earn_their_share_and_order_is_all_or_nothing():
 @pytest.mark.parametrize(
     ("kind", "cells"),
     [
-        ("single", Cells("题", {"A": "甲", "B": "乙"}, "AB")), ("single", Cells("题", {"A": "甲", "B": "乙"}, "C")),
-        ("single", Cells("题", {"A": "甲"}, "A")), ("single", Cells("题", {"A": "甲", "B": "甲"}, "A")), ("single", Cells("题", {}, "A")),
-        ("multiple", Cells("题", {"A": "甲", "B": "乙"}, "AA")), ("multiple", Cells("题", {"A": "甲", "C": "乙"}, "AC")),
-        ("judge", Cells("题", {}, "也许")), ("fill", Cells("以____为", {}, "甲；乙")), ("fill", Cells("没有空", {}, "甲")), ("fill", Cells("____", {}, "|")),
-        ("order", Cells("题", {"A": "甲", "B": "乙"}, "A")), ("order", Cells("题", {"A": "甲", "B": "乙"}, "AAB")), ("order", Cells("题", {"A": "甲", "B": "乙"}, "AC")),
-        ("match", Cells("题", {"A": "甲", "B": "乙"}, "A-1；B-2")), ("match", Cells("题\n右列：1. 一；2. 二", {"A": "甲", "B": "乙"}, "A-1")),
-        ("match", Cells("题\n右列：1. 一；2. 二", {"A": "甲", "B": "乙"}, "A-1；B-9")), ("match", Cells("题\n右列：一二", {"A": "甲", "B": "乙"}, "A-1；B-2")),
+        ("single", Cells("题", {"A": "甲", "B": "乙"}, "AB")),
+        ("single", Cells("题", {"A": "甲", "B": "乙"}, "C")),
+        ("single", Cells("题", {"A": "甲"}, "A")),
+        ("single", Cells("题", {"A": "甲", "B": "甲"}, "A")),
+        ("single", Cells("题", {}, "A")),
+        ("multiple", Cells("题", {"A": "甲", "B": "乙"}, "AA")),
+        ("multiple", Cells("题", {"A": "甲", "C": "乙"}, "AC")),
+        ("judge", Cells("题", {}, "也许")),
+        ("fill", Cells("以____为", {}, "甲；乙")),
+        ("fill", Cells("没有空", {}, "甲")),
+        ("fill", Cells("____", {}, "|")),
+        ("order", Cells("题", {"A": "甲", "B": "乙"}, "A")),
+        ("order", Cells("题", {"A": "甲", "B": "乙"}, "AAB")),
+        ("order", Cells("题", {"A": "甲", "B": "乙"}, "AC")),
+        ("match", Cells("题", {"A": "甲", "B": "乙"}, "A-1；B-2")),
+        ("match", Cells("题\n右列：1. 一；2. 二", {"A": "甲", "B": "乙"}, "A-1")),
+        ("match", Cells("题\n右列：1. 一；2. 二", {"A": "甲", "B": "乙"}, "A-1；B-9")),
+        ("match", Cells("题\n右列：一二", {"A": "甲", "B": "乙"}, "A-1；B-2")),
     ],
 )
 def test_a_question_that_breaks_its_kind_is_refused_in_words(kind, cells):
@@ -186,9 +219,16 @@ CANDIDATES = st.lists(st.tuples(st.sampled_from(["single", "judge"]), st.integer
     lambda rows: [rules.Candidate(i, *row) for i, row in enumerate(rows)]
 )
 DRAWS = st.lists(
-    st.builds(rules.Draw, kind=st.sampled_from(["single", "judge"]), count=st.integers(1, 4), points=st.just(Decimal(5)),
-              difficulty=st.sampled_from([None, 1, 2]), point=st.sampled_from([None, 7])),
-    min_size=1, max_size=4,
+    st.builds(
+        rules.Draw,
+        kind=st.sampled_from(["single", "judge"]),
+        count=st.integers(1, 4),
+        points=st.just(Decimal(5)),
+        difficulty=st.sampled_from([None, 1, 2]),
+        point=st.sampled_from([None, 7]),
+    ),
+    min_size=1,
+    max_size=4,
 )
 
 

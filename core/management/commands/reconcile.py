@@ -4,7 +4,6 @@ from django.core.management.base import BaseCommand
 
 from core import clock, reconcile
 
-
 SHOWN = 20
 
 

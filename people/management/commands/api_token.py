@@ -57,10 +57,21 @@ class Command(BaseCommand):
         for token in found:
             state = "已撤销" if token.revoked_at else "已过期" if token.expires_at <= at else "有效"
             used = clock.today(token.last_used_at).isoformat() if token.last_used_at else "未使用"
-            self.stdout.write("\t".join([
-                str(token.pk), token.prefix, state, token.owner.employee_number, token.unit.code, ",".join(token.scopes),
-                clock.today(token.expires_at).isoformat(), used, token.name,
-            ]))
+            self.stdout.write(
+                "\t".join(
+                    [
+                        str(token.pk),
+                        token.prefix,
+                        state,
+                        token.owner.employee_number,
+                        token.unit.code,
+                        ",".join(token.scopes),
+                        clock.today(token.expires_at).isoformat(),
+                        used,
+                        token.name,
+                    ]
+                )
+            )
 
     def revoke(self, token: str, **options) -> None:
         found = ApiToken.objects.filter(prefix=token)

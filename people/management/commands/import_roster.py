@@ -43,7 +43,10 @@ class Command(BaseCommand):
                 raise CommandError(refusal.message) from refusal
         self.stdout.write("，".join(f"{name} {count}" for name, count in plan.summary.items()))
         if plan.missing:
-            self.stdout.write(f"花名册中没有、系统中在册的人员 {len(plan.missing)} 名（不作改动）：" + "、".join(f"{name}（{number}）" for number, name in plan.missing[:20]))
+            self.stdout.write(
+                f"花名册中没有、系统中在册的人员 {len(plan.missing)} 名（不作改动）："
+                + "、".join(f"{name}（{number}）" for number, name in plan.missing[:20])
+            )
         if dry_run:
             self.stdout.write("仅预演，未写入。")
         if plan.errors and not (skip_bad_rows and not dry_run):

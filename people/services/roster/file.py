@@ -21,11 +21,15 @@ RULES = {
     "missing": gettext_noop("This cell must not be empty."),
     "title_row": gettext_noop("Only one cell is filled: this looks like a title or a remark, not a person."),
     "number_fraction": gettext_noop("“%(value)s” is a number with decimals, not an employee number. Format the column as text."),
-    "number_scientific": gettext_noop("“%(value)s” was shortened by the spreadsheet and digits are lost. Format the column as text and enter it again."),
+    "number_scientific": gettext_noop(
+        "“%(value)s” was shortened by the spreadsheet and digits are lost. Format the column as text and enter it again."
+    ),
     "number_letters": gettext_noop("“%(value)s”: only letters, digits, - and _, at most 32 (40 for unit codes)."),
     "number_doubled": gettext_noop("“%(value)s” stands in several rows: %(rows)s."),
     "number_elsewhere": gettext_noop("“%(value)s” belongs to somebody outside the units that you may import."),
-    "name_lost": gettext_noop("“%(value)s”: a rare character was lost when the file was saved. Save as .xlsx or UTF-8 CSV and enter the name again."),
+    "name_lost": gettext_noop(
+        "“%(value)s”: a rare character was lost when the file was saved. Save as .xlsx or UTF-8 CSV and enter the name again."
+    ),
     "name_private": gettext_noop("“%(value)s” contains %(point)s, which other machines cannot show. Enter the standard character."),
     "too_long": gettext_noop("At most %(limit)d characters."),
     "unit_unknown": gettext_noop("There is no unit “%(value)s”."),
@@ -53,7 +57,9 @@ RULES = {
     "yes_no": gettext_noop("“%(value)s”: write 是 or leave it empty."),
     "code_taken": gettext_noop("No free code is left for “%(value)s”."),
     "stored_as_number": gettext_noop("Stored as a number and read as %(value)s. If zeros in front were lost, format the column as text."),
-    "name_changed": gettext_noop("The name behind this number changes from %(old)s to %(new)s. Make sure that the number was not given to somebody else."),
+    "name_changed": gettext_noop(
+        "The name behind this number changes from %(old)s to %(new)s. Make sure that the number was not given to somebody else."
+    ),
 }
 
 

@@ -67,11 +67,15 @@ class PersonChange:
     @property
     def lines(self) -> list[str]:
         """What would change, one line each, in the reader's language."""
-        found = [] if self.is_new else [
-            _old_new(_PERSON_LABELS[name], _shown(name, old), _shown(name, new))
-            for name, (old, new) in self.fields.items()
-            if name in _PERSON_LABELS
-        ]
+        found = (
+            []
+            if self.is_new
+            else [
+                _old_new(_PERSON_LABELS[name], _shown(name, old), _shown(name, new))
+                for name, (old, new) in self.fields.items()
+                if name in _PERSON_LABELS
+            ]
+        )
         place = f"{self.unit_label} {self.title}".strip()
         since = self.since.isoformat() if self.since else ""
         if self.posting == "open":
@@ -79,7 +83,10 @@ class PersonChange:
         elif self.posting == "move":
             found.append(_("transfer: %(before)s → %(place)s, from %(since)s") % {"before": self.before, "place": place, "since": since})
         elif self.posting == "correct":
-            found.append(_("posting corrected (same day %(since)s): %(before)s → %(place)s") % {"before": self.before, "place": place, "since": since})
+            found.append(
+                _("posting corrected (same day %(since)s): %(before)s → %(place)s")
+                % {"before": self.before, "place": place, "since": since}
+            )
         elif self.posting == "redate":
             found.append(_("start of the posting corrected: %(before)s → %(since)s") % {"before": self.before, "since": since})
         elif self.posting == "reopen":
@@ -94,12 +101,20 @@ class PersonChange:
 
 
 _PERSON_LABELS = {
-    "name": gettext_noop("name"), "phone": gettext_noop("phone"), "email": gettext_noop("e-mail"),
-    "staff_type": gettext_noop("staff type"), "status": gettext_noop("status"), "is_active": gettext_noop("may sign in"),
+    "name": gettext_noop("name"),
+    "phone": gettext_noop("phone"),
+    "email": gettext_noop("e-mail"),
+    "staff_type": gettext_noop("staff type"),
+    "status": gettext_noop("status"),
+    "is_active": gettext_noop("may sign in"),
 }
 _UNIT_LABELS = {
-    "name": gettext_noop("name"), "short_name": gettext_noop("short name"), "kind": gettext_noop("kind"),
-    "is_vertical": gettext_noop("vertical"), "parent": gettext_noop("unit above"), "code": gettext_noop("code"),
+    "name": gettext_noop("name"),
+    "short_name": gettext_noop("short name"),
+    "kind": gettext_noop("kind"),
+    "is_vertical": gettext_noop("vertical"),
+    "parent": gettext_noop("unit above"),
+    "code": gettext_noop("code"),
 }
 
 
@@ -278,7 +293,11 @@ def _compare_units(found: RosterPlan, known: _Known) -> None:
     bad: set[str] = set()
     foreign = set()
     if county is not None:
-        foreign = set(Unit.objects.filter(code__in=[row.code for row in parsed.units]).exclude(path__startswith=county.path).values_list("code", flat=True))
+        foreign = set(
+            Unit.objects.filter(code__in=[row.code for row in parsed.units])
+            .exclude(path__startswith=county.path)
+            .values_list("code", flat=True)
+        )
     done: dict[str, UnitChange] = {}
 
     def settle(row: UnitRow, under: tuple[str, ...]) -> bool:
@@ -325,14 +344,25 @@ def _compare_units(found: RosterPlan, known: _Known) -> None:
                 unit = known.standing[derived]
         if unit is None:
             done[row.code] = UnitChange(
-                code=row.code, name=row.name, kind=kind, parent_code=row.parent_code, is_new=True,
-                short_name=row.short_name, is_vertical=bool(row.is_vertical),
+                code=row.code,
+                name=row.name,
+                kind=kind,
+                parent_code=row.parent_code,
+                is_new=True,
+                short_name=row.short_name,
+                is_vertical=bool(row.is_vertical),
             )
             known.add(row.code, row.name, row.short_name, kind, row.parent_code)
             return True
         changed: dict[str, tuple] = {}
         parent_code = known.parent[unit.code]
-        for name, new in (("code", row.code), ("name", row.name), ("kind", kind), ("short_name", row.short_name), ("is_vertical", row.is_vertical)):
+        for name, new in (
+            ("code", row.code),
+            ("name", row.name),
+            ("kind", kind),
+            ("short_name", row.short_name),
+            ("is_vertical", row.is_vertical),
+        ):
             old = getattr(unit, name)
             if new not in ("", None) and new != old:
                 changed[name] = (old, new)
@@ -344,8 +374,13 @@ def _compare_units(found: RosterPlan, known: _Known) -> None:
             changed["parent"] = (parent_code, row.parent_code)
         if changed:
             done[row.code] = UnitChange(
-                code=row.code, name=row.name, kind=kind, parent_code=row.parent_code or parent_code, is_new=False,
-                fields=changed, former_code=unit.code,
+                code=row.code,
+                name=row.name,
+                kind=kind,
+                parent_code=row.parent_code or parent_code,
+                is_new=False,
+                fields=changed,
+                former_code=unit.code,
             )
         known.forget(unit.code)
         known.add(row.code, row.name, row.short_name or unit.short_name, kind, row.parent_code or parent_code)
@@ -385,10 +420,15 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
             continue
         section = row.section if row.section and row.section != known.name[organ_code] else ""
         problem_or_change = _change_of(
-            row, person, known, organ_code, section,
+            row,
+            person,
+            known,
+            organ_code,
+            section,
             current.get(person.pk) if person else None,
             last.get(person.pk) if person else None,
-            held, code_of,
+            held,
+            code_of,
         )
         if isinstance(problem_or_change, rules.Unreadable):
             refuse("任现职时间", problem_or_change.code, problem_or_change.params)
@@ -401,7 +441,9 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
             if "name" in change.fields and not change.is_new:
                 old, new = change.fields["name"]
                 found.notices.append(
-                    RosterError(row.row, "姓名", _(RULES["name_changed"]) % {"old": old, "new": new}, [], parsed.people_sheet, "name_changed")
+                    RosterError(
+                        row.row, "姓名", _(RULES["name_changed"]) % {"old": old, "new": new}, [], parsed.people_sheet, "name_changed"
+                    )
                 )
         else:
             found.unchanged += 1
@@ -420,8 +462,15 @@ def _change_of(row, person, known, organ_code, section, cur, last, held, code_of
     else:
         unit_code, label = organ_code, known.label(organ_code)
     status = row.status or (person.status if person else Person.Status.ON_DUTY)
-    change = PersonChange(row=row.row, number=person.employee_number if person else row.number, name=row.name, is_new=person is None,
-                          unit_code=unit_code, unit_label=label, ends=status in GONE)
+    change = PersonChange(
+        row=row.row,
+        number=person.employee_number if person else row.number,
+        name=row.name,
+        is_new=person is None,
+        unit_code=unit_code,
+        unit_label=label,
+        ends=status in GONE,
+    )
     stated = {"name": row.name, "phone": row.phone, "email": row.email, "staff_type": row.staff_type, "status": status}
     if person is None:
         change.fields = {name: ("", value) for name, value in stated.items() if value}
@@ -503,7 +552,9 @@ def _values(row: PersonRow) -> list:
 
 
 def _people_in_reach(county: Unit | None):
-    people = Person.objects.only("pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "unit_id", "post_title")
+    people = Person.objects.only(
+        "pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "unit_id", "post_title"
+    )
     if county is None:
         return people
     return people.filter(unit__path__startswith=county.path)

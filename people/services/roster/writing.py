@@ -22,7 +22,9 @@ from people.signals import roster_imported
 KEEP_UPLOADS = timedelta(days=1)
 
 
-def apply(plan: RosterPlan, *, by: Person | None, at: datetime, skip_bad_rows: bool = False, upload: RosterImport | None = None) -> RosterPlan:
+def apply(
+    plan: RosterPlan, *, by: Person | None, at: datetime, skip_bad_rows: bool = False, upload: RosterImport | None = None
+) -> RosterPlan:
     """Do what the plan says, all or nothing, and return the plan as it was carried out.
 
     Locks the counties and the people concerned, makes the plan again and goes on only if it is still
@@ -76,11 +78,7 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
 
 def _close_upload(upload: RosterImport, done: RosterPlan, at: datetime) -> None:
     upload.content, upload.applied_at, upload.summary = None, at, done.summary
-    upload.changes = [
-        [change.number, name, old, new]
-        for change in done.changed_people
-        for name, (old, new) in change.fields.items()
-    ]
+    upload.changes = [[change.number, name, old, new] for change in done.changed_people for name, (old, new) in change.fields.items()]
     upload.save()
 
 
@@ -111,8 +109,14 @@ def _write_units(done: RosterPlan) -> dict[str, Unit]:
             base, depth = (above.path, above.depth + 1) if above else ("", 1)
             last[base] += 1
             unit = Unit(
-                code=change.code, name=change.name, short_name=change.short_name, kind=change.kind, is_vertical=change.is_vertical,
-                path=Unit._get_path(base, depth, last[base]), depth=depth, numchild=0,
+                code=change.code,
+                name=change.name,
+                short_name=change.short_name,
+                kind=change.kind,
+                is_vertical=change.is_vertical,
+                path=Unit._get_path(base, depth, last[base]),
+                depth=depth,
+                numchild=0,
             )
             if above is not None:
                 above.numchild += 1
@@ -223,8 +227,14 @@ def keep(*, file: BinaryIO, plan: RosterPlan, by: Person, at: datetime) -> Roste
     RosterImport.objects.filter(applied_at=None, content__isnull=False, made_at__lt=at - KEEP_UPLOADS).update(content=None)
     file.seek(0)
     return RosterImport.objects.create(
-        by=by, unit=plan.county, file_name=plan.parsed.name[:200], file_digest=plan.parsed.digest, content=file.read(),
-        plan_digest=plan.digest, summary=plan.summary, made_at=at,
+        by=by,
+        unit=plan.county,
+        file_name=plan.parsed.name[:200],
+        file_digest=plan.parsed.digest,
+        content=file.read(),
+        plan_digest=plan.digest,
+        summary=plan.summary,
+        made_at=at,
     )
 
 
