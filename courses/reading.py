@@ -14,7 +14,7 @@ from courses.models import Course, EditionLesson, Enrolment, LessonPlace
 from courses.outlines import LessonOutline, Outline
 from courses.services import policies
 from courses.services.completions import Explanation, Item
-from courses.slots import QUIZZES
+from courses.slots import CERTIFICATES, QUIZZES
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,13 @@ def hours(minutes: int, has_test: bool, *, county, at: datetime) -> Decimal:
     return rules.credit_hours(minutes * 60, policy.bands) + (policy.test_passed if has_test else 0)
 
 
+def certificate_title(key: str) -> str | None:
+    """What the certificate of this key is called now; at most a minute old."""
+    if not key:
+        return None
+    return caches["local"].get_or_set(f"certificate-title:{key}", lambda: CERTIFICATES.title(key) or "", 60) or None
+
+
 @dataclass(frozen=True)
 class Due:
     """A due day and how near it is; `days` is 0 on the day itself, negative afterwards."""
@@ -98,6 +105,28 @@ class Due:
 
 def due(course: Course, at: datetime) -> Due | None:
     return Due(course.due_on, (course.due_on - clock.today(at)).days) if course.due_on else None
+
+
+def page_state(context: dict) -> str:
+    """Everything that the body of a course page shows to somebody enrolled: equal states show equal pages."""
+    completion, explanation = context["completion"], context["explanation"]
+    shown = (
+        get_language(),
+        context["enrolment"].edition.digest,
+        context["course"].pk,
+        context["course"].need,
+        context["course"].is_open,
+        context["due"],
+        context["hours"],
+        context["certificate"],
+        context["next"],
+        context["is_older"],
+        tuple((row.state, tuple((quiz.title, quiz.url, quiz.item) for quiz in row.quizzes)) for row in context["rows"]),
+        tuple((item.key, item.is_met) for item in explanation.items),
+        completion and (completion.pk, completion.completed_at, completion.hours, completion.score, completion.certificate),
+        context["reversal"] and context["reversal"].reason,
+    )
+    return repr(shown)
 
 
 def body_html(lesson: LessonOutline) -> str:

@@ -15,7 +15,6 @@ from courses import outlines, reading
 from courses.forms import CatalogueFilter
 from courses.models import Course, EditionLesson, EditionRequirement, Enrolment
 from courses.services import completions, enrolments, progress
-from courses.slots import CERTIFICATES
 
 PAGE = 24
 
@@ -94,8 +93,10 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
     context |= {
         "outline": outline,
         "hours": reading.hours(outline.minutes, outline.has_test, county=found.county, at=at),
-        "certificate": CERTIFICATES.title(outline.certificate),
+        "certificate": reading.certificate_title(outline.certificate),
     }
+    if enrolment is not None and not context["may_begin_again"]:  # no form in it, so nothing of this request
+        context["page_state"] = reading.page_state(context)
     return render(request, "courses/course.html", context, status=409 if refusal else 200)
 
 

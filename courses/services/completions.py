@@ -153,13 +153,13 @@ class Explanation:
 def explain(enrolment: Enrolment) -> Explanation:
     """What of the pinned edition is met and what is missing. One query when the outline is known in this process."""
     outline = outlines.of_edition(enrolment.edition, enrolment.course.code)
-    met: dict[int | None, tuple[datetime, Decimal | None]] = {
+    met: dict[int | None, tuple[datetime | None, Decimal | None]] = {
         requirement: (at, score)
         for requirement, at, score in RequirementMet.objects.filter(enrolment=enrolment).values_list("requirement_id", "at", "score")
     }
     items = []
     for asked in outline.requirements:
-        at, score = met[asked.id] if asked.id in met else (None, None)
+        at, score = met.get(asked.id, (None, None))
         items.append(Item(asked.kind, asked.key, asked.title, asked.lesson_key, asked.id in met, at, score))
     return Explanation(enrolment, tuple(items), getattr(enrolment, "completion", None))
 
