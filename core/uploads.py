@@ -1,7 +1,10 @@
 """What an uploaded file may be: judged by content, size and unpacked size, never by its name alone."""
 
 import io
+import re
 import zipfile
+import zlib
+from functools import lru_cache
 from typing import BinaryIO
 
 import puremagic
@@ -12,6 +15,14 @@ from core.errors import Refused
 MAX_SPREADSHEET = 10 * 1024 * 1024
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 200
+MAX_CELLS = 5_000_000  # of all sheets: the reader fills the whole rectangle up to the outermost cell
+OTHER_WORKBOOKS = {"xl/workbook.bin", "content.xml"}  # xlsb and ods, which the reader would try as well
+# Names of cells wherever they stand, even in a tag that is not well formed; row and cell tags with their name, if they have one.
+NAMED = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,8})0*(\d{1,9})""")
+TAGS = re.compile(
+    rb"""<(?:[\w.\-]+:)?(row|c)(?=[\s/>])(\s+(?:[\w:.\-]+\s*=\s*(?:"[^"<]*"|'[^'<]*')\s+)*?r\s*=\s*["']\s*([A-Za-z]{0,8})0*(\d{1,9}))?"""
+)
+LONGEST_TAG = 2**20
 # What an editor may put into a lesson: extension → kinds that its content may show.
 DOCUMENTS = {
     "pdf": {"application/pdf"},
@@ -42,7 +53,7 @@ def check_spreadsheet(file: BinaryIO, *, name: str) -> tuple[str, bytes]:
     """("xlsx" or "csv", the bytes). Reads the file only after its size was found small enough.
 
     Raises:
-        Refused: too large, a packed bomb, or neither xlsx nor text.
+        Refused: too large, a packed bomb, a sheet that reaches too far, or neither xlsx nor text.
     """
     size = size_of(file)
     if size > MAX_SPREADSHEET:
@@ -56,8 +67,10 @@ def check_spreadsheet(file: BinaryIO, *, name: str) -> tuple[str, bytes]:
     if data.startswith(b"PK\x03\x04"):
         check_unpacked(io.BytesIO(data))
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if "xl/workbook.xml" not in archive.namelist():
+            names = {name.lower() for name in archive.namelist()}
+            if "xl/workbook.xml" not in archive.namelist() or names & OTHER_WORKBOOKS:
                 raise Refused(_("The file is an archive, but not an Excel workbook (.xlsx)."), code="wrong_content")
+            check_cells(archive)
         return "xlsx", data
     if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Refused(
@@ -81,6 +94,93 @@ def check_unpacked(file: BinaryIO) -> None:
     if unpacked > MAX_UNPACKED or (unpacked > 2**20 and unpacked / packed > MAX_RATIO):
         raise Refused(_("The file would unpack to %(size)d MB; that is refused.") % {"size": unpacked // 2**20}, code="bomb")
     file.seek(0)
+
+
+def check_cells(archive: zipfile.ZipFile) -> None:
+    """Bound the rectangles that the sheets of a workbook span, whatever their <dimension> says.
+
+    Every part is looked at, since a workbook may keep its sheets under any name; parts are read
+    in pieces, never whole.
+
+    Raises:
+        Refused: rows × columns of all sheets exceed five million, or a part does not unpack to what it says.
+    """
+    cells = unpacked = 0
+    for info in archive.infolist():
+        said, info.file_size = info.file_size, MAX_UNPACKED + 1  # else the reading stops at what the archive claims
+        extent = _Extent()
+        size = 0
+        try:
+            with archive.open(info) as part:
+                while piece := part.read(2**18):
+                    size += len(piece)
+                    unpacked += len(piece)
+                    if unpacked > MAX_UNPACKED:
+                        raise Refused(
+                            _("The file would unpack to %(size)d MB; that is refused.") % {"size": unpacked // 2**20}, code="bomb"
+                        )
+                    extent.feed(piece)
+                    if cells + extent.cells > MAX_CELLS:
+                        break
+                else:
+                    extent.feed(b"<")
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            raise Refused(_("The file is damaged: it cannot be unpacked."), code="damaged") from error
+        finally:
+            info.file_size = said
+        cells += extent.cells
+        if cells > MAX_CELLS:
+            raise Refused(
+                _(
+                    "The sheets reach too far: up to row %(rows)d and column %(columns)d. At most %(limit)d cells are taken. "
+                    "Delete stray cells far below or to the right of the table, and save again."
+                )
+                % {"rows": extent.rows, "columns": extent.columns, "limit": MAX_CELLS},
+                code="too_many_cells",
+            )
+        if size != said:
+            raise Refused(_("The file is damaged: it cannot be unpacked."), code="damaged")
+
+
+class _Extent:
+    """How far the cells of one part reach, found piece by piece. Rather too far than not far enough."""
+
+    def __init__(self) -> None:
+        self.rows = self.columns = 0
+        self._row = self._column = 0
+        self._rest = b""
+
+    @property
+    def cells(self) -> int:
+        return self.rows * self.columns
+
+    def feed(self, piece: bytes) -> None:
+        text = self._rest + piece.replace(b"\x00", b"")  # UTF-16 without its zeros reads like ASCII
+        end = text.rfind(b"<")
+        if len(text) - max(end, 0) > LONGEST_TAG:
+            raise zipfile.BadZipFile("no tag is that long")
+        text, self._rest = text[: max(end, 0)], text[max(end, 0) :]
+        named = NAMED.findall(text)
+        self.rows = max(self.rows, max((int(row) for _letters, row in named), default=0))
+        self.columns = max(self.columns, max(map(_column, {letters for letters, _row in named}), default=0))
+        for kind, name, letters, row in TAGS.findall(text):
+            if kind == b"row":
+                self._row = int(row) if name else self._row + 1
+                self._column = 0
+                self.rows = max(self.rows, self._row)
+            elif name:
+                self._column = _column(letters)
+            else:
+                self._column += 1
+                self.columns = max(self.columns, self._column)
+
+
+@lru_cache(maxsize=1024)
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def content_kind(head: bytes) -> str:

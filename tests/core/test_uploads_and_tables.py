@@ -1,6 +1,8 @@
 """Files are judged by what they hold."""
 
 import io
+import secrets
+import time
 import zipfile
 
 import pytest
@@ -108,3 +110,86 @@ def test_an_archive_that_is_no_workbook_is_refused():
 def test_an_empty_file_is_refused():
     with pytest.raises(Refused):
         uploads.check_spreadsheet(io.BytesIO(b"  "), name="x.csv")
+
+
+FAR_CELLS = {
+    "named": b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+    "named with zeros, after another attribute": b"<row><c s='>' r = 'a1'><v>1</v></c></row><row><c s=\">\"r='xfd0000000001048576'><v>1</v></c></row>",
+    "counted": b"<row>" + b"<c/>" * 6000 + b"</row>" + b"<row/>" * 6000,
+}
+
+
+def reaching(cells, *, part="xl/worksheets/sheet1.xml", also=()):
+    """A small workbook with these cells and a <dimension> that tells a lie."""
+    file = io.BytesIO()
+    rel = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="{rel}/worksheet" Target="{part[3:]}"/></Relationships>',
+        )
+        archive.writestr(
+            part, f'<worksheet xmlns="{main}"><dimension ref="A1:B2"/><sheetData>'.encode() + cells + b"</sheetData></worksheet>"
+        )
+        for name in also:
+            archive.writestr(name, "x")
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("cells", FAR_CELLS.values(), ids=FAR_CELLS)
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/elsewhere.dat"])
+def test_two_cells_far_apart_are_refused_before_the_reader_fills_the_space_between(cells, part):
+    file = reaching(cells, part=part)
+    assert len(file.getvalue()) < 3000
+
+    with pytest.raises(Refused) as refusal:
+        uploads.check_spreadsheet(file, name="roster.xlsx")
+    assert refusal.value.code == "too_many_cells"
+
+
+def test_a_far_cell_is_found_on_the_seam_of_two_pieces():
+    for pad in range(2**18 - 140, 2**18 - 20, 7):
+        with pytest.raises(Refused):
+            uploads.check_spreadsheet(
+                reaching(b"<v>" + secrets.token_hex(pad // 2).encode() + b"</v>" + FAR_CELLS["named"]), name="roster.xlsx"
+            )
+
+
+def test_cells_without_names_are_counted_row_by_row():
+    rows = b"<row><c><v>1</v></c><c><v>2</v></c></row>" * 4000
+
+    assert uploads.check_spreadsheet(reaching(rows), name="x.xlsx")[0] == "xlsx"
+
+
+def test_a_part_that_unpacks_to_more_than_it_says_is_refused():
+    data = bytearray(reaching(FAR_CELLS["counted"]).getvalue())
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = archive.getinfo("xl/worksheets/sheet1.xml").file_size
+    at = data.rindex(size.to_bytes(4, "little"))
+    data[at : at + 4] = (60).to_bytes(4, "little")
+
+    with pytest.raises(Refused):
+        uploads.check_spreadsheet(io.BytesIO(bytes(data)), name="x.xlsx")
+
+
+@pytest.mark.parametrize("name", ["xl/workbook.bin", "content.xml"])
+def test_a_workbook_of_another_kind_does_not_hide_in_an_xlsx(name):
+    with pytest.raises(Refused) as refusal:
+        uploads.check_spreadsheet(reaching(b"", also=[name]), name="x.xlsx")
+    assert refusal.value.code == "wrong_content"
+
+
+def test_a_roster_of_ten_thousand_rows_is_judged_in_a_moment():
+    file = workbook(
+        [["工号", "姓名", "单位", "职务", "手机", "邮箱"]] + [[f"YA{n}", "张三", "办公室", "科员", str(n), "x"] for n in range(10_000)]
+    )
+    start = time.perf_counter()
+    uploads.check_spreadsheet(file, name="x.xlsx")
+
+    assert time.perf_counter() - start < 2  # about 0.1 s; generous for a busy machine
