@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONCE, SELF
 from django.utils.translation import gettext_lazy as _
 
@@ -66,8 +67,10 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "people.middleware.RequireSecondFactor",
+    "people.middleware.AdminDoor",
     "courses.middleware.BoundedUploads",
     "core.middleware.RefusedAsPage",
+    "core.middleware.SaneAddress",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -116,7 +119,12 @@ CACHES = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}
         if _redis
-        else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_cache"}
+        else {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "shared_cache",
+            # Beyond this many keys the cache throws some out, and lock-outs with them; the usual 300 is a morning's sign-ins.
+            "OPTIONS": {"MAX_ENTRIES": 200_000},
+        }
     ),
     "local": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -239,17 +247,28 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "data_folder_in": str(_broker_dir / "queue"),
         "data_folder_out": str(_broker_dir / "queue"),
         "control_folder": str(_broker_dir / "control"),
+        "polling_interval": 0.1,  # seconds; kombu's own is one, and a queue would drain at one job a second
     }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A task that hangs is told to stop, then stopped: all of them may run twice.
+CELERY_TASK_SOFT_TIME_LIMIT = 9 * 60
+CELERY_TASK_TIME_LIMIT = 10 * 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+# What nobody took before the next one comes expires: a worker that was down finds one message of each kind, not thousands.
 CELERY_BEAT_SCHEDULE = {
-    "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5)},
-    "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20)},
+    "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5), "options": {"expires": 240}},
+    "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
+    "wipe-kept-rosters": {
+        "task": "people.tasks.wipe_kept_rosters",
+        "schedule": crontab(hour=3, minute=10),
+        "options": {"expires": 12 * 60 * 60},
+    },
+    "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},
 }
 
 # How many proxies of one's own stand in front: without it everybody behind nginx has one address, and shares its limits.

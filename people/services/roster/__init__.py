@@ -11,6 +11,19 @@ A person whom the file does not name is reported and stays as they are.
 
 from people.services.roster.file import Parsed, RosterError, parse, rows_of
 from people.services.roster.planning import PersonChange, RosterPlan, UnitChange, plan
-from people.services.roster.writing import apply, keep, refused_file
+from people.services.roster.writing import apply, keep, refused_file, wipe_kept
 
-__all__ = ["Parsed", "PersonChange", "RosterError", "RosterPlan", "UnitChange", "apply", "keep", "parse", "plan", "refused_file", "rows_of"]
+__all__ = [
+    "Parsed",
+    "PersonChange",
+    "RosterError",
+    "RosterPlan",
+    "UnitChange",
+    "apply",
+    "keep",
+    "parse",
+    "plan",
+    "refused_file",
+    "rows_of",
+    "wipe_kept",
+]

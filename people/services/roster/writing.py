@@ -224,7 +224,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
 @transaction.atomic
 def keep(*, file: BinaryIO, plan: RosterPlan, by: Person, at: datetime) -> RosterImport:
     """Keep an uploaded file until it is confirmed, for a day at most; older uploads are wiped."""
-    RosterImport.objects.filter(applied_at=None, content__isnull=False, made_at__lt=at - KEEP_UPLOADS).update(content=None)
+    wipe_kept(at=at)
     file.seek(0)
     return RosterImport.objects.create(
         by=by,
@@ -236,6 +236,11 @@ def keep(*, file: BinaryIO, plan: RosterPlan, by: Person, at: datetime) -> Roste
         summary=plan.summary,
         made_at=at,
     )
+
+
+def wipe_kept(*, at: datetime) -> int:
+    """Wipe the contents of uploads that were kept for a day; how many. Their file names and counts stay."""
+    return RosterImport.objects.filter(content__isnull=False, made_at__lte=at - KEEP_UPLOADS).update(content=None)
 
 
 def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], dict[str, object]] | None = None) -> bytes:
