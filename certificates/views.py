@@ -65,7 +65,7 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
     """The certificates of the people whose records one may read, newest first; searched by number, name or unit."""
     require_role(request.user, *READS_RECORDS)
     today = clock.today()
-    wanted = request.GET.get("q", "").strip()[:80]
+    wanted = request.GET.get("q", "").replace("\x00", "").strip()[:80]
     found = Certificate.objects.visible_to(request.user).with_state()
     if wanted:
         found = found.filter(

@@ -1,11 +1,12 @@
 """Request log, content security policy, sliding sessions, refusals as pages."""
 
+import re
 import time
 import uuid
 
 import structlog
 from csp.middleware import CSPMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core.errors import Refused
@@ -51,6 +52,23 @@ class ContentSecurityPolicy(CSPMiddleware):
         if request.path.startswith("/admin/") and not getattr(response, "_csp_replace", None):
             response._csp_replace = self.RELAXED
         return super().process_response(request, response)
+
+
+class SaneAddress:
+    """An address that no page can have is not found: a NUL, or a number longer than any key.
+
+    The databases differ in how they choke on these; here they never reach one.
+    """
+
+    LONG_NUMBER = re.compile(r"/\d{19,}(/|$)")
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or self.LONG_NUMBER.search(request.path):
+            raise Http404
+        return self.get_response(request)
 
 
 class SlidingSession:

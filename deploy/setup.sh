@@ -47,4 +47,4 @@ fi
 say "installing Python packages"
 requirements=requirements.txt
 [ "$kind" = test ] && requirements=requirements-dev.txt
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $requirements
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $requirements 2> >(grep -v "^WARNING: Location" >&2)

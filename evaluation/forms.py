@@ -57,6 +57,10 @@ class RecordsForm(forms.Form):
 
     def clean(self) -> dict:
         data = super().clean()
+        for name in ("since", "until"):
+            if data.get(name) and not 2000 <= data[name].year <= 2100:
+                self.add_error(name, _("Choose a day between 2000 and 2100."))
+                return data
         if data.get("since") and data.get("until") and data["since"] > data["until"]:
             self.add_error("until", _("The last day lies before the first."))
         return data

@@ -6,6 +6,8 @@ from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import READS_RECORDS, paths_of
 
+EVERYTHING = ~Q(pk__in=[])  # an empty Q would vanish from an "or"
+
 
 def people_of_records_q(user) -> Q:
     """Condition on Person: those serving now where the user reads learning records.
@@ -15,7 +17,7 @@ def people_of_records_q(user) -> Q:
     if not user.is_authenticated:
         return Q(pk__in=[])
     if user.is_superuser:
-        return Q()
+        return EVERYTHING
     return within_paths(paths_of(user, READS_RECORDS))
 
 
@@ -37,5 +39,5 @@ def units_in_reach(user):
 def reversible_q(user) -> Q:
     """Condition on Completion: those that happened where the user is HR."""
     if user.is_superuser:
-        return Q()
+        return EVERYTHING
     return within_paths(paths_of(user, [Role.HR]))

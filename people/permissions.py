@@ -18,7 +18,9 @@ READS_RECORDS = (Role.LIAISON, Role.LEADER, Role.HR, Role.AUDITOR)
 # Roles that see who works where (a superset: an administrator manages people, not their marks).
 READS_PEOPLE = (*READS_RECORDS, Role.ADMINISTRATOR)
 # Roles with power over others' records or rights: these need a second factor.
-POWERFUL = (Role.HR, Role.ADMINISTRATOR, Role.AUDITOR, Role.LEADER, Role.REVIEWER)
+POWERFUL = (*READS_RECORDS, Role.ADMINISTRATOR, Role.REVIEWER)
+
+EVERYTHING = ~Q(pk__in=[])  # an empty Q would vanish from an "or"
 
 
 def grants_of(user) -> list:
@@ -55,7 +57,7 @@ def people_q(user) -> Q:
     if not user.is_authenticated:
         return Q(pk__in=[])
     if user.is_superuser:
-        return Q()
+        return EVERYTHING
     condition = Q(pk=user.pk)
     for path in paths_of(user, READS_PEOPLE):
         condition |= Q(unit__path__startswith=path)
@@ -67,7 +69,7 @@ def records_q(user, prefix: str = "") -> Q:
     if not user.is_authenticated:
         return Q(pk__in=[])
     if user.is_superuser:
-        return Q()
+        return EVERYTHING
     condition = Q(**{f"{prefix}person": user})
     for path in paths_of(user, READS_RECORDS):
         county = path[: Unit.steplen]

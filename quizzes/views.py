@@ -177,6 +177,7 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
         if type(item) is not int or not 0 < item < 2**63 or not isinstance(token, str) or not 0 < len(token) <= 40 or "\x00" in token:
             raise ValueError
         response = body["response"]
+        json.dumps([token, response], ensure_ascii=False).encode()  # a lone surrogate can be neither kept nor shown
     except (ValueError, KeyError, TypeError, RecursionError):
         return JsonResponse({"error": "unreadable", "message": _("The answer could not be read.")}, status=400)
     try:

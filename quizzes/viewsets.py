@@ -284,7 +284,11 @@ class ImportViewSet(ViewSet):
     menu_item_class = AuthorMenuItem
 
     def get_urlpatterns(self):
-        return [path("", upload_questions, name="index"), path("<str:waiting>/", confirm_questions, name="confirm")]
+        return [
+            path("", upload_questions, name="index"),
+            path("<str:waiting>/", confirm_questions, name="confirm"),
+            path("<str:waiting>/refused.xlsx", refused_questions, name="refused"),
+        ]
 
 
 def upload_questions(request: HttpRequest) -> HttpResponse:
@@ -316,14 +320,9 @@ def upload_questions(request: HttpRequest) -> HttpResponse:
 
 def confirm_questions(request: HttpRequest, waiting: str) -> HttpResponse:
     """The report of the file that waits; POST imports it, without the refused rows when that was chosen."""
-    if not is_author(request.user):
-        raise PermissionDenied
-    kept = caches["default"].get(_key(request, waiting))
-    county = get_object_or_404(counties_of(request.user), pk=kept["county"]) if kept else None
-    if kept is None or county is None:
-        flash.warning(request, _("The file is no longer here. Please upload it again."))
-        return redirect("question-import:index")
-    how = {"name": kept["name"], "county": county, "at": clock.now(), "by": request.user}
+    kept, how = _waiting(request, waiting)
+    if kept is None:
+        return _gone(request)
     report = bank.import_file(io.BytesIO(kept["data"]), **how, dry_run=True)
     if request.method == "POST" and (not report.refused or request.POST.get("skip") == "1"):
         done = bank.import_file(io.BytesIO(kept["data"]), **how, skip_bad=True)
@@ -340,11 +339,40 @@ def confirm_questions(request: HttpRequest, waiting: str) -> HttpResponse:
         {
             "report": report,
             "name": kept["name"],
-            "county": county,
+            "county": how["county"],
+            "waiting": waiting,
             "header_title": _("Import questions"),
             "good": len(report.new) + len(report.changed),
         },
     )
+
+
+def refused_questions(request: HttpRequest, waiting: str) -> HttpResponse:
+    """The refused rows of the file that waits, as a workbook with the reasons."""
+    kept, how = _waiting(request, waiting)
+    if kept is None:
+        return _gone(request)
+    report = bank.import_file(io.BytesIO(kept["data"]), **how, dry_run=True)
+    response = HttpResponse(bank.refused_file(report), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    response["Content-Disposition"] = 'attachment; filename="refused-questions.xlsx"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _waiting(request: HttpRequest, waiting: str) -> tuple[dict | None, dict]:
+    """One's own file that waits, while its county is still one's own, and how to import it."""
+    if not is_author(request.user):
+        raise PermissionDenied
+    kept = caches["default"].get(_key(request, waiting))
+    if kept is None:
+        return None, {}
+    county = get_object_or_404(counties_of(request.user), pk=kept["county"])
+    return kept, {"name": kept["name"], "county": county, "at": clock.now(), "by": request.user}
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    flash.warning(request, _("The file is no longer here. Please upload it again."))
+    return redirect("question-import:index")
 
 
 def _key(request: HttpRequest, waiting: str) -> str:

@@ -21,7 +21,7 @@ NEWEST = (
 )
 
 
-class EnrolmentQuerySet(models.QuerySet):
+class EnrolmentQuerySet(FactQuerySet):
     def visible_to(self, user) -> "EnrolmentQuerySet":
         return self.filter(records_q(user))
 
@@ -40,7 +40,7 @@ class EnrolmentQuerySet(models.QuerySet):
         )
 
 
-class Enrolment(ServedAt):
+class Enrolment(ServedAt, Fact):
     """One person has begun one round of a course, in the edition of that day.
 
     Written once; finishing it is a Completion, not a change of this row.

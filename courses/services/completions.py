@@ -51,7 +51,7 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
     """The completion of this enrolment, written once as soon as every requirement of its edition is met.
 
     Locks the enrolment. The completion carries the instant at which the last requirement was met
-    (not the instant of a later repair), the person's unit and post of now, and the hours by the
+    (not the instant of a later repair), the person's unit and post of that day, and the hours by the
     policy of that day. course_completed is sent inside the transaction: a receiver that fails
     undoes the completion.
     """
@@ -89,7 +89,7 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
         score=score,
         completed_at=completed_at,
         evidence=[row.pk for row in met],
-        **served_at(enrolment.person),
+        **served_at(enrolment.person, on=clock.today(completed_at)),
     )
     completion.save()
     course_completed.send(sender=Completion, completion=completion, at=at)

@@ -210,6 +210,7 @@ def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: rand
     if stage == "untouched":
         return False
     enrolment = enrolments.enrol(person=person, course=course, at=at)
+    seen(person, at)
     if stage == "enrolled":
         return False
     lessons = list(enrolment.edition.lessons.all())
@@ -231,6 +232,13 @@ def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: rand
 def read(enrolment, lesson, *, at: datetime) -> None:
     progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)
     progress.finish_lesson(enrolment=enrolment, lesson=lesson, at=at + timedelta(minutes=lesson.minutes))
+
+
+def seen(person: Person, at: datetime) -> None:
+    """Whoever learned has signed in."""
+    if person.last_login is None or person.last_login < at:
+        person.last_login = at
+        person.save(update_fields=["last_login"])
 
 
 def sit(person: Person, quiz: Quiz, *, right: bool, at: datetime, draw: random.Random) -> Submission:

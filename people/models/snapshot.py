@@ -1,9 +1,12 @@
 """Who and where, as it was at an event."""
 
+from datetime import date
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from people.models.person import Person
+from people.models.posting import DutyAssignment
 from people.models.unit import Unit
 
 
@@ -29,9 +32,18 @@ class ServedAt(models.Model):
 SNAPSHOT_FIELDS = ["person_id", "unit_id", "employee_number", "person_name", "unit_name", "post_title", "duties", "staff_type"]
 
 
-def served_at(person: Person) -> dict:
-    """The fields of ServedAt for a person as they serve now. Two queries at most."""
-    unit = person.unit
+def served_at(person: Person, *, on: date | None = None) -> dict:
+    """The fields of ServedAt for a person as they serve now or, with `on`, as they served on that day.
+
+    The name is that of now: no older one is kept. Without a main posting on that day (before the
+    roster begins) it is the present unit. Two queries at most, four with `on` in an earlier posting.
+    """
+    unit, title, duties = person.unit, person.post_title, None
+    if on is not None:
+        posting = person.postings.filter(_lasting(on), is_main=True).select_related("unit").order_by("-starts_on", "-pk").first()
+        if posting is not None and posting.ends_on is not None:
+            held = DutyAssignment.objects.filter(_lasting(on), posting__person=person).values_list("duty", flat=True)
+            unit, title, duties = posting.unit, posting.title, sorted(set(held))
     if unit is None:
         unit_name = ""
     elif unit.kind == Unit.Kind.SECTION:
@@ -45,10 +57,14 @@ def served_at(person: Person) -> dict:
         "employee_number": person.employee_number,
         "person_name": person.name,
         "unit_name": unit_name,
-        "post_title": person.post_title,
-        "duties": person.current_duties,
+        "post_title": title,
+        "duties": person.current_duties if duties is None else duties,
         "staff_type": person.staff_type,
     }
+
+
+def _lasting(day: date) -> models.Q:
+    return models.Q(starts_on__lte=day) & (models.Q(ends_on=None) | models.Q(ends_on__gte=day))
 
 
 def copied_from(record: ServedAt) -> dict:

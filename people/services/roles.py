@@ -29,7 +29,7 @@ def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date)
     duty becomes the administrator's own and so outlives the duty. `by=None` is the system itself.
 
     Raises:
-        Refused: out_of_reach, role_unknown, person_left, person_elsewhere, roles_exclude.
+        Refused: out_of_reach, own_role, role_unknown, person_left, person_elsewhere, roles_exclude.
     """
     if role not in Role.values or role == Role.LEARNER:
         raise Refused(_("There is no such role to grant."), code="role_unknown")
@@ -46,6 +46,8 @@ def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date)
             % {"name": person.name, "rival": Role(rival).label},
             code="roles_exclude",
         )
+    if by is not None and by.pk == person.pk and not by.is_superuser:
+        raise Refused(_("Nobody grants a role to themselves: another administrator has to do it."), code="own_role")
     standing = RoleGrant.objects.filter(person=person, role=role, unit=unit, ends_on=None).first()
     if standing is not None:
         if standing.from_duty and by is not None:

@@ -58,7 +58,7 @@ def role_log(request: HttpRequest) -> HttpResponse:
         for path in paths_of(request.user, [Role.AUDITOR]):
             reach |= Q(unit__path__startswith=path)
         found = found.filter(reach)
-    words = request.GET.get("q", "").strip()[:60]
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:60]
     if words:
         found = found.filter(_named("person", words))
     page = Paginator(found.order_by("-starts_on", "-pk"), PAGE).get_page(request.GET.get("page"))

@@ -1,12 +1,14 @@
 """The question bank's one door for files and for rows: read, judge, report, write."""
 
 import hashlib
+import io
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO
 
+import xlsxwriter
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,6 +22,7 @@ from quizzes.models import KnowledgePoint, Question
 
 COLUMNS = ["编号", "题型", "课程", "难度", "题干", "答案"]
 OPTION_COLUMNS = {letter: f"选项{letter}" for letter in LETTERS}
+SHEET = [*COLUMNS[:5], *OPTION_COLUMNS.values(), "答案", "解析", "依据", "核对", "知识点"]  # all columns, in the order of a file
 LEVELS = {"1": 1, "易": 1, "容易": 1, "简单": 1, "2": 2, "中": 2, "中等": 2, "3": 3, "难": 3, "困难": 3}
 LONGEST_STEM = 4000
 LIMITS = {"code": 40, "course_code": 20, "point": 80, "stem": LONGEST_STEM, "explanation": 4000, "source": 200}
@@ -68,7 +71,7 @@ def import_file(
     Raises:
         Refused: no spreadsheet, no header; RefusedRows.
     """
-    drafts: list[tuple[int, Draft]] = []
+    drafts: list[tuple[int, Draft, list]] = []
     refused: list[RowError] = []
     found, missing = False, None
     for sheet in tables.read(file, name=name):
@@ -79,7 +82,7 @@ def import_file(
             continue
         found = True
         for row in rows:
-            _take(drafts, refused, row.number, row.text("编号"), lambda row=row: _from_row(row), [row.text(c) for c in row.cells])
+            _take(drafts, refused, row.number, row.text("编号"), lambda row=row: _from_row(row), _as_handed_in(row))
     if not found:
         raise missing or Refused(_("The file has no sheet."), code="no_header")
     return _import(drafts, refused, county=county, at=at, by=by, skip_bad=skip_bad, dry_run=dry_run)
@@ -98,7 +101,7 @@ def import_rows(
     Raises:
         RefusedRows: some rows are refused, and neither `skip_bad` nor `dry_run` was asked for.
     """
-    drafts: list[tuple[int, Draft]] = []
+    drafts: list[tuple[int, Draft, list]] = []
     refused: list[RowError] = []
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
@@ -108,15 +111,42 @@ def import_rows(
     return _import(drafts, refused, county=county, at=at, by=by, skip_bad=skip_bad, dry_run=dry_run)
 
 
+def refused_file(report: Report) -> bytes:
+    """The refused rows of `import_file` as a workbook, with the reason in the last column: mend them and hand it in again.
+
+    Every cell is text, so no spreadsheet evaluates what stands there.
+    """
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        text, head = book.add_format({"num_format": "@"}), book.add_format({"bold": True, "num_format": "@"})
+        used = [at for at, name in enumerate(SHEET) if name in COLUMNS or any(error.values[at] for error in report.refused)]
+        page = book.add_worksheet("题库")
+        page.set_column(0, len(used), 16, text)
+        page.set_column(len(used) + 1, len(used) + 1, 60, text)
+        for place, title in enumerate([*(SHEET[at] for at in used), "原行号", "拒绝原因"]):
+            page.write_string(0, place, title, head)
+        for line, error in enumerate(report.refused, start=1):
+            reason = f"{error.field}：{error.message}" if error.field else error.message
+            for place, value in enumerate([*(error.values[at] for at in used), str(error.row), reason]):
+                page.write_string(line, place, value[:32_767], text)  # more is no cell
+    return out.getvalue()
+
+
 # ---- reading -------------------------------------------------------------------------------
 
 
 def _take(drafts: list, refused: list, number: int, code: str, make, values: list) -> None:
     try:
-        drafts.append((number, make()))
+        drafts.append((number, make(), values))
     except kinds.Wrong as wrong:
         label = " ".join(part for part in (code[:40], wrong.field) if part)
         refused.append(RowError(number, label, str(wrong), values))
+
+
+def _as_handed_in(row: tables.Row) -> list[str]:
+    """The cells in the order of SHEET, as text that would be read the same again."""
+    words = {True: "正确", False: "错误"}
+    return [words[value] if isinstance(value := row.cells.get(name), bool) else _plain(value) for name in SHEET]
 
 
 def _plain(value: object) -> str:
@@ -211,7 +241,7 @@ def _bounded(name: str, text: str) -> None:
 
 @transaction.atomic
 def _import(
-    drafts: list[tuple[int, Draft]],
+    drafts: list[tuple[int, Draft, list]],
     refused: list[RowError],
     *,
     county: Unit,
@@ -224,14 +254,14 @@ def _import(
     report = Report(refused=list(refused))
     first_rows: dict[str, int] = {}
     kept: list[Draft] = []
-    for number, draft in drafts:
+    for number, draft, values in drafts:
         if draft.code in first_rows:
             report.refused.append(
                 RowError(
                     number,
                     draft.code,
                     _("the code stands in row %(row)d already") % {"row": first_rows[draft.code]},
-                    list(asdict(draft).values()),
+                    values,
                 )
             )
             continue

@@ -53,3 +53,30 @@ def test_production_does_not_start_without_its_secrets(missing, tmp_path):
 
     assert done.returncode != 0
     assert missing in done.stderr
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/courses/99999999999999999999/",
+        "/attempts/99999999999999999999/",
+        "/people/99999999999999999999/",
+        "/certificates/%00/",
+    ],
+)
+def test_an_address_that_no_page_can_have_is_not_found(path, cast, sign_in):
+    assert sign_in(cast.hr).get(path).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["until=9999-12-31", "since=0001-01-01", "since=1999-12-31"])
+def test_a_day_beyond_every_calendar_is_refused_in_words(query, cast, sign_in):
+    response = sign_in(cast.hr).get(f"/records/?{query}")
+
+    assert response.status_code == 422
+    assert "2000" in response.text
+    assert sign_in(cast.hr).get(f"/records/export.csv?{query}").status_code == 302  # back to the filter, which says why
+
+
+@pytest.mark.parametrize("path", ["/certificates/issued/?q=%00", "/records/?q=%00", "/people/?q=%00", "/search/?q=%00", "/courses/?q=%00"])
+def test_a_nul_in_a_search_is_no_accident(path, cast, sign_in):
+    assert sign_in(cast.hr).get(path).status_code in {200, 422}

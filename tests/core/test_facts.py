@@ -12,6 +12,7 @@ FACTS = [
     "courses.Edition",
     "courses.EditionLesson",
     "courses.EditionRequirement",
+    "courses.Enrolment",
     "courses.RequirementMet",
     "courses.Completion",
     "courses.Reversal",

@@ -382,3 +382,10 @@ def test_hr_reverses_a_completion_with_reason_and_tick(cast, done, sign_in):
     assert LedgerEntry.objects.filter(kind="correction").count() == 1
     assert ModelLogEntry.objects.filter(user=cast.hr).exists()
     assert Completion.objects.get().reversal
+
+
+def test_a_superuser_opens_every_learning_file(cast, sign_in):
+    cast.admin.is_superuser = True
+    cast.admin.save()
+
+    assert sign_in(cast.admin).get(f"/people/{cast.learner.pk}/file/").status_code == 200

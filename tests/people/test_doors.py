@@ -268,3 +268,9 @@ def test_starting_over_ends_the_password_and_gives_a_code(cast, sign_in):
     cast.learner.refresh_from_db()
     assert not cast.learner.has_usable_password()
     accounts.activate(employee_number=cast.learner.employee_number, code=made.code, password="Caoping-2031", at=NOON)
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/pages/", "/admin/reports/site-history/"])
+@pytest.mark.parametrize("who", ["learner", "own_leader", "auditor"])
+def test_who_has_no_business_in_the_admin_is_told_so_and_not_sent_round(who, path, cast, sign_in):
+    assert sign_in(getattr(cast, who)).get(path).status_code == 403

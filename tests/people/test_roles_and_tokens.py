@@ -167,3 +167,11 @@ def test_the_command_makes_lists_and_revokes(cast, capsys):
         call_command("api_token", "create", "--user", "YA10001", "--scope", "completions")
     with pytest.raises(CommandError):
         call_command("api_token", "create", "--user", "NOBODY", "--scope", "completions")
+
+
+def test_nobody_grants_a_role_to_themselves(cast):
+    with pytest.raises(Refused) as refusal:
+        roles.grant(person=cast.admin, role=Role.HR, unit=cast.county, by=cast.admin, on=NOON.date())
+
+    assert refusal.value.code == "own_role"
+    assert not cast.admin.role_grants.filter(role=Role.HR).exists()

@@ -174,7 +174,7 @@ def test_power_over_records_needs_a_second_factor_on_every_door(who, cast, clien
     assert client.post("/people/import/").status_code == 302
 
 
-@pytest.mark.parametrize("who", ["learner", "trainer", "liaison"])
+@pytest.mark.parametrize("who", ["learner", "trainer"])
 def test_others_are_not_asked(who, cast, client, required):
     enter(client, getattr(cast, who).employee_number)
     assert client.get("/account/").status_code == 200

@@ -1,5 +1,8 @@
 """Trainers at work in the Wagtail admin."""
 
+import io
+
+import openpyxl
 import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -174,6 +177,28 @@ def test_a_file_is_reported_first_and_written_on_confirmation(trainer, cast):
     done = trainer.post(there, {"skip": "1"}, follow=True)
     assert "新增 1 题" in done.text and Question.objects.get(code="A1").county == cast.county
     assert "重新上传" in trainer.get(there, follow=True).text
+
+
+def test_refused_rows_come_back_as_a_file_with_the_reasons_and_can_be_handed_in_again(trainer, cast):
+    twin = [*GOOD[:4], "+1+1", *GOOD[5:]]
+    page = upload(trainer, workbook(GOOD, BAD["no stem"][0], twin), county=cast.county.pk)
+    there = page.redirect_chain[-1][0]
+    assert f"{there}refused.xlsx" in page.text
+    back = trainer.get(f"{there}refused.xlsx")
+
+    header, first, second = openpyxl.load_workbook(io.BytesIO(back.content)).active.iter_rows(values_only=True)
+    assert header[-2:] == ("原行号", "拒绝原因") and header[:5] == ("编号", "题型", "课程", "难度", "题干") and "选项D" not in header
+    assert first[0] == "B1" and first[-2] == "3" and "没有题干" in first[-1]
+    assert second[4] == "+1+1" and second[header.index("选项B")] == "20" and second[-2] == "4" and "A1" in second[-1]
+    again = upload(trainer, io.BytesIO(back.content), county=cast.county.pk)
+    assert again.context["report"].new == ["A1"] and [error.row for error in again.context["report"].refused] == [2]
+
+
+def test_refused_rows_are_their_uploaders_alone(trainer, cast, sign_in):
+    there = upload(trainer, workbook(GOOD, BAD["no stem"][0]), county=cast.county.pk).redirect_chain[-1][0]
+    catalogues.sync_members(county=cast.county)
+    assert sign_in(cast.reviewer).get(f"{there}refused.xlsx").url == "/admin/question-import/"
+    assert sign_in(cast.learner).get(f"{there}refused.xlsx").status_code in (302, 403)
 
 
 def test_a_waiting_file_is_its_uploaders_alone(trainer, cast, sign_in):

@@ -261,3 +261,15 @@ def test_the_page_model_holds_nothing_of_the_key(attempt):
     for item in attempt.items.all():
         view = papers.view_of(item)
         assert (not hasattr(view, "key") and "right" not in view.shown) or item.kind == "match"
+
+
+@pytest.mark.parametrize(
+    "body", ['{"item": %d, "response": ["\\ud800", "x"], "token": "a"}', '{"item": %d, "response": ["y", "x"], "token": "\\udfff"}']
+)
+def test_half_a_character_is_refused_before_it_is_kept(cast, sign_in, attempt, body):
+    item = attempt.items.get(kind="fill")
+
+    response = sign_in(cast.learner).post(f"/attempts/{attempt.pk}/answers/", body % item.pk, content_type="application/json")
+
+    assert (response.status_code, response.json()["error"]) == (400, "unreadable")
+    assert not Answer.objects.exists()
