@@ -147,12 +147,14 @@ class _Extent:
 
     def __init__(self) -> None:
         self.rows = self.columns = 0
+        self._tags = 0
         self._row = self._column = 0
         self._rest = b""
 
     @property
     def cells(self) -> int:
-        return self.rows * self.columns
+        """The rectangle; at least the tags that were seen, since a part of millions of them takes as long to read."""
+        return max(self.rows * self.columns, self._tags)
 
     def feed(self, piece: bytes) -> None:
         text = self._rest + piece.replace(b"\x00", b"")  # UTF-16 without its zeros reads like ASCII
@@ -160,10 +162,11 @@ class _Extent:
         if len(text) - max(end, 0) > LONGEST_TAG:
             raise zipfile.BadZipFile("no tag is that long")
         text, self._rest = text[: max(end, 0)], text[max(end, 0) :]
-        named = NAMED.findall(text)
+        named, tags = NAMED.findall(text), TAGS.findall(text)
+        self._tags += max(len(named), len(tags))
         self.rows = max(self.rows, max((int(row) for _letters, row in named), default=0))
         self.columns = max(self.columns, max(map(_column, {letters for letters, _row in named}), default=0))
-        for kind, name, letters, row in TAGS.findall(text):
+        for kind, name, letters, row in tags:
             if kind == b"row":
                 self._row = int(row) if name else self._row + 1
                 self._column = 0

@@ -161,6 +161,14 @@ def test_a_far_cell_is_found_on_the_seam_of_two_pieces():
             )
 
 
+@pytest.mark.parametrize("cell", [b"<row/>", b'<c r="A1"/>'])
+def test_millions_of_cells_in_one_place_are_not_read_to_the_end(cell, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_CELLS", 50_000)
+    with pytest.raises(Refused) as refusal:
+        uploads.check_spreadsheet(reaching(cell * 50_001 + secrets.token_hex(10_000).encode()), name="x.xlsx")
+    assert refusal.value.code == "too_many_cells"
+
+
 def test_cells_without_names_are_counted_row_by_row():
     rows = b"<row><c><v>1</v></c><c><v>2</v></c></row>" * 4000
 
