@@ -259,7 +259,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-# What nobody took before the next one comes expires: a worker that was down finds one message of each kind, not thousands.
+# What nobody took before the next one comes expires: a worker that was down throws the old messages away unrun. They lie in the queue until then.
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5), "options": {"expires": 240}},
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
