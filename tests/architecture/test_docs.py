@@ -1,0 +1,32 @@
+"""What the documents name exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_and_picture_leads_somewhere(document):
+    targets = re.findall(r"\]\(([^)#\s]+)", document.read_text())
+    dead = [target for target in targets if not target.startswith("http") and not (document.parent / target).exists()]
+
+    assert dead == []
+
+
+def test_every_command_that_the_readme_names_exists():
+    from django.core.management import get_commands
+
+    named = set(re.findall(r"manage\.py (\w+)", "".join(path.read_text() for path in DOCUMENTS)))
+
+    assert named - set(get_commands()) == set()
+
+
+def test_every_make_target_that_the_readme_names_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"`make (\w+)`|^make (\w+)", (ROOT / "README.md").read_text(), re.M))
+
+    assert [target for pair in named for target in pair if target and f"\n{target}:" not in makefile] == []
