@@ -3,11 +3,12 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from courses import views
+from courses import media, views
 
 urlpatterns = [
     # The name Wagtail sends strangers to who ask for a file of a closed collection.
     path("files/sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="wagtailcore_login"),
+    path("media/<path:path>", media.picture, name="picture"),  # MEDIA_URL
     path("courses/", views.course_list, name="course_list"),
     path("courses/<int:course_id>/", views.course, name="course"),
     path("courses/<int:course_id>/enrol/", views.course_enrol, name="course_enrol"),

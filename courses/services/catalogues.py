@@ -47,7 +47,7 @@ def open_catalogue(*, county: Unit, by=None) -> CataloguePage:
     trainers, reviewers = _group(county, Role.TRAINER), _group(county, Role.REVIEWER)
     _allow_pages(catalogue, trainers, TRAINER_MAY)
     _allow_pages(catalogue, reviewers, REVIEWER_MAY)
-    collection = _collection(county)
+    collection = collection_of(county)
     for group in (trainers, reviewers):
         _allow_admin(group)
         _allow_collection(collection, group)
@@ -113,8 +113,13 @@ def _allow_admin(group: Group) -> None:
     group.permissions.add(Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin"))
 
 
-def _collection(county: Unit) -> Collection:
-    name = f"{county.label}（{county.code}）"
+def collection_name(county: Unit) -> str:
+    return f"{county.label}（{county.code}）"
+
+
+def collection_of(county: Unit) -> Collection:
+    """Where the county keeps its images and files, behind sign-in; made if there is none yet."""
+    name = collection_name(county)
     root = Collection.get_first_root_node() or Collection.add_root(name="Root")
     collection = root.get_children().filter(name=name).first() or root.add_child(name=name)
     CollectionViewRestriction.objects.get_or_create(collection=collection, restriction_type=CollectionViewRestriction.LOGIN)

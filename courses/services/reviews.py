@@ -128,12 +128,35 @@ def check_file_is_free(*, file, references) -> None:
     Raises:
         Refused: an edition uses the file.
     """
-    edition_lesson = ContentType.objects.get_for_model(EditionLesson)
-    used = references.filter(base_content_type=edition_lesson).values_list("object_id", flat=True)[:1]
-    if used:
-        lesson = EditionLesson.objects.select_related("edition").get(pk=used[0])
+    lesson = _lesson_showing(references)
+    if lesson:
         raise Refused(
             _("“%(file)s” is shown in the lesson “%(lesson)s” (%(edition)s) and stays as long as that edition is kept.")
             % {"file": file.title, "lesson": lesson.title, "edition": lesson.edition},
             code="file_in_use",
         )
+
+
+def check_file_may_change(*, file, references) -> None:
+    """What an edition shows was reviewed; another file behind the same name was not.
+
+    Raises:
+        Refused: an edition uses the file.
+    """
+    lesson = _lesson_showing(references)
+    if lesson:
+        raise Refused(
+            _(
+                "“%(file)s” is shown in the lesson “%(lesson)s” (%(edition)s), so its file stays as it was reviewed. "
+                "Upload the other one as a new file and put it into the lesson."
+            )
+            % {"file": file.title, "lesson": lesson.title, "edition": lesson.edition},
+            code="file_in_use",
+        )
+
+
+def _lesson_showing(references) -> EditionLesson | None:
+    """A lesson of an edition among the references, if there is one."""
+    edition_lesson = ContentType.objects.get_for_model(EditionLesson)
+    used = references.filter(base_content_type=edition_lesson).values_list("object_id", flat=True)[:1]
+    return EditionLesson.objects.select_related("edition").get(pk=used[0]) if used else None

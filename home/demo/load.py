@@ -19,6 +19,7 @@ from core import clock
 from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import services as evaluation
+from home.demo import pictures
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
@@ -118,7 +119,7 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
     )
     lessons = []
     for lesson in facts["lessons"]:
-        body = [block_of(name, value) for entry in lesson["blocks"] for name, value in entry.items()]
+        body = [block_of(name, value, county=county) for entry in lesson["blocks"] for name, value in entry.items()]
         lessons.append({"slug": lesson["slug"], "title": lesson["title"], "minutes": lesson["minutes"], "body": body})
     lessons[-1]["body"].append({"type": "quiz", "value": quiz["slug"]})
     copied = ["title", "summary", "goals", "sources", "tags", "line", "prerequisites", "required_for", "elective_for", "mark"]
@@ -132,7 +133,7 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
     )
 
 
-def block_of(name: str, value) -> dict:
+def block_of(name: str, value, *, county: Unit) -> dict:
     """A block of a course file as Wagtail stores it."""
     if name == "table":
         columns = [{"type": "text", "heading": heading} for heading in value["header"]]
@@ -141,6 +142,8 @@ def block_of(name: str, value) -> dict:
     elif name == "self_check":
         options = [{"text": str(o["text"]), "correct": bool(o["correct"]), "feedback": o.get("feedback", "")} for o in value["options"]]
         value = {"question": value["question"], "options": [{"type": "item", "value": option} for option in options]}
+    elif name == "image":
+        value = {"image": pictures.ensure(value["drawing"], county=county).pk} | {k: value[k] for k in ("description", "caption")}
     elif name == "key_points":
         value = [{"type": "item", "value": point} for point in value]
     return {"type": name, "value": value}
