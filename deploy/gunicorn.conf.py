@@ -4,8 +4,10 @@ import multiprocessing
 import os
 
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_CONCURRENCY", multiprocessing.cpu_count()))
-threads = int(os.environ.get("WEB_THREADS", "4"))
+# One thread a process: pages are work for the processor, and threads that share Python's lock
+# halve what two cores give. One process more than cores keeps them busy while a query runs.
+workers = int(os.environ.get("WEB_CONCURRENCY", multiprocessing.cpu_count() + 1))
+threads = int(os.environ.get("WEB_THREADS", "1"))
 worker_class = "gthread"
 preload_app = False
 max_requests = 20000
