@@ -37,6 +37,10 @@ class Cast:
         return [getattr(self, field.name) for field in fields(self) if isinstance(getattr(self, field.name), Person)]
 
 
+# The names of all of them, for tests that try every one on a door.
+EVERYBODY = [field.name for field in fields(Cast) if field.type is Person]
+
+
 def person(number: str, name: str, unit: Unit, *duties: str, title: str = "科员", **more) -> Person:
     """A person who serves in a unit since 2024 with these duties."""
     someone = Person(employee_number=number, name=name, unit=unit, post_title=title, email=f"{number.lower()}@example.cn", **more)

@@ -9,27 +9,13 @@ from certificates import services
 from certificates.models import CertificateKind, StatusEvent
 from core import clock
 from people.models import ReadingOfOthers
-from tests.cast import NOON
+from tests.cast import EVERYBODY, NOON
 from tests.certificates.conftest import a_completion
 
 READERS = {"learner", "own_leader", "liaison", "hr", "auditor"}
-ALL = {
-    "learner",
-    "colleague",
-    "own_leader",
-    "other_leader",
-    "liaison",
-    "trainer",
-    "reviewer",
-    "hr",
-    "admin",
-    "auditor",
-    "other_hr",
-    "stranger",
-}
 
 
-@pytest.mark.parametrize("who", sorted(ALL))
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
 @pytest.mark.parametrize("door", ["certificate", "certificate_pdf", "certificate_image"])
 def test_the_holder_and_those_who_may_read_the_record_get_in_others_find_nothing(cast, certificate, sign_in, who, door):
     reader = getattr(cast, who)
@@ -104,7 +90,7 @@ def test_hr_s_list_does_not_grow_in_queries_and_is_logged(cast, kinds, private, 
     assert (reading.reader, reading.rows, reading.filters) == (cast.hr, 8, {"q": "小明", "page": 1})
 
 
-@pytest.mark.parametrize("who", sorted(ALL))
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
 def test_the_list_shows_what_the_reader_may_see(cast, certificate, sign_in, who):
     response = sign_in(getattr(cast, who)).get(reverse("certificates_issued"))
     if who in {"own_leader", "other_leader", "liaison", "hr", "auditor", "other_hr"}:
@@ -114,7 +100,7 @@ def test_the_list_shows_what_the_reader_may_see(cast, certificate, sign_in, who)
         assert response.status_code == 403
 
 
-@pytest.mark.parametrize("who", sorted(ALL))
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
 def test_only_hr_of_the_county_reaches_revocation(cast, certificate, sign_in, who):
     client = sign_in(getattr(cast, who))
     address = reverse("certificate_revoke", args=[certificate.number])
@@ -151,7 +137,7 @@ def kind_form(kind, **changes) -> dict:
     return {name: value for name, value in data.items() if value is not None}
 
 
-@pytest.mark.parametrize("who", sorted(ALL))
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
 def test_hr_and_administrators_rule_the_kinds_of_their_own_county(cast, kinds, sign_in, who):
     services.ensure_kinds(cast.other_county)
     CertificateKind.objects.filter(county=cast.other_county).update(title="大姚的")

@@ -149,4 +149,5 @@ def test_a_learner_sees_the_picture_of_a_lesson(cast, image, open_page, enter, l
     page.goto(f"{live_server.url}{reverse('lesson', args=[course.pk, 'a'])}")
     picture = page.locator("figure.lesson-figure img")
     picture.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('figure.lesson-figure img').naturalWidth > 0")
+    page.wait_for_function("document.querySelector('figure.lesson-figure img').complete")
+    assert picture.evaluate("img => img.naturalWidth") > 0

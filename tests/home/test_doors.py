@@ -9,7 +9,7 @@ from django.utils import timezone
 from core import clock
 from courses.services import enrolments, progress
 from people.models import Duty, ReadingOfOthers
-from tests.cast import person
+from tests.cast import EVERYBODY, person
 from tests.factories import complete, make_course
 
 pytestmark = pytest.mark.django_db
@@ -62,31 +62,17 @@ def test_a_visitor_has_to_sign_in_first(client, name):
     assert response.status_code == 302 and reverse("account_login") in response.url
 
 
-ALL = [
-    "learner",
-    "colleague",
-    "own_leader",
-    "other_leader",
-    "liaison",
-    "trainer",
-    "reviewer",
-    "hr",
-    "admin",
-    "auditor",
-    "other_hr",
-    "stranger",
-]
 READERS = {"own_leader", "other_leader", "liaison", "hr", "auditor", "other_hr"}
 
 
-@pytest.mark.parametrize("who", ALL)
+@pytest.mark.parametrize("who", EVERYBODY)
 def test_the_dashboard_is_for_those_who_read_records(sign_in, cast, who):
     response = sign_in(getattr(cast, who)).get(reverse("dashboard"))
 
     assert response.status_code == (200 if who in READERS else 403)
 
 
-@pytest.mark.parametrize("who", ALL)
+@pytest.mark.parametrize("who", EVERYBODY)
 def test_everybody_has_a_desk_and_a_search(sign_in, cast, who):
     make_course(cast.county, "P01")
     signed_in = sign_in(getattr(cast, who))

@@ -7,22 +7,7 @@ from django.urls import reverse
 
 from people.models import Person, ReadingOfOthers, RoleGrant
 from people.services import accounts
-from tests.cast import NOON, PASSWORD, person
-
-EVERYBODY = [
-    "learner",
-    "colleague",
-    "own_leader",
-    "other_leader",
-    "liaison",
-    "trainer",
-    "reviewer",
-    "hr",
-    "admin",
-    "auditor",
-    "other_hr",
-    "stranger",
-]
+from tests.cast import EVERYBODY, NOON, PASSWORD, person
 
 
 def doors(cast):
