@@ -1,20 +1,25 @@
-"""Pictures of lessons: who sees them, that they load, that an edition keeps the files it was reviewed with."""
+"""Pictures, videos and documents of lessons: who gets them, that they load and seek, that an edition keeps the files it was reviewed with."""
 
 import io
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as Drawing
 from wagtail.documents import get_document_model
 from wagtail.images import get_image_model
 
-from core import clock
+from core import clock, files
 from courses.services import authoring, catalogues, enrolments
 from tests.chromium import PHONE
 from tests.factories import lesson_body
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF"
+CLIP = (Path(__file__).parent / "data" / "clip.webm").read_bytes()  # twelve seconds
+SIZE = len(CLIP)
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +136,104 @@ def test_the_document_of_an_edition_keeps_its_file(cast, sign_in):
     assert document.file.name == before
 
 
+@pytest.fixture
+def video(cast):
+    catalogues.open_catalogue(county=cast.county)
+    file = SimpleUploadedFile("clip.webm", CLIP, "video/webm")
+    return get_document_model().objects.create(title="片", file=file, collection=catalogues.collection_of(cast.county))
+
+
+def video_of(video):
+    return {"type": "video", "value": {"video": video.pk, "captions": None, "title": "怎么数工作日", "transcript": ""}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-", 0, SIZE - 1),
+        ("bytes=0-0", 0, 0),
+        ("bytes=100-199", 100, 199),
+        ("bytes=100-9999999", 100, SIZE - 1),
+        ("bytes=-10", SIZE - 10, SIZE - 1),
+        ("bytes=-9999999", 0, SIZE - 1),
+        (" Bytes = 5 - 6 ", 5, 6),
+    ],
+)
+def test_a_video_comes_in_the_range_that_is_asked_for(cast, video, sign_in, asked, first, last):
+    answer = sign_in(cast.learner).get(video.url, headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer["Content-Range"] == f"bytes {first}-{last}/{SIZE}"
+    assert answer.getvalue() == CLIP[first : last + 1]
+    assert (int(answer["Content-Length"]), answer["Content-Type"]) == (last + 1 - first, "video/webm")
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "bytes=", "bytes=-", "bytes=9-5", "bytes=0-1,5-6", "seconds=0-1", "bytes=a-b", "bytes=" + "9" * 5000 + "-"]
+)
+def test_a_range_that_is_none_gets_the_whole_video(cast, video, sign_in, asked):
+    answer = sign_in(cast.learner).get(video.url, headers={"Range": asked})
+    assert (answer.status_code, answer["Accept-Ranges"], answer.getvalue()) == (200, "bytes", CLIP)
+    assert "Content-Range" not in answer
+
+
+@pytest.mark.parametrize("asked", [f"bytes={SIZE}-", "bytes=999999999-", "bytes=-0"])
+def test_a_range_behind_the_end_is_refused_with_the_size(cast, video, sign_in, asked):
+    answer = sign_in(cast.learner).get(video.url, headers={"Range": asked})
+    assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{SIZE}")
+
+
+def test_the_rest_of_a_video_that_changed_is_not_sent(cast, video, sign_in):
+    client = sign_in(cast.learner)
+    etag = client.get(video.url)["ETag"]
+    assert client.get(video.url, headers={"Range": "bytes=5-", "If-Range": etag}).status_code == 206
+    assert client.get(video.url, headers={"Range": "bytes=5-", "If-Range": '"old"'}).getvalue() == CLIP
+    assert client.get(video.url, headers={"If-None-Match": etag}).status_code == 304
+
+
+@given(size=st.integers(0, 10**12), first=st.integers(0, 10**12), length=st.integers(1, 10**12))
+def test_a_part_is_what_was_asked_for_as_far_as_the_file_goes(size, first, length):
+    part = files.part_of(f"bytes={first}-{first + length - 1}", size=size)
+    assert len(part) == max(min(length, size - first), 0)
+    if part:
+        assert (part.start, part.stop <= size) == (first, True)
+    assert len(files.part_of(f"bytes=-{length}", size=size)) == min(length, size)
+
+
+@given(st.text(max_size=40))
+def test_no_header_breaks_the_reading_of_ranges(header):
+    part = files.part_of(header, size=100)
+    assert part is None or 0 <= part.stop <= 100
+
+
+def test_a_video_asks_for_sign_in_and_stays_in_its_county(client, cast, video, sign_in):
+    part = {"Range": "bytes=0-9"}
+    assert client.get(video.url, headers=part).status_code == 302
+    assert sign_in(cast.stranger).get(video.url, headers=part).status_code == 404
+    course = publish(cast.county, video_of(video))
+    assert client.get(video.url, headers=part).status_code == 404
+    course.is_shared = True
+    course.save()
+    assert client.get(video.url, headers=part).status_code == 206
+
+
+def test_a_document_without_a_county_is_open_as_wagtail_leaves_it(client, cast):
+    document = get_document_model().objects.create(title="表", file=SimpleUploadedFile("form.pdf", PDF))
+    answer = client.get(document.url)
+    assert (answer.getvalue(), answer["Content-Disposition"]) == (PDF, "inline")
+    assert answer["Content-Security-Policy"] == "default-src 'none'"
+    Path(document.file.path).unlink()
+    assert client.get(document.url).status_code == 404
+
+
+def test_nginx_sends_the_file_where_it_is_told_to(cast, video, image, sign_in, settings):
+    settings.X_ACCEL_LOCATION = "/kept/"
+    client = sign_in(cast.learner)
+    for address, name in ((video.url, video.file.name), (image.file.url, image.file.name)):
+        answer = client.get(address)
+        assert (answer["X-Accel-Redirect"], answer.content) == (f"/kept/{name}", b"")
+    assert sign_in(cast.stranger).get(video.url).status_code == 404
+
+
 def test_the_demos_picture_is_drawn_once(cast, settings):
     from home.demo import load
 
@@ -140,14 +243,44 @@ def test_the_demos_picture_is_drawn_once(cast, settings):
     assert get_image_model().objects.get().width == 800
 
 
+@pytest.fixture
+def read(cast, open_page, enter, live_server):
+    """`read(block)` opens a lesson with this block on the learner's phone."""
+
+    def opened(block):
+        course = publish(cast.county, block)
+        enrolments.enrol(person=cast.learner, course=course, at=clock.now())
+        page = enter(open_page(PHONE), cast.learner)
+        page.goto(f"{live_server.url}{reverse('lesson', args=[course.pk, 'a'])}")
+        return page
+
+    return opened
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_a_learner_sees_the_picture_of_a_lesson(cast, image, open_page, enter, live_server):
-    course = publish(cast.county, picture_of(image))
-    enrolments.enrol(person=cast.learner, course=course, at=clock.now())
-    page = enter(open_page(PHONE), cast.learner)
-    page.goto(f"{live_server.url}{reverse('lesson', args=[course.pk, 'a'])}")
+def test_a_learner_sees_the_picture_of_a_lesson(image, read):
+    page = read(picture_of(image))
     picture = page.locator("figure.lesson-figure img")
     picture.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('figure.lesson-figure img').complete")
     assert picture.evaluate("img => img.naturalWidth") > 0
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_learner_seeks_in_the_video_of_a_lesson(video, read):
+    page = read(video_of(video))
+    with page.expect_response(lambda answer: "clip" in answer.url) as answers:
+        page.reload()
+    assert answers.value.status == 206
+    page.wait_for_function("document.querySelector('video').readyState >= 1")
+    assert page.evaluate("[document.querySelector('video').duration, document.querySelector('video').seekable.end(0)]") == [12, 12]
+    at = page.evaluate(
+        """() => new Promise((done) => {
+          const video = document.querySelector("video");
+          video.addEventListener("seeked", () => done(video.currentTime));
+          video.currentTime = 9;
+        })"""
+    )
+    assert at == 9
