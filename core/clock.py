@@ -15,6 +15,11 @@ def today(at: datetime | None = None) -> date:
     return timezone.localtime(at or now()).date()
 
 
+def local(at: datetime) -> datetime:
+    """The instant in the county's time zone, for words."""
+    return timezone.localtime(at)
+
+
 def year_of(at: datetime) -> int:
     """The county's calendar year that an instant falls in."""
     return timezone.localtime(at).year

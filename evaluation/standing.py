@@ -314,10 +314,12 @@ def _tests(serving: QuerySet, *, year: int) -> Iterable[tuple[str, int, int]]:
     earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
     counted = (
         over.filter(person__in=serving.values("pk"))
-        .annotate(is_first=~Exists(earlier), is_first_pass=~Exists(earlier.filter(submission__passed=True)))
+        .annotate(
+            is_first=~Exists(earlier), is_pass=Exists(over.passed().filter(pk=OuterRef("pk"))), is_first_pass=~Exists(earlier.passed())
+        )
         .order_by()
         .values("person__unit__path")
-        .annotate(sat=Count("pk", filter=Q(is_first=True)), passed=Count("pk", filter=Q(is_first_pass=True, submission__passed=True)))
+        .annotate(sat=Count("pk", filter=Q(is_first=True)), passed=Count("pk", filter=Q(is_first_pass=True, is_pass=True)))
     )
     return counted.values_list("person__unit__path", "sat", "passed")
 

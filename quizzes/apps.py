@@ -10,8 +10,8 @@ class QuizzesConfig(AppConfig):
         from core import reconcile
         from courses.slots import QUIZZES
         from quizzes import receivers  # noqa: F401
-        from quizzes.services import attempts, quizzes
+        from quizzes.services import attempts, marking, quizzes
 
         QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)
         reconcile.register("quizzes.overdue", attempts.overdue_gaps)
-        reconcile.register("quizzes.passes", attempts.untold_gaps)
+        reconcile.register("quizzes.passes", marking.untold_gaps)

@@ -4,12 +4,14 @@ No database, no clock; chance comes in as a seeded `random.Random`. What is spec
 of question stands in `kinds/`.
 """
 
+import hashlib
 import random
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from datetime import timedelta
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
 HUNDREDTH = Decimal("0.01")
@@ -89,6 +91,30 @@ def _below_myriad(run: str) -> int | None:
             return None
         total += value
     return total
+
+
+_NUMBER = re.compile(r"([-+]?)(\d{1,30}|\d{1,3}(?:,\d{3}){1,9})(\.\d{1,30})?(?:e([-+]?\d{1,2}))?(万|亿)?")
+
+
+def number(text: object) -> Fraction | None:
+    """A number as people type it: full width, 1,000 and 1，000, −3, 1.5e3, 二十, 1.5万; None for anything else. Exact."""
+    value = unicodedata.normalize("NFKC", str(text)).casefold()
+    value = "".join(letter for letter in value if not letter.isspace()).translate(_DASHES)
+    found = _NUMBER.fullmatch(value)
+    if found:
+        sign, whole, part, power, myriad = found.groups()
+        size = Fraction(whole.replace(",", "") + (part or "")) * Fraction(10) ** int(power or 0) * _MYRIAD.get(myriad, 1)
+        return -size if sign == "-" else size
+    if _NUMERAL.fullmatch(value):
+        value = _arabic(value)
+    return Fraction(value) if value.isdecimal() and value.isascii() else None
+
+
+def decimal_text(value: Fraction) -> str:
+    """A number in digits, without an exponent, to twelve significant places."""
+    rounded = Context(prec=12).divide(Decimal(value.numerator), Decimal(value.denominator))
+    text = f"{rounded:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 # ---- drawing a paper -----------------------------------------------------------------------
@@ -172,6 +198,20 @@ def draw(candidates: Iterable[Candidate], draws: Sequence[Draw], rng: random.Ran
     if any(missing):
         raise CannotServe([Lack(rule, len(fitting[i]), missing[i]) for i, rule in enumerate(draws) if missing[i]])
     return [(chosen[place], draws[index]) for place, index in enumerate(places)]
+
+
+# ---- entering a sitting ---------------------------------------------------------------------
+
+
+def admission_delay(sitting: int, person: int, spread_seconds: int) -> timedelta:
+    """How long after the opening this person is let in: the same whenever it is asked, spread evenly over all people.
+
+    Nobody can choose it, and no server has to remember it.
+    """
+    if not spread_seconds:
+        return timedelta(0)
+    digest = hashlib.sha256(f"{sitting}:{person}".encode()).digest()
+    return timedelta(seconds=int.from_bytes(digest[:4], "big") * spread_seconds // 2**32)
 
 
 # ---- points and the pass -------------------------------------------------------------------

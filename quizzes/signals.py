@@ -2,5 +2,5 @@
 
 from django.dispatch import Signal
 
-# Sent inside the transaction that marked the attempt. Arguments: submission (quizzes.Submission), at (datetime).
+# Sent inside the transaction that marked the attempt, the first time or again. Arguments: marking (quizzes.Marking), at (datetime).
 attempt_marked = Signal()

@@ -68,7 +68,7 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     """The paper with what stands on the server. POST is the whole form of a browser without the script."""
     now = clock.now()
     newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
-    found = Attempt.objects.select_related("submission", "quiz").annotate(newest=Subquery(newest))
+    found = Attempt.objects.select_related("submission", "quiz").timed().annotate(newest=Subquery(newest))
     attempt = get_object_or_404(found, pk=pk, person=request.user)
     if _is_ended(attempt, now):
         return _ended(request, attempt)
@@ -116,7 +116,7 @@ def _items(attempt: Attempt) -> list[AttemptItem]:
 
 
 def _views(attempt: Attempt, items: list[AttemptItem]) -> list[papers.ItemView]:
-    latest = attempts.latest_answers(attempt.pk)
+    latest = Answer.objects.latest_of(attempt.pk)
     return [
         papers.view_of(item, latest[item.pk].response, latest[item.pk].seq) if item.pk in latest else papers.view_of(item) for item in items
     ]
@@ -134,7 +134,7 @@ def _posted(request: HttpRequest, items: list[AttemptItem]) -> dict:
 
 def _remaining(attempt: Attempt, now: datetime) -> int | None:
     """Milliseconds until the attempt's end by the server's clock; None without limit."""
-    return max(int((attempt.ends_at - now).total_seconds() * 1000), 0) if attempt.ends_at else None
+    return max(int((attempt.due_at - now).total_seconds() * 1000), 0) if attempt.due_at else None
 
 
 def _is_ended(attempt: Attempt, now: datetime) -> bool:
@@ -191,10 +191,10 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 def _what_stands(request: HttpRequest, pk: int, now: datetime) -> JsonResponse:
-    attempt = Attempt.objects.select_related("submission").filter(pk=pk, person=request.user).first()
+    attempt = Attempt.objects.select_related("submission").timed().filter(pk=pk, person=request.user).first()
     if attempt is None:
         return _not_found()
-    stands = [{"item": a.item_id, "seq": a.seq, "response": a.response} for a in attempts.latest_answers(pk).values()]
+    stands = [{"item": a.item_id, "seq": a.seq, "response": a.response} for a in Answer.objects.latest_of(pk).values()]
     return JsonResponse({"remaining": _remaining(attempt, now), "over": _is_ended(attempt, now), "answers": stands})
 
 
@@ -208,7 +208,7 @@ def _not_found() -> JsonResponse:
 def submit(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks once more, naming what is open; POST ends the attempt."""
     now = clock.now()
-    attempt = get_object_or_404(Attempt.objects.select_related("submission"), pk=pk, person=request.user)
+    attempt = get_object_or_404(Attempt.objects.select_related("submission").timed(), pk=pk, person=request.user)
     if hasattr(attempt, "submission"):
         return redirect("attempt_result", pk)
     if request.method == "POST":
@@ -235,7 +235,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def result(request: HttpRequest, pk: int) -> HttpResponse:
     """Score, own and right answers, explanations. Nothing of it leaves before the attempt is over."""
-    attempt = get_object_or_404(Attempt.objects.readable_by(request.user).select_related("submission", "quiz", "enrolment__course"), pk=pk)
+    attempt = get_object_or_404(Attempt.objects.readable_by(request.user).with_result().select_related("quiz", "enrolment__course"), pk=pk)
     is_own = attempt.person_id == request.user.pk
     if not _is_ended(attempt, clock.now()):
         if is_own:
@@ -255,7 +255,8 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             rows=1,
             request=request,
         )
-    marks = attempt.submission.marks.select_related("item", "answer").order_by("item__position")
+    result = attempt.submission.result
+    marks = result.marks.select_related("item", "answer").order_by("item__position")
     lines = [_line(mark) for mark in marks]
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
     return render(
@@ -264,6 +265,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "attempt": attempt,
             "submission": attempt.submission,
+            "result": result,
             "lines": lines,
             "is_own": is_own,
             "standing": standing,

@@ -5,7 +5,11 @@ from wagtail import hooks
 
 from quizzes.viewsets import BankGroup
 
-ACTIONS = {"quizzes.questions_imported": _("Questions imported")}
+ACTIONS = {
+    "quizzes.questions_imported": _("Questions imported"),
+    "quizzes.time_added": _("Time added in an exam"),
+    "quizzes.allowance_given": _("Extra time or attempts given"),
+}
 
 
 @hooks.register("register_log_actions")

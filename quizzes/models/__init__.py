@@ -1,5 +1,23 @@
-from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Submission
+from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question
 from quizzes.models.quiz import DrawRule, Quiz
+from quizzes.models.sittings import Allowance, Candidate, Extension, Incident, Presence, Sitting
 
-__all__ = ["Answer", "Attempt", "AttemptItem", "DrawRule", "ItemMark", "KnowledgePoint", "Question", "Quiz", "Submission"]
+__all__ = [
+    "Allowance",
+    "Answer",
+    "Attempt",
+    "AttemptItem",
+    "Candidate",
+    "DrawRule",
+    "Extension",
+    "Incident",
+    "ItemMark",
+    "KnowledgePoint",
+    "Marking",
+    "Presence",
+    "Question",
+    "Quiz",
+    "Sitting",
+    "Submission",
+]

@@ -1,6 +1,10 @@
 """What happened when somebody sat a quiz. Rows that are written once."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
+from django.db.models.functions import Coalesce
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
@@ -32,19 +36,45 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts that have not been submitted."""
         return self.filter(submission__isnull=True)
 
+    def passed(self) -> "AttemptQuerySet":
+        """Attempts whose marking that stands is a pass."""
+        return self.filter(models.Exists(Marking.objects.current().filter(submission__attempt=models.OuterRef("pk"), passed=True)))
+
+    def timed(self) -> "AttemptQuerySet":
+        """With the minutes that extensions added, so that no row asks for them."""
+        from quizzes.models.sittings import Extension
+
+        added = (
+            Extension.objects.filter(
+                models.Q(attempt=models.OuterRef("pk")) | models.Q(sitting=models.OuterRef("sitting"), at__gt=models.OuterRef("started_at"))
+            )
+            .order_by()
+            .annotate(one=models.Value(1))
+            .values("one")
+            .annotate(minutes=models.Sum("minutes"))
+            .values("minutes")
+        )
+        return self.annotate(extra_minutes=Coalesce(models.Subquery(added), 0))
+
+    def with_result(self) -> "AttemptQuerySet":
+        """With the submission and the marking that stands, so that `submission.result` asks nothing. One query more."""
+        return self.select_related("submission").prefetch_related(models.Prefetch("submission__markings", Marking.objects.current()))
+
 
 class Attempt(ServedAt, Fact):
     """One sitting of a quiz: when it began, when it must end, and the rules copied from the quiz.
 
-    Written at the start and never changed; being over is a Submission row. The rules are
-    copied so that they cannot change in the middle of a sitting.
+    Written at the start and never changed; being over is a Submission row, more time an Extension
+    row. The rules are copied so that they cannot change in the middle of a sitting.
     """
 
     quiz = models.ForeignKey(Quiz, on_delete=models.PROTECT, related_name="attempts")
     enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, related_name="attempts")
+    sitting = models.ForeignKey("quizzes.Sitting", on_delete=models.PROTECT, null=True, related_name="attempts")
     number = models.PositiveSmallIntegerField(_("attempt"))
     started_at = models.DateTimeField(_("started at"))
-    ends_at = models.DateTimeField(_("ends at"), null=True)
+    ends_at = models.DateTimeField(_("ends at"), null=True)  # as it was at the start: `due_at` knows of extensions
+    grace_seconds = models.PositiveSmallIntegerField(default=0)
     quiz_title = models.CharField(max_length=120)
     pass_percent = models.PositiveSmallIntegerField()
     seed = models.CharField(max_length=32)
@@ -59,6 +89,21 @@ class Attempt(ServedAt, Fact):
 
     def __str__(self) -> str:
         return f"{self.person_name} · {self.quiz_title} · {self.number}"
+
+    @cached_property
+    def extra_minutes(self) -> int:
+        """Minutes that extensions added. One query unless the row came from `timed()`."""
+        return type(self).objects.filter(pk=self.pk).timed().values_list("extra_minutes", flat=True).get()
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The person's own end, which the clock on the page shows; None without limit."""
+        return self.ends_at and self.ends_at + timedelta(minutes=self.extra_minutes)
+
+    @property
+    def shuts_at(self) -> datetime | None:
+        """From this instant no answer is taken: the own end and the grace after it."""
+        return self.ends_at and self.ends_at + timedelta(minutes=self.extra_minutes, seconds=self.grace_seconds)
 
 
 class AttemptItem(Fact):
@@ -89,6 +134,14 @@ class AttemptItem(Fact):
         return kinds.of(self.kind)
 
 
+class AnswerQuerySet(FactQuerySet):
+    def latest_of(self, attempt_id: int) -> "dict[int, Answer]":
+        """The answer that stands for each item of the attempt, by item id. One query."""
+        of_attempt = self.filter(attempt=attempt_id)
+        newest = of_attempt.order_by().values("item").annotate(newest=models.Max("seq")).values("newest")
+        return {answer.item_id: answer for answer in of_attempt.filter(seq__in=newest)}
+
+
 class Answer(Fact):
     """One act of answering. Appended, never changed; the latest by `seq` is the answer that counts.
 
@@ -102,6 +155,8 @@ class Answer(Fact):
     response = models.JSONField(null=True)
     at = models.DateTimeField()
 
+    objects = AnswerQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["attempt", "seq"], name="answer_seq_once"),
@@ -110,26 +165,70 @@ class Answer(Fact):
 
 
 class Submission(Fact):
-    """The attempt is over and marked. Exists once for each attempt, whoever or whatever ended it."""
+    """The attempt is over. Exists once for each attempt, whoever or whatever ended it; what it earned is a Marking."""
 
     class Cause(models.TextChoices):
         LEARNER = "learner", _("Submitted")
         TIME = "time", _("Time ran out")
+        PAPER = "paper", _("Written on paper")
 
     attempt = models.OneToOneField(Attempt, on_delete=models.PROTECT, related_name="submission")
     cause = models.CharField(max_length=8, choices=Cause.choices)
+    at = models.DateTimeField()
+
+    @property
+    def result(self) -> "Marking":
+        """The marking that stands. One query unless it was prefetched (`AttemptQuerySet.with_result`)."""
+        return max(self.markings.all(), key=lambda marking: marking.pk)
+
+
+class MarkingQuerySet(FactQuerySet):
+    def current(self) -> "MarkingQuerySet":
+        """The markings that stand: no later one took their place."""
+        return self.filter(superseded_by=None)
+
+
+class Marking(Fact):
+    """One marking of a whole submission. Marking again, by a person or with a mended key, appends a row that supersedes it.
+
+    While a person has yet to mark some of its items `is_complete` is false: the score counts what is
+    marked so far, and nobody has passed yet.
+    """
+
+    class Cause(models.TextChoices):
+        MACHINE = "machine", _("Marked on submission")
+        PERSON = "person", _("Marked by a person")
+        REMARK = "remark", _("Marked again")
+        PAPER = "paper", _("Entered from paper")
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="markings")
+    supersedes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="superseded_by")
+    cause = models.CharField(max_length=8, choices=Cause.choices, default=Cause.MACHINE)
     at = models.DateTimeField()
     score = models.DecimalField(max_digits=7, decimal_places=2)
     out_of = models.DecimalField(max_digits=7, decimal_places=2)
     percent = models.DecimalField(max_digits=5, decimal_places=2)
     passed = models.BooleanField()
+    is_complete = models.BooleanField(default=True)
+
+    objects = MarkingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["submission"], condition=models.Q(supersedes=None), name="first_marking_once"),
+            models.CheckConstraint(condition=models.Q(is_complete=True) | models.Q(passed=False), name="no_pass_before_all_is_marked"),
+        ]
 
 
 class ItemMark(Fact):
-    """What one item earned in a submission."""
+    """What one item earned in a marking. `fraction` and `earned` are empty while a person has yet to mark it."""
 
-    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="marks")
-    item = models.OneToOneField(AttemptItem, on_delete=models.PROTECT, related_name="mark")
+    marking = models.ForeignKey(Marking, on_delete=models.PROTECT, related_name="marks")
+    item = models.ForeignKey(AttemptItem, on_delete=models.PROTECT, related_name="marks")
     answer = models.ForeignKey(Answer, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
-    fraction = models.DecimalField(max_digits=5, decimal_places=4)
-    earned = models.DecimalField(max_digits=6, decimal_places=2)
+    fraction = models.DecimalField(max_digits=5, decimal_places=4, null=True)
+    earned = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["marking", "item"], name="item_marked_once_a_marking")]

@@ -43,6 +43,9 @@ class Quiz(ClusterableModel):
     )
     shuffle_questions = models.BooleanField(_("shuffle questions"), default=True)
     shuffle_options = models.BooleanField(_("shuffle options"), default=True)
+    is_exam = models.BooleanField(
+        _("only in sittings"), default=False, help_text=_("An exam: it can be begun only while one of its sittings is open.")
+    )
 
     objects = QuizQuerySet.as_manager()
 

@@ -7,26 +7,23 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
 from core.reconcile import Gap
-from courses.models import EditionRequirement, Enrolment, RequirementMet
-from courses.services import completions
+from courses.models import EditionRequirement, Enrolment
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds, rules
-from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Submission
-from quizzes.services import papers
-from quizzes.signals import attempt_marked
+from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Quiz, Sitting, Submission
+from quizzes.models.sittings import closing_of
+from quizzes.services import marking, papers
 
 log = structlog.get_logger(__name__)
 ANSWERS_PER_ATTEMPT = 5000  # acts; more than a day of typing, and a bound on what a script can write
@@ -72,8 +69,8 @@ class Standing:
     refusal: Refused | None
 
 
-def standing(*, person: Person, quiz: Quiz, at: datetime) -> Standing:
-    """What the intro page says and `start` decides on. Two queries; locks nothing."""
+def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None = None) -> Standing:
+    """What the intro page says and `start` decides on. Four queries; locks nothing."""
     enrolment = enrolment_for(person=person, quiz=quiz)
     if enrolment is None:
         return Standing(
@@ -84,15 +81,17 @@ def standing(*, person: Person, quiz: Quiz, at: datetime) -> Standing:
             None,
             Refused(_("Enrol in the course %(course)s first: the quiz belongs to it.") % {"course": quiz.course_code}, code="not_enrolled"),
         )
-    return _standing(enrolment, quiz, at)
+    return _standing(enrolment, quiz, at, sitting)
 
 
-def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime) -> Standing:
-    attempts = list(Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission").order_by("number"))
+def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting | None) -> Standing:
+    attempts = list(Attempt.objects.filter(enrolment=enrolment, quiz=quiz).with_result().timed().order_by("number"))
     running = next((a for a in attempts if not hasattr(a, "submission")), None)
     open_ = running if running and not is_overdue(running, at) else None
-    has_passed = any(hasattr(a, "submission") and a.submission.passed for a in attempts)
-    left = max(quiz.attempts_allowed - len(attempts), 0) if quiz.attempts_allowed else None
+    has_passed = any(hasattr(a, "submission") and a.submission.result.passed for a in attempts)
+    allowed = allowed_attempts(quiz, sitting, enrolment.person_id)
+    used = sum(1 for a in attempts if sitting is None or a.sitting_id == sitting.pk)
+    left = None if allowed is None else max(allowed - used, 0)
     refusal = None
     if open_ is None and left == 0 and has_passed:
         refusal = Refused(_("You have passed this quiz; all attempts are used."), code="attempts_used")
@@ -102,39 +101,52 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime) -> Standing:
                 "All %(count)d attempts at “%(title)s” are used. Please ask your unit's liaison officer or the county's HR how to go on; "
                 "meanwhile read the explanations in your results."
             )
-            % {"count": quiz.attempts_allowed, "title": quiz.title},
+            % {"count": allowed, "title": quiz.title},
             code="attempts_used",
+        )
+    elif open_ is None and quiz.is_exam and sitting is None:
+        refusal = Refused(
+            _("“%(title)s” is an exam: it is begun from its sitting, while that is open.") % {"title": quiz.title}, code="sitting_only"
         )
     return Standing(enrolment, attempts, open_, has_passed, left, refusal)
 
 
+def allowed_attempts(quiz: Quiz, sitting: Sitting | None, person_id: int) -> int | None:
+    """How many attempts somebody has: those of the quiz, or one in a sitting, and what was allowed on top. None: without limit. One query."""
+    if sitting is None and not quiz.attempts_allowed:
+        return None
+    given = Allowance.objects.filter(person=person_id, quiz=quiz, sitting=sitting).aggregate(sum=Sum("extra_attempts"))["sum"] or 0
+    return (quiz.attempts_allowed if sitting is None else 1) + given
+
+
 def is_overdue(attempt: Attempt, at: datetime) -> bool:
-    """Whether the attempt's own end has come. At its very end no answer is taken any more."""
-    return attempt.ends_at is not None and at >= attempt.ends_at
+    """Whether the attempt's own end and its grace are over. At that very instant no answer is taken any more."""
+    shuts_at = attempt.shuts_at
+    return shuts_at is not None and at >= shuts_at
 
 
 @transaction.atomic
-def start(*, person: Person, quiz: Quiz, at: datetime) -> Attempt:
+def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None = None) -> Attempt:
     """Begin an attempt, or give back the one that is open.
 
     Locks the enrolment: two clicks and two devices get one attempt. Draws the paper, freezes it
     with its key in tokens of this attempt, and copies the rules. An attempt whose time is over is
-    submitted first.
+    submitted first. Whether a sitting admits the person is for `sittings.enter`, which calls this.
 
     Raises:
-        Refused: not_enrolled, attempts_used, no_draws, bank_cannot_serve.
+        Refused: not_enrolled, attempts_used, sitting_only, no_draws, bank_cannot_serve.
     """
     enrolment = enrolment_for(person=person, quiz=quiz)
     if enrolment is None:
         raise standing(person=person, quiz=quiz, at=at).refusal  # type: ignore[misc]
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
-    state = _standing(enrolment, quiz, at)
+    state = _standing(enrolment, quiz, at, sitting)
     if state.open is not None:
         return state.open
     for left_open in state.attempts:
         if not hasattr(left_open, "submission"):
             submit(attempt=left_open, cause=Submission.Cause.TIME, at=at)
-            state = _standing(enrolment, quiz, at)
+            state = _standing(enrolment, quiz, at, sitting)
     if state.refusal is not None:
         raise state.refusal
     seed = secrets.token_hex(16)
@@ -142,15 +154,29 @@ def start(*, person: Person, quiz: Quiz, at: datetime) -> Attempt:
         **served_at(person),
         quiz=quiz,
         enrolment=enrolment,
+        sitting=sitting,
         number=len(state.attempts) + 1,
         started_at=at,
-        ends_at=at + timedelta(minutes=quiz.minutes) if quiz.minutes else None,
+        ends_at=_end_of(person, quiz, sitting, at),
+        grace_seconds=sitting.grace_seconds if sitting else 0,
         quiz_title=quiz.title,
         pass_percent=quiz.pass_percent,
         seed=seed,
     )
     papers.freeze(attempt, quiz, rng=random.Random(seed))  # noqa: S311 - the seed is secret and random
     return attempt
+
+
+def _end_of(person: Person, quiz: Quiz, sitting: Sitting | None, at: datetime) -> datetime | None:
+    """When an attempt that begins now ends: the limit with the person's own extra minutes, but not after the sitting's closing (moved alike)."""
+    if not quiz.minutes and sitting is None:
+        return None
+    given = Allowance.objects.filter(Q(sitting=None) | Q(sitting=sitting), person=person, quiz=quiz)
+    extra = timedelta(minutes=given.aggregate(sum=Sum("extra_minutes"))["sum"] or 0)
+    ends = [at + timedelta(minutes=quiz.minutes)] if quiz.minutes else []
+    if sitting is not None:
+        ends.append(closing_of(sitting) + rules.admission_delay(sitting.pk, person.pk, sitting.stagger_seconds))
+    return min(ends) + extra
 
 
 # ---- save ----------------------------------------------------------------------------------
@@ -196,7 +222,7 @@ def save_form(*, attempt_id: int, person: Person, posted: Mapping[int, tuple[Any
     attempt = _locked(attempt_id, person)
     _refuse_late(attempt, Submission.objects.filter(attempt=attempt_id).exists(), at)
     items = {pk: (kind, shown) for pk, kind, shown in AttemptItem.objects.filter(attempt=attempt_id).values_list("pk", "kind", "shown")}
-    latest = latest_answers(attempt_id)
+    latest = Answer.objects.latest_of(attempt_id)
     seen = {seq for _response, seq in posted.values() if seq}
     was = {
         (item, seq): response
@@ -219,15 +245,13 @@ def save_form(*, attempt_id: int, person: Person, posted: Mapping[int, tuple[Any
     return [answer.item_id for answer in made]
 
 
-def latest_answers(attempt_id: int) -> dict[int, Answer]:
-    """The answer that stands for each item, by item id. One query."""
-    newest = Answer.objects.filter(attempt=attempt_id).values("item").annotate(newest=Max("seq")).values("newest")
-    return {answer.item_id: answer for answer in Answer.objects.filter(attempt=attempt_id, seq__in=newest)}
-
-
 # Saving an answer is what a whole county does at once: these two are written out because building
 # them through the ORM costs more than running them (2 ms of 3). Plain SQL of both databases.
-_LOCK = "SELECT id, person_id, ends_at FROM quizzes_attempt WHERE id = %s AND person_id = %s"
+_LOCK = """
+SELECT id, person_id, ends_at, grace_seconds,
+  (SELECT COALESCE(SUM(e.minutes), 0) FROM quizzes_extension e
+   WHERE e.attempt_id = a.id OR (e.sitting_id = a.sitting_id AND e.at > a.started_at)) AS extra_minutes
+FROM quizzes_attempt a WHERE id = %s AND person_id = %s"""
 _STATE = """
 SELECT i.id, i.kind, i.shown,
   (SELECT MAX(a.seq) FROM quizzes_answer a WHERE a.attempt_id = i.attempt_id) AS last,
@@ -272,7 +296,7 @@ def _next(seq: int) -> int:
 
 
 def _receipt(attempt: Attempt, seq: int) -> Receipt:
-    return Receipt(seq=seq, code=receipt_code(attempt.pk, seq), ends_at=attempt.ends_at)
+    return Receipt(seq=seq, code=receipt_code(attempt.pk, seq), ends_at=attempt.due_at)
 
 
 def receipt_code(attempt_id: int, seq: int) -> str:
@@ -298,64 +322,28 @@ def submit(*, attempt: Attempt, cause: str, at: datetime) -> Submission:
     if standing is not None:
         return standing
     if is_overdue(attempt, at):
-        cause, at = Submission.Cause.TIME, attempt.ends_at or at
-    latest = latest_answers(attempt.pk)
-    marked = []
-    for item in AttemptItem.objects.filter(attempt=attempt):
-        answer = latest.get(item.pk)
-        fraction = kinds.mark(item.kind, item.key, answer.response if answer else None)
-        marked.append((item, answer, fraction, rules.earned(fraction, item.points)))
-    score = sum((earned for *_rest, earned in marked), start=Decimal("0.00"))
-    out_of = sum((item.points for item, *_rest in marked), start=Decimal("0.00"))
-    submission = Submission.objects.create(
-        attempt=attempt,
-        cause=cause,
-        at=at,
-        score=score,
-        out_of=out_of,
-        percent=rules.percent(score, out_of),
-        passed=rules.passes(score, out_of, attempt.pass_percent),
-    )
-    ItemMark.objects.bulk_create(
-        ItemMark(submission=submission, item=item, answer=answer, fraction=rules.stored(fraction), earned=earned)
-        for item, answer, fraction, earned in marked
-    )
-    attempt_marked.send(sender=Submission, submission=submission, at=at)
-    if submission.passed:
-        transaction.on_commit(partial(_tell_the_course, submission.pk))
+        cause, at = Submission.Cause.TIME, attempt.shuts_at or at
+    submission = Submission.objects.create(attempt=attempt, cause=cause, at=at)
+    marking.mark_by_machine(submission)
     return submission
-
-
-def tell_the_course(submission: Submission) -> None:
-    """The quiz requirement is met by this pass (T2). A transaction of its own; may run twice."""
-    attempt = submission.attempt
-    completions.meet(
-        enrolment=attempt.enrolment,
-        kind="quiz",
-        key=attempt.quiz.key,
-        evidence=f"attempt:{attempt.pk}",
-        score=submission.percent,
-        at=submission.at,
-    )
-
-
-def _tell_the_course(pk: int) -> None:
-    try:
-        tell_the_course(Submission.objects.select_related("attempt__enrolment", "attempt__quiz").get(pk=pk))
-    except Exception:
-        log.exception("pass_not_told", submission=pk)
 
 
 def submit_overdue(at: datetime) -> int:
     """Submit attempts whose time is over, at most 500 a call; how many were. One bad attempt never stops the rest."""
     done = 0
-    for attempt in Attempt.objects.open().filter(ends_at__lte=at).order_by("ends_at")[:BATCH]:
+    for attempt in _overdue(at)[:BATCH]:
         try:
             submit(attempt=attempt, cause=Submission.Cause.TIME, at=at)
             done += 1
         except Exception:
             log.exception("overdue_not_submitted", attempt=attempt.pk)
     return done
+
+
+def _overdue(at: datetime) -> list[Attempt]:
+    """Open attempts whose time, with what extensions added, is over; those that end first stand first. One query."""
+    ended = Attempt.objects.open().filter(ends_at__lte=at).timed().order_by("ends_at")
+    return [attempt for attempt in ended.iterator() if is_overdue(attempt, at)]
 
 
 # ---- reconcile -----------------------------------------------------------------------------
@@ -365,30 +353,11 @@ GRACE = timedelta(minutes=2)  # the worker's own round comes first
 
 def overdue_gaps(at: datetime) -> list[Gap]:
     """Attempts that are over for two minutes and not submitted."""
-    late = Attempt.objects.open().filter(ends_at__lte=at - GRACE).order_by("ends_at")[:1000]
-    return [Gap(f"attempt {a.pk} is over and not submitted", _submission_of(a, at)) for a in late]
+    return [Gap(f"attempt {a.pk} is over and not submitted", _submission_of(a, at)) for a in _overdue(at - GRACE)[:1000]]
 
 
 def _submission_of(attempt: Attempt, at: datetime) -> Callable[[], object]:
     return lambda: submit(attempt=attempt, cause=Submission.Cause.TIME, at=at)
-
-
-def untold_gaps(at: datetime) -> list[Gap]:
-    """Passes that the course asks for and does not know."""
-    asked = EditionRequirement.objects.filter(
-        edition=OuterRef("attempt__enrolment__edition"), kind=EditionRequirement.Kind.QUIZ, key=OuterRef("attempt__quiz__key")
-    )
-    met = RequirementMet.objects.filter(
-        enrolment=OuterRef("attempt__enrolment"),
-        requirement__kind=EditionRequirement.Kind.QUIZ,
-        requirement__key=OuterRef("attempt__quiz__key"),
-    )
-    untold = (
-        Submission.objects.filter(Exists(asked), ~Exists(met), passed=True)
-        .select_related("attempt__enrolment", "attempt__quiz")
-        .order_by("pk")[:1000]
-    )
-    return [Gap(f"submission {s.pk} passed and the course does not know", partial(tell_the_course, s)) for s in untold]
 
 
 # ---- for demonstrations --------------------------------------------------------------------

@@ -8,7 +8,7 @@ from core import clock
 from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, EditionLesson, Enrolment, Reversal
 from courses.signals import completion_reversed, course_completed
 from people.models.snapshot import copied_from, served_at
-from quizzes.models import Attempt, Quiz, Submission
+from quizzes.models import Attempt, Marking, Quiz, Submission
 from tests.cast import NOON
 
 BANDS = [
@@ -130,6 +130,7 @@ def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NO
     attempt = Attempt.objects.create(
         **served_at(person), quiz=quiz, enrolment=enrolment, number=number, started_at=at, quiz_title=quiz.title, pass_percent=80, seed="s"
     )
-    return Submission.objects.create(
-        attempt=attempt, cause="learner", at=at, score=90 if passed else 10, out_of=100, percent=90 if passed else 10, passed=passed
-    )
+    submission = Submission.objects.create(attempt=attempt, cause="learner", at=at)
+    share = 90 if passed else 10
+    Marking.objects.create(submission=submission, at=at, score=share, out_of=100, percent=share, passed=passed)
+    return submission

@@ -9,7 +9,7 @@ from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, RequirementMet
 from quizzes.models import Answer, Attempt, ItemMark, Question, Quiz, Submission
-from quizzes.services import attempts, papers
+from quizzes.services import attempts, marking, papers
 from quizzes.signals import attempt_marked
 from tests.cast import NOON
 
@@ -84,7 +84,7 @@ def test_saving_appends_and_the_latest_counts(attempt):
     assert [a.response for a in Answer.objects.order_by("seq")] == ["true", "false"]
     submission = attempts.submit(attempt=attempt, cause=LEARNER, at=NOON)
     assert ItemMark.objects.get(item=item).answer.seq == 2
-    assert submission.score == Decimal("5.00")
+    assert submission.result.score == Decimal("5.00")
 
 
 def test_the_same_token_gives_the_same_receipt_and_stores_nothing(attempt):
@@ -138,7 +138,7 @@ def test_answers_after_the_end_are_refused_and_what_was_acknowledged_counts(atte
 
     assert attempts.submit_overdue(NOON + 21 * MINUTE) == 1
     submission = Submission.objects.get()
-    assert submission.cause == "time" and submission.at == attempt.ends_at and submission.percent == 100
+    assert submission.cause == "time" and submission.at == attempt.ends_at and submission.result.percent == 100
     with pytest.raises(Refused) as refusal:
         save(attempt, attempt.items.get(kind="judge"), "true", "later", at=NOON + 22 * MINUTE)
     assert refusal.value.code == "over"
@@ -166,7 +166,7 @@ def test_submitting_twice_gives_one_submission(attempt, answer):
 def test_a_pass_completes_the_course_after_the_commit(attempt, answer, enrolment, django_capture_on_commit_callbacks):
     answer(attempt)
     heard = []
-    attempt_marked.connect(lambda submission, **kw: heard.append(submission), weak=False, dispatch_uid="test")
+    attempt_marked.connect(lambda marking, **kw: heard.append(marking), weak=False, dispatch_uid="test")
     try:
         with django_capture_on_commit_callbacks(execute=True):
             submission = attempts.submit(attempt=attempt, cause=LEARNER, at=NOON + 5 * MINUTE)
@@ -174,7 +174,7 @@ def test_a_pass_completes_the_course_after_the_commit(attempt, answer, enrolment
     finally:
         attempt_marked.disconnect(dispatch_uid="test")
 
-    assert heard == [submission] and submission.percent == 100 and submission.passed
+    assert heard == [submission.result] and submission.result.percent == 100 and submission.result.passed
     met = RequirementMet.objects.get()
     assert met.evidence == f"attempt:{attempt.pk}" and met.score == 100 and met.at == submission.at
     assert Completion.objects.get().enrolment == enrolment
@@ -193,12 +193,12 @@ def test_a_pass_stands_whatever_a_later_attempt_gives(attempt, answer, quiz, cas
 def test_reconcile_tells_the_course_what_a_crash_kept_from_it(attempt, answer):
     answer(attempt)
     attempts.submit(attempt=attempt, cause=LEARNER, at=NOON)  # on_commit does not run in this test: as after a crash
-    gaps = attempts.untold_gaps(NOON)
+    gaps = marking.untold_gaps(NOON)
     assert len(gaps) == 1 and not Completion.objects.exists()
 
     gaps[0].mend()
 
-    assert Completion.objects.count() == 1 and attempts.untold_gaps(NOON) == []
+    assert Completion.objects.count() == 1 and marking.untold_gaps(NOON) == []
 
 
 def test_reconcile_finds_overdue_attempts(attempt):
@@ -220,7 +220,7 @@ def test_an_attempt_without_time_limit_is_never_overdue(quiz, enrolment, cast):
 def test_all_of_an_attempt_are_facts(attempt, answer):
     answer(attempt)
     submission = attempts.submit(attempt=attempt, cause=LEARNER, at=NOON)
-    for row in (attempt, attempt.items.first(), attempt.answers.first(), submission, submission.marks.first()):
+    for row in (attempt, attempt.items.first(), attempt.answers.first(), submission, submission.result, submission.result.marks.first()):
         with pytest.raises(FactChanged):
             row.save()
         with pytest.raises(FactChanged):
@@ -244,7 +244,7 @@ def test_a_posted_form_saves_only_what_was_touched(attempt, cast):
     again = attempts.save_form(attempt_id=attempt.pk, person=cast.learner, posted=posted, at=NOON)
 
     assert saved == [single.pk] and again == []
-    latest = attempts.latest_answers(attempt.pk)
+    latest = Answer.objects.latest_of(attempt.pk)
     assert latest[judge.pk].response == "true" and latest[single.pk].response == token
     assert Answer.objects.count() == 2
 
@@ -253,8 +253,8 @@ def test_an_answer_can_be_taken_back_by_the_form(attempt, cast):
     multiple = attempt.items.get(kind="multiple")
     receipt = save(attempt, multiple, [multiple.shown["options"][0]["token"]])
     attempts.save_form(attempt_id=attempt.pk, person=cast.learner, posted={multiple.pk: ([], receipt.seq)}, at=NOON)
-    assert attempts.latest_answers(attempt.pk)[multiple.pk].response is None
-    assert attempts.submit(attempt=attempt, cause=LEARNER, at=NOON).score == 0
+    assert Answer.objects.latest_of(attempt.pk)[multiple.pk].response is None
+    assert attempts.submit(attempt=attempt, cause=LEARNER, at=NOON).result.score == 0
 
 
 def test_the_page_model_holds_nothing_of_the_key(attempt):

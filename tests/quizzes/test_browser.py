@@ -71,7 +71,7 @@ def test_a_learner_answers_all_kinds_on_a_phone_and_passes(on_the_page):
     page.wait_for_url("**/submit/")
     page.click("main form button:has-text('交卷')")
     page.wait_for_url("**/result/")
-    assert "合格" in page.inner_text(".quiz-score") and Submission.objects.get().percent == 100
+    assert "合格" in page.inner_text(".quiz-score") and Submission.objects.get().result.percent == 100
 
 
 def test_answers_given_without_network_are_kept_and_saved_when_it_is_back(on_the_page):
@@ -87,7 +87,7 @@ def test_answers_given_without_network_are_kept_and_saved_when_it_is_back(on_the
     page.context.set_offline(False)
     saved(page, items["judge"])
     saved(page, items["fill"])
-    assert attempts.latest_answers(attempt.pk)[items["fill"].pk].response == ["公开", ""]
+    assert Answer.objects.latest_of(attempt.pk)[items["fill"].pk].response == ["公开", ""]
     page.reload()
     assert page.input_value(f"input[name='r-{items['fill'].pk}'] >> nth=0") == "公开"
 
@@ -105,7 +105,7 @@ def test_an_expired_session_keeps_the_answers_until_the_learner_is_back(on_the_p
     page.bring_to_front()
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     saved(page, items["judge"])
-    assert page.is_hidden("#signed-out") and attempts.latest_answers(attempt.pk)[items["judge"].pk].response == right
+    assert page.is_hidden("#signed-out") and Answer.objects.latest_of(attempt.pk)[items["judge"].pk].response == right
 
 
 def test_text_typed_just_before_leaving_is_saved(on_the_page, live_server):
@@ -114,7 +114,7 @@ def test_text_typed_just_before_leaving_is_saved(on_the_page, live_server):
     page.fill(f"input[name='r-{items['fill'].pk}'] >> nth=0", "公开")
     page.goto(f"{live_server.url}/quizzes/p01-final/")
     page.wait_for_timeout(1500)
-    assert attempts.latest_answers(attempt.pk)[items["fill"].pk].response == ["公开", ""]
+    assert Answer.objects.latest_of(attempt.pk)[items["fill"].pk].response == ["公开", ""]
 
 
 def test_a_second_tab_shows_what_the_first_one_answered(on_the_page):
@@ -142,7 +142,7 @@ def test_steps_are_ordered_by_keyboard(on_the_page):
     page.keyboard.press("Enter")
     saved(page, items["order"])
     assert page.inner_text(f"{box} li:nth-child(2) .quiz-line-text") == first
-    assert sorted(attempts.latest_answers(attempt.pk)[items["order"].pk].response.values()) == [1, 2, 3]
+    assert sorted(Answer.objects.latest_of(attempt.pk)[items["order"].pk].response.values()) == [1, 2, 3]
     assert first in page.inner_text("#spoken")
 
 

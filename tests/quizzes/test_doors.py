@@ -224,7 +224,7 @@ def test_the_whole_form_works_without_the_script(sign_in, cast, running):
     assert Answer.objects.count() == 6
     assert "全部作答" in client.get(there.url).text
     result = client.post(there.url, follow=True)
-    assert "合格" in result.text and Submission.objects.get().percent == 100
+    assert "合格" in result.text and Submission.objects.get().result.percent == 100
     client.post(there.url)
     assert Submission.objects.count() == 1
 

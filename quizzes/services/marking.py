@@ -1,0 +1,127 @@
+"""What a submission earned. Each marking is a new row; the newest one stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from core.reconcile import Gap
+from courses.models import EditionRequirement, RequirementMet
+from courses.services import completions
+from quizzes import kinds, rules
+from quizzes.models import Answer, AttemptItem, ItemMark, Marking, Submission
+from quizzes.signals import attempt_marked
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Marked:
+    """One item with the answer that counts and its share; no share while a person has yet to mark it."""
+
+    item: AttemptItem
+    answer: Answer | None
+    fraction: Fraction | None
+
+
+def mark_by_machine(submission: Submission) -> Marking:
+    """Mark the latest acknowledged answers against the frozen keys, in the transaction that ends the attempt (T1)."""
+    latest = Answer.objects.latest_of(submission.attempt_id)
+    marked = []
+    for item in AttemptItem.objects.filter(attempt=submission.attempt_id):
+        answer = latest.get(item.pk)
+        marked.append(Marked(item, answer, kinds.mark(item.kind, item.key, answer.response if answer else None)))
+    return append(submission, marked, cause=Marking.Cause.MACHINE, at=submission.at)
+
+
+def append(
+    submission: Submission,
+    marked: Iterable[Marked],
+    *,
+    cause: str,
+    at: datetime,
+    supersedes: Marking | None = None,
+    keeps_pass: bool = False,
+) -> Marking:
+    """Write one marking with its items, and tell the course of a pass after the commit.
+
+    `supersedes` is the marking that stood; the database refuses a second one for it. `keeps_pass`
+    lets a pass stand that the new score would not earn. Sends `attempt_marked` inside the transaction.
+    """
+    marked = list(marked)
+    is_complete = all(one.fraction is not None for one in marked)
+    earned = {one.item.pk: rules.earned(one.fraction, one.item.points) for one in marked if one.fraction is not None}
+    score = sum(earned.values(), start=Decimal("0.00"))
+    out_of = sum((one.item.points for one in marked), start=Decimal("0.00"))
+    passed = is_complete and (keeps_pass or rules.passes(score, out_of, submission.attempt.pass_percent))
+    marking = Marking.objects.create(
+        submission=submission,
+        supersedes=supersedes,
+        cause=cause,
+        at=at,
+        score=score,
+        out_of=out_of,
+        percent=rules.percent(score, out_of),
+        passed=passed,
+        is_complete=is_complete,
+    )
+    ItemMark.objects.bulk_create(
+        ItemMark(
+            marking=marking,
+            item=one.item,
+            answer=one.answer,
+            fraction=None if one.fraction is None else rules.stored(one.fraction),
+            earned=earned.get(one.item.pk),
+        )
+        for one in marked
+    )
+    attempt_marked.send(sender=Marking, marking=marking, at=at)
+    if passed:
+        transaction.on_commit(partial(_tell_the_course, marking.pk))
+    return marking
+
+
+def tell_the_course(marking: Marking) -> None:
+    """The quiz requirement is met by this pass (T2). A transaction of its own; may run twice."""
+    attempt = marking.submission.attempt
+    completions.meet(
+        enrolment=attempt.enrolment,
+        kind="quiz",
+        key=attempt.quiz.key,
+        evidence=f"attempt:{attempt.pk}",
+        score=marking.percent,
+        at=marking.at,
+    )
+
+
+def _tell_the_course(pk: int) -> None:
+    try:
+        tell_the_course(Marking.objects.select_related("submission__attempt__enrolment", "submission__attempt__quiz").get(pk=pk))
+    except Exception:
+        log.exception("pass_not_told", marking=pk)
+
+
+def untold_gaps(at: datetime) -> list[Gap]:
+    """Passes that the course asks for and does not know."""
+    enrolment = OuterRef("submission__attempt__enrolment")
+    asked = EditionRequirement.objects.filter(
+        edition=OuterRef("submission__attempt__enrolment__edition"),
+        kind=EditionRequirement.Kind.QUIZ,
+        key=OuterRef("submission__attempt__quiz__key"),
+    )
+    met = RequirementMet.objects.filter(
+        enrolment=enrolment, requirement__kind=EditionRequirement.Kind.QUIZ, requirement__key=OuterRef("submission__attempt__quiz__key")
+    )
+    untold = (
+        Marking.objects.current()
+        .filter(Exists(asked), ~Exists(met), passed=True)
+        .select_related("submission__attempt__enrolment", "submission__attempt__quiz")
+        .order_by("pk")[:1000]
+    )
+    return [Gap(f"marking {m.pk} is a pass and the course does not know", partial(tell_the_course, m)) for m in untold]

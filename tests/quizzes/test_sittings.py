@@ -1,0 +1,166 @@
+"""Sittings: who is let in when, whose clock ends when, and more time with a reason."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import Refused
+from core.models import FactChanged
+from courses.models import Enrolment
+from quizzes import rules
+from quizzes.models import Attempt, Candidate, Sitting, Submission
+from quizzes.services import attempts, sittings
+from tests.cast import NOON
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def sitting(quiz, cast):
+    quiz.is_exam = True
+    quiz.save()
+    made = Sitting.objects.create(
+        quiz=quiz, title="年度考试", opens_at=NOON, closes_at=NOON + 30 * MINUTE, late_entry_minutes=15, grace_seconds=30
+    )
+    Candidate.objects.create(sitting=made, person=cast.learner, room="一号考场")
+    return made
+
+
+def test_an_exam_is_begun_in_its_sitting_only(sitting, quiz, cast, enrolment):
+    with pytest.raises(Refused) as refused:
+        attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+    assert refused.value.code == "sitting_only"
+
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+
+    assert attempt.sitting == sitting and attempt.ends_at == NOON + 20 * MINUTE
+
+
+def test_entering_enrols_in_the_course_of_the_exam(sitting, cast):
+    assert not Enrolment.objects.filter(person=cast.learner).exists()
+
+    sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+
+    assert Enrolment.objects.filter(person=cast.learner).count() == 1
+
+
+@pytest.mark.parametrize(("at", "code"), [(NOON - SECOND, "too_early"), (NOON + 15 * MINUTE, "too_late"), (NOON + 40 * MINUTE, "too_late")])
+def test_nobody_enters_before_the_opening_or_after_late_entry(sitting, cast, at, code):
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.learner, sitting=sitting, at=at)
+    assert refused.value.code == code and not Attempt.objects.exists()
+
+
+def test_who_is_not_listed_is_not_let_in(sitting, cast):
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.colleague, sitting=sitting, at=NOON)
+    assert refused.value.code == "not_listed"
+
+
+def test_a_late_entry_ends_at_the_closing(sitting, cast):
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 14 * MINUTE).ends_at == NOON + 30 * MINUTE
+
+
+def test_a_dead_phone_shuts_nobody_out_after_entry_closed(sitting, cast):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 16 * MINUTE) == attempt
+
+
+def test_a_sitting_gives_one_attempt_and_an_allowance_another(sitting, cast):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=NOON + MINUTE)
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 2 * MINUTE)
+    assert refused.value.code == "attempts_used"
+
+    sittings.allow(person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="停电", by=cast.hr, at=NOON)
+
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 2 * MINUTE).number == 2
+
+
+def test_extra_minutes_move_the_own_end_also_past_the_closing(sitting, cast):
+    sittings.allow(person=cast.learner, quiz=sitting.quiz, extra_minutes=15, reason="视力障碍", by=cast.hr, at=NOON - MINUTE)
+
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 14 * MINUTE).ends_at == NOON + 45 * MINUTE
+
+
+def test_minutes_added_to_one_attempt_keep_it_open(sitting, cast):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    sittings.extend(attempt=attempt, minutes=10, reason="网络中断", by=cast.hr, at=NOON + 5 * MINUTE)
+
+    assert Attempt.objects.timed().get().due_at == NOON + 30 * MINUTE
+    assert attempts.submit_overdue(NOON + 25 * MINUTE) == 0
+    item = attempt.items.get(kind="judge")
+    assert (
+        attempts.save(
+            attempt_id=attempt.pk,
+            person=cast.learner,
+            item_id=item.pk,
+            response=attempts.right_response(item),
+            token="t",
+            at=NOON + 29 * MINUTE,
+        ).seq
+        == 1
+    )
+    assert attempts.submit_overdue(NOON + 30 * MINUTE + 30 * SECOND) == 1
+
+
+def test_minutes_added_to_all_reach_those_who_began_and_move_the_closing(sitting, cast):
+    early = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    sittings.extend(sitting=sitting, minutes=10, reason="停电", by=cast.hr, at=NOON + 5 * MINUTE)
+    Candidate.objects.create(sitting=sitting, person=cast.colleague)
+    late = sittings.enter(person=cast.colleague, sitting=sitting, at=NOON + 20 * MINUTE)
+
+    due = {a.pk: a.due_at for a in Attempt.objects.timed()}
+    assert due == {early.pk: NOON + 30 * MINUTE, late.pk: NOON + 40 * MINUTE}
+
+
+def test_answers_are_taken_in_the_grace_and_not_after_it(sitting, cast):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    item = attempt.items.get(kind="judge")
+    end = NOON + 20 * MINUTE
+
+    def give(token, at):
+        return attempts.save(
+            attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=attempts.right_response(item), token=token, at=at
+        )
+
+    give("a", end + 29 * SECOND)
+    with pytest.raises(Refused) as refused:
+        give("b", end + 30 * SECOND)
+    assert refused.value.code == "time_over"
+    assert give("a", end + 40 * SECOND).seq == 1  # what was acknowledged stays acknowledged
+
+
+def test_no_time_is_added_to_what_is_over_nor_without_a_reason(sitting, cast):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    for facts, code in [({"reason": "  ", "minutes": 5}, "no_reason"), ({"reason": "停电", "minutes": 0}, "bad_minutes")]:
+        with pytest.raises(Refused) as refused:
+            sittings.extend(attempt=attempt, by=cast.hr, at=NOON, **facts)
+        assert refused.value.code == code
+    with pytest.raises(Refused) as refused:
+        sittings.extend(attempt=attempt, minutes=5, reason="停电", by=cast.hr, at=NOON + 21 * MINUTE)
+    assert refused.value.code == "over"
+
+
+def test_extensions_are_facts(sitting, cast):
+    made = sittings.extend(sitting=sitting, minutes=10, reason="停电", by=cast.hr, at=NOON)
+    with pytest.raises(FactChanged):
+        made.delete()
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 1800))
+def test_admission_is_the_same_whenever_asked_and_within_the_spread(sitting, person, spread):
+    delay = rules.admission_delay(sitting, person, spread)
+    assert delay == rules.admission_delay(sitting, person, spread)
+    assert timedelta(0) <= delay <= timedelta(seconds=max(spread - 1, 0))
+
+
+def test_admission_spreads_a_thousand_people_evenly():
+    delays = [rules.admission_delay(7, person, 100).total_seconds() for person in range(1000)]
+    in_each_tenth = [sum(tenth * 10 <= delay < tenth * 10 + 10 for delay in delays) for tenth in range(10)]
+    assert min(in_each_tenth) > 60 and max(in_each_tenth) < 150
