@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from django.core import signing
 from django.core.cache import cache
-from django.db import OperationalError, connection, transaction
-from django.db.models import Max, Q
+from django.db import OperationalError
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,13 +21,13 @@ from pydantic import AwareDatetime
 
 from core import clock
 from courses.models import Completion
-from evaluation import records
+from evaluation import changes, records
 from people.models import ApiToken, ReadingOfOthers, Unit
 from people.services import readings, tokens
 
 LIMIT = 500
 CALLS_A_MINUTE = 300
-CURSOR_SALT = "evaluation.api.completions"
+CURSOR_SALT = "evaluation.api.completions.changes"
 router = Router()
 
 
@@ -74,7 +74,8 @@ class CallsAMinute(BaseThrottle):
 class CompletionOut(Schema):
     """One completion as it was at the event. `status` is `reversed` once HR has reversed it; its hours then no longer count."""
 
-    id: int = Field(description="Number of the completion. Never used twice.")
+    id: int = Field(description="Number of the completion: a row replaces an earlier one with the same id.")
+    change: int = Field(description="Number of the newest change of this row. Rows come in this order.")
     status: str = Field(description="completed or reversed.")
     employee_number: str = Field(description="工号 at the event.")
     person_name: str = Field(description="Name at the event.")
@@ -93,6 +94,9 @@ class CompletionOut(Schema):
     study_hours: Decimal = Field(description="Credit hours for study, two decimals.")
     test_hours: Decimal = Field(description="Credit hours for the passed test.")
     hours: Decimal = Field(description="study_hours + test_hours.")
+    counted_hours: Decimal = Field(
+        description="What the hour ledger counts for this completion now: 0.00 once reversed, or where another one of the year counts."
+    )
     score: Decimal | None = Field(description="Per cent; null without a test.")
     enrolled_at: datetime = Field(description="ISO 8601 with the county's offset.")
     completed_at: datetime = Field(description="ISO 8601 with the county's offset.")
@@ -107,7 +111,7 @@ class CompletionsOut(Schema):
     items: list[CompletionOut]
     next_cursor: str = Field(
         description="Give it back as `cursor` for the rows after these. Keep it when `has_more` is false: "
-        "later it brings the completions that were added since."
+        "later it brings what was added, reversed or otherwise changed since."
     )
     has_more: bool = Field(description="Whether more rows are waiting now.")
 
@@ -138,6 +142,7 @@ class CompletionsIn(Schema):
     cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
 
 
+KNOWN = "、".join(CompletionsIn.model_fields)
 PROBLEMS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 422: ProblemOut, 429: ProblemOut, 500: ProblemOut, 503: ProblemOut}
 
 
@@ -147,32 +152,26 @@ PROBLEMS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 422: ProblemOut, 
     auth=RecordsToken(),
     throttle=[CallsAMinute()],
     operation_id="list_completions",
-    summary="Completions, oldest first",
+    summary="Completions, by their newest change",
     url_name="completions",
 )
 def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
-    """Completion records in the order in which they were written, by pages of at most 500.
+    """Completion records in the order of their newest change, by pages of at most 500.
 
-    Follow `next_cursor` until `has_more` is false; keep the last cursor and come back with it: no row
-    is missed and none comes twice while completions are being added. A cursor belongs to its filters.
+    Follow `next_cursor` until `has_more` is false; keep the last cursor and come back with it: it brings
+    the completions that were added since, and again those that were reversed or whose certificate or
+    hours changed. No change is missed and none comes twice. A cursor belongs to its filters.
     """
+    _refuse_strange_parameters(request)
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     at = clock.now()
     unit = _unit(token, wanted.unit)
-    source = records.completions(_narrowed(Completion.objects.visible_to(token.owner).filter(_reach(token)), wanted, unit)).order_by("pk")
+    reached = _narrowed(Completion.objects.visible_to(token.owner).filter(_reach(token)), wanted, unit)
     key = _filter_key(token, wanted)
-    after, horizon = _read_cursor(wanted.cursor, key)
-
-    def rows_up_to(horizon: int) -> list:
-        return list(source.filter(pk__gt=after, pk__lte=horizon)[: wanted.limit + 1])
-
-    page = rows_up_to(horizon) if horizon is not None else []
-    if len(page) <= wanted.limit:  # what was settled when the cursor was made is used up
-        horizon = settled_id()
-        page = rows_up_to(horizon)
+    after, upto = _read_cursor(wanted.cursor, key), _settled()
+    page = list(changes.read_on(records.completions(reached), after=after, upto=upto)[: wanted.limit + 1])
     has_more, page = len(page) > wanted.limit, page[: wanted.limit]
-    # With nothing more below the horizon, all of it has been seen: go on from there.
-    last = page[-1].pk if has_more else max(after, horizon)
+    last = page[-1].change if has_more else max(after, upto)  # with nothing more up to there, all of it has been seen
     today = clock.today(at)
     readings.record(
         reader=token.owner,
@@ -185,8 +184,8 @@ def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
         filters={**wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}), "token": token.prefix, "after": after},
     )
     return {
-        "items": [as_sent(records.of_completion(row, today)) for row in page],
-        "next_cursor": signing.dumps({"a": last, "h": horizon, "f": key}, salt=CURSOR_SALT, compress=True),
+        "items": [as_sent(records.of_completion(row, today)) | {"change": row.change} for row in page],
+        "next_cursor": signing.dumps({"a": last, "f": key}, salt=CURSOR_SALT, compress=True),
         "has_more": has_more,
     }
 
@@ -205,26 +204,25 @@ def as_sent(record: records.Record) -> dict:
     return sent
 
 
-def settled_id() -> int:
-    """The highest completion id below which nothing can appear any more.
-
-    Ids are drawn before they are committed: a reader that sees 11 may lack 10, which another
-    transaction is just writing, and would lose it for good. On PostgreSQL this waits for the writers
-    of the moment (SHARE waits for them, and they draw ids only after it is released); SQLite has one
-    writer at a time, so what can be read is settled.
-
-    Raises:
-        Problem: 503, when writers do not finish within two seconds.
-    """
+def _settled() -> int:
     try:
-        with transaction.atomic():
-            if connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL lock_timeout = '2s'")
-                    cursor.execute(f"LOCK TABLE {connection.ops.quote_name(Completion._meta.db_table)} IN SHARE MODE")
-            return Completion.objects.aggregate(last=Max("pk"))["last"] or 0
+        return changes.settle()
     except OperationalError as error:
         raise Problem(503, _("Records are being written just now. Please repeat the call."), code="busy", retry_after=2) from error
+
+
+def _refuse_strange_parameters(request: HttpRequest) -> None:
+    """A parameter that is not known, or given twice, would otherwise be passed over, and the rows would be others than were meant."""
+    errors = [
+        {"field": name[:40], "code": "unknown", "detail": _("There is no such parameter. Known are: %(names)s.") % {"names": KNOWN}}
+        if name not in CompletionsIn.model_fields
+        else {"field": name, "code": "repeated", "detail": _("Give it once.")}
+        for name, values in request.GET.lists()
+        if name not in CompletionsIn.model_fields or len(values) > 1
+    ]
+    if errors:
+        names = "、".join(one["field"] for one in errors)
+        raise Problem(422, _("These parameters are not understood: %(names)s.") % {"names": names}, code="parameters", errors=errors)
 
 
 def _reach(token: ApiToken) -> Q:
@@ -269,16 +267,17 @@ def _filter_key(token: ApiToken, wanted: CompletionsIn) -> str:
     return signing.Signer(salt=CURSOR_SALT).signature("\n".join(parts))[:16]
 
 
-def _read_cursor(text: str | None, key: str) -> tuple[int, int | None]:
+def _read_cursor(text: str | None, key: str) -> int:
+    """The change up to which the caller has read."""
     if not text:
-        return 0, None
+        return 0
     try:
         held = signing.loads(text, salt=CURSOR_SALT)
     except signing.BadSignature as error:
         raise Problem(422, _("The cursor is damaged: use “next_cursor” exactly as it came."), code="cursor") from error
     if held["f"] != key:
         raise Problem(422, _("The cursor belongs to other filters: start again without it."), code="cursor_of_other_filter")
-    return held["a"], held["h"]
+    return held["a"]
 
 
 TITLES = {
@@ -292,4 +291,4 @@ TITLES = {
     503: gettext_lazy("Busy"),
 }
 
-__all__ = ["LIMIT", "TITLES", "Problem", "as_sent", "router", "settled_id"]
+__all__ = ["LIMIT", "TITLES", "Problem", "as_sent", "router"]

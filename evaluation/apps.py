@@ -8,7 +8,8 @@ class EvaluationConfig(AppConfig):
 
     def ready(self) -> None:
         from core.reconcile import register
-        from evaluation import receivers, reconcile  # noqa: F401
+        from evaluation import changes, receivers, reconcile  # noqa: F401
 
         register("ledger: completions without hours", reconcile.uncredited)
         register("ledger: reversed completions that still count", reconcile.not_taken_back)
+        register("records: changes that nobody would be told of", changes.unnoted)

@@ -28,6 +28,7 @@ def records(found: Found, *, at) -> Exporter:
         Column(_("Hours for study"), lambda r: r.study_hours, 10),
         Column(_("Hours for the test"), lambda r: r.test_hours, 10),
         Column(_("Hours"), lambda r: r.hours, 8),
+        Column(_("Hours that count"), lambda r: r.counted_hours, 10),
         Column(_("Score"), lambda r: r.score, 8),
         Column(_("Begun at"), lambda r: r.enrolled_at, 20),
         Column(_("Completed at"), lambda r: r.completed_at, 20),

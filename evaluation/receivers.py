@@ -1,19 +1,32 @@
 """Reactions of this app to facts of lower apps."""
 
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from certificates.models import StatusEvent
 from courses.signals import completion_reversed, course_completed
 
 
 @receiver(course_completed, dispatch_uid="evaluation.credit")
 def credit_the_ledger(sender, *, completion, at, **kwargs) -> None:
-    from evaluation import services
+    from evaluation import changes, services
 
     services.credit(completion=completion, at=at)
+    changes.note(completion.pk, changes.Kind.COMPLETED, at=at)
 
 
 @receiver(completion_reversed, dispatch_uid="evaluation.take_back")
 def take_hours_back(sender, *, reversal, at, **kwargs) -> None:
-    from evaluation import services
+    from evaluation import changes, services
 
     services.take_back(reversal=reversal, at=at)
+    changes.note(reversal.completion_id, changes.Kind.REVERSED, at=at)
+
+
+@receiver(post_save, sender=StatusEvent, dispatch_uid="evaluation.certificate_changed")
+def note_the_certificate(sender, *, instance, created, **kwargs) -> None:
+    """Whatever becomes of a certificate changes the record: no kind of event is left out."""
+    from evaluation import changes
+
+    if created:
+        changes.note(instance.certificate.completion_id, changes.Kind.CERTIFICATE, at=instance.at)

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from core.reconcile import Gap
 from courses.models import Completion, Reversal
-from evaluation import services
+from evaluation import changes, services
 from evaluation.models import LedgerEntry
 
 AT_ONCE = 1000
@@ -29,7 +30,7 @@ def uncredited(at: datetime) -> list[Gap]:
         .select_related("policy")
         .order_by("completed_at", "pk")[:AT_ONCE]
     )
-    return [Gap(f"completion {c.pk}", lambda c=c: services.credit(completion=c, at=at)) for c in missing]
+    return [Gap(f"completion {c.pk}", lambda c=c: _credit(c, at)) for c in missing]
 
 
 def not_taken_back(at: datetime) -> list[Gap]:
@@ -41,4 +42,16 @@ def not_taken_back(at: datetime) -> list[Gap]:
         .select_related("completion")
         .order_by("pk")[:AT_ONCE]
     )
-    return [Gap(f"reversal {r.pk}", lambda r=r: services.take_back(reversal=r, at=at)) for r in missing]
+    return [Gap(f"reversal {r.pk}", lambda r=r: _take_back(r, at)) for r in missing]
+
+
+@transaction.atomic
+def _credit(completion: Completion, at: datetime) -> None:
+    services.credit(completion=completion, at=at)
+    changes.note(completion.pk, changes.Kind.HOURS, at=at)
+
+
+@transaction.atomic
+def _take_back(reversal: Reversal, at: datetime) -> None:
+    services.take_back(reversal=reversal, at=at)
+    changes.note(reversal.completion_id, changes.Kind.HOURS, at=at)

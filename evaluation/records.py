@@ -11,14 +11,15 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField, Value
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from certificates.models import State, StatusEvent
 from core import clock
 from courses.models import Completion, Course, Enrolment
-from evaluation import standing
+from evaluation import rules, standing
+from evaluation.models import LedgerEntry
 from evaluation.permissions import people_of_records_q
 from people.models import Duty, Person, Unit
 
@@ -90,6 +91,7 @@ class Record:
     study_hours: Decimal | None
     test_hours: Decimal | None
     hours: Decimal | None
+    counted_hours: Decimal | None
     score: Decimal | None
     enrolled_at: datetime | None
     completed_at: datetime | None
@@ -166,6 +168,7 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
 
 def completions(source: QuerySet) -> QuerySet:
     """Completions with what a record shows beside them. Still one query."""
+    counted = LedgerEntry.objects.filter(completion=OuterRef("pk")).order_by().values("completion").annotate(n=Sum("hours")).values("n")
     revoked = StatusEvent.objects.filter(certificate__completion=OuterRef("pk"), kind=StatusEvent.Kind.REVOKED)
     return source.annotate(
         certificate_number=F("issued_certificate__number"),
@@ -175,6 +178,7 @@ def completions(source: QuerySet) -> QuerySet:
         reversal_reason=F("reversal__reason"),
         unit_code=F("unit__code"),
         enrolled_at=F("enrolment__enrolled_at"),
+        counted_hours=Subquery(counted, output_field=DecimalField(max_digits=6, decimal_places=2)),
     )
 
 
@@ -203,6 +207,7 @@ def of_completion(row: Completion, today: date) -> Record:
         study_hours=row.study_hours,
         test_hours=row.test_hours,
         hours=row.hours,
+        counted_hours=rules.hours(row.counted_hours),
         score=row.score,
         enrolled_at=row.enrolled_at,
         completed_at=row.completed_at,
@@ -352,6 +357,7 @@ _BLANK = Record(
     study_hours=None,
     test_hours=None,
     hours=None,
+    counted_hours=None,
     score=None,
     enrolled_at=None,
     completed_at=None,

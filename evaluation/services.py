@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from core import audit, clock
 from core.errors import Refused
 from courses.models import Completion, CreditPolicy, Reversal
-from evaluation import rules
+from evaluation import changes, rules
 from evaluation.models import LedgerEntry
 from people.models import Duty, DutyAssignment, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
@@ -103,7 +103,8 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
         completed_at__lt=clock.end_of(date(year, 12, 31)),
     )
     for other in others.exclude(pk=completion.pk).select_related("policy").order_by("completed_at", "pk"):
-        _credit(other, at)
+        if _credit(other, at):
+            changes.note(other.pk, changes.Kind.HOURS, at=at)
     return correction
 
 

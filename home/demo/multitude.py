@@ -13,7 +13,7 @@ from django.db import transaction
 from core import clock
 from courses import rules as course_rules
 from courses.models import Completion, Course, CreditPolicy, EditionRequirement, Enrolment, RequirementMet
-from evaluation.models import LedgerEntry
+from evaluation.models import LedgerEntry, RecordChange
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗段普自和"
@@ -102,6 +102,9 @@ def _records(people: list[Person], courses: list[Course], policy: CreditPolicy, 
         for e, done, score in finished
     ]
     Completion.objects.bulk_create(completions, batch_size=BATCH)
+    RecordChange.objects.bulk_create(
+        (RecordChange(completion=c, kind=RecordChange.Kind.COMPLETED, at=c.completed_at) for c in completions), batch_size=BATCH
+    )
     LedgerEntry.objects.bulk_create(
         (
             LedgerEntry(

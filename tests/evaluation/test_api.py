@@ -2,7 +2,9 @@
 
 import csv
 import io
+import random
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,9 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core import clock
-from evaluation import api
-from people.models import ApiToken, Person, ReadingOfOthers, RoleGrant
+from evaluation import api, changes, reconcile
+from people.models import ApiToken, Duty, Person, ReadingOfOthers, RoleGrant
 from people.services import tokens
+from tests import cast as casting
+from tests.cast import NOON
 from tests.evaluation import rows
 
 DOOR = "/api/v1/completions"
@@ -88,6 +92,7 @@ def test_a_row_of_the_api_is_the_row_of_the_export(cast, course, pull, sign_in):
             "study_hours",
             "test_hours",
             "hours",
+            "counted_hours",
             "score",
             "enrolled_at",
             "completed_at",
@@ -106,6 +111,7 @@ def test_a_row_of_the_api_is_the_row_of_the_export(cast, course, pull, sign_in):
                 value = value[:19].replace("T", " ")
             assert cell == ("" if value is None else str(value)), name
         assert Decimal(item["hours"]) == Decimal("1.5")
+        assert Decimal(item["counted_hours"]) == (Decimal("1.5") if status == "completed" else 0)
 
 
 # Who
@@ -211,6 +217,18 @@ def test_a_wrong_parameter_is_named(cast, course, pull, wanted, field):
     assert field in told["detail"]
 
 
+@pytest.mark.parametrize("name", ["untill", "page", "Course", "x\x00", "长" * 200])
+def test_an_unknown_parameter_is_named_not_passed_over(cast, course, pull, name):
+    told = problem(pull(**{name: "1"}), 422, "parameters")
+    assert [(one["field"], one["code"]) for one in told["errors"]] == [(name[:40], "unknown")]
+    assert name[:40] in told["detail"] and "until" in told["errors"][0]["detail"]
+
+
+def test_a_parameter_that_is_given_twice_is_named(cast, course, pull):
+    told = problem(pull(course=["P01", "T01"]), 422, "parameters")
+    assert [(one["field"], one["code"]) for one in told["errors"]] == [("course", "repeated")]
+
+
 def test_a_period_that_ends_before_it_begins_is_refused(cast, course, pull):
     problem(pull(since="2026-02-01T00:00:00Z", until="2026-01-01T00:00:00Z"), 422, "period")
 
@@ -273,27 +291,214 @@ def test_a_cursor_of_other_filters_or_another_token_is_refused(cast, course, pul
     assert numbers(pull(cursor=cursor, limit=5)) == ["YA10002"]
 
 
+def told_again(pull, cursor: str) -> dict:
+    """The one row that a reader gets who reads on from a cursor."""
+    [item] = pull(cursor=cursor).json()["items"]
+    return item
+
+
+def test_who_reads_on_learns_of_a_reversal(cast, course, pull):
+    done = rows.complete(cast.learner, course)
+    rows.complete(cast.colleague, course)
+    seen, cursor = walk(pull)
+    rows.reverse(done, by=cast.hr)
+    item = told_again(pull, cursor)
+    assert (item["id"], item["status"], item["reversal_reason"], item["counted_hours"]) == (done.pk, "reversed", "查实替考", "0.00")
+    assert item["completed_at"] == "2026-06-15T12:00:00+08:00" and item["hours"] == "1.50"  # what was, stays readable
+    assert sorted(walk(pull)[0]) == sorted(seen)  # from the start, each completion comes once
+
+
+def test_who_reads_on_learns_of_a_late_certificate_and_of_its_revocation(cast, course, pull):
+    from certificates.models import StatusEvent
+
+    done = rows.complete(cast.learner, course)
+    cursor = walk(pull)[1]
+    paper = rows.certificate(done)
+    assert told_again(pull, cursor)["certificate_state"] == "valid"
+    cursor = walk(pull)[1]
+    StatusEvent.objects.create(certificate=paper, kind="revoked", by=cast.hr, reason="姓名有误", at=NOON)
+    assert told_again(pull, cursor)["certificate_state"] == "revoked"
+
+
+def test_who_reads_on_learns_that_another_round_counts_now(cast, course, pull):
+    first, second = rows.complete(cast.learner, course), rows.complete(cast.learner, course, round=2)
+    cursor = walk(pull)[1]
+    assert [item["counted_hours"] for item in pull().json()["items"]] == ["1.50", "0.00"]
+    rows.reverse(first, by=cast.hr)
+    counted = {item["id"]: item["counted_hours"] for item in pull(cursor=cursor).json()["items"]}
+    assert counted == {first.pk: "0.00", second.pk: "1.50"}
+
+
+def test_a_row_that_changes_between_two_pages_is_neither_lost_nor_old(cast, course, pull):
+    people = [p for p in cast.people if p.unit.county_path == cast.county.path]
+    made = [rows.complete(person, course) for person in people[:6]]
+    first = pull(limit=2).json()
+    rows.reverse(made[0], by=cast.hr)  # read already
+    rows.reverse(made[4], by=cast.hr)  # not yet
+    rest, cursor = [], first["next_cursor"]
+    while cursor:
+        page = pull(limit=2, cursor=cursor).json()
+        rest += page["items"]
+        cursor = page["next_cursor"] if page["has_more"] else None
+    assert [item["id"] for item in rest] == [made[n].pk for n in (2, 3, 5, 0, 4)]
+    assert [item["status"] for item in rest[-2:]] == ["reversed", "reversed"]
+
+
+def test_a_filter_that_finds_nothing_still_reads_on(cast, course, pull):
+    cursor = pull(course="T01").json()["next_cursor"]
+    rows.complete(cast.learner, course)
+    later = rows.complete(cast.learner, rows.course(cast.county, "T01"))
+    assert told_again(lambda **wanted: pull(course="T01", **wanted), cursor)["id"] == later.pk
+
+
+def test_a_completion_that_no_change_tells_of_is_found_and_told(cast, course, pull):
+    done = rows.complete(cast.learner, course, tell=False)
+    rows.reverse(done, by=cast.hr, tell=False)
+    assert numbers(pull()) == []
+    for gap in changes.unnoted(NOON):
+        gap.mend()
+    assert numbers(pull()) == ["YA10001"] and changes.unnoted(NOON) == []
+
+
+def test_hours_that_are_mended_late_are_told(cast, course, pull):
+    from evaluation.models import RecordChange
+
+    done = rows.complete(cast.learner, course, tell=False)
+    RecordChange.objects.create(completion=done, kind="completed", at=NOON)
+    cursor = walk(pull)[1]
+    for gap in reconcile.uncredited(NOON):
+        gap.mend()
+    assert told_again(pull, cursor)["counted_hours"] == "1.50"
+
+
+# With real transactions at the same time
+
+on_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'")
+
+
+def beside(act) -> threading.Thread:
+    """Run something in a transaction of its own."""
+
+    def run():
+        try:
+            with transaction.atomic():
+                act()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'postgresql'")
-def test_a_row_that_is_being_written_is_waited_for_not_skipped(cast, course, pull):
-    written, told = threading.Event(), threading.Event()
+@on_postgres
+def test_a_slow_transaction_is_neither_waited_for_nor_skipped(cast, course, pull):
+    written, go = threading.Event(), threading.Event()
 
     def slow():
-        with transaction.atomic():
-            rows.complete(cast.learner, course, tell=False)  # draws the lower id, commits later
-            written.set()
-            told.wait(0.5)
-        connection.close()
+        rows.complete(cast.learner, course)
+        written.set()
+        go.wait(10)
 
-    writer = threading.Thread(target=slow)
-    writer.start()
-    written.wait(5)
-    rows.complete(cast.colleague, course, tell=False)
-    seen = numbers(pull())
-    told.set()
+    writer = beside(slow)
+    assert written.wait(5)
+    rows.complete(cast.colleague, course)  # begun later, committed earlier
+    began = time.monotonic()
+    first = pull()
+    assert time.monotonic() - began < 1.5
+    assert numbers(first) == ["YA10002"]
+    go.set()
     writer.join()
-    assert seen == ["YA10001", "YA10002"]
+    assert numbers(pull(cursor=first.json()["next_cursor"])) == ["YA10001"]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@on_postgres
+def test_whoever_gives_numbers_keeps_no_writer_waiting_and_tells_a_reader_to_come_again(cast, course, pull):
+    rows.complete(cast.learner, course)
+    held, go = threading.Event(), threading.Event()
+
+    def number():
+        changes.settle()
+        held.set()
+        go.wait(10)
+
+    numbering = beside(number)
+    assert held.wait(5)
+    began = time.monotonic()
+    rows.reverse(rows.complete(cast.colleague, course), by=cast.hr)
+    assert time.monotonic() - began < 1.5
+    answer = pull()
+    problem(answer, 503, "busy")
+    assert answer["Retry-After"]
+    go.set()
+    numbering.join()
+    assert numbers(pull()) == ["YA10001", "YA10002"]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@on_postgres
+def test_readers_in_the_middle_of_writers_miss_nothing_and_read_no_change_twice(cast, course, key_of, monkeypatch):
+    from django.test import Client
+
+    from courses.models import Completion, Reversal
+
+    monkeypatch.setattr(api, "CALLS_A_MINUTE", 100_000)
+    people = [casting.person(f"YA7{n:04}", f"员{n}", cast.section, Duty.STAFF) for n in range(40)]
+    key, over = key_of(), threading.Event()
+    writers = [
+        threading.Thread(target=_write, args=(people[part::4], course, cast.hr, random.Random(part)))  # four at a time
+        for part in range(4)
+    ]
+    seen: list[list[dict]] = [[], []]
+    readers = [threading.Thread(target=_read_on, args=(Client(), key, seen[n], over)) for n in range(2)]
+    for thread in writers + readers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    over.set()
+    for thread in readers:
+        thread.join()
+    for items in seen:
+        told = [item["change"] for item in items]
+        assert told == sorted(set(told))
+        newest = {item["id"]: item["status"] for item in items}
+        assert set(newest) == set(Completion.objects.values_list("pk", flat=True)) and len(newest) == 40
+        undone = set(Reversal.objects.values_list("completion", flat=True))
+        assert {pk for pk, status in newest.items() if status == "reversed"} == undone and len(undone) == 20
+
+
+def _write(people, course, hr, draw: random.Random) -> None:
+    """Completions, every other one reversed afterwards, in transactions that take a while before they commit."""
+    for turn, person in enumerate(people):
+        with transaction.atomic():
+            done = rows.complete(person, course)
+            time.sleep(draw.random() / 50)
+        if turn % 2:
+            with transaction.atomic():
+                rows.reverse(done, by=hr)
+                time.sleep(draw.random() / 50)
+    connection.close()
+
+
+def _read_on(client, key: str, seen: list[dict], over: threading.Event) -> None:
+    """Pull from cursor to cursor until the writers are done, and once more."""
+    cursor, last = None, False
+    while not last:
+        last = over.is_set()
+        more = True
+        while more:
+            answer = client.get(DOOR, {"limit": 3, **({"cursor": cursor} if cursor else {})}, headers={"Authorization": f"Bearer {key}"})
+            if answer.status_code == 503:
+                continue
+            told = answer.json()
+            seen += told["items"]
+            cursor, more = told["next_cursor"], told["has_more"]
+    connection.close()
 
 
 # Traces, errors, description
@@ -317,7 +522,7 @@ def test_too_many_calls_a_minute_are_told_when_to_go_on(cast, course, pull, monk
 
 
 def test_an_error_of_ours_is_a_problem_too(cast, course, pull, monkeypatch):
-    monkeypatch.setattr(api, "settled_id", lambda: 1 / 0)
+    monkeypatch.setattr(changes, "settle", lambda: 1 / 0)
     told = problem(pull(), 500, "failed")
     assert "division" not in str(told)
 
@@ -361,3 +566,19 @@ def test_a_person_who_left_is_still_in_the_records(cast, course, pull):
     Person.objects.filter(pk=cast.learner.pk).update(status="left", unit=None)
     assert numbers(pull()) == ["YA10001"]
     assert timezone.is_aware(datetime.fromisoformat(pull().json()["items"][0]["completed_at"]))
+
+
+def test_the_migration_gives_every_standing_record_its_change(cast, course, pull):
+    import importlib
+
+    from django.apps import apps
+
+    done = rows.complete(cast.learner, course, tell=False)
+    rows.complete(cast.colleague, course, tell=False)
+    rows.reverse(done, by=cast.hr, tell=False)
+    importlib.import_module("evaluation.migrations.0003_recordchange").number_what_stands(apps, None)
+    assert [(item["employee_number"], item["status"]) for item in pull().json()["items"]] == [
+        ("YA10002", "completed"),
+        ("YA10001", "reversed"),
+    ]
+    assert changes.unnoted(NOON) == []

@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 
 from courses.models import Completion, CreditPolicy, Enrolment, Reversal
-from evaluation.models import LedgerEntry
+from evaluation.models import LedgerEntry, RecordChange
 from people.models import Duty, Person, ReadingOfOthers
 from tests import cast as casting
 from tests.cast import NOON
@@ -265,7 +265,7 @@ def many(cast, course, count: int, start: int = 0) -> None:
     ]
     begun = Enrolment.objects.bulk_create(Enrolment(**f, course=course, edition=course.current, enrolled_at=NOON) for f in facts)
     policy = CreditPolicy.objects.get()
-    Completion.objects.bulk_create(
+    completions = Completion.objects.bulk_create(
         Completion(
             **f,
             enrolment=e,
@@ -284,6 +284,7 @@ def many(cast, course, count: int, start: int = 0) -> None:
         )
         for f, e in zip(facts, begun, strict=True)
     )
+    RecordChange.objects.bulk_create(RecordChange(completion=c, kind="completed", at=NOON) for c in completions)
 
 
 def test_queries_do_not_grow_with_a_thousand_rows(cast, course, sign_in, django_assert_max_num_queries):

@@ -1,0 +1,73 @@
+"""The order in which records change, for programs that read on from where they stopped.
+
+A change is noted in the transaction of its event and numbered after the commit (docs/decisions/0007).
+"""
+
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
+
+from core.reconcile import Gap
+from courses.models import Completion
+from evaluation.models import RecordChange
+
+Kind = RecordChange.Kind
+AT_ONCE = 1000
+NUMBERING = 7_220_417  # the advisory lock of whoever gives numbers
+PATIENCE = timedelta(seconds=2)
+
+NUMBER_ALL = """
+    UPDATE evaluation_recordchange SET number = %s + placed.place
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM evaluation_recordchange WHERE number IS NULL) AS placed
+    WHERE evaluation_recordchange.id = placed.id
+"""
+
+
+def note(completion_id: int, kind: str, *, at: datetime) -> None:
+    """Note a change of a completion's record, in the transaction that makes it. One insert; waits for nobody."""
+    RecordChange.objects.create(completion_id=completion_id, kind=kind, at=at)
+
+
+def settle() -> int:
+    """Number what has been committed and return the highest number: below it nothing can appear any more.
+
+    Numbers are given to committed rows only, by one caller at a time: when a number can be read, all lower
+    ones can. It waits for no writer and makes none wait; a transaction that commits late gets a later
+    number. Two queries when nothing is new. Not for use inside a transaction.
+
+    Raises:
+        OperationalError: others have been giving numbers for two seconds.
+    """
+    if RecordChange.objects.filter(number=None).exists():
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":  # SQLite: a transaction is alone in writing
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{PATIENCE.total_seconds():.0f}s"])
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING])
+            cursor.execute(NUMBER_ALL, [_highest()])
+    return _highest()
+
+
+def _highest() -> int:
+    return RecordChange.objects.aggregate(highest=Max("number"))["highest"] or 0
+
+
+def read_on(completions: QuerySet, *, after: int, upto: int) -> QuerySet:
+    """Of these completions, those whose newest change lies in (after, upto], as `change`, in that order.
+
+    Each completion stands there once, at its newest change: read again from the start, none comes twice.
+    """
+    later = RecordChange.objects.filter(completion=OuterRef("pk"), number__gt=OuterRef("change"))
+    changed = completions.annotate(change=F("changes__number")).filter(change__gt=after, change__lte=upto)
+    return changed.filter(~Exists(later)).order_by("change")
+
+
+def unnoted(at: datetime) -> list[Gap]:
+    """Completions, and reversals, that no change tells of."""
+    told = RecordChange.objects.filter(completion=OuterRef("pk"))
+    appeared = Completion.objects.filter(~Exists(told)).values_list("pk", flat=True)
+    reversed_ = Completion.objects.filter(reversal__isnull=False).filter(~Exists(told.filter(kind=Kind.REVERSED)))
+    missing = [(pk, Kind.COMPLETED) for pk in appeared.order_by("pk")[:AT_ONCE]]
+    missing += [(pk, Kind.REVERSED) for pk in reversed_.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]]
+    return [Gap(f"completion {pk}: {kind}", partial(note, pk, kind, at=at)) for pk, kind in missing]
