@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, or readable lines in local mode."""
+"""Structured logs: one JSON object a line on standard error."""
 
 import structlog
 

@@ -17,3 +17,4 @@ graceful_timeout = 30
 keepalive = 15
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
 accesslog = None
+loglevel = os.environ.get("LOG_LEVEL", "INFO").lower()
