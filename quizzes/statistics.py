@@ -1,0 +1,317 @@
+"""Item and test analysis: pure arithmetic on a stream of marked items. No database, no clock.
+
+Terms and formulas, with where they come from:
+
+* facility index: the mean share earned of an item (for right/wrong items the p-value).
+* point-biserial: Pearson's product-moment correlation of the item with the rest of the test, the
+  item itself left out of it ("corrected"); for right/wrong items this is the point-biserial
+  coefficient. Lord & Novick, Statistical Theories of Mental Test Scores (1968), ch. 15.
+* upper–lower index D: facility in the upper group less facility in the lower group, the best and
+  the worst 27 percent. Kelley, J. Educ. Psych. 30 (1939); Ebel, Essentials of Educational
+  Measurement (1972).
+* coefficient alpha: k/(k−1) · (1 − Σ item variances / variance of totals). Cronbach, Psychometrika
+  16 (1951). KR-20 is the same for right/wrong items. Kuder & Richardson, Psychometrika 2 (1937).
+* where everybody has a paper of their own, alpha does not exist. The coefficient given then is
+  Eρ² = σ²(p) / (σ²(p) + σ²(i:p)/k) of the design "items nested in persons". Brennan,
+  Generalizability Theory (2001), ch. 3.
+* standard error of measurement: SD · √(1 − reliability). Lord & Novick, ch. 3.
+* similar wrong answers: of the items that two people both have wrong, how many carry the same wrong
+  answer, against independent choices with the shares of all other wrong answers. The number then is
+  a sum of unlike Bernoulli trials (Poisson binomial). Wollack, Appl. Psych. Meas. 21 (1997) and
+  van der Linden & Sotaridona, J. Educ. Behav. Stat. 31 (2006) build their indices the same way.
+"""
+
+import math
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+TAIL = 0.27  # of all people in the upper and in the lower group
+GROUPS = 5  # score groups of the distractor table
+FEWEST = 10  # people below whom an index says nothing
+
+
+@dataclass(frozen=True)
+class Total:
+    """What one person earned in the whole test, of what there was to earn."""
+
+    score: float
+    out_of: float
+
+    @property
+    def share(self) -> float:
+        return self.score / self.out_of if self.out_of else 0.0
+
+
+@dataclass(frozen=True)
+class ItemFigures:
+    """One item. Indices are None where they do not exist: too few people, or all alike."""
+
+    item: Hashable
+    people: int
+    facility: float
+    spread: float | None  # standard deviation of the share earned
+    point_biserial: float | None
+    upper_lower: float | None
+    chosen: dict[str, list[float]]  # answer → share of each score group, weakest group first, that gave it
+    group_sizes: list[int]
+
+
+@dataclass(frozen=True)
+class TestFigures:
+    """The test as a whole. Scores are in percent."""
+
+    people: int
+    mean: float
+    median: float
+    spread: float | None
+    lowest: float
+    highest: float
+    pass_rate: float
+    reliability: float | None
+    reliability_kind: str  # "alpha", "kr20", "nested", "" when there is none
+    standard_error: float | None
+    histogram: list[int]  # ten classes: 0–10, …, 90–100
+
+
+@dataclass
+class _Shares:
+    """Number, sum and sum of squares of one person's shares."""
+
+    n: int = 0
+    x: float = 0.0
+    xx: float = 0.0
+
+
+@dataclass
+class _Tally:
+    n: int = 0
+    x: float = 0.0
+    xx: float = 0.0
+    y: float = 0.0
+    yy: float = 0.0
+    xy: float = 0.0
+    upper: list[float] = field(default_factory=lambda: [0.0, 0.0])  # people, sum of shares
+    lower: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    earned: float = 0.0
+    earned_squared: float = 0.0
+    is_binary: bool = True
+    groups: list[int] = field(default_factory=lambda: [0] * GROUPS)
+    picks: dict[str, list[int]] = field(default_factory=dict)
+
+
+class Analysis:
+    """Takes marked items one at a time, in any order, and gives figures at the end.
+
+    Keeps one small tally for each item and for each person, whatever the number of marks.
+    """
+
+    def __init__(self, totals: Mapping[Hashable, Total], passed: Iterable[Hashable] = ()) -> None:
+        self.totals = totals
+        self.passed = set(passed)
+        shares = sorted(total.share for total in totals.values())
+        tail = max(round(len(shares) * TAIL), 1) if shares else 0
+        self._shares = shares
+        self._low_cut = shares[tail - 1] if shares else 0.0
+        self._high_cut = shares[-tail] if shares else 0.0
+        self._cuts = [shares[len(shares) * part // GROUPS] for part in range(1, GROUPS)] if shares else []
+        self._items: dict[Hashable, _Tally] = {}
+        self._people: dict[Hashable, _Shares] = defaultdict(_Shares)
+
+    def add(self, person: Hashable, item: Hashable, *, earned: float, points: float, picked: Sequence[str] = ()) -> None:
+        """One item of one person: what it earned of how many points, and what was answered in the bank's own terms."""
+        total = self.totals[person]
+        x = earned / points if points else 0.0
+        rest_of = total.out_of - points
+        y = (total.score - earned) / rest_of if rest_of else 0.0
+        tally = self._items.get(item)
+        if tally is None:
+            tally = self._items[item] = _Tally()
+        tally.n += 1
+        tally.x += x
+        tally.xx += x * x
+        tally.y += y
+        tally.yy += y * y
+        tally.xy += x * y
+        tally.earned += earned
+        tally.earned_squared += earned * earned
+        tally.is_binary = tally.is_binary and (x == 0 or x == 1)
+        share = total.share
+        if share >= self._high_cut:
+            tally.upper[0] += 1
+            tally.upper[1] += x
+        if share <= self._low_cut:
+            tally.lower[0] += 1
+            tally.lower[1] += x
+        group = bisect_left(self._cuts, share)
+        tally.groups[group] += 1
+        for answer in picked:
+            counts = tally.picks.get(answer)
+            if counts is None:
+                counts = tally.picks[answer] = [0] * GROUPS
+            counts[group] += 1
+        mine = self._people[person]
+        mine.n += 1
+        mine.x += x
+        mine.xx += x * x
+
+    def items(self) -> list[ItemFigures]:
+        """The figures of every item, in the order in which they came."""
+        return [self._figures(item, tally) for item, tally in self._items.items()]
+
+    def _figures(self, item: Hashable, t: _Tally) -> ItemFigures:
+        enough = t.n >= FEWEST
+        return ItemFigures(
+            item=item,
+            people=t.n,
+            facility=t.x / t.n,
+            spread=_deviation(t.n, t.x, t.xx),
+            point_biserial=_correlation(t) if enough else None,
+            upper_lower=t.upper[1] / t.upper[0] - t.lower[1] / t.lower[0]
+            if enough and t.upper[0] and t.lower[0] and self._high_cut > self._low_cut
+            else None,
+            chosen={
+                answer: [count / size if size else 0.0 for count, size in zip(counts, t.groups, strict=True)]
+                for answer, counts in sorted(t.picks.items())
+            },
+            group_sizes=list(t.groups),
+        )
+
+    def test(self) -> TestFigures:
+        """The figures of the test.
+
+        Raises:
+            ValueError: nobody sat it.
+        """
+        if not self._shares:
+            raise ValueError("nobody sat the test")
+        percents = [share * 100 for share in self._shares]
+        n = len(percents)
+        spread = _deviation(n, sum(percents), sum(p * p for p in percents))
+        reliability, kind = self._reliability()
+        histogram = [0] * 10
+        for percent in percents:
+            histogram[min(int(percent // 10), 9)] += 1
+        return TestFigures(
+            people=n,
+            mean=sum(percents) / n,
+            median=(percents[(n - 1) // 2] + percents[n // 2]) / 2,
+            spread=spread,
+            lowest=percents[0],
+            highest=percents[-1],
+            pass_rate=len(self.passed & self.totals.keys()) / n,
+            reliability=reliability,
+            reliability_kind=kind,
+            standard_error=spread * math.sqrt(1 - min(max(reliability, 0.0), 1.0))
+            if reliability is not None and spread is not None
+            else None,
+            histogram=histogram,
+        )
+
+    def _reliability(self) -> tuple[float | None, str]:
+        n, k = len(self.totals), len(self._items)
+        if n < FEWEST or k < 2:
+            return None, ""
+        if all(tally.n == n for tally in self._items.values()):
+            scores = [total.score for total in self.totals.values()]
+            of_totals = _variance(n, sum(scores), sum(s * s for s in scores))
+            of_items = sum(_variance(t.n, t.earned, t.earned_squared) for t in self._items.values())
+            if of_totals <= 0:
+                return None, ""
+            return k / (k - 1) * (1 - of_items / of_totals), "kr20" if all(t.is_binary for t in self._items.values()) else "alpha"
+        return self._nested()
+
+    def _nested(self) -> tuple[float | None, str]:
+        people = [mine for mine in self._people.values() if mine.n > 1]
+        if len(people) < FEWEST:
+            return None, ""
+        n = len(people)
+        within = sum(_variance(mine.n, mine.x, mine.xx) for mine in people) / n
+        means = [mine.x / mine.n for mine in people]
+        between = _variance(n, sum(means), sum(m * m for m in means))
+        error = within * sum(1 / mine.n for mine in people) / n  # σ²(i:p)/k, papers may differ in length
+        return (max(between - error, 0.0) / between, "nested") if between > 0 else (None, "")
+
+
+def _variance(n: int, total: float, squares: float) -> float:
+    """The sample variance (n − 1) from sums."""
+    return max((squares - total * total / n) / (n - 1), 0.0) if n > 1 else 0.0
+
+
+def _deviation(n: int, total: float, squares: float) -> float | None:
+    return math.sqrt(_variance(n, total, squares)) if n > 1 else None
+
+
+def _correlation(t: _Tally) -> float | None:
+    across = t.xy - t.x * t.y / t.n
+    x, y = t.xx - t.x * t.x / t.n, t.yy - t.y * t.y / t.n
+    if x <= 1e-12 or y <= 1e-12:
+        return None
+    return max(min(across / math.sqrt(x * y), 1.0), -1.0)
+
+
+# ---- similar wrong answers -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Two people with the same wrong answers: a hint to look, never a verdict.
+
+    `probability` is the chance of at least so many in one pair that answers independently;
+    `expected` is how many of the compared pairs would reach it by chance.
+    """
+
+    first: Hashable
+    second: Hashable
+    same_wrong: int
+    both_wrong: int
+    probability: float
+    expected: float
+
+
+def similarities(
+    wrong: Mapping[Hashable, Mapping[Hashable, str]],
+    rooms: Iterable[Sequence[Hashable]],
+    *,
+    at_most_expected: float = 0.05,
+) -> list[Similarity]:
+    """Pairs within one room whose wrong answers agree more than chance lets expect, the least probable first.
+
+    `wrong`: person → item → the wrong answer given (right and empty answers are left out; they say
+    nothing). The shares of each wrong answer come from everybody in `wrong`, other rooms too. An
+    item that fewer than ten people have wrong is left out: its shares say nothing.
+    """
+    counts: dict[Hashable, Counter] = defaultdict(Counter)
+    for answers in wrong.values():
+        for item, answer in answers.items():
+            counts[item][answer] += 1
+    sizes = {item: sum(counter.values()) for item, counter in counts.items()}
+    agreement = {item: sum((count / size) ** 2 for count in counts[item].values()) for item, size in sizes.items() if size >= FEWEST}
+    pairs = [(a, b) for room in rooms for at, a in enumerate(room) for b in room[at + 1 :]]
+    found = []
+    for first, second in pairs:
+        mine, other = wrong.get(first, {}), wrong.get(second, {})
+        common = [item for item in mine.keys() & other.keys() if item in agreement]
+        same = sum(mine[item] == other[item] for item in common)
+        if not same:
+            continue
+        probability = at_least(same, [agreement[item] for item in common])
+        expected = probability * len(pairs)
+        if expected <= at_most_expected:
+            found.append(Similarity(first, second, same, len(common), probability, expected))
+    return sorted(found, key=lambda pair: pair.probability)
+
+
+def at_least(count: int, chances: Sequence[float]) -> float:
+    """The probability of `count` or more successes in independent trials with these chances (Poisson binomial)."""
+    if count <= 0:
+        return 1.0
+    if count > len(chances):
+        return 0.0
+    exactly = [1.0] + [0.0] * len(chances)
+    for trial, chance in enumerate(chances, start=1):
+        for successes in range(trial, 0, -1):
+            exactly[successes] = exactly[successes] * (1 - chance) + exactly[successes - 1] * chance
+        exactly[0] *= 1 - chance
+    return min(sum(exactly[count:]), 1.0)

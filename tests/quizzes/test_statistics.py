@@ -1,0 +1,181 @@
+"""Item and test analysis against numpy and scipy, and against figures worked by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from quizzes.statistics import GROUPS, Analysis, Total, at_least, similarities
+
+RNG = np.random.default_rng()
+
+
+@pytest.fixture(autouse=True)
+def the_same_numbers_each_time(monkeypatch):
+    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(20261123))
+
+
+def crossed(matrix, points=None, passed=()) -> Analysis:
+    """Everybody sits the same paper: rows are people, columns items, cells points earned."""
+    points = points or [1.0] * matrix.shape[1]
+    out_of = float(sum(points))
+    analysis = Analysis({person: Total(float(row.sum()), out_of) for person, row in enumerate(matrix)}, passed)
+    for person, row in enumerate(matrix):
+        for item, earned in enumerate(row):
+            analysis.add(person, item, earned=float(earned), points=points[item], picked=["A" if earned else "B"])
+    return analysis
+
+
+def binary(people=200, items=20):
+    """Right or wrong by a Rasch model, so that the items hang together."""
+    ability, hardness = RNG.normal(size=(people, 1)), RNG.normal(size=(1, items))
+    return (RNG.random((people, items)) < 1 / (1 + np.exp(hardness - ability))).astype(float)
+
+
+def test_facility_is_the_mean_share():
+    matrix = binary()
+    assert [item.facility for item in crossed(matrix).items()] == pytest.approx(list(matrix.mean(axis=0)))
+
+
+def test_the_point_biserial_is_scipys_with_the_item_left_out_of_the_total():
+    matrix = binary()
+    for column, item in enumerate(crossed(matrix).items()):
+        rest = np.delete(matrix, column, axis=1).sum(axis=1)
+        assert item.point_biserial == pytest.approx(stats.pointbiserialr(matrix[:, column], rest).statistic)
+
+
+def test_items_with_parts_are_correlated_as_pearson_does():
+    points = [2.0, 5.0, 3.0, 10.0]
+    matrix = np.clip(RNG.normal(0.6, 0.3, (60, 1)) + RNG.normal(0, 0.2, (60, 4)), 0, 1).round(2) * points
+    for column, item in enumerate(crossed(matrix, points).items()):
+        rest = np.delete(matrix, column, axis=1).sum(axis=1)
+        assert item.point_biserial == pytest.approx(stats.pearsonr(matrix[:, column], rest).statistic)
+
+
+@pytest.mark.parametrize("items", [5, 40])
+def test_alpha_is_that_of_the_covariance_matrix(items):
+    matrix = binary(items=items)
+    covariance = np.cov(matrix, rowvar=False)
+    figures = crossed(matrix).test()
+    assert figures.reliability == pytest.approx(items / (items - 1) * (1 - np.trace(covariance) / covariance.sum()))
+    assert figures.reliability_kind == "kr20"
+
+
+def test_kr20_is_alpha_for_right_and_wrong():
+    matrix = binary(items=12)
+    p = matrix.mean(axis=0)
+    by_kuder_and_richardson = 12 / 11 * (1 - (p * (1 - p)).sum() / matrix.sum(axis=1).var())
+    assert crossed(matrix).test().reliability == pytest.approx(by_kuder_and_richardson)
+
+
+def test_the_figures_of_the_test_are_numpys():
+    matrix = binary(items=10)
+    percents = matrix.mean(axis=1) * 100
+    figures = crossed(matrix, passed=[n for n, percent in enumerate(percents) if percent >= 60]).test()
+    assert figures.mean == pytest.approx(percents.mean()) and figures.median == pytest.approx(np.median(percents))
+    assert figures.spread == pytest.approx(percents.std(ddof=1))
+    assert figures.pass_rate == pytest.approx((percents >= 60).mean())
+    assert figures.standard_error == pytest.approx(percents.std(ddof=1) * math.sqrt(1 - figures.reliability))
+    assert figures.histogram == list(np.histogram(percents, bins=10, range=(0, 100))[0])
+
+
+def test_papers_drawn_apart_get_the_coefficient_of_nested_items():
+    """Against the mean squares of a one-way analysis of variance: (MSp − MSi:p) / MSp, equal numbers of items."""
+    people, items = 80, 10
+    matrix = binary(people, items)
+    analysis = Analysis({p: Total(float(row.sum()), items) for p, row in enumerate(matrix)})
+    for person, row in enumerate(matrix):
+        for item, earned in enumerate(row):
+            analysis.add(person, (person, item), earned=float(earned), points=1.0)
+    f = stats.f_oneway(*matrix).statistic  # MSp / MSi:p
+    figures = analysis.test()
+    assert figures.reliability_kind == "nested" and figures.reliability == pytest.approx(max(1 - 1 / f, 0))
+
+
+def test_upper_and_lower_by_hand():
+    """Ten people; 27 percent are the best three and the worst three. The first item parts them wholly, the last not at all."""
+    matrix = np.array([[1, 1, 1, 1, 1]] * 3 + [[1, 1, 0, 0, 1]] * 4 + [[0, 0, 0, 0, 1]] * 3, dtype=float)
+    first, *_rest, last = crossed(matrix).items()
+    assert first.upper_lower == 1.0 and first.facility == 0.7
+    assert last.upper_lower == 0.0 and last.point_biserial is None  # all alike: no correlation exists
+
+
+def test_the_distractor_table_counts_each_answer_by_score_group():
+    matrix = binary(people=100)
+    for item, column in zip(crossed(matrix).items(), matrix.T, strict=True):
+        right = sum(share * size for share, size in zip(item.chosen.get("A", [0] * GROUPS), item.group_sizes, strict=True))
+        assert right == pytest.approx(column.sum()) and sum(item.group_sizes) == 100
+        for group in range(GROUPS):
+            assert sum(shares[group] for shares in item.chosen.values()) == pytest.approx(1) or item.group_sizes[group] == 0
+
+
+def test_too_few_people_get_no_indices():
+    figures = crossed(binary(people=9))
+    assert all(item.point_biserial is None and item.upper_lower is None for item in figures.items())
+    assert figures.test().reliability is None and figures.test().standard_error is None
+
+
+def test_nobody_is_no_test():
+    with pytest.raises(ValueError, match="nobody"):
+        Analysis({}).test()
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=1, max_size=40))
+def test_no_paper_breaks_the_figures_and_all_stay_in_their_ranges(rows):
+    analysis = crossed(np.array(rows, dtype=float))
+    figures = analysis.test()
+    assert 0 <= figures.lowest <= figures.mean <= figures.highest + 1e-9 <= 100 + 1e-6 and sum(figures.histogram) == len(rows)
+    assert figures.reliability is None or figures.reliability <= 1 + 1e-9
+    for item in analysis.items():
+        assert 0 <= item.facility <= 1
+        assert item.point_biserial is None or -1 <= item.point_biserial <= 1
+        assert item.upper_lower is None or -1 <= item.upper_lower <= 1
+
+
+# ---- similar wrong answers
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.integers(0, 13))
+def test_the_tail_of_unlike_trials_is_that_of_all_outcomes(chances, count):
+    by_convolution = np.array([1.0])
+    for chance in chances:
+        by_convolution = np.convolve(by_convolution, [1 - chance, chance])
+    assert at_least(count, chances) == pytest.approx(by_convolution[count:].sum(), abs=1e-9)
+
+
+def test_the_tail_of_like_trials_is_the_binomial():
+    assert at_least(7, [0.25] * 20) == pytest.approx(stats.binom.sf(6, 20, 0.25))
+
+
+def wrong_answers(people=60, items=30):
+    return {person: {item: str(RNG.integers(3)) for item in range(items)} for person in range(people)}
+
+
+def test_a_copied_paper_is_the_first_hint():
+    wrong = wrong_answers()
+    wrong[1] = dict(wrong[0])
+    hints = similarities(wrong, [list(range(30)), list(range(30, 60))])
+    assert (hints[0].first, hints[0].second) == (0, 1)
+    assert hints[0].same_wrong == hints[0].both_wrong == 30 and hints[0].probability < 1e-9
+
+
+def test_people_of_different_rooms_are_not_compared():
+    wrong = wrong_answers()
+    wrong[40] = dict(wrong[0])
+    assert not any({hint.first, hint.second} == {0, 40} for hint in similarities(wrong, [list(range(30)), list(range(30, 60))]))
+
+
+def test_an_error_that_everybody_makes_is_no_hint():
+    """Two share the popular wrong answer on every item, like nearly all others: nothing to look at."""
+    wrong = {person: {item: "A" if RNG.random() < 0.95 else "B" for item in range(30)} for person in range(40)}
+    wrong[0] = wrong[1] = dict.fromkeys(range(30), "A")
+    assert not any({hint.first, hint.second} == {0, 1} for hint in similarities(wrong, [list(range(40))]))
+
+
+def test_honest_rooms_give_about_as_few_hints_as_chance_lets_expect():
+    hints = sum(len(similarities(wrong_answers(), [list(range(60))])) for _ in range(20))
+    assert hints <= 5  # expected: at most 0.05 a room
