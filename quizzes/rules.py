@@ -8,7 +8,7 @@ import hashlib
 import random
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
@@ -122,26 +122,40 @@ def decimal_text(value: Fraction) -> str:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A question as drawing sees it."""
+    """A question as drawing sees it. `facility` is the mean share that people earned on it so far, if enough sat it."""
 
     id: int
     kind: str
     difficulty: int
     point: int | None = None
+    facility: float | None = None
+
+    @property
+    def easiness(self) -> float:
+        """What to expect of it, 0 (nobody solves it) to 1: its facility, else by the trainer's estimate of its difficulty.
+
+        The three values for the estimate are the middles of thirds; they only serve to deal alike to parallel papers.
+        """
+        return self.facility if self.facility is not None else {1: 5 / 6, 2: 1 / 2, 3: 1 / 6}[self.difficulty]
 
 
 @dataclass(frozen=True)
 class Draw:
-    """So many of a kind, of this difficulty and knowledge point where given, for so many points each."""
+    """So many of a kind, of this difficulty and of this knowledge point or those below it where given, for so many points each."""
 
     kind: str
     count: int
     points: Decimal
     difficulty: int | None = None
     point: int | None = None
+    below: frozenset[int] = frozenset()  # the knowledge points under `point`
 
     def takes(self, candidate: Candidate) -> bool:
-        return candidate.kind == self.kind and self.difficulty in (None, candidate.difficulty) and self.point in (None, candidate.point)
+        return (
+            candidate.kind == self.kind
+            and self.difficulty in (None, candidate.difficulty)
+            and (self.point is None or candidate.point == self.point or candidate.point in self.below)
+        )
 
 
 @dataclass(frozen=True)
@@ -170,34 +184,75 @@ def draw(candidates: Iterable[Candidate], draws: Sequence[Draw], rng: random.Ran
     Raises:
         CannotServe: no paper exists; it carries what is missing.
     """
+    chosen = _serve(candidates, draws, [rule.count for rule in draws], rng)
+    return [(candidate, rule) for rule, taken in zip(draws, chosen, strict=True) for candidate in taken]
+
+
+def _serve(candidates: Iterable[Candidate], draws: Sequence[Draw], counts: Sequence[int], rng: random.Random) -> list[list[Candidate]]:
+    """For each draw its candidates. A maximum matching: places of one draw are alike, so paths run over draws, not places."""
     pool = sorted(candidates, key=lambda candidate: candidate.id)
     rng.shuffle(pool)
     fitting = [[candidate for candidate in pool if rule.takes(candidate)] for rule in draws]
-    places = [index for index, rule in enumerate(draws) for _ in range(rule.count)]
-    holder: dict[int, int] = {}  # candidate id → place
-    chosen: dict[int, Candidate] = {}  # place → candidate
-
-    def seat(place: int, seen: set[int]) -> bool:
-        for candidate in fitting[places[place]]:
-            if candidate.id not in holder:
-                holder[candidate.id], chosen[place] = place, candidate
-                return True
-        for candidate in fitting[places[place]]:
-            if candidate.id in seen:
-                continue
-            seen.add(candidate.id)
-            if places[holder[candidate.id]] != places[place] and seat(holder[candidate.id], seen):
-                holder[candidate.id], chosen[place] = place, candidate
-                return True
-        return False
-
+    unseen = [iter(fits) for fits in fitting]  # who was free once and is held now never becomes free again
+    held: list[list[Candidate]] = [[] for _rule in draws]
+    taken: set[int] = set()
     missing = [0] * len(draws)
-    for place, index in enumerate(places):
-        if missing[index] or not seat(place, set()):
-            missing[index] += 1
+    for index, count in enumerate(counts):
+        while len(held[index]) < count:
+            if not _seat(index, draws, unseen, held, taken):
+                missing[index] = count - len(held[index])
+                break
     if any(missing):
         raise CannotServe([Lack(rule, len(fitting[i]), missing[i]) for i, rule in enumerate(draws) if missing[i]])
-    return [(chosen[place], draws[index]) for place, index in enumerate(places)]
+    return held
+
+
+def _seat(start: int, draws: Sequence[Draw], unseen: list[Iterator[Candidate]], held: list[list[Candidate]], taken: set[int]) -> bool:
+    """Give one more candidate to the draw `start`, by the shortest chain in which others change places. False: there is none."""
+    came: dict[int, tuple[int, int]] = {}  # draw → (the draw that wants one of its candidates, at which place it stands)
+    queue = [start]
+    for at in queue:
+        free = next((candidate for candidate in unseen[at] if candidate.id not in taken), None)
+        if free is not None:
+            taken.add(free.id)
+            while at != start:
+                before, its_place = came[at]
+                free, held[at][its_place] = held[at][its_place], free
+                at = before
+            held[start].append(free)
+            return True
+        for other in range(len(draws)):
+            if other == start or other in came:
+                continue
+            place = next((n for n, candidate in enumerate(held[other]) if draws[at].takes(candidate)), None)
+            if place is not None:
+                came[other] = (at, place)
+                queue.append(other)
+    return False
+
+
+def parallel(candidates: Iterable[Candidate], draws: Sequence[Draw], papers: int, rng: random.Random) -> list[list[tuple[Candidate, Draw]]]:
+    """So many papers that share no question and are as hard as each other: the sums of expected points differ as little as dealing allows.
+
+    Each draw is served for all papers at once and dealt in rounds of neighbours by easiness, each round
+    to the papers that have had the harder share so far.
+
+    Raises:
+        CannotServe: what is missing for all papers together.
+    """
+    chosen = _serve(candidates, draws, [rule.count * papers for rule in draws], rng)
+    made: list[list[tuple[Candidate, Draw]]] = [[] for _paper in range(papers)]
+    expected = [0.0] * papers
+    for rule, taken in zip(draws, chosen, strict=True):
+        ranked = sorted(taken, key=lambda candidate: candidate.easiness)
+        rounds = [ranked[at : at + papers] for at in range(0, len(ranked), papers)]
+        # The rounds whose candidates differ most go first: the rest can still even them out.
+        for dealt in sorted(rounds, key=lambda one: one[0].easiness - one[-1].easiness):
+            behind = sorted(range(papers), key=lambda paper: (-expected[paper], rng.random()))
+            for paper, candidate in zip(behind, dealt, strict=True):
+                made[paper].append((candidate, rule))
+                expected[paper] += candidate.easiness * float(rule.points)
+    return made
 
 
 # ---- entering a sitting ---------------------------------------------------------------------
