@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact
@@ -17,6 +19,10 @@ ORGANISERS = (Role.HR, Role.ADMINISTRATOR)
 
 
 class SittingQuerySet(models.QuerySet):
+    def published(self) -> "SittingQuerySet":
+        """Sittings that candidates and invigilators know of."""
+        return self.filter(is_draft=False)
+
     def visible_to(self, user) -> "SittingQuerySet":
         """For the watch over a sitting: its invigilators, and HR, administrators and auditors of the whole county."""
         if not user.is_authenticated:
@@ -36,14 +42,51 @@ class SittingQuerySet(models.QuerySet):
             return self
         return self.filter(quiz__county__path__in={path for path in paths_of(user, ORGANISERS) if len(path) == Unit.steplen})
 
+    def run_by(self, user) -> "SittingQuerySet":
+        """Sittings in which the user may add time: those that they organise, and those that they invigilate."""
+        if not user.is_authenticated:
+            return self.none()
+        own = Sitting.invigilators.through.objects.filter(person=user).values("sitting")
+        return self.filter(Q(pk__in=self.model.objects.organised_by(user).values("pk")) | Q(pk__in=own))
+
+    def timed(self) -> "SittingQuerySet":
+        """With the minutes that were added to all, so that no row asks for them."""
+        return self.annotate(added_minutes=_of_sitting(Extension.objects.all(), Sum("minutes")))
+
+    def with_numbers(self) -> "SittingQuerySet":
+        """With how many are listed, began and handed in."""
+        begun = Attempt.objects.all()
+        return self.annotate(
+            listed=_of_sitting(Candidate.objects.all(), Count("pk")),
+            begun=_of_sitting(begun, Count("person", distinct=True)),
+            handed_in=_of_sitting(begun.filter(submission__isnull=False), Count("person", distinct=True)),
+        )
+
+
+def _of_sitting(rows: models.QuerySet, figure: models.Aggregate) -> Coalesce:
+    """A figure over the rows of each sitting, 0 where there are none."""
+    found = rows.filter(sitting=OuterRef("pk")).order_by().values("sitting").annotate(figure=figure).values("figure")
+    return Coalesce(Subquery(found), 0)
+
 
 class Sitting(models.Model):
     """One sitting of a quiz (场次): the window in which it is begun and the rules of its clock.
 
     Everybody has the quiz's own time limit from the moment of entering, but nobody longer than
     `closes_at` (moved by the admission delay and by extensions). Changing a sitting changes no
-    attempt that began: it copied its end and grace.
+    attempt that began: it copied its end and grace. A draft is known to its organisers alone.
     """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        COMING = "coming", _("Coming")
+        OPEN = "open", _("Open")
+        CLOSED = "closed", _("Closed")
+
+    class Results(models.TextChoices):
+        AT_ONCE = "at_once", _("As soon as somebody has handed in")
+        CLOSED = "closed", _("When the sitting is over for everybody")
+        HELD = "held", _("Held back until this is changed")
 
     quiz = models.ForeignKey(Quiz, on_delete=models.PROTECT, related_name="sittings", verbose_name=_("quiz"))
     title = models.CharField(_("title"), max_length=120)
@@ -65,6 +108,14 @@ class Sitting(models.Model):
         help_text=_("Entries are spread evenly over this time when thousands start together; nobody loses time by it."),
     )
     is_listed = models.BooleanField(_("only for the listed candidates"), default=True)
+    results = models.CharField(
+        _("results and answers are shown"),
+        max_length=8,
+        choices=Results.choices,
+        default=Results.CLOSED,
+        help_text=_("Right answers that are shown at once may reach those who still sit."),
+    )
+    is_draft = models.BooleanField(_("draft"), default=False)
     invigilators = models.ManyToManyField(Person, related_name="invigilates", blank=True, verbose_name=_("invigilators"))
 
     objects = SittingQuerySet.as_manager()
@@ -77,6 +128,23 @@ class Sitting(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @cached_property
+    def added_minutes(self) -> int:
+        """Minutes added to all. One query unless the row came from `timed()`."""
+        return self.extensions.aggregate(minutes=Sum("minutes"))["minutes"] or 0
+
+    @property
+    def over_at(self) -> datetime:
+        """From this instant the sitting is over for everybody who has no extra time of their own."""
+        return self.closes_at + timedelta(minutes=self.added_minutes, seconds=self.stagger_seconds)
+
+    def state(self, at: datetime) -> "Sitting.State":
+        if self.is_draft:
+            return self.State.DRAFT
+        if at < self.opens_at:
+            return self.State.COMING
+        return self.State.OPEN if at < self.over_at else self.State.CLOSED
 
 
 class Candidate(models.Model):
@@ -181,5 +249,5 @@ class Incident(Fact):
 
 def closing_of(sitting: Sitting) -> datetime:
     """When the sitting closes, with the minutes added to all. One query."""
-    added = sitting.extensions.aggregate(minutes=models.Sum("minutes"))["minutes"] or 0
+    added = sitting.extensions.aggregate(minutes=Sum("minutes"))["minutes"] or 0
     return sitting.closes_at + timedelta(minutes=added)

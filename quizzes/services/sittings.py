@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,12 @@ from quizzes import rules
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Quiz, Sitting
 from quizzes.models.sittings import closing_of
 from quizzes.services import attempts
+
+# What nobody may change any more once somebody began: all who sit have the same terms.
+FIXED_ONCE_BEGUN = ("quiz_id", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed")
+
+
+# ---- entering ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,16 @@ class Admission:
 def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
     """Whether the person is let in now. Three queries at most; locks nothing.
 
-    Refusal codes: not_listed, too_early, too_late.
+    Refusal codes: draft, not_listed, too_early, too_late.
     """
     delay = rules.admission_delay(sitting.pk, person.pk, sitting.stagger_seconds)
     opens_at = sitting.opens_at + delay
     added = sitting.extensions.aggregate(minutes=Sum("minutes"))["minutes"] or 0
     last_entry_at = min(sitting.opens_at + delay + timedelta(minutes=sitting.late_entry_minutes + added), closing_of(sitting) + delay)
     refusal = None
-    if sitting.is_listed and not Candidate.objects.filter(sitting=sitting, person=person).exists():
+    if sitting.is_draft:
+        refusal = Refused(_("“%(sitting)s” is still being prepared.") % {"sitting": sitting.title}, code="draft")
+    elif sitting.is_listed and not Candidate.objects.filter(sitting=sitting, person=person).exists():
         refusal = Refused(
             _("You are not on the list of “%(sitting)s”. If you should be, tell the invigilator or the county's HR.")
             % {"sitting": sitting.title},
@@ -67,6 +75,7 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     Raises:
         Refused: as `admission`, `attempts.start` and `enrolments.enrol` say.
     """
+    sitting = _held(sitting)
     quiz = sitting.quiz
     state = attempts.standing(person=person, quiz=quiz, at=at, sitting=sitting)
     if state.open is not None and state.open.sitting_id == sitting.pk:
@@ -77,6 +86,12 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     if state.enrolment is None:
         enrolments.enrol(person=person, course=_course_of(quiz), at=at)
     return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting)
+
+
+def _held(sitting: Sitting) -> Sitting:
+    """The sitting as it stands, which nobody changes until this transaction ends; others enter meanwhile. One query."""
+    lock = " FOR KEY SHARE" if connection.features.has_select_for_no_key_update else ""  # SQLite locks the whole file at BEGIN
+    return Sitting.objects.raw(f"SELECT * FROM quizzes_sitting WHERE id = %s{lock}", [sitting.pk])[0]
 
 
 def _course_of(quiz: Quiz) -> Course:
