@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField, Value
+from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
@@ -20,8 +20,9 @@ from core import clock
 from courses.models import Completion, Course, Enrolment
 from evaluation import rules, standing
 from evaluation.models import LedgerEntry
+from evaluation.not_begun import NotBegun
 from evaluation.permissions import people_of_records_q
-from people.models import Duty, Person, Unit
+from people.models import Duty, Unit
 
 
 class Status(models.TextChoices):
@@ -121,7 +122,7 @@ class Found:
     `count` is one query, a slice at most two, `stream` reads in chunks from one cursor.
     """
 
-    source: QuerySet
+    source: QuerySet | NotBegun
     make: Callable[[Iterable], Iterator[Record]]
     chunk: int = field(default=2000)
 
@@ -143,7 +144,7 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
     if wanted.status == Status.IN_PROGRESS:
         return Found(_enrolments(user, wanted), lambda rows: (_of_enrolment(row) for row in rows))
     if wanted.status == Status.NOT_STARTED:
-        return _not_started(user, wanted, today)
+        return _not_started(user, wanted, at)
     source = completions(Completion.objects.visible_to(user))
     source = source.filter(reversal__isnull=wanted.status != Status.REVERSED)
     source = _narrow(source, wanted, "completed_at")
@@ -274,9 +275,9 @@ def _narrow(source: QuerySet, wanted: Filter, instant: str) -> QuerySet:
     return source
 
 
-def _not_started(user, wanted: Filter, today: date) -> Found:
-    """People serving now × the courses their duties require, where nothing was begun. One query for any number of rows."""
-    people = Person.objects.serving().filter(people_of_records_q(user))
+def _not_started(user, wanted: Filter, at: datetime) -> Found:
+    """People serving now × the courses their duties require, where nothing was begun."""
+    people = standing.counted(year=clock.year_of(at), at=at).filter(people_of_records_q(user))
     if wanted.unit:
         people = people.within(wanted.unit)
     if wanted.duty:
@@ -284,29 +285,11 @@ def _not_started(user, wanted: Filter, today: date) -> Found:
     if wanted.q:
         people = people.filter(Q(name__icontains=wanted.q) | Q(employee_number__istartswith=wanted.q))
     courses = {c.pk: c for c in standing.required_courses(user).select_related("current") if wanted.course in (None, c)}
-    fields = ["pk", "employee_number", "name", "post_title", "unit_path"]
-    parts = [
-        people.filter(Exists(standing.requirements(day=today).filter(course_id=pk)))
-        .filter(~Exists(Completion.objects.standing().filter(person=OuterRef("pk"), course_id=pk)))
-        .filter(~Exists(Enrolment.objects.filter(person=OuterRef("pk"), course_id=pk, completion__isnull=True)))
-        .annotate(
-            unit_path=F("unit__path"), course_pk=Value(pk, models.BigIntegerField()), course_order=Value(index, models.IntegerField())
-        )
-        .order_by()
-        .values_list(*fields, "course_pk", "course_order")
-        for index, pk in enumerate(courses)
-    ]
-    if not parts:
-        empty = people.none().annotate(unit_path=F("unit__path"), course_pk=Value(0), course_order=Value(0))
-        return Found(empty.values_list(*fields, "course_pk", "course_order"), lambda rows: iter(()))
-    source = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
-    first = {"name": ["name"], "number": [], "unit": ["unit_path"], "course": ["course_order"]}.get(wanted.sort, ["unit_path"])
-    source = source.order_by(*first, "employee_number", "course_order")
 
     def records(rows: Iterable) -> Iterator[Record]:
         names = unit_names(user)
-        for person_id, number, name, post, path, course_pk, _order in rows:
-            course = courses[course_pk]
+        for person_id, number, name, post, path, course_id in rows:
+            course = courses[course_id]
             code, label = names.get(path, ("", ""))
             yield replace(
                 _BLANK,
@@ -324,7 +307,7 @@ def _not_started(user, wanted: Filter, today: date) -> Found:
                 minutes=course.current.minutes,
             )
 
-    return Found(source, records)
+    return Found(NotBegun(people, list(courses), sort=wanted.sort), records)
 
 
 def unit_names(user) -> dict[str, tuple[str, str]]:

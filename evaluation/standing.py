@@ -1,10 +1,16 @@
-"""How people and units stand: who should, who did, what is missing, hours against targets.
+"""How people and units stand in a year: who should, who did, what is missing, hours against targets.
 
 Everything here is set-based: the number of queries does not depend on units, people or courses.
-Counted are people who serve now (on duty, with a unit; leave is not counted). Required of a
-person is every open course of their county, or shared by another, that one of their duties
-requires — once, however many duties ask for it. Done is a required course with a standing
-completion by the end of the year asked for.
+
+In the running year whoever serves now is counted (on duty, with a unit; leave is not counted). In a past
+year it is whoever held a main posting in it, once, where they served last in that year: on 31 December or
+on the last day of the posting, with the duties of that day. Required of a person is every open course of
+their county, or shared by another, that one of their duties requires — once, however many duties ask for
+it. Done is a required course with a standing completion by the end of the year asked for, also one of an
+earlier year: a required course is taken once.
+
+What no table keeps is not guessed: leave of a past year, and which courses were required then. Today's
+rules and open courses stand in for those, without the courses that were first published later.
 """
 
 from collections.abc import Iterable
@@ -15,8 +21,10 @@ from decimal import Decimal
 from django.db.models import (
     Case,
     Count,
+    DateField,
     DecimalField,
     Exists,
+    Expression,
     F,
     IntegerField,
     OuterRef,
@@ -27,53 +35,93 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Substr
+from django.db.models.functions import Coalesce, Least, Substr
 
 from core import clock
-from courses.models import Completion, Course, CreditPolicy, DutyRule, Enrolment, Need
+from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, Enrolment, Need
 from evaluation import rules, services
 from evaluation.models import LedgerEntry
-from people.models import DutyAssignment, Person, Unit
+from people.models import DutyAssignment, Person, Posting, Unit
 from quizzes.models import Attempt
 
 HOURS = DecimalField(max_digits=8, decimal_places=2)
 
 
+# Whom a year counts
+
+
+def counted(*, year: int, at: datetime) -> QuerySet:
+    """The people whom the year counts, with `served_path` and `served_title` (where they are counted) and `as_of` (the day of their duties)."""
+    if year >= clock.year_of(at):
+        today = Value(clock.today(at), DateField())
+        return Person.objects.serving().annotate(served_path=F("unit__path"), served_title=F("post_title"), as_of=today)
+    last_day = Value(date(year, 12, 31), DateField())
+    last = _last_posting("pk", year)
+    return Person.objects.annotate(
+        served_path=Subquery(last.values("unit__path")),
+        served_title=Subquery(last.values("title")),
+        as_of=Least(Coalesce(Subquery(last.values("ends_on")), last_day), last_day),
+    ).filter(served_path__isnull=False)
+
+
+def _last_posting(person: str, year: int) -> QuerySet:
+    """The main posting in which the person behind an outer reference served last in a past year."""
+    lasted = Q(ends_on=None) | Q(ends_on__gte=date(year, 1, 1))
+    return Posting.objects.filter(lasted, person=OuterRef(person), is_main=True, starts_on__lte=date(year, 12, 31)).order_by(
+        "-starts_on", "-pk"
+    )[:1]
+
+
+def within(units: Iterable[Unit]) -> Q:
+    """Condition on the people of `counted`: they served in one of these units or below."""
+    condition, last = Q(pk__in=[]), None
+    for path in sorted(unit.path for unit in units):
+        if last is None or not path.startswith(last):
+            condition |= Q(served_path__startswith=path)
+            last = path
+    return condition
+
+
 # Conditions that other queries are built from
 
 
-def held_by(person: str, day: date) -> QuerySet:
-    """Duty assignments that the person behind an outer reference holds on a day."""
-    return DutyAssignment.objects.filter(posting__person=OuterRef(person), starts_on__lte=day).filter(Q(ends_on=None) | Q(ends_on__gte=day))
-
-
-def requirements(*, day: date) -> QuerySet:
-    """Duty rules that require an open course of the outer Person: use inside Exists or Subquery."""
-    return DutyRule.objects.filter(
-        Q(course__is_shared=True) | Q(course__county__path=Substr(OuterRef("unit__path"), 1, Unit.steplen)),
+def requirements(*, year: int, at: datetime) -> QuerySet:
+    """Duty rules that require an open course of the outer person of `counted`: use inside Exists or Subquery."""
+    held = DutyAssignment.objects.filter(
+        Q(ends_on=None) | Q(ends_on__gte=OuterRef(OuterRef("as_of"))),
+        posting__person=OuterRef(OuterRef("pk")),
+        starts_on__lte=OuterRef(OuterRef("as_of")),
+    )
+    asked = DutyRule.objects.filter(
+        Q(course__is_shared=True) | Q(course__county__path=Substr(OuterRef("served_path"), 1, Unit.steplen)),
         need=Need.REQUIRED,
         course__is_open=True,
         course__current__isnull=False,
-        duty__in=DutyAssignment.objects.filter(posting__person=OuterRef(OuterRef("pk")), starts_on__lte=day)
-        .filter(Q(ends_on=None) | Q(ends_on__gte=day))
-        .values("duty"),
+        duty__in=held.values("duty"),
+    )
+    return asked.filter(_published_by("course", year)) if year < clock.year_of(at) else asked
+
+
+def _published_by(course: str, year: int) -> Exists:
+    """Whether the course behind an outer reference had an edition by the end of the year."""
+    return Exists(Edition.objects.filter(course=OuterRef(course), published_at__lt=_end(year)))
+
+
+def _done(year: int) -> Exists:
+    """Whether the outer outer person has a standing completion of the outer rule's course by the end of the year."""
+    return Exists(
+        Completion.objects.standing().filter(course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=_end(year))
     )
 
 
-def _done(before: datetime) -> Exists:
-    """Whether the outer outer Person has a standing completion of the outer rule's course."""
-    return Exists(Completion.objects.standing().filter(course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=before))
-
-
 def with_standing(people: QuerySet, *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> QuerySet:
-    """People with `required`, `done`, `missing` (courses), `hours` and `target` (None without one) of the year. One query, and one for the policies."""
-    day, before = _day_and_end(year, at)
-    asked = requirements(day=day)
+    """People of `counted` with `required`, `done`, `missing` (courses), `hours` and `target` (None without one). One query, and one for the policies."""
+    asked = requirements(year=year, at=at)
     return people.annotate(
         required=_courses(asked),
-        done=_courses(asked.filter(_done(before))),
+        done=_courses(asked.filter(_done(year))),
         hours=_hours(year),
-        target=_target(year=year, at=at, day=day, history=history),
+        target=_target(year=year, at=at, history=history),
     ).annotate(missing=F("required") - F("done"))
 
 
@@ -87,22 +135,24 @@ def _hours(year: int) -> Coalesce:
     return Coalesce(Subquery(summed, output_field=HOURS), Value(Decimal(0), HOURS))
 
 
-def _target(*, year: int, at: datetime, day: date, history: list[CreditPolicy] | None = None) -> Case:
-    """The highest target among the duties held, by the policy of the person's county."""
+def _target(*, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> Case:
+    """The highest target among the duties held, by the policy of the county where the person is counted."""
+    held = DutyAssignment.objects.filter(
+        Q(ends_on=None) | Q(ends_on__gte=OuterRef("as_of")), posting__person=OuterRef("pk"), starts_on__lte=OuterRef("as_of")
+    )
     book = services.policies_on(services.day_of(year, at), history)
     cases = []
     for path, policy in [*book.own.items(), ("", book.general)]:
         ranked = sorted(((Decimal(str(hours)), duty) for duty, hours in (policy.duty_targets if policy else {}).items()), reverse=True)
-        where = Q(unit__path__startswith=path) if path else Q()
-        cases += [When(where & Q(Exists(held_by("pk", day).filter(duty=duty))), then=Value(hours, HOURS)) for hours, duty in ranked]
+        where = Q(served_path__startswith=path) if path else Q()
+        cases += [When(where & Q(Exists(held.filter(duty=duty))), then=Value(hours, HOURS)) for hours, duty in ranked]
         if path:  # a county with a policy of its own never falls through to the general one
             cases.append(When(where, then=Value(None, HOURS)))
     return Case(*cases, default=Value(None, HOURS), output_field=HOURS)
 
 
-def _day_and_end(year: int, at: datetime) -> tuple[date, datetime]:
-    """The day on which duties are looked at (today: people are counted as they serve now), and the year's end."""
-    return clock.today(at), clock.end_of(date(year, 12, 31))
+def _end(year: int) -> datetime:
+    return clock.end_of(date(year, 12, 31))
 
 
 def required_courses(user) -> QuerySet:
@@ -155,37 +205,36 @@ class PersonStanding:
 
 
 def standings(people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> list[PersonStanding]:
-    """The same figures as `with_standing` for people at hand (rows of it, or plain), with the courses by name.
+    """The figures of `with_standing` for rows of it, or of `counted`, with the courses by name.
 
     Six queries at most for any number of people; `history` (services.policy_history) saves one, rows of `with_standing` another.
     """
     people = list(people)
     ids = [person.pk for person in people]
-    day, before = _day_and_end(year, at)
-    duties = services.duties_on(day, ids)
+    duties = _duties_of(people)
     asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
+    if year < clock.year_of(at):
+        asked = asked.filter(_published_by("course", year))
     pairs, courses = [], {}
     for rule in asked.select_related("course__current", "course__county").order_by("course__code", "course_id"):
         pairs.append((rule.duty, rule.course_id))
         courses[rule.course_id] = rule.course
-    done = set(Completion.objects.standing().filter(person__in=ids, completed_at__lt=before).values_list("person_id", "course_id"))
+    done = set(Completion.objects.standing().filter(person__in=ids, completed_at__lt=_end(year)).values_list("person_id", "course_id"))
     begun = set(Enrolment.objects.filter(person__in=ids, completion__isnull=True).values_list("person_id", "course_id"))
     known = {person.pk: rules.hours(person.hours) for person in people if hasattr(person, "hours")}
     hours = known if len(known) == len(people) else services.balances(ids, year)
     book = services.policies_on(services.day_of(year, at), history)
     by_county: dict[str, dict[str, list[int]]] = {}
-    targets: dict[str, dict] = {}
     found = []
     for person in people:
-        county = person.unit.county_path if person.unit_id else ""
+        county = person.served_path[: Unit.steplen]
         if county not in by_county:
             by_county[county] = {}
             for duty, course_id in pairs:
                 course = courses[course_id]
                 if course.is_shared or course.county.path == county:
                     by_county[county].setdefault(duty, []).append(course_id)
-            policy = book.of(person.unit)
-            targets[county] = policy.duty_targets if policy else {}
+        policy = book.own.get(county, book.general)
         held = duties.get(person.pk, set())
         needed = rules.required_of(held, by_county[county])
         states = [
@@ -193,7 +242,7 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
             for pk, course in courses.items()
             if pk in needed
         ]
-        target = rules.target_of(held, targets[county])
+        target = rules.target_of(held, policy.duty_targets if policy else {})
         found.append(
             PersonStanding(
                 person=person,
@@ -207,6 +256,17 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
     return found
 
 
+def _duties_of(people: list[Person]) -> dict[int, set[str]]:
+    """The duties that each of these people of `counted` held on their day. One query."""
+    as_of = {person.pk: person.as_of for person in people}
+    found: dict[int, set[str]] = {}
+    held = DutyAssignment.objects.filter(posting__person__in=as_of).values_list("posting__person_id", "duty", "starts_on", "ends_on")
+    for person_id, duty, starts_on, ends_on in held:
+        if starts_on <= as_of[person_id] and (ends_on is None or ends_on >= as_of[person_id]):
+            found.setdefault(person_id, set()).add(duty)
+    return found
+
+
 # Units
 
 
@@ -214,7 +274,7 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
 class UnitStanding:
     """One unit with everything below it, in one year.
 
-    serving: people on duty. should: of those, whoever has a required course. did: of those, whoever
+    serving: people whom the year counts. should: of those, whoever has a required course. did: of those, whoever
     has finished all of them. sat, passed: person × quiz, at least one submission, at least one pass.
     targeted: whoever has an hours target; reached: of those, whoever has reached it.
     """
@@ -260,19 +320,17 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
     found = {unit.path: UnitStanding(unit) for unit in units}
     if not units:
         return found
-    scope = _within(units)
-    day, before = _day_and_end(year, at)
-    asked = requirements(day=day)
-    serving = Person.objects.serving().filter(scope)
-    counted = (
+    serving = counted(year=year, at=at).filter(within(units))
+    asked = requirements(year=year, at=at)
+    figures = (
         serving.annotate(
             should=Exists(asked),
-            lacks=Exists(asked.filter(~_done(before))),
+            lacks=Exists(asked.filter(~_done(year))),
             hours=_hours(year),
-            target=_target(year=year, at=at, day=day),
+            target=_target(year=year, at=at),
         )
         .order_by()
-        .values("unit__path")
+        .values("served_path")
         .annotate(
             n_serving=Count("pk"),
             n_should=Count("pk", filter=Q(should=True)),
@@ -282,55 +340,53 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
         )
     )
     own: dict[str, UnitStanding] = {}
-    for row in counted.values("unit__path", "n_serving", "n_should", "n_did", "n_targeted", "n_reached"):
-        own[row["unit__path"]] = UnitStanding(
+    for row in figures.values("served_path", "n_serving", "n_should", "n_did", "n_targeted", "n_reached"):
+        own[row["served_path"]] = UnitStanding(
             None, serving=row["n_serving"], should=row["n_should"], did=row["n_did"], targeted=row["n_targeted"], reached=row["n_reached"]
         )
-    for path, sat, passed in _tests(serving, year=year):
+    for path, sat, passed in _tests(serving, year=year, at=at):
         own.setdefault(path, UnitStanding(None))
         own[path].sat, own[path].passed = sat, passed
     step = Unit.steplen
-    for path, figures in own.items():
+    for path, standing in own.items():
         for end in range(step, len(path) + 1, step):
             if path[:end] in found:
-                found[path[:end]].add(figures)
+                found[path[:end]].add(standing)
     return found
 
 
-def _within(units: list[Unit]) -> Q:
-    """Condition on Person: in one of these units. By the topmost of them, since they form whole subtrees."""
-    condition, last = Q(pk__in=[]), None
-    for path in sorted(unit.path for unit in units):
-        if last is None or not path.startswith(last):
-            condition |= Q(unit__path__startswith=path)
-            last = path
-    return condition
-
-
-def _tests(serving: QuerySet, *, year: int) -> Iterable[tuple[str, int, int]]:
+def _tests(serving: QuerySet, *, year: int, at: datetime) -> Iterable[tuple[str, int, int]]:
     """(unit path, person × quiz sat, of those passed) in the year. Of each pair the first submission and the first pass count."""
-    start, end = clock.start_of(date(year, 1, 1)), clock.end_of(date(year, 12, 31))
+    start, end = clock.start_of(date(year, 1, 1)), _end(year)
+    path: Expression = F("person__unit__path")
+    if year < clock.year_of(at):
+        path = Subquery(_last_posting("person", year).values("unit__path"))
     over = Attempt.objects.filter(submission__at__gte=start, submission__at__lt=end)
     earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
-    counted = (
+    tests = (
         over.filter(person__in=serving.values("pk"))
         .annotate(
-            is_first=~Exists(earlier), is_pass=Exists(over.passed().filter(pk=OuterRef("pk"))), is_first_pass=~Exists(earlier.passed())
+            served_path=path,
+            is_first=~Exists(earlier),
+            is_pass=Exists(over.passed().filter(pk=OuterRef("pk"))),
+            is_first_pass=~Exists(earlier.passed()),
         )
         .order_by()
-        .values("person__unit__path")
+        .values("served_path")
         .annotate(sat=Count("pk", filter=Q(is_first=True)), passed=Count("pk", filter=Q(is_first_pass=True, is_pass=True)))
     )
-    return counted.values_list("person__unit__path", "sat", "passed")
+    return tests.values_list("served_path", "sat", "passed")
 
 
 __all__ = [
     "CourseState",
     "PersonStanding",
     "UnitStanding",
+    "counted",
     "required_courses",
     "requirements",
     "standings",
     "unit_standings",
     "with_standing",
+    "within",
 ]

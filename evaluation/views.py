@@ -22,7 +22,7 @@ from courses.services import completions as completing
 from evaluation import exports, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
 from evaluation.models import LedgerEntry
-from evaluation.permissions import people_of_records_q, people_with_file, reversible_q, units_in_reach
+from evaluation.permissions import people_with_file, reversible_q, units_in_reach
 from people.models import Person, ReadingOfOthers, Unit
 from people.permissions import READS_RECORDS, require_role
 from people.services import readings
@@ -129,6 +129,7 @@ def unit_table(request: HttpRequest) -> HttpResponse:
         {
             "year": year,
             "years": years(at),
+            "is_past": year < clock.year_of(at),
             "unit": chosen,
             "rows": [(row, row.unit.path in parents) for row in rows],
             "total": total,
@@ -149,8 +150,8 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     year = _year(request, at)
     unit = get_object_or_404(units_in_reach(request.user), pk=pk)
     only = request.GET.get("only", "")
-    people = Person.objects.serving().filter(people_of_records_q(request.user)).within(unit)
     history = services.policy_history()
+    people = standing.counted(year=year, at=at).filter(standing.within([unit]))
     people = standing.with_standing(people, year=year, at=at, history=history)
     if only == "behind":
         people = people.filter(missing__gt=0)
@@ -158,10 +159,11 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
         people = people.filter(hours__lt=F("target"))
     else:
         only = ""
-    people = people.select_related("unit").order_by("-missing", "hours", "employee_number")
+    people = people.order_by("-missing", "hours", "employee_number")
     page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
     rows = standing.standings(page.object_list, year=year, at=at, history=history)
     names = records.unit_names(request.user)
+    openable = set(people_with_file(request.user).filter(pk__in=[row.person.pk for row in rows]).values_list("pk", flat=True))
     _log(
         request,
         Kind.READ,
@@ -179,7 +181,9 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "years": years(at),
             "only": only,
             "page": page,
-            "rows": [(row, names.get(row.person.unit.path, ("", row.person.unit.name))[1]) for row in rows],
+            "is_past": year < clock.year_of(at),
+            "openable": openable,
+            "rows": [(row, names.get(row.person.served_path, ("", "—"))[1]) for row in rows],
         },
     )
 

@@ -96,7 +96,8 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
     scope = Q(pk__in=[])
     for unit in [chosen] if chosen else tops:
         scope |= Q(unit__path__startswith=unit.path)
-    people = standing.with_standing(Person.objects.serving().filter(people_of_records_q(user)).filter(scope), year=year, at=at)
+    serving = standing.counted(year=year, at=at).filter(people_of_records_q(user)).filter(scope)
+    people = standing.with_standing(serving, year=year, at=at)
     behind = (
         people.filter(missing__gt=0).select_related("unit").order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")
     )

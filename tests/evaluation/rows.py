@@ -1,6 +1,6 @@
 """Rows that the tests of this app stand on, built directly: a policy, courses, completions with their facts."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from certificates.models import Certificate, CertificateKind, StatusEvent
@@ -11,6 +11,7 @@ from people.models.snapshot import copied_from, served_at
 from quizzes.models import Attempt, Marking, Quiz, Submission
 from tests.cast import NOON
 
+BEGINNING = datetime(2024, 1, 2, 4, 0, tzinfo=UTC)  # noon of the day after the cast took up their posts
 BANDS = [
     {"over": 0, "over_included": True, "hours": "0.25"},
     {"over": 15, "over_included": False, "hours": "0.5"},
@@ -34,7 +35,9 @@ def policy(*, county=None, once=True, **more) -> CreditPolicy:
     return CreditPolicy.objects.create(county=county, **{**fields, **more})
 
 
-def course(county, code="P01", *, title=None, required=(), elective=(), shared=False, minutes=45, open=True) -> Course:
+def course(
+    county, code="P01", *, title=None, required=(), elective=(), shared=False, minutes=45, open=True, published_at=BEGINNING
+) -> Course:
     made = Course.objects.create(county=county, code=code, is_shared=shared, is_open=open)
     made.current = Edition.objects.create(
         course=made,
@@ -44,7 +47,7 @@ def course(county, code="P01", *, title=None, required=(), elective=(), shared=F
         minutes=minutes,
         pass_rule="lessons_and_quiz",
         digest=f"{made.pk}",
-        published_at=NOON,
+        published_at=published_at,
     )
     made.save()
     EditionLesson.objects.create(

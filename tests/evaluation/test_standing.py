@@ -1,12 +1,14 @@
 """How units and people stand: who should, who did, who lacks what."""
 
-from datetime import UTC, datetime
+import random
+from datetime import UTC, date, datetime
 
 import pytest
 from django.urls import reverse
 
-from evaluation import services, standing
+from evaluation import records, services, standing
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
+from people.services import postings
 from tests import cast as casting
 from tests.cast import NOON
 from tests.evaluation import rows
@@ -14,8 +16,9 @@ from tests.evaluation import rows
 
 def of(person, year=2026):
     """Both ways of counting, which have to agree."""
-    [told] = standing.standings([Person.objects.get(pk=person.pk)], year=year, at=NOON)
-    counted = standing.with_standing(Person.objects.filter(pk=person.pk), year=year, at=NOON).get()
+    row = standing.counted(year=year, at=NOON).filter(pk=person.pk)
+    [told] = standing.standings(row, year=year, at=NOON)
+    counted = standing.with_standing(row, year=year, at=NOON).get()
     assert (told.required, told.done, told.missing) == (counted.required, counted.done, counted.missing)
     assert told.hours == counted.hours and told.target == counted.target
     return told
@@ -143,12 +146,168 @@ def test_who_served_elsewhere_is_counted_where_they_serve_now(cast, course):
     assert (found[cast.section.code].should, found[cast.other_bureau.code].did) == (1, 1)
 
 
+# A past year
+
+
+def moved(person, unit, on: str, *duties, title="股长"):
+    """The person serves elsewhere from that day on."""
+    postings.post(person=person, unit=unit, title=title, duties=duties, starts_on=date.fromisoformat(on))
+
+
+def test_who_moved_since_is_counted_in_a_past_year_where_they_served_then(cast, course):
+    rows.complete(cast.learner, course, at=datetime(2025, 5, 1, tzinfo=UTC))
+    moved(cast.learner, cast.other_bureau, "2026-03-01", "chief")
+    assert (table(cast, 2025)[cast.section.code].should, table(cast, 2025)[cast.section.code].did) == (2, 1)
+    assert table(cast, 2025)[cast.other_bureau.code].serving == 1
+    assert table(cast, 2026)[cast.section.code].should == 1
+    assert table(cast, 2026)[cast.other_bureau.code].serving == 2
+
+
+def test_who_moved_within_a_past_year_is_counted_once_where_they_served_last(cast, course):
+    moved(cast.learner, cast.other_bureau, "2025-06-01", "staff")
+    found = table(cast, 2025)
+    assert (found[cast.section.code].should, found[cast.other_bureau.code].should, found[cast.county.code].should) == (1, 1, 2)
+    assert table(cast, 2024)[cast.section.code].should == 2
+
+
+def test_who_left_is_counted_in_the_year_of_leaving_and_not_after(cast, course):
+    postings.leave(person=cast.learner, status="left", on=date(2025, 3, 31))
+    assert [table(cast, year)[cast.section.code].should for year in (2024, 2025, 2026)] == [2, 2, 1]
+    assert of(cast.learner, 2025).missing == 1
+
+
+def test_who_came_later_is_not_counted_in_a_past_year(cast, course):
+    newcomer = casting.person("YA10050", "新同志", cast.section, Duty.STAFF)
+    Posting.objects.filter(person=newcomer).update(starts_on="2026-01-01")
+    assert [table(cast, year)[cast.section.code].serving for year in (2025, 2026)] == [3, 4]
+
+
+def test_the_duties_of_a_past_year_are_those_of_its_last_day(cast, course):
+    rows.course(cast.county, "L01", required=["chief"])
+    moved(cast.learner, cast.section, "2025-11-01", "chief", title="局长")
+    moved(cast.learner, cast.section, "2026-02-01", "staff")
+    assert [codes(of(cast.learner, year)) for year in (2024, 2025, 2026)] == [["P01"], ["L01"], ["P01"]]
+    assert of(cast.learner, 2025).target == 4 and of(cast.learner, 2024).target == 20
+
+
+def test_a_course_that_was_first_published_later_was_required_of_nobody(cast, course):
+    rows.course(cast.county, "N01", required=["staff"], published_at=datetime(2025, 12, 31, 16, 0, tzinfo=UTC))  # 0:00 of 2026
+    assert (codes(of(cast.learner, 2025)), codes(of(cast.learner, 2026))) == (["P01"], ["N01", "P01"])
+    assert table(cast, 2025)[cast.section.code].should == 2
+
+
+def test_a_completion_of_an_earlier_year_counts_and_its_hours_do_not(cast, course):
+    rows.complete(cast.learner, course, at=datetime(2024, 5, 1, tzinfo=UTC))
+    for year in (2024, 2025, 2026):
+        assert table(cast, year)[cast.section.code].did == 1
+    assert [of(cast.learner, year).hours for year in (2024, 2025)] == [1.5, 0]
+
+
+def test_tests_of_a_past_year_are_counted_where_the_person_is(cast, course):
+    rows.sat(cast.learner, course, passed=True, at=datetime(2025, 5, 1, tzinfo=UTC))
+    moved(cast.learner, cast.other_bureau, "2026-03-01", "staff")
+    found = table(cast, 2025)
+    assert (found[cast.section.code].passed, found[cast.other_bureau.code].sat) == (1, 0)
+
+
+def test_a_past_year_takes_no_more_queries_either(cast, course, django_assert_num_queries):
+    def count():
+        with django_assert_num_queries(4):
+            table(cast, 2025)
+        with django_assert_num_queries(7):
+            list(standing.standings(standing.counted(year=2025, at=NOON), year=2025, at=NOON))
+
+    count()
+    for n in range(12):
+        unit = cast.county.add_child(code=f"U{n}", name=f"局{n}", kind="department")
+        moved(casting.person(f"U{n}", f"员{n}", unit, Duty.STAFF), cast.section, "2026-02-01", "staff")
+        rows.course(cast.county, f"C{n}", required=["staff"])
+    count()
+
+
+def test_the_pages_of_a_past_year_show_who_served_then_to_those_who_read_there(cast, course, sign_in):
+    moved(cast.learner, cast.other_bureau, "2026-03-01", "staff")
+    client = sign_in(cast.own_leader)
+    door = reverse("records_unit", args=[cast.bureau.pk])
+    page = client.get(door, {"year": 2025}).content.decode()
+    assert "张小明" in page and "科员" in page and "股长" not in page
+    assert reverse("learning_file", args=[cast.learner.pk]) not in page  # the file goes with the person
+    assert "张小明" not in client.get(door, {"year": 2026}).content.decode()
+    told = client.get(reverse("records_units"), {"year": 2025}).content.decode()
+    assert "12月31日" in told and "人员库" in told
+    assert (
+        "张小明"
+        not in sign_in(cast.other_leader).get(reverse("records_unit", args=[cast.other_bureau.pk]), {"year": 2025}).content.decode()
+    )
+
+
+# Required and not begun
+
+
+def not_begun(user, **wanted) -> set[tuple[str, str]]:
+    found = records.find(user, records.Filter(status="not_started", **wanted), at=NOON)
+    listed = [(row.employee_number, row.course_code) for row in found[0:1000]]
+    assert found.count() == len(listed) == len(set(listed))
+    assert sorted(listed) == sorted((row.employee_number, row.course_code) for row in found.stream())
+    return set(listed)
+
+
+def test_not_begun_is_what_the_standing_of_each_person_says(cast, policy):
+    draw = random.Random(7)
+    duties = ["staff", "publisher", "chief", "liaison"]
+    for n in range(12):
+        county = draw.choice([cast.county, cast.county, cast.other_county])
+        made = rows.course(
+            county, f"C{n:02}", required=draw.sample(duties, 2), elective=["lecturer"], shared=draw.random() < 0.4, open=draw.random() < 0.8
+        )
+        for person in draw.sample(cast.people, 5):
+            done = rows.complete(person, made) if draw.random() < 0.5 else rows.enrol(person, made) and None
+            if done and draw.random() < 0.4:
+                rows.reverse(done, by=cast.admin)
+    Person.objects.filter(pk=cast.admin.pk).update(is_superuser=True)
+    everybody = Person.objects.get(pk=cast.admin.pk)
+    told = standing.standings(standing.counted(year=2026, at=NOON), year=2026, at=NOON)
+    expected = {(one.person.employee_number, c.course.code) for one in told for c in one.courses if c.state == "not_started"}
+    assert expected and not_begun(everybody) == expected
+    in_section = {pair for pair in expected if Person.objects.get(employee_number=pair[0]).unit == cast.section}
+    assert not_begun(cast.liaison, unit=cast.section) == in_section
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("number", ["YA10001 A01", "YA10001 P01", "YA10002 A01", "YA10002 P01"]),
+        ("course", ["YA10001 A01", "YA10002 A01", "YA10001 P01", "YA10002 P01"]),
+        ("unit", ["YA10002 A01", "YA10002 P01", "YA10001 A01", "YA10001 P01"]),
+    ],
+)
+def test_not_begun_is_sorted_and_cut_by_the_database(cast, course, sort, order):
+    rows.course(cast.county, "A01", required=["staff"])
+    moved(cast.learner, cast.other_bureau, "2026-03-01", "staff")
+    found = records.find(cast.hr, records.Filter(status="not_started", sort=sort), at=NOON)
+    assert [f"{row.employee_number} {row.course_code}" for row in found[0:10]] == order
+    assert [f"{row.employee_number} {row.course_code}" for row in found[1:3]] == order[1:3]
+
+
+def test_not_begun_takes_as_many_queries_for_thirty_courses_as_for_one(cast, course, django_assert_num_queries):
+    def count():
+        cast.hr.__dict__.pop("_open_grants", None)
+        with django_assert_num_queries(5):  # role grants, courses, count, rows, names of units
+            found = records.find(cast.hr, records.Filter(status="not_started"), at=NOON)
+            assert found.count() and found[0:50]
+
+    count()
+    for n in range(30):
+        rows.course(cast.county, f"C{n}", required=["staff"])
+    count()
+
+
 def test_queries_do_not_grow_with_units_people_and_courses(cast, course, django_assert_num_queries):
     def count():
         with django_assert_num_queries(4):
             table(cast)
         with django_assert_num_queries(7):
-            list(standing.standings(list(Person.objects.select_related("unit")), year=2026, at=NOON))
+            list(standing.standings(standing.counted(year=2026, at=NOON), year=2026, at=NOON))
 
     count()
     for n in range(12):

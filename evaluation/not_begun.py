@@ -1,0 +1,70 @@
+"""People × required courses where nothing was begun, in one query for any number of either.
+
+The ORM cannot join two tables that no key connects, so the cross join is written out. What "required" means
+is said in evaluation.standing; a test holds the two together.
+"""
+
+from collections.abc import Iterator
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from people.models import Unit
+
+PAIRS = f"""
+    FROM ({{people}}) AS someone
+    JOIN courses_course AS course ON course.id IN ({{courses}})
+    JOIN people_unit AS county ON county.id = course.county_id
+    WHERE (course.is_shared OR county.path = substr(someone.served_path, 1, {Unit.steplen}))
+    AND EXISTS (
+        SELECT 1 FROM courses_dutyrule AS rule
+        JOIN people_dutyassignment AS held ON held.duty = rule.duty
+        JOIN people_posting AS posting ON posting.id = held.posting_id
+        WHERE rule.course_id = course.id AND rule.need = 'required' AND posting.person_id = someone.id
+        AND held.starts_on <= someone.as_of AND (held.ends_on IS NULL OR held.ends_on >= someone.as_of)
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM courses_completion AS done LEFT JOIN courses_reversal AS undone ON undone.completion_id = done.id
+        WHERE done.person_id = someone.id AND done.course_id = course.id AND undone.id IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM courses_enrolment AS begun LEFT JOIN courses_completion AS ended ON ended.enrolment_id = begun.id
+        WHERE begun.person_id = someone.id AND begun.course_id = course.id AND ended.id IS NULL
+    )
+"""  # noqa: S608 - filled with constants and the ORM's own text alone
+COLUMNS = "someone.id, someone.employee_number, someone.name, someone.post_title, someone.served_path, course.id"
+ORDERS = {"name": "someone.name, ", "number": "", "course": "course.code, course.id, "}
+FIELDS = ["id", "employee_number", "name", "post_title", "served_path", "as_of"]
+
+
+class NotBegun:
+    """Rows (person id, employee number, name, post, path, course id): countable, sliceable and streamable, one query each.
+
+    `people` are rows of `standing.counted`; `courses` the ids of open courses that some duty requires.
+    """
+
+    def __init__(self, people: QuerySet, courses: list[int], *, sort: str) -> None:
+        sql, values = people.order_by().values(*FIELDS).query.sql_with_params()
+        self._pairs = PAIRS.format(people=sql, courses=", ".join(["%s"] * len(courses)) or "NULL")
+        self._values = (*values, *courses)
+        self._order = f"ORDER BY {ORDERS.get(sort, 'someone.served_path, ')}someone.employee_number, course.code, course.id"
+
+    def count(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) {self._pairs}", self._values)
+            return cursor.fetchone()[0]
+
+    def __getitem__(self, part: slice) -> list[tuple]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{self._rows} LIMIT %s OFFSET %s", (*self._values, part.stop - part.start, part.start))
+            return cursor.fetchall()
+
+    def iterator(self, chunk_size: int) -> Iterator[tuple]:
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(self._rows, self._values)
+            while rows := cursor.fetchmany(chunk_size):
+                yield from rows
+
+    @property
+    def _rows(self) -> str:
+        return f"SELECT {COLUMNS} {self._pairs} {self._order}"
