@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from typing import TypeVar
 
+T = TypeVar("T")
 HUNDREDTH = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
 
@@ -98,6 +100,8 @@ _NUMBER = re.compile(r"([-+]?)(\d{1,30}|\d{1,3}(?:,\d{3}){1,9})(\.\d{1,30})?(?:e
 
 def number(text: object) -> Fraction | None:
     """A number as people type it: full width, 1,000 and 1，000, −3, 1.5e3, 二十, 1.5万; None for anything else. Exact."""
+    if any(unicodedata.decomposition(letter).startswith(("<super>", "<sub>", "<circle>")) for letter in str(text)):
+        return None  # 10² is not 102
     value = unicodedata.normalize("NFKC", str(text)).casefold()
     value = "".join(letter for letter in value if not letter.isspace()).translate(_DASHES)
     found = _NUMBER.fullmatch(value)
@@ -105,8 +109,7 @@ def number(text: object) -> Fraction | None:
         sign, whole, part, power, myriad = found.groups()
         size = Fraction(whole.replace(",", "") + (part or "")) * Fraction(10) ** int(power or 0) * _MYRIAD.get(myriad, 1)
         return -size if sign == "-" else size
-    if _NUMERAL.fullmatch(value):
-        value = _arabic(value)
+    value = "" if value.isascii() or not _NUMERAL.fullmatch(value) else _arabic(value)
     return Fraction(value) if value.isdecimal() and value.isascii() else None
 
 
@@ -267,6 +270,15 @@ def admission_delay(sitting: int, person: int, spread_seconds: int) -> timedelta
         return timedelta(0)
     digest = hashlib.sha256(f"{sitting}:{person}".encode()).digest()
     return timedelta(seconds=int.from_bytes(digest[:4], "big") * spread_seconds // 2**32)
+
+
+def apart(groups: Iterable[Sequence[T]]) -> list[T]:
+    """All members in a row so that neighbours come from different groups, wherever that is possible at all."""
+    queue = [member for group in sorted(groups, key=len, reverse=True) for member in group]
+    row = list(queue)
+    half = (len(queue) + 1) // 2
+    row[::2], row[1::2] = queue[:half], queue[half:]
+    return row
 
 
 # ---- points and the pass -------------------------------------------------------------------

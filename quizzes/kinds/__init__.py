@@ -1,19 +1,26 @@
 """Kinds of questions, one file each behind one small interface (`base.ItemKind`).
 
-Adding a kind: write its file with a class, name the module below, and give it a template.
+Adding a kind: put its file here, with the kind as KIND, and give it a template where its shape needs one.
 Nothing else in the product knows kinds by name.
 """
 
+import pkgutil
+from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
 
-from quizzes.kinds.base import ItemKind, Malformed, Wrong
+from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Policy, Wrong
 
-_MODULES = ["single", "multiple", "judge", "fill", "order", "match"]
-_BY_KEY: dict[str, ItemKind] = {}
-for _module in _MODULES:
-    _kind = import_module(f"quizzes.kinds.{_module}").KIND
-    _BY_KEY[_kind.key] = _kind
+
+def _found() -> Iterator[ItemKind]:
+    """The kinds in the files of this package. A file without KIND is what several kinds share."""
+    for module in pkgutil.iter_modules(__path__):
+        kind = getattr(import_module(f"{__name__}.{module.name}"), "KIND", None)
+        if kind is not None:
+            yield kind
+
+
+_BY_KEY: dict[str, ItemKind] = {kind.key: kind for kind in sorted(_found(), key=lambda kind: (kind.rank, kind.key))}
 
 
 def of(key: str) -> ItemKind:
@@ -40,9 +47,26 @@ def every() -> list[ItemKind]:
     return list(_BY_KEY.values())
 
 
-def mark(kind: str, key, response) -> Fraction:
-    """What share of an item the response earns, 0 to 1. No response earns nothing."""
+def mark(kind: str, key, response) -> Fraction | None:
+    """What share of an item the response earns, 0 to 1; None: a person has to mark it. No response earns nothing."""
     return Fraction(0) if response is None else of(kind).mark(key, response)
 
 
-__all__ = ["ItemKind", "Malformed", "Wrong", "choices", "every", "mark", "named", "of"]
+def picked(kind: str, shown: dict, key, response) -> list[str]:
+    """What was picked, in codes that are the same on every paper; nothing for no response."""
+    return [] if response is None else of(kind).analyse(shown, key, response)
+
+
+def cells(kind: str, stem: str, content, key) -> Cells:
+    """A question as a row of a spreadsheet.
+
+    Raises:
+        Wrong: a row cannot hold it; what `from_cells` would read is not the same question.
+    """
+    made = of(kind).to_cells(stem, content, key)
+    if of(kind).from_cells(made) != (stem, content, key):
+        raise Wrong("the columns cannot hold it")
+    return made
+
+
+__all__ = ["Cells", "ItemKind", "Malformed", "Pick", "Policy", "Wrong", "cells", "choices", "every", "mark", "named", "of", "picked"]

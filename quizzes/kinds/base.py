@@ -1,13 +1,35 @@
-"""What every kind of question does. Pure: texts and numbers in, texts and numbers out."""
+"""What every kind of question does. Pure: texts and numbers in, texts and numbers out.
+
+**How the page reads a response.** A kind's template draws form controls; page, script and posted form
+know shapes, not kinds. A box with `data-shape` (the item, or a part of a case) is read from the
+controls in it, those of a box within left out:
+
+=======  =======================================================  ===================================
+shape    response                                                 names in a posted form
+=======  =======================================================  ===================================
+one      value of the checked radio or of the only text field     NAME
+many     list of the values of the checked boxes                  NAME, repeated
+list     list of the values of all controls, in order             NAME, repeated
+map      {data-part: value} of the controls that hold a value;    NAME-PART
+         a number where the control has `data-number`
+parts    {data-part: response} of the boxes within                NAME-PART is the name of the box
+=======  =======================================================  ===================================
+
+The template of a kind draws `fields` (what `ItemKind.fields` gives), with `name` for its controls,
+`number` as the question is called aloud, and `shown`.
+"""
 
 import random
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext as _
+
+from quizzes import stems
 
 LETTERS = "ABCDEFGHIJ"
 LONGEST_TEXT = 500
@@ -36,6 +58,14 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """A way of marking: its name for the trainer, and what the learner is told."""
+
+    label: Any
+    instruction: Any
+
+
+@dataclass(frozen=True)
 class Shown:
     """One line of the result page: what was asked, what was answered, what is right."""
 
@@ -47,34 +77,53 @@ class Shown:
     is_right: bool  # for an option: it belongs to the key; else: the answer on this line is right
 
 
+@dataclass(frozen=True)
+class Pick:
+    """Something that can be picked, under the code that `analyse` gives it."""
+
+    code: str
+    text: str
+    is_right: bool
+
+
 class ItemKind(ABC):
     """One kind of question.
 
-    `content` and `key` are what the bank keeps (see models.Question). `present` turns them into what
+    `content` and `key` are what the bank keeps (see each kind). `present` turns them into what
     a paper keeps: `shown`, which goes to the browser, and a key in the same tokens, which does not.
-    A response is JSON in one of four shapes, so that page and script need not know kinds:
-    one (a token), many (list of tokens), list (texts in order), map (token → value).
     """
 
     key: str
     label: Any
-    names: frozenset[str] = frozenset()
+    rank: int = 100  # place in menus; the same rank goes by key
+    names: tuple[str, ...] = ()  # what files call it, without 题; the first is what is written
     shape: str
     template: str
     stem_in_fields: bool = False  # the template draws the stem itself
     result_template: str = "quizzes/results/rows.html"
     instruction: Any = ""
+    policies: Mapping[str, Policy] = {}  # the first one stands where none was chosen
     hint: Any = ""  # for the trainer: how to write the answer lines
+    sheet_hint: Any = ""  # how the columns of a spreadsheet are filled
+
+    @property
+    def called(self) -> str:
+        """The name that stands in files."""
+        return f"{self.names[0]}题" if self.names else self.key
 
     # ---- the bank
 
-    @abstractmethod
     def check(self, stem: str, content: Any, key: Any) -> None:
         """Raises: Wrong, with the first rule that is broken."""
+        check_marked(stem, field=_("stem"))
 
     @abstractmethod
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
         """(stem, content, key) of a spreadsheet row. Raises: Wrong."""
+
+    @abstractmethod
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        """The row that `from_cells` reads back to the same question."""
 
     @abstractmethod
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
@@ -90,9 +139,43 @@ class ItemKind(ABC):
 
     # ---- the paper
 
+    def present(
+        self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool, policies: Mapping[str, str] | None = None
+    ) -> tuple[dict, Any]:
+        """(shown, key in tokens) for one paper. `policies`: by kind, what the quiz chose."""
+        shown = self.lay_out(stem, content, rng=rng, shuffle=shuffle)
+        kept = self.tokened(shown, content, key)
+        self.govern(shown, kept, policies or {})
+        return shown, kept
+
     @abstractmethod
-    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
-        """(shown, key in tokens) for one paper."""
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        """What the browser gets. It is made without the key, so it cannot tell it."""
+
+    @abstractmethod
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        """The key of the bank in the tokens of what is shown. Raises: Wrong when the content is not what is shown."""
+
+    def rekey(self, shown: dict, content: Any, key: Any, old_key: dict) -> dict:
+        """A frozen paper's key after the bank's key was mended; the paper keeps its marking policy.
+
+        Raises:
+            Wrong: the content is no longer that which was shown.
+        """
+        kept = self.tokened(shown, content, key)
+        self.inherit(kept, old_key)
+        return kept
+
+    def govern(self, shown: dict, kept: dict, policies: Mapping[str, str]) -> None:
+        """Writes the marking policy into a new paper: the one chosen for this kind, else the first."""
+        if self.policies:
+            chosen = policies.get(self.key, "")
+            shown["policy"] = kept["policy"] = chosen if chosen in self.policies else next(iter(self.policies))
+
+    def inherit(self, kept: dict, old_key: dict) -> None:
+        """Writes the marking policy of the old key into the new one."""
+        if "policy" in old_key:
+            kept["policy"] = old_key["policy"]
 
     @abstractmethod
     def read(self, shown: dict, response: Any) -> Any:
@@ -106,15 +189,35 @@ class ItemKind(ABC):
         """Whether nothing is left open in the response."""
         return response is not None
 
+    def instruction_for(self, shown: dict) -> Any:
+        """What the learner is told: with policies, what the one in force says."""
+        return self.policies[self.policy_of(shown)].instruction if self.policies else self.instruction
+
+    def policy_of(self, kept: dict) -> str:
+        """The marking policy in a paper's key (or in what is shown); papers from before there were any have the first."""
+        return kept.get("policy") or next(iter(self.policies))
+
     # ---- after
 
     @abstractmethod
-    def mark(self, key: Any, response: Any) -> Fraction:
-        """The share that a response, as `read` returned it, earns."""
+    def mark(self, key: Any, response: Any) -> Fraction | None:
+        """The share of 0 to 1 that a response, as `read` returned it, earns; None: a person has to mark it."""
+
+    def mark_parts(self, key: Any, response: Any) -> list[tuple[Fraction, Fraction | None]]:
+        """(weight, share earned) of each part that is marked by itself; the weights add up to 1. None: a person has to mark it."""
+        return [(Fraction(1), Fraction(0) if response is None else self.mark(key, response))]
 
     @abstractmethod
-    def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
-        """The lines of the result page."""
+    def explain(self, shown: dict, key: Any, response: Any) -> list:
+        """The lines of the result page; Shown, or what the kind's own `result_template` draws."""
+
+    @abstractmethod
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        """What was picked, in codes of the bank that are the same on every paper. Cheap; nothing for no response."""
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
+        """What can be picked, or is right, for tables of an item. Codes that are not among them speak for themselves."""
+        return []
 
     @abstractmethod
     def right(self, shown: dict, key: Any) -> Any:
@@ -128,12 +231,13 @@ class ItemKind(ABC):
         """The response in a posted form (a QueryDict), by the kind's shape."""
         if self.shape == "one":
             return data.get(name) or None
-        if self.shape == "many":
-            return data.getlist(name)
-        if self.shape == "list":
+        if self.shape in {"many", "list"}:
             return data.getlist(name)
         prefix = f"{name}-"
         return {field.removeprefix(prefix): data[field] for field in data if field.startswith(prefix)}
+
+
+# ---- tokens --------------------------------------------------------------------------------
 
 
 def tokens(count: int, rng: random.Random) -> list[str]:
@@ -146,13 +250,36 @@ def tokens(count: int, rng: random.Random) -> list[str]:
     return made
 
 
-def in_tokens(texts: list[str], rng: random.Random, *, shuffle: bool) -> tuple[list[dict], dict[str, str]]:
-    """([{token, text}] in the order of showing, {text: token}); texts are different from each other."""
-    named = dict(zip(texts, tokens(len(texts), rng), strict=True))
+def in_tokens(texts: Iterable[str], rng: random.Random, *, shuffle: bool) -> list[dict]:
+    """[{token, text}] in the order of showing; the texts are different from each other."""
     order = list(texts)
+    named = dict(zip(order, tokens(len(order), rng), strict=True))
     if shuffle:
         rng.shuffle(order)
-    return [{"token": named[text], "text": text} for text in order], named
+    return [{"token": named[text], "text": text} for text in order]
+
+
+def tokens_of(shown: list[dict], texts: Iterable[str]) -> dict[str, str]:
+    """{text: token} of a list that is shown. Raises: Wrong when these texts are not the ones that are shown."""
+    named = {entry["text"]: entry["token"] for entry in shown}
+    if named.keys() != set(texts):
+        raise Wrong(_("the texts are no longer those that were shown"))
+    return named
+
+
+def texts_of(shown: list[dict]) -> dict[str, str]:
+    """{token: text} of a list that is shown."""
+    return {entry["token"]: entry["text"] for entry in shown}
+
+
+# ---- texts that people write ---------------------------------------------------------------
+
+
+def check_marked(text: str, *, field: str) -> None:
+    """Formulas and images in the text can be drawn. Raises: Wrong."""
+    found = stems.fault(text)
+    if found:
+        raise Wrong(found, field)
 
 
 def check_texts(texts: Any, *, field: str, least: int = 2, most: int = 10) -> None:
@@ -169,6 +296,8 @@ def check_texts(texts: Any, *, field: str, least: int = 2, most: int = 10) -> No
         raise Wrong(
             _("between %(least)d and %(most)d are needed, there are %(count)d") % {"least": least, "most": most, "count": len(texts)}, field
         )
+    for text in texts:
+        check_marked(text, field=field)
 
 
 def text_list(value: Any) -> list[str]:
@@ -176,3 +305,32 @@ def text_list(value: Any) -> list[str]:
     if not isinstance(value, list):
         raise Wrong(_("must be a list of texts"))
     return [str(part).strip() for part in value]
+
+
+def parted(text: str, signs: str) -> list[str]:
+    r"""The pieces between these signs, stripped; a sign after a backslash is text: a \| b."""
+    pieces = re.split(rf"(?<!\\)[{re.escape(signs)}]", text)
+    return [re.sub(rf"\\([{re.escape(signs)}])", r"\1", piece).strip() for piece in pieces]
+
+
+def guarded(text: str, signs: str) -> str:
+    """The text with these signs marked as text for `parted`."""
+    return re.sub(rf"([{re.escape(signs)}])", r"\\\1", text)
+
+
+def lettered(texts: Iterable[str]) -> dict[str, str]:
+    """{letter: text}, as a spreadsheet has its options."""
+    return dict(zip(LETTERS, texts, strict=False))
+
+
+def clean_text(value: Any, longest: int) -> str:
+    """A typed text as it is kept. Raises: Malformed.
+
+    Line ends are those of the page's own script; a NUL cannot be kept by every database and nobody types one.
+    """
+    if not isinstance(value, str):
+        raise Malformed("not a text")
+    text = value.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(text) > longest:
+        raise Malformed("too long")
+    return text

@@ -6,23 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LETTERS, Cells, ItemKind, Malformed, Shown, Wrong, check_texts, in_tokens
+from quizzes.kinds.base import LETTERS, Cells, ItemKind, Malformed, Pick, Shown, Wrong, check_texts, in_tokens, tokens_of
+
+STARS = ("*", "＊")
+GUARDED = re.compile(r"\\+[*＊]")
 
 
 class Choice(ItemKind):
-    """Options under letters in the bank, under tokens on a paper. The letters stay with the key: explanations name them."""
+    """Options under letters in the bank, under tokens on a paper. The letters stay with the key: explanations name them.
+
+    content {"options": {"A": text}}; key ["A", "C"].
+    """
 
     template = "quizzes/kinds/choice.html"
     result_template = "quizzes/results/options.html"
+    sheet_hint = gettext_lazy("The letters of the right options, as in ABC.")
     input_type: str
 
     def check(self, stem: str, content: Any, key: Any) -> None:
+        super().check(stem, content, key)
         options = content.get("options") if isinstance(content, dict) else None
         if not isinstance(options, dict):
             raise Wrong(_("there are no options"), _("options"))
         check_texts(list(options.values()), field=_("options"))
-        if not isinstance(key, list) or not key:
+        if not isinstance(key, list) or not key or not all(isinstance(letter, str) for letter in key):
             raise Wrong(_("no right answer is given"), _("answer"))
         for letter in key:
             if letter not in options:
@@ -42,6 +51,9 @@ class Choice(ItemKind):
         self.check(cells.stem, content, key)
         return cells.stem, content, key
 
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        return Cells(stem, dict(content["options"]), "".join(key))
+
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         options = row.get("options")
         if not isinstance(options, Mapping):
@@ -58,22 +70,25 @@ class Choice(ItemKind):
         if len(lines) > len(LETTERS):
             raise Wrong(_("at most %(limit)d options") % {"limit": len(LETTERS)}, _("options"))
         for letter, line in zip(LETTERS, lines, strict=False):
-            if line.startswith(("*", "＊")):
+            text, is_right = starred(line)
+            if is_right:
                 key.append(letter)
-                line = line[1:].strip()
-            options[letter] = line
+            options[letter] = text
         content = {"options": options}
         self.check("", content, key)
         return content, key
 
     def to_lines(self, content: Any, key: Any) -> list[str]:
-        return [f"{'* ' if letter in key else ''}{text}" for letter, text in sorted(content["options"].items())]
+        return [star(text, letter in key) for letter, text in sorted(content["options"].items())]
 
-    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
-        letters = sorted(content["options"])
-        options, named = in_tokens([content["options"][letter] for letter in letters], rng, shuffle=shuffle)
-        by_letter = {letter: named[content["options"][letter]] for letter in letters}
-        return {"stem": stem, "options": options}, {
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        texts = [text for _letter, text in sorted(content["options"].items())]
+        return {"stem": stem, "options": in_tokens(texts, rng, shuffle=shuffle)}
+
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        named = tokens_of(shown["options"], content["options"].values())
+        by_letter = {letter: named[text] for letter, text in sorted(content["options"].items())}
+        return {
             "right": [by_letter[letter] for letter in sorted(key)],
             "letters": {token: letter for letter, token in by_letter.items()},
         }
@@ -95,3 +110,23 @@ class Choice(ItemKind):
         chosen, letters = set(self.chosen(response)), key["letters"]
         lines = [Shown(letters[o["token"]], o["text"], "", "", o["token"] in chosen, o["token"] in key["right"]) for o in shown["options"]]
         return sorted(lines, key=lambda line: line.label)
+
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        return sorted(key["letters"][token] for token in self.chosen(response))
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
+        return [Pick(letter, text, letter in key) for letter, text in sorted(content["options"].items())]
+
+
+def starred(line: str) -> tuple[str, bool]:
+    r"""(text, whether a * marks it as right); \* at the beginning is text."""
+    if line.startswith(STARS):
+        return line[1:].strip(), True
+    return line[1:] if GUARDED.match(line) else line, False
+
+
+def star(text: str, is_right: bool) -> str:
+    """The line that `starred` reads."""
+    if is_right:
+        return f"* {text}"
+    return f"\\{text}" if text.startswith(STARS) or GUARDED.match(text) else text

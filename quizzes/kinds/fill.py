@@ -1,31 +1,43 @@
-"""Fill in: blanks written ____ in the stem; each right one earns its share."""
+"""Fill in: blanks written ____ in the stem, each with the spellings that are accepted."""
 
 import random
-import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LONGEST_TEXT, Cells, ItemKind, Malformed, Shown, Wrong
+from quizzes.kinds.base import LONGEST_TEXT, Cells, Malformed, Pick, Shown, Wrong, clean_text, guarded, parted
+from quizzes.kinds.blanks import Blanks, policies
 from quizzes.rules import normalise
+from quizzes.stems import BLANK
 
-BLANK = re.compile(r"[_＿]{2,}")
+BARS, SEMICOLONS = "|｜", ";；"
 
 
-class Fill(ItemKind):
+class Fill(Blanks):
+    """content {"blanks": n}; key [[accepted, …], …] by blank."""
+
     key = "fill"
+    rank = 40
     label = gettext_lazy("Fill in")
-    names = frozenset({"填空"})
-    shape = "list"
+    names = ("填空",)
     template = "quizzes/kinds/fill.html"
-    stem_in_fields = True
-    instruction = gettext_lazy("Fill in the blanks. Full or half width, dashes and Chinese numerals make no difference.")
+    policies = policies(
+        gettext_lazy(
+            "Fill in the blanks; each right one earns its share. Full or half width, dashes and Chinese numerals make no difference."
+        ),
+        gettext_lazy(
+            "Fill in the blanks; all of them have to be right. Full or half width, dashes and Chinese numerals make no difference."
+        ),
+    )
     hint = gettext_lazy("One blank a line, in order; | between accepted answers. In the stem each blank is written ____.")
+    sheet_hint = gettext_lazy(
+        "Blanks are ____ in the stem; answers of different blanks are separated by ；, accepted spellings of one by |."
+    )
 
     def check(self, stem: str, content: Any, key: Any) -> None:
+        super().check(stem, content, key)
         if not isinstance(key, list) or not key:
             raise Wrong(_("no right answer is given"), _("answer"))
         for accepted in key:
@@ -33,14 +45,7 @@ class Fill(ItemKind):
                 raise Wrong(_("a blank has no answer"), _("answer"))
             if any(len(text) > LONGEST_TEXT for text in accepted):
                 raise Wrong(_("one is longer than %(limit)d characters") % {"limit": LONGEST_TEXT}, _("answer"))
-        blanks = len(BLANK.findall(stem))
-        if blanks != len(key):
-            raise Wrong(
-                _("the stem has %(blanks)d blanks (____), but there are %(answers)d answers") % {"blanks": blanks, "answers": len(key)},
-                _("answer"),
-            )
-        if len(key) > 10:
-            raise Wrong(_("at most %(limit)d blanks") % {"limit": 10}, _("answer"))
+        self.check_blanks(stem, len(key))
 
     def _made(self, stem: str, key: list[list[str]]) -> tuple[dict, Any]:
         content = {"blanks": len(key)}
@@ -48,8 +53,11 @@ class Fill(ItemKind):
         return content, key
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
-        key = [_alternatives(part) for part in re.split(r"[;；]", cells.answer)]
+        key = [_alternatives(part) for part in parted(cells.answer, SEMICOLONS)]
         return cells.stem, *self._made(cells.stem, key)
+
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        return Cells(stem, {}, "； ".join(guarded(line, SEMICOLONS) for line in self.to_lines(content, key)))
 
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         answer = row.get("answer")
@@ -65,21 +73,23 @@ class Fill(ItemKind):
         return {"blanks": len(key)}, key
 
     def to_lines(self, content: Any, key: Any) -> list[str]:
-        return [" | ".join(accepted) for accepted in key]
+        return [" | ".join(guarded(text, BARS) for text in accepted) for accepted in key]
 
-    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
-        return {"stem": stem, "parts": BLANK.split(stem)}, {"accepted": key}
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        return {"stem": stem, "parts": BLANK.split(stem)}
+
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        if len(key) != len(shown["parts"]) - 1:
+            raise Wrong(_("the number of blanks is no longer that which was shown"))
+        return {"accepted": key}
 
     def read(self, shown: dict, response: Any) -> Any:
         if response is None or response == "":
             return None
         blanks = len(shown["parts"]) - 1
-        if not isinstance(response, list) or len(response) != blanks or not all(isinstance(text, str) for text in response):
+        if not isinstance(response, list) or len(response) != blanks:
             raise Malformed(f"not a list of {blanks} texts")
-        if any(len(text) > LONGEST_TEXT for text in response):
-            raise Malformed("too long")
-        # A NUL cannot be kept by every database and nobody types one.
-        texts = [text.replace("\x00", "").strip() for text in response]
+        texts = [clean_text(text, LONGEST_TEXT) for text in response]
         return texts if any(texts) else None
 
     def fields(self, shown: dict, response: Any) -> list[dict]:
@@ -89,19 +99,21 @@ class Fill(ItemKind):
             for index, part in enumerate(parts)
         ]
 
-    def is_complete(self, shown: dict, response: Any) -> bool:
-        return response is not None and all(response)
-
-    def mark(self, key: Any, response: Any) -> Fraction:
-        accepted = key["accepted"]
-        right = sum(_is_right(texts, given) for texts, given in zip(accepted, response, strict=True))
-        return Fraction(right, len(accepted))
+    def outcome(self, key: Any, response: Any) -> list[bool]:
+        return [_is_right(texts, given) for texts, given in zip(key["accepted"], response, strict=True)]
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
         given = response or [""] * len(key["accepted"])
+        return self.lines(given, [" / ".join(texts) for texts in key["accepted"]], self.outcome(key, given))
+
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        return [f"{number}:{normalise(text)}" for number, text in enumerate(response, start=1) if text]
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
         return [
-            Shown(_("Blank %(number)d") % {"number": number}, "", own, " / ".join(texts), bool(own), _is_right(texts, own))
-            for number, (texts, own) in enumerate(zip(key["accepted"], given, strict=True), start=1)
+            Pick(f"{number}:{folded}", folded, True)
+            for number, accepted in enumerate(key, start=1)
+            for folded in dict.fromkeys(map(normalise, accepted))
         ]
 
     def right(self, shown: dict, key: Any) -> Any:
@@ -112,7 +124,7 @@ class Fill(ItemKind):
 
 
 def _alternatives(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r"[|｜]", text) if part.strip()]
+    return [part for part in parted(text, BARS) if part]
 
 
 def _is_right(accepted: list[str], given: str) -> bool:

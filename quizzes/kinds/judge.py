@@ -8,22 +8,28 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Shown, Wrong
+from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Shown, Wrong
 
 YES = {"正确", "对", "是", "√", "true", "t", "1", "y", "yes", "right"}
 NO = {"错误", "错", "否", "×", "x", "false", "f", "0", "n", "no", "wrong"}
+CODES = {"true": "正确", "false": "错误"}
 
 
 class Judge(ItemKind):
+    """content {}; key true or false."""
+
     key = "judge"
+    rank = 30
     label = gettext_lazy("True or false")
-    names = frozenset({"判断", "是非"})
+    names = ("判断", "是非")
     shape = "one"
     template = "quizzes/kinds/choice.html"
     result_template = "quizzes/results/options.html"
     hint = gettext_lazy("One line: 对 or 错.")
+    sheet_hint = gettext_lazy("正确 or 错误.")
 
     def check(self, stem: str, content: Any, key: Any) -> None:
+        super().check(stem, content, key)
         if not isinstance(key, bool):
             raise Wrong(_("the answer must be right or wrong (正确 or 错误)"), _("answer"))
 
@@ -38,6 +44,9 @@ class Judge(ItemKind):
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
         return cells.stem, {}, self._truth(cells.answer)
 
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        return Cells(stem, {}, "正确" if key else "错误")
+
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         answer = row.get("answer")
         return {}, answer if isinstance(answer, bool) else self._truth(str(answer))
@@ -50,8 +59,11 @@ class Judge(ItemKind):
     def to_lines(self, content: Any, key: Any) -> list[str]:
         return ["对" if key else "错"]
 
-    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
-        return {"stem": stem}, {"right": "true" if key else "false"}
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        return {"stem": stem}
+
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        return {"right": "true" if key else "false"}
 
     def read(self, shown: dict, response: Any) -> Any:
         if response in (None, ""):
@@ -74,6 +86,12 @@ class Judge(ItemKind):
             Shown("", field["text"], "", "", field["token"] == response, field["token"] == key["right"])
             for field in self.fields(shown, response)
         ]
+
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        return [CODES[response]]
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
+        return [Pick(CODES["true"], _("True"), key), Pick(CODES["false"], _("False"), not key)]
 
     def right(self, shown: dict, key: Any) -> Any:
         return key["right"]

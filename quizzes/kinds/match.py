@@ -1,4 +1,4 @@
-"""Matching: each right pair earns its share."""
+"""Matching: each right pair earns its share, or all of them together."""
 
 import random
 import re
@@ -9,25 +9,53 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Shown, Wrong, check_texts, in_tokens, text_list
+from quizzes.kinds.base import (
+    Cells,
+    ItemKind,
+    Malformed,
+    Pick,
+    Policy,
+    Shown,
+    Wrong,
+    check_texts,
+    guarded,
+    in_tokens,
+    lettered,
+    parted,
+    text_list,
+    texts_of,
+    tokens_of,
+)
 
-RIGHT_COLUMN = re.compile(r"\s*右列[:：]\s*(.+)$", re.DOTALL)
+RIGHT_COLUMN = re.compile(r"^(.*?)\s*右列[:：]\s*((?:(?!右列[:：]).)+)$", re.DOTALL)
 NUMBERED = re.compile(r"^\s*(\d+)\s*[.．、)）]\s*(.+?)\s*$", re.DOTALL)
 PAIR = re.compile(r"^([A-J])\s*[-—–－=:：]\s*(\d+)$")
+EQUALS, SEMICOLONS = "=＝", ";；"
 
 
 class Match(ItemKind):
-    """The right column may hold more than is used, and one of its texts may serve two lines."""
+    """The right column may hold more than is used, and one of its texts may serve two lines.
+
+    content {"left": [text], "right": [text]}; key {left: right}.
+    """
 
     key = "match"
+    rank = 80
     label = gettext_lazy("Matching")
-    names = frozenset({"匹配", "连线", "配对"})
+    names = ("匹配", "连线", "配对")
     shape = "map"
     template = "quizzes/kinds/match.html"
-    instruction = gettext_lazy("Choose the partner of each line. Each right pair earns its share.")
+    policies = {
+        "pairs": Policy(
+            gettext_lazy("a share for each pair"), gettext_lazy("Choose the partner of each line. Each right pair earns its share.")
+        ),
+        "exact": Policy(gettext_lazy("all or nothing"), gettext_lazy("Choose the partner of each line. All have to be right.")),
+    }
     hint = gettext_lazy("One pair a line: left = right. A line that starts with = adds a partner that fits nothing.")
+    sheet_hint = gettext_lazy("The options are the left column; the stem ends with 右列：1. …；2. …; the answer is written A-2；B-1.")
 
     def check(self, stem: str, content: Any, key: Any) -> None:
+        super().check(stem, content, key)
         if not isinstance(content, dict):
             raise Wrong(_("there are no options"), _("options"))
         check_texts(content.get("left"), field=_("left column"))
@@ -39,13 +67,11 @@ class Match(ItemKind):
                 raise Wrong(_("“%(text)s” is not in the right column") % {"text": str(partner)[:40]}, _("answer"))
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
-        found = RIGHT_COLUMN.search(cells.stem)
+        found = RIGHT_COLUMN.match(cells.stem)
         if not found:
             raise Wrong(_("the stem must carry the right column: 右列：1. …；2. …"), _("stem"))
         numbered = {}
-        for part in re.split(r"[;；]", found.group(1)):
-            if not part.strip():
-                continue
+        for part in filter(None, parted(found.group(2), SEMICOLONS)):
             match = NUMBERED.match(part)
             if not match:
                 raise Wrong(
@@ -66,9 +92,16 @@ class Match(ItemKind):
                 raise Wrong(_("“%(text)s” is paired twice") % {"text": letter}, _("answer"))
             key[cells.options[letter]] = numbered[number]
         content = {"left": [cells.options[letter] for letter in sorted(cells.options)], "right": list(numbered.values())}
-        stem = cells.stem[: found.start()].strip()
+        stem = found.group(1).strip()
         self.check(stem, content, key)
         return stem, content, key
+
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        options = lettered(content["left"])
+        numbers = {text: number for number, text in enumerate(content["right"], start=1)}
+        column = "； ".join(f"{number}. {guarded(text, SEMICOLONS)}" for text, number in numbers.items())
+        pairs = "；".join(f"{letter}-{numbers[key[text]]}" for letter, text in options.items())
+        return Cells(f"{stem}\n右列：{column}", options, pairs)
 
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         answer = row.get("answer")
@@ -82,9 +115,9 @@ class Match(ItemKind):
     def from_lines(self, lines: list[str]) -> tuple[dict, Any]:
         key, extra = {}, []
         for line in lines:
-            left, found, right = line.replace("＝", "=").partition("=")
-            left, right = left.strip(), right.strip()
-            if not found or not right:
+            left, *rest = parted(line, EQUALS)
+            right = " = ".join(rest)
+            if not right:
                 raise Wrong(_("“%(text)s” is no pair: write left = right") % {"text": line[:40]}, _("answer"))
             if left in key:
                 raise Wrong(_("“%(text)s” is paired twice") % {"text": left[:40]}, _("answer"))
@@ -97,13 +130,26 @@ class Match(ItemKind):
         return content, key
 
     def to_lines(self, content: Any, key: Any) -> list[str]:
-        spare = [text for text in content["right"] if text not in key.values()]
-        return [f"{left} = {key[left]}" for left in content["left"]] + [f"= {text}" for text in spare]
+        pairs = [(left, key[left]) for left in content["left"]]
+        spare = [("", text) for text in sorted(content["right"]) if text not in key.values()]
+        return [f"{guarded(left, EQUALS)} = {guarded(right, EQUALS)}".strip() for left, right in [*pairs, *spare]]
 
-    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
-        left, left_named = in_tokens(content["left"], rng, shuffle=shuffle)
-        right, right_named = in_tokens(content["right"], rng, shuffle=shuffle)
-        return {"stem": stem, "left": left, "right": right}, {"pairs": {left_named[a]: right_named[b] for a, b in key.items()}}
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        return {
+            "stem": stem,
+            "left": in_tokens(content["left"], rng, shuffle=shuffle),
+            "right": in_tokens(content["right"], rng, shuffle=shuffle),
+        }
+
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        left, right = tokens_of(shown["left"], content["left"]), tokens_of(shown["right"], content["right"])
+        return {
+            "pairs": {left[one]: right[two] for one, two in key.items()},
+            "numbers": [
+                {left[text]: number for number, text in enumerate(content["left"], start=1)},
+                {right[text]: number for number, text in enumerate(content["right"], start=1)},
+            ],
+        }
 
     def read(self, shown: dict, response: Any) -> Any:
         if response in (None, "", {}):
@@ -126,10 +172,12 @@ class Match(ItemKind):
         return response is not None and len(response) == len(shown["left"])
 
     def mark(self, key: Any, response: Any) -> Fraction:
-        return Fraction(sum(response.get(a) == b for a, b in key["pairs"].items()), len(key["pairs"]))
+        found = sum(response.get(a) == b for a, b in key["pairs"].items())
+        whole = len(key["pairs"])
+        return Fraction(int(found == whole)) if self.policy_of(key) == "exact" else Fraction(found, whole)
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
-        texts, pairs = {o["token"]: o["text"] for o in shown["right"]}, response or {}
+        texts, pairs = texts_of(shown["right"]), response or {}
         return [
             Shown(
                 o["text"],
@@ -140,6 +188,19 @@ class Match(ItemKind):
                 pairs.get(o["token"]) == key["pairs"][o["token"]],
             )
             for o in shown["left"]
+        ]
+
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        if "numbers" not in key:  # a paper from before there were codes
+            return []
+        left, right = key["numbers"]
+        return sorted(f"{left[a]}-{right[b]}" for a, b in response.items())
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
+        return [
+            Pick(f"{one}-{two}", f"{left} = {right}", key[left] == right)
+            for one, left in enumerate(content["left"], start=1)
+            for two, right in enumerate(content["right"], start=1)
         ]
 
     def right(self, shown: dict, key: Any) -> Any:

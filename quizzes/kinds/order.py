@@ -1,29 +1,57 @@
-"""Ordering: every step in its place, or nothing."""
+"""Ordering: every step in its place, or a share for each pair that follows each other rightly."""
 
 import random
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Shown, Wrong, check_texts, in_tokens, text_list
+from quizzes.kinds.base import (
+    LETTERS,
+    Cells,
+    ItemKind,
+    Malformed,
+    Pick,
+    Policy,
+    Shown,
+    Wrong,
+    check_texts,
+    in_tokens,
+    lettered,
+    text_list,
+    texts_of,
+    tokens_of,
+)
 
 
 class Order(ItemKind):
-    """A response says the place (1, 2, …) of each step, so that half a thought is kept as it is."""
+    """A response says the place (1, 2, …) of each step, so that half a thought is kept as it is.
+
+    content {"items": [text]}; key [text in the right order].
+    """
 
     key = "order"
+    rank = 70
     label = gettext_lazy("Ordering")
-    names = frozenset({"排序"})
+    names = ("排序",)
     shape = "map"
     template = "quizzes/kinds/order.html"
-    instruction = gettext_lazy("Give every line its place. All have to be right.")
+    policies = {
+        "exact": Policy(gettext_lazy("all or nothing"), gettext_lazy("Give every line its place. All have to be right.")),
+        "pairs": Policy(
+            gettext_lazy("a share for each pair of neighbours"),
+            gettext_lazy("Give every line its place. Each two lines that follow each other rightly earn a share."),
+        ),
+    }
     hint = gettext_lazy("One step a line, in the right order.")
+    sheet_hint = gettext_lazy("The letters in the right order, as in BDEAC.")
 
     def check(self, stem: str, content: Any, key: Any) -> None:
+        super().check(stem, content, key)
         items = content.get("items") if isinstance(content, dict) else None
         check_texts(items, field=_("steps"))
         if not isinstance(key, list) or sorted(map(str, key)) != sorted(items or []):
@@ -44,6 +72,11 @@ class Order(ItemKind):
         self.check(cells.stem, content, key)
         return cells.stem, content, key
 
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        options = lettered(content["items"])
+        by_text = {text: letter for letter, text in options.items()}
+        return Cells(stem, options, "".join(by_text[text] for text in key))
+
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         content, key = {"items": text_list(row.get("items"))}, text_list(row.get("answer"))
         self.check("", content, key)
@@ -57,9 +90,12 @@ class Order(ItemKind):
     def to_lines(self, content: Any, key: Any) -> list[str]:
         return list(key)
 
-    def present(self, stem: str, content: Any, key: Any, *, rng: random.Random, shuffle: bool) -> tuple[dict, Any]:
-        items, named = in_tokens(content["items"], rng, shuffle=shuffle)
-        return {"stem": stem, "items": items}, {"order": [named[text] for text in key]}
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        return {"stem": stem, "items": in_tokens(content["items"], rng, shuffle=shuffle)}
+
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        named = tokens_of(shown["items"], content["items"])
+        return {"order": [named[text] for text in key]}
 
     def read(self, shown: dict, response: Any) -> Any:
         if response in (None, "", {}):
@@ -91,14 +127,25 @@ class Order(ItemKind):
         return response is not None and sorted(response.values()) == list(range(1, len(shown["items"]) + 1))
 
     def mark(self, key: Any, response: Any) -> Fraction:
-        return Fraction(int(response == {token: place for place, token in enumerate(key["order"], start=1)}))
+        if self.policy_of(key) == "exact":
+            return Fraction(int(response == self.right({}, key)))
+        following = [one in response and response.get(two) == response[one] + 1 for one, two in pairwise(key["order"])]
+        return Fraction(sum(following), len(following))
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
-        texts, places = {item["token"]: item["text"] for item in shown["items"]}, response or {}
+        texts, places = texts_of(shown["items"]), response or {}
         return [
             Shown(str(place), texts[token], str(places.get(token, "")), str(place), token in places, places.get(token) == place)
             for place, token in enumerate(key["order"], start=1)
         ]
+
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        """The order that was given, in letters of the right order; a step without a place is left out."""
+        letters = dict(zip(key["order"], LETTERS, strict=False))
+        return ["".join(letters[token] for token in sorted(response, key=lambda token: (response[token], letters[token])))]
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
+        return [Pick(LETTERS[: len(key)], " → ".join(key), True)]
 
     def right(self, shown: dict, key: Any) -> Any:
         return {token: place for place, token in enumerate(key["order"], start=1)}

@@ -12,8 +12,9 @@ from quizzes.kinds.choice import Choice
 
 class Single(Choice):
     key = "single"
+    rank = 10
     label = gettext_lazy("Single choice")
-    names = frozenset({"单选", "单项选择", "单项选择题"})
+    names = ("单选", "单项选择", "单项选择题")
     shape = "one"
     input_type = "radio"
     instruction = gettext_lazy("Choose one.")

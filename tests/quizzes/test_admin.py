@@ -63,7 +63,7 @@ def test_a_trainer_writes_a_question_of_each_kind(trainer, cast):
         ({"kind": "judge", "lines": "也许"}, "正确"),
         ({"kind": "match", "lines": "甲乙"}, "不是一对"),
         ({"lines": "* 7"}, "2 至"),
-        ({"kind": "essay"}, ""),
+        ({"kind": "dance"}, ""),
     ],
 )
 def test_a_question_that_breaks_its_kind_is_refused_with_the_input_kept(trainer, cast, fields, says):

@@ -201,4 +201,4 @@ def test_a_quiz_is_ensured_once(cast, quiz):
     with pytest.raises(Refused):
         quizzes.ensure(**{**rules, "county": cast.other_county})
     with pytest.raises(Refused):
-        quizzes.ensure(**{**rules, "draws": [{"kind": "essay", "count": 1}]})
+        quizzes.ensure(**{**rules, "draws": [{"kind": "dance", "count": 1}]})

@@ -1,0 +1,221 @@
+"""A number, within a tolerance, in a unit of a list where there is one."""
+
+import random
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Shown, Wrong, clean_text, lettered
+from quizzes.rules import decimal_text, number
+
+LONGEST_NUMBER = 40
+MOST_UNITS = 10
+TOLERANCE = re.compile(r"±|\+/?-")
+UNIT = re.compile(r"^(.+?)(?:\s*[=＝]\s*(.+))?$")
+
+
+class Numeric(ItemKind):
+    """content {"units": {name: factor to the base unit}}: {} is a bare number, the base unit has the factor 1.
+
+    key {"value", "tolerance", "relative"}: decimals as texts, in the base unit; a relative tolerance is a
+    share of the value (0.05 is 5 %). Numbers are compared exactly.
+    """
+
+    key = "numeric"
+    rank = 60
+    label = gettext_lazy("Number")
+    names = ("数值", "数字", "计算")
+    shape = "map"
+    template = "quizzes/kinds/numeric.html"
+    hint = gettext_lazy(
+        "First line: the number, with its tolerance if there is one (20 ± 0.5 or 20 ± 5%). Then one unit a line with its size: "
+        "元 = 1, below it 万元 = 10000."
+    )
+    sheet_hint = gettext_lazy(
+        "The answer is 20 or 20 ± 0.5 or 20 ± 5%; the options are the units with their size, as in 元 = 1 and 万元 = 10000."
+    )
+
+    def instruction_for(self, shown: dict) -> Any:
+        if len(shown["units"]) > 1:
+            return _("Write a number and choose its unit.")
+        return _("Write a number.")
+
+    def check(self, stem: str, content: Any, key: Any) -> None:
+        super().check(stem, content, key)
+        units = content.get("units") if isinstance(content, dict) else None
+        if not isinstance(units, dict) or len(units) > MOST_UNITS:
+            raise Wrong(_("at most %(limit)d units") % {"limit": MOST_UNITS}, _("unit"))
+        for name, factor in units.items():
+            if not name.strip() or len(name) > 20 or number(name) is not None:
+                raise Wrong(_("“%(name)s” is no unit") % {"name": name[:20]}, _("unit"))
+            size = _read(factor)
+            if size is None or size <= 0:
+                raise Wrong(_("the size of “%(name)s” must be a number above 0") % {"name": name}, _("unit"))
+        if units and not any(_read(factor) == 1 for factor in units.values()):
+            raise Wrong(_("one unit must have the size 1: the answer is given in it"), _("unit"))
+        if not isinstance(key, dict) or _read(key.get("value")) is None:
+            raise Wrong(_("the answer must be a number"), _("answer"))
+        tolerance = _read(key.get("tolerance"))
+        if tolerance is None or tolerance < 0 or not isinstance(key.get("relative"), bool):
+            raise Wrong(_("the tolerance must be a number of 0 or more"), _("answer"))
+
+    def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
+        content, key = self.from_lines([cells.answer, *(cells.options[letter] for letter in sorted(cells.options))])
+        self.check(cells.stem, content, key)
+        return cells.stem, content, key
+
+    def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
+        answer, *units = self.to_lines(content, key)
+        return Cells(stem, lettered(units), answer)
+
+    def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
+        answer, units = row.get("answer"), row.get("units") or {}
+        if isinstance(units, Mapping):
+            made = {"units": {str(name).strip(): str(factor) for name, factor in units.items()}}
+        else:
+            made = {"units": _units([str(name) for name in units] if isinstance(units, list) else [str(units)])}
+        if isinstance(answer, Mapping):
+            is_relative = answer.get("relative", False)
+            key = {"value": str(answer.get("value")), "tolerance": str(answer.get("tolerance", 0)), "relative": is_relative}
+        else:
+            key = _answer(str(answer))
+        self.check(str(row.get("stem", "")), made, key)
+        return made, key
+
+    def from_lines(self, lines: list[str]) -> tuple[dict, Any]:
+        if not lines:
+            raise Wrong(_("no right answer is given"), _("answer"))
+        content, key = {"units": _units(lines[1:])}, _answer(lines[0])
+        self.check("", content, key)
+        return content, key
+
+    def to_lines(self, content: Any, key: Any) -> list[str]:
+        return [_said(key), *(f"{name} = {factor}" for name, factor in _sorted(content["units"]))]
+
+    def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
+        return {"stem": stem, "units": [name for name, _factor in _sorted(content["units"])]}
+
+    def tokened(self, shown: dict, content: Any, key: Any) -> dict:
+        if set(shown["units"]) != set(content["units"]):
+            raise Wrong(_("the units are no longer those that were shown"))
+        return {**key, "units": content["units"]}
+
+    def read(self, shown: dict, response: Any) -> Any:
+        if response in (None, "", {}):
+            return None
+        if not isinstance(response, dict) or set(response) - {"value", "unit"}:
+            raise Malformed("not a number with a unit")
+        value, unit = clean_text(response.get("value") or "", LONGEST_NUMBER), response.get("unit") or ""
+        if unit not in ("", *shown["units"]):
+            raise Malformed("no such unit")
+        return {"value": value, "unit": unit} if value or unit else None
+
+    def fields(self, shown: dict, response: Any) -> list[dict]:
+        given = response or {"value": "", "unit": ""}
+        units = [{"name": name, "chosen": name == given["unit"]} for name in shown["units"]]
+        return [{"value": given["value"], "units": units, "longest": LONGEST_NUMBER}]
+
+    def is_complete(self, shown: dict, response: Any) -> bool:
+        return response is not None and _amount(response, dict.fromkeys(shown["units"], "1")) is not None
+
+    def mark(self, key: Any, response: Any) -> Fraction:
+        amount = _amount(response, key["units"])
+        if amount is None:
+            return Fraction(0)
+        value, tolerance = Fraction(key["value"]), Fraction(key["tolerance"])
+        return Fraction(int(abs(amount - value) <= (tolerance * abs(value) if key["relative"] else tolerance)))
+
+    def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
+        own = f"{response['value']} {response['unit']}".strip() if response else ""
+        base = _base(key["units"])
+        return [Shown(_("Answer"), "", own, f"{_said(key)} {base}".strip(), bool(own), bool(own) and self.mark(key, response) == 1)]
+
+    def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
+        amount = _amount(response, key["units"])
+        return ["?" if amount is None else decimal_text(amount)]
+
+    def picks(self, content: Any, key: Any) -> list[Pick]:
+        value = decimal_text(Fraction(key["value"]))
+        return [Pick(value, f"{value} {_base(content['units'])}".strip(), True)]
+
+    def right(self, shown: dict, key: Any) -> Any:
+        return {"value": key["value"], "unit": _base(key["units"])}
+
+    def wrong(self, shown: dict, key: Any) -> Any:
+        value = Fraction(key["value"])
+        return {"value": decimal_text(value + 1 + 2 * Fraction(key["tolerance"]) * max(abs(value), 1)), "unit": _base(key["units"])}
+
+
+def _read(text: Any) -> Fraction | None:
+    """A number of the bank: a plain decimal, as text."""
+    return number(text) if isinstance(text, str) and len(text) <= LONGEST_NUMBER and re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+
+
+def _plain(text: str, field: str) -> str:
+    """What a trainer wrote as a plain decimal."""
+    value = number(text)
+    if value is None:
+        raise Wrong(_("“%(text)s” is not a number") % {"text": text.strip()[:40]}, field)
+    return decimal_text(value)
+
+
+def _answer(line: str) -> dict:
+    value, *rest = TOLERANCE.split(line)
+    if len(rest) > 1:
+        raise Wrong(_("“%(text)s” is not a number") % {"text": line[:40]}, _("answer"))
+    tolerance = rest[0].strip() if rest else "0"
+    is_relative = tolerance.endswith(("%", "％"))
+    if is_relative:
+        tolerance = decimal_text((number(tolerance[:-1]) or Fraction(0)) / 100) if number(tolerance[:-1]) is not None else tolerance
+    return {"value": _plain(value, _("answer")), "tolerance": _plain(tolerance, _("answer")), "relative": is_relative}
+
+
+def _units(lines: list[str]) -> dict[str, str]:
+    units: dict[str, str] = {}
+    for line in lines:
+        match = UNIT.match(line.strip())
+        if not match or match[1] in units:
+            raise Wrong(_("“%(name)s” is no unit") % {"name": line[:20]}, _("unit"))
+        units[match[1]] = _plain(match[2], _("unit")) if match[2] else "1"
+    return units
+
+
+def _said(key: dict) -> str:
+    """The answer with its tolerance, as `_answer` reads it."""
+    tolerance = Fraction(key["tolerance"])
+    if not tolerance and not key["relative"]:
+        return key["value"]
+    return f"{key['value']} ± {decimal_text(tolerance * 100)}%" if key["relative"] else f"{key['value']} ± {key['tolerance']}"
+
+
+def _sorted(units: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Units by size: JSON objects keep no order in every database."""
+    return sorted(units.items(), key=lambda unit: (Fraction(unit[1]), unit[0]))
+
+
+def _base(units: Mapping[str, str]) -> str:
+    return next((name for name, factor in _sorted(units) if Fraction(factor) == 1), "")
+
+
+def _amount(response: dict, units: Mapping[str, str]) -> Fraction | None:
+    """The number that was given, in the base unit; the unit may be typed behind it. None: it cannot be told."""
+    value, unit = response["value"], response["unit"]
+    given = number(value)
+    if given is None:
+        typed = next((name for name in sorted(units, key=len, reverse=True) if value.endswith(name)), "")
+        given = number(value.removesuffix(typed)) if typed and unit in ("", typed) else None
+        unit = unit or typed
+    if given is None:
+        return None
+    if len(units) == 1:
+        unit = next(iter(units))
+    if units and unit not in units:
+        return None
+    return given * Fraction(units[unit]) if units else given
+
+
+KIND = Numeric()
