@@ -4,11 +4,13 @@ import io
 import re
 import zipfile
 import zlib
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
 
 import puremagic
 from django.utils.translation import gettext as _
+from PIL import Image, UnidentifiedImageError
 
 from core.errors import Refused
 
@@ -35,6 +37,9 @@ DOCUMENTS = {
     "mp4": {"video/mp4"},
     "webm": {"video/webm"},
 }
+PICTURES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
+MAX_PICTURE = 5 * 1024 * 1024
+MAX_PIXELS = 25_000_000
 MAX_DOCUMENT = 50 * 1024 * 1024
 MAX_VIDEO = 500 * 1024 * 1024
 
@@ -201,6 +206,34 @@ def content_kind(head: bytes) -> str:
     if found and not found.startswith("text/"):
         return found
     return "" if b"\x00" in head else "text/plain"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the bytes of a picture say of themselves."""
+
+    content_type: str
+    width: int
+    height: int
+
+
+def check_picture(data: bytes) -> Picture:
+    """A picture that every browser shows: PNG, JPEG, GIF or WebP by its content, of bounded size and pixels.
+
+    Raises:
+        Refused: with the reason.
+    """
+    if len(data) > MAX_PICTURE:
+        raise Refused(_("An image may have at most %(limit)d MB.") % {"limit": MAX_PICTURE // 2**20}, code="too_large")
+    try:
+        with Image.open(io.BytesIO(data), formats=list(PICTURES)) as image:
+            found = Picture(PICTURES[image.format or ""], *image.size)
+            if found.width * found.height > MAX_PIXELS:
+                raise Refused(_("An image may have at most %(limit)d million pixels.") % {"limit": MAX_PIXELS // 10**6}, code="too_large")
+            image.verify()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Refused(_("The file is no PNG, JPEG, GIF or WebP image, or it is damaged."), code="wrong_content") from error
+    return found
 
 
 def check_document(file: BinaryIO, *, name: str) -> None:

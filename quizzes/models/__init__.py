@@ -1,5 +1,6 @@
 from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question
+from quizzes.models.images import BankImage
 from quizzes.models.quiz import DrawRule, Quiz
 from quizzes.models.sittings import Allowance, Candidate, Extension, Incident, Presence, Sitting
 
@@ -8,6 +9,7 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptItem",
+    "BankImage",
     "Candidate",
     "DrawRule",
     "Extension",

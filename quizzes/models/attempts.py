@@ -229,6 +229,7 @@ class ItemMark(Fact):
     answer = models.ForeignKey(Answer, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     fraction = models.DecimalField(max_digits=5, decimal_places=4, null=True)
     earned = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+    picked = models.JSONField(default=list)  # what was answered, in codes that are the same on every paper (kinds.picked)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["marking", "item"], name="item_marked_once_a_marking")]

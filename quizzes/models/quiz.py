@@ -1,5 +1,6 @@
 """A quiz: how a paper is drawn and under which rules it is sat."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +11,13 @@ from courses.models import Course, EditionRequirement
 from people.models import Unit
 from quizzes import kinds
 from quizzes.models.bank import KnowledgePoint
+
+
+def check_policies(policies: object) -> None:
+    """{kind: policy}, of kinds and policies that there are."""
+    known = {kind.key: kind.policies for kind in kinds.every()}
+    if not isinstance(policies, dict) or any(policy not in known.get(kind, {}) for kind, policy in policies.items()):
+        raise ValidationError(_("There is no such way of marking."), code="unknown_policy")
 
 
 class QuizQuerySet(models.QuerySet):
@@ -45,6 +53,10 @@ class Quiz(ClusterableModel):
     shuffle_options = models.BooleanField(_("shuffle options"), default=True)
     is_exam = models.BooleanField(
         _("only in sittings"), default=False, help_text=_("An exam: it can be begun only while one of its sittings is open.")
+    )
+
+    policies = models.JSONField(
+        _("marking"), default=dict, blank=True, validators=[check_policies], help_text=_("A paper that was begun keeps how it is marked.")
     )
 
     objects = QuizQuerySet.as_manager()

@@ -78,6 +78,7 @@ def append(
             answer=one.answer,
             fraction=None if one.fraction is None else rules.stored(one.fraction),
             earned=earned.get(one.item.pk),
+            picked=kinds.picked(one.item.kind, one.item.shown, one.item.key, one.answer.response) if one.answer else [],
         )
         for one in marked
     )

@@ -83,7 +83,9 @@ def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> list[AttemptI
     items = []
     for position, (candidate, rule) in enumerate(drawn, start=1):
         question = questions[candidate.id]
-        shown, key = question.item_kind.present(question.stem, question.content, question.key, rng=rng, shuffle=quiz.shuffle_options)
+        shown, key = question.item_kind.present(
+            question.stem, question.content, question.key, rng=rng, shuffle=quiz.shuffle_options, policies=quiz.policies
+        )
         items.append(
             AttemptItem(
                 attempt=attempt,
@@ -119,6 +121,10 @@ class ItemView:
     def name(self) -> str:
         """The name of its form fields."""
         return f"r-{self.pk}"
+
+    @property
+    def instruction(self) -> Any:
+        return self.kind.instruction_for(self.shown)
 
     @property
     def points_shown(self) -> str:

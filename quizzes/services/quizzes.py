@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -10,6 +11,7 @@ from core.errors import Refused
 from people.models import Unit
 from quizzes import kinds
 from quizzes.models import DrawRule, KnowledgePoint, Quiz
+from quizzes.models.quiz import check_policies
 
 POINTS = Decimal("5")
 
@@ -26,15 +28,20 @@ def ensure(
     attempts: int,
     draws: Iterable[Mapping],
     shuffle: bool = True,
+    policies: Mapping[str, str] | None = None,
 ) -> Quiz:
     """The quiz with this key and these rules: made, or brought to them. Attempts that began keep the rules they copied.
 
     `draws`: mappings with kind and count; difficulty (or diff), point (a name) and points where wanted.
-    Locks the quiz. Running it twice changes nothing.
+    `policies`: {kind: how it is marked}, where not as usual. Locks the quiz. Running it twice changes nothing.
 
     Raises:
-        Refused: key_taken by another county; unknown_kind; unknown_point.
+        Refused: key_taken by another county; unknown_kind; unknown_point; unknown_policy.
     """
+    try:
+        check_policies(policies := dict(policies or {}))
+    except ValidationError as error:
+        raise Refused(str(error.message), code="unknown_policy") from error
     facts = {
         "title": title,
         "course_code": course_code,
@@ -43,6 +50,7 @@ def ensure(
         "attempts_allowed": attempts,
         "shuffle_questions": shuffle,
         "shuffle_options": shuffle,
+        "policies": policies,
     }
     quiz, made = Quiz.objects.select_for_update(of=("self",)).get_or_create(key=key, defaults={"county": county, **facts})
     if quiz.county_id != county.pk:

@@ -1,0 +1,48 @@
+"""Keeping the images that questions show."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from core import uploads
+from people.models import Unit
+from quizzes import stems
+from quizzes.models import BankImage
+
+
+@transaction.atomic
+def keep(*, data: bytes, county: Unit, at: datetime) -> BankImage:
+    """The image with these bytes, kept once in a county. Two queries at most; locks nothing.
+
+    Raises:
+        Refused: not a picture that browsers show, damaged, or too large.
+    """
+    picture = uploads.check_picture(data)
+    image = BankImage(
+        county=county,
+        digest=digest_of(data),
+        content_type=picture.content_type,
+        width=picture.width,
+        height=picture.height,
+        at=at,
+    )
+    standing = BankImage.objects.filter(county=county, digest=image.digest).first()
+    if standing is not None:
+        return standing
+    image.file.save("image", ContentFile(data), save=False)
+    BankImage.objects.bulk_create([image], ignore_conflicts=True)  # two people, the same picture
+    return BankImage.objects.get(county=county, digest=image.digest)
+
+
+def digest_of(data: bytes) -> str:
+    """The name of an image in texts."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def missing(county: Unit, texts: Iterable[str]) -> set[str]:
+    """Digests that the texts name and the county does not have. One query, none without images."""
+    named = stems.digests(*texts)
+    return named - set(BankImage.objects.filter(county=county, digest__in=named).values_list("digest", flat=True)) if named else set()
