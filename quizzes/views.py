@@ -1,6 +1,7 @@
 """The learner's doors: a quiz, an attempt, an answer, its end, its result. They authorise, call, render."""
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from people.services import readings
 from quizzes.models import Answer, Attempt, AttemptItem, Quiz, Submission
 from quizzes.services import attempts, papers
 
-LONGEST_BODY = 32 * 1024
+LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
 GONE = {"over", "time_over"}
 
 
@@ -159,46 +160,64 @@ def _finish(request: HttpRequest, attempt: Attempt, now: datetime, message: str)
 def answer(request: HttpRequest, pk: int) -> JsonResponse:
     """POST {item, response, token}: save one answer, acknowledged with {seq, code, remaining}. GET: what stands.
 
+    Beside these `base`, the number of the answer that the page knew, and `late`, true for an act that was
+    made a while before it could be sent: see `attempts.save`. Then the reply may hold `other`.
+
     Always JSON, so that the page keeps what is not saved: 401 signed out, 404 not one's own, 409 refused
-    for good, 400 not readable. Anything else is for the page to try again.
+    for good, 400 not readable, 413 too long. Anything else is for the page to try again.
     """
     if not request.user.is_authenticated:
-        return JsonResponse(
-            {"error": "signed_out", "message": _("You are signed out. Sign in again; your answers wait on this page.")}, status=401
-        )
+        return signed_out()
     now = clock.now()
     if request.method == "GET":
         return _what_stands(request, pk, now)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+        return JsonResponse({"error": "too_long", "message": _("This answer is too long to be saved. Please shorten it.")}, status=413)
     try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
-            raise ValueError
-        body = json.loads(request.body)
-        item, token = body["item"], body["token"]
-        if type(item) is not int or not 0 < item < 2**63 or not isinstance(token, str) or not 0 < len(token) <= 40 or "\x00" in token:
-            raise ValueError
-        response = body["response"]
-        json.dumps([token, response], ensure_ascii=False).encode()  # a lone surrogate can be neither kept nor shown
+        act = _act(request.body)
     except (ValueError, KeyError, TypeError, RecursionError):
         return JsonResponse({"error": "unreadable", "message": _("The answer could not be read.")}, status=400)
     try:
-        receipt = attempts.save(attempt_id=pk, person=request.user, item_id=item, response=response, token=token, at=now)
+        receipt = attempts.save(attempt_id=pk, person=request.user, at=now, **act)
     except Attempt.DoesNotExist:
-        return _not_found()
+        return not_found()
     except Refused as refusal:
         return JsonResponse({"error": refusal.code, "message": refusal.message}, status=409)
     remaining = max(int((receipt.ends_at - now).total_seconds() * 1000), 0) if receipt.ends_at else None
-    return JsonResponse({"seq": receipt.seq, "code": receipt.code, "remaining": remaining})
+    reply: dict = {"seq": receipt.seq, "code": receipt.code, "remaining": remaining}
+    if receipt.other:
+        reply["other"] = asdict(receipt.other)
+    return JsonResponse(reply)
+
+
+def _act(raw: bytes) -> dict:
+    """What `attempts.save` takes of a posted act. Raises: ValueError, KeyError, TypeError, RecursionError."""
+    body = json.loads(raw)
+    item, token, base = body["item"], body["token"], body.get("base")
+    if type(item) is not int or not 0 < item < 2**63 or not isinstance(token, str) or not 0 < len(token) <= 40 or "\x00" in token:
+        raise ValueError
+    if base is not None and (type(base) is not int or not 0 <= base < attempts.NEVER):
+        raise ValueError
+    response = body["response"]
+    json.dumps([token, response], ensure_ascii=False).encode()  # a lone surrogate can be neither kept nor shown
+    return {"item_id": item, "token": token, "response": response, "base": base, "is_late": body.get("late") is True}
+
+
+def signed_out() -> JsonResponse:
+    return JsonResponse(
+        {"error": "signed_out", "message": _("You are signed out. Sign in again; your answers wait on this page.")}, status=401
+    )
 
 
 def _what_stands(request: HttpRequest, pk: int, now: datetime) -> JsonResponse:
     attempt = Attempt.objects.select_related("submission").timed().filter(pk=pk, person=request.user).first()
     if attempt is None:
-        return _not_found()
+        return not_found()
     stands = [{"item": a.item_id, "seq": a.seq, "response": a.response} for a in Answer.objects.latest_of(pk).values()]
     return JsonResponse({"remaining": _remaining(attempt, now), "over": _is_ended(attempt, now), "answers": stands})
 
 
-def _not_found() -> JsonResponse:
+def not_found() -> JsonResponse:
     return JsonResponse({"error": "not_found", "message": _("There is no such attempt of yours.")}, status=404)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import random
 import secrets
 from collections.abc import Callable, Mapping
@@ -27,7 +28,17 @@ from quizzes.services import marking, papers
 
 log = structlog.get_logger(__name__)
 ANSWERS_PER_ATTEMPT = 5000  # acts; more than a day of typing, and a bound on what a script can write
+NEVER = 2**31 - 1  # higher than any number of an answer
 BATCH = 500
+
+
+@dataclass(frozen=True)
+class Other:
+    """What another device answered to the same item, unknown to the page whose act is acknowledged."""
+
+    seq: int
+    response: Any
+    stands: bool  # the act was late: this answer still counts
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class Receipt:
     seq: int
     code: str
     ends_at: datetime | None = None
+    other: Other | None = None
 
 
 # ---- start ---------------------------------------------------------------------------------
@@ -183,28 +195,57 @@ def _end_of(person: Person, quiz: Quiz, sitting: Sitting | None, at: datetime) -
 
 
 @transaction.atomic
-def save(*, attempt_id: int, person: Person, item_id: int, response: Any, token: str, at: datetime) -> Receipt:
+def save(
+    *,
+    attempt_id: int,
+    person: Person,
+    item_id: int,
+    response: Any,
+    token: str,
+    at: datetime,
+    base: int | None = None,
+    is_late: bool = False,
+) -> Receipt:
     """Append one act of answering and acknowledge it. Three queries.
 
     Locks the attempt. The same token again gives the same receipt and stores nothing, also after
     the end: what was acknowledged stays acknowledged.
 
+    `base` is the number of the item's answer that the page knew (0 for none). The later act wins, and
+    `Receipt.other` tells of another device's answer that it took the place of. A late act, made a while
+    before it could be sent, is stored like any other, but does not win over what another device has
+    answered since `base`: that answer is appended once more after it. Devices are told apart by the
+    beginning of the token, up to a full stop. docs/decisions/0008-the-later-act-wins.md
+
     Raises:
         Attempt.DoesNotExist: no such attempt of this person.
-        Refused: over (submitted), time_over, no_such_item, malformed, too_many.
+        Refused: over (submitted), time_over, no_such_item, malformed, token_used (for another item), too_many.
     """
     attempt = _locked(attempt_id, person)
+    device = token.partition(".")[0]
+    known = NEVER if base is None else base
     # A statement of its own, after the lock is held: what another request has just written must be seen.
-    item: Any = next(iter(AttemptItem.objects.raw(_STATE, [token, item_id, attempt_id])), None)
+    item: Any = next(iter(AttemptItem.objects.raw(_STATE, [token, known, len(device), device, item_id, attempt_id])), None)
     if item is None:
         raise Refused(_("This question is not on your paper."), code="no_such_item")
     if item.standing is not None:
+        if item.standing_item != item_id:
+            raise Refused(_("This answer carries the mark of another one and was not saved. Please reload the page."), code="token_used")
         return _receipt(attempt, item.standing)
     _refuse_late(attempt, bool(item.is_over), at)
     response = _read(item.kind, item.shown, response)
     seq = _next((item.last or 0) + 1)
-    Answer(attempt_id=attempt_id, item_id=item_id, seq=seq, token=token, response=response, at=at).save()
-    return _receipt(attempt, seq)
+    act = Answer(attempt_id=attempt_id, item_id=item_id, seq=seq, token=token, response=response, at=at)
+    other = None if item.newer is None else Other(item.newer, json.loads(item.newer_response or "null"), stands=False)
+    if other is None or other.response == response:
+        act.save()
+        return _receipt(attempt, seq)
+    if not is_late:
+        act.save()
+        return _receipt(attempt, seq, other)
+    kept = Answer(attempt_id=attempt_id, item_id=item_id, seq=_next(seq + 1), token=f"kept-{seq}", response=other.response, at=at)
+    Answer.objects.bulk_create([act, kept])
+    return _receipt(attempt, seq, Other(kept.seq, other.response, stands=True))
 
 
 @transaction.atomic
@@ -255,9 +296,14 @@ FROM quizzes_attempt a WHERE id = %s AND person_id = %s"""
 _STATE = """
 SELECT i.id, i.kind, i.shown,
   (SELECT MAX(a.seq) FROM quizzes_answer a WHERE a.attempt_id = i.attempt_id) AS last,
-  (SELECT a.seq FROM quizzes_answer a WHERE a.attempt_id = i.attempt_id AND a.token = %s) AS standing,
+  t.seq AS standing, t.item_id AS standing_item, n.seq AS newer, n.response AS newer_response,
   EXISTS (SELECT 1 FROM quizzes_submission s WHERE s.attempt_id = i.attempt_id) AS is_over
-FROM quizzes_attemptitem i WHERE i.id = %s AND i.attempt_id = %s
+FROM quizzes_attemptitem i
+LEFT JOIN quizzes_answer t ON t.attempt_id = i.attempt_id AND t.token = %s
+LEFT JOIN quizzes_answer n ON n.attempt_id = i.attempt_id AND n.seq = (
+  SELECT MAX(a.seq) FROM quizzes_answer a
+  WHERE a.attempt_id = i.attempt_id AND a.seq > %s AND a.item_id = i.id AND SUBSTR(a.token, 1, %s) <> %s)
+WHERE i.id = %s AND i.attempt_id = %s
 """
 
 
@@ -295,8 +341,8 @@ def _next(seq: int) -> int:
     return seq
 
 
-def _receipt(attempt: Attempt, seq: int) -> Receipt:
-    return Receipt(seq=seq, code=receipt_code(attempt.pk, seq), ends_at=attempt.due_at)
+def _receipt(attempt: Attempt, seq: int, other: Other | None = None) -> Receipt:
+    return Receipt(seq=seq, code=receipt_code(attempt.pk, seq), ends_at=attempt.due_at, other=other)
 
 
 def receipt_code(attempt_id: int, seq: int) -> str:

@@ -118,13 +118,21 @@ def test_an_answer_is_saved_and_acknowledged(sign_in, cast, running, django_asse
         b'{"item": 1, "token": "' + b"x" * 41 + b'", "response": null}',
         b'{"item": 1, "token": "a\\u0000", "response": null}',
         b"[" * 30000,
-        b'{"item": 1, "token": "t", "response": "' + b"x" * 40000 + b'"}',
+        b'{"item": 1, "token": "t", "response": null, "base": "3"}',
+        b'{"item": 1, "token": "t", "response": null, "base": -1}',
+        b'{"item": 1, "token": "t", "response": null, "base": 99999999999}',
+        b'{"item": 1, "token": "t", "response": null, "base": true}',
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused(sign_in, cast, running, body):
     client = sign_in(cast.learner)
     reply = client.post(reverse("attempt_answer", args=[running.pk]), body, content_type="application/json")
     assert reply.status_code == 400 and reply.json()["message"]
+
+
+def test_a_body_that_is_too_long_is_refused_unread(sign_in, cast, running):
+    reply = post(sign_in(cast.learner), running, item=1, token="t", response="x" * 66000)
+    assert reply.status_code == 413 and "缩短" in reply.json()["message"]
 
 
 def test_a_nul_in_a_blank_is_dropped(sign_in, cast, running):
