@@ -12,8 +12,9 @@ class CoursesConfig(AppConfig):
         from core import reconcile
         from courses import receivers  # noqa: F401
         from courses.models import EditionLesson
-        from courses.services import completions
+        from courses.services import catalogues, completions
 
         # Wagtail then knows which files an edition shows, and receivers.py keeps them.
         ReferenceIndex.register_model(EditionLesson)
+        reconcile.register("courses.authoring", catalogues.gaps)
         reconcile.register("courses.completions", completions.gaps)

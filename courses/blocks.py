@@ -1,5 +1,7 @@
 """What a lesson is made of."""
 
+from copy import copy, deepcopy
+
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 from wagtail.contrib.typed_table_block.blocks import TypedTableBlock
@@ -8,6 +10,7 @@ from wagtail.images.blocks import ImageChooserBlock
 from wagtail.rich_text import RichText
 
 from courses.slots import QUIZZES
+from people.models import Unit
 
 # Words of the previews in the block chooser; they show the look, and what a good block says.
 SAMPLE_TEXT = (
@@ -206,3 +209,14 @@ class LessonBody(blocks.StreamBlock):
     )
     self_check = SelfCheckBlock()
     quiz = QuizBlock()
+
+    def for_county(self, county: Unit) -> "LessonBody":
+        """The same blocks, where the quiz block offers what this county may embed.
+
+        Copied, not made anew: Wagtail keeps every block that is ever made, and finds its preview by that.
+        """
+        body, quiz = copy(self), copy(self.child_blocks["quiz"])
+        quiz.field = deepcopy(quiz.field)
+        quiz.field.choices = [("", _("Choose a quiz")), *QUIZZES.choices(county)]
+        body.child_blocks = self.child_blocks | {"quiz": quiz}
+        return body

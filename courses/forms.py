@@ -4,7 +4,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminPageForm
+from wagtail.blocks.base import BlockWidget
 
+from core.errors import Refused
 from core.text import squeeze
 from courses.models.course import Line, Need
 from courses.slots import CERTIFICATES
@@ -51,15 +53,44 @@ class TagsField(LinesField):
         return super().to_python(value)
 
 
-PUBLISHING = ("action-publish", "action-submit", "action-restart-workflow")
+SUBMITTING = ("action-submit", "action-restart-workflow")
 
 
-def is_publishing(data) -> bool:
-    """Whether the posted button leads to publication: publish, submit for review, or approve."""
-    return any(name in data for name in PUBLISHING) or data.get("workflow-action-name") == "approve"
+class ReviewedPageForm(WagtailAdminPageForm):
+    """What course and lesson forms share: where the posted button leads to publication, every reason against it is said here."""
+
+    @property
+    def is_approving(self) -> bool:
+        return self.data.get("workflow-action-name") == "approve"
+
+    @property
+    def is_publishing(self) -> bool:
+        return self.is_approving or any(name in self.data for name in SUBMITTING)
+
+    @property
+    def county(self):
+        """The county whose catalogue the page stands or will stand in."""
+        catalogue = self.parent_page.specific
+        return getattr(catalogue, "county", None) or catalogue.get_parent().specific.county
+
+    def _post_clean(self):
+        super()._post_clean()
+        if self.errors:
+            return
+        if self.is_approving and self.changed_data:
+            self.add_error(
+                None, _("You changed the text, so somebody else has to approve it. Save it as a draft, or undo the change and approve.")
+            )
+            return
+        for refusal in self.refusals():
+            self.add_error("code" if refusal.code in {"doubled_code", "code_fixed"} else None, refusal.message)
+
+    def refusals(self) -> list[Refused]:
+        """What stands against the posted button."""
+        return []
 
 
-class CoursePageForm(WagtailAdminPageForm):
+class CoursePageForm(ReviewedPageForm):
     goals = LinesField(
         label=_("goals"), required=False, help_text=_("What learners can do afterwards; one a line, three to five. Begin with a verb.")
     )
@@ -99,8 +130,7 @@ class CoursePageForm(WagtailAdminPageForm):
         super().__init__(*args, **kwargs)
         from courses.models import Course
 
-        county_id = getattr(self.parent_page.specific if self.parent_page else None, "county_id", None)
-        listed = Course.objects.filter(county=county_id, current__isnull=False).select_related("current")
+        listed = Course.objects.filter(county=self.county, current__isnull=False).select_related("current")
         if self.instance.pk:
             listed = listed.exclude(page=self.instance.pk)
         choices = [(course.code, f"{course.code} {course.current.title}") for course in listed]
@@ -109,7 +139,7 @@ class CoursePageForm(WagtailAdminPageForm):
         if "prerequisites" in self.fields:
             self.fields["prerequisites"].choices = choices
         if "certificate" in self.fields:
-            awards = [("", _("None")), *CERTIFICATES.choices()]
+            awards = [("", _("None")), *CERTIFICATES.choices(self.county)]
             if self.instance.certificate and self.instance.certificate not in dict(awards):
                 awards.append((self.instance.certificate, _("%(code)s (unknown)") % {"code": self.instance.certificate}))
             self.fields["certificate"].choices = awards
@@ -122,28 +152,33 @@ class CoursePageForm(WagtailAdminPageForm):
             self.add_error("elective_for", _("Required and elective at once: %(duties)s. Choose one of the two.") % {"duties": names})
         return cleaned
 
-    def _post_clean(self):
-        super()._post_clean()
-        if self.errors or not is_publishing(self.data):
-            return
+    def refusals(self):
         from courses.services import editions, reviews
 
-        outline = reviews.draft_outline(self.instance)
-        for refusal in editions.blockers(page=self.instance, outline=outline, county=self.parent_page.specific.county):
-            self.add_error("code" if refusal.code in {"doubled_code", "code_fixed"} else None, refusal.message)
+        if self.is_publishing:
+            outline = reviews.draft_outline(self.instance)
+            found = editions.blockers(page=self.instance, outline=outline, county=self.county)
+        else:
+            found = editions.code_blockers(page=self.instance, county=self.county)
+        if not found and (twin := reviews.draft_with_code(page=self.instance, catalogue=self.parent_page)):
+            found.append(editions.code_taken(self.instance.code, by=twin))
+        return found
 
 
-class LessonPageForm(WagtailAdminPageForm):
-    def _post_clean(self):
-        super()._post_clean()
-        if self.errors or not is_publishing(self.data) or not self.parent_page.live:
-            return
+class LessonPageForm(ReviewedPageForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        body = self.fields["body"]
+        body.block = body.block.for_county(self.county)
+        body.widget = BlockWidget(body.block)
+
+    def refusals(self):
+        if not (self.is_publishing and self.parent_page.live):
+            return []
         from courses.services import editions, reviews
 
         course_page = self.parent_page.specific
-        outline = reviews.outline_with(course_page, self.instance)
-        for refusal in editions.blockers(page=course_page, outline=outline, county=course_page.get_parent().specific.county):
-            self.add_error(None, refusal.message)
+        return editions.blockers(page=course_page, outline=reviews.outline_with(course_page, self.instance), county=self.county)
 
 
 class CatalogueFilter(forms.Form):

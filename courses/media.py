@@ -12,7 +12,7 @@ from wagtail import hooks
 from wagtail.documents import get_document_model
 from wagtail.documents.models import document_served
 from wagtail.images import get_image_model
-from wagtail.models import Collection, ReferenceIndex
+from wagtail.models import ReferenceIndex
 from wagtail.permissions import policy_registry
 
 from core import files
@@ -83,10 +83,8 @@ def may_see(user, item) -> bool:
     """Whether a person may see an image or document: of the own county or of no county, in a course within reach, to work with."""
     if user.is_superuser or item.collection.is_root():
         return True
-    if user.unit_id:
-        own = catalogues.collection_name(user.unit.county)
-        if Collection.objects.ancestor_of(item.collection, inclusive=True).filter(name=own).exists():
-            return True
+    if user.unit_id and catalogues.is_in_collection_of(user.unit.county_path, item.collection):
+        return True
     lessons = ReferenceIndex.get_references_to(item).filter(base_content_type=ContentType.objects.get_for_model(EditionLesson))
     shown_in = EditionLesson.objects.filter(pk__in=[int(pk) for pk in lessons.values_list("object_id", flat=True)])
     if Course.objects.reachable_by(user).filter(editions__in=shown_in.values("edition")).exists():

@@ -7,6 +7,7 @@ learner's pages show the outline of the edition, so all three speak of the same 
 import hashlib
 import json
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 from django.core.cache import caches
 
@@ -124,13 +125,12 @@ def live_lessons(page: CoursePage) -> list[LessonPage]:
 
 def of_page(page: CoursePage, lessons: list[LessonPage]) -> Outline:
     """The outline of a draft: of the page as it is in memory, with these lessons."""
-    outlined = []
+    outlined: list[LessonOutline] = []
     for lesson in lessons:
-        slug = lesson.slug[:SLUG_LENGTH]
         outlined.append(
             LessonOutline(
                 key=str(lesson.translation_key),
-                slug=f"{slug}-1" if slug in RESERVED_SLUGS else slug,
+                slug=_address(lesson.slug, {other.slug for other in outlined}),
                 title=lesson.title,
                 minutes=lesson.minutes,
                 quizzes=quiz_keys(lesson.body),
@@ -152,6 +152,12 @@ def of_page(page: CoursePage, lessons: list[LessonPage]) -> Outline:
         requirements=tuple(_requirements(page.pass_rule, outlined)),
         bodies={str(lesson.translation_key): lesson.body.get_prep_value() for lesson in lessons},
     )
+
+
+def _address(slug: str, taken: set[str]) -> str:
+    """The slug as a record keeps it: shortened, and told apart where that, or a word of ours, makes two alike."""
+    numbered = (f"{slug[: SLUG_LENGTH - 4]}-{number}" for number in count(1))
+    return next(address for address in chain([slug[:SLUG_LENGTH]], numbered) if address not in taken | RESERVED_SLUGS)
 
 
 def _requirements(pass_rule: str, lessons: list[LessonOutline]):

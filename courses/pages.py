@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList, TabbedInterface
 from wagtail.fields import StreamField
 from wagtail.log_actions import LogContext, get_active_log_context
-from wagtail.models import Page
+from wagtail.models import Page, PagePermissionTester
 from wagtail.search import index
 
 from core.errors import Refused
@@ -31,6 +31,32 @@ TITLE_LENGTH = 120  # of Edition.title and EditionLesson.title
 BY_SCHEDULE = "wagtail.publish.scheduled"
 
 
+class ShelfPermissions(PagePermissionTester):
+    """Below a catalogue nobody publishes by a button: what is new there goes through review."""
+
+    def can_publish_subpage(self):
+        return False
+
+
+class ReviewedPermissions(ShelfPermissions):
+    """Nor is anything published that stands there, by superusers either. Approving is ReviewTask's; withdrawing stays a reviewer's."""
+
+    def can_publish(self):
+        return False
+
+    def can_unschedule(self):
+        return super().can_publish()
+
+    def can_reorder_children(self):
+        """Lessons are ordered by whoever writes them; the order reaches learners with the next approval."""
+        return self.can_edit() and not self.page_locked()
+
+    def can_move_to(self, destination):
+        if self.page.is_child_of(destination):  # only its place among its siblings changes
+            return destination.permissions_for_user(self.user).can_reorder_children()
+        return super().can_move_to(destination)
+
+
 class ShownToLearners(Page):
     """What course and lesson pages share: titles that fit a record, and publication as one step with its edition."""
 
@@ -42,17 +68,26 @@ class ShownToLearners(Page):
         if len(self.title) > TITLE_LENGTH:
             raise ValidationError({"title": _("At most %(limit)d characters: the title is printed on records.") % {"limit": TITLE_LENGTH}})
 
+    def permissions_for_user(self, user):
+        return ReviewedPermissions(user, self)
+
     def publish(self, revision, user=None, **kwargs):
         """Publish in one transaction with the edition that follows from it (receivers.py): both or neither.
 
+        Somebody publishes by approving what another person submitted; only the system (`user=None`) goes without.
+
         Raises:
-            Refused: the course cannot be published as it is. A scheduled publication is logged and
-                given up instead, so that it does not hold up the others.
+            Refused: not approved, or approved by its own author; the course cannot be published as it is.
+                A scheduled publication is logged and given up instead, so that it does not hold up the others.
         """
+        from courses.services import reviews
+
         acting = LogContext(user=user) if user and get_active_log_context().user is None else nullcontext()
         try:
             with acting, transaction.atomic():
-                super().publish(revision, user=user, **kwargs)
+                if user is not None:
+                    reviews.check_publication(page=self, revision=revision, by=user)
+                super().publish(revision, user=user, **kwargs | {"skip_permission_checks": True})
         except Refused as refusal:
             if kwargs.get("log_action") != BY_SCHEDULE:
                 raise
@@ -73,6 +108,9 @@ class CataloguePage(Page):
 
     class Meta:
         verbose_name = _("catalogue")
+
+    def permissions_for_user(self, user):
+        return ShelfPermissions(user, self)
 
     def get_url_parts(self, request=None):
         return _learner_url(self, reverse("course_list"), request)

@@ -7,21 +7,25 @@ register here, in their AppConfig.ready, under a name; pages store only keys.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from people.models import Unit
+
+Choices = Callable[[Unit | None], Iterable[tuple[str, str]]]
+
 
 @dataclass
 class Slot:
     """One kind of thing an app above provides: its choices for editors and its title by key."""
 
     name: str
-    _choices: Callable[[], Iterable[tuple[str, str]]] = field(default=lambda: ())
+    _choices: Choices = field(default=lambda county: ())
     _title: Callable[[str], str | None] = field(default=lambda key: None)
 
-    def fill(self, *, choices: Callable[[], Iterable[tuple[str, str]]], title: Callable[[str], str | None]) -> None:
+    def fill(self, *, choices: Choices, title: Callable[[str], str | None]) -> None:
         self._choices, self._title = choices, title
 
-    def choices(self) -> list[tuple[str, str]]:
-        """(key, label) pairs that an editor may choose from, now."""
-        return list(self._choices())
+    def choices(self, county: Unit | None = None) -> list[tuple[str, str]]:
+        """(key, label) pairs that the editors of a county may choose from, now; of all counties when none is named."""
+        return list(self._choices(county))
 
     def title(self, key: str) -> str | None:
         """The present title of the thing with this key; None if there is none."""

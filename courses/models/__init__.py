@@ -1,3 +1,4 @@
+from courses.models.authoring import AuthorGroup, CountyCollection, ReviewTask
 from courses.models.course import Course, DutyRule, Line, Need, PassRule
 from courses.models.edition import Edition, EditionLesson, EditionRequirement
 from courses.models.hours import CreditPolicy
@@ -5,8 +6,10 @@ from courses.models.learning import Completion, Enrolment, LessonPlace, Requirem
 from courses.pages import CataloguePage, CoursePage, LessonPage
 
 __all__ = [
+    "AuthorGroup",
     "CataloguePage",
     "Completion",
+    "CountyCollection",
     "Course",
     "CoursePage",
     "CreditPolicy",
@@ -22,4 +25,5 @@ __all__ = [
     "PassRule",
     "RequirementMet",
     "Reversal",
+    "ReviewTask",
 ]

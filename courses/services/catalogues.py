@@ -1,5 +1,8 @@
 """A county's shelf in Wagtail: its page, who may write and who may approve."""
 
+from datetime import datetime
+from functools import partial
+
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
@@ -11,7 +14,6 @@ from wagtail.images import get_image_model
 from wagtail.models import (
     Collection,
     CollectionViewRestriction,
-    GroupApprovalTask,
     GroupCollectionPermission,
     GroupPagePermission,
     Locale,
@@ -22,20 +24,27 @@ from wagtail.models import (
     WorkflowTask,
 )
 
-from courses.models import CataloguePage
+from core.reconcile import Gap
+from courses.models import AuthorGroup, CataloguePage, CountyCollection, ReviewTask
 from people.models import Person, Role, Unit
 
-TRAINER_MAY = ("add_page", "change_page")
-REVIEWER_MAY = ("add_page", "change_page", "publish_page", "bulk_delete_page", "lock_page", "unlock_page")
+# Reviewers publish by approving (courses.pages.ReviewedPermissions); "publish_page" lets them withdraw.
+# Administrators keep the authoring side in order and may write; reviewing takes the role of a reviewer.
+PAGE_RIGHTS = {
+    Role.TRAINER: ("add_page", "change_page"),
+    Role.REVIEWER: ("add_page", "change_page", "publish_page", "bulk_delete_page", "lock_page", "unlock_page"),
+    Role.ADMINISTRATOR: ("add_page", "change_page", "lock_page", "unlock_page"),
+}
+FILE_RIGHTS = ("add", "change", "choose")
 
 
 @transaction.atomic
 def open_catalogue(*, county: Unit, by=None) -> CataloguePage:
     """The county's catalogue page with everything that writing below it needs; made once, completed when called again.
 
-    Locks the county. Trainers of the county may write and submit, reviewers publish; a collection
-    of its own keeps images and files inside the county and behind sign-in; the workflow sends what
-    trainers submit to the reviewers.
+    Locks the county. Trainers and administrators of the county may write and submit, reviewers approve; a
+    collection of its own keeps images and files inside the county and behind sign-in; the workflow
+    sends what is submitted to the reviewers.
     """
     county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     catalogue = CataloguePage.objects.filter(county=county).first()
@@ -44,33 +53,43 @@ def open_catalogue(*, county: Unit, by=None) -> CataloguePage:
             title=_("Courses of %(county)s") % {"county": county.label}, slug=slugify(f"catalogue-{county.code}"), county=county
         )
         _shelf().add_child(instance=catalogue)
-    trainers, reviewers = _group(county, Role.TRAINER), _group(county, Role.REVIEWER)
-    _allow_pages(catalogue, trainers, TRAINER_MAY)
-    _allow_pages(catalogue, reviewers, REVIEWER_MAY)
     collection = collection_of(county)
-    for group in (trainers, reviewers):
+    groups = {role: _group(county, role) for role in PAGE_RIGHTS}
+    for role, group in groups.items():
+        _allow_pages(catalogue, group, PAGE_RIGHTS[role])
         _allow_admin(group)
         _allow_collection(collection, group)
-    _workflow(county, catalogue, reviewers)
+    _review(county, catalogue, groups[Role.REVIEWER])
     sync_members(county=county)
     return catalogue
 
 
 @transaction.atomic
 def sync_members(*, county: Unit) -> None:
-    """Make the members of the county's author and reviewer groups those who hold the roles there now. Four queries and the changes."""
-    for role in (Role.TRAINER, Role.REVIEWER):
-        group = Group.objects.filter(name=_group_name(county, role)).first()
-        if group is None:
-            continue
+    """Make the members of the county's groups those who hold the roles there now. Three queries a role and the changes."""
+    for author_group in AuthorGroup.objects.filter(county=county).select_related("group"):
+        group = author_group.group
         holders = set(
             Person.objects.filter(
-                is_active=True, role_grants__role=role, role_grants__ends_on=None, role_grants__unit__path__startswith=county.county_path
+                is_active=True,
+                role_grants__role=author_group.role,
+                role_grants__ends_on=None,
+                role_grants__unit__path__startswith=county.county_path,
             ).values_list("pk", flat=True)
         )
         members = set(group.user_set.values_list("pk", flat=True))
         group.user_set.add(*(holders - members))
         group.user_set.remove(*(members - holders))
+
+
+def gaps(at: datetime) -> list[Gap]:
+    """Catalogues opened before there was a group for each role of the authoring side. Two queries."""
+    standing = set(AuthorGroup.objects.values_list("county", "role"))
+    return [
+        Gap(f"authoring of {page.county.code}", partial(open_catalogue, county=page.county))
+        for page in CataloguePage.objects.select_related("county")
+        if any((page.county_id, role) not in standing for role in PAGE_RIGHTS)
+    ]
 
 
 def catalogue_of(county: Unit) -> CataloguePage | None:
@@ -94,13 +113,17 @@ def _shelf() -> Page:
     return front
 
 
-def _group_name(county: Unit, role: str) -> str:
-    kind = {"trainer": "教员", "reviewer": "审核"}[str(role)]
+def _name(kind: str, county: Unit) -> str:
+    """How a thing of the county is called when it is made; nothing is ever looked up by it."""
     return f"{kind} · {county.label}（{county.code}）"
 
 
-def _group(county: Unit, role: str) -> Group:
-    return Group.objects.get_or_create(name=_group_name(county, role))[0]
+def _group(county: Unit, role: Role) -> Group:
+    kept = AuthorGroup.objects.filter(county=county, role=role).select_related("group").first()
+    if kept is None:
+        group, _made = Group.objects.get_or_create(name=_name(str(role.label), county))
+        kept = AuthorGroup.objects.create(county=county, role=role, group=group)
+    return kept.group
 
 
 def _allow_pages(page: Page, group: Group, codenames) -> None:
@@ -113,35 +136,40 @@ def _allow_admin(group: Group) -> None:
     group.permissions.add(Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin"))
 
 
-def collection_name(county: Unit) -> str:
-    return f"{county.label}（{county.code}）"
-
-
 def collection_of(county: Unit) -> Collection:
     """Where the county keeps its images and files, behind sign-in; made if there is none yet."""
-    name = collection_name(county)
-    root = Collection.get_first_root_node() or Collection.add_root(name="Root")
-    collection = root.get_children().filter(name=name).first() or root.add_child(name=name)
-    CollectionViewRestriction.objects.get_or_create(collection=collection, restriction_type=CollectionViewRestriction.LOGIN)
-    return collection
+    kept = CountyCollection.objects.filter(county=county).select_related("collection").first()
+    if kept is None:
+        root = Collection.get_first_root_node() or Collection.add_root(name="Root")
+        collection = root.add_child(name=f"{county.label}（{county.code}）")
+        kept = CountyCollection.objects.create(county=county, collection=collection)
+    CollectionViewRestriction.objects.get_or_create(collection=kept.collection, restriction_type=CollectionViewRestriction.LOGIN)
+    return kept.collection
+
+
+def is_in_collection_of(county_path: str, collection: Collection) -> bool:
+    """Whether a collection is that of the county whose tree begins with this path, or stands below it. One query."""
+    above = Collection.objects.ancestor_of(collection, inclusive=True)
+    return CountyCollection.objects.filter(county__path=county_path, collection__in=above).exists()
 
 
 def _allow_collection(collection: Collection, group: Group) -> None:
     for model in (get_image_model(), get_document_model()):
         meta = model._meta
-        for action in ("add", "change", "choose"):
+        for action in FILE_RIGHTS:
             permission = Permission.objects.get(
                 content_type__app_label=meta.app_label, content_type__model=meta.model_name, codename=f"{action}_{meta.model_name}"
             )
             GroupCollectionPermission.objects.get_or_create(group=group, collection=collection, permission=permission)
 
 
-def _workflow(county: Unit, catalogue: CataloguePage, reviewers: Group) -> None:
-    name = f"课程审核 · {county.label}（{county.code}）"
-    workflow, _made = Workflow.objects.get_or_create(name=name)
-    task = GroupApprovalTask.objects.filter(name=name).first()
+def _review(county: Unit, catalogue: CataloguePage, reviewers: Group) -> None:
+    """The workflow of the catalogue and everything below it: one review by the county's reviewers."""
+    bound = WorkflowPage.objects.filter(page=catalogue).select_related("workflow").first()
+    if bound is None:
+        bound = WorkflowPage.objects.create(page=catalogue, workflow=Workflow.objects.create(name=_name("课程审核", county)))
+    task = ReviewTask.objects.filter(workflow_tasks__workflow=bound.workflow).first()
     if task is None:
-        task = GroupApprovalTask.objects.create(name=name)
+        task = ReviewTask.objects.create(name=_name("课程审核", county))
+        WorkflowTask.objects.create(workflow=bound.workflow, task=task, sort_order=0)
     task.groups.add(reviewers)
-    WorkflowTask.objects.get_or_create(workflow=workflow, task=task, defaults={"sort_order": 0})
-    WorkflowPage.objects.get_or_create(page=catalogue, defaults={"workflow": workflow})

@@ -62,22 +62,49 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
 
 
 def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refused]:
-    """Every reason why this outline cannot be published now, the most basic first. Five queries at most."""
+    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, and one for each unusable quiz."""
     found = []
     if not outline.lessons:
         found.append(
             Refused(_("“%(title)s” has no published lesson. Write and publish a lesson first.") % {"title": page.title}, code="no_lessons")
         )
-    holder = Course.objects.filter(county=county, code=page.code).select_related("page").first()
-    if holder and holder.page is not None and holder.page.pk != page.pk:
+    found.extend(code_blockers(page=page, county=county))
+    known_quizzes = {key for lesson in outline.lessons for key in lesson.quizzes}
+    usable = dict(QUIZZES.choices(county)) if known_quizzes else {}
+    for key in sorted(known_quizzes - usable.keys()):
+        title = QUIZZES.title(key)
+        if title is None:
+            found.append(
+                Refused(_("There is no quiz “%(key)s”. Choose one in the lesson's quiz block.") % {"key": key}, code="unknown_quiz")
+            )
+        else:
+            found.append(
+                Refused(
+                    _("The quiz “%(title)s” (%(key)s) belongs to another county and to no shared course. Choose one of your county.")
+                    % {"title": title, "key": key},
+                    code="other_county_quiz",
+                )
+            )
+    if outline.pass_rule == PassRule.QUIZ and not known_quizzes:
         found.append(
             Refused(
-                _("The code %(code)s is taken by “%(title)s” in this county. Choose another code.")
-                % {"code": page.code, "title": holder.page.title},
-                code="doubled_code",
+                _("The pass rule asks for a quiz, but no lesson has one. Add a quiz block or choose another pass rule."), code="no_quiz"
             )
         )
-    own = Course.objects.filter(page=page).first() if page.pk else None
+    awards = dict(CERTIFICATES.choices(county)) if outline.certificate else {}
+    if awards and outline.certificate not in awards:
+        found.append(Refused(_("There is no certificate “%(key)s”.") % {"key": outline.certificate}, code="unknown_certificate"))
+    found.extend(_prerequisite_blockers(outline, county))
+    return found
+
+
+def code_blockers(*, page: CoursePage, county: Unit) -> list[Refused]:
+    """Why the page cannot have its code: another course of the county is known by it, or the page's own course by another. Two queries."""
+    found = []
+    holder = Course.objects.filter(county=county, code__iexact=page.code).select_related("page").first()
+    if holder and holder.page is not None and holder.page.pk != page.pk:
+        found.append(code_taken(page.code, by=holder.page))
+    own = Course.objects.filter(page=page).select_related("county").first() if page.pk else None
     if own and (own.code != page.code or own.county_id != county.pk):
         found.append(
             Refused(
@@ -86,22 +113,14 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
                 code="code_fixed",
             )
         )
-    known_quizzes = {key for lesson in outline.lessons for key in lesson.quizzes}
-    for key in sorted(known_quizzes):
-        if QUIZZES.title(key) is None:
-            found.append(
-                Refused(_("There is no quiz “%(key)s”. Choose one in the lesson's quiz block.") % {"key": key}, code="unknown_quiz")
-            )
-    if outline.pass_rule == PassRule.QUIZ and not known_quizzes:
-        found.append(
-            Refused(
-                _("The pass rule asks for a quiz, but no lesson has one. Add a quiz block or choose another pass rule."), code="no_quiz"
-            )
-        )
-    if outline.certificate and outline.certificate not in dict(CERTIFICATES.choices()) and CERTIFICATES.choices():
-        found.append(Refused(_("There is no certificate “%(key)s”.") % {"key": outline.certificate}, code="unknown_certificate"))
-    found.extend(_prerequisite_blockers(outline, county))
     return found
+
+
+def code_taken(code: str, *, by: CoursePage) -> Refused:
+    return Refused(
+        _("The code %(code)s is taken by “%(title)s” in this county. Choose another code.") % {"code": code, "title": by.title},
+        code="doubled_code",
+    )
 
 
 def _prerequisite_blockers(outline: Outline, county: Unit) -> list[Refused]:

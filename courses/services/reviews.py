@@ -1,10 +1,11 @@
-"""From draft to edition: a course and its lessons go through review together."""
+"""From draft to edition: a course and its lessons go through review together, and two people stand behind what learners read."""
 
 from contextvars import ContextVar
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils.translation import gettext as _
+from wagtail.models import Page, Revision, TaskState, WorkflowState
 
 from core import clock
 from core.errors import Refused
@@ -16,25 +17,114 @@ from courses.services import editions
 _going_with_course: ContextVar[bool] = ContextVar("going_with_course", default=False)
 
 
-def lessons_to_publish(course_page: CoursePage) -> list[LessonPage]:
-    """The lessons that go live with their course: those in review, or every draft while none is live."""
+# ---- four eyes ------------------------------------------------------------------------------
+
+
+def objections(*, page: Page, by) -> list[Refused]:
+    """Why this person may not approve the page under review: one entry a page, a course's lessons in review with it.
+
+    Empty when nothing stands against it, also when nothing is under review. Three queries a page.
+    """
+    pages = [page, *_lessons(page, in_review=True)] if isinstance(page, CoursePage) else [page]
+    return [own_work(each) for each in pages if (task := each.current_workflow_task_state) and by.pk in _hands_in(task)]
+
+
+def own_work(page: Page) -> Refused:
+    return Refused(
+        _("“%(title)s” was submitted or last written by you. Another reviewer has to approve it.") % {"title": page.title}, code="own_work"
+    )
+
+
+def check_publication(*, page: Page, revision: Revision, by) -> None:
+    """Learners read what one person submitted and another approved. Two queries.
+
+    Raises:
+        Refused: not_approved; own_work.
+    """
+    approval = (
+        TaskState.objects.for_instance(page)
+        .filter(
+            status=TaskState.STATUS_APPROVED,
+            workflow_state__status=WorkflowState.STATUS_APPROVED,
+            revision__lte=revision.pk,
+            finished_at__gte=revision.created_at,
+        )
+        .select_related("workflow_state")
+        .order_by("finished_at")
+        .last()
+    )
+    if approval is None:
+        raise Refused(
+            _("“%(title)s” reaches learners by review only: submit it, and a reviewer publishes it by approving.") % {"title": page.title},
+            code="not_approved",
+        )
+    if by.pk in _hands_in(approval):
+        raise own_work(page)
+
+
+def _hands_in(task: TaskState) -> set[int | None]:
+    """Who submitted what this task is about, and who wrote it then or changed it since. One query.
+
+    A revision that only adds a reviewer's comment in the margin changes nothing that learners read.
+    """
+    first, *later = Revision.objects.filter(
+        base_content_type=task.workflow_state.base_content_type_id, object_id=task.workflow_state.object_id, pk__gte=task.revision_id
+    ).order_by("pk")
+    hands, text = {task.workflow_state.requested_by_id, first.user_id}, _text(first)
+    for revision in later:
+        before, text = text, _text(revision)
+        if text != before:
+            hands.add(revision.user_id)
+    return hands
+
+
+def _text(revision: Revision) -> dict:
+    """What a revision says, without Wagtail's bookkeeping."""
+    model = revision.content_type.model_class()
+    names = {"title", "slug", *(field.name for field in model._meta.local_fields)}
+    return {name: value for name, value in revision.content.items() if name in names}
+
+
+# ---- a course and its lessons ---------------------------------------------------------------
+
+
+def _lessons(course_page: CoursePage, *, in_review: bool) -> list[LessonPage]:
+    """The course's lessons that are under review, or those whose draft learners cannot read yet and nobody reviews. Two queries."""
     lessons = list(LessonPage.objects.child_of(course_page).order_by("path"))
-    if not any(lesson.live for lesson in lessons):
-        return lessons
-    return [lesson for lesson in lessons if lesson.has_unpublished_changes and lesson.current_workflow_state]
+    under = WorkflowState.objects.filter(
+        status=WorkflowState.STATUS_IN_PROGRESS,
+        base_content_type=course_page.get_base_content_type(),
+        object_id__in=[str(lesson.pk) for lesson in lessons],
+    )
+    reviewed = {int(pk) for pk in under.values_list("object_id", flat=True)}
+    if in_review:
+        return [lesson for lesson in lessons if lesson.pk in reviewed]
+    return [lesson for lesson in lessons if (not lesson.live or lesson.has_unpublished_changes) and lesson.pk not in reviewed]
 
 
 def draft_outline(course_page: CoursePage) -> outlines.Outline:
-    """What the edition would be if the course were published now, its lessons with it."""
+    """What the edition would be if the course were approved now; before it is submitted: with every lesson that goes into review with it."""
     if not course_page.pk:
         return outlines.of_page(course_page, [])
-    going = {lesson.pk for lesson in lessons_to_publish(course_page)}
+    going = _lessons(course_page, in_review=True)
+    if not course_page.workflow_in_progress:
+        going += _lessons(course_page, in_review=False)
+    drafts = {lesson.pk: lesson.get_latest_revision_as_object() for lesson in going if lesson.latest_revision_id}
+    shown = {lesson.pk for lesson in going}
     lessons = [
-        lesson.get_latest_revision_as_object() if lesson.pk in going and lesson.latest_revision_id else lesson
+        drafts.get(lesson.pk, lesson)
         for lesson in LessonPage.objects.child_of(course_page).order_by("path")
-        if lesson.live or lesson.pk in going
+        if lesson.live or lesson.pk in shown
     ]
     return outlines.of_page(course_page, lessons)
+
+
+def draft_with_code(*, page: CoursePage, catalogue) -> CoursePage | None:
+    """Another page of the catalogue that nobody has published yet, with the same code."""
+    if not page.code:
+        return None
+    drafts = CoursePage.objects.child_of(catalogue).filter(code__iexact=page.code, course=None)
+    return drafts.exclude(pk=page.pk).order_by("path").first()
 
 
 def outline_with(course_page: CoursePage, draft: LessonPage) -> outlines.Outline:
@@ -49,13 +139,17 @@ def outline_with(course_page: CoursePage, draft: LessonPage) -> outlines.Outline
 def course_published(*, page: CoursePage, by) -> None:
     """A course page went live: its lessons in review go live with it, and an edition freezes both.
 
-    Page.publish and workflows run this in the transaction of the publication, so that a refusal leaves
-    the page as it was; the editor's button does not, but its form has asked for `blockers` before.
+    Runs in the transaction of the publication (ShownToLearners.publish), so that a refusal leaves the page as it was.
     """
     page = CoursePage.objects.get(pk=page.pk)
     if not page.live:  # scheduled: this is called again when the day comes
         return
-    _publish_lessons(page, by)
+    token = _going_with_course.set(True)
+    try:
+        for lesson in _lessons(page, in_review=True):
+            lesson.current_workflow_task_state.approve(user=by)
+    finally:
+        _going_with_course.reset(token)
     editions.publish(page=page, by=by, at=clock.now())
 
 
@@ -67,29 +161,28 @@ def lesson_published(*, page: LessonPage, by) -> None:
         editions.publish(page=course_page, by=by, at=clock.now())
 
 
-def _publish_lessons(course_page: CoursePage, by) -> None:
-    token = _going_with_course.set(True)
-    try:
-        for lesson in lessons_to_publish(course_page):
-            task = lesson.current_workflow_task_state
-            if task is not None:
-                task.approve(user=by)
-            else:
-                revision = lesson.latest_revision or lesson.save_revision(user=by)
-                lesson.publish(revision, user=by, skip_permission_checks=True)
-    finally:
-        _going_with_course.reset(token)
-
-
 def submit_lessons(*, course_page: CoursePage, by) -> None:
-    """Send the drafts of a submitted course's lessons into review with it."""
-    for lesson in LessonPage.objects.child_of(course_page).order_by("path"):
-        if (not lesson.live or lesson.has_unpublished_changes) and not lesson.current_workflow_state:
-            workflow = lesson.get_workflow()
-            if workflow:
-                if lesson.latest_revision is None:
-                    lesson.save_revision(user=by)
-                workflow.start(lesson, by)
+    """Send the drafts of a submitted course's lessons into review with it, also those that came back."""
+    for lesson in _lessons(course_page, in_review=False):
+        workflow = lesson.get_workflow()
+        if lesson.latest_revision is None:
+            lesson.save_revision(user=by)
+        if lesson.current_workflow_state:
+            lesson.current_workflow_state.resume(by)
+        elif workflow:
+            workflow.start(lesson, by)
+
+
+def send_lessons_back(*, course_page: CoursePage, task: TaskState, by) -> None:
+    """The review of a course ended without approval: the lessons that went into review with it come back to their trainer, too."""
+    for lesson in _lessons(course_page, in_review=True):
+        with_it = lesson.current_workflow_task_state
+        if with_it.started_at < task.started_at:  # submitted on its own before
+            continue
+        if task.status == TaskState.STATUS_REJECTED:
+            with_it.reject(user=by, comment=task.comment)
+        else:
+            lesson.current_workflow_state.cancel(user=by)
 
 
 def without_lesson(*, course_page) -> None:

@@ -22,15 +22,13 @@ def check_policies(policies: object) -> None:
 
 class QuizQuerySet(models.QuerySet):
     def visible_to(self, user) -> "QuizQuerySet":
-        """Quizzes of one's own county, and those that a course shared with it asks for."""
+        """Quizzes of one's own county, and those that a course of one's county or a shared one asks for."""
         if not user.is_authenticated:
             return self.none()
         if user.is_superuser:
             return self
         own = models.Q(county__path=user.unit.county_path) if user.unit_id else models.Q(pk__in=[])
-        asked = EditionRequirement.objects.filter(
-            kind=EditionRequirement.Kind.QUIZ, edition__course__in=Course.objects.visible_to(user).filter(is_shared=True)
-        )
+        asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__course__in=Course.objects.visible_to(user))
         return self.filter(own | models.Q(key__in=asked.values("key")))
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from core import audit, tables
 from core.errors import Refused, RefusedRows, RowError
+from courses.models import CataloguePage, Course, CoursePage
 from people.models import Person, Unit
 from quizzes import kinds
 from quizzes.kinds.base import LETTERS, Cells
@@ -48,12 +49,16 @@ class Draft:
 
 @dataclass
 class Report:
-    """What an import did, or would do: codes of new, changed and unchanged questions, and each refused row with its reason."""
+    """What an import did, or would do: codes of new, changed and unchanged questions, each refused row with its reason.
+
+    `warnings` name good rows that a person should look at: they are imported all the same.
+    """
 
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
     refused: list[RowError] = field(default_factory=list)
+    warnings: list[RowError] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -268,6 +273,8 @@ def _import(
         first_rows[draft.code] = number
         kept.append(draft)
     report.refused.sort(key=lambda error: error.row)
+    report.warnings = [*_unknown_courses(county, kept, first_rows), *_doubled_stems(county, kept, first_rows)]
+    report.warnings.sort(key=lambda warning: warning.row)
     standing = {q.code: q for q in Question.objects.filter(county=county, code__in=list(first_rows)).select_related("point")}
     made: list[tuple[Question, Draft]] = []
     altered: list[tuple[Question, Draft]] = []
@@ -309,6 +316,45 @@ def _import(
             digest=hashlib.sha256("".join(sorted(first_rows)).encode()).hexdigest()[:16],
         )
     return report
+
+
+def _unknown_courses(county: Unit, drafts: list[Draft], rows: dict[str, int]) -> Iterator[RowError]:
+    """Questions for a course that nobody of the county has written yet: often a slip of the pen. Three queries."""
+    known = set(Course.objects.filter(county=county).values_list("code", flat=True))
+    catalogue = CataloguePage.objects.filter(county=county).first()
+    if catalogue is not None:
+        known.update(CoursePage.objects.child_of(catalogue).values_list("code", flat=True))
+    for draft in drafts:
+        if draft.course_code not in known:
+            yield RowError(
+                rows[draft.code],
+                draft.code,
+                _("the county has no course %(course)s: no quiz will draw this question until there is one")
+                % {"course": draft.course_code},
+            )
+
+
+def _doubled_stems(county: Unit, drafts: list[Draft], rows: dict[str, int]) -> Iterator[RowError]:
+    """Questions with the same stem as one before them in the file, or as another of the bank. One query."""
+    bank: dict[str, set[str]] = {}
+    for code, stem in Question.objects.filter(county=county).values_list("code", "stem"):
+        bank.setdefault(_letters(stem), set()).add(code)
+    in_file: dict[str, str] = {}
+    for draft in drafts:
+        letters = _letters(draft.stem)
+        first, others = in_file.setdefault(letters, draft.code), bank.get(letters, set()) - rows.keys()
+        if first != draft.code:
+            said = _("has the same stem as %(code)s in row %(row)d") % {"code": first, "row": rows[first]}
+        elif others:
+            said = _("has the same stem as %(code)s, which is in the bank already") % {"code": min(others)}
+        else:
+            continue
+        yield RowError(rows[draft.code], draft.code, said)
+
+
+def _letters(stem: str) -> str:
+    """A stem without width, case, blanks and punctuation, so that two that read alike are alike."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", stem).lower() if sign.isalnum())
 
 
 def _point_name(question: Question) -> str:

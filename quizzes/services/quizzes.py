@@ -5,9 +5,11 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
+from courses.models import Course, EditionRequirement
 from people.models import Unit
 from quizzes import kinds
 from quizzes.models import DrawRule, KnowledgePoint, Quiz
@@ -89,9 +91,23 @@ def _rule(county: Unit, draw: Mapping) -> dict:
     }
 
 
-def choices() -> list[tuple[str, str]]:
-    """(key, label) of every quiz, for the block editor. One query."""
-    return [(key, f"{title}（{code} · {key}）") for key, title, code in Quiz.objects.values_list("key", "title", "course_code")]
+def choices(county: Unit | None = None) -> list[tuple[str, str]]:
+    """(key, label) of the quizzes that a lesson of the county may embed: its own, and those that a shared course asks for now.
+
+    Without a county every quiz. One query.
+    """
+    quizzes = Quiz.objects.select_related("county")
+    if county is not None:
+        shared = EditionRequirement.objects.filter(
+            kind=EditionRequirement.Kind.QUIZ, edition__in=Course.objects.open().filter(is_shared=True).values("current")
+        )
+        quizzes = quizzes.filter(Q(county=county) | Q(key__in=shared.values("key")))
+    return [(quiz.key, _label(quiz, county)) for quiz in quizzes]
+
+
+def _label(quiz: Quiz, county: Unit | None) -> str:
+    label = f"{quiz.title}（{quiz.course_code} · {quiz.key}）"
+    return label if quiz.county == county else f"{quiz.county.label} · {label}"
 
 
 def title(key: str) -> str | None:

@@ -13,8 +13,10 @@ from core import clock
 from core.errors import Refused
 from courses.blocks import LessonBody
 from courses.models import Course, CoursePage, Edition, LessonPage
-from courses.services import catalogues, enrolments
+from courses.services import authoring, catalogues, enrolments
 from tests.factories import lesson_body, make_course
+
+PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF"
 
 
 @pytest.fixture
@@ -117,15 +119,6 @@ def test_a_trainer_cannot_publish(cast, catalogue, sign_in):
     assert not Course.objects.exists()
 
 
-def test_a_reviewer_may_publish_a_course_with_its_first_lessons_directly(cast, catalogue, sign_in):
-    client = sign_in(cast.reviewer)
-    add(client, "coursepage", catalogue, course_post())
-    page = CoursePage.objects.get(code="W01")
-    add(client, "lessonpage", page, lesson_post())
-    assert edit(client, page, course_post(**{"action-publish": "1"})).status_code == 302
-    assert Course.objects.get().current.lessons.count() == 1
-
-
 def test_a_half_written_lesson_of_a_live_course_is_not_swept_along(cast, sign_in):
     course = make_course(cast.county)
     client = sign_in(cast.reviewer)
@@ -145,7 +138,9 @@ def test_a_half_written_lesson_of_a_live_course_is_not_swept_along(cast, sign_in
     ("more", "words"),
     [
         ({"elective_for": ["staff"]}, "请二选一"),
-        ({"code": "P01", "action-submit": "1"}, "已被本县课程"),
+        ({"code": "P01", "action-submit": "1"}, "已被本县课程《课程P01》使用"),
+        ({"code": "P01"}, "已被本县课程《课程P01》使用"),
+        ({"code": "p01"}, "已被本县课程《课程P01》使用"),
         ({"action-submit": "1"}, "还没有可发布的课节"),
         ({"title": "长" * 121}, "120"),
         ({"goals": "x" * 300}, "200"),
@@ -163,7 +158,7 @@ def test_a_course_form_names_its_faults_and_keeps_its_input(cast, catalogue, sig
 def test_a_lesson_that_would_break_its_live_course_is_refused_in_its_form(cast, sign_in):
     course = make_course(cast.county, quiz_key="p01-final", pass_rule="quiz")
     last = LessonPage.objects.child_of(course.page).last()
-    answer = edit(sign_in(cast.reviewer), last, lesson_post(title="无测试", slug=last.slug, **{"action-publish": "1"}))
+    answer = edit(sign_in(cast.trainer), last, lesson_post(title="无测试", slug=last.slug, **{"action-submit": "1"}))
     assert answer.status_code == 200
     assert "完成条件要求通过测试" in answer.text
     last.refresh_from_db()
@@ -282,7 +277,7 @@ def test_files_are_judged_by_their_content(cast, catalogue, sign_in):
     }.items():
         assert upload(client, name, data).status_code == 200, name
     assert not get_document_model().objects.exists()
-    assert upload(client, "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF").status_code == 302
+    assert upload(client, "form.pdf", PDF).status_code == 302
     assert get_document_model().objects.count() == 1
 
 
@@ -293,33 +288,54 @@ def test_two_gigabytes_are_refused_before_a_byte_is_read(cast, catalogue, sign_i
     assert "500 MB" in answer.text
 
 
-def test_a_file_that_an_edition_shows_cannot_be_deleted(cast, catalogue, sign_in):
-    upload(sign_in(cast.trainer), "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF")
+@pytest.fixture
+def shown_document(cast, catalogue, sign_in):
+    """A document that an edition shows."""
+    upload(sign_in(cast.trainer), "form.pdf", PDF)
     document = get_document_model().objects.get()
-    from courses.services import authoring
-
+    shown = {"type": "document", "value": {"document": document.pk, "note": ""}}
     authoring.write_course(
         catalogue=catalogue,
         code="F01",
         facts={"title": "甲", "summary": "乙"},
         by=None,
         at=clock.now(),
-        lessons=[
-            {
-                "slug": "a",
-                "title": "甲",
-                "minutes": 5,
-                "body": [*lesson_body(1), {"type": "document", "value": {"document": document.pk, "note": ""}}],
-            }
-        ],
+        lessons=[{"slug": "a", "title": "甲", "minutes": 5, "body": [*lesson_body(1), shown]}],
     )
+    return document
+
+
+def test_a_file_that_an_edition_shows_cannot_be_deleted(shown_document):
     with pytest.raises(Refused) as refusal:
-        document.delete()
+        shown_document.delete()
     assert refusal.value.code == "file_in_use"
 
 
+def test_code_cannot_put_another_file_behind_a_document_of_an_edition(shown_document):
+    shown_document.file = SimpleUploadedFile("other.pdf", PDF)
+    with pytest.raises(Refused) as refusal:
+        shown_document.save()
+    assert refusal.value.code == "file_in_use"
+    shown_document.refresh_from_db()
+    stored = shown_document.file.name
+    shown_document.file = "documents/somewhere-else.pdf"
+    with pytest.raises(Refused):
+        shown_document.save()
+    shown_document.refresh_from_db()
+    shown_document.title = "新名"
+    shown_document.save()
+    assert get_document_model().objects.get().file.name == stored, "its title may change"
+
+
+def test_code_may_put_another_file_behind_a_document_that_no_edition_shows(cast, catalogue):
+    document = get_document_model().objects.create(title="表", file=SimpleUploadedFile("form.pdf", PDF))
+    document.file = SimpleUploadedFile("other.pdf", PDF)
+    document.save()
+    assert "other" in get_document_model().objects.get().file.name
+
+
 def test_a_document_asks_for_sign_in(client, cast, catalogue, sign_in):
-    upload(sign_in(cast.trainer), "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF")
+    upload(sign_in(cast.trainer), "form.pdf", PDF)
     document = get_document_model().objects.get()
     assert client.get(document.url).status_code == 200
     client.logout()

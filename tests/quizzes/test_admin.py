@@ -179,6 +179,14 @@ def test_a_file_is_reported_first_and_written_on_confirmation(trainer, cast):
     assert "重新上传" in trainer.get(there, follow=True).text
 
 
+def test_the_report_warns_by_row_of_unknown_courses_and_doubled_stems_and_imports_them(trainer, cast):
+    slip = ["A2", *GOOD[1:2], "PO1", *GOOD[3:]]
+    page = upload(trainer, workbook(GOOD, slip), county=cast.county.pk)
+    assert "本县没有课程PO1" in page.text and "题干相同" in page.text
+    trainer.post(page.redirect_chain[-1][0])
+    assert Question.objects.filter(code__in=["A1", "A2"]).count() == 2
+
+
 def test_refused_rows_come_back_as_a_file_with_the_reasons_and_can_be_handed_in_again(trainer, cast):
     twin = [*GOOD[:4], "+1+1", *GOOD[5:]]
     page = upload(trainer, workbook(GOOD, BAD["no stem"][0], twin), county=cast.county.pk)

@@ -9,9 +9,11 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from core.errors import Refused, RefusedRows
+from courses.models import CoursePage
 from quizzes.models import KnowledgePoint, Question
 from quizzes.services import bank, papers, quizzes
 from tests.cast import NOON
+from tests.factories import make_course
 
 DEMO = Path(__file__).parents[2] / "home" / "demo"
 HEADER = ["编号", "题型", "课程", "难度", "题干", "选项A", "选项B", "选项C", "答案", "解析", "依据", "核对", "知识点"]
@@ -123,6 +125,54 @@ def test_bad_rows_are_left_out_when_asked(cast):
 def test_a_dry_run_writes_nothing(cast):
     report = load(cast, GOOD, BAD["no stem"][0], dry_run=True)
     assert report.new == ["A1"] and len(report.refused) == 1 and not Question.objects.exists()
+
+
+def warned(report):
+    return [(warning.row, warning.field, warning.message) for warning in report.warnings]
+
+
+def row(code, stem="几个工作日？", course="P01"):
+    return [code, "单选题", course, 1, stem, *GOOD[5:]]
+
+
+def test_a_course_that_the_county_does_not_have_is_warned_of_by_row_and_imported(cast):
+    make_course(cast.county, code="P01")
+    make_course(cast.other_county, code="X09")
+    CoursePage.objects.get(code="P01").get_parent().add_child(
+        instance=CoursePage(title="草稿", slug="d", code="D01", summary="写", live=False)
+    )
+
+    report = load(cast, row("A1"), row("A2", "甲？", "X09"), row("A3", "乙？", "D01"), row("A4", "丙？", "PO1"))
+
+    assert [(number, code) for number, code, _said in warned(report)] == [(3, "A2"), (5, "A4")]
+    assert "X09" in report.warnings[0].message
+    assert report.new == ["A1", "A2", "A3", "A4"] and Question.objects.count() == 4
+
+
+def test_a_doubled_stem_is_warned_of_against_the_file_and_against_the_bank(cast):
+    make_course(cast.county, code="P01")
+    load(cast, row("A1"))
+    bank.import_file(workbook(row("B9", "外县题？")), name="x.xlsx", county=cast.other_county, at=NOON)
+
+    report = load(cast, row("A2", "几个 工作日?"), row("A3", "甲？"), row("A4", "甲"), row("A5", "外县题？"), dry_run=True)
+
+    assert [(number, code) for number, code, _said in warned(report)] == [(2, "A2"), (4, "A4")]
+    assert "A1" in report.warnings[0].message and "A3" in report.warnings[1].message and "3" in report.warnings[1].message
+
+
+def test_the_same_file_twice_warns_of_nothing(cast):
+    make_course(cast.county, code="P01")
+    for _time in range(2):
+        assert warned(load(cast, row("A1"), row("A2", "甲？"))) == []
+
+
+def test_the_command_says_warnings_and_succeeds(cast, tmp_path, capsys):
+    file = tmp_path / "bank.xlsx"
+    file.write_bytes(workbook(row("A1"), row("A2")).getvalue())
+    call_command("import_questions", str(file), county=cast.county.code)
+    said = capsys.readouterr().err
+    assert "第3行" in said and "A1" in said and said.count("P01") == 2
+    assert Question.objects.count() == 2
 
 
 def test_a_merged_title_row_and_blank_rows_do_not_matter(cast):

@@ -46,6 +46,8 @@ class Command(BaseCommand):
             raise CommandError(refused.message)
         for error in report.refused:
             self.stderr.write(str(error))
+        for warning in report.warnings:
+            self.stderr.write(_("Warning: %(warning)s") % {"warning": warning})
         self.stdout.write(
             _("%(new)d new, %(changed)d changed, %(same)d unchanged, %(refused)d refused")
             % {"new": len(report.new), "changed": len(report.changed), "same": len(report.same), "refused": len(report.refused)}
