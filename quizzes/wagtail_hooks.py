@@ -7,8 +7,21 @@ from quizzes.viewsets import BankGroup
 
 ACTIONS = {
     "quizzes.questions_imported": _("Questions imported"),
+    "quizzes.marked_by_people": _("Marked by people"),
+    "quizzes.remark_proposed": _("Re-marking proposed"),
+    "quizzes.remark_decided": _("Re-marking decided"),
     "quizzes.time_added": _("Time added in an exam"),
     "quizzes.allowance_given": _("Extra time or attempts given"),
+    "quizzes.sitting_created": _("Sitting created"),
+    "quizzes.sitting_changed": _("Sitting changed"),
+    "quizzes.sitting_published": _("Sitting published"),
+    "quizzes.sitting_withdrawn": _("Sitting withdrawn"),
+    "quizzes.sitting_discarded": _("Draft of a sitting thrown away"),
+    "quizzes.invigilator_appointed": _("Invigilator appointed"),
+    "quizzes.invigilator_dismissed": _("Invigilator dismissed"),
+    "quizzes.candidates_listed": _("Candidates put on the list"),
+    "quizzes.candidates_removed": _("Candidates taken off the list"),
+    "quizzes.candidates_seated": _("Rooms and seats assigned"),
 }
 
 

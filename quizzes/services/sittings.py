@@ -1,10 +1,13 @@
-"""Sittings of an exam: who is let in when, and who is given more time."""
+"""Sittings of an exam: how one is set up, who is let in when, and who is given more time."""
 
-from dataclasses import dataclass
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -15,10 +18,253 @@ from people.models import Person
 from quizzes import rules
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Quiz, Sitting
 from quizzes.models.sittings import closing_of
-from quizzes.services import attempts
+from quizzes.services import attempts, papers
 
 # What nobody may change any more once somebody began: all who sit have the same terms.
-FIXED_ONCE_BEGUN = ("quiz_id", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed")
+FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed"}
+LONGEST_WINDOW = timedelta(days=31)
+SAME_ACT = timedelta(minutes=1)  # a second click on the same button
+
+
+# ---- setting up ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Everything that an organiser says about a sitting; the fields are those of Sitting."""
+
+    quiz: Quiz
+    title: str
+    opens_at: datetime
+    closes_at: datetime
+    late_entry_minutes: int = 30
+    grace_seconds: int = 30
+    stagger_seconds: int = 0
+    is_listed: bool = True
+    results: str = Sitting.Results.CLOSED
+
+
+@transaction.atomic
+def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = None) -> Sitting:
+    """A new sitting, as a draft, or new terms for one that stands. Locks it, so that nobody enters meanwhile.
+
+    Raises:
+        Refused: not_an_exam, no_title, bad_window (closes before it opens), too_long, too_short (the exam takes
+            longer than the window), late_past_closing, bad_results, nobody_could_enter (the window lies in the
+            past), has_begun (what is fixed once somebody began), other_county, has_allowances, sits_elsewhere; of a published
+            sitting also what `publish` says.
+    """
+    _check_terms(terms)
+    if sitting is None:
+        _refuse_past(terms, at)
+        made = Sitting.objects.create(**vars(terms), is_draft=True)
+        audit.record(made, "quizzes.sitting_created", by=by, title=made.title, quiz=terms.quiz.key)
+        return made
+    sitting = locked(sitting)
+    changed = {name for name, value in vars(terms).items() if getattr(sitting, name) != value}
+    if changed & FIXED_ONCE_BEGUN and Attempt.objects.filter(sitting=sitting).exists():
+        raise Refused(
+            _(
+                "Somebody has begun in “%(sitting)s”: the exam, the window, the grace, the spread and whether there is a list are fixed now. "
+                "More time is added in the watch over the exam."
+            )
+            % {"sitting": sitting.title},
+            code="has_begun",
+        )
+    if "quiz" in changed:
+        _refuse_other_exam(terms.quiz, sitting)
+    for name in changed:
+        setattr(sitting, name, getattr(terms, name))
+    if changed & {"opens_at", "closes_at"}:
+        _refuse_past(terms, at)
+        _refuse_two_places(sitting)
+    if changed & {"quiz", "is_listed"} and not sitting.is_draft:
+        _refuse_unready(sitting)
+    if changed:
+        sitting.save(update_fields=sorted(changed))
+        audit.record(sitting, "quizzes.sitting_changed", by=by, title=sitting.title, changed=sorted(changed))
+    return sitting
+
+
+def terms_of(sitting: Sitting) -> Terms:
+    """The terms that stand."""
+    return Terms(**{each.name: getattr(sitting, each.name) for each in fields(Terms)})
+
+
+def _check_terms(terms: Terms) -> None:
+    window = terms.closes_at - terms.opens_at
+    late = timedelta(minutes=terms.late_entry_minutes)
+    if not terms.quiz.is_exam:
+        raise Refused(
+            _("“%(quiz)s” is not marked as an exam: a trainer marks it so in the question bank's quizzes first.")
+            % {"quiz": terms.quiz.title},
+            code="not_an_exam",
+        )
+    if not terms.title.strip():
+        raise Refused(_("Give the sitting a title."), code="no_title")
+    if window <= timedelta(0):
+        raise Refused(_("The sitting closes before it opens."), code="bad_window")
+    if window > LONGEST_WINDOW:
+        raise Refused(_("A sitting is open for %(days)d days at most.") % {"days": LONGEST_WINDOW.days}, code="too_long")
+    if terms.quiz.minutes and window < timedelta(minutes=terms.quiz.minutes):
+        raise Refused(
+            _("The exam takes %(exam)d minutes, but the sitting is open for %(window)d only.")
+            % {"exam": terms.quiz.minutes, "window": window.total_seconds() // 60},
+            code="too_short",
+        )
+    if late > window:
+        raise Refused(_("Late entry lasts longer than the sitting is open."), code="late_past_closing")
+    if terms.results not in Sitting.Results.values:
+        raise Refused(_("Say when results are shown."), code="bad_results")
+
+
+def _refuse_past(terms: Terms, at: datetime) -> None:
+    """A window must leave time to enter: nobody plans an exam into the past."""
+    if at >= min(terms.opens_at + timedelta(minutes=terms.late_entry_minutes), terms.closes_at):
+        raise Refused(_("Nobody could enter any more: this window lies in the past."), code="nobody_could_enter")
+
+
+def _refuse_other_exam(quiz: Quiz, sitting: Sitting) -> None:
+    if quiz.county_id != sitting.quiz.county_id:
+        raise Refused(_("This exam belongs to another county."), code="other_county")
+    if sitting.allowances.exists():
+        raise Refused(
+            _("Extra time or attempts were given for this exam: the sitting stays with it. Make another sitting."), code="has_allowances"
+        )
+
+
+def _refuse_two_places(sitting: Sitting) -> None:
+    clashes = sitting_elsewhere(sitting).values_list("person__name", "sitting__title")[:5]
+    if clashes:
+        raise Refused(
+            _("At this time some candidates sit elsewhere: %(people)s.")
+            % {"people": "、".join(f"{name}（{title}）" for name, title in clashes)},
+            code="sits_elsewhere",
+        )
+
+
+def locked(sitting: Sitting) -> Sitting:
+    """The sitting, locked until the transaction ends: who enters or organises waits."""
+    return Sitting.objects.select_for_update(of=("self",)).select_related("quiz__county").get(pk=sitting.pk)
+
+
+def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> QuerySet[Candidate]:
+    """Candidacies of the sitting's candidates (or of these people) in other sittings whose windows overlap with it."""
+    who: Any = Candidate.objects.filter(sitting=sitting).values("person") if people is None else people
+    return (
+        Candidate.objects.filter(person__in=who, sitting__opens_at__lt=sitting.closes_at, sitting__closes_at__gt=sitting.opens_at)
+        .exclude(sitting=sitting)
+        .select_related("sitting", "person")
+        .order_by("person", "pk")
+    )
+
+
+def _refuse_unready(sitting: Sitting) -> None:
+    _course_of(sitting.quiz)
+    papers.draw(sitting.quiz, rng=random.Random(0))  # noqa: S311 - whether, not which
+    if sitting.is_listed and not sitting.candidates.exists():
+        raise Refused(_("Nobody is on the list yet: add the candidates first."), code="no_candidates")
+
+
+@transaction.atomic
+def publish(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
+    """Let candidates and invigilators know of the sitting. Locks it; doing it twice changes nothing.
+
+    Raises:
+        Refused: nobody_could_enter, no_course, no_draws or bank_cannot_serve (as `papers.draw`), no_candidates.
+    """
+    sitting = locked(sitting)
+    if not sitting.is_draft:
+        return sitting
+    _refuse_past(terms_of(sitting), at)
+    _refuse_unready(sitting)
+    sitting.is_draft = False
+    sitting.save(update_fields=["is_draft"])
+    audit.record(sitting, "quizzes.sitting_published", by=by, title=sitting.title)
+    return sitting
+
+
+@transaction.atomic
+def withdraw(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
+    """Make a published sitting a draft again. Locks it.
+
+    Raises:
+        Refused: has_begun.
+    """
+    sitting = locked(sitting)
+    if sitting.is_draft:
+        return sitting
+    if Attempt.objects.filter(sitting=sitting).exists():
+        raise Refused(_("Somebody has begun in “%(sitting)s”: it stands.") % {"sitting": sitting.title}, code="has_begun")
+    sitting.is_draft = True
+    sitting.save(update_fields=["is_draft"])
+    audit.record(sitting, "quizzes.sitting_withdrawn", by=by, title=sitting.title)
+    return sitting
+
+
+@transaction.atomic
+def discard(*, sitting: Sitting, by: Person, at: datetime) -> None:
+    """Throw a draft away with its list. Locks it.
+
+    Raises:
+        Refused: not_a_draft, has_begun, has_allowances.
+    """
+    sitting = locked(sitting)
+    if not sitting.is_draft:
+        raise Refused(_("Only a draft can be thrown away: withdraw it first."), code="not_a_draft")
+    if Attempt.objects.filter(sitting=sitting).exists():
+        raise Refused(_("Somebody has begun in “%(sitting)s”: it stands.") % {"sitting": sitting.title}, code="has_begun")
+    if sitting.allowances.exists() or sitting.extensions.exists():
+        raise Refused(_("Extra time or attempts were given in this sitting: the record of it stays."), code="has_allowances")
+    audit.record(sitting, "quizzes.sitting_discarded", by=by, title=sitting.title)
+    sitting.candidates.all().delete()
+    sitting.delete()
+
+
+@transaction.atomic
+def appoint(*, sitting: Sitting, person: Person, by: Person, at: datetime) -> None:
+    """Make somebody an invigilator of the sitting. Doing it twice changes nothing.
+
+    Raises:
+        Refused: other_county, cannot_sign_in, is_candidate.
+    """
+    sitting = locked(sitting)
+    if sitting.invigilators.filter(pk=person.pk).exists():
+        return
+    if not Person.objects.within(sitting.quiz.county).filter(pk=person.pk).exists():
+        raise Refused(_("Invigilators serve in the county that holds the exam."), code="other_county")
+    if not person.is_active:
+        raise Refused(_("%(name)s may not sign in.") % {"name": person.name}, code="cannot_sign_in")
+    if sitting.candidates.filter(person=person).exists():
+        raise Refused(_("%(name)s is a candidate of this sitting.") % {"name": person.name}, code="is_candidate")
+    sitting.invigilators.add(person)
+    audit.record(sitting, "quizzes.invigilator_appointed", by=by, person=person.pk)
+
+
+@transaction.atomic
+def dismiss(*, sitting: Sitting, person: Person, by: Person, at: datetime) -> None:
+    """Take the watch from an invigilator. Doing it twice changes nothing."""
+    sitting = locked(sitting)
+    if sitting.invigilators.filter(pk=person.pk).exists():
+        sitting.invigilators.remove(person)
+        audit.record(sitting, "quizzes.invigilator_dismissed", by=by, person=person.pk)
+
+
+def results_wait_for(attempt: Attempt, at: datetime) -> str:
+    """Why the person may not see result and answers of this submitted attempt yet, in words; "" when they may.
+
+    Two queries at most, none outside sittings.
+    """
+    sitting = attempt.sitting
+    if sitting is None or sitting.results == Sitting.Results.AT_ONCE:
+        return ""
+    if sitting.results == Sitting.Results.HELD:
+        return _("The county's HR shows results later. Your answers are safe.")
+    if at < sitting.over_at or Attempt.objects.open().filter(sitting=sitting).exists():
+        return _("Results are shown when the sitting is over for everybody, not before %(at)s. Your answers are safe.") % {
+            "at": clock.local(sitting.over_at).strftime("%Y-%m-%d %H:%M")
+        }
+    return ""
 
 
 # ---- entering ------------------------------------------------------------------------------
@@ -34,14 +280,17 @@ class Admission:
 
 
 def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
-    """Whether the person is let in now. Three queries at most; locks nothing.
+    """Whether the person is let in now: until the late entry closes, with another attempt allowed until the sitting does.
 
-    Refusal codes: draft, not_listed, too_early, too_late.
+    Three queries at most; locks nothing. Refusal codes: draft, not_listed, too_early, too_late.
     """
     delay = rules.admission_delay(sitting.pk, person.pk, sitting.stagger_seconds)
     opens_at = sitting.opens_at + delay
     added = sitting.extensions.aggregate(minutes=Sum("minutes"))["minutes"] or 0
-    last_entry_at = min(sitting.opens_at + delay + timedelta(minutes=sitting.late_entry_minutes + added), closing_of(sitting) + delay)
+    closes_at = sitting.closes_at + delay + timedelta(minutes=added)
+    last_entry_at = min(opens_at + timedelta(minutes=sitting.late_entry_minutes + added), closes_at)
+    if last_entry_at <= at < closes_at and _may_begin_again(person, sitting):
+        last_entry_at = closes_at
     refusal = None
     if sitting.is_draft:
         refusal = Refused(_("“%(sitting)s” is still being prepared.") % {"sitting": sitting.title}, code="draft")
@@ -64,6 +313,11 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
             code="too_late",
         )
     return Admission(opens_at, last_entry_at, refusal)
+
+
+def _may_begin_again(person: Person, sitting: Sitting) -> bool:
+    """Whether another attempt in this sitting was allowed: then late entry does not bind."""
+    return Allowance.objects.filter(person=person, sitting=sitting, extra_attempts__gt=0).exists()
 
 
 @transaction.atomic
@@ -90,8 +344,9 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
 
 def _held(sitting: Sitting) -> Sitting:
     """The sitting as it stands, which nobody changes until this transaction ends; others enter meanwhile. One query."""
-    lock = " FOR KEY SHARE" if connection.features.has_select_for_no_key_update else ""  # SQLite locks the whole file at BEGIN
-    return Sitting.objects.raw(f"SELECT * FROM quizzes_sitting WHERE id = %s{lock}", [sitting.pk])[0]
+    if not connection.features.has_select_for_no_key_update:  # SQLite locks the whole file at BEGIN
+        return Sitting.objects.get(pk=sitting.pk)
+    return Sitting.objects.raw("SELECT * FROM quizzes_sitting WHERE id = %s FOR KEY SHARE", [sitting.pk])[0]
 
 
 def _course_of(quiz: Quiz) -> Course:
@@ -110,10 +365,11 @@ def extend(
 ) -> Extension:
     """Add minutes to one open attempt, or to a sitting and everybody who has begun in it.
 
-    Locks the attempt, so that a submission by the clock and an extension never both win.
+    Locks the attempt, so that a submission by the clock and an extension never both win. The same act
+    again within a minute (a second click) gives the extension that stands.
 
     Raises:
-        Refused: bad_minutes (1 to 600), no_reason, over (the attempt is submitted, the sitting is closed), no_limit.
+        Refused: bad_minutes (1 to 600), no_reason, own_time, over (the attempt is submitted, the sitting is closed), no_limit.
     """
     reason = reason.strip()
     if not 1 <= minutes <= 600:
@@ -122,6 +378,8 @@ def extend(
         raise Refused(_("Say why the time is added."), code="no_reason")
     if attempt is not None:
         attempt = Attempt.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.pk)
+        if attempt.person_id == by.pk:
+            raise Refused(_("Nobody gives time to themselves: somebody else has to do it."), code="own_time")
         if attempt.ends_at is None:
             raise Refused(_("This attempt has no time limit."), code="no_limit")
         if hasattr(attempt, "submission") or attempts.is_overdue(attempt, at):
@@ -130,7 +388,11 @@ def extend(
         sitting = Sitting.objects.select_for_update(no_key=True, of=("self",)).get(pk=sitting.pk)
         if at >= closing_of(sitting) + timedelta(seconds=sitting.stagger_seconds):
             raise Refused(_("This sitting is closed: no time can be added any more."), code="over")
-    made = Extension.objects.create(attempt=attempt, sitting=sitting, minutes=minutes, reason=reason[:300], by=by, at=at)
+    facts = {"attempt": attempt, "sitting": sitting, "minutes": minutes, "reason": reason[:300], "by": by}
+    standing = Extension.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()
+    if standing is not None:
+        return standing
+    made = Extension.objects.create(**facts, at=at)
     audit.record(attempt or sitting, "quizzes.time_added", by=by, minutes=minutes, reason=reason[:300])
     return made
 
@@ -149,25 +411,40 @@ def allow(
 ) -> Allowance:
     """Give one person more time or more attempts at a quiz, or at one sitting of it, beforehand.
 
+    Locks the person. The same act again within a minute (a second click) gives the allowance that stands.
+
     Raises:
-        Refused: nothing_given, no_reason.
+        Refused: nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
+            somebody who sits already: they are added in the watch), over (the sitting is closed).
     """
     reason = reason.strip()
     if not (0 <= extra_minutes <= 600 and 0 <= extra_attempts <= 20) or not (extra_minutes or extra_attempts):
         raise Refused(_("Give 1 to 600 minutes or 1 to 20 attempts."), code="nothing_given")
     if not reason:
         raise Refused(_("Say why it is given."), code="no_reason")
-    made = Allowance.objects.create(
-        person=person,
-        quiz=quiz,
-        sitting=sitting,
-        extra_minutes=extra_minutes,
-        extra_attempts=extra_attempts,
-        reason=reason[:300],
-        by=by,
-        at=at,
-    )
+    if person.pk == by.pk:
+        raise Refused(_("Nobody gives time or attempts to themselves: somebody else has to do it."), code="own_allowance")
+    person = Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
+    if sitting is not None:
+        _refuse_allowance(person, locked(sitting), extra_attempts, at)
+    facts = {"person": person, "quiz": quiz, "sitting": sitting, "reason": reason[:300], "by": by}
+    facts |= {"extra_minutes": extra_minutes, "extra_attempts": extra_attempts}
+    standing = Allowance.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()
+    if standing is not None:
+        return standing
+    made = Allowance.objects.create(**facts, at=at)
     audit.record(
         quiz, "quizzes.allowance_given", by=by, person=person.pk, minutes=extra_minutes, attempts=extra_attempts, reason=reason[:300]
     )
     return made
+
+
+def _refuse_allowance(person: Person, sitting: Sitting, extra_attempts: int, at: datetime) -> None:
+    if not Person.objects.within(sitting.quiz.county).filter(pk=person.pk).exists():
+        raise Refused(_("%(name)s serves in another county.") % {"name": person.name}, code="other_county")
+    if sitting.is_listed and not sitting.candidates.filter(person=person).exists():
+        raise Refused(_("%(name)s is not on the list of this sitting.") % {"name": person.name}, code="not_a_candidate")
+    if at >= sitting.over_at:
+        raise Refused(_("This sitting is closed."), code="over")
+    if not extra_attempts and Attempt.objects.filter(sitting=sitting, person=person).exists():
+        raise Refused(_("%(name)s has begun already: add the time in the watch over the exam.") % {"name": person.name}, code="has_begun")

@@ -1,0 +1,376 @@
+"""Who sits an exam, in which room and on which seat: lists that are looked at before they are written."""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain, count, islice
+from typing import BinaryIO
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from core import audit, tables
+from core.errors import Refused, RefusedRows, RowError
+from core.text import squeeze
+from courses.models import Completion, Course, Enrolment
+from people.models import Person, Unit
+from people.services.roles import GONE
+from quizzes import rules
+from quizzes.models import Attempt, Candidate, Sitting
+from quizzes.services import sittings
+
+NUMBER, ROOM, SEAT = "工号", "考场", "座位"
+MOST_ROWS = 20_000
+LONGEST_ROOM = Candidate._meta.get_field("room").max_length or 0
+LONGEST_SEAT = Candidate._meta.get_field("seat").max_length or 0
+_DIVIDERS = re.compile(r"[\t,，;；、]|\s+")
+
+
+# ---- what was handed in --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a list: where it stands, whom it names, and the place; an empty place changes nothing."""
+
+    line: int
+    number: str
+    room: str = ""
+    seat: str = ""
+
+
+def rows_of_text(text: str) -> list[Row]:
+    """One person a line: employee number, then room and seat where wanted, divided by tab, comma or blank.
+
+    Raises:
+        Refused: too_many_rows.
+    """
+    rows = []
+    for line, content in enumerate(text.splitlines(), start=1):
+        cells = [squeeze(cell) for cell in content.split("\t")]
+        if len(cells) == 1:
+            cells = [squeeze(cell) for cell in _DIVIDERS.split(content.strip())]
+        if any(cells) and cells[0] != NUMBER:
+            rows.append(Row(line, *[*cells, "", ""][:3]))
+    return _bounded(rows)
+
+
+def rows_of_file(file: BinaryIO, *, name: str) -> list[Row]:
+    """The rows of an xlsx or CSV file with a column 工号 and, where wanted, 考场 and 座位.
+
+    Raises:
+        Refused: as `core.tables` says; no_header; too_many_rows.
+    """
+    missing: Refused | None = None
+    for sheet in tables.read(file, name=name):
+        try:
+            _header, found = sheet.rows([NUMBER])
+        except Refused as refusal:
+            missing = missing or refusal
+            continue
+        return _bounded([Row(row.number, row.text(NUMBER), row.text(ROOM), row.text(SEAT)) for row in found])
+    raise missing or Refused(_("The file is empty."), code="empty")
+
+
+def rows_of_people(people: Iterable[Person]) -> list[Row]:
+    """A row for each person, without a place."""
+    return _bounded([Row(line, person.employee_number) for line, person in enumerate(people, start=1)])
+
+
+def as_text(rows: Iterable[Row]) -> str:
+    """The rows as `rows_of_text` reads them, line by line where they stood."""
+    lines: list[str] = []
+    for row in rows:
+        lines += [""] * (row.line - 1 - len(lines))
+        lines.append("\t".join([row.number, row.room, row.seat]).rstrip("\t"))
+    return "\n".join(lines)
+
+
+def _bounded(rows: list[Row]) -> list[Row]:
+    if len(rows) > MOST_ROWS:
+        raise Refused(_("At most %(limit)d people are taken at once.") % {"limit": MOST_ROWS}, code="too_many_rows")
+    return rows
+
+
+def serving_in(sitting: Sitting, *, unit: Unit | None = None, duties: Iterable[str] = ()) -> list[Person]:
+    """Those on duty in the sitting's county, in this unit and below it, with one of these duties where any is given."""
+    people = Person.objects.serving().within(unit or sitting.quiz.county).within(sitting.quiz.county)
+    duties = list(duties)
+    if duties:
+        people = people.having_duty(*duties)
+    return list(people.order_by("unit__path", "employee_number"))
+
+
+def enrolled_in(sitting: Sitting, course: Course, *, only_open: bool) -> list[Person]:
+    """Those on duty in the sitting's county who are enrolled in the course; `only_open`: and have not completed it."""
+    enrolled = Enrolment.objects.filter(course=course)
+    if only_open:
+        enrolled = enrolled.filter(completion__isnull=True)
+    people = Person.objects.serving().within(sitting.quiz.county).filter(pk__in=enrolled.values("person"))
+    return list(people.order_by("unit__path", "employee_number"))
+
+
+# ---- the plan ------------------------------------------------------------------------------
+
+
+@dataclass
+class Plan:
+    """What a list would change. Nothing is written by making it."""
+
+    new: list[Candidate] = field(default_factory=list)
+    moved: list[tuple[Candidate, str, str]] = field(default_factory=list)  # with the room and the seat that they leave
+    standing: int = 0
+    errors: list[RowError] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.new and not self.moved
+
+    @property
+    def digest(self) -> str:
+        """Says whether the plan is still the one that was looked at."""
+        what = [(c.person_id, c.room, c.seat) for c in [*self.new, *(c for c, _room, _seat in self.moved)]]
+        return hashlib.sha256(repr((what, [str(error) for error in self.errors])).encode()).hexdigest()[:24]
+
+
+def plan(*, sitting: Sitting, rows: Iterable[Row]) -> Plan:
+    """What these rows would change in the sitting's list. Six queries, however many rows."""
+    rows = list(rows)
+    made = Plan()
+    listed = {candidate.person_id: candidate for candidate in Candidate.objects.filter(sitting=sitting).select_related("person__unit")}
+    asked = _asked(sitting, rows, made.errors)
+    _drop_double_seats(asked, listed, made.errors)
+    for person, row in asked.values():
+        candidate = listed.get(person.pk)
+        if candidate is None:
+            made.new.append(Candidate(sitting=sitting, person=person, room=row.room, seat=row.seat))
+            continue
+        was, place = (candidate.room, candidate.seat), _place(candidate, row)
+        if was == place:
+            made.standing += 1
+        else:
+            candidate.room, candidate.seat = place
+            made.moved.append((candidate, *was))
+    made.errors.sort(key=lambda error: error.row)
+    return made
+
+
+def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError]) -> dict[int, tuple[Person, Row]]:
+    """The rows that name somebody who may be on the list, by person; what is wrong with the others goes to `errors`."""
+    numbers = {number for row in rows for number in (row.number, row.number.upper())}
+    found = Person.objects.within(sitting.quiz.county).filter(employee_number__in=numbers).select_related("unit")
+    people = {person.employee_number: person for person in found}
+    watching = set(sitting.invigilators.values_list("pk", flat=True))
+    elsewhere = {c.person_id: c.sitting.title for c in sittings.sitting_elsewhere(sitting, [person.pk for person in people.values()])}
+    asked: dict[int, tuple[Person, Row]] = {}
+    for row in rows:
+        person = people.get(row.number) or people.get(row.number.upper())
+        where = NUMBER
+        if person is None:
+            wrong = _("Nobody in this county has the number “%(number)s”.") % {"number": row.number[:40]}
+        elif person.pk in asked:
+            wrong = _("%(name)s stands in row %(row)d already.") % {"name": person.name, "row": asked[person.pk][1].line}
+        elif person.status in GONE or not person.is_active:
+            wrong = _("%(name)s may not sign in.") % {"name": person.name}
+        elif person.pk in watching:
+            wrong = _("%(name)s is an invigilator of this sitting.") % {"name": person.name}
+        elif person.pk in elsewhere:
+            wrong = _("%(name)s sits “%(sitting)s” at the same time.") % {"name": person.name, "sitting": elsewhere[person.pk]}
+        elif len(row.room) > LONGEST_ROOM:
+            where, wrong = ROOM, _("At most %(limit)d characters.") % {"limit": LONGEST_ROOM}
+        elif len(row.seat) > LONGEST_SEAT:
+            where, wrong = SEAT, _("At most %(limit)d characters.") % {"limit": LONGEST_SEAT}
+        else:
+            asked[person.pk] = (person, row)
+            continue
+        errors.append(_error(row, where, wrong))
+    return asked
+
+
+def _drop_double_seats(asked: dict[int, tuple[Person, Row]], listed: dict[int, Candidate], errors: list[RowError]) -> None:
+    """Take out rows that give a seat to a second person, until nobody shares one."""
+    while True:
+        holders: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for pk, candidate in listed.items():
+            if pk not in asked:
+                holders[(candidate.room, candidate.seat)].append(pk)
+        for pk, (_person, row) in asked.items():
+            holders[_place(listed.get(pk), row)].append(pk)
+        doubled = [(place, pk) for place, people in holders.items() if place[1] for pk in people[1:] if pk in asked]
+        if not doubled:
+            return
+        for (room, seat), pk in doubled:
+            text = _("Seat %(seat)s of room %(room)s is taken.") % {"seat": seat, "room": room or "—"}
+            errors.append(_error(asked.pop(pk)[1], SEAT, text))
+
+
+def _place(candidate: Candidate | None, row: Row) -> tuple[str, str]:
+    """Room and seat after the row: an empty cell changes nothing, but another room empties the seat."""
+    if candidate is None:
+        return row.room, row.seat
+    room = row.room or candidate.room
+    return room, row.seat or (candidate.seat if room == candidate.room else "")
+
+
+def _error(row: Row, where: str, message: str) -> RowError:
+    return RowError(row.line, where, message, values=[row.number, row.room, row.seat])
+
+
+# ---- writing -------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def put(*, sitting: Sitting, rows: Iterable[Row], by: Person, at: datetime, seen: str, skip_bad_rows: bool = False) -> Plan:
+    """Carry a plan out. `seen` is the digest of the plan that was looked at. Locks the sitting.
+
+    Raises:
+        Refused: over (the sitting is closed), changed (the plan would be another one now).
+        RefusedRows: some rows are wrong and were not to be left out; nothing is written.
+    """
+    sitting = _open(sitting, at)
+    made = plan(sitting=sitting, rows=rows)
+    if made.digest != seen:
+        raise Refused(_("The list or the register has changed since this plan was made. Please look at the new plan."), code="changed")
+    if made.errors and not skip_bad_rows:
+        raise RefusedRows(_("Some rows are wrong; nothing was written."), made.errors)
+    Candidate.objects.bulk_create(made.new, batch_size=1000)
+    Candidate.objects.bulk_update([candidate for candidate, _room, _seat in made.moved], ["room", "seat"], batch_size=500)
+    if not made.is_empty:
+        audit.record(sitting, "quizzes.candidates_listed", by=by, new=len(made.new), moved=len(made.moved), refused=len(made.errors))
+    return made
+
+
+@transaction.atomic
+def remove(*, sitting: Sitting, people: Iterable[int], by: Person, at: datetime) -> int:
+    """Take these people (by id) off the list; how many were on it. Locks the sitting.
+
+    Raises:
+        Refused: over; has_begun (some of them began; nobody is taken off then); last_one (a published list is never empty).
+    """
+    sitting = _open(sitting, at)
+    leaving = Candidate.objects.filter(sitting=sitting, person__in=list(people))
+    begun = (
+        Attempt.objects.filter(sitting=sitting, person__in=leaving.values("person")).values_list("person_name", flat=True).distinct()[:5]
+    )
+    if begun:
+        raise Refused(
+            _("Already begun, so they stay on the list: %(people)s. Nobody was taken off.") % {"people": "、".join(begun)}, code="has_begun"
+        )
+    gone = [person.pk for person in Person.objects.filter(pk__in=leaving.values("person"))]
+    leaving.delete()
+    if gone and sitting.is_listed and not sitting.is_draft and not sitting.candidates.exists():
+        raise Refused(_("A published sitting keeps at least one candidate: withdraw it first."), code="last_one")
+    if gone:
+        audit.record(sitting, "quizzes.candidates_removed", by=by, count=len(gone), people=gone[:200])
+    return len(gone)
+
+
+@transaction.atomic
+def seat(*, sitting: Sitting, places: Mapping[int, tuple[str, str]], by: Person, at: datetime) -> int:
+    """Give candidates (by id) their rooms and seats; how many changed. Locks the sitting.
+
+    Raises:
+        Refused: over, too_long, seat_taken; nothing is written then.
+    """
+    sitting = _open(sitting, at)
+    changed = []
+    for candidate in Candidate.objects.filter(sitting=sitting, pk__in=places):
+        room, place = (squeeze(text) for text in places[candidate.pk])
+        if len(room) > LONGEST_ROOM or len(place) > LONGEST_SEAT:
+            raise _too_long()
+        if (candidate.room, candidate.seat) != (room, place):
+            candidate.room, candidate.seat = room, place
+            changed.append(candidate)
+    return _seated(sitting, changed, by)
+
+
+@transaction.atomic
+def fill_rooms(*, sitting: Sitting, names: Iterable[str], places: int, mixed: bool, everybody: bool, by: Person, at: datetime) -> int:
+    """Seat the candidates so many a room, in these rooms and then in numbered ones; how many got a place. Locks the sitting.
+
+    `mixed`: neighbours serve in different organs wherever that is possible; else by unit. `everybody`: also
+    those who have a room already; else the free places are filled.
+
+    Raises:
+        Refused: over, bad_places (1 to 500 a room), too_long.
+    """
+    names = [squeeze(name) for name in names if squeeze(name)]
+    if not 1 <= places <= 500:
+        raise Refused(_("A room has 1 to 500 places."), code="bad_places")
+    if any(len(name) > LONGEST_ROOM for name in names):
+        raise _too_long()
+    sitting = _open(sitting, at)
+    every = list(
+        Candidate.objects.filter(sitting=sitting).select_related("person__unit").order_by("person__unit__path", "person__employee_number")
+    )
+    chosen = [candidate for candidate in every if everybody or not candidate.room]
+    if mixed:
+        organs: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in chosen:
+            organs[candidate.person.unit.organ_path if candidate.person.unit else ""].append(candidate)
+        chosen = rules.apart(organs.values())
+    moving = {candidate.pk for candidate in chosen}
+    taken = Counter(candidate.room for candidate in every if candidate.pk not in moving)
+    seats = {(candidate.room, candidate.seat) for candidate in every if candidate.pk not in moving}
+    for candidate, place in zip(chosen, _free_places(names, places, taken, seats), strict=False):
+        candidate.room, candidate.seat = place
+    return _seated(sitting, chosen, by)
+
+
+def _free_places(names: list[str], places: int, taken: Counter, seats: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Room after room, seat after seat, without end; a room is full with so many people, wherever they sit."""
+    width = max(2, len(str(places)))
+    numbered = (_("Room %(number)d") % {"number": number} for number in count(len(names) + 1))
+    used = set()
+    for room in chain(names, numbered):
+        if room in used:
+            continue
+        used.add(room)
+        free = (place for place in ((room, f"{seat:0{width}d}") for seat in count(1)) if place not in seats)
+        yield from islice(free, max(places - taken[room], 0))
+
+
+def _seated(sitting: Sitting, changed: list[Candidate], by: Person) -> int:
+    Candidate.objects.bulk_update(changed, ["room", "seat"], batch_size=500)
+    doubled = (
+        sitting.candidates.exclude(seat="").values_list("room", "seat").annotate(n=Count("pk")).filter(n__gt=1).order_by("room", "seat")
+    )
+    if doubled:
+        room, place, _n = doubled[0]
+        raise Refused(_("Seat %(seat)s of room %(room)s is taken.") % {"seat": place, "room": room or "—"}, code="seat_taken")
+    if changed:
+        audit.record(sitting, "quizzes.candidates_seated", by=by, count=len(changed))
+    return len(changed)
+
+
+def _too_long() -> Refused:
+    return Refused(
+        _("The name of a room has at most %(room)d characters, that of a seat %(seat)d.") % {"room": LONGEST_ROOM, "seat": LONGEST_SEAT},
+        code="too_long",
+    )
+
+
+def _open(sitting: Sitting, at: datetime) -> Sitting:
+    """The sitting, locked; its list is history once it is closed."""
+    sitting = sittings.locked(sitting)
+    if sitting.state(at) == Sitting.State.CLOSED:
+        raise Refused(_("This sitting is closed: its list stays as it is."), code="over")
+    return sitting
+
+
+# ---- what would go wrong on the day --------------------------------------------------------
+
+
+def lacking_courses(sitting: Sitting) -> QuerySet[Person]:
+    """Candidates whom the exam's course would not let in: not enrolled, and a course that must be completed first is missing."""
+    course = Course.objects.filter(county=sitting.quiz.county_id, code=sitting.quiz.course_code).select_related("current").first()
+    codes = course.current.prerequisites if course and course.current else []
+    people = Person.objects.filter(candidacies__sitting=sitting).exclude(pk__in=Enrolment.objects.filter(course=course).values("person"))
+    lacks = Q(pk__in=[])
+    for needed in Course.objects.open().filter(county=sitting.quiz.county_id, code__in=codes):
+        lacks |= ~Q(pk__in=Completion.objects.standing().filter(course=needed).values("person"))
+    return people.filter(lacks).order_by("employee_number")
