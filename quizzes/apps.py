@@ -10,8 +10,10 @@ class QuizzesConfig(AppConfig):
         from core import reconcile
         from courses.slots import QUIZZES
         from quizzes import receivers  # noqa: F401
-        from quizzes.services import attempts, marking, quizzes
+        from quizzes.services import attempts, marking, quizzes, ratings, remarks
 
         QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)
         reconcile.register("quizzes.overdue", attempts.overdue_gaps)
         reconcile.register("quizzes.passes", marking.untold_gaps)
+        reconcile.register("quizzes.markings", ratings.unfinished_gaps)
+        reconcile.register("quizzes.remarks", remarks.unapplied_gaps)

@@ -302,3 +302,18 @@ def percent(score: Decimal, out_of: Decimal) -> Decimal:
 def passes(score: Decimal, out_of: Decimal, pass_percent: int) -> bool:
     """Whether the score reaches the pass mark; decided on exact decimals, never on a rounded percentage."""
     return bool(out_of) and score * 100 >= out_of * pass_percent
+
+
+def settled(shares: Sequence[Fraction], *, markers: int, difference: Fraction) -> Fraction | None:
+    """The share that stands after these ratings, in their order; None while another marker is needed.
+
+    One marker: theirs. Two: the mean when they differ by no more than `difference`, else a third
+    one's share stands as it is.
+    """
+    if len(shares) < markers:
+        return None
+    if markers == 1:
+        return shares[0]
+    if len(shares) > markers:
+        return shares[-1]
+    return sum(shares, start=Fraction(0)) / len(shares) if max(shares) - min(shares) <= difference else None

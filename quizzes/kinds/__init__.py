@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
 
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Policy, Wrong
+from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, Pick, Policy, Wrong
 
 
 def _found() -> Iterator[ItemKind]:
@@ -69,4 +69,4 @@ def cells(kind: str, stem: str, content, key) -> Cells:
     return made
 
 
-__all__ = ["Cells", "ItemKind", "Malformed", "Pick", "Policy", "Wrong", "cells", "choices", "every", "mark", "named", "of", "picked"]
+__all__ = ["Cells", "ForPerson", "ItemKind", "Malformed", "Pick", "Policy", "Wrong", "cells", "choices", "every", "mark", "named", "of", "picked"]

@@ -75,6 +75,7 @@ class Shown:
     right: str
     is_chosen: bool
     is_right: bool  # for an option: it belongs to the key; else: the answer on this line is right
+    is_typed: bool = False  # `own` is what somebody typed, not a text of the bank
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,18 @@ class Pick:
     code: str
     text: str
     is_right: bool
+
+
+@dataclass(frozen=True)
+class ForPerson:
+    """An answer, or one part of it, that a person has to mark: what the marker sees of it."""
+
+    part: int
+    stem: str
+    own: str
+    sample: str
+    rubric: list[dict]
+    markers: int
 
 
 class ItemKind(ABC):
@@ -206,6 +219,10 @@ class ItemKind(ABC):
     def mark_parts(self, key: Any, response: Any) -> list[tuple[Fraction, Fraction | None]]:
         """(weight, share earned) of each part that is marked by itself; the weights add up to 1. None: a person has to mark it."""
         return [(Fraction(1), Fraction(0) if response is None else self.mark(key, response))]
+
+    def for_person(self, shown: dict, key: Any, response: Any) -> list[ForPerson]:
+        """What of this answer a person has to mark; nothing where `mark` gives a share."""
+        return []
 
     @abstractmethod
     def explain(self, shown: dict, key: Any, response: Any) -> list:

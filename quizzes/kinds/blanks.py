@@ -47,9 +47,9 @@ class Blanks(ItemKind):
         outcome = self.outcome(key, response)
         return Fraction(int(all(outcome))) if self.policy_of(key) == "exact" else Fraction(sum(outcome), len(outcome))
 
-    def lines(self, own: list[str], right: list[str], outcome: list[bool]) -> list[Shown]:
+    def lines(self, own: list[str], right: list[str], outcome: list[bool], *, is_typed: bool) -> list[Shown]:
         """A line of the result page for each blank."""
         return [
-            Shown(_("Blank %(number)d") % {"number": number}, "", *texts, bool(texts[0]), is_right)
+            Shown(_("Blank %(number)d") % {"number": number}, "", *texts, bool(texts[0]), is_right, is_typed)
             for number, (*texts, is_right) in enumerate(zip(own, right, outcome, strict=True), start=1)
         ]

@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quizzes import kinds
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Wrong
+from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, Pick, Wrong
 
 MOST_PARTS = 10
 LONGEST_STEM = 4000
@@ -160,8 +160,8 @@ class Case(ItemKind):
     def fields(self, shown: dict, response: Any) -> list[dict]:
         return [
             {
-                "index": index,
-                "number": index + 1,
+                "index": str(index),
+                "number": str(index + 1),
                 "kind": kind,
                 "points": part["points"],
                 "shown": part["shown"],
@@ -187,6 +187,13 @@ class Case(ItemKind):
         return [
             (Fraction(part["points"]) / whole, kinds.mark(kind.key, part["key"], given))
             for _index, part, kind, given in _with(key["parts"], response)
+        ]
+
+    def for_person(self, shown: dict, key: Any, response: Any) -> list[ForPerson]:
+        return [
+            replace(one, part=index)
+            for index, part, kind, given in _with(shown["parts"], response)
+            for one in kind.for_person(part["shown"], key["parts"][index]["key"], given)
         ]
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[PartShown]:

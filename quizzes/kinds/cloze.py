@@ -136,6 +136,7 @@ class Cloze(Blanks):
             [named.get(token, "") for named, token in zip(texts, given, strict=True)],
             [named[token] for named, token in zip(texts, key["right"], strict=True)],
             self.outcome(key, given),
+            is_typed=False,
         )
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:

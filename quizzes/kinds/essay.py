@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ItemKind, Wrong, check_marked, clean_text
+from quizzes.kinds.base import Cells, ForPerson, ItemKind, Wrong, check_marked, clean_text
 from quizzes.rules import decimal_text, number
 
 LONGEST = 5000
@@ -166,6 +166,11 @@ class Essay(ItemKind):
 
     def mark(self, key: Any, response: Any) -> Fraction | None:
         return None
+
+    def for_person(self, shown: dict, key: Any, response: Any) -> list[ForPerson]:
+        if response is None:
+            return []
+        return [ForPerson(0, shown["stem"], response, key["sample"], key["rubric"], key["markers"])]
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Written]:
         return [Written(response or "", key["sample"], key["rubric"])]

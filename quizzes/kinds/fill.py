@@ -104,7 +104,7 @@ class Fill(Blanks):
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
         given = response or [""] * len(key["accepted"])
-        return self.lines(given, [" / ".join(texts) for texts in key["accepted"]], self.outcome(key, given))
+        return self.lines(given, [" / ".join(texts) for texts in key["accepted"]], self.outcome(key, given), is_typed=True)
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         return [f"{number}:{normalise(text)}" for number, text in enumerate(response, start=1) if text]

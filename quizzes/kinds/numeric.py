@@ -132,7 +132,7 @@ class Numeric(ItemKind):
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
         own = f"{response['value']} {response['unit']}".strip() if response else ""
         base = _base(key["units"])
-        return [Shown(_("Answer"), "", own, f"{_said(key)} {base}".strip(), bool(own), bool(own) and self.mark(key, response) == 1)]
+        return [Shown(_("Answer"), "", own, f"{_said(key)} {base}".strip(), bool(own), bool(own) and self.mark(key, response) == 1, True)]
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         amount = _amount(response, key["units"])

@@ -2,6 +2,7 @@ from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Mark
 from quizzes.models.bank import KnowledgePoint, Question
 from quizzes.models.images import BankImage
 from quizzes.models.quiz import DrawRule, Quiz
+from quizzes.models.ratings import MarkingTask, Rating, Remark, RemarkDecision, RemarkedMarking
 from quizzes.models.sittings import Allowance, Candidate, Extension, Incident, Presence, Sitting
 
 __all__ = [
@@ -17,9 +18,14 @@ __all__ = [
     "ItemMark",
     "KnowledgePoint",
     "Marking",
+    "MarkingTask",
     "Presence",
     "Question",
     "Quiz",
+    "Rating",
+    "Remark",
+    "RemarkDecision",
+    "RemarkedMarking",
     "Sitting",
     "Submission",
 ]

@@ -49,6 +49,12 @@ class Quiz(ClusterableModel):
     )
     shuffle_questions = models.BooleanField(_("shuffle questions"), default=True)
     shuffle_options = models.BooleanField(_("shuffle options"), default=True)
+    rating_difference = models.PositiveSmallIntegerField(
+        _("largest difference between two markers in percent"),
+        default=20,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Of what the question can earn. When they differ by more, a third marker settles it."),
+    )
     is_exam = models.BooleanField(
         _("only in sittings"), default=False, help_text=_("An exam: it can be begun only while one of its sittings is open.")
     )

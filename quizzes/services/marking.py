@@ -15,7 +15,7 @@ from core.reconcile import Gap
 from courses.models import EditionRequirement, RequirementMet
 from courses.services import completions
 from quizzes import kinds, rules
-from quizzes.models import Answer, AttemptItem, ItemMark, Marking, Submission
+from quizzes.models import Answer, AttemptItem, ItemMark, Marking, MarkingTask, Submission
 from quizzes.signals import attempt_marked
 
 log = structlog.get_logger(__name__)
@@ -23,11 +23,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Marked:
-    """One item with the answer that counts and its share; no share while a person has yet to mark it."""
+    """One item with the answer that counts and its share; no share while a person has yet to mark it.
+
+    `earned` are the points of an earlier marking where the share is that of then: it is kept rounded.
+    """
 
     item: AttemptItem
     answer: Answer | None
     fraction: Fraction | None
+    earned: Decimal | None = None
+
+    @property
+    def points(self) -> Decimal | None:
+        if self.fraction is None or self.earned is not None:
+            return self.earned
+        return rules.earned(self.fraction, self.item.points)
 
 
 def mark_by_machine(submission: Submission) -> Marking:
@@ -37,6 +47,12 @@ def mark_by_machine(submission: Submission) -> Marking:
     for item in AttemptItem.objects.filter(attempt=submission.attempt_id):
         answer = latest.get(item.pk)
         marked.append(Marked(item, answer, kinds.mark(item.kind, item.key, answer.response if answer else None)))
+    MarkingTask.objects.bulk_create(
+        MarkingTask(submission=submission, item=one.item, part=asked.part, markers=asked.markers)
+        for one in marked
+        if one.fraction is None and one.answer
+        for asked in one.item.item_kind.for_person(one.item.shown, one.item.key, one.answer.response)
+    )
     return append(submission, marked, cause=Marking.Cause.MACHINE, at=submission.at)
 
 
@@ -56,8 +72,7 @@ def append(
     """
     marked = list(marked)
     is_complete = all(one.fraction is not None for one in marked)
-    earned = {one.item.pk: rules.earned(one.fraction, one.item.points) for one in marked if one.fraction is not None}
-    score = sum(earned.values(), start=Decimal("0.00"))
+    score = sum((one.points for one in marked if one.points is not None), start=Decimal("0.00"))
     out_of = sum((one.item.points for one in marked), start=Decimal("0.00"))
     passed = is_complete and (keeps_pass or rules.passes(score, out_of, submission.attempt.pass_percent))
     marking = Marking.objects.create(
@@ -77,7 +92,7 @@ def append(
             item=one.item,
             answer=one.answer,
             fraction=None if one.fraction is None else rules.stored(one.fraction),
-            earned=earned.get(one.item.pk),
+            earned=one.points,
             picked=kinds.picked(one.item.kind, one.item.shown, one.item.key, one.answer.response) if one.answer else [],
         )
         for one in marked

@@ -1,0 +1,142 @@
+"""Marking by people, and marking again with a mended key."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact, FactQuerySet
+from people.models import Person, Role, Unit
+from people.permissions import paths_of
+from quizzes.models.attempts import AttemptItem, Marking, Submission
+from quizzes.models.bank import AUTHORS, Question
+
+
+class MarkingTaskQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "MarkingTaskQuerySet":
+        """Tasks of the user's county for those who work on its bank; never one's own paper."""
+        if not user.is_authenticated:
+            return self.none()
+        others = self.exclude(submission__attempt__person=user)
+        if user.is_superuser:
+            return others
+        counties = {path[: Unit.steplen] for path in paths_of(user, AUTHORS)}
+        return others.filter(submission__attempt__quiz__county__path__in=counties)
+
+    def waiting(self) -> "MarkingTaskQuerySet":
+        return self.filter(settled_at=None)
+
+
+class MarkingTask(models.Model):
+    """One answer that people have to mark: an item, or one part of a case.
+
+    Made with the marking that leaves it open. It is the queue's row, so it changes: who is at it now,
+    and the share it was settled at. What each marker gave is a Rating.
+    """
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="marking_tasks")
+    item = models.ForeignKey(AttemptItem, on_delete=models.PROTECT, related_name="marking_tasks")
+    part = models.PositiveSmallIntegerField(default=0)
+    markers = models.PositiveSmallIntegerField(default=1)
+    claimed_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    claimed_until = models.DateTimeField(null=True)
+    fraction = models.DecimalField(max_digits=5, decimal_places=4, null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    objects = MarkingTaskQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("marking task")
+        verbose_name_plural = _("marking tasks")
+        constraints = [models.UniqueConstraint(fields=["item", "part"], name="marking_task_once")]
+        indexes = [models.Index(fields=["item"], condition=models.Q(settled_at=None), name="marking_task_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}.{self.part}"
+
+
+class Rating(Fact):
+    """What one marker gave for one task. The markers do not see each other's, nor whose answer it is."""
+
+    task = models.ForeignKey(MarkingTask, on_delete=models.PROTECT, related_name="ratings")
+    marker = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="ratings")
+    stage = models.PositiveSmallIntegerField()  # 1 and 2; 3 settles a difference
+    points = models.JSONField(default=list)  # of each criterion, decimals as texts; [] without a rubric
+    fraction = models.DecimalField(max_digits=5, decimal_places=4)
+    comment = models.CharField(_("comment"), max_length=1000, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("rating")
+        verbose_name_plural = _("ratings")
+        constraints = [
+            models.UniqueConstraint(fields=["task", "marker"], name="rating_once_a_marker"),
+            models.UniqueConstraint(fields=["task", "stage"], name="rating_once_a_stage"),
+        ]
+
+
+class RemarkQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "RemarkQuerySet":
+        """For those who work on the county's bank, its HR and its auditors."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        counties = {path[: Unit.steplen] for path in paths_of(user, (*AUTHORS, Role.HR, Role.AUDITOR))}
+        return self.filter(question__county__path__in=counties)
+
+
+class Remark(Fact):
+    """Somebody asks that a question be marked again everywhere: its key was wrong, or it was unfair as a whole.
+
+    A second person decides (RemarkDecision). What it changed are markings that name it.
+    """
+
+    class Remedy(models.TextChoices):
+        NEW_KEY = "new_key", _("The right answer is another one")
+        ALL_RIGHT = "all_right", _("Everybody gets full marks for it")
+
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="remarks", verbose_name=_("question"))
+    version = models.PositiveIntegerField()  # of the question when this was asked: later ones are not touched
+    remedy = models.CharField(_("remedy"), max_length=10, choices=Remedy.choices)
+    content = models.JSONField(null=True)  # with the new key, as the bank keeps it
+    key = models.JSONField(null=True)
+    reason = models.CharField(_("reason"), max_length=500)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    objects = RemarkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("re-marking")
+        verbose_name_plural = _("re-markings")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.question.code} · {self.get_remedy_display()}"
+
+
+class RemarkDecision(Fact):
+    """The second person's yes or no. `may_lose`: HR says that passes may be lost by it."""
+
+    remark = models.OneToOneField(Remark, on_delete=models.PROTECT, related_name="decision")
+    approved = models.BooleanField()
+    may_lose = models.BooleanField(default=False)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+
+class RemarkedMarking(Fact):
+    """This marking came of that re-marking; exists once for each, so applying twice changes nothing."""
+
+    remark = models.ForeignKey(Remark, on_delete=models.PROTECT, related_name="results")
+    marking = models.OneToOneField(Marking, on_delete=models.PROTECT, related_name="remarked")
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="+")
+    lost_pass = models.BooleanField(default=False)
+    gained_pass = models.BooleanField(default=False)
+    kept_pass = models.BooleanField(default=False)  # the new score would not have earned it
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["remark", "submission"], name="remarked_once")]
+
+
+__all__ = ["MarkingTask", "Rating", "Remark", "RemarkDecision", "RemarkedMarking"]

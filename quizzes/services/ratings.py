@@ -1,0 +1,187 @@
+"""Marking by people: the queue, a rating, and what follows when an answer is settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+
+from django.db import connection, transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from core.reconcile import Gap
+from people.models import Person
+from quizzes import kinds, rules
+from quizzes.models import ItemMark, Marking, MarkingTask, Quiz, Rating, Submission
+from quizzes.services import marking
+
+CLAIM = timedelta(minutes=30)  # so long an answer that somebody opened is kept from the others
+
+
+def waiting(user, quiz: Quiz | None = None) -> QuerySet[MarkingTask]:
+    """Answers that this person could mark now: open, not one's own, not rated by oneself. Question by question."""
+    rows = MarkingTask.objects.visible_to(user).waiting().exclude(ratings__marker=user)
+    if quiz is not None:
+        rows = rows.filter(submission__attempt__quiz=quiz)
+    return rows.order_by("item__question", "pk")
+
+
+def overview(user) -> list[dict]:
+    """For each quiz with answers to mark: how many are open, settled, and in dispute (a third marker is asked). One query."""
+    rows = (
+        MarkingTask.objects.visible_to(user)
+        .annotate(all_gave=Exists(Rating.objects.filter(task=OuterRef("pk"), stage=OuterRef("markers"))))
+        .values("submission__attempt__quiz", "submission__attempt__quiz__title")
+        .annotate(
+            open=Count("pk", filter=Q(settled_at=None)),
+            settled=Count("pk", filter=Q(settled_at__isnull=False)),
+            disputed=Count("pk", filter=Q(settled_at=None, all_gave=True)),
+        )
+        .order_by("submission__attempt__quiz__title")
+    )
+    return [
+        {
+            "quiz": row["submission__attempt__quiz"],
+            "title": row["submission__attempt__quiz__title"],
+            **{name: row[name] for name in ("open", "settled", "disputed")},
+        }
+        for row in rows
+    ]
+
+
+@transaction.atomic
+def claim(*, marker: Person, at: datetime, quiz: Quiz | None = None) -> MarkingTask | None:
+    """The next answer for this marker, kept from others for half an hour; None when nothing is left.
+
+    What one has open already comes first. Locks the row that it takes and waits for none.
+    """
+    free = Q(claimed_by=None) | Q(claimed_until__lte=at) | Q(claimed_by=marker)
+    rows = waiting(marker, quiz).filter(free).order_by("item__question", "pk")
+    mine = rows.filter(claimed_by=marker, claimed_until__gt=at)
+    for wanted in (mine, rows):
+        found = MarkingTask.objects.select_for_update(
+            no_key=True, of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked
+        ).filter(pk__in=wanted.values("pk")[:50])
+        task = found.order_by("item__question", "pk").first()
+        if task is not None:
+            task.claimed_by, task.claimed_until = marker, at + CLAIM
+            task.save(update_fields=["claimed_by", "claimed_until"])
+            return task
+    return None
+
+
+@dataclass(frozen=True)
+class Rated:
+    """What a rating led to: settled, or another marker is asked."""
+
+    rating: Rating
+    is_settled: bool
+
+
+@transaction.atomic
+def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], comment: str = "", at: datetime) -> Rated:
+    """Write what a marker gives: points for each criterion of the rubric, or a percentage where there is none.
+
+    Locks the submission. When the markers that are asked for agree within the quiz's difference, the
+    mean of their shares stands; else a third is asked, whose share stands. When the last open answer
+    of a submission is settled its marking is completed, and a pass is told to the course.
+
+    Raises:
+        Refused: settled, own_paper, twice, bad_points.
+    """
+    submission = Submission.objects.select_for_update(no_key=True, of=("self",)).get(pk=task.submission_id)
+    task = MarkingTask.objects.select_related("item", "submission__attempt__quiz").get(pk=task.pk)
+    attempt = task.submission.attempt
+    if attempt.person_id == marker.pk:
+        raise Refused(_("Nobody marks their own paper."), code="own_paper")
+    if task.settled_at is not None:
+        raise Refused(_("This answer has been settled meanwhile: your points were not needed any more."), code="settled")
+    ratings = list(task.ratings.order_by("stage"))
+    if any(rating.marker_id == marker.pk for rating in ratings):
+        raise Refused(_("You have marked this answer: the other marker has to be somebody else."), code="twice")
+    share = _share(task, points)
+    rating = Rating.objects.create(
+        task=task,
+        marker=marker,
+        stage=len(ratings) + 1,
+        points=[str(point) for point in points],
+        fraction=rules.stored(share),
+        comment=comment.strip()[:1000],
+        at=at,
+    )
+    shares = [Fraction(one.fraction) for one in ratings] + [share]
+    settled = rules.settled(shares, markers=task.markers, difference=Fraction(attempt.quiz.rating_difference, 100))
+    task.claimed_by = task.claimed_until = None
+    if settled is not None:
+        task.fraction, task.settled_at = rules.stored(settled), at
+    task.save(update_fields=["claimed_by", "claimed_until", "fraction", "settled_at"])
+    if settled is not None:
+        complete(submission=submission, at=at)
+    return Rated(rating, settled is not None)
+
+
+def _share(task: MarkingTask, points: Sequence[Decimal]) -> Fraction:
+    rubric = rubric_of(task)
+    most = [Fraction(criterion["points"]) for criterion in rubric] or [Fraction(100)]
+    given = [Fraction(point) for point in points]
+    if len(given) != len(most) or any(not 0 <= one <= top for one, top in zip(given, most, strict=False)):
+        raise Refused(_("Give each criterion between 0 and its points."), code="bad_points")
+    return sum(given, start=Fraction(0)) / sum(most)
+
+
+def rubric_of(task: MarkingTask) -> list[dict]:
+    """The criteria with points and levels, as they were frozen into the paper."""
+    return task_text(task).rubric
+
+
+def task_text(task: MarkingTask) -> kinds.ForPerson:
+    """What the marker sees: the question, the answer, the sample and the rubric. Nothing says whose it is. Two queries."""
+    item = task.item
+    marks = ItemMark.objects.filter(item=item, marking__superseded_by=None).select_related("answer")
+    answer = marks.get().answer
+    response = answer.response if answer else None
+    return next(one for one in item.item_kind.for_person(item.shown, item.key, response) if one.part == task.part)
+
+
+@transaction.atomic
+def complete(*, submission: Submission, at: datetime) -> Marking | None:
+    """Supersede a partial marking when nothing of it is left open; None while something is. Running it twice changes nothing."""
+    current = Marking.objects.current().select_related("submission__attempt").get(submission=submission)
+    if current.is_complete:
+        return None
+    settled: dict[int, dict[int, Fraction]] = {}
+    for task in MarkingTask.objects.filter(submission=submission):
+        if task.fraction is None:
+            return None
+        settled.setdefault(task.item_id, {})[task.part] = Fraction(task.fraction)
+    marked = []
+    for mark in current.marks.select_related("item", "answer"):
+        if mark.fraction is None:
+            marked.append(marking.Marked(mark.item, mark.answer, _joined(mark, settled.get(mark.item_id, {}))))
+        else:
+            marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction), mark.earned))
+    made = marking.append(current.submission, marked, cause=Marking.Cause.PERSON, at=at, supersedes=current)
+    audit.record(current.submission.attempt.quiz, "quizzes.marked_by_people", attempt=current.submission.attempt_id)
+    return made
+
+
+def _joined(mark: ItemMark, settled: dict[int, Fraction]) -> Fraction:
+    response = mark.answer.response if mark.answer else None
+    parts = mark.item.item_kind.mark_parts(mark.item.key, response)
+    return sum((weight * (settled[number] if share is None else share) for number, (weight, share) in enumerate(parts)), start=Fraction(0))
+
+
+def unfinished_gaps(at: datetime) -> list[Gap]:
+    """Submissions whose answers are all settled and whose marking is still partial (a crash between the two)."""
+    done = (
+        Marking.objects.current()
+        .filter(is_complete=False)
+        .exclude(submission__marking_tasks__settled_at=None)
+        .select_related("submission")
+        .order_by("pk")[:1000]
+    )
+    return [Gap(f"marking {m.pk} can be completed", partial(complete, submission=m.submission, at=at)) for m in done]

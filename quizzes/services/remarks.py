@@ -1,0 +1,240 @@
+"""Marking again with a mended key: proposed by one person, seen in a dry run, decided by another, traced on every marking."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from core.reconcile import Gap
+from courses.models import Completion
+from courses.services import completions
+from people.models import Person, Role
+from people.permissions import has_role
+from quizzes import kinds, rules
+from quizzes.models import ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, Submission
+from quizzes.services import bank, marking
+
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a re-marking would do, or did, to one submission."""
+
+    marking: Marking  # the one that stands before
+    item_was: Decimal | None
+    item_becomes: Decimal
+    score: Decimal
+    percent: Decimal
+    would_pass: bool
+    completion: Completion | None  # the one that hangs on this pass
+
+    @property
+    def gains_pass(self) -> bool:
+        return self.would_pass and not self.marking.passed
+
+    @property
+    def loses_pass(self) -> bool:
+        return self.marking.passed and not self.would_pass
+
+
+@transaction.atomic
+def propose(*, question: Question, remedy: str, reason: str, by: Person, at: datetime, content: Any = None, key: Any = None) -> Remark:
+    """Ask that a question be marked again everywhere. Nothing changes before a second person agrees.
+
+    For a new key `content` and `key` are the question as it should have been; the options must be those
+    that were shown.
+
+    Raises:
+        Refused: no_reason, bad_key, same_key, open_already.
+    """
+    question = Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=question.pk)
+    if not reason.strip():
+        raise Refused(_("Say why the question is marked again; the reason stays in the record."), code="no_reason")
+    if question.remarks.filter(decision=None).exists():
+        raise Refused(_("A re-marking of this question waits for a decision already."), code="open_already")
+    if remedy == Remark.Remedy.NEW_KEY:
+        content = question.content if content is None else content
+        try:
+            question.item_kind.check(question.stem, content, key)
+        except kinds.Wrong as wrong:
+            raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
+        if (content, key) == (question.content, question.key) and not question.uses.exclude(question_version=question.version).exists():
+            raise Refused(_("This is the key that stands."), code="same_key")
+    else:
+        content = key = None
+    remark = Remark.objects.create(
+        question=question, version=question.version, remedy=remedy, content=content, key=key, reason=reason.strip()[:500], by=by, at=at
+    )
+    audit.record(question, "quizzes.remark_proposed", by=by, remark=remark.pk, remedy=remedy)
+    return remark
+
+
+def changes(remark: Remark) -> Iterator[Change]:
+    """The dry run: every submission whose marking would change, streamed. Submissions that this re-marking did already are left out."""
+    for batch in _batches(remark):
+        yield from _changes(remark, batch)
+
+
+def _batches(remark: Remark) -> Iterator[list[ItemMark]]:
+    after = 0
+    # Done by this one, or by a later one of the same question, which knows better.
+    done = RemarkedMarking.objects.filter(
+        remark__question=remark.question_id, remark__gte=remark.pk, submission=OuterRef("marking__submission")
+    )
+    while True:
+        rows = list(
+            ItemMark.objects.filter(
+                ~Exists(done),
+                item__question=remark.question_id,
+                item__question_version__lte=remark.version,
+                marking__superseded_by=None,
+                pk__gt=after,
+            )
+            .select_related("item", "answer", "marking__submission__attempt__quiz")
+            .order_by("pk")[:BATCH]
+        )
+        if not rows:
+            return
+        after = rows[-1].pk
+        yield rows
+
+
+def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
+    enrolments = {mark.marking.submission.attempt.enrolment_id for mark in marks if mark.marking.passed}
+    standing = {done.enrolment_id: done for done in Completion.objects.standing().filter(enrolment__in=enrolments)}
+    other_passes = set(
+        Marking.objects.current()
+        .filter(passed=True, submission__attempt__enrolment__in=enrolments)
+        .values_list("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt")
+    )
+    found = []
+    for mark in marks:
+        becomes = _becomes(remark, mark)
+        if becomes is None or becomes == mark.earned:
+            continue
+        was = mark.marking
+        attempt = was.submission.attempt
+        score = was.score - (mark.earned or Decimal(0)) + becomes
+        would_pass = was.is_complete and rules.passes(score, was.out_of, attempt.pass_percent)
+        has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
+        hangs = None if has_other or not was.passed else standing.get(attempt.enrolment_id)
+        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
+    return found
+
+
+def _becomes(remark: Remark, mark: ItemMark) -> Decimal | None:
+    """The points of an item under the remedy; None where the remedy does not reach it: still with a person, or shown with other options."""
+    fraction = _fraction(remark, mark)
+    return None if fraction is None else rules.earned(fraction, mark.item.points)
+
+
+def _fraction(remark: Remark, mark: ItemMark) -> Fraction | None:
+    if mark.fraction is None:
+        return None
+    if remark.remedy == Remark.Remedy.ALL_RIGHT:
+        return Fraction(1)
+    item, response = mark.item, mark.answer.response if mark.answer else None
+    try:
+        key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
+    except kinds.Wrong:
+        return None
+    return kinds.mark(item.kind, key, response)
+
+
+@transaction.atomic
+def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose: bool = False, reason: str = "") -> RemarkDecision:
+    """The second person's word. With a yes the bank's key is mended at once; `apply` does the markings.
+
+    Raises:
+        Refused: same_person, decided, only_hr (only HR may say that passes are lost), no_reason (a no needs one).
+    """
+    remark = Remark.objects.select_related("question").get(pk=remark.pk)
+    Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=remark.question_id)
+    if remark.by_id == by.pk:
+        raise Refused(_("Somebody else has to decide: two persons stand behind a re-marking."), code="same_person")
+    if RemarkDecision.objects.filter(remark=remark).exists():
+        raise Refused(_("This re-marking has been decided already."), code="decided")
+    if may_lose and not has_role(by, Role.HR):
+        raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+    if not approved and not reason.strip():
+        raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
+    decision = RemarkDecision.objects.create(
+        remark=remark, approved=approved, may_lose=approved and may_lose, reason=reason.strip()[:500], by=by, at=at
+    )
+    if approved and remark.remedy == Remark.Remedy.NEW_KEY:
+        question = remark.question
+        question.content, question.key = remark.content, remark.key
+        bank.write(question, by=by)
+    audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
+    return decision
+
+
+def apply(remark: Remark, *, at: datetime) -> int:
+    """Mark again whatever an approved re-marking changes; how many submissions were. Bounded steps; may be killed and run again.
+
+    Raises:
+        Refused: not_approved.
+    """
+    decision = RemarkDecision.objects.filter(remark=remark).first()
+    if decision is None or not decision.approved:
+        raise Refused(_("This re-marking is not approved."), code="not_approved")
+    remark.decision = decision
+    return sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark))
+
+
+@transaction.atomic
+def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
+    """One submission, once. Locks it; what stands is read again under the lock."""
+    submission = Submission.objects.select_for_update(no_key=True, of=("self",)).select_related("attempt__quiz").get(pk=submission_id)
+    if RemarkedMarking.objects.filter(remark__question=remark.question_id, remark__gte=remark.pk, submission=submission).exists():
+        return False
+    current = Marking.objects.current().get(submission=submission)
+    marks = list(current.marks.select_related("item", "answer", "marking__submission__attempt__quiz"))
+    found = _changes(remark, [mark for mark in marks if mark.item.question_id == remark.question_id])
+    if not found:
+        return False
+    change = found[0]
+    keeps = change.loses_pass and not remark.decision.may_lose
+    marked = []
+    for mark in marks:
+        fraction = _fraction(remark, mark) if mark.item.question_id == remark.question_id else None
+        if fraction is not None:
+            marked.append(marking.Marked(mark.item, mark.answer, fraction))
+        else:
+            kept = None if mark.fraction is None else Fraction(mark.fraction)
+            marked.append(marking.Marked(mark.item, mark.answer, kept, mark.earned))
+    made = marking.append(submission, marked, cause=Marking.Cause.REMARK, at=at, supersedes=current, keeps_pass=keeps)
+    RemarkedMarking.objects.create(
+        remark=remark,
+        marking=made,
+        submission=submission,
+        lost_pass=current.passed and not made.passed,
+        gained_pass=made.passed and not current.passed,
+        kept_pass=keeps,
+    )
+    if current.passed and not made.passed and change.completion is not None:
+        completions.reverse(completion=change.completion, by=remark.decision.by, reason=_reversal_reason(remark), at=at)
+    return True
+
+
+def _reversal_reason(remark: Remark) -> str:
+    return _("Question %(code)s was marked again: %(reason)s") % {"code": remark.question.code, "reason": remark.reason}
+
+
+def unapplied_gaps(at: datetime) -> list[Gap]:
+    """Approved re-markings that have not reached everybody (a killed worker), among the latest hundred."""
+    gaps = []
+    for remark in Remark.objects.filter(decision__approved=True).select_related("question")[:100]:
+        if next(changes(remark), None) is not None:
+            gaps.append(Gap(f"re-marking {remark.pk} has not reached everybody", partial(apply, remark, at=at)))
+    return gaps

@@ -1,0 +1,236 @@
+"""Marking again with a mended key: a dry run, two persons, a trace, and nobody loses a pass by it unless HR says so."""
+
+from datetime import timedelta
+
+import pytest
+
+from core.errors import Refused
+from courses.models import Completion, Course, Reversal
+from courses.services import enrolments
+from evaluation.models import LedgerEntry
+from quizzes.models import Marking, Question, Remark, RemarkedMarking, Submission
+from quizzes.services import attempts, bank, quizzes, remarks
+from tests.cast import NOON
+from tests.factories import make_course
+
+LATER = NOON + timedelta(days=3)
+
+
+@pytest.fixture
+def exam(cast):
+    """Two questions of ten points, 60 percent to pass: who has one of them wrong fails."""
+    rows = [
+        {
+            "id": "R-1",
+            "type": "single",
+            "course": "P01",
+            "stem": "期限？",
+            "options": {"A": "七个工作日", "B": "二十个工作日"},
+            "answer": ["A"],
+        },
+        {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False},
+    ]
+    bank.import_rows(rows, county=cast.county, at=NOON)
+    draws = [{"kind": "single", "count": 1, "points": 10}, {"kind": "judge", "count": 1, "points": 10}]
+    quiz = quizzes.ensure(county=cast.county, key="r", title="考试", course_code="P01", minutes=0, pass_percent=60, attempts=0, draws=draws)
+    make_course(cast.county, code="P01", lessons=1, quiz_key="r", pass_rule="quiz")
+    return quiz
+
+
+@pytest.fixture
+def sit(exam, django_capture_on_commit_callbacks):
+    """`sit(person, "B")` hands in this option and the right judgement."""
+
+    def go(person, letter, judge=True):
+        course = Course.objects.get(code="P01")
+        enrolments.enrol(person=person, course=course, at=NOON)
+        attempt = attempts.start(person=person, quiz=exam, at=NOON)
+        for item in attempt.items.all():
+            if item.kind == "single":
+                token = {letter: token for token, letter in item.key["letters"].items()}[letter]
+                response = token
+            else:
+                response = attempts.right_response(item) if judge else attempts.wrong_response(item)
+            attempts.save(attempt_id=attempt.pk, person=person, item_id=item.pk, response=response, token=f"t{item.pk}", at=NOON)
+        with django_capture_on_commit_callbacks(execute=True):
+            return attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=NOON)
+
+    return go
+
+
+@pytest.fixture
+def remark(cast):
+    def make(key=("B",), remedy="new_key"):
+        question = Question.objects.get(code="R-1")
+        return remarks.propose(
+            question=question, remedy=remedy, key=list(key), reason="答案错误：应为二十个工作日", by=cast.trainer, at=LATER
+        )
+
+    return make
+
+
+@pytest.fixture
+def apply(django_capture_on_commit_callbacks):
+    def go(remark):
+        with django_capture_on_commit_callbacks(execute=True):
+            return remarks.apply(remark, at=LATER)
+
+    return go
+
+
+def result(submission) -> Marking:
+    return Marking.objects.current().get(submission=submission)
+
+
+def test_the_dry_run_says_who_gains_and_who_loses_and_writes_nothing(sit, remark, cast):
+    gains, loses = sit(cast.learner, "B"), sit(cast.colleague, "A")
+
+    found = {change.marking.submission_id: change for change in remarks.changes(remark())}
+
+    assert found[gains.pk].gains_pass and found[gains.pk].percent == 100
+    assert found[loses.pk].loses_pass and found[loses.pk].percent == 50
+    assert found[loses.pk].completion == Completion.objects.get(person=cast.colleague)
+    assert Marking.objects.count() == 2
+
+
+def test_two_persons_stand_behind_it(sit, remark, cast):
+    sit(cast.learner, "B")
+    asked = remark()
+    with pytest.raises(Refused) as refused:
+        remarks.apply(asked, at=LATER)
+    assert refused.value.code == "not_approved"
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=asked, approved=True, by=cast.trainer, at=LATER)
+    assert refused.value.code == "same_person"
+
+
+def test_who_gains_passes_with_all_that_follows(sit, remark, apply, cast):
+    submission = sit(cast.learner, "B")
+    assert not result(submission).passed and not Completion.objects.exists()
+    asked = remark()
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    assert apply(asked) == 1
+
+    marking = result(submission)
+    assert marking.passed and marking.percent == 100 and marking.cause == "remark"
+    assert Completion.objects.get().completed_at == LATER and LedgerEntry.objects.filter(person=cast.learner).exists()
+    assert RemarkedMarking.objects.get().gained_pass and Question.objects.get(code="R-1").key == ["B"]
+
+
+def test_nobody_loses_a_pass_unless_hr_says_so(sit, remark, apply, cast):
+    submission = sit(cast.colleague, "A")
+    asked = remark()
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    apply(asked)
+
+    marking = result(submission)
+    assert marking.passed and marking.percent == 50 and RemarkedMarking.objects.get().kept_pass
+    assert not Reversal.objects.exists()
+
+
+def test_when_hr_says_so_the_completion_is_reversed_with_the_reason(sit, remark, apply, cast):
+    submission = sit(cast.colleague, "A")
+    asked = remark()
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.reviewer, at=LATER)
+    assert refused.value.code == "only_hr"
+    remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER)
+    apply(asked)
+
+    assert not result(submission).passed and RemarkedMarking.objects.get().lost_pass
+    assert "R-1" in Reversal.objects.get().reason
+
+
+def test_a_pass_in_another_attempt_keeps_the_completion(sit, remark, apply, cast):
+    sit(cast.colleague, "A")
+    sit(cast.colleague, "B", judge=False)  # fails now, 50 percent; becomes 50
+    other = sit(cast.colleague, "A")
+    asked = remark()
+    remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER)
+    apply(asked)
+
+    assert not result(other).passed and Reversal.objects.count() == 1  # once both passes are gone
+
+
+def test_running_it_twice_or_after_a_kill_changes_nothing_more(sit, remark, apply, cast):
+    for person in (cast.learner, cast.colleague):
+        sit(person, "B")
+    asked = remark()
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    first = next(remarks.changes(asked)).marking.submission_id
+    asked.decision  # noqa: B018 - known before the half-done run
+    remarks._apply(asked, first, LATER)  # the worker dies here
+
+    assert len(remarks.unapplied_gaps(LATER)) == 1
+    assert apply(asked) == 1 and apply(asked) == 0
+    assert Marking.objects.filter(cause="remark").count() == 2 and remarks.unapplied_gaps(LATER) == []
+
+
+def test_an_attempt_that_began_before_is_marked_again_when_it_is_handed_in_after(sit, remark, apply, exam, cast):
+    asked = remark()
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    apply(asked)
+    Question.objects.filter(code="R-1").update(version=1, key=["A"])  # as it was when this paper was frozen
+    late = sit(cast.learner, "B")
+    assert not result(late).passed
+
+    (gap,) = remarks.unapplied_gaps(LATER)
+    gap.mend()
+    assert result(late).passed
+
+
+def test_full_marks_for_all_gives_everybody_the_points(sit, remark, apply, cast):
+    submission = sit(cast.learner, "B")
+    asked = remark(remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=LATER)
+    apply(asked)
+
+    assert result(submission).percent == 100
+    assert Question.objects.get(code="R-1").key == ["A"]  # the bank's question is for the trainer to mend or retire
+
+
+def test_a_later_re_marking_of_the_same_question_has_the_last_word(sit, remark, apply, cast):
+    submission = sit(cast.learner, "B")
+    first = remark()
+    remarks.decide(remark=first, approved=True, by=cast.hr, at=LATER)
+    apply(first)
+    second = remark(key=["A"])
+    remarks.decide(remark=second, approved=True, by=cast.hr, at=LATER)
+    apply(second)
+
+    assert result(submission).percent == 50 and result(submission).passed  # kept
+    assert apply(first) == 0
+
+
+@pytest.mark.parametrize(("key", "code"), [(["C"], "bad_key"), ([], "bad_key"), (["A"], "same_key")])
+def test_a_key_that_cannot_be_is_refused(remark, exam, key, code):
+    with pytest.raises(Refused) as refused:
+        remark(key=key)
+    assert refused.value.code == code and not Remark.objects.exists()
+
+
+def test_a_no_needs_a_reason_and_changes_nothing(sit, remark, cast):
+    sit(cast.learner, "B")
+    asked = remark()
+    with pytest.raises(Refused):
+        remarks.decide(remark=asked, approved=False, by=cast.hr, at=LATER)
+    remarks.decide(remark=asked, approved=False, reason="原答案无误", by=cast.hr, at=LATER)
+    with pytest.raises(Refused):
+        remarks.apply(asked, at=LATER)
+    assert Question.objects.get(code="R-1").key == ["A"] and Marking.objects.count() == 1
+
+
+@pytest.mark.parametrize("who", ["learner", "colleague", "own_leader", "other_hr", "stranger"])
+def test_re_markings_are_seen_by_the_countys_authors_hr_and_auditors_only(remark, exam, cast, who):
+    remark()
+    assert not Remark.objects.visible_to(getattr(cast, who)).exists()
+    assert Remark.objects.visible_to(cast.auditor).exists() and Remark.objects.visible_to(cast.hr).exists()
+
+
+def test_the_dry_run_does_not_grow_in_queries(sit, remark, cast, django_assert_max_num_queries):
+    for person in (cast.learner, cast.colleague, cast.liaison, cast.own_leader):
+        sit(person, "B")
+    asked = remark()
+    with django_assert_max_num_queries(5):
+        assert len(list(remarks.changes(asked))) == 4
