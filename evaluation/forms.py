@@ -23,7 +23,7 @@ class UnitChoice(forms.ModelChoiceField):
     """Units in tree order, indented by depth."""
 
     def label_from_instance(self, unit) -> str:
-        return "　" * (unit.depth - 1) + unit.name
+        return "　" * (unit.depth - 1) + unit.listed_name
 
 
 class CourseChoice(forms.ModelChoiceField):

@@ -116,7 +116,8 @@ def unit_table(request: HttpRequest) -> HttpResponse:
     shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
     found = standing.unit_standings(shown, year=year, at=at)
     tops = _tops(shown)
-    rows = [found[unit.path] for unit in (_children(chosen, shown) if chosen else tops)]
+    listed = [unit for unit in (_children(chosen, shown) if chosen else tops) if unit.is_open or found[unit.path].serving]
+    rows = [found[unit.path] for unit in listed]
     total = found[chosen.path] if chosen else standing.UnitStanding(None)
     if chosen is None:
         for unit in tops:

@@ -90,7 +90,7 @@ class PeopleFilter(forms.Form):
 def unit_choices(units: list[Unit]) -> list[tuple[str, str]]:
     """Units in tree order, deeper ones set in."""
     top = min((unit.depth for unit in units), default=1)
-    return [(unit.code, "　" * (unit.depth - top) + unit.name) for unit in units]
+    return [(unit.code, "　" * (unit.depth - top) + unit.listed_name) for unit in units]
 
 
 class GrantForm(forms.Form):
@@ -99,7 +99,7 @@ class GrantForm(forms.Form):
 
     def __init__(self, *args, units: list[Unit], **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["unit"].choices = unit_choices(units)
+        self.fields["unit"].choices = unit_choices([unit for unit in units if unit.is_open])
 
 
 class RosterForm(forms.Form):
@@ -123,7 +123,24 @@ class CodesForm(forms.Form):
 
     def __init__(self, *args, units: list[Unit], **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["unit"].choices = unit_choices(units)
+        self.fields["unit"].choices = unit_choices([unit for unit in units if unit.is_open])
+
+
+class UnitFilter(forms.Form):
+    q = forms.CharField(label=_("Name or code"), required=False, max_length=60)
+
+
+class CloseUnitForm(forms.Form):
+    """The day on which a unit ended, and the decision behind it."""
+
+    on = forms.DateField(
+        label=_("Last day"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("The day on which the unit ceased to exist, by the decision. Not in the future."),
+    )
+    basis = forms.CharField(
+        label=_("Decision"), required=False, max_length=200, help_text=_("Number of the document, if there is one. It stays in the log.")
+    )
 
 
 class ReadingsFilter(forms.Form):

@@ -3,11 +3,14 @@
 from django.urls import path, reverse_lazy
 from django.views.generic import RedirectView
 
-from people.views import account, audit, imports, staff
+from people.views import account, audit, imports, staff, units
 
 urlpatterns = [
     path("people/", staff.person_list, name="person_list"),
     path("people/codes/", staff.codes, name="activation_codes"),
+    path("people/units/", units.unit_list, name="unit_list"),
+    path("people/units/<int:pk>/close/", units.unit_close, name="unit_close"),
+    path("people/units/<int:pk>/reopen/", units.unit_reopen, name="unit_reopen"),
     path("people/import/", imports.roster_import, name="roster_import"),
     path("people/import/<int:pk>/", imports.roster_plan, name="roster_plan"),
     path("people/import/<int:pk>/refused.xlsx", imports.roster_refused, name="roster_refused"),

@@ -10,6 +10,8 @@ from people.permissions import READS_PEOPLE, has_role
 ACTIONS = {
     "people.posted": _("Posting changed"),
     "people.left": _("Left or retired"),
+    "people.unit_closed": _("Unit dissolved"),
+    "people.unit_reopened": _("Unit taken back into use"),
     "people.role_granted": _("Role granted"),
     "people.role_withdrawn": _("Role withdrawn"),
     "people.roster_imported": _("Roster imported"),

@@ -28,7 +28,7 @@ def add(*, upto: int, at: datetime) -> int:
     if missing <= 0:
         return 0
     draw = random.Random(upto)  # noqa: S311
-    units = list(Unit.objects.filter(depth=2, is_active=True))
+    units = list(Unit.objects.open().filter(depth=2))
     courses = list(Course.objects.open().select_related("current"))
     policy = CreditPolicy.objects.in_force(clock.today(at))
     first = Person.objects.filter(employee_number__startswith="DM").count() + 1

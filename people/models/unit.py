@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
 
@@ -10,6 +11,10 @@ class UnitQuerySet(MP_NodeQuerySet):
     def within(self, unit: "Unit") -> "UnitQuerySet":
         """The unit and everything below it."""
         return self.filter(path__startswith=unit.path)
+
+    def open(self) -> "UnitQuerySet":
+        """Those that have not been dissolved."""
+        return self.filter(closed_on=None)
 
     def counties(self) -> "UnitQuerySet":
         return self.filter(depth=1)
@@ -33,7 +38,7 @@ class Unit(MP_Node):
     """A county government, a department or township of it, or a section inside one.
 
     The root of each tree is a county. Codes are unique in the deployment. A unit that is
-    dissolved is made inactive; it is never deleted, because records point at it.
+    dissolved gets the day on which it closed; it is never deleted, because records point at it.
     """
 
     class Kind(models.TextChoices):
@@ -51,7 +56,7 @@ class Unit(MP_Node):
         default=False,
         help_text=_("Reports to its own system above the county; left out of the county's ranking."),
     )
-    is_active = models.BooleanField(_("active"), default=True)
+    closed_on = models.DateField(_("closed on"), null=True, blank=True)
 
     objects = UnitManager()
 
@@ -61,6 +66,10 @@ class Unit(MP_Node):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_on is None
 
     @property
     def county_path(self) -> str:
@@ -88,6 +97,11 @@ class Unit(MP_Node):
     @property
     def label(self) -> str:
         return self.short_name or self.name
+
+    @property
+    def listed_name(self) -> str:
+        """The name where one chooses among units: a closed one says so."""
+        return self.name if self.is_open else gettext("%(name)s (dissolved)") % {"name": self.name}
 
 
 def within_paths(paths, field: str = "unit") -> Q:

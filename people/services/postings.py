@@ -22,12 +22,15 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
     person's row.
 
     Raises:
-        Refused: duty_unknown; before_last (the day lies before or inside a posting that stands).
+        Refused: duty_unknown; unit_closed; before_last (the day lies before or inside a posting that stands).
     """
     wanted = list(dict.fromkeys(duties))
     for duty in wanted:
         if duty not in Duty.values:
             raise Refused(_("There is no duty “%(duty)s”.") % {"duty": duty}, code="duty_unknown")
+    unit = Unit.objects.select_for_update(no_key=True).get(pk=unit.pk)  # against being closed at the same moment
+    if not unit.is_open:
+        raise Refused(_("“%(unit)s” has been dissolved: nobody is posted there.") % {"unit": unit.name}, code="unit_closed")
     locked = Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
     open_postings = list(locked.postings.filter(ends_on=None).order_by("pk"))
     current = next((each for each in open_postings if each.is_main), None)

@@ -29,11 +29,13 @@ def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date)
     duty becomes the administrator's own and so outlives the duty. `by=None` is the system itself.
 
     Raises:
-        Refused: out_of_reach, own_role, role_unknown, person_left, person_elsewhere, roles_exclude.
+        Refused: out_of_reach, own_role, role_unknown, person_left, person_elsewhere, roles_exclude, unit_closed.
     """
     if role not in Role.values or role == Role.LEARNER:
         raise Refused(_("There is no such role to grant."), code="role_unknown")
     _require_reach(by, unit)
+    if not unit.is_open:
+        raise Refused(_("“%(unit)s” has been dissolved: no role is granted over it.") % {"unit": unit.name}, code="unit_closed")
     person = Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
     if person.status in GONE:
         raise Refused(_("%(name)s has left or retired and holds no roles.") % {"name": person.name}, code="person_left")

@@ -15,6 +15,7 @@ def doors(cast):
         "person_list": (reverse("person_list"), {"own_leader", "other_leader", "liaison", "hr", "admin", "auditor", "other_hr"}),
         "person": (reverse("person", args=[cast.learner.pk]), {"learner", "own_leader", "liaison", "hr", "admin", "auditor"}),
         "roster_import": (reverse("roster_import"), {"hr", "admin", "other_hr"}),
+        "unit_list": (reverse("unit_list"), {"hr", "admin", "other_hr"}),
         "activation_codes": (reverse("activation_codes"), {"hr", "admin", "other_hr"}),
         "my_account": (reverse("my_account"), set(EVERYBODY)),
         "audit_readings": (reverse("audit_readings"), {"auditor"}),

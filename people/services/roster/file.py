@@ -35,7 +35,7 @@ RULES = {
     "unit_unknown": gettext_noop("There is no unit “%(value)s”."),
     "unit_unknown_near": gettext_noop("There is no unit “%(value)s”. Is “%(near)s” meant?"),
     "unit_ambiguous": gettext_noop("Several units are called “%(value)s”. Give the unit code instead."),
-    "unit_inactive": gettext_noop("“%(value)s” has been dissolved."),
+    "unit_closed": gettext_noop("“%(value)s” has been dissolved."),
     "duty_unknown": gettext_noop("“%(value)s” is not a duty. Known are: %(known)s."),
     "type_unknown": gettext_noop("“%(value)s” is not a staff type. Known are: %(known)s."),
     "status_unknown": gettext_noop("“%(value)s” is not a status. Known are: %(known)s."),

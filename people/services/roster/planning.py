@@ -220,14 +220,14 @@ class _Known:
         self.kind: dict[str, str] = {}
         self.name: dict[str, str] = {}
         self.parent: dict[str, str] = {}
-        self.inactive: set[str] = set()
+        self.closed: set[str] = set()
         self.named: dict[str, set[str]] = defaultdict(set)
         self.sections: dict[tuple[str, str], str] = {}
         for unit in self.standing.values():
             above = self.by_path.get(unit.path[: -Unit.steplen])
             self.add(unit.code, unit.name, unit.short_name, unit.kind, above.code if above else "")
-            if not unit.is_active:
-                self.inactive.add(unit.code)
+            if not unit.is_open:
+                self.closed.add(unit.code)
 
     def add(self, code: str, name: str, short_name: str, kind: str, parent_code: str) -> None:
         self.kind[code], self.name[code], self.parent[code] = kind, name, parent_code
@@ -243,26 +243,26 @@ class _Known:
             codes.discard(code)
         self.sections = {key: value for key, value in self.sections.items() if value != code}
 
-    def organ(self, name: str) -> str:
-        """The code of the unit so named; departments, townships and counties before sections.
+    def organ(self, name: str, *, left: bool = False) -> str:
+        """The code of the unit so named; departments, townships and counties before sections. Those who left may have left a closed one.
 
         Raises:
-            rules.Unreadable: unit_unknown, unit_unknown_near, unit_ambiguous, unit_inactive.
+            rules.Unreadable: unit_unknown, unit_unknown_near, unit_ambiguous, unit_closed.
         """
         codes = self.named.get(name) or set()
         organs = {code for code in codes if self.kind[code] != Unit.Kind.SECTION}
         codes = organs or codes
-        active = codes - self.inactive
-        if codes and not active:
-            raise rules.Unreadable("unit_inactive", value=name)
-        if len(active) > 1:
+        open_ones = codes - self.closed or (codes if left else set())
+        if codes and not open_ones:
+            raise rules.Unreadable("unit_closed", value=name)
+        if len(open_ones) > 1:
             raise rules.Unreadable("unit_ambiguous", value=name)
-        if not active:
+        if not open_ones:
             near = difflib.get_close_matches(name, [key for key, some in self.named.items() if some and key], n=1, cutoff=0.75)
             if near:
                 raise rules.Unreadable("unit_unknown_near", value=name, near=near[0])
             raise rules.Unreadable("unit_unknown", value=name)
-        return next(iter(active))
+        return next(iter(open_ones))
 
     def label(self, code: str) -> str:
         if self.kind.get(code) == Unit.Kind.SECTION and self.parent.get(code):
@@ -336,6 +336,9 @@ def _compare_units(found: RosterPlan, known: _Known) -> None:
                         return False
                 elif row.parent_code not in known.standing:
                     refuse(row, "上级代码", "parent_unknown", value=row.parent_code)
+                    return False
+                if row.parent_code in known.closed and (unit is None or known.parent[unit.code] != row.parent_code):
+                    refuse(row, "上级代码", "unit_closed", value=known.name[row.parent_code])
                     return False
         settled.add(row.code)
         if unit is None and kind == Unit.Kind.SECTION:
@@ -414,7 +417,7 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
             refuse("工号", "number_elsewhere", {"value": row.number})
             continue
         try:
-            organ_code = known.organ(row.unit_name)
+            organ_code = known.organ(row.unit_name, left=row.status in GONE)
         except rules.Unreadable as problem:
             refuse("单位", problem.code, problem.params)
             continue
@@ -434,6 +437,9 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
             refuse("任现职时间", problem_or_change.code, problem_or_change.params)
             continue
         change = problem_or_change
+        if change.posting in {"open", "move", "correct", "reopen"} and change.unit_code in known.closed and not change.ends:
+            refuse("内设机构", "unit_closed", {"value": change.unit_label})
+            continue
         if change.posting in {"open", "move", "correct", "reopen"} and section:
             _need_section(found, known, organ_code, section, change.unit_code)
         if change.is_change:

@@ -1,0 +1,114 @@
+"""The life of a unit: closed when it is dissolved or merged, taken back when that was a mistake."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from core import audit, clock
+from core.errors import Refused
+from people.models import Person, Posting, Role, Unit
+from people.permissions import paths_of
+from people.services.roles import GONE
+
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What keeps a unit from being closed: units below it that are open, people who serve in it, the last day on which somebody did."""
+
+    below: list[Unit]
+    people: list[Person]
+    last_day: date | None
+
+    @property
+    def problems(self) -> list[str]:
+        """Each obstacle in a sentence that names whom to move first."""
+        found = []
+        if self.below:
+            found.append(
+                ngettext("%(count)d unit below it is open: %(names)s.", "%(count)d units below it are open: %(names)s.", len(self.below))
+                % {"count": len(self.below), "names": _named([unit.name for unit in self.below])}
+            )
+        if self.people:
+            found.append(
+                ngettext("%(count)d person serves in it: %(names)s.", "%(count)d people serve in it: %(names)s.", len(self.people))
+                % {"count": len(self.people), "names": _named([str(person) for person in self.people])}
+            )
+        return found
+
+
+def standing(unit: Unit) -> Standing:
+    """Whether a unit can be closed, and what stands in the way. Three queries."""
+    serving = Q(postings__unit=unit, postings__ends_on=None) | Q(unit=unit) & ~Q(status__in=GONE)
+    return Standing(
+        below=list(Unit.objects.open().within(unit).exclude(pk=unit.pk).order_by("path")),
+        people=list(Person.objects.filter(serving).distinct().order_by("employee_number")),
+        last_day=Posting.objects.filter(unit=unit).aggregate(last=Max("ends_on"))["last"],
+    )
+
+
+@transaction.atomic
+def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "") -> Unit:
+    """Close a unit that was dissolved or merged; `on` is its last day. Calling it again changes nothing.
+
+    Nobody is posted to it and no role is granted over it any more; what happened there stays under its
+    name, and past years go on counting it. Locks the county against a roster, and the unit.
+
+    Raises:
+        Refused: out_of_reach, county, future, occupied (open units below, or people), before_last (somebody served there later).
+    """
+    unit = _locked(unit, by)
+    if unit.depth == 1:
+        raise Refused(_("A county is not dissolved here."), code="county")
+    if unit.closed_on is not None:
+        return unit
+    if on > clock.today(at):
+        raise Refused(_("The day lies ahead. Close the unit when it has come."), code="future")
+    found = standing(unit)
+    if found.problems:
+        raise Refused(" ".join(found.problems), code="occupied")
+    if found.last_day is not None and on < found.last_day:
+        raise Refused(
+            _("Somebody served there until %(day)s: the unit cannot have been closed earlier.") % {"day": found.last_day.isoformat()},
+            code="before_last",
+        )
+    unit.closed_on = on
+    unit.save(update_fields=["closed_on"])
+    audit.record(unit, "people.unit_closed", by=by, unit=unit.code, on=on.isoformat(), basis=basis)
+    return unit
+
+
+@transaction.atomic
+def reopen(*, unit: Unit, by: Person) -> Unit:
+    """Take a unit back that was closed by mistake. Calling it again changes nothing.
+
+    Raises:
+        Refused: out_of_reach; above_closed (the unit above it is closed).
+    """
+    unit = _locked(unit, by)
+    if unit.closed_on is None:
+        return unit
+    above = Unit.objects.filter(path=unit.path[: -Unit.steplen]).first()
+    if above is not None and not above.is_open:
+        raise Refused(_("“%(unit)s” above it is closed: take that one back first.") % {"unit": above.name}, code="above_closed")
+    was, unit.closed_on = unit.closed_on, None
+    unit.save(update_fields=["closed_on"])
+    audit.record(unit, "people.unit_reopened", by=by, unit=unit.code, was=was.isoformat())
+    return unit
+
+
+def _locked(unit: Unit, by: Person) -> Unit:
+    if not by.is_superuser and not any(unit.path.startswith(path) for path in paths_of(by, [Role.HR, Role.ADMINISTRATOR])):
+        raise Refused(_("“%(unit)s” is outside the units that you look after.") % {"unit": unit.name}, code="out_of_reach")
+    list(Unit.objects.select_for_update().filter(Q(path=unit.county_path) | Q(pk=unit.pk)).order_by("path").values_list("pk", flat=True))
+    return Unit.objects.get(pk=unit.pk)
+
+
+def _named(names: list[str]) -> str:
+    shown = "、".join(names[:NAMED])
+    return shown if len(names) <= NAMED else _("%(names)s and %(more)d more") % {"names": shown, "more": len(names) - NAMED}

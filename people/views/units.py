@@ -1,0 +1,84 @@
+"""Units: the list of them, and closing one that was dissolved."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from core import clock
+from core.errors import Refused
+from people.forms import CloseUnitForm, UnitFilter
+from people.models import Posting, Role, Unit
+from people.permissions import paths_of, require_role
+from people.services import units
+
+PAGE = 100
+
+
+def _managed(user):
+    """The units that the user looks after."""
+    require_role(user, Role.HR, Role.ADMINISTRATOR)
+    if user.is_superuser:
+        return Unit.objects.order_by("path")
+    condition = Q(pk__in=[])
+    for path in paths_of(user, [Role.HR, Role.ADMINISTRATOR]):
+        condition |= Q(path__startswith=path)
+    return Unit.objects.filter(condition).order_by("path")
+
+
+@login_required
+@require_GET
+def unit_list(request: HttpRequest) -> HttpResponse:
+    """The tree with how many people serve in each unit; closed ones say since when. Three queries."""
+    managed = _managed(request.user)
+    form = UnitFilter(request.GET or None)
+    words = form.cleaned_data["q"].strip() if form.is_bound and form.is_valid() else ""
+    serving = Posting.objects.filter(unit=OuterRef("pk"), ends_on=None).order_by().values("unit").annotate(n=Count("person")).values("n")
+    found = managed.annotate(serving=Coalesce(Subquery(serving, output_field=IntegerField()), 0))
+    if words:
+        found = found.filter(Q(name__icontains=words) | Q(short_name__icontains=words) | Q(code__istartswith=words))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    return render(
+        request, "people/unit_list.html", {"form": form, "page": page, "words": words}, status=422 if form.is_bound and form.errors else 200
+    )
+
+
+@login_required
+def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
+    """What stands in the way of closing a unit; when nothing does, the day on which it ended."""
+    unit = get_object_or_404(_managed(request.user), pk=pk)
+    at = clock.now()
+    form = CloseUnitForm(request.POST or None, initial={"on": clock.today(at)})
+    if request.method == "POST" and form.is_valid():
+        try:
+            units.close(unit=unit, on=form.cleaned_data["on"], basis=form.cleaned_data["basis"], by=request.user, at=at)
+        except Refused as refusal:
+            form.add_error("on" if refusal.code in {"future", "before_last"} else None, refusal.message)
+        else:
+            messages.success(request, _("%(unit)s is closed. Its records keep its name.") % {"unit": unit.name})
+            return redirect("unit_list")
+    return render(
+        request,
+        "people/unit_close.html",
+        {"unit": unit, "form": form, "standing": units.standing(unit), "is_county": unit.depth == 1},
+        status=422 if form.errors else 200,
+    )
+
+
+@login_required
+@require_POST
+def unit_reopen(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a unit back that was closed by mistake."""
+    unit = get_object_or_404(_managed(request.user), pk=pk)
+    try:
+        units.reopen(unit=unit, by=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, _("%(unit)s is in use again.") % {"unit": unit.name})
+    return redirect("unit_list")

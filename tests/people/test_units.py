@@ -1,0 +1,214 @@
+"""Closing a unit that was dissolved: who may, what stands in the way, what stays."""
+
+import threading
+from datetime import date
+
+import pytest
+from django.db import connection, transaction
+from django.urls import reverse
+from wagtail.models import ModelLogEntry
+
+from core.errors import Refused
+from people.models import Person, Posting, Unit
+from people.services import postings, roles, units
+from tests.cast import NOON, person
+from tests.people.test_roster import plan_of, row
+
+TODAY = date(2026, 6, 15)
+
+
+@pytest.fixture
+def empty(cast) -> Unit:
+    """A bureau of the county where nobody serves."""
+    return cast.county.add_child(code="532325-D40", name="姚安县招商局", kind=Unit.Kind.DEPARTMENT)
+
+
+def refusal(act) -> Refused:
+    with pytest.raises(Refused) as refused:
+        act()
+    return refused.value
+
+
+def closed(unit: Unit, by: Person, on: date = TODAY, basis: str = "") -> Unit:
+    return units.close(unit=unit, on=on, by=by, at=NOON, basis=basis)
+
+
+def test_a_closed_unit_keeps_its_name_and_says_when_and_by_whom(cast, empty):
+    closed(empty, cast.hr, basis="姚政发〔2026〕3号")
+    empty.refresh_from_db()
+    assert (empty.name, empty.closed_on, empty.is_open) == ("姚安县招商局", TODAY, False)
+    trace = ModelLogEntry.objects.get(action="people.unit_closed")
+    assert (trace.user, trace.data["on"], trace.data["basis"]) == (cast.hr, "2026-06-15", "姚政发〔2026〕3号")
+    closed(empty, cast.hr, on=date(2026, 1, 1))  # again: nothing changes
+    empty.refresh_from_db()
+    assert empty.closed_on == TODAY and ModelLogEntry.objects.filter(action="people.unit_closed").count() == 1
+
+
+def test_a_unit_where_people_serve_is_not_closed_and_they_are_named(cast):
+    refused = refusal(lambda: closed(cast.section, cast.hr))
+    assert refused.code == "occupied"
+    for name in ("张小明", "李云", "孙联络"):
+        assert name in refused.message
+    cast.section.refresh_from_db()
+    assert cast.section.is_open
+
+
+def test_a_unit_above_open_ones_is_not_closed_and_they_are_named(cast, empty):
+    empty.add_child(code="532325-D40-01", name="综合股", kind=Unit.Kind.SECTION)
+    assert "综合股" in refusal(lambda: closed(empty, cast.hr)).message
+
+
+def test_who_serves_there_besides_another_post_counts_and_who_left_does_not(cast, empty):
+    besides = Posting.objects.create(person=cast.learner, unit=empty, is_main=False, starts_on=TODAY)
+    assert "张小明" in refusal(lambda: closed(empty, cast.hr)).message
+    besides.delete()
+    gone = person("YA10060", "已退休", empty)
+    postings.leave(person=gone, status="retired", on=date(2026, 3, 31))
+    assert refusal(lambda: closed(empty, cast.hr, on=date(2026, 3, 30))).code == "before_last"
+    assert closed(empty, cast.hr, on=date(2026, 3, 31)).closed_on == date(2026, 3, 31)
+
+
+def test_many_people_are_named_in_part(cast, empty):
+    for number in range(8):
+        person(f"YA2000{number}", f"员{number}", empty)
+    message = refusal(lambda: closed(empty, cast.hr)).message
+    assert "8" in message and "员4" in message and "员5" not in message
+
+
+def test_neither_a_county_nor_a_day_ahead_can_be_chosen(cast, empty):
+    assert refusal(lambda: closed(cast.county, cast.hr)).code == "county"
+    assert refusal(lambda: closed(empty, cast.hr, on=date(2026, 6, 16))).code == "future"
+
+
+@pytest.mark.parametrize(("who", "may"), [("hr", True), ("admin", True), ("other_hr", False), ("own_leader", False), ("auditor", False)])
+def test_hr_and_administrators_of_the_unit_alone_close_and_take_back(cast, empty, who, may):
+    someone = getattr(cast, who)
+    if may:
+        closed(empty, someone)
+        assert units.reopen(unit=empty, by=someone).is_open
+        assert ModelLogEntry.objects.get(action="people.unit_reopened").user == someone
+    else:
+        assert refusal(lambda: closed(empty, someone)).code == "out_of_reach"
+        assert refusal(lambda: units.reopen(unit=empty, by=someone)).code == "out_of_reach"
+
+
+def test_a_section_is_not_taken_back_below_a_closed_bureau(cast, empty):
+    section = empty.add_child(code="532325-D40-01", name="综合股", kind=Unit.Kind.SECTION)
+    closed(section, cast.hr)
+    closed(Unit.objects.get(pk=empty.pk), cast.hr)
+    assert refusal(lambda: units.reopen(unit=section, by=cast.hr)).code == "above_closed"
+
+
+def test_nobody_is_posted_to_a_closed_unit_and_no_role_is_granted_over_it(cast, empty):
+    empty = closed(empty, cast.hr)
+    assert refusal(lambda: postings.post(person=cast.learner, unit=empty, title="", duties=[], starts_on=TODAY)).code == "unit_closed"
+    assert refusal(lambda: roles.grant(person=cast.learner, role="trainer", unit=empty, by=cast.admin, on=TODAY)).code == "unit_closed"
+
+
+def test_a_roster_puts_nobody_into_a_closed_unit_or_section(cast, empty):
+    section = cast.bureau.add_child(code="532325-D03-02", name="旧股", kind=Unit.Kind.SECTION)
+    closed(empty, cast.hr)
+    closed(section, cast.hr)
+    found = plan_of(
+        row("YA10001", "张小明", "姚安县招商局"),
+        row("YA10002", "李云", "姚安县教育体育局", section="旧股", since="2026-05-01"),
+        county=cast.county,
+    )
+    assert [(error.field, error.code) for error in found.errors] == [("单位", "unit_closed"), ("内设机构", "unit_closed")]
+
+
+def test_a_roster_may_go_on_naming_the_closed_unit_that_somebody_left(cast, empty):
+    gone = person("YA10060", "已退休", empty)
+    postings.leave(person=gone, status="retired", on=date(2026, 3, 31))
+    closed(empty, cast.hr)
+    found = plan_of(row("YA10060", "已退休", "姚安县招商局", section="", status="退休"), county=cast.county)
+    assert not found.errors
+
+
+def test_records_keep_the_name_of_a_closed_unit(cast, empty, sign_in):
+    from tests.evaluation import rows
+
+    rows.policy()
+    moved = person("YA10061", "调走的", empty, "staff")
+    rows.complete(moved, rows.course(cast.county, "P01"))
+    postings.post(person=moved, unit=cast.other_bureau, title="科员", duties=[], starts_on=TODAY)
+    closed(empty, cast.hr)
+    page = sign_in(cast.hr).get(reverse("records"), {"unit": empty.pk})
+    assert page.status_code == 200 and "调走的" in page.text and "姚安县招商局（已撤并）" in page.text
+    assert "姚安县招商局" not in sign_in(cast.hr).get(reverse("records_units")).text
+    assert "姚安县招商局" in sign_in(cast.hr).get(reverse("records_units"), {"year": 2025}).text
+
+
+# The doors
+
+
+@pytest.mark.parametrize("who", ["hr", "admin", "other_hr", "learner", "own_leader", "liaison", "auditor", "trainer"])
+def test_the_doors_open_for_hr_and_administrators_of_the_unit(cast, empty, sign_in, who):
+    visitor = sign_in(getattr(cast, who))
+    listed = visitor.get(reverse("unit_list"))
+    assert listed.status_code == (200 if who in {"hr", "admin", "other_hr"} else 403)
+    assert ("姚安县招商局" in listed.text) is (who in {"hr", "admin"})
+    status = {"hr": 200, "admin": 200, "other_hr": 404}.get(who, 403)
+    assert visitor.get(reverse("unit_close", args=[empty.pk])).status_code == status
+    answer = visitor.post(reverse("unit_close", args=[empty.pk]), {"on": "2026-01-31"})
+    empty.refresh_from_db()
+    assert (empty.closed_on is not None) is (status == 200) and answer.status_code == (302 if status == 200 else status)
+
+
+def test_signed_out_nobody_closes_anything(cast, empty, client):
+    for door in (reverse("unit_list"), reverse("unit_close", args=[empty.pk]), reverse("unit_reopen", args=[empty.pk])):
+        answer = client.post(door, {"on": "2026-01-31"})
+        assert answer.status_code in {302, 405}
+    empty.refresh_from_db()
+    assert empty.is_open
+
+
+def test_the_page_says_what_stands_in_the_way_and_offers_no_button(cast, sign_in):
+    page = sign_in(cast.hr).get(reverse("unit_close", args=[cast.bureau.pk])).text
+    assert "赵一山" in page and "办公室" in page and 'name="on"' not in page
+    answer = sign_in(cast.hr).post(reverse("unit_close", args=[cast.bureau.pk]), {"on": "2026-01-31"})
+    assert answer.status_code == 422 and "赵一山" in answer.text
+
+
+@pytest.mark.parametrize("on", ["", "gestern", "2999-01-01", "2026-02-30"])
+def test_a_wrong_day_is_explained_and_keeps_what_was_typed(cast, empty, sign_in, on):
+    answer = sign_in(cast.hr).post(reverse("unit_close", args=[empty.pk]), {"on": on, "basis": "姚政发〔2026〕3号"})
+    assert answer.status_code == 422 and "error-summary" in answer.text and "姚政发〔2026〕3号" in answer.text
+
+
+def test_a_closed_unit_is_taken_back_from_the_list(cast, empty, sign_in):
+    closed(empty, cast.hr)
+    visitor = sign_in(cast.hr)
+    assert "2026-06-15" in visitor.get(reverse("unit_list"), {"q": "招商"}).text
+    visitor.post(reverse("unit_reopen", args=[empty.pk]))
+    empty.refresh_from_db()
+    assert empty.is_open
+
+
+def test_the_list_of_units_takes_few_queries(cast, sign_in, django_assert_max_num_queries):
+    for number in range(60):
+        cast.county.add_child(code=f"U{number}", name=f"局{number}", kind=Unit.Kind.DEPARTMENT)
+    visitor = sign_in(cast.hr)
+    visitor.get(reverse("unit_list"))
+    with django_assert_max_num_queries(8):
+        assert len(visitor.get(reverse("unit_list")).context["page"].object_list) == 65
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'postgresql'")
+def test_somebody_who_is_being_posted_there_keeps_it_open(cast, empty):
+    posted, go = threading.Event(), threading.Event()
+
+    def post():
+        with transaction.atomic():
+            postings.post(person=cast.learner, unit=empty, title="科员", duties=[], starts_on=TODAY)
+            posted.set()
+            go.wait(0.5)
+        connection.close()
+
+    clerk = threading.Thread(target=post)
+    clerk.start()
+    assert posted.wait(5)
+    assert "张小明" in refusal(lambda: closed(empty, cast.hr)).message  # it waited for the posting to be written
+    clerk.join()
