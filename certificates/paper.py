@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from certificates import fonts, rules
 from certificates.models import Certificate
+from core.figures import figure
 
 LAYOUTS = Path(__file__).parent / "layouts"
 NOTE = "本证明为培训合格证明，记载持证人参加培训并考核合格的情况，不属于法定证照。"
@@ -43,8 +44,8 @@ def printed(certificate: Certificate) -> dict[str, str]:
         "name": certificate.person_name,
         "unit": certificate.unit_name or "—",
         "course": f"{certificate.course_title}（{certificate.course_code}，第{certificate.edition_number}版）",
-        "hours": f"{rules.plain_figure(certificate.hours)}学时",
-        "score": "合格" if certificate.score is None else f"{rules.plain_figure(certificate.score)}分",
+        "hours": f"{figure(certificate.hours)}学时",
+        "score": "合格" if certificate.score is None else f"{figure(certificate.score)}分",
         "issuer": certificate.issuer,
         "issued_on": rules.chinese_date(certificate.issued_on),
         "valid_until": rules.chinese_date(until) if until else "长期有效",

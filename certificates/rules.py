@@ -116,12 +116,6 @@ def chinese_date(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
-def plain_figure(value) -> str:
-    """A decimal without needless zeros: 2.50 → 2.5, 10.00 → 10."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def digest(facts: Mapping[str, str | int | None]) -> str:
     """SHA-256, in hex, over the canonical JSON of facts: keys sorted, no blanks, UTF-8."""
     canonical = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

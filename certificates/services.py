@@ -15,6 +15,7 @@ from certificates.permissions import may_revoke, rulers_of_kinds
 from certificates.signals import certificate_issued
 from core import audit, clock
 from core.errors import Refused
+from core.figures import figure
 from core.reconcile import Gap
 from courses.models import Completion, Reversal
 from people.models import Person, Unit
@@ -169,8 +170,8 @@ def _text(kind: CertificateKind, completion: Completion) -> str:
             "name": completion.person_name,
             "unit": completion.unit_name,
             "course": completion.course_title,
-            "hours": rules.plain_figure(completion.hours),
-            "score": "合格" if completion.score is None else f"{rules.plain_figure(completion.score)}分",
+            "hours": figure(completion.hours),
+            "score": "合格" if completion.score is None else f"{figure(completion.score)}分",
             "date": rules.chinese_date(clock.today(completion.completed_at)),
         },
     )

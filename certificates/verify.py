@@ -23,6 +23,7 @@ from certificates import paper, rules
 from certificates.models import Certificate, StatusEvent
 from core import clock
 from core.errors import Refused
+from core.figures import figure
 from core.look import COOKIE, Look
 from core.text import mask_name
 from people.services.readings import address_of
@@ -173,8 +174,8 @@ def _find(typed: str) -> dict:
             "course_code": certificate.course_code,
             "edition": certificate.edition_number,
             "text": certificate.text.replace(certificate.person_name, masked),
-            "hours": rules.plain_figure(certificate.hours),
-            "score": None if certificate.score is None else rules.plain_figure(certificate.score),
+            "hours": figure(certificate.hours),
+            "score": None if certificate.score is None else figure(certificate.score),
             "issuer": certificate.issuer,
             "issued_on": certificate.issued_on,
             "valid_until": certificate.valid_until,

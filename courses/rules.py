@@ -1,7 +1,7 @@
 """Pure rules of learning: hours, reading time, progress, prerequisites. No database, no clock."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 
 
@@ -70,9 +70,9 @@ def percent(met: int, total: int) -> int:
 
 
 def mean_score(scores: Iterable[Decimal | None]) -> Decimal | None:
-    """The mean of the quizzes' scores in percent, to two places; None when nothing was scored."""
+    """The mean of the quizzes' scores in percent, cut to two places like each of them; None when nothing was scored."""
     known = [score for score in scores if score is not None]
-    return (sum(known, Decimal(0)) / len(known)).quantize(Decimal("0.01")) if known else None
+    return (sum(known, Decimal(0)) / len(known)).quantize(Decimal("0.01"), ROUND_DOWN) if known else None
 
 
 def cycle_through(start: str, needs: Mapping[str, Iterable[str]]) -> list[str]:

@@ -72,11 +72,6 @@ def target_of(duties: Iterable[str], duty_targets: Mapping[str, str]) -> tuple[s
     return duty, target
 
 
-def share(part: int, whole: int) -> int | None:
-    """Per cent, rounded down, so that 100 is shown only when nothing is missing; None when there is nothing to divide by."""
-    return part * 100 // whole if whole else None
-
-
 def required_of(duties: Iterable[str], rules: Mapping[str, Iterable[int]]) -> set[int]:
     """The courses that somebody with these duties has to take; each once, however many duties ask for it."""
     return {course for duty in set(duties) for course in rules.get(duty, ())}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import audit, clock
 from core.errors import Refused
+from core.figures import figure, share
 from courses.models import Completion, CreditPolicy, Reversal
 from evaluation import changes, rules
 from evaluation.models import LedgerEntry
@@ -141,13 +142,13 @@ def correct(
         raise Refused(_("A correction of 0 hours changes nothing."), code="zero")
     if verdict.problem == "steps":
         raise Refused(
-            _("Hours are counted in steps of %(step)s (%(source)s).") % {"step": plain(step), "source": policy.source if policy else "—"},
+            _("Hours are counted in steps of %(step)s (%(source)s).") % {"step": figure(step), "source": policy.source if policy else "—"},
             code="steps",
         )
     if verdict.problem == "below_zero":
         raise Refused(
             _("That would leave %(left)s hours: at most the balance of %(balance)s can be taken.")
-            % {"left": plain(verdict.left), "balance": plain(balance(person, year))},
+            % {"left": figure(verdict.left), "balance": figure(balance(person, year))},
             code="below_zero",
         )
     entry = LedgerEntry.objects.create(
@@ -294,9 +295,9 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
     by_kind = {kind: sum((e.hours for e in entries if e.kind == kind), Decimal(0)) for kind in LedgerEntry.Kind.values}
     total = rules.hours(sum(by_kind.values(), Decimal(0)))
     words = _("%(total)s hours = %(online)s for courses + %(test)s for tests passed") % {
-        "total": plain(total),
-        "online": plain(by_kind[ONLINE]),
-        "test": plain(by_kind[TEST]),
+        "total": figure(total),
+        "online": figure(by_kind[ONLINE]),
+        "test": figure(by_kind[TEST]),
     }
     if any(entry.kind == CORRECTION for entry in entries):
         words += _(", corrections %(hours)s") % {"hours": signed(by_kind[CORRECTION])}
@@ -317,7 +318,7 @@ def topic_target(total: Decimal, duties: Iterable[str], policy: CreditPolicy | N
     if found is None:
         return None
     duty, hours = found
-    words = _("This topic, as %(duty)s: %(hours)s hours a year") % {"duty": Duty(duty).label, "hours": plain(hours)}
+    words = _("This topic, as %(duty)s: %(hours)s hours a year") % {"duty": Duty(duty).label, "hours": figure(hours)}
     return _target(total, hours, words, _("set by the county"), "D")
 
 
@@ -325,12 +326,12 @@ def online_target(total: Decimal, policy: CreditPolicy | None) -> Target | None:
     """The general yearly target for online learning, of which this topic is one part."""
     if policy is None:
         return None
-    words = _("All online learning: %(hours)s hours a year") % {"hours": plain(policy.yearly_target)}
+    words = _("All online learning: %(hours)s hours a year") % {"hours": figure(policy.yearly_target)}
     return _target(total, policy.yearly_target, words, policy.source, policy.mark)
 
 
 def _target(total: Decimal, hours: Decimal, words: str, source: str, mark: str) -> Target:
-    way = 100 if total >= hours else max(0, int(total * 100 // hours))
+    way = 100 if total >= hours else max(0, share(total, hours) or 0)
     return Target(hours=hours, words=words, source=source, mark=mark, reached=total >= hours, share=way)
 
 
@@ -345,7 +346,7 @@ def words_of(entry: LedgerEntry) -> str:
     if policy is None or completion is None:
         return str(entry.get_kind_display())
     if entry.kind == TEST:
-        return _("Test passed: %(hours)s hours (%(source)s)") % {"hours": plain(entry.hours), "source": policy.name}
+        return _("Test passed: %(hours)s hours (%(source)s)") % {"hours": figure(entry.hours), "source": policy.name}
     band = rules.band_of(completion.minutes, policy.bands)
     if band is None or band.hours != entry.hours:
         return _("%(minutes)s minutes of course (%(source)s)") % {"minutes": completion.minutes, "source": policy.name}
@@ -359,15 +360,15 @@ def words_of(entry: LedgerEntry) -> str:
 def rule_words(policy: CreditPolicy) -> str:
     """The whole policy in one sentence."""
     parts = [band_words(band) for band in rules.bands_of(policy.bands)]
-    parts.append(_("a passed test gives %(hours)s") % {"hours": plain(policy.test_passed)})
+    parts.append(_("a passed test gives %(hours)s") % {"hours": figure(policy.test_passed)})
     if policy.once_per_course_per_year:
         parts.append(_("a course counts once a year"))
     return f"{policy.name}：" + "；".join(parts)
 
 
 def band_words(band: rules.Band) -> str:
-    hours = plain(band.hours)
-    low, high = plain(band.low), plain(band.high) if band.high is not None else None
+    hours = figure(band.hours)
+    low, high = figure(band.low), figure(band.high) if band.high is not None else None
     if high is None:
         return (_("from %(low)s minutes: %(hours)s hours") if band.low_included else _("over %(low)s minutes: %(hours)s hours")) % {
             "low": low,
@@ -387,11 +388,5 @@ def band_words(band: rules.Band) -> str:
     return texts[band.low_included, band.high_included] % {"low": low, "high": high, "hours": hours}
 
 
-def plain(value: Decimal) -> str:
-    """Hours for reading: 7.50 → 7.5, 20.00 → 20."""
-    text = f"{rules.hours(value):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def signed(value: Decimal) -> str:
-    return f"+{plain(value)}" if value > 0 else plain(value).replace("-", "−")
+    return f"+{figure(value)}" if value > 0 else figure(value).replace("-", "−")

@@ -38,6 +38,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Least, Substr
 
 from core import clock
+from core.figures import share
 from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, Enrolment, Need
 from evaluation import rules, services
 from evaluation.models import LedgerEntry
@@ -197,11 +198,11 @@ class PersonStanding:
     def hours_share(self) -> int:
         if not self.target:
             return 0
-        return max(0, min(100, rules.share(int(self.hours * 100), int(self.target * 100)) or 0))
+        return max(0, min(100, share(self.hours, self.target) or 0))
 
     @property
     def done_share(self) -> int | None:
-        return rules.share(self.done, self.required)
+        return share(self.done, self.required)
 
 
 def standings(people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> list[PersonStanding]:
@@ -296,15 +297,15 @@ class UnitStanding:
 
     @property
     def did_share(self) -> int | None:
-        return rules.share(self.did, self.should)
+        return share(self.did, self.should)
 
     @property
     def passed_share(self) -> int | None:
-        return rules.share(self.passed, self.sat)
+        return share(self.passed, self.sat)
 
     @property
     def reached_share(self) -> int | None:
-        return rules.share(self.reached, self.targeted)
+        return share(self.reached, self.targeted)
 
     @property
     def behind(self) -> int:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from core.errors import Refused
+from core.figures import figure
 from courses.models import Completion, Enrolment
 from courses.services import completions as completing
 from evaluation import exports, records, rules, services, standing
@@ -282,7 +283,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         policy = services.policies_on(day, history).of(person.unit)
         part.hours = services.explained(year=year, entries=entries.get(year, []), policy=policy, duties=held)
         elsewhere = sums.get(year, part.hours.total) - part.hours.total
-        part.elsewhere = services.plain(elsewhere) if elsewhere else None
+        part.elsewhere = figure(elsewhere) if elsewhere else None
     begun = Enrolment.objects.visible_to(user).filter(person=person, completion__isnull=True).select_related("edition", "course")
     names = records.unit_names(user)
     return render(
@@ -351,7 +352,7 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
     return render(
         request,
         "evaluation/correct.html",
-        {"person": person, "form": form, "year": year, "balance": services.plain(services.balance(person, year))},
+        {"person": person, "form": form, "year": year, "balance": figure(services.balance(person, year))},
         status=422 if form.is_bound else 200,
     )
 
@@ -388,7 +389,7 @@ def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
     return render(
         request,
         "evaluation/reverse.html",
-        {"completion": completion, "form": form, "back": back, "earned": services.plain(rules.hours(earned))},
+        {"completion": completion, "form": form, "back": back, "earned": figure(rules.hours(earned))},
         status=422 if form.is_bound else 200,
     )
 

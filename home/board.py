@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q, Sum
 
 from core import clock
+from core.figures import share
 from courses.models import Completion, Enrolment
 from evaluation import standing
 from evaluation.permissions import people_of_records_q, units_in_reach
@@ -48,7 +49,7 @@ class Part:
     @property
     def share(self) -> int | None:
         """Whole percent of the required courses done; None where nothing is required."""
-        return self.done * 100 // self.asked if self.asked else None
+        return share(self.done, self.asked)
 
 
 @dataclass

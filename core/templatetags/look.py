@@ -12,6 +12,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
+from core import figures
 from core.look import Look
 from core.text import highlighted
 
@@ -72,20 +73,24 @@ def look_of(context) -> Look:
 
 
 @register.filter
-def hours(value) -> str:
-    """A figure without idle zeros: 7.50 → 7.5, 10.00 → 10."""
-    if value is None or value == "":
-        return ""
-    return f"{Decimal(str(value)).normalize():f}"
+def figure(value) -> str:
+    """Hours or a score as they read everywhere: 7.50 → 7.5, 91.666 → 91.66, 10.00 → 10; nothing for None."""
+    return "" if value is None or value == "" else figures.figure(value)
+
+
+register.filter("hours", figure)
+
+
+@register.filter
+def percent(value) -> str:
+    """A share in per cent as it reads everywhere: 91.666 → 91.66%, 80.00 → 80%; a dash for None."""
+    return "—" if value is None or value == "" else figures.percent(value)
 
 
 @register.filter
 def percent_of(value, whole) -> int:
     """Whole percent, 0 to 100, never rounded up to 100: 99.6 % done is not done."""
-    if not whole:
-        return 0
-    share = Decimal(str(value)) * 100 / Decimal(str(whole))
-    return max(0, min(100, int(share)))
+    return max(0, min(100, figures.share(Decimal(str(value)), Decimal(str(whole or 0))) or 0))
 
 
 @register.filter

@@ -66,6 +66,11 @@ def test_the_score_is_the_mean_of_what_was_scored():
     assert rules.mean_score([None]) is None
 
 
+def test_the_mean_is_cut_like_each_score_so_that_no_fail_reads_like_a_pass():
+    assert rules.mean_score([Decimal("79.99"), Decimal("80.00")]) == Decimal("79.99")
+    assert rules.mean_score([Decimal("91.66"), Decimal("91.67")]) == Decimal("91.66")
+
+
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4)))
 def test_a_circle_of_prerequisites_is_always_found_and_never_imagined(needs):
     chain = rules.cycle_through("a", needs)

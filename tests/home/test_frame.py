@@ -307,9 +307,9 @@ def test_a_share_is_whole_and_never_rounded_up_to_done(value, whole, expected):
 def test_hours_carry_no_idle_zeros(value, words):
     from decimal import Decimal
 
-    from core.templatetags.look import hours
+    from core.templatetags.look import figure
 
-    assert hours(Decimal(value) if value else value) == words
+    assert figure(Decimal(value) if value else value) == words
 
 
 def test_what_is_found_is_marked_and_escaped():
