@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
 
+from django.utils.translation import gettext as _
+
 from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, Pick, Policy, Wrong
 
 
@@ -65,7 +67,7 @@ def cells(kind: str, stem: str, content, key) -> Cells:
     """
     made = of(kind).to_cells(stem, content, key)
     if of(kind).from_cells(made) != (stem, content, key):
-        raise Wrong("the columns cannot hold it")
+        raise Wrong(_("the columns cannot hold it"))
     return made
 
 

@@ -8,7 +8,7 @@
   const notice = document.getElementById("notice");
   const signedOut = document.getElementById("signed-out");
   const spoken = document.getElementById("spoken");
-  const items = new Map(); // id → {id, box, shape, state, hidden, seq, last, timer}
+  const items = new Map(); // id → {id, box, state, hidden, seq, last, timer}
   const waiting = new Map(); // id → act that nobody acknowledged yet; the newest for its item
   let flying = null;
   let tries = 0;
@@ -25,31 +25,12 @@
 
   // ---- what is in the fields
 
-  const read = (item) => {
-    const inputs = [...item.box.querySelectorAll("input:not([type=hidden]), select, textarea")];
-    if (item.shape === "one") return inputs.find((input) => input.checked)?.value ?? null;
-    if (item.shape === "many") return inputs.filter((input) => input.checked).map((input) => input.value);
-    if (item.shape === "list") return inputs.map((input) => input.value);
-    return Object.fromEntries(inputs.filter((input) => input.value).map((input) => [input.dataset.part, "number" in input.dataset ? Number(input.value) : input.value]));
-  };
-
+  const { isTyped, prepare } = window.quizFields;
+  const read = (item) => window.quizFields.read(item.box);
+  const isComplete = (item) => window.quizFields.isComplete(item.box);
   const write = (item, response) => {
-    const inputs = [...item.box.querySelectorAll("input:not([type=hidden]), select, textarea")];
-    inputs.forEach((input, index) => {
-      if (item.shape === "one") input.checked = input.value === response;
-      else if (item.shape === "many") input.checked = (response || []).includes(input.value);
-      else if (item.shape === "list") input.value = (response || [])[index] ?? "";
-      else input.value = (response || {})[input.dataset.part] ?? "";
-    });
+    window.quizFields.write(item.box, response);
     item.last = JSON.stringify(read(item));
-  };
-
-  const isComplete = (item) => {
-    const inputs = [...item.box.querySelectorAll("input:not([type=hidden]), select, textarea")];
-    if (item.shape === "one" || item.shape === "many") return inputs.some((input) => input.checked);
-    const values = inputs.map((input) => input.value.trim());
-    const isOrder = inputs.some((input) => "number" in input.dataset);
-    return values.every(Boolean) && (!isOrder || new Set(values).size === values.length);
   };
 
   // ---- what is shown
@@ -231,43 +212,10 @@
       item.seq = other.seq;
       item.hidden.value = other.seq;
       write(item, other.response);
-      arrange(item);
       show(item, "elsewhere", `#${other.seq}`);
     }
     count();
     retryNow();
-  };
-
-  // ---- ordering: buttons beside the boxes
-
-  const arrange = (item) => {
-    const list = item.box.querySelector("[data-order]");
-    if (!list || !isComplete(item)) return;
-    [...list.children].sort((a, b) => a.querySelector("select").value - b.querySelector("select").value).forEach((line) => list.append(line));
-  };
-  const move = (item, line, step) => {
-    const list = line.parentElement;
-    const lines = [...list.children];
-    if (!isComplete(item)) lines.forEach((one, index) => { one.querySelector("select").value = index + 1; });
-    const other = lines[lines.indexOf(line) + step];
-    if (other) list.insertBefore(step < 0 ? line : other, step < 0 ? other : line);
-    [...list.children].forEach((one, index) => { one.querySelector("select").value = index + 1; });
-    say(`${line.querySelector(".quiz-line-text").textContent}: ${text.textMoved} ${[...list.children].indexOf(line) + 1}`);
-    enqueue(item);
-  };
-  const addButtons = (item) => {
-    for (const line of item.box.querySelectorAll("[data-order] > li")) {
-      for (const [label, sign, step] of [[text.textUp, "↑", -1], [text.textDown, "↓", 1]]) {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.className = "btn btn-outline-secondary quiz-move";
-        button.textContent = sign;
-        button.setAttribute("aria-label", `${label}: ${line.querySelector(".quiz-line-text").textContent}`);
-        button.addEventListener("click", () => { move(item, line, step); button.focus(); });
-        line.append(button);
-      }
-    }
-    arrange(item);
   };
 
   // ---- wiring
@@ -276,12 +224,15 @@
     const id = Number(box.dataset.item);
     const hidden = form.elements[`seq-${id}`];
     const item = {
-      id, box, hidden, shape: box.dataset.shape, state: box.querySelector(".quiz-state"), flag: box.querySelector(".quiz-flag"),
+      id, box, hidden, state: box.querySelector(".quiz-state"), flag: box.querySelector(".quiz-flag"),
       link: form.querySelector(`.quiz-nav a[data-for="${id}"]`), seq: Number(hidden.value), last: null, timer: 0,
     };
     items.set(id, item);
     item.last = JSON.stringify(read(item));
-    addButtons(item);
+    prepare(box, { up: text.textUp, down: text.textDown }, (line, place) => {
+      say(`${line}: ${text.textMoved} ${place}`);
+      enqueue(item);
+    });
     const flagKey = `flag-${text.key}-${id}`;
     item.flag.hidden = false;
     if (sessionStorage.getItem(flagKey)) item.flag.setAttribute("aria-pressed", "true");
@@ -293,7 +244,7 @@
     });
     box.addEventListener("change", () => enqueue(item));
     box.addEventListener("input", (event) => {
-      if (event.target.type !== "text") return;
+      if (!isTyped(event.target)) return;
       clearTimeout(item.timer);
       show(item, "typing");
       item.timer = setTimeout(() => enqueue(item), 1200);
