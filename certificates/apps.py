@@ -9,9 +9,10 @@ class CertificatesConfig(AppConfig):
     def ready(self) -> None:
         from certificates import receivers, services, slots  # noqa: F401
         from core import reconcile
-        from courses.slots import CERTIFICATES
+        from courses.slots import CERTIFICATES, HANGING
 
         CERTIFICATES.fill(choices=slots.choices, title=slots.title)
+        HANGING.fill(slots.hanging)
         reconcile.register("certificates issued", services.gaps_of_issue)
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("certificate files", services.gaps_of_paper)

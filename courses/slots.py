@@ -32,5 +32,20 @@ class Slot:
         return self._title(key) if key else None
 
 
+@dataclass
+class Lookup:
+    """What an app above has hanging on completions, in words, by completion id."""
+
+    _of: Callable[[list[int]], dict[int, str]] = field(default=lambda completions: {})
+
+    def fill(self, of: Callable[[list[int]], dict[int, str]]) -> None:
+        self._of = of
+
+    def of(self, completions: list[int]) -> dict[int, str]:
+        """One query for any number of completions."""
+        return self._of(completions) if completions else {}
+
+
 QUIZZES = Slot("quizzes")
 CERTIFICATES = Slot("certificates")
+HANGING = Lookup()  # certificate numbers, which a reversed completion takes with it

@@ -3,9 +3,11 @@
 from django.db.models import Q
 from wagtail.permission_policies.base import BasePermissionPolicy
 
-from people.models import Person, Unit
+from people.models import Person, Role, Unit
+from people.models.unit import within_paths
 from people.permissions import has_role, paths_of
 from quizzes.models.bank import AUTHORS
+from quizzes.models.sittings import ORGANISERS
 
 
 def counties_of(user):
@@ -17,8 +19,29 @@ def counties_of(user):
     return Unit.objects.counties().filter(path__in={path[: Unit.steplen] for path in paths_of(user, AUTHORS)})
 
 
+def counties_organised_by(user):
+    """The counties whose exams the user sets up: HR and administrators of the whole county."""
+    if not user.is_authenticated:
+        return Unit.objects.none()
+    if user.is_superuser:
+        return Unit.objects.counties()
+    return Unit.objects.counties().filter(path__in=paths_of(user, ORGANISERS))
+
+
+def people_of_hr(user):
+    """Those whom the user is HR for."""
+    if user.is_superuser:
+        return Person.objects.all()
+    return Person.objects.filter(within_paths(paths_of(user, [Role.HR])))
+
+
 def is_author(user) -> bool:
     return user.is_authenticated and has_role(user, *AUTHORS)
+
+
+def holds_over(user, county: Unit, *roles: str) -> bool:
+    """Whether one of these roles of the user reaches the whole county."""
+    return user.is_authenticated and (user.is_superuser or county.path in paths_of(user, roles))
 
 
 class AuthorPolicy(BasePermissionPolicy):

@@ -3,10 +3,17 @@
 from celery import shared_task
 
 from core import clock
-from quizzes.services import attempts
+from quizzes.models import Remark
+from quizzes.services import attempts, remarks
 
 
 @shared_task
 def submit_overdue() -> None:
     """Submit attempts whose time is over. Safe to run at any time and twice."""
     attempts.submit_overdue(clock.now())
+
+
+@shared_task
+def apply_remark(pk: int) -> None:
+    """Mark again what an approved re-marking changes. Goes on where a killed worker left it."""
+    remarks.apply(Remark.objects.get(pk=pk), at=clock.now())

@@ -175,6 +175,15 @@ def _joined(mark: ItemMark, settled: dict[int, Fraction]) -> Fraction:
     return sum((weight * (settled[number] if share is None else share) for number, (weight, share) in enumerate(parts)), start=Fraction(0))
 
 
+def comments(submission: Submission) -> dict[int, list[str]]:
+    """What the markers wrote for the learner, by item id. One query."""
+    found: dict[int, list[str]] = {}
+    rows = Rating.objects.filter(task__submission=submission).exclude(comment="").order_by("task__part", "stage")
+    for item, comment in rows.values_list("task__item", "comment"):
+        found.setdefault(item, []).append(comment)
+    return found
+
+
 def unfinished_gaps(at: datetime) -> list[Gap]:
     """Submissions whose answers are all settled and whose marking is still partial (a crash between the two)."""
     done = (

@@ -18,9 +18,9 @@ from core.reconcile import Gap
 from courses.models import Completion
 from courses.services import completions
 from people.models import Person, Role
-from people.permissions import has_role
 from quizzes import kinds, rules
 from quizzes.models import ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, Submission
+from quizzes.permissions import holds_over
 from quizzes.services import bank, marking
 
 BATCH = 200
@@ -68,6 +68,7 @@ def propose(*, question: Question, remedy: str, reason: str, by: Person, at: dat
             question.item_kind.check(question.stem, content, key)
         except kinds.Wrong as wrong:
             raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
+        _refuse_other_options(question, content, key)
         if (content, key) == (question.content, question.key) and not question.uses.exclude(question_version=question.version).exists():
             raise Refused(_("This is the key that stands."), code="same_key")
     else:
@@ -77,6 +78,16 @@ def propose(*, question: Question, remedy: str, reason: str, by: Person, at: dat
     )
     audit.record(question, "quizzes.remark_proposed", by=by, remark=remark.pk, remedy=remedy)
     return remark
+
+
+def _refuse_other_options(question: Question, content: Any, key: Any) -> None:
+    """A new key must fit the papers as they were shown; the newest one stands for all."""
+    use = question.uses.order_by("-pk").first()
+    if use is not None:
+        try:
+            use.item_kind.rekey(use.shown, content, key, use.key)
+        except kinds.Wrong as wrong:
+            raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
 
 
 def changes(remark: Remark) -> Iterator[Change]:
@@ -156,15 +167,19 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
     """The second person's word. With a yes the bank's key is mended at once; `apply` does the markings.
 
     Raises:
-        Refused: same_person, decided, only_hr (only HR may say that passes are lost), no_reason (a no needs one).
+        Refused: not_theirs (neither reviewer nor HR of the county), same_person, decided, only_hr (only HR may
+            say that passes are lost), no_reason (a no needs one).
     """
-    remark = Remark.objects.select_related("question").get(pk=remark.pk)
+    remark = Remark.objects.select_related("question__county").get(pk=remark.pk)
+    county = remark.question.county
     Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=remark.question_id)
+    if not holds_over(by, county, Role.HR, Role.REVIEWER):
+        raise Refused(_("A re-marking is decided by a reviewer or by HR of the county."), code="not_theirs")
     if remark.by_id == by.pk:
         raise Refused(_("Somebody else has to decide: two persons stand behind a re-marking."), code="same_person")
     if RemarkDecision.objects.filter(remark=remark).exists():
         raise Refused(_("This re-marking has been decided already."), code="decided")
-    if may_lose and not has_role(by, Role.HR):
+    if may_lose and not holds_over(by, county, Role.HR):
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if not approved and not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
@@ -229,6 +244,33 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
 
 def _reversal_reason(remark: Remark) -> str:
     return _("Question %(code)s was marked again: %(reason)s") % {"code": remark.question.code, "reason": remark.reason}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the learner is told of one re-marking of their paper; `key` is the item's right answer since then."""
+
+    position: int
+    at: datetime
+    reason: str
+    before: Decimal
+    after: Decimal
+    key: Any
+
+
+def told(submission: Submission) -> dict[int, Told]:
+    """Re-markings of this paper by item id, the latest of each. Two queries, one where there are none."""
+    done = list(RemarkedMarking.objects.filter(submission=submission).select_related("remark", "marking__supersedes").order_by("pk"))
+    if not done:
+        return {}
+    items = {item.question_id: item for item in submission.attempt.items.filter(question__in=[one.remark.question_id for one in done])}
+    found = {}
+    for one in done:
+        item, remark = items[one.remark.question_id], one.remark
+        is_keyed = remark.remedy == Remark.Remedy.NEW_KEY
+        key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key) if is_keyed else item.key
+        found[item.pk] = Told(item.position, one.marking.at, remark.reason, one.marking.supersedes.percent, one.marking.percent, key)
+    return found
 
 
 def unapplied_gaps(at: datetime) -> list[Gap]:

@@ -100,7 +100,11 @@ def test_two_persons_stand_behind_it(sit, remark, cast):
         remarks.apply(asked, at=LATER)
     assert refused.value.code == "not_approved"
     with pytest.raises(Refused) as refused:
-        remarks.decide(remark=asked, approved=True, by=cast.trainer, at=LATER)
+        remarks.decide(remark=asked, approved=True, by=cast.admin, at=LATER)
+    assert refused.value.code == "not_theirs"
+    own = remarks.propose(question=Question.objects.get(code="R-2"), remedy="all_right", reason="有歧义", by=cast.reviewer, at=LATER)
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=own, approved=True, by=cast.reviewer, at=LATER)
     assert refused.value.code == "same_person"
 
 

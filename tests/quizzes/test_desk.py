@@ -1,0 +1,121 @@
+"""The doors of marking and of marking again: who may open them, and what they show."""
+
+import pytest
+from django.urls import reverse
+
+from quizzes.models import Marking, MarkingTask, Question, Rating, Remark, RemarkDecision
+from quizzes.services import ratings, remarks
+from tests.cast import EVERYBODY, NOON
+from tests.quizzes.test_ratings import sit as essay  # noqa: F401
+from tests.quizzes.test_remarks import LATER, exam, sit  # noqa: F401
+
+AUTHORS = {"trainer", "reviewer", "admin"}
+READ_REMARKS = AUTHORS | {"hr", "auditor"}
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_the_queue_is_for_the_countys_authors(sign_in, cast, essay, who):  # noqa: F811
+    essay()
+    client = sign_in(getattr(cast, who))
+    task = MarkingTask.objects.get()
+
+    statuses = [client.get(reverse("marking")).status_code, client.get(reverse("marking_task", args=[task.pk])).status_code]
+
+    assert statuses == ([200, 200] if who in AUTHORS else [403, 403])
+
+
+def test_a_marker_works_through_the_queue_without_seeing_names(sign_in, cast, essay, django_capture_on_commit_callbacks):  # noqa: F811
+    submission = essay()
+    client = sign_in(cast.trainer)
+    page = client.post(reverse("marking_next"), {"quiz": submission.attempt.quiz_id}, follow=True)
+    assert "二十个工作日内答复" in page.text and "要点完整" in page.text
+    assert submission.attempt.person_name not in page.text and submission.attempt.employee_number not in page.text
+
+    with django_capture_on_commit_callbacks(execute=True):
+        done = client.post(page.request["PATH_INFO"], {"points-0": "6", "points-1": "3.5", "comment": "依据写得准"}, follow=True)
+
+    assert Rating.objects.get().points == ["6", "3.5"] and Marking.objects.current().get().passed
+    assert done.request["PATH_INFO"] == reverse("marking")
+    result = sign_in(cast.learner).get(reverse("attempt_result", args=[submission.attempt_id]))
+    assert "依据写得准" in result.text and cast.trainer.name not in result.text
+
+
+def test_points_outside_are_refused_and_the_comment_stays_in_the_form(sign_in, cast, essay):  # noqa: F811
+    essay()
+    task = ratings.claim(marker=cast.trainer, at=NOON)
+
+    page = sign_in(cast.trainer).post(reverse("marking_task", args=[task.pk]), {"points-0": "9", "points-1": "3", "comment": "写得好"})
+
+    assert page.status_code == 422 and "写得好" in page.text and not Rating.objects.exists()
+
+
+def test_ones_own_paper_is_not_found(sign_in, cast, essay):  # noqa: F811
+    essay(person=cast.trainer)
+    assert sign_in(cast.trainer).get(reverse("marking_task", args=[MarkingTask.objects.get().pk])).status_code == 404
+
+
+def test_a_partial_result_says_so(sign_in, cast, essay):  # noqa: F811
+    submission = essay()
+    page = sign_in(cast.learner).get(reverse("attempt_result", args=[submission.attempt_id]))
+    assert "部分结果" in page.text and "未通过" not in page.text and "不合格" not in page.text
+
+
+@pytest.fixture
+def remark(cast, sit):  # noqa: F811
+    sit(cast.learner, "B")
+    sit(cast.colleague, "A")
+    question = Question.objects.get(code="R-1")
+    return remarks.propose(question=question, remedy="new_key", key=["B"], reason="应为二十个工作日", by=cast.trainer, at=LATER)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_re_markings_are_for_authors_hr_and_auditors(sign_in, cast, remark, who):
+    client = sign_in(getattr(cast, who))
+    assert client.get(reverse("remark_list")).status_code == (200 if who in READ_REMARKS | {"other_hr"} else 403)
+    assert client.get(reverse("remark", args=[remark.pk])).status_code == (
+        200 if who in READ_REMARKS else 404 if who == "other_hr" else 403
+    )
+    new = client.get(reverse("remark_new", args=[remark.question_id])).status_code
+    assert new == (200 if who in AUTHORS else 403)
+
+
+def test_names_are_for_hr_and_auditors(sign_in, cast, remark):
+    for who, sees in [("hr", True), ("auditor", True), ("trainer", False), ("reviewer", False)]:
+        page = sign_in(getattr(cast, who)).get(reverse("remark", args=[remark.pk]))
+        assert (cast.learner.name in page.text) == sees, who
+
+
+def test_the_dry_run_names_the_certificate_that_hangs_on_a_pass(sign_in, cast, remark):
+    page = sign_in(cast.hr).get(reverse("remark", args=[remark.pk]))
+    assert "不再合格" in page.text and "结业" in page.text
+
+
+def test_hr_decides_and_the_page_shows_what_changed(sign_in, cast, remark, django_capture_on_commit_callbacks):
+    client = sign_in(cast.hr)
+    with django_capture_on_commit_callbacks(execute=True):
+        page = client.post(reverse("remark", args=[remark.pk]), {"decision": "yes"}, follow=True)
+
+    assert RemarkDecision.objects.get().approved and Marking.objects.filter(cause="remark").count() == 2
+    assert "保留合格" in page.text
+    result = sign_in(cast.learner).get(
+        reverse("attempt_result", args=[Marking.objects.filter(cause="remark").first().submission.attempt_id])
+    )
+    assert "重新评分" in result.text and "应为二十个工作日" in result.text
+
+
+@pytest.mark.parametrize("who", ["trainer", "auditor", "admin"])
+def test_who_proposed_and_who_only_reads_cannot_decide(sign_in, cast, remark, who):
+    page = sign_in(getattr(cast, who)).post(reverse("remark", args=[remark.pk]), {"decision": "yes"})
+    assert page.status_code == 403 and not RemarkDecision.objects.exists()
+
+
+def test_proposing_keeps_what_was_typed_when_it_is_refused(sign_in, cast, exam):  # noqa: F811
+    question = Question.objects.get(code="R-1")
+    page = sign_in(cast.trainer).post(
+        reverse("remark_new", args=[question.pk]), {"remedy": "new_key", "lines": "七个工作日\n二十个工作日", "reason": "答案错误"}
+    )
+    assert page.status_code == 422 and "答案错误" in page.text and not Remark.objects.exists()
+    page = sign_in(cast.trainer).post(
+        reverse("remark_new", args=[question.pk]), {"remedy": "new_key", "lines": "七个工作日\n* 二十个工作日", "reason": "答案错误"}
+    )
+    assert page.status_code == 302 and Remark.objects.get().key == ["B"]
