@@ -227,7 +227,7 @@ def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: rand
     results = {"done": [True], "failed_once_then_done": [False, True], "failed": [False]}[stage]
     for right in results:
         at += timedelta(minutes=15)
-        if sit(person, quiz, right=right, at=at, draw=draw).passed:
+        if sit(person, quiz, right=right, at=at, draw=draw).result.passed:
             return True
     return False
 
