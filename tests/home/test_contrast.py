@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-CSS = (Path(__file__).parents[2] / "static" / "css" / "site.css").read_text()
+CSS = {name: (Path(__file__).parents[2] / "static" / "css" / f"{name}.css").read_text() for name in ("site", "dark")}
 
 TEXT = [
     ("text", "paper"),
@@ -56,13 +56,12 @@ MARKS = [
 ]
 
 
-def block(opening: str) -> dict[str, str]:
-    body = CSS[CSS.index(opening) + len(opening) :]
-    return dict(re.findall(r"^\s*--site-([\w-]+): (#[0-9a-f]{6});", body[: body.index("}")], re.M))
+def tokens_of(css: str) -> dict[str, str]:
+    return dict(re.findall(r"^\s*--site-([\w-]+): (#[0-9a-f]{6});", css, re.M))
 
 
-LIGHT = block('[data-bs-theme="light"] {')
-DARK = block('[data-bs-theme="dark"] {')
+LIGHT = tokens_of(CSS["site"])
+DARK = LIGHT | tokens_of(CSS["dark"])
 
 
 def luminance(colour: str) -> float:
@@ -101,15 +100,15 @@ def test_the_colours_that_bootstrap_takes_apart_agree_with_the_tokens():
         "body-color": "text",
         "secondary": "muted",
     }
-    for opening, tokens in (('[data-bs-theme="light"] {', LIGHT), ('[data-bs-theme="dark"] {', DARK)):
-        body = CSS[CSS.index(opening) :]
-        body = body[: body.index("}")]
+    for css, tokens in ((CSS["site"], LIGHT), (CSS["dark"], DARK)):
         for bootstrap, token in names.items():
-            figures = re.search(rf"--bs-{bootstrap}-rgb: ([\d, ]+);", body)[1]
-            assert "#{:02x}{:02x}{:02x}".format(*map(int, figures.split(","))) == tokens[token], (opening, bootstrap)
+            figures = re.search(rf"--bs-{bootstrap}-rgb: ([\d, ]+);", css)[1]
+            assert "#{:02x}{:02x}{:02x}".format(*map(int, figures.split(","))) == tokens[token], bootstrap
 
 
-def test_dark_by_choice_and_dark_by_device_are_the_same():
-    chosen = CSS[CSS.index('[data-bs-theme="dark"] {') + len('[data-bs-theme="dark"] {') :]
-    device = CSS[CSS.index(":root:not([data-bs-theme]) {") + len(":root:not([data-bs-theme]) {") :]
-    assert chosen[: chosen.index("}")].split() == device[: device.index("}")].split()
+def test_dark_says_only_what_light_does_not():
+    def lines(css):
+        return set(re.findall(r"^\s*--[\w-]+: .+;", css, re.M))
+
+    assert lines(CSS["site"]) & lines(CSS["dark"]) == set()
+    assert tokens_of(CSS["dark"]).keys() <= LIGHT.keys()

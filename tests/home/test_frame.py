@@ -77,14 +77,28 @@ def test_pages_ask_nothing_of_other_servers(client, cast):
 # ---- modes ---------------------------------------------------------------------------------
 
 
+DARK = re.compile(r'href="/static/css/dark\.css" media="([^"]+)"')
+
+
 def test_the_cookie_is_applied_by_the_server(client, cast):
     client.cookies["look"] = "dark.big"
+    page = client.get("/").content.decode()
 
-    assert '<html lang="zh-Hans" data-bs-theme="dark" class="big-text">' in client.get("/").content.decode()
+    assert '<html lang="zh-Hans" class="big-text">' in page
+    assert DARK.findall(page) == ["screen"]  # never on paper
 
 
 def test_without_a_choice_the_device_decides(client, cast):
-    assert '<html lang="zh-Hans">' in client.get("/").content.decode()
+    page = client.get("/").content.decode()
+
+    assert '<html lang="zh-Hans">' in page
+    assert DARK.findall(page) == ["screen and (prefers-color-scheme: dark)"]
+
+
+def test_light_by_choice_is_light_on_a_dark_device(client, cast):
+    client.cookies["look"] = "light.normal"
+
+    assert DARK.findall(client.get("/").content.decode()) == []
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "purple.huge", "<script>", "dark", ".big", "a.b.c"])
