@@ -1,6 +1,7 @@
 """The certificate as a picture to share: 1080 × 1350, by Pillow."""
 
 import io
+import re
 from functools import cache
 
 import segno
@@ -11,6 +12,7 @@ from certificates.models import Certificate
 
 WIDTH, HEIGHT, MARGIN = 1080, 1350, 96
 QR_TOP, QR_SIDE = 950, 280
+UNBROKEN = re.compile(r"[（《“]*(?:第?[A-Za-z0-9.%-]+[号年月日条章版]?|.)[，。；：、！？）》”/]*\s*")
 INK, QUIET, ACCENT, GROUND = "#1f2a37", "#4b5a6b", "#1d4e7a", "#f5f7fa"
 _SERIF, _SERIF_BOLD, _SANS = (fonts.SERIF, fonts.SANS), (fonts.SERIF_BOLD, fonts.SANS_BOLD), (fonts.SANS, fonts.SERIF)
 
@@ -31,20 +33,25 @@ def _width(text: str, names: tuple[str, ...], size: int) -> float:
     return sum(_face_for(character, names, size).getlength(character) for character in text)
 
 
-def _lines(text: str, names: tuple[str, ...], size: int, width: float) -> list[str]:
-    lines, line = [], ""
-    for character in text:
-        if character == "\n" or (line and _width(line + character, names, size) > width and character not in "，。；：、）”》"):
-            lines.append(line)
-            line = ""
-        if character != "\n":
-            line += character
-    return [*lines, line] if line else lines
+def wrapped(text: str, names: tuple[str, ...], size: int, width: float) -> list[str]:
+    """The text in lines no wider than this. Words and numbers stay whole where a line has room for them, brackets with what they hold."""
+    lines = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for piece in UNBROKEN.findall(paragraph):
+            for part in [piece] if _width(piece, names, size) <= width else piece:
+                if line and _width((line + part).rstrip(), names, size) > width:
+                    lines.append(line.rstrip())
+                    line = ""
+                line += part
+        if line:
+            lines.append(line.rstrip())
+    return lines
 
 
 def _fitted(text: str, names: tuple[str, ...], sizes: range, width: float, height: float) -> tuple[int, list[str]]:
     for size in sizes:
-        lines = _lines(text, names, size, width)
+        lines = wrapped(text, names, size, width)
         if len(lines) * size * 1.55 <= height:
             break
     return size, lines

@@ -32,9 +32,10 @@ def send(request: HttpRequest, *, name: str, content_type: str) -> HttpResponseB
         raise Http404 from error
     etag = f'"{size:x}-{int(changed.timestamp() * 1e6):x}"'
     part = asked_part(request, etag=etag, size=size)
-    response = get_conditional_response(request, etag=etag)
-    if response is not None:
+    response: HttpResponseBase
+    if (unneeded := get_conditional_response(request, etag=etag)) is not None:
         file.close()
+        response = unneeded
     elif part is None:
         response = FileResponse(file, content_type=content_type)
     elif part:

@@ -1,12 +1,14 @@
 """What a learner's pages show, put together from an outline and from what the learner has done."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.core.cache import caches
 from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from core import clock
 from courses import outlines, rules
@@ -91,8 +93,14 @@ def certificate_title(key: str) -> str | None:
 class Due:
     """A due day and how near it is; `days` is 0 on the day itself, negative afterwards."""
 
-    day: object
+    day: date
     days: int
+
+    @property
+    def words(self) -> str:
+        """The day; its year only when it is another one."""
+        is_this_year = self.day.year == (self.day - timedelta(days=self.days)).year
+        return date_format(self.day, _("F j") if is_this_year else "DATE_FORMAT")
 
     @property
     def is_over(self) -> bool:

@@ -38,6 +38,12 @@ def right_count(options) -> int:
 
 
 @register.filter
+def under(row, columns):
+    """The cells of a table's row, each with the heading that it stands under on a phone."""
+    return zip((column["heading"] for column in columns), row, strict=False)
+
+
+@register.filter
 def file_kind(document) -> str:
     """PDF, 2.4 MB: what a link to a file says before it is followed."""
     size = document.get_file_size() or 0

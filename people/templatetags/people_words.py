@@ -40,6 +40,35 @@ def duty_names(duties) -> str:
     return "、".join(str(Duty(duty).label) for duty in duties)
 
 
+# What a browser calls itself, the telling names first: all of them also say Chrome, Safari or Mozilla.
+BROWSERS = {
+    "MicroMessenger": gettext_noop("WeChat"),
+    "DingTalk": gettext_noop("DingTalk"),
+    "QQBrowser": gettext_noop("QQ Browser"),
+    "HuaweiBrowser": gettext_noop("Huawei Browser"),
+    "Edg": "Edge",
+    "Firefox": "Firefox",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+SYSTEMS = {
+    "HarmonyOS": gettext_noop("HarmonyOS"),
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
+
+@register.filter
+def device_name(user_agent: str) -> str:
+    """“WeChat · Android” of what a browser says of itself; its own words, cut, where nothing in them is known."""
+    found = [next((gettext(name) for sign, name in names.items() if sign in user_agent), "") for names in (BROWSERS, SYSTEMS)]
+    return " · ".join(filter(None, found)) or user_agent[:120]
+
+
 @register.simple_tag
 def rules_of_passwords() -> list[str]:
     """The password rules in words."""

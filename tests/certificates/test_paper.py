@@ -189,3 +189,15 @@ def test_a_missing_font_names_the_package(monkeypatch):
     with pytest.raises(ImproperlyConfigured, match="fonts-noto-cjk"):
         fonts.path_of("NotoNowhere.ttc")
     fonts.path_of.cache_clear()
+
+
+@pytest.mark.parametrize("width", [300, 420, 640, 880])
+def test_the_picture_breaks_no_word_number_or_bracket(width):
+    text = "GB/T 1.1—2020 结构与要素：rules for drafting（8号/80号/42号/54号）（P03，第1版）" + "很长" * 30
+    face, size = (fonts.SERIF,), 40
+    lines = picture.wrapped(text, face, size, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    for whole in ("2020", "rules", "drafting", "80号", "54号", "P03", "第1版"):
+        assert any(whole in line for line in lines), (whole, lines)
+    assert [line for line in lines if line[0] in "，。：）/" or line[-1] in "（"] == []
+    assert len(picture.wrapped("x" * 200, face, size, width)) > 2  # what no line has room for is broken after all

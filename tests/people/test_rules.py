@@ -91,3 +91,19 @@ def test_tomorrow_is_no_day_to_have_begun():
 
 def test_chief_and_deputy_bring_one_leader_role():
     assert rules.roles_of(["deputy", "chief", "staff"]) == {("leader", rules.ORGAN): "deputy"}
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "shown"),
+    [
+        ("Mozilla/5.0 (Linux; Android 12) Chrome/107.0 Mobile Safari/537.36 XWEB/5127 MicroMessenger/8.0.40", "微信 · Android"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/120.0 Safari/537.36 Edg/120.0", "Edge · Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile Safari/604.1", "Safari · iPhone"),
+        ("curl/8.0", "curl/8.0"),
+        ("", ""),
+    ],
+)
+def test_a_session_is_told_by_browser_and_system(user_agent, shown):
+    from people.templatetags.people_words import device_name
+
+    assert device_name(user_agent) == shown
