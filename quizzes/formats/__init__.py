@@ -1,0 +1,40 @@
+"""File formats of questions, one file each behind one small interface (`base.Format`).
+
+Adding a format: write its file with a class, name the module below.
+"""
+
+from importlib import import_module
+
+from quizzes.formats.base import CannotCarry, Format, Found, Item, Outcome
+
+_MODULES = ["sheet", "gift", "aiken", "moodlexml", "qti"]
+_BY_KEY: dict[str, Format] = {}
+
+
+def _load() -> dict[str, Format]:
+    if not _BY_KEY:
+        for module in _MODULES:
+            found = import_module(f"quizzes.formats.{module}").FORMAT
+            _BY_KEY[found.key] = found
+    return _BY_KEY
+
+
+def of(key: str) -> Format:
+    """The format with this key.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _load()[key]
+
+
+def every() -> list[Format]:
+    return list(_load().values())
+
+
+def choices() -> list[tuple[str, object]]:
+    """(key, label) of every format, for forms."""
+    return [(each.key, each.label) for each in every()]
+
+
+__all__ = ["CannotCarry", "Format", "Found", "Item", "Outcome", "choices", "every", "of"]

@@ -1,0 +1,149 @@
+"""Aiken: a stem, options with letters, a line ANSWER: (https://docs.moodle.org/en/Aiken_format).
+
+One right option, nothing else: the format has no place for a code, an explanation or a course.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from quizzes.formats.base import (
+    LONGEST_ITEM,
+    CannotCarry,
+    Format,
+    Found,
+    Item,
+    Outcome,
+    carried,
+    check_carried,
+    named_images,
+    settle,
+    settled,
+    text_of,
+)
+from quizzes.kinds import Wrong
+from quizzes.kinds.base import LETTERS
+
+OPTION = re.compile(r"^\s*([A-Za-z])\s*[).．、）]\s*(.*)$")
+ANSWER = re.compile(r"^\s*(?:ANSWER|答案|正确答案)\s*[:：]\s*(.*)$", re.IGNORECASE)
+SEPARATORS = re.compile(r"[\s,，、;；/]+")
+
+
+class Aiken(Format):
+    key = "aiken"
+    label = gettext_lazy("Aiken")
+    suffix = "aiken.txt"
+    content_type = "text/plain; charset=utf-8"
+
+    def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
+        draft: _Draft | None = None
+        for number, line in enumerate(text_of(data).split("\n"), start=1):
+            answer, option = ANSWER.match(line), OPTION.match(line)
+            if not line.strip():
+                if draft is not None and draft.options:
+                    draft.is_over = True
+            elif draft is None or (draft.is_over and not answer and not option):
+                if draft is not None:
+                    yield draft.found()
+                draft = _Draft(number)
+                draft.take(line, option, answer)
+            else:
+                draft.take(line, option, answer)
+            if draft is not None and answer and line.strip():
+                yield draft.found()
+                draft = None
+        if draft is not None:
+            yield draft.found()
+
+    def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
+        def put(item: Item) -> list[str]:
+            text, lost = _written(item)
+            out.write(text.encode())
+            return [lost]
+
+        return carried(items, put)
+
+
+class _Draft:
+    """One question while its lines are read."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.stem: list[str] = []
+        self.options: dict[str, str] = {}
+        self.answer: str | None = None
+        self.fault = ""
+        self.length = 0
+        self.is_over = False  # a blank line stood behind its options
+
+    def take(self, line: str, option: re.Match | None, answer: re.Match | None) -> None:
+        self.length += len(line)
+        if self.length > LONGEST_ITEM:
+            self.fault = self.fault or _("is longer than %(limit)d characters") % {"limit": LONGEST_ITEM}
+        elif "\x00" in line:
+            self.fault = self.fault or _("it holds a NUL character")
+        elif answer:
+            self.answer = answer.group(1).strip().upper()
+        elif option and self.stem:
+            letter = option.group(1).upper()
+            if letter != _letter(len(self.options)):
+                self.fault = self.fault or _("the option %(letter)s is out of turn") % {"letter": letter}
+            self.options[letter] = settle(option.group(2))
+        elif self.options:
+            self.fault = self.fault or _("“%(line)s” is neither an option nor the answer") % {"line": line.strip()[:40]}
+        elif option:
+            self.fault = self.fault or _("there is no stem")
+        else:
+            self.stem.append(line)
+
+    def found(self) -> Found:
+        found = Found(_("line %(line)d") % {"line": self.line})
+        try:
+            if self.fault:
+                raise Wrong(self.fault)
+            if not self.answer:
+                raise Wrong(_("there is no line ANSWER: with the right letter"))
+            letters = list(SEPARATORS.sub("", self.answer))
+            found.kind = "single" if len(letters) == 1 else "multiple"
+            stem = "\n".join(self.stem)
+            found.item = settled(Item(found.kind, stem, {"options": self.options}, sorted(letters)))
+            found.code = found.item.code
+        except Wrong as wrong:
+            found.refuse(wrong)
+        return found
+
+
+def _letter(place: int) -> str:
+    return LETTERS[place] if place < len(LETTERS) else ""
+
+
+def _written(item: Item) -> tuple[str, str]:
+    """(the text, what it does not say). Raises: CannotCarry."""
+    check_carried(item, ("single",), Aiken.label)
+    if named_images(item):
+        raise CannotCarry(_("Aiken has no images."))
+    options = sorted(item.content["options"].items())
+    lines = item.stem.split("\n")
+    if any(not line for line in lines) or any("\n" in text for _letter, text in options):
+        raise CannotCarry(_("Aiken has no blank lines in a stem, and no line breaks in an option."))
+    if any(OPTION.match(line) or ANSWER.match(line) for line in lines):
+        raise CannotCarry(_("A line of the stem looks like an option or an answer."))
+    written = [*lines, *(f"{letter}) {text}" for letter, text in options), f"ANSWER: {item.key[0]}", "", ""]
+    lost = [_("code"), _("course"), _("difficulty"), _("evidence mark")]
+    lost += [label for value, label in _further(item) if value]
+    return "\n".join(written), _("Aiken has no place for: %(facts)s.") % {"facts": "、".join(map(str, lost))}
+
+
+def _further(item: Item) -> list[tuple[object, str]]:
+    return [
+        (item.explanation, _("explanation")),
+        (item.source, _("source clause")),
+        (item.point, _("knowledge point")),
+        (item.tags, _("tags")),
+    ]
+
+
+FORMAT = Aiken()

@@ -1,0 +1,116 @@
+"""Moodle XML (https://docs.moodle.org/en/Moodle_XML_format).
+
+The file is cut into its <question> elements first and each is parsed by itself: a broken one is
+refused alone, no document type can declare entities, and memory holds one item at a time.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core.errors import Refused
+from quizzes.formats import moodle, xml
+from quizzes.formats.base import Format, Found, Item, Outcome, carried
+from quizzes.formats.moodlexml import reading, writing
+from quizzes.kinds import Wrong
+
+TOKEN = re.compile(r"<!--|<!\[CDATA\[|<question(?=[\s>/])|</question\s*>")
+OPENING = re.compile(r"<question\s+type=")
+BROKEN = re.compile(r"<question\s+type=|</question\s*>")
+
+
+class MoodleXml(Format):
+    key = "moodlexml"
+    label = gettext_lazy("Moodle XML")
+    suffix = "xml"
+    content_type = "application/xml"
+
+    def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
+        text = xml.text_of(data)
+        if "<quiz" not in text[:20_000]:
+            raise Refused(_("The file is no Moodle XML: there is no <quiz> in it."), code="wrong_content")
+        xml.check_declarations(text[: max(0, text.find("<question"))] or text)
+        category = ""
+        for piece in _pieces(text):
+            found = Found(_("line %(line)d") % {"line": piece.line})
+            try:
+                if piece.fault:
+                    raise Wrong(piece.fault)
+                question = xml.parsed(piece.text)
+                if question.get("type") == "category":
+                    category = reading.plain_text(question.find("category"))
+                    continue
+                reading.fill(found, question, category)
+            except Wrong as wrong:
+                found.refuse(wrong)
+            yield found
+
+    def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
+        point = ""
+
+        def put(item: Item) -> list[str]:
+            nonlocal point
+            text = writing.written(item)
+            if item.point != point:
+                point = item.point
+                path = html.escape(moodle.category_of(point), quote=False)
+                out.write(f'  <question type="category">\n    <category><text>{path}</text></category>\n  </question>\n'.encode())
+            out.write(text.encode())
+            return []
+
+        out.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<quiz>\n')
+        outcomes = carried(items, put)
+        out.write(b"</quiz>\n")
+        return outcomes
+
+
+# ---- the file ------------------------------------------------------------------------------
+
+
+@dataclass
+class _Piece:
+    line: int
+    text: str = ""
+    fault: str = ""
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    """The <question> elements with their lines; what is broken ends where the next one begins."""
+    start, line, counted = -1, 1, 0
+    at = 0
+    while (token := TOKEN.search(text, at)) is not None:
+        at, sign = token.end(), token.group()
+        if sign.startswith("<!"):
+            close = "-->" if sign == "<!--" else "]]>"
+            end = text.find(close, at)
+            inside = text[at : end if end >= 0 else len(text)]
+            broken = BROKEN.search(inside)
+            if end < 0 or (broken and start >= 0 and sign != "<!--"):
+                if start >= 0:
+                    yield _Piece(line, fault=_("a CDATA section or a comment is not closed"))
+                start = -1
+                again = OPENING.search(text, at)
+                if again is None:
+                    return
+                at = again.start()
+            else:
+                at = end + len(close)
+        elif sign.startswith("</"):
+            if start >= 0:
+                yield _Piece(line, text[start:at])
+            start = -1
+        else:
+            if start >= 0:
+                yield _Piece(line, fault=_("the element <question> is not closed"))
+            start = token.start()
+            line, counted = line + text.count("\n", counted, start), start
+    if start >= 0:
+        yield _Piece(line, fault=_("the file ends in the middle of this question"))
+
+
+FORMAT = MoodleXml()

@@ -1,0 +1,168 @@
+"""Spreadsheets: xlsx both ways, CSV in. One row a question, columns by name."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import xlsxwriter
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import tables
+from core.errors import Refused
+from quizzes import kinds
+from quizzes.formats.base import FIELDS, CannotCarry, Format, Found, Item, Outcome, bound, carried, level, named_images, settle, settled
+from quizzes.formats.rows import kind_named, named_code
+from quizzes.kinds import Wrong
+from quizzes.kinds.base import LETTERS, Cells
+
+COLUMNS = ["编号", "题型", "课程", "难度", "题干", "答案"]
+OPTION_COLUMNS = {letter: f"选项{letter}" for letter in LETTERS}
+SHEET = [*COLUMNS[:5], *OPTION_COLUMNS.values(), "答案", "解析", "依据", "核对", "知识点", "标签"]  # all columns, in the order of a file
+WIDTHS = {"题干": 60, "答案": 24, "解析": 40} | dict.fromkeys(OPTION_COLUMNS.values(), 18)
+LONGEST_CELL = 32_767
+TRUTH = {True: "正确", False: "错误"}
+
+
+class Sheet(Format):
+    """The columns 编号 题型 课程 难度 题干 选项A… 答案 解析 依据 核对 知识点 标签; sheets without the first of them are left aside."""
+
+    key = "xlsx"
+    label = gettext_lazy("Excel workbook (xlsx)")
+    suffix = "xlsx"
+    content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
+        found, missing = False, None
+        for sheet in tables.read(io.BytesIO(data), name=name):
+            try:
+                _header, rows = sheet.rows(COLUMNS)
+            except Refused as error:
+                missing = missing or error
+                continue
+            found = True
+            for row in rows:
+                yield _found(row)
+        if not found:
+            raise missing or Refused(_("The file has no sheet."), code="no_header")
+
+    def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
+        line = 0
+        with xlsxwriter.Workbook(out, {"constant_memory": True}) as book:
+            text, head = book.add_format({"num_format": "@", "text_wrap": True}), book.add_format({"bold": True, "num_format": "@"})
+            page = book.add_worksheet("题库")
+            for place, title in enumerate(SHEET):
+                page.set_column(place, place, WIDTHS.get(title, 10), text)
+                page.write_string(0, place, title, head)
+            page.freeze_panes(1, 1)
+
+            def put(item: Item) -> list[str]:
+                nonlocal line
+                cells = _cells(item)
+                line += 1
+                for place, value in enumerate(cells):
+                    if value:
+                        page.write_string(line, place, value, text)
+                return [_("The image stays in the bank of this county; the row holds only its mark.")] if named_images(item) else []
+
+            return carried(items, put)
+
+
+# ---- reading -------------------------------------------------------------------------------
+
+
+def _found(row: tables.Row) -> Found:
+    found = Found(_("row %(row)d") % {"row": row.number}, row=row.number, code=row.text("编号")[:80], values=_as_handed_in(row))
+    try:
+        found.item = _item(row)
+        found.kind = found.item.kind
+    except Wrong as wrong:
+        found.refuse(wrong)
+    return found
+
+
+def _as_handed_in(row: tables.Row) -> list[str]:
+    """The cells in the order of SHEET, as text that would be read the same again."""
+    return [TRUTH[value] if isinstance(value := row.cells.get(name), bool) else settle(value) for name in SHEET]
+
+
+def _item(row: tables.Row) -> Item:
+    kind = kind_named(row.text("题型"), _("kind (题型)"))
+    stem = settle(row.cells.get("题干"))
+    if not stem:
+        raise Wrong(_("there is no stem"), FIELDS["stem"]())
+    bound("stem", stem)
+    options = {letter: text for letter, column in OPTION_COLUMNS.items() if (text := settle(row.cells.get(column)))}
+    answer = row.cells.get("答案")
+    text = TRUTH[answer] if isinstance(answer, bool) else settle(answer)
+    if not text:
+        raise Wrong(_("no right answer is given"), _("answer (答案)"))
+    stem, content, key = kind.from_cells(Cells(stem, options, text))
+    return settled(
+        Item(
+            kind=kind.key,
+            stem=stem,
+            content=content,
+            key=key,
+            code=named_code(row.text("编号")),
+            course_code=row.text("课程"),
+            difficulty=level(row.text("难度")),
+            explanation=settle(row.cells.get("解析")),
+            source=row.text("依据"),
+            mark=row.text("核对").upper() or "V",
+            point=row.text("知识点"),
+            tags=tuple(re.split(r"[;；]", row.text("标签"))),
+        )
+    )
+
+
+# ---- writing -------------------------------------------------------------------------------
+
+
+def _cells(item: Item) -> list[str]:
+    """The row in the order of SHEET. Raises: CannotCarry."""
+    try:
+        cells = kinds.cells(item.kind, item.stem, item.content, item.key)
+    except Wrong as wrong:
+        raise CannotCarry(_("A row cannot hold it: %(reason)s.") % {"reason": wrong}) from wrong
+    if any(re.search(r"[;；]", tag) for tag in item.tags):
+        raise CannotCarry(_("A tag holds a semicolon, which separates tags in a row."))
+    values = {
+        "编号": item.code,
+        "题型": str(kinds.of(item.kind).called),
+        "课程": item.course_code,
+        "难度": str(item.difficulty),
+        "题干": cells.stem,
+        "答案": cells.answer,
+        "解析": item.explanation,
+        "依据": item.source,
+        "核对": item.mark,
+        "知识点": item.point,
+        "标签": "；".join(item.tags),
+    } | {OPTION_COLUMNS[letter]: text for letter, text in cells.options.items()}
+    if any(len(value) > LONGEST_CELL for value in values.values()):
+        raise CannotCarry(_("A text is longer than a cell holds."))
+    return [values.get(name, "") for name in SHEET]
+
+
+def refused_rows(found: Iterable[Found], out: BinaryIO) -> None:
+    """The refused rows as they were handed in, with the reason in the last column: mend them and hand it in again.
+
+    Every cell is text, so no spreadsheet evaluates what stands there.
+    """
+    rows = list(found)
+    used = [at for at, name in enumerate(SHEET) if name in COLUMNS or any(one.values[at] for one in rows)]
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        text, head = book.add_format({"num_format": "@"}), book.add_format({"bold": True, "num_format": "@"})
+        page = book.add_worksheet("题库")
+        page.set_column(0, len(used), 16, text)
+        page.set_column(len(used) + 1, len(used) + 1, 60, text)
+        for place, title in enumerate([*(SHEET[at] for at in used), "原行号", "拒绝原因"]):
+            page.write_string(0, place, title, head)
+        for line, one in enumerate(rows, start=1):
+            for place, value in enumerate([*(one.values[at] for at in used), str(one.row), one.refusal]):
+                page.write_string(line, place, value[:LONGEST_CELL], text)  # more is no cell
+
+
+FORMAT = Sheet()
