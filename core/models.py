@@ -1,6 +1,7 @@
-"""Model bases without a meaning of their own."""
+"""Model bases without a meaning of their own, and the gauges of reconcile."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class FactChanged(Exception):
@@ -36,4 +37,20 @@ class Fact(models.Model):
         raise FactChanged(f"{type(self).__name__} {self.pk} is a fact and is never deleted")
 
 
-__all__ = ["Fact", "FactChanged", "FactQuerySet"]
+class Gauge(models.Model):
+    """What one check of reconcile found when it last ran. One row a check; each run writes it anew.
+
+    `left` counts the gaps that could not be mended: it must read zero. `examples` name some of them.
+    """
+
+    name = models.CharField(_("check"), max_length=120, unique=True)
+    found = models.PositiveIntegerField(_("found"))
+    left = models.PositiveIntegerField(_("left"))
+    examples = models.JSONField(default=list)
+    at = models.DateTimeField(_("when"))
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.left}"
+
+
+__all__ = ["Fact", "FactChanged", "FactQuerySet", "Gauge"]

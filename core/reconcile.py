@@ -1,12 +1,27 @@
-"""Every app's repairs in one register. Facts are true at once; this only closes gaps after a crash."""
+"""Every app's repairs in one register. Facts are true at once; this only closes gaps after a crash.
 
-from collections.abc import Callable
+One run at a time, held by the shared cache: whoever comes while another mends is sent away. Each run
+publishes its gauges (core.models.Gauge), for `/readyz` and the page of the system's state.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from django.core.cache import cache
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.errors import Refused
+from core.models import Gauge
 
 log = structlog.get_logger(__name__)
+RUNNING = "reconcile:running"
+LONGEST = 10 * 60  # seconds: no task lives longer, so a lock that is older was left by one that was killed
+EXAMPLES = 20
 
 
 @dataclass(frozen=True)
@@ -40,11 +55,56 @@ def register(name: str, gaps: Callable[[datetime], list[Gap]]) -> None:
         _checks.append(Check(name, gaps))
 
 
+def names() -> list[str]:
+    """The names of the registered checks."""
+    return [check.name for check in _checks]
+
+
+def mend(*, at: datetime) -> list[Outcome]:
+    """Run every check, mend what is found and publish the gauges.
+
+    Raises:
+        Refused: running — another run is under way.
+    """
+    with _alone():
+        outcomes = run(at=at, mend=True)
+        publish(outcomes, at=at)
+    return outcomes
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    mine = uuid.uuid4().hex
+    if not cache.add(RUNNING, mine, LONGEST):
+        raise Refused(_("Another repair run is under way. Please try again when it has ended."), code="running")
+    try:
+        yield
+    finally:
+        if cache.get(RUNNING) == mine:
+            cache.delete(RUNNING)
+
+
+@transaction.atomic
+def publish(outcomes: list[Outcome], *, at: datetime) -> None:
+    """Write what the checks found, one row each; rows of checks that are no more go."""
+    for outcome in outcomes:
+        Gauge.objects.update_or_create(
+            name=outcome.name,
+            defaults={"found": outcome.found, "left": len(outcome.left), "examples": outcome.left[:EXAMPLES], "at": at},
+        )
+    Gauge.objects.exclude(name__in=[outcome.name for outcome in outcomes]).delete()
+
+
 def run(*, at: datetime, mend: bool) -> list[Outcome]:
-    """Run every check; mend what is found when asked. One bad row never stops the rest."""
+    """Run every check; mend what is found when asked. Neither a bad row nor a bad check stops the rest."""
     outcomes = []
     for check in _checks:
-        found = check.gaps(at)
+        try:
+            found = check.gaps(at)
+        except Exception as error:
+            log.exception("reconcile_check_failed", check=check.name)
+            outcomes.append(Outcome(check.name, 0, 0, [f"{type(error).__name__}: {error}"]))
+            continue
         mended, left = 0, []
         for gap in found:
             if not mend:

@@ -10,6 +10,6 @@ class EvaluationConfig(AppConfig):
         from core.reconcile import register
         from evaluation import changes, receivers, reconcile  # noqa: F401
 
-        register("ledger: completions without hours", reconcile.uncredited)
-        register("ledger: reversed completions that still count", reconcile.not_taken_back)
-        register("records: changes that nobody would be told of", changes.unnoted)
+        register("evaluation.hours", reconcile.uncredited)
+        register("evaluation.reversals", reconcile.not_taken_back)
+        register("evaluation.changes", changes.unnoted)

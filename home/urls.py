@@ -7,5 +7,6 @@ urlpatterns = [
     path("display/", views.display, name="display"),
     path("my/", views.my_learning, name="my_learning"),
     path("dashboard/", views.dashboard, name="dashboard"),
+    path("system/", views.system_state, name="system"),
     path("search/", views.search, name="search"),
 ]

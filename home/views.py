@@ -17,7 +17,7 @@ from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
 from evaluation import standing
-from home import board, desk, finding
+from home import board, desk, finding, system
 from home.board import tops_of
 from home.models import HomePage
 from people.models import ReadingOfOthers, Role
@@ -107,3 +107,12 @@ def search(request: HttpRequest) -> HttpResponse:
     """Courses and lessons that hold every word of the query."""
     query = squeeze(request.GET.get("q", ""))[:60]
     return render(request, "home/search.html", {"query": query, "finds": finding.search(request.user, query)})
+
+
+@login_required
+@never_cache
+@require_safe
+def system_state(request: HttpRequest) -> HttpResponse:
+    """What works and what waits, for administrators: the parts of the system and the gauges of reconcile."""
+    require_role(request.user, Role.ADMINISTRATOR)
+    return render(request, "home/system.html", {"state": system.of(at=clock.now())})

@@ -263,6 +263,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 # What nobody took before the next one comes expires: a worker that was down throws the old messages away unrun. They lie in the queue until then.
 CELERY_BEAT_SCHEDULE = {
+    "heartbeat": {"task": "core.tasks.heartbeat", "schedule": timedelta(minutes=1), "options": {"expires": 50}},
     "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5), "options": {"expires": 240}},
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
     "wipe-kept-rosters": {

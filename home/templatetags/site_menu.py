@@ -33,8 +33,10 @@ MANAGING = (
     Door("records", _("Records"), "table", READERS),
     Door("records_units", _("Units"), "building", READERS),
     Door("person_list", _("Staff"), "people", frozenset({"hr", "administrator"})),
+    Door("sittings_manage", _("Exam sittings"), "calendar-event", frozenset({"hr", "administrator"})),
     Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer"})),
     Door("audit_readings", _("Reading log"), "eye", frozenset({"auditor"})),
+    Door("system", _("System"), "shield-check", frozenset({"administrator"})),
 )
 SEARCH = Door("search", _("Search"), "search")
 

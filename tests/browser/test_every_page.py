@@ -25,7 +25,7 @@ BY_ROLE = {
     "own_leader": ["records", "records_units", "dashboard", "person_list"],
     "hr": ["certificates_issued", "activation_codes", "records", "records_units", "dashboard", "person_list", "roster_import"],
     "auditor": ["audit_readings", "audit_roles", "records"],
-    "admin": ["person_list", "unit_list", "roster_import"],
+    "admin": ["person_list", "unit_list", "roster_import", "system"],
 }
 
 # Pages that say no: an unknown number, a mistyped number, nothing at all.

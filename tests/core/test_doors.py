@@ -13,21 +13,6 @@ def test_healthz_answers_without_a_database(client):
     assert client.get("/healthz").content == b"ok"
 
 
-def test_readyz_is_ready_when_nothing_waits(client, db):
-    response = client.get("/readyz")
-
-    assert (response.status_code, response.json()) == (200, {"ready": True})
-
-
-def test_readyz_says_when_a_migration_waits(client, db, monkeypatch):
-    from django.db.migrations.executor import MigrationExecutor
-
-    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda self, targets: ["one"])
-    response = client.get("/readyz")
-
-    assert (response.status_code, response.json()["migrations"]) == (503, "waiting")
-
-
 def test_every_answer_carries_its_id_and_the_strict_policy(client, db):
     response = client.get("/accounts/login/")
 

@@ -1,9 +1,12 @@
 """Reconcile mends what it finds, and one bad row never stops the rest."""
 
 import pytest
-from django.core.management import call_command
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
 
-from core import reconcile
+from core import reconcile, tasks
+from core.errors import Refused
+from core.models import Gauge
 from tests.cast import NOON
 
 
@@ -47,3 +50,61 @@ def test_zero_gaps_read_zero(checks, capsys):
     call_command("reconcile", "--check")
 
     assert "things: found 0, mended 0, left 0" in capsys.readouterr().out
+
+
+def test_a_check_that_fails_itself_never_stops_the_rest(checks, db):
+    reconcile.register("broken", lambda at: 1 / 0)
+    reconcile.register("things", lambda at: [])
+    broken, things = reconcile.mend(at=NOON)
+
+    assert (broken.left, things.left) == (["ZeroDivisionError: division by zero"], [])
+    assert {gauge.name: gauge.left for gauge in Gauge.objects.all()} == {"broken": 1, "things": 0}
+
+
+def test_each_run_publishes_what_it_found_and_what_is_left(checks, db):
+    def fail():
+        raise RuntimeError("no")
+
+    reconcile.register("things", lambda at: [reconcile.Gap("a", lambda: None), *[reconcile.Gap(f"b{n}", fail) for n in range(30)]])
+    reconcile.mend(at=NOON)
+    gauge = Gauge.objects.get()
+
+    assert (gauge.name, gauge.found, gauge.left, gauge.at, len(gauge.examples)) == ("things", 31, 30, NOON, 20)
+    reconcile._checks.clear()
+    reconcile.register("others", lambda at: [])
+    reconcile.mend(at=NOON)
+    assert [gauge.name for gauge in Gauge.objects.all()] == ["others"]
+
+
+def test_a_run_beside_another_is_sent_away_and_mends_nothing(checks, db):
+    inner = []
+
+    def look(at):
+        with pytest.raises(Refused) as refused:
+            reconcile.mend(at=at)
+        inner.append(refused.value.code)
+        with pytest.raises(CommandError):
+            call_command("reconcile")
+        tasks.reconcile()  # the scheduled one says nothing and goes
+        return []
+
+    reconcile.register("things", look)
+    reconcile.mend(at=NOON)
+
+    assert inner == ["running"]
+    assert cache.get(reconcile.RUNNING) is None
+
+
+def test_a_run_that_breaks_off_leaves_the_way_free(checks, db, monkeypatch):
+    monkeypatch.setattr(reconcile, "publish", lambda *args, **kwargs: 1 / 0)
+    for _turn in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            reconcile.mend(at=NOON)
+
+
+def test_looking_publishes_nothing_and_needs_no_turn(checks, db):
+    reconcile.register("things", lambda at: [])
+    cache.set(reconcile.RUNNING, "somebody", 60)
+    call_command("reconcile", "--check")
+
+    assert not Gauge.objects.exists() and cache.get(reconcile.RUNNING) == "somebody"

@@ -1,8 +1,9 @@
 """Repair what a crash left undone, or only count it."""
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from core import clock, reconcile
+from core.errors import Refused
 
 SHOWN = 20
 
@@ -14,7 +15,10 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 unless every gauge reads zero")
 
     def handle(self, *args, check: bool, **options):
-        outcomes = reconcile.run(at=clock.now(), mend=not check)
+        try:
+            outcomes = reconcile.run(at=clock.now(), mend=False) if check else reconcile.mend(at=clock.now())
+        except Refused as refusal:
+            raise CommandError(refusal.message) from refusal
         for outcome in outcomes:
             self.stdout.write(f"{outcome.name}: found {outcome.found}, mended {outcome.mended}, left {len(outcome.left)}")
             for what in outcome.left[:SHOWN]:

@@ -1,0 +1,103 @@
+"""The state of the system, in words for an administrator: what works, what waits, what reconcile found."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import clock, health, reconcile
+from core.models import Gauge
+
+NAMES = {
+    "database": gettext_lazy("Database"),
+    "migrations": gettext_lazy("Migrations"),
+    "cache": gettext_lazy("Shared cache"),
+    "broker": gettext_lazy("Broker of jobs"),
+    "worker": gettext_lazy("Worker and scheduler"),
+    "reconcile": gettext_lazy("Repairs"),
+}
+ADVICE = {
+    "migrations": gettext_lazy("The database is older than the programme: run “manage.py migrate”."),
+    "cache": gettext_lazy(
+        "Lock-outs and rate limits live there: sign-in fails without it. Look at REDIS_URL, or run “manage.py createcachetable”."
+    ),
+    "broker": gettext_lazy("Certificates' files wait until it is back; nothing is lost. Look at CELERY_BROKER_URL."),
+    "worker": gettext_lazy(
+        "No job is done at present: certificates' files, time-outs of tests in the background, repairs. Start the worker and the scheduler."
+    ),
+    "reconcile": gettext_lazy(
+        "Repairs run every five minutes. What is not mended is named below; the log says why it could not be mended."
+    ),
+}
+# The checks in words; one that is missing here shows its own name.
+CHECKS = {
+    "people.roles": gettext_lazy("Roles agree with duties"),
+    "courses.completions": gettext_lazy("Everything met is completed"),
+    "courses.authoring": gettext_lazy("Trainers and reviewers have their groups"),
+    "quizzes.overdue": gettext_lazy("Tests past their time are handed in"),
+    "quizzes.passes": gettext_lazy("Passed tests are told to the course"),
+    "quizzes.markings": gettext_lazy("Marking by people is carried to its end"),
+    "quizzes.remarks": gettext_lazy("Approved re-marks are carried out"),
+    "certificates issued": gettext_lazy("Completions have their certificate"),
+    "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
+    "certificate files": gettext_lazy("Certificates have their files"),
+    "evaluation.hours": gettext_lazy("Completions have their hours"),
+    "evaluation.reversals": gettext_lazy("Reversed completions count no hours"),
+    "evaluation.changes": gettext_lazy("Changes of records are told to the API"),
+}
+
+
+@dataclass(frozen=True)
+class PartInWords:
+    name: str
+    words: str
+    advice: str
+    is_ok: bool
+
+
+@dataclass(frozen=True)
+class CheckInWords:
+    """One check of reconcile: its gauge, or None while it has never run."""
+
+    name: str
+    gauge: Gauge | None
+    is_late: bool
+
+
+@dataclass(frozen=True)
+class State:
+    status: str
+    parts: list[PartInWords]
+    checks: list[CheckInWords]
+
+
+def of(*, at: datetime) -> State:
+    """Everything that the page shows. At most eight queries."""
+    found = health.examine(at=at)
+    gauges = {gauge.name: gauge for gauge in Gauge.objects.all()} if found.parts[0].is_ok else {}
+    checks = [
+        CheckInWords(str(CHECKS.get(name, name)), gauges.get(name), name in gauges and at - gauges[name].at > health.RECONCILE_LATE)
+        for name in reconcile.names()
+    ]
+    return State(
+        found.status, [_in_words(part) for part in found.parts], sorted(checks, key=lambda one: -(one.gauge.left if one.gauge else 0))
+    )
+
+
+def _in_words(part: health.Part) -> PartInWords:
+    advice = "" if part.is_ok else str(ADVICE.get(part.name, ""))
+    return PartInWords(str(NAMES[part.name]), _words(part), advice, part.is_ok)
+
+
+def _words(part: health.Part) -> str:
+    since = clock.local(part.at).strftime("%Y-%m-%d %H:%M:%S") if part.at else ""
+    words = {
+        health.OK: _("works, last seen %(at)s") % {"at": since} if since else _("works"),
+        health.NEVER: _("has not shown itself yet"),
+        health.LATE: _("late: last seen %(at)s") % {"at": since},
+        health.WAITING: _("%(count)s steps wait") % {"count": part.detail},
+        health.GAPS: _("%(count)s gaps are left") % {"count": part.detail},
+        health.FAILED: _("does not answer (%(error)s)") % {"error": part.detail or "—"},
+    }
+    return words[part.state]
