@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from core import clock
-from quizzes.models import Remark
-from quizzes.services import attempts, remarks
+from quizzes.models import Analysis, Remark
+from quizzes.services import analyses, attempts, remarks
 
 
 @shared_task
@@ -17,3 +17,9 @@ def submit_overdue() -> None:
 def apply_remark(pk: int) -> None:
     """Mark again what an approved re-marking changes. Goes on where a killed worker left it."""
     remarks.apply(Remark.objects.get(pk=pk), at=clock.now())
+
+
+@shared_task
+def make_analysis(pk: int) -> None:
+    """Compute an analysis that somebody asked for."""
+    analyses.make(Analysis.objects.select_related("quiz", "sitting").get(pk=pk), at=clock.now())

@@ -3,10 +3,12 @@ from quizzes.models.bank import KnowledgePoint, Question
 from quizzes.models.images import BankImage
 from quizzes.models.quiz import DrawRule, Quiz
 from quizzes.models.ratings import MarkingTask, Rating, Remark, RemarkDecision, RemarkedMarking
+from quizzes.models.reports import Analysis
 from quizzes.models.sittings import Allowance, Candidate, Extension, Incident, Presence, Sitting
 
 __all__ = [
     "Allowance",
+    "Analysis",
     "Answer",
     "Attempt",
     "AttemptItem",

@@ -1,0 +1,180 @@
+"""Item and test analysis of a quiz or of one sitting: streams the marks, keeps small tallies.
+
+Each person counts once, with the first attempt: later ones were practised. Only complete markings
+count, and of each the one that stands.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from people.models import Unit
+from quizzes import statistics
+from quizzes.models import Answer, Attempt, ItemMark, Marking, Question, Quiz, Sitting
+
+CHUNK = 5000
+LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spent on it
+
+
+def first_markings(quiz: Quiz, sitting: Sitting | None = None) -> QuerySet[Marking]:
+    """The markings that an analysis counts."""
+    attempts = Attempt.objects.filter(quiz=quiz, **({"sitting": sitting} if sitting else {}))
+    earlier = attempts.filter(person=OuterRef("submission__attempt__person"), pk__lt=OuterRef("submission__attempt"))
+    return Marking.objects.current().filter(~Exists(earlier), is_complete=True, submission__attempt__in=attempts)
+
+
+def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
+    """All figures as JSON. Memory grows with people and items, not with marks; eight queries.
+
+    {"people": 0} when nobody has been marked completely.
+    """
+    markings = first_markings(quiz, sitting)
+    rows = list(
+        markings.values_list(
+            "pk",
+            "submission__attempt",
+            "score",
+            "out_of",
+            "passed",
+            "submission__attempt__unit__path",
+            "submission__attempt__started_at",
+            "submission__at",
+        )
+    )
+    if not rows:
+        return {"people": 0}
+    totals = {attempt: statistics.Total(float(score), float(out_of)) for _pk, attempt, score, out_of, *_rest in rows}
+    analysis = statistics.Analysis(totals, passed=[attempt for _pk, attempt, _s, _o, passed, *_rest in rows if passed])
+    wrong: dict[int, dict[int, str]] = defaultdict(dict)
+    for attempt, question, version, earned, points, fraction, picked in _marks(markings):
+        analysis.add(attempt, (question, version), earned=float(earned), points=float(points), picked=picked)
+        if sitting is not None and picked and fraction < 1:
+            wrong[attempt][question] = "|".join(picked)
+    seconds = _seconds(markings)
+    test = analysis.test()
+    return {
+        "people": test.people,
+        "test": asdict(test) | {"minutes": _minutes(rows)},
+        "items": _items(analysis, seconds),
+        "units": _units(rows),
+        "similar": [asdict(pair) for pair in _similar(wrong, sitting)] if sitting is not None else [],
+    }
+
+
+def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
+    return (
+        ItemMark.objects.filter(marking__in=markings)
+        .order_by()
+        .values_list(
+            "marking__submission__attempt", "item__question", "item__question_version", "earned", "item__points", "fraction", "picked"
+        )
+        .iterator(chunk_size=CHUNK)
+    )
+
+
+def _seconds(markings: QuerySet[Marking]) -> dict[tuple[int, int], float]:
+    """Mean seconds spent on each item: the time since the act before it (or the start), summed for each person.
+
+    What the server saw; reading ahead is not seen, and a pause of over half an hour is left out.
+    """
+    rows = (
+        Answer.objects.filter(attempt__in=markings.values("submission__attempt"))
+        .order_by("attempt", "seq")
+        .values_list("attempt", "attempt__started_at", "item__question", "item__question_version", "at")
+        .iterator(chunk_size=CHUNK)
+    )
+    spent: dict[tuple[int, int], float] = defaultdict(float)
+    people: dict[tuple[int, int], int] = defaultdict(int)
+    current, before, seen = None, None, set()
+    for attempt, started_at, question, version, at in rows:
+        if attempt != current:
+            current, before, seen = attempt, started_at, set()
+        gap = (at - before).total_seconds()
+        before = at
+        item = (question, version)
+        if 0 <= gap <= LONGEST_GAP:
+            spent[item] += gap
+        if item not in seen:
+            seen.add(item)
+            people[item] += 1
+    return {item: spent[item] / count for item, count in people.items()}
+
+
+def _minutes(rows: list[tuple]) -> float:
+    used = sorted((ended - started).total_seconds() / 60 for *_rest, started, ended in rows)
+    return used[len(used) // 2]
+
+
+def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float]) -> list[dict]:
+    figures = analysis.items()
+    questions = Question.objects.in_bulk({item.item[0] for item in figures})
+    found = []
+    for item in figures:
+        pk, version = item.item
+        question = questions[pk]
+        # The texts are those of today's question: only for the version that stands they are surely the ones that were shown.
+        picks = question.item_kind.picks(question.content, question.key) if version == question.version else []
+        found.append(
+            {
+                **asdict(item),
+                "item": pk,
+                "version": version,
+                "code": question.code,
+                "stem": question.stem[:80],
+                "seconds": seconds.get((pk, version)),
+                "texts": {pick.code: pick.text[:80] for pick in picks},
+                "right": [pick.code for pick in picks if pick.is_right],
+            }
+        )
+    return sorted(found, key=lambda one: (one["code"], one["version"]))
+
+
+def _units(rows: list[tuple]) -> list[dict]:
+    """People, passes and mean by organ, in tree order."""
+    tally: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
+    for _pk, _attempt, score, out_of, passed, path, *_rest in rows:
+        mine = tally[(path or "")[: Unit.steplen * 2]]
+        mine[0] += 1
+        mine[1] += passed
+        mine[2] += float(score) / float(out_of) * 100 if out_of else 0
+    names = dict(Unit.objects.filter(path__in=tally).values_list("path", "name"))
+    return [
+        {"unit": names.get(path, "—"), "people": people, "passed": passed, "mean": total / people}
+        for path, (people, passed, total) in sorted(tally.items())
+    ]
+
+
+def _similar(wrong: dict[int, dict[int, str]], sitting: Sitting) -> list[statistics.Similarity]:
+    rooms: dict[str, list[int]] = defaultdict(list)
+    room_of = dict(sitting.candidates.exclude(room="").values_list("person", "room"))
+    for attempt, person in Attempt.objects.filter(sitting=sitting).order_by("pk").values_list("pk", "person"):
+        if attempt in wrong and person in room_of:
+            rooms[room_of[person]].append(attempt)
+    return statistics.similarities(wrong, rooms.values())
+
+
+def advice(item: dict) -> str:
+    """What the indices of an item say to look at: "key", "easy", "hard", "flat", or "" when nothing.
+
+    The bounds are the usual ones of Ebel (1972): discrimination of 0.20 and more is acceptable, below 0 the
+    key is suspect.
+    """
+    facility, discrimination = item["facility"], item["point_biserial"]
+    if discrimination is not None and discrimination < 0:
+        return "key"
+    if facility >= 0.95:
+        return "easy"
+    if facility <= 0.2:
+        return "hard"
+    if discrimination is not None and discrimination < 0.2:
+        return "flat"
+    return ""
+
+
+def newest_marking_at(quiz: Quiz, sitting: Sitting | None = None) -> datetime | None:
+    """When the newest marking that counts was made: an analysis from before it is out of date."""
+    return first_markings(quiz, sitting).order_by("-at").values_list("at", flat=True).first()

@@ -1,0 +1,188 @@
+"""The doors of an analysis: tables, pictures and a workbook for trainers and HR."""
+
+from datetime import timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from core import clock
+from core.exports import Column, Exporter
+from people.models import Role
+from people.services import readings
+from quizzes import analysis
+from quizzes.models import Analysis, Attempt, Quiz, Sitting
+from quizzes.permissions import counties_of, holds_over
+from quizzes.services import analyses
+
+WAITING = timedelta(minutes=10)  # after that a computation that gave nothing may be asked for again
+
+ADVICE = {
+    "key": lambda: _("Check the key: the better people are, the more often they have it wrong."),
+    "easy": lambda: _("Nearly everybody has it right: it tells nobody apart."),
+    "hard": lambda: _("Hardly anybody has it right: check the stem, and whether it was taught."),
+    "flat": lambda: _("It tells good from weak only a little: look at the distractors."),
+}
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def quiz_analysis(request: HttpRequest, key: str) -> HttpResponse:
+    """The analysis of a quiz by everybody's first attempt; POST has it made anew."""
+    quiz = get_object_or_404(Quiz.objects.select_related("county"), key=key)
+    return _page(request, quiz, None)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_analysis(request: HttpRequest, pk: int) -> HttpResponse:
+    """The analysis of one sitting, with hints of similar wrong answers for HR."""
+    sitting = get_object_or_404(Sitting.objects.select_related("quiz__county"), pk=pk)
+    return _page(request, sitting.quiz, sitting)
+
+
+def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResponse:
+    _require(request, quiz)
+    if request.method == "POST":
+        analyses.ask(quiz=quiz, sitting=sitting, by=request.user, at=clock.now())
+        return redirect(request.path)
+    found = Analysis.objects.filter(quiz=quiz, sitting=sitting).first()
+    newest = analysis.newest_marking_at(quiz, sitting)
+    figures = found.figures if found else None
+    sees_hints = sitting is not None and holds_over(request.user, quiz.county, Role.HR, Role.AUDITOR)
+    hints = _hints(figures["similar"]) if sees_hints and figures and figures["people"] else []
+    if hints:
+        readings.record(
+            reader=request.user,
+            kind="read",
+            what="similar answers",
+            unit=quiz.county,
+            filters={"sitting": sitting.title},
+            rows=len(hints),
+            request=request,
+        )
+    return render(
+        request,
+        "quizzes/analysis.html",
+        {
+            "quiz": quiz,
+            "sitting": sitting,
+            "found": found,
+            "figures": figures if figures and figures["people"] else None,
+            "items": [_item(item) for item in figures["items"]] if figures and figures["people"] else [],
+            "bars": _bars(figures["test"]["histogram"]) if figures and figures["people"] else [],
+            "is_stale": bool(found and found.made_at and newest and newest > found.made_at),
+            "is_coming": bool(
+                found and (found.made_at is None or found.made_at < found.asked_at) and clock.now() < found.asked_at + WAITING
+            ),
+            "nobody": newest is None,
+            "sees_hints": sees_hints,
+            "hints": hints,
+            "units": figures.get("units", []) if figures else [],
+        },
+    )
+
+
+def _require(request: HttpRequest, quiz: Quiz) -> None:
+    """Those who work on the county's bank, and HR and auditors of the whole county. Other counties' quizzes are not found."""
+    user = request.user
+    if counties_of(user).filter(pk=quiz.county_id).exists() or holds_over(user, quiz.county, Role.HR, Role.AUDITOR):
+        return
+    if Quiz.objects.visible_to(user).filter(pk=quiz.pk).exists():
+        raise PermissionDenied
+    raise Http404
+
+
+def _item(item: dict) -> dict:
+    total = sum(item["group_sizes"])
+    answers = [
+        {
+            "code": code,
+            "text": item["texts"].get(code, ""),
+            "is_right": code in item["right"],
+            "shares": [share * 100 for share in shares],
+            "all": sum(share * size for share, size in zip(shares, item["group_sizes"], strict=True)) / total * 100 if total else 0,
+        }
+        for code, shares in item["chosen"].items()
+    ]
+    answers.sort(key=lambda answer: -answer["all"])
+    unused = [text for code, text in item["texts"].items() if code not in item["chosen"] and code not in item["right"]]
+    kind = analysis.advice(item)
+    return {
+        **item,
+        "percent": item["facility"] * 100,
+        "answers": answers[:12],
+        "more": len(answers) - 12,
+        "unused": unused,
+        "advice": ADVICE[kind]() if kind else "",
+    }
+
+
+def _bars(histogram: list[int]) -> list[dict]:
+    """The histogram as an SVG of 10 × 28 by 100 units."""
+    top = max(histogram) or 1
+    return [
+        {
+            "x": place * 28 + 2,
+            "y": 100 - round(count / top * 92),
+            "height": round(count / top * 92),
+            "count": count,
+            "label": f"{place * 10}–{place * 10 + 10}",
+        }
+        for place, count in enumerate(histogram)
+    ]
+
+
+def _hints(similar: list[dict]) -> list[dict]:
+    people = {
+        attempt.pk: attempt
+        for attempt in Attempt.objects.filter(pk__in={pair[side] for pair in similar[:50] for side in ("first", "second")})
+    }
+    return [{**pair, "first": people[pair["first"]], "second": people[pair["second"]]} for pair in similar[:50]]
+
+
+@never_cache
+@login_required
+@require_GET
+def quiz_analysis_file(request: HttpRequest, key: str) -> HttpResponseBase:
+    quiz = get_object_or_404(Quiz.objects.select_related("county"), key=key)
+    return _file(request, quiz, None)
+
+
+@never_cache
+@login_required
+@require_GET
+def sitting_analysis_file(request: HttpRequest, pk: int) -> HttpResponseBase:
+    sitting = get_object_or_404(Sitting.objects.select_related("quiz__county"), pk=pk)
+    return _file(request, sitting.quiz, sitting)
+
+
+def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResponseBase:
+    """The table of items as a workbook."""
+    _require(request, quiz)
+    found = get_object_or_404(Analysis, quiz=quiz, sitting=sitting, figures__isnull=False)
+    if not found.figures["people"]:
+        raise Http404
+    columns = [
+        Column(_("code"), lambda item: item["code"], 16),
+        Column(_("version"), lambda item: item["version"], 8),
+        Column(_("stem"), lambda item: item["stem"], 50),
+        Column(_("people"), lambda item: item["people"], 10),
+        Column(_("facility"), lambda item: _rounded(item["facility"]), 10),
+        Column(_("standard deviation"), lambda item: _rounded(item["spread"]), 12),
+        Column(_("point-biserial"), lambda item: _rounded(item["point_biserial"]), 12),
+        Column(_("upper less lower 27 %"), lambda item: _rounded(item["upper_lower"]), 16),
+        Column(_("seconds"), lambda item: _rounded(item["seconds"], 0), 10),
+        Column(_("what to look at"), lambda item: _item(item)["advice"], 40),
+    ]
+    return Exporter(f"{quiz.key}-analysis", columns, found.figures["items"]).xlsx()
+
+
+def _rounded(value: float | None, places: int = 3) -> float | None:
+    return None if value is None else round(value, places)

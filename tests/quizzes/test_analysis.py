@@ -1,0 +1,168 @@
+"""The analysis of a quiz: who counts, what the figures are, who may see them."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from courses.models import Enrolment
+from people.models.snapshot import served_at
+from quizzes import analysis
+from quizzes.models import Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Question, Sitting, Submission
+from quizzes.services import analyses, bank
+from tests.cast import EVERYBODY, NOON, person
+from tests.factories import make_course
+
+MINUTE = timedelta(minutes=1)
+READERS = {"trainer", "reviewer", "admin", "hr", "auditor"}
+
+
+@pytest.fixture
+def crowd(cast, quiz):
+    """Twelve people on a paper of four questions: person n has the first n // 3 of them right; the last is keyed wrongly for the best."""
+    rows = [
+        {
+            "id": f"A-{n}",
+            "type": "single",
+            "course": "P01",
+            "stem": f"问题{n}",
+            "options": {"A": "对", "B": "错一", "C": "错二"},
+            "answer": ["A"],
+        }
+        for n in range(4)
+    ]
+    bank.import_rows(rows, county=cast.county, at=NOON)
+    questions = list(Question.objects.filter(code__startswith="A-").order_by("code"))
+    course = make_course(cast.county, code="P02", lessons=1)
+    sitting = Sitting.objects.create(quiz=quiz, title="年度考试", opens_at=NOON, closes_at=NOON + 60 * MINUTE)
+    made = []
+    for n in range(12):
+        someone = person(f"YB{n:05}", f"考生{n}", cast.section if n % 2 else cast.other_bureau)
+        Candidate.objects.create(sitting=sitting, person=someone, room="一号考场")
+        made.append(sat(someone, quiz, course, questions, [column < n // 3 for column in range(4)], sitting=sitting))
+    return made
+
+
+def sat(someone, quiz, course, questions, right, *, sitting=None, complete=True):
+    facts = served_at(someone)
+    enrolment = Enrolment.objects.filter(person=someone, course=course).first() or Enrolment.objects.create(
+        course=course, edition=course.current, round=1, enrolled_at=NOON, **facts
+    )
+    attempt = Attempt.objects.create(
+        **facts,
+        quiz=quiz,
+        enrolment=enrolment,
+        sitting=sitting,
+        number=Attempt.objects.filter(enrolment=enrolment).count() + 1,
+        started_at=NOON,
+        quiz_title=quiz.title,
+        pass_percent=60,
+        seed="s",
+    )
+    items = [
+        AttemptItem.objects.create(attempt=attempt, position=n, question=q, question_version=1, kind=q.kind, points=5, shown={}, key={})
+        for n, q in enumerate(questions, start=1)
+    ]
+    submission = Submission.objects.create(attempt=attempt, cause="learner", at=NOON + 10 * MINUTE)
+    score = 5 * sum(right)
+    marking = Marking.objects.create(
+        submission=submission,
+        at=NOON + 10 * MINUTE,
+        score=score,
+        out_of=20,
+        percent=score * 5,
+        passed=complete and score >= 12,
+        is_complete=complete,
+    )
+    for n, (item, is_right) in enumerate(zip(items, right, strict=True)):
+        answer = Answer.objects.create(
+            attempt=attempt, item=item, seq=n + 1, token=f"t{n}", response="x", at=NOON + (n + 1) * timedelta(seconds=30)
+        )
+        ItemMark.objects.create(
+            marking=marking,
+            item=item,
+            answer=answer,
+            fraction=Decimal(int(is_right)),
+            earned=5 * int(is_right),
+            picked=["A" if is_right else "B"],
+        )
+    return attempt
+
+
+def test_the_figures_are_those_of_the_papers(crowd, quiz):
+    figures = analysis.compute(quiz)
+
+    assert figures["people"] == 12 and figures["test"]["reliability_kind"] == "kr20"
+    assert figures["test"]["mean"] == pytest.approx(37.5) and figures["test"]["pass_rate"] == pytest.approx(0.25)
+    assert [round(item["facility"], 3) for item in figures["items"]] == [0.75, 0.5, 0.25, 0]
+    assert figures["items"][0]["seconds"] == 30 and figures["test"]["minutes"] == 10
+    assert figures["items"][0]["texts"] == {"A": "对", "B": "错一", "C": "错二"} and figures["items"][0]["right"] == ["A"]
+    assert {row["unit"]: row["people"] for row in figures["units"]} == {"姚安县教育体育局": 6, "姚安县财政局": 6}
+
+
+def test_a_second_attempt_and_an_unfinished_marking_do_not_count(crowd, quiz, cast):
+    course = crowd[0].enrolment.course
+    questions = list(Question.objects.filter(code__startswith="A-").order_by("code"))
+    sat(crowd[0].person, quiz, course, questions, [True] * 4)
+    sat(cast.learner, quiz, course, questions, [True] * 4, complete=False)
+
+    assert analysis.compute(quiz)["people"] == 12 and analysis.compute(quiz)["test"]["mean"] == pytest.approx(37.5)
+
+
+def test_only_the_marking_that_stands_counts(crowd, quiz):
+    was = Marking.objects.get(submission__attempt=crowd[0])
+    new = Marking.objects.create(
+        submission=was.submission, supersedes=was, cause="remark", at=NOON, score=20, out_of=20, percent=100, passed=True
+    )
+    for mark in was.marks.all():
+        ItemMark.objects.create(marking=new, item=mark.item, fraction=1, earned=5, picked=["A"])
+
+    assert analysis.compute(quiz)["test"]["highest"] == 100
+
+
+def test_nobody_gives_no_figures(quiz):
+    assert analysis.compute(quiz) == {"people": 0}
+
+
+def test_the_number_of_queries_does_not_grow_with_the_people(crowd, quiz, django_assert_max_num_queries):
+    with django_assert_max_num_queries(8):
+        analysis.compute(quiz, crowd[0].sitting)
+
+
+@pytest.mark.parametrize(
+    ("facility", "discrimination", "says"),
+    [(0.5, 0.4, ""), (0.5, 0.1, "flat"), (0.5, -0.1, "key"), (0.97, None, "easy"), (0.1, 0.3, "hard")],
+)
+def test_the_advice_follows_the_usual_bounds(facility, discrimination, says):
+    assert analysis.advice({"facility": facility, "point_biserial": discrimination}) == says
+
+
+def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks):
+    client = sign_in(cast.trainer)
+    address = reverse("quiz_analysis", args=[quiz.key])
+    assert "尚未生成" in client.get(address).text
+    with django_capture_on_commit_callbacks(execute=True):
+        assert "正在计算" in client.post(address, follow=True).text
+
+    page = client.get(address)
+    assert "A-0" in page.text and "姚安县财政局" in page.text and "Brennan" not in page.text
+    assert client.get(reverse("quiz_analysis_file", args=[quiz.key]))["Content-Type"].endswith("sheet")
+
+
+def test_hints_of_similar_answers_are_for_hr_and_say_that_they_are_no_verdict(
+    sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks
+):
+    sitting = crowd[0].sitting
+    with django_capture_on_commit_callbacks(execute=True):
+        analyses.ask(quiz=quiz, sitting=sitting, by=cast.hr, at=NOON)
+    address = reverse("sitting_analysis", args=[sitting.pk])
+
+    assert "不作为结论" in sign_in(cast.hr).get(address).text
+    assert "不作为结论" not in sign_in(cast.trainer).get(address).text
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_who_may_read_an_analysis(sign_in, cast, quiz, who):
+    status = sign_in(getattr(cast, who)).get(reverse("quiz_analysis", args=[quiz.key])).status_code
+    assert status == (200 if who in READERS else 404 if who in {"other_hr", "stranger"} else 403)
