@@ -7,7 +7,9 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from quizzes import kinds
 from quizzes.models import KnowledgePoint
 from quizzes.permissions import counties_of
-from quizzes.services import bank
+from quizzes.services import bank, images
+
+BREAK = "⏎"  # stands for a line break inside one line: an imported option may have some
 
 
 class OfCountyForm(WagtailAdminModelForm):
@@ -61,7 +63,8 @@ class QuestionForm(OfCountyForm):
         self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
         if self.instance.pk and self.instance.kind:
             try:
-                self.initial["lines"] = "\n".join(self.instance.item_kind.to_lines(self.instance.content, self.instance.key))
+                lines = self.instance.item_kind.to_lines(self.instance.content, self.instance.key)
+                self.initial["lines"] = "\n".join(line.replace("\n", BREAK) for line in lines)
             except (KeyError, TypeError, AttributeError):
                 self.initial["lines"] = ""
 
@@ -75,8 +78,10 @@ class QuestionForm(OfCountyForm):
             self.add_error("stem", _("At most %(limit)d characters.") % {"limit": bank.LONGEST_STEM})
         if not cleaned.get("kind") or not stem or "lines" not in cleaned:
             return cleaned
+        if county and images.missing(county, [stem, cleaned["lines"], cleaned.get("explanation") or ""]):
+            self.add_error("stem", _("An image that is named here is not among the county's images: add it below the stem."))
         kind = kinds.of(cleaned["kind"])
-        lines = [line.strip() for line in cleaned["lines"].splitlines() if line.strip()]
+        lines = [line.strip().replace(BREAK, "\n") for line in cleaned["lines"].splitlines() if line.strip()]
         try:
             content, key = kind.from_lines(lines)
             kind.check(stem, content, key)
@@ -99,9 +104,43 @@ class QuestionForm(OfCountyForm):
         return bank.write(question, by=self.for_user) if commit else question
 
 
+class PoliciesWidget(forms.MultiWidget):
+    """A list for each kind that can be marked in more than one way."""
+
+    template_name = "quizzes/admin/policies.html"
+
+    def __init__(self, several: list[kinds.ItemKind], attrs=None):
+        self.several = several
+        super().__init__({kind.key: forms.Select(choices=[(n, p.label) for n, p in kind.policies.items()]) for kind in several}, attrs)
+
+    def decompress(self, value):
+        value = value or {}
+        return [value.get(kind.key) or next(iter(kind.policies)) for kind in self.several]
+
+    def get_context(self, name, value, attrs):
+        context = super().get_context(name, value, attrs)
+        for kind, widget in zip(self.several, context["widget"]["subwidgets"], strict=True):
+            widget["label"] = kind.label
+        return context
+
+
+class PoliciesField(forms.MultiValueField):
+    """{kind: how it is marked} as one list a kind; only what differs from the usual is kept."""
+
+    def __init__(self, **kwargs):
+        self.several = [kind for kind in kinds.every() if len(kind.policies) > 1]
+        fields = [forms.ChoiceField(choices=[(n, p.label) for n, p in kind.policies.items()], required=False) for kind in self.several]
+        super().__init__(fields, require_all_fields=False, required=False, widget=PoliciesWidget(self.several), **kwargs)
+
+    def compress(self, data_list):
+        chosen = zip(self.several, data_list or [], strict=False)
+        return {kind.key: policy for kind, policy in chosen if policy and policy != next(iter(kind.policies))}
+
+
 class QuizForm(OfCountyForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["policies"] = PoliciesField(label=self.fields["policies"].label, help_text=self.fields["policies"].help_text)
         if self.instance.pk:
             self.fields["key"].disabled = True  # lessons name the quiz by it
 

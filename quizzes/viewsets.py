@@ -26,7 +26,7 @@ from wagtail.permissions import register_permission_policy
 
 from core import clock
 from core.errors import Refused
-from quizzes import kinds
+from quizzes import kinds, media, stems
 from quizzes.forms import DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm, UploadForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
@@ -120,7 +120,7 @@ class QuestionViewSet(OfCountyViewSet):
     index_view_class = QuestionIndexView
     list_display = [
         "code",
-        Column("stem", label=gettext_lazy("stem"), accessor=lambda q: q.stem[:60]),
+        Column("stem", label=gettext_lazy("stem"), accessor=lambda q: stems.plain(q.stem)[:60]),
         "course_code",
         Column("kind", label=gettext_lazy("kind"), accessor=lambda q: q.get_kind_display(), sort_key="kind"),
         Column("difficulty", label=gettext_lazy("difficulty"), accessor=lambda q: q.get_difficulty_display(), sort_key="difficulty"),
@@ -139,6 +139,7 @@ class QuestionViewSet(OfCountyViewSet):
             FieldRowPanel([FieldPanel("code"), FieldPanel("course_code")]),
             FieldRowPanel([FieldPanel("kind"), FieldPanel("difficulty"), FieldPanel("point")]),
             FieldPanel("stem"),
+            HelpPanel(template="quizzes/admin/question_images.html"),
             FieldPanel("lines"),
             FieldPanel("explanation"),
             FieldRowPanel([FieldPanel("source"), FieldPanel("mark"), FieldPanel("status")]),
@@ -148,7 +149,11 @@ class QuestionViewSet(OfCountyViewSet):
     )
 
     def get_urlpatterns(self):
-        return [*super().get_urlpatterns(), path("preview/", preview_question, name="preview")]
+        return [
+            *super().get_urlpatterns(),
+            path("preview/", preview_question, name="preview"),
+            path("images/", media.upload, name="images"),
+        ]
 
 
 def preview_question(request: HttpRequest) -> HttpResponse:
@@ -246,6 +251,7 @@ class QuizViewSet(OfCountyViewSet):
                 [
                     FieldRowPanel([FieldPanel("minutes"), FieldPanel("attempts_allowed"), FieldPanel("pass_percent")]),
                     FieldRowPanel([FieldPanel("shuffle_questions"), FieldPanel("shuffle_options")]),
+                    FieldPanel("policies"),
                 ],
                 heading=gettext_lazy("Rules"),
             ),

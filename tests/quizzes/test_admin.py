@@ -8,8 +8,10 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from courses.services import catalogues
+from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz
 from tests.cast import NOON
+from tests.quizzes.items import BANK
 from tests.quizzes.test_bank import BAD, GOOD, workbook
 
 
@@ -51,6 +53,33 @@ def test_a_trainer_writes_a_question_of_each_kind(trainer, cast):
     assert made["fill"].key == [["公开", "公布"]] and made["order"].key == ["登记", "审核", "答复"]
     assert made["match"].key == {"应": "要求", "宜": "推荐"} and "允许" in made["match"].content["right"]
     assert {q.county for q in made.values()} == {cast.county} and {q.version for q in made.values()} == {1}
+
+
+@pytest.mark.parametrize("kind", BANK)
+def test_a_trainer_writes_opens_and_keeps_a_question_of_any_kind(trainer, cast, kind):
+    stem, content, key = BANK[kind]
+    lines = "\n".join(kinds.of(kind).to_lines(content, key))
+    data = question(code="N-any", kind=kind, stem=stem, lines=lines, county=cast.county.pk)
+    reply = trainer.post("/admin/questions/new/", data)
+    assert reply.status_code == 302, reply.context["form"].errors
+    made = Question.objects.get(code="N-any")
+    assert kinds.of(kind).to_lines(made.content, made.key) == kinds.of(kind).to_lines(content, key)
+    shown = trainer.get(f"/admin/questions/edit/{made.pk}/")
+    assert shown.context["form"]["lines"].value() == lines
+    assert trainer.post(f"/admin/questions/edit/{made.pk}/", data).status_code == 302
+    assert Question.objects.get(code="N-any").version == 1
+    assert "没有" not in trainer.post("/admin/questions/preview/", data).text.partition("<main")[2].partition("</main>")[0]
+
+
+def test_a_line_break_inside_an_option_survives_the_form(trainer, cast):
+    one = Question.objects.get(code="P01-1")
+    one.content = {"options": {"A": "第一行\n第二行", "B": "20"}}
+    one.save()
+    form = trainer.get(f"/admin/questions/edit/{one.pk}/").context["form"]
+    assert form["lines"].value() == "第一行⏎第二行\n* 20"
+    data = question(code="P01-1", stem="改了？", lines=form["lines"].value(), county=cast.county.pk)
+    assert trainer.post(f"/admin/questions/edit/{one.pk}/", data).status_code == 302
+    assert Question.objects.get(pk=one.pk).content == one.content
 
 
 @pytest.mark.parametrize(
@@ -143,6 +172,29 @@ def test_a_trainer_writes_a_quiz_and_is_warned_when_the_bank_cannot_serve_it(tra
     assert "单选题" in page.text and "缺 8 题" in page.text
     none = trainer.post("/admin/quizzes/new/", facts | {"key": "none"} | draws())
     assert none.status_code == 200 and not Quiz.objects.filter(key="none").exists()
+
+
+def test_a_quiz_says_how_each_kind_is_marked(trainer, cast):
+    page = trainer.get("/admin/quizzes/new/").text
+    assert "错选倒扣" in page and 'name="policies_multiple"' in page and 'name="policies_judge"' not in page
+    facts = {
+        "title": "小测",
+        "key": "small",
+        "course_code": "P01",
+        "minutes": 10,
+        "attempts_allowed": 2,
+        "pass_percent": 60,
+        "county": cast.county.pk,
+        "policies_multiple": "penalty",
+        "policies_order": "exact",
+    }
+    trainer.post("/admin/quizzes/new/", facts | draws({"kind": "single", "count": 1}))
+    quiz = Quiz.objects.get(key="small")
+    assert quiz.policies == {"multiple": "penalty"}
+    form = trainer.get(f"/admin/quizzes/edit/{quiz.pk}/").context["form"]
+    assert form["policies"].subwidgets[0].data["subwidgets"][0]["value"] == ["penalty"]
+    bad = trainer.post("/admin/quizzes/new/", facts | {"key": "bad", "policies_multiple": "bribe"} | draws({"kind": "single", "count": 1}))
+    assert bad.status_code == 200 and not Quiz.objects.filter(key="bad").exists()
 
 
 def test_another_countys_points_cannot_be_used(trainer, cast):
