@@ -1,5 +1,7 @@
 """What the auditor looks at: who read whose records, and who got which power."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q
@@ -8,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from core import clock
+from people import reading_words
 from people.forms import ReadingsFilter
 from people.models import ReadingOfOthers, Role, RoleGrant, Unit
 from people.permissions import paths_of, require_role
@@ -31,7 +34,9 @@ def readings(request: HttpRequest) -> HttpResponse:
             reach |= Q(reader__unit__path__startswith=path) | Q(subject__unit__path__startswith=path) | Q(unit__path__startswith=path)
         found = found.filter(reach)
     form = ReadingsFilter(request.GET or None)
-    if form.is_bound and form.is_valid():
+    if form.is_bound and not form.is_valid():  # a filter that is not understood never widens the rows
+        found = found.none()
+    elif form.is_bound:
         chosen = form.cleaned_data
         if chosen["reader"]:
             found = found.filter(_named("reader", chosen["reader"].strip()))
@@ -44,7 +49,22 @@ def readings(request: HttpRequest) -> HttpResponse:
         if chosen["until"]:
             found = found.filter(at__lt=clock.end_of(chosen["until"]))
     page = Paginator(found.order_by("-at", "-pk"), PAGE).get_page(request.GET.get("page"))
-    return render(request, "people/readings.html", {"form": form, "page": page, "query": _query(request)})
+    _put_into_words(page.object_list)
+    return render(
+        request,
+        "people/readings.html",
+        {"form": form, "page": page, "narrowed": any(request.GET.get(name) for name in form.fields)},
+        status=422 if form.is_bound and form.errors else 200,
+    )
+
+
+def _put_into_words(shown: Iterable[ReadingOfOthers]) -> None:
+    """Give each reading its `conditions` and its `extent`. One query for the names of units."""
+    codes = {str(each.filters["unit"]) for each in shown if each.filters.get("unit")}
+    units = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
+    for each in shown:
+        each.conditions = reading_words.conditions(each.filters, units)  # type: ignore[attr-defined]
+        each.extent = reading_words.extent(each)  # type: ignore[attr-defined]
 
 
 @login_required
@@ -66,10 +86,4 @@ def role_log(request: HttpRequest) -> HttpResponse:
     organs = {unit.path: unit.name for unit in Unit.objects.filter(path__in=paths)}
     for grant in page.object_list:
         grant.place = grant.unit.name if grant.unit.path in organs else f"{organs.get(grant.unit.organ_path, '')} {grant.unit.name}"
-    return render(request, "people/role_log.html", {"page": page, "words": words, "query": _query(request)})
-
-
-def _query(request: HttpRequest) -> str:
-    query = request.GET.copy()
-    query.pop("page", None)
-    return query.urlencode()
+    return render(request, "people/role_log.html", {"page": page, "words": words})

@@ -1,0 +1,67 @@
+"""What a trace of reading says, in words: what was read of whom, narrowed by what, how many rows."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from people.models import Duty, Person, ReadingOfOthers
+
+# The narrowing parameters of the doors that write readings; apps above name theirs with the same English keys.
+LABELS = {
+    "q": gettext_lazy("searched for"),
+    "unit": gettext_lazy("unit"),
+    "course": gettext_lazy("course"),
+    "duty": gettext_lazy("duty"),
+    "status": gettext_lazy("status"),
+    "since": gettext_lazy("from"),
+    "until": gettext_lazy("to"),
+    "year": gettext_lazy("year"),
+    "only": gettext_lazy("only"),
+    "person": gettext_lazy("employee number"),
+    "number": gettext_lazy("certificate number"),
+    "attempt": gettext_lazy("test attempt"),
+    "sitting": gettext_lazy("sitting"),
+    "room": gettext_lazy("room"),
+    "question": gettext_lazy("question of the bank"),
+    "token": gettext_lazy("API key"),
+    "after": gettext_lazy("after change"),
+}
+VALUES = {
+    "status": {
+        "completed": gettext_lazy("Completed"),
+        "in_progress": gettext_lazy("In progress"),
+        "not_started": gettext_lazy("Required, not started"),
+        "reversed": gettext_lazy("Reversed"),
+        **dict(Person.Status.choices),
+    },
+    "duty": dict(Duty.choices),
+    "only": {"behind": gettext_lazy("Lacking a required course"), "hours": gettext_lazy("Below the hours target")},
+}
+OF_THE_EXTENT = {"found", "page"}
+
+
+def conditions(filters: dict, units: dict[str, str]) -> list[str]:
+    """Each narrowing parameter as a phrase; `units` gives the names of unit codes. What nobody has named is shown as it was written."""
+    phrases = []
+    for key, value in filters.items():
+        if key in OF_THE_EXTENT:
+            continue
+        phrases.append(_("%(label)s: %(value)s") % {"label": LABELS.get(key, key), "value": _in_words(key, value, units)})
+    return phrases
+
+
+def _in_words(key: str, value: object, units: dict[str, str]) -> str:
+    text = str(value)
+    if key == "unit":
+        return units.get(text, text)
+    if key == "token":
+        return f"{text}…"
+    return str(VALUES.get(key, {}).get(text, text))
+
+
+def extent(reading: ReadingOfOthers) -> str:
+    """How many rows were shown, of how many that the filter found."""
+    rows = 1 if reading.rows is None else reading.rows
+    found = reading.filters.get("found")
+    if found is None or found == rows:
+        return _("%(rows)s rows") % {"rows": rows}
+    return _("%(rows)s of %(found)s rows, page %(page)s") % {"rows": rows, "found": found, "page": reading.filters.get("page", 1)}

@@ -1,0 +1,109 @@
+"""The auditor's log says in words who read what of whom."""
+
+import pytest
+from django.urls import reverse
+from django.utils.html import strip_tags
+
+from people import reading_words
+from people.models import ReadingOfOthers
+from people.services import readings
+from tests.cast import NOON
+
+
+def plain(page) -> str:
+    """The text of the page, blanks squeezed."""
+    return " ".join(strip_tags(page.text).split())
+
+
+def test_a_reading_stands_there_in_words(cast, sign_in):
+    readings.record(
+        reader=cast.hr,
+        kind="read",
+        what="completion records",
+        unit=cast.bureau,
+        rows=50,
+        filters={
+            "status": "completed",
+            "unit": cast.bureau.code,
+            "duty": "staff",
+            "since": "2026-01-01",
+            "q": "张",
+            "found": 465,
+            "page": 2,
+        },
+        at=NOON,
+    )
+    page = plain(sign_in(cast.auditor).get(reverse("audit_readings")))
+    for words in (
+        "郑人事（YA10008）",
+        "查阅",
+        "完成记录",
+        "姚安县教育体育局",
+        "状态：已完成",
+        "单位：姚安县教育体育局",
+        "职责：具体工作人员",
+        "自：2026-01-01",
+        "搜索：张",
+        "共 465 条",
+        "第 2 页",
+        "本页 50 条",
+        "2026-06-15 12:00:00",
+    ):
+        assert words in page, words
+    assert "status=" not in page and "found" not in page and "532325-D03" not in page
+
+
+def test_a_reading_of_one_person_names_the_person(cast, sign_in):
+    readings.record(reader=cast.own_leader, kind="read", what="learning file", subject=cast.learner, unit=cast.section, rows=1, at=NOON)
+    page = plain(sign_in(cast.auditor).get(reverse("audit_readings")))
+    assert "张小明（YA10001）" in page and "1 条" in page
+
+
+def test_what_nobody_has_named_is_shown_as_it_was_written(cast):
+    assert reading_words.conditions({"colour": "<b>", "unit": "gone", "status": "odd"}, {}) == ["colour：<b>", "单位：gone", "状态：odd"]
+
+
+def test_a_status_of_records_and_of_people_is_in_words():
+    said = [reading_words.conditions({"status": status}, {}) for status in ("completed", "not_started", "on_leave")]
+    assert said == [["状态：已完成"], ["状态：必修未开始"], ["状态：离岗（休假等）"]]
+
+
+def test_every_door_that_is_read_here_has_its_words(cast, sign_in):
+    """The doors of people and of records, opened for real: no English key is left on the auditor's page."""
+    hr = sign_in(cast.hr)
+    for address in (
+        reverse("person_list") + "?q=张&duty=staff&status=on_duty&unit=" + cast.bureau.code,
+        reverse("person", args=[cast.learner.pk]),
+        reverse("records") + f"?status=not_started&unit={cast.bureau.pk}",
+        reverse("records_csv"),
+        reverse("records_unit", args=[cast.bureau.pk]) + "?only=behind",
+        reverse("learning_file", args=[cast.learner.pk]),
+        reverse("dashboard"),
+        reverse("certificates_issued") + "?q=YA",
+    ):
+        assert hr.get(address).status_code == 200
+    shown = sign_in(cast.auditor).get(reverse("audit_readings")).context["page"].object_list
+    assert len(shown) == 8
+    for each in shown:
+        for phrase in each.conditions:
+            label, value = phrase.split("：", 1)
+            assert not label.isascii(), phrase
+            assert not value.isascii() or value[:4].isdigit() or value == "YA", phrase
+
+
+def test_the_names_of_units_take_one_query_for_a_whole_page(cast, sign_in, django_assert_max_num_queries):
+    ReadingOfOthers.objects.bulk_create(
+        ReadingOfOthers(reader=cast.hr, kind="read", what="people", filters={"unit": unit.code}, at=NOON)
+        for unit in [cast.county, cast.bureau, cast.section, cast.other_bureau] * 12
+    )
+    visitor = sign_in(cast.auditor)
+    visitor.get(reverse("audit_readings"))
+    with django_assert_max_num_queries(8):
+        visitor.get(reverse("audit_readings"))
+
+
+@pytest.mark.parametrize("wrong", [{"since": "gestern"}, {"reader": "\x00"}, {"kind": "all"}])
+def test_a_filter_that_is_not_understood_shows_nothing(cast, sign_in, wrong):
+    readings.record(reader=cast.hr, kind="read", what="person", subject=cast.learner, at=NOON)
+    answer = sign_in(cast.auditor).get(reverse("audit_readings"), wrong)
+    assert answer.status_code == 422 and "error-summary" in answer.text and "张小明" not in answer.text
