@@ -5,7 +5,6 @@ Nothing else in the product knows kinds by name.
 """
 
 import pkgutil
-from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
 
@@ -14,15 +13,14 @@ from django.utils.translation import gettext as _
 from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, Pick, Policy, Wrong
 
 
-def _found() -> Iterator[ItemKind]:
-    """The kinds in the files of this package. A file without KIND is what several kinds share."""
-    for module in pkgutil.iter_modules(__path__):
-        kind = getattr(import_module(f"{__name__}.{module.name}"), "KIND", None)
-        if kind is not None:
-            yield kind
+def _found() -> dict[str, ItemKind]:
+    """The kinds in the files of this package, by key and in the order of menus. A file without KIND is what several kinds share."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    found = [module.KIND for module in modules if hasattr(module, "KIND")]
+    return {kind.key: kind for kind in sorted(found, key=lambda kind: (kind.rank, kind.key))}
 
 
-_BY_KEY: dict[str, ItemKind] = {kind.key: kind for kind in sorted(_found(), key=lambda kind: (kind.rank, kind.key))}
+_BY_KEY = _found()
 
 
 def of(key: str) -> ItemKind:
@@ -71,4 +69,19 @@ def cells(kind: str, stem: str, content, key) -> Cells:
     return made
 
 
-__all__ = ["Cells", "ForPerson", "ItemKind", "Malformed", "Pick", "Policy", "Wrong", "cells", "choices", "every", "mark", "named", "of", "picked"]
+__all__ = [
+    "Cells",
+    "ForPerson",
+    "ItemKind",
+    "Malformed",
+    "Pick",
+    "Policy",
+    "Wrong",
+    "cells",
+    "choices",
+    "every",
+    "mark",
+    "named",
+    "of",
+    "picked",
+]

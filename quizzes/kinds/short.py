@@ -106,7 +106,9 @@ class Short(ItemKind):
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
         accepted = " / ".join(entry["pattern"].replace("*", "…") for entry in key["patterns"] if number(entry["share"]) == 1)
-        return [Shown(_("Answer"), "", response or "", accepted, response is not None, bool(response) and self.mark(key, response) == 1, True)]
+        return [
+            Shown(_("Answer"), "", response or "", accepted, response is not None, bool(response) and self.mark(key, response) == 1, True)
+        ]
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         return [normalise(response)[:LONGEST_CODE]]
