@@ -25,6 +25,13 @@ DOORS = {
     "certificate": gettext_noop("certificate of a person"),
     "attempt": gettext_noop("test attempt of a person"),
     "dashboard: people behind": gettext_noop("dashboard: people behind"),
+    "exam candidates": gettext_noop("candidates of an exam"),
+    "exam candidates xlsx": gettext_noop("candidates of an exam as Excel"),
+    "exam allowances": gettext_noop("extra time and attempts in an exam"),
+    "exam watch": gettext_noop("watch over an exam"),
+    "exam candidate": gettext_noop("a candidate in the watch over an exam"),
+    "receipt slip": gettext_noop("receipt slip of a person"),
+    "quiz attempts": gettext_noop("quiz attempts of a person"),
 }
 
 

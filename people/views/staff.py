@@ -138,7 +138,8 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
             "gone": someone.status in roles.GONE,
             "second_factor": _has_second_factor(someone) if administers else None,
             "grant_form": grant_form,
-            "file_url": _learning_file(someone),
+            "file_url": _above("learning_file", someone),
+            "attempts_url": _above("person_attempts", someone) if reaches(request.user, someone, Role.HR) else "",
             "has_password": someone.has_usable_password(),
         },
         status=status,
@@ -152,10 +153,10 @@ def reaches(user, someone: Person, *wanted: str) -> bool:
     return someone.unit is not None and any(someone.unit.path.startswith(path) for path in paths_of(user, wanted))
 
 
-def _learning_file(someone: Person) -> str:
-    """The address of the learning file, which belongs to an app above this one."""
+def _above(name: str, someone: Person) -> str:
+    """The address of a page about this person that belongs to an app above this one; "" in a deployment without it."""
     try:
-        return reverse("learning_file", args=[someone.pk])
+        return reverse(name, args=[someone.pk])
     except NoReverseMatch:
         return ""
 

@@ -86,7 +86,7 @@ def as_text(rows: Iterable[Row]) -> str:
     lines: list[str] = []
     for row in rows:
         lines += [""] * (row.line - 1 - len(lines))
-        lines.append("\t".join([row.number, row.room, row.seat]).rstrip("\t"))
+        lines.append("\t".join([row.number, row.room, row.seat]))
     return "\n".join(lines)
 
 

@@ -1,0 +1,63 @@
+"""How many attempts somebody has at the quizzes of their courses. Reads only."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Q, Sum
+
+from courses.models import EditionRequirement, Enrolment
+from people.models import Person
+from quizzes.models import Allowance, Attempt, Quiz
+
+
+@dataclass(frozen=True)
+class Chance:
+    """One quiz in the enrolment that counts for it now."""
+
+    quiz: Quiz
+    used: int
+    allowed: int | None  # None: without limit
+    has_passed: bool
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.allowed is not None and self.used >= self.allowed
+
+
+def of(person: Person) -> list[Chance]:
+    """The quizzes of the person's courses, exams left out, by course. Five queries, however many courses."""
+    enrolments = list(
+        Enrolment.objects.filter(person=person).select_related("course").order_by(F("completion__pk").desc(nulls_first=True), "-pk")
+    )
+    asks = EditionRequirement.objects.filter(
+        edition__in=[enrolment.edition_id for enrolment in enrolments], kind=EditionRequirement.Kind.QUIZ
+    )
+    keys = set(asks.values_list("edition", "key"))
+    quizzes = Quiz.objects.filter(
+        Q(key__in=[key for _edition, key in keys]) | Q(course_code__in=[enrolment.course.code for enrolment in enrolments]), is_exam=False
+    )
+    standing: dict[Quiz, Enrolment] = {}
+    for quiz in quizzes:
+        fitting = (e for e in enrolments if (e.edition_id, quiz.key) in keys or (e.course.county_id, e.course.code) == _place(quiz))
+        enrolment = next(fitting, None)  # as `attempts.enrolment_for`: the open one, then the newest
+        if enrolment is not None:
+            standing[quiz] = enrolment
+    used = _figures(Attempt.objects.filter(person=person), Count("pk"))
+    passed = _figures(Attempt.objects.filter(person=person).passed(), Count("pk"))
+    extra = dict(Allowance.objects.filter(person=person, sitting=None).order_by().values_list("quiz").annotate(sum=Sum("extra_attempts")))
+    return [
+        Chance(
+            quiz=quiz,
+            used=used.get((quiz.pk, enrolment.pk), 0),
+            allowed=quiz.attempts_allowed + extra.get(quiz.pk, 0) if quiz.attempts_allowed else None,
+            has_passed=bool(passed.get((quiz.pk, enrolment.pk))),
+        )
+        for quiz, enrolment in standing.items()
+    ]
+
+
+def _place(quiz: Quiz) -> tuple[int, str]:
+    return quiz.county_id, quiz.course_code
+
+
+def _figures(found, figure) -> dict[tuple[int, int], int]:
+    return {(quiz, enrolment): n for quiz, enrolment, n in found.order_by().values_list("quiz", "enrolment").annotate(n=figure)}

@@ -1,0 +1,450 @@
+"""HR's doors to sittings: set one up, list its candidates, seat them, appoint invigilators, give more time."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core import clock
+from core.errors import Refused, RefusedRows
+from core.exports import Column, Exporter
+from people.models import Person, ReadingOfOthers, Role
+from people.permissions import require_role
+from people.services import readings
+from people.views.staff import label_units
+from quizzes import chances
+from quizzes import sitting_forms as forms
+from quizzes.models import Attempt, Candidate, Quiz, Sitting
+from quizzes.models.sittings import ORGANISERS
+from quizzes.permissions import counties_organised_by, people_of_hr
+from quizzes.services import candidates, papers, sittings
+
+PAGE = 50
+SITTINGS_A_PAGE = 20
+FOUND = 20  # people that a search offers
+SHOWN = 200  # rows of each kind on a plan; its counts are always whole
+Kind = ReadingOfOthers.Kind
+
+
+def _sitting(request: HttpRequest, pk: int) -> Sitting:
+    """A sitting that the user organises; for everybody else there is none."""
+    found = Sitting.objects.organised_by(request.user).timed().with_numbers().select_related("quiz__county")
+    return get_object_or_404(found, pk=pk)
+
+
+def _page(request: HttpRequest, name: str, sitting: Sitting, context: dict, *, wrong: bool = False) -> HttpResponse:
+    """A page of one sitting, with what its head shows."""
+    about = {"sitting": sitting, "state": sitting.state(clock.now()), "here": name}
+    return render(request, f"quizzes/manage/{name}.html", about | context, status=422 if wrong else 200)
+
+
+# ---- sittings ------------------------------------------------------------------------------
+
+
+@login_required
+@never_cache
+@require_safe
+def sitting_list(request: HttpRequest) -> HttpResponse:
+    """The sittings of one's county, newest first."""
+    require_role(request.user, *ORGANISERS)
+    found = Sitting.objects.organised_by(request.user).timed().with_numbers().select_related("quiz")
+    page = Paginator(found, SITTINGS_A_PAGE).get_page(request.GET.get("page"))
+    now = clock.now()
+    return render(
+        request,
+        "quizzes/manage/list.html",
+        {
+            "page": page,
+            "rows": [(sitting, sitting.state(now)) for sitting in page],
+            "may_organise": counties_organised_by(request.user).exists(),
+        },
+    )
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_new(request: HttpRequest) -> HttpResponse:
+    require_role(request.user, *ORGANISERS)
+    form = forms.SittingForm(request.POST or None, user=request.user, begun=False)
+    made = _written(request, form, None)
+    if made is not None:
+        messages.success(request, _("The draft is made. Now the candidates."))
+        return redirect("sitting_candidates", made.pk)
+    return render(
+        request,
+        "quizzes/manage/edit.html",
+        {"form": form, "has_exams": form.fields["quiz"].queryset.exists()},
+        status=422 if form.is_bound else 200,
+    )
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    sitting = _sitting(request, pk)
+    form = forms.SittingForm(request.POST or None, instance=sitting, user=request.user, begun=bool(sitting.begun))
+    if _written(request, form, Sitting.objects.get(pk=pk)) is not None:
+        messages.success(request, _("The sitting is changed."))
+        return redirect("sitting_manage", pk)
+    return _page(request, "edit", Sitting.objects.timed().with_numbers().get(pk=pk), {"form": form, "has_exams": True}, wrong=form.is_bound)
+
+
+def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | None) -> Sitting | None:
+    """The sitting as the service wrote it; None when there is nothing to write or it was refused."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    try:
+        return sittings.write(terms=form.terms(), by=request.user, at=clock.now(), sitting=sitting)
+    except Refused as refusal:
+        form.add_error(None, refusal.message)
+        return None
+
+
+@login_required
+@never_cache
+@require_safe
+def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
+    """Everything about one sitting, and what would go wrong on the day."""
+    sitting = _sitting(request, pk)
+    lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
+    context = {
+        "invigilators": list(sitting.invigilators.order_by("employee_number")),
+        "missing": papers.missing_for(sitting.quiz),
+        "without_room": sitting.candidates.filter(room="").count(),
+        "lacking": list(lacking[:10]),
+        "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
+        "allowances": sitting.allowances.count(),
+    }
+    return _page(request, "overview", sitting, context)
+
+
+@login_required
+@require_POST
+def sitting_act(request: HttpRequest, pk: int) -> HttpResponse:
+    """Publish, withdraw or throw away."""
+    sitting = _sitting(request, pk)
+    act = request.POST.get("act")
+    try:
+        if act == "publish":
+            sittings.publish(sitting=sitting, by=request.user, at=clock.now())
+            messages.success(request, _("Published: candidates see the sitting now."))
+        elif act == "withdraw":
+            sittings.withdraw(sitting=sitting, by=request.user, at=clock.now())
+            messages.success(request, _("Withdrawn: the sitting is a draft again."))
+        elif act == "discard":
+            sittings.discard(sitting=sitting, by=request.user, at=clock.now())
+            messages.success(request, _("The draft “%(title)s” is thrown away.") % {"title": sitting.title})
+            return redirect("sittings_manage")
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    return redirect("sitting_manage", pk)
+
+
+# ---- candidates ----------------------------------------------------------------------------
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
+    """The list by pages, with rooms and seats to write and people to take off. Each page read is logged."""
+    sitting = _sitting(request, pk)
+    refusal = None
+    if request.method == "POST":
+        try:
+            messages.success(request, _changed(request, sitting))
+            return redirect(request.get_full_path())
+        except Refused as error:
+            refusal = error
+    found = Candidate.objects.filter(sitting=sitting)
+    words, room = request.GET.get("q", "").strip()[:60], request.GET.get("room", "")
+    if words:
+        found = found.filter(Q(person__name__icontains=words) | Q(person__employee_number__icontains=words))
+    if room:
+        found = found.filter(room="" if room == "-" else room)
+    begun = Attempt.objects.filter(sitting=sitting).values("person")
+    page = Paginator(_in_order(found), PAGE).get_page(request.GET.get("page"))
+    rows = list(page)
+    page.object_list = rows
+    label_units([row.person for row in rows], [])
+    if refusal:
+        for row in rows:  # what was typed stays on the page
+            row.room, row.seat = (request.POST.get(f"{name}-{row.pk}", getattr(row, name)) for name in ("room", "seat"))
+    _log(request, sitting, Kind.READ, "exam candidates", rows=len(rows), filters={"q": words, "room": room, "page": page.number})
+    context = {
+        "page": page,
+        "begun": set(begun.filter(person__in=[row.person_id for row in rows]).values_list("person", flat=True)),
+        "rooms": _rooms(sitting),
+        "chosen": {"q": words, "room": room},
+        "refusal": refusal,
+    }
+    return _page(request, "candidates", sitting, context, wrong=refusal is not None)
+
+
+def _in_order(found):
+    return found.select_related("person__unit").order_by("room", "seat", "person__employee_number")
+
+
+def _rooms(sitting: Sitting) -> list[tuple[str, int]]:
+    """Each room with how many sit there; "" for those without one."""
+    return list(sitting.candidates.order_by("room").values_list("room").annotate(people=Count("pk")))
+
+
+def _changed(request: HttpRequest, sitting: Sitting) -> str:
+    """Carry out what the form of the list asks, and say what was done."""
+    at = clock.now()
+    if request.POST.get("act") == "remove":
+        chosen = [int(pk) for pk in request.POST.getlist("person") if pk.isdecimal() and len(pk) < 18]
+        gone = candidates.remove(sitting=sitting, people=chosen, by=request.user, at=at)
+        return ngettext("%(count)d person is taken off the list.", "%(count)d people are taken off the list.", gone) % {"count": gone}
+    ids = [int(pk) for pk in request.POST.getlist("candidate") if pk.isdecimal() and len(pk) < 18]
+    places = {pk: (request.POST.get(f"room-{pk}", ""), request.POST.get(f"seat-{pk}", "")) for pk in ids}
+    moved = candidates.seat(sitting=sitting, places=places, by=request.user, at=at)
+    return ngettext("%(count)d place is changed.", "%(count)d places are changed.", moved) % {"count": moved}
+
+
+SOURCES = {"unit": forms.ByUnitForm, "course": forms.ByCourseForm, "list": forms.ByListForm}
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def candidates_add(request: HttpRequest, pk: int) -> HttpResponse:
+    """Three ways to name candidates; each leads to the plan. Nothing is written here."""
+    sitting = _sitting(request, pk)
+    source = request.POST.get("source", "")
+    asked = {name: _source_form(request, name, sitting, is_used=name == source) for name in SOURCES}
+    form = asked.get(source)
+    if form is not None and form.is_valid():
+        try:
+            return _plan_page(request, sitting, _named(sitting, source, form.cleaned_data))
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+    return _page(request, "add", sitting, {"forms": asked, "source": source, "form": form}, wrong=form is not None)
+
+
+def _source_form(request: HttpRequest, name: str, sitting: Sitting, *, is_used: bool):
+    more = {} if name == "list" else {"county": sitting.quiz.county}
+    data = (request.POST, request.FILES) if is_used else ()
+    return SOURCES[name](*data, prefix=name, **more)
+
+
+def _named(sitting: Sitting, source: str, given: dict) -> list[candidates.Row]:
+    if source == "unit":
+        people = candidates.serving_in(sitting, unit=given["unit"], duties=given["duties"])
+    elif source == "course":
+        people = candidates.enrolled_in(sitting, given["course"], only_open=given["only_open"])
+    elif given["file"]:
+        return candidates.rows_of_file(given["file"], name=given["file"].name)
+    else:
+        return candidates.rows_of_text(given["text"])
+    return candidates.rows_of_people(people)
+
+
+@login_required
+@never_cache
+@require_POST
+def candidates_put(request: HttpRequest, pk: int) -> HttpResponse:
+    """Carry out the plan that was looked at, or hand its refused rows back as a file."""
+    sitting = _sitting(request, pk)
+    rows = candidates.rows_of_text(request.POST.get("rows", ""))
+    if request.POST.get("act") == "refused":
+        return _refused_rows(candidates.plan(sitting=sitting, rows=rows))
+    try:
+        done = candidates.put(
+            sitting=sitting,
+            rows=rows,
+            by=request.user,
+            at=clock.now(),
+            seen=request.POST.get("seen", ""),
+            skip_bad_rows=request.POST.get("skip") == "yes",
+        )
+    except RefusedRows:
+        return _plan_page(request, sitting, rows, refusal=_("Tick that the refused rows are left out, or hand in a mended list."))
+    except Refused as refusal:
+        return _plan_page(request, sitting, rows, refusal=refusal.message)
+    messages.success(
+        request, _("%(new)d people are new on the list, %(moved)d have another place.") % {"new": len(done.new), "moved": len(done.moved)}
+    )
+    return redirect("sitting_candidates", pk)
+
+
+def _plan_page(request: HttpRequest, sitting: Sitting, rows: list[candidates.Row], *, refusal: str = "") -> HttpResponse:
+    plan = candidates.plan(sitting=sitting, rows=rows)
+    label_units([candidate.person for candidate in plan.new[:SHOWN]], [])
+    context = {"plan": plan, "rows": candidates.as_text(rows), "shown": SHOWN, "refusal": refusal, "is_nobody": not rows}
+    return _page(request, "plan", sitting, context, wrong=bool(refusal))
+
+
+def _refused_rows(plan: candidates.Plan) -> HttpResponse:
+    """The refused rows with the reason behind each: mend them there and hand the file in again."""
+    columns = [
+        Column(candidates.NUMBER, lambda error: error.values[0]),
+        Column(candidates.ROOM, lambda error: error.values[1]),
+        Column(candidates.SEAT, lambda error: error.values[2]),
+        Column(_("Row"), lambda error: error.row),
+        Column(_("Why"), lambda error: error.message, width=60),
+    ]
+    return Exporter(_("refused rows"), columns, plan.errors).xlsx()
+
+
+@login_required
+@never_cache
+@require_safe
+def candidates_export(request: HttpRequest, pk: int) -> HttpResponse:
+    """The list with rooms and seats as a workbook, which can be handed in again. Logged before the first byte leaves."""
+    sitting = _sitting(request, pk)
+    rows = list(_in_order(Candidate.objects.filter(sitting=sitting)))
+    label_units([row.person for row in rows], [])
+    _log(request, sitting, Kind.EXPORT, "exam candidates xlsx", rows=len(rows))
+    columns = [
+        Column(candidates.ROOM, lambda row: row.room),
+        Column(candidates.SEAT, lambda row: row.seat, width=8),
+        Column(candidates.NUMBER, lambda row: row.person.employee_number),
+        Column("姓名", lambda row: row.person.name),
+        Column("单位", lambda row: row.person.unit_label, width=36),
+    ]
+    return Exporter(_("Candidates of %(title)s") % {"title": sitting.title}, columns, rows).xlsx()
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_rooms(request: HttpRequest, pk: int) -> HttpResponse:
+    """The rooms with how many sit there; fill them by themselves."""
+    sitting = _sitting(request, pk)
+    form = forms.RoomsForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            seated = candidates.fill_rooms(
+                sitting=sitting,
+                names=given["names"].splitlines(),
+                places=given["places"],
+                mixed=given["order"] == "mixed",
+                everybody=given["who"] == "all",
+                by=request.user,
+                at=clock.now(),
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(
+                request, ngettext("%(count)d person has a place.", "%(count)d people have a place.", seated) % {"count": seated}
+            )
+            return redirect("sitting_rooms", pk)
+    return _page(request, "rooms", sitting, {"form": form, "rooms": _rooms(sitting)}, wrong=form.is_bound)
+
+
+# ---- invigilators and allowances -----------------------------------------------------------
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_invigilators(request: HttpRequest, pk: int) -> HttpResponse:
+    sitting = _sitting(request, pk)
+    if request.method == "POST":
+        person = get_object_or_404(Person.objects.within(sitting.quiz.county), pk=_number(request.POST.get("person")))
+        act = sittings.dismiss if request.POST.get("act") == "dismiss" else sittings.appoint
+        try:
+            act(sitting=sitting, person=person, by=request.user, at=clock.now())
+        except Refused as refusal:
+            messages.error(request, refusal.message)
+        return redirect("sitting_invigilators", pk)
+    appointed = list(sitting.invigilators.select_related("unit").order_by("employee_number"))
+    words = request.GET.get("q", "").strip()[:60]
+    found = _search(Person.objects.serving().within(sitting.quiz.county).exclude(pk__in=[p.pk for p in appointed]), words)
+    label_units([*appointed, *found], [])
+    return _page(request, "invigilators", sitting, {"appointed": appointed, "found": found, "words": words, "limit": FOUND})
+
+
+def _search(people, words: str) -> list[Person]:
+    if not words:
+        return []
+    named = people.filter(Q(name__icontains=words) | Q(employee_number__icontains=words))
+    return list(named.select_related("unit").order_by("employee_number")[:FOUND])
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else 0
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
+    """More time or another attempt for one candidate, beforehand; what was given, by whom and why."""
+    sitting = _sitting(request, pk)
+    listed = Person.objects.within(sitting.quiz.county)
+    if sitting.is_listed:
+        listed = listed.filter(candidacies__sitting=sitting)
+    asked = _number(request.POST.get("person") or request.GET.get("person"))
+    person = get_object_or_404(listed, pk=asked) if asked else None
+    form = forms.AllowanceForm(request.POST or None)
+    if request.method == "POST" and person is not None and form.is_valid():
+        try:
+            sittings.allow(person=person, quiz=sitting.quiz, sitting=sitting, by=request.user, at=clock.now(), **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("Given to %(name)s.") % {"name": person.name})
+            return redirect("sitting_allowances", pk)
+    words = request.GET.get("q", "").strip()[:60]
+    found = _search(listed, words)
+    label_units(found, [])
+    given = list(sitting.allowances.select_related("person", "by").order_by("-pk"))
+    _log(request, sitting, Kind.READ, "exam allowances", rows=len(given))
+    context = {"form": form, "person": person, "found": found, "words": words, "given": given, "limit": FOUND}
+    return _page(request, "allowances", sitting, context, wrong=form.is_bound)
+
+
+def _log(request: HttpRequest, sitting: Sitting, kind: str, what: str, *, rows: int, filters: dict | None = None) -> None:
+    readings.record(
+        reader=request.user,
+        kind=kind,
+        what=what,
+        unit=sitting.quiz.county,
+        filters={"sitting": sitting.pk} | (filters or {}),
+        rows=rows,
+        request=request,
+    )
+
+
+# ---- attempts at the quizzes of courses ----------------------------------------------------
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def person_attempts(request: HttpRequest, pk: int) -> HttpResponse:
+    """HR gives a person of theirs another attempt, or more time, at a quiz of a course. Each opening is logged."""
+    require_role(request.user, Role.HR)
+    person = get_object_or_404(people_of_hr(request.user).select_related("unit"), pk=pk)
+    found = chances.of(person)
+    quizzes = Quiz.objects.filter(pk__in=[chance.quiz.pk for chance in found])
+    form = forms.QuizAllowanceForm(request.POST or None, quizzes=quizzes)
+    if request.method == "POST" and form.is_valid():
+        try:
+            sittings.allow(person=person, by=request.user, at=clock.now(), **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("Given to %(name)s.") % {"name": person.name})
+            return redirect("person_attempts", pk)
+    readings.record(reader=request.user, kind=Kind.READ, what="quiz attempts", unit=person.unit, subject=person, rows=1, request=request)
+    given = list(person.allowances.filter(quiz__in=quizzes).select_related("quiz", "sitting", "by").order_by("-pk"))
+    return render(
+        request,
+        "quizzes/manage/person.html",
+        {"person": person, "chances": found, "form": form, "given": given, "is_self": person.pk == request.user.pk},
+        status=422 if form.is_bound else 200,
+    )

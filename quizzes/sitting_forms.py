@@ -1,0 +1,175 @@
+"""Forms with which HR sets up sittings, and invigilators add time."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from courses.models import Course
+from people.models import Duty, Unit
+from quizzes.models import Quiz, Sitting
+from quizzes.permissions import counties_organised_by
+from quizzes.services.sittings import FIXED_ONCE_BEGUN, Terms
+
+
+class UnitChoice(forms.ModelChoiceField):
+    """Units in tree order, deeper ones set in."""
+
+    def label_from_instance(self, unit: Unit) -> str:
+        return "　" * (unit.depth - 1) + unit.name
+
+
+class CourseChoice(forms.ModelChoiceField):
+    def label_from_instance(self, course: Course) -> str:
+        return f"{course.code} {course.current.title}"
+
+
+def moment(**more) -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": "datetime-local", **more}, format="%Y-%m-%dT%H:%M")
+
+
+class SittingForm(forms.ModelForm):
+    """The terms of a sitting. It never saves: the service does, and says in words what contradicts itself."""
+
+    class Meta:
+        model = Sitting
+        fields = [
+            "quiz",
+            "title",
+            "opens_at",
+            "closes_at",
+            "late_entry_minutes",
+            "grace_seconds",
+            "stagger_seconds",
+            "results",
+            "is_listed",
+        ]
+        widgets = {"opens_at": moment(), "closes_at": moment(), "results": forms.RadioSelect}
+
+    def __init__(self, *args, user, begun: bool, **kwargs):
+        super().__init__(*args, **kwargs)
+        exams = Quiz.objects.filter(county__in=counties_organised_by(user), is_exam=True)
+        if self.instance.pk:
+            exams |= Quiz.objects.filter(pk=self.instance.quiz_id)
+        self.fields["quiz"].queryset = exams.order_by("course_code", "key")
+        self.fields["quiz"].label = _("Exam")
+        self.fixed = {name: getattr(self.instance, name) for name in FIXED_ONCE_BEGUN} if begun else {}
+        for name in self.fixed:
+            self.fields[name].disabled = True
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Without the window: the service compares it, in words that are meant for people."""
+        return super()._get_validation_exclusions() | {"opens_at", "closes_at"}
+
+    def terms(self) -> Terms:
+        return Terms(**self.cleaned_data | self.fixed)
+
+
+class ByUnitForm(forms.Form):
+    """Everybody on duty in a unit and below it, with one of these duties."""
+
+    unit = UnitChoice(label=_("Unit and below"), queryset=None, empty_label=None)
+    duties = forms.MultipleChoiceField(
+        label=_("Duties"),
+        choices=Duty.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("With none ticked, everybody who is on duty there."),
+    )
+
+    def __init__(self, *args, county: Unit, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["unit"].queryset = Unit.objects.within(county)
+
+
+class ByCourseForm(forms.Form):
+    """Everybody who is enrolled in a course."""
+
+    course = CourseChoice(label=_("Course"), queryset=None, empty_label=None)
+    only_open = forms.BooleanField(label=_("Only those who have not completed it"), required=False)
+
+    def __init__(self, *args, county: Unit, **kwargs):
+        super().__init__(*args, **kwargs)
+        courses = Course.objects.filter(county=county, current__isnull=False).select_related("current")
+        self.fields["course"].queryset = courses.order_by("code")
+
+
+class ByListForm(forms.Form):
+    """Employee numbers, pasted or in a file."""
+
+    text = forms.CharField(
+        label=_("Pasted list"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text=_("One person a line: employee number, and room and seat where they are known. Copying from Excel works."),
+    )
+    file = forms.FileField(
+        label=_("Or a file"),
+        required=False,
+        help_text=_("Excel (.xlsx) or CSV with the column 工号, and 考场 and 座位 where they are known."),
+        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv,.txt"}),
+    )
+
+    def clean(self):
+        given = super().clean()
+        if bool(given.get("file")) == bool((given.get("text") or "").strip()) and not self.errors:
+            raise forms.ValidationError(_("Paste a list or choose a file, one of the two."))
+        return given
+
+
+class RoomsForm(forms.Form):
+    """Fill rooms by themselves."""
+
+    places = forms.IntegerField(label=_("Places in each room"), min_value=1, max_value=500, initial=30)
+    names = forms.CharField(
+        label=_("Names of the rooms"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("One a line, in the order in which they are filled. Further rooms are numbered."),
+    )
+    order = forms.ChoiceField(
+        label=_("Order"),
+        choices=[("mixed", _("Neighbours from different units")), ("unit", _("By unit"))],
+        initial="mixed",
+        widget=forms.RadioSelect,
+    )
+    who = forms.ChoiceField(
+        label=_("Who"),
+        choices=[("rest", _("Only those who have no room yet")), ("all", _("Everybody anew"))],
+        initial="rest",
+        widget=forms.RadioSelect,
+    )
+
+
+class AllowanceForm(forms.Form):
+    """More time or more attempts for one person."""
+
+    extra_minutes = forms.IntegerField(label=_("Extra minutes"), min_value=0, max_value=600, initial=0)
+    extra_attempts = forms.IntegerField(label=_("Extra attempts"), min_value=0, max_value=20, initial=0)
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, widget=forms.Textarea(attrs={"rows": 2}), help_text=_("It stays in the record.")
+    )
+
+
+class QuizAllowanceForm(AllowanceForm):
+    """The same for a quiz of a course."""
+
+    quiz = forms.ModelChoiceField(label=_("Quiz"), queryset=None, empty_label=None)
+    extra_attempts = forms.IntegerField(label=_("Extra attempts"), min_value=0, max_value=20, initial=1)
+    field_order = ["quiz", "extra_attempts", "extra_minutes", "reason"]
+
+    def __init__(self, *args, quizzes, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["quiz"].queryset = quizzes
+
+
+class TimeForm(forms.Form):
+    """Minutes for somebody, or for everybody, who sits now."""
+
+    minutes = forms.IntegerField(label=_("Minutes to add"), min_value=1, max_value=600, initial=10)
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Candidates read it on their page, and it stays in the record."),
+    )
+    sure = forms.BooleanField(label=_("Add the time now. Added time cannot be taken back."))

@@ -1,0 +1,192 @@
+"""The invigilator's doors: the board of a sitting, one candidate, added time, receipt slips."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from core import clock
+from core.errors import Refused
+from people.models import ReadingOfOthers
+from people.services import readings
+from quizzes import board
+from quizzes.models import Allowance, Attempt, Candidate, Extension, Sitting
+from quizzes.services import sittings, slips
+from quizzes.services.attempts import is_overdue
+from quizzes.sitting_forms import TimeForm
+
+EVERY = 10  # seconds between two looks of an open page
+OPENED = "watches"  # in the session: sittings whose reading is written down
+
+
+def _sitting(request: HttpRequest, pk: int, *, may_add_time: bool = False) -> Sitting:
+    """A published sitting that the user watches (auditors only look); for everybody else there is none."""
+    found = Sitting.objects.run_by(request.user) if may_add_time else Sitting.objects.visible_to(request.user)
+    return get_object_or_404(found.published().timed().select_related("quiz__county"), pk=pk)
+
+
+@never_cache
+@require_safe
+def sitting_watch(request: HttpRequest, pk: int) -> HttpResponse:
+    """The board. The open page asks again for it alone; signed out it loads itself anew, and so comes to the sign-in."""
+    if request.htmx and not request.user.is_authenticated:
+        return HttpResponseClientRefresh()
+    return _watch(request, pk)
+
+
+@login_required
+def _watch(request: HttpRequest, pk: int) -> HttpResponse:
+    sitting = _sitting(request, pk)
+    at = clock.now()
+    room, state = request.GET.get("room", ""), request.GET.get("state", "")
+    found = board.of(sitting, at=at, room=room, state=state, page=request.GET.get("page"))
+    _log(request, sitting, rows=found.everybody, room=room)
+    still_sit = any(found.numbers[each] for each in (board.State.SILENT, board.State.UNSAVED, board.State.WORKING))
+    is_live = (at < sitting.over_at or still_sit) and request.GET.get("live") != "0"
+    context = {
+        "sitting": sitting,
+        "board": found,
+        "chosen": {"room": room, "state": state if state in board.State.values else ""},
+        "states": [(each, found.numbers[each]) for each in board.State],
+        "every": EVERY if is_live else 0,
+        "stands_still": request.GET.get("live") == "0",
+        "is_closed": at >= sitting.over_at,
+    }
+    if request.htmx:
+        return render(request, "quizzes/watch/_board.html", context)
+    context |= {
+        "rooms": board.rooms_of(sitting),
+        "state": sitting.state(at),
+        "may_add_time": Sitting.objects.run_by(request.user).filter(pk=pk).exists(),
+        "extensions": list(sitting.extensions.select_related("by").order_by("-pk")),
+    }
+    return render(request, "quizzes/watch/board.html", context)
+
+
+def _log(request: HttpRequest, sitting: Sitting, *, rows: int, room: str) -> None:
+    """A reading for each time the page is opened; the looks that follow are the same reading."""
+    opened = request.session.get(OPENED, [])
+    if request.htmx and sitting.pk in opened:
+        return
+    readings.record(
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.READ,
+        what="exam watch",
+        unit=sitting.quiz.county,
+        filters={"sitting": sitting.pk, "room": room},
+        rows=rows,
+        request=request,
+    )
+    if sitting.pk not in opened:
+        request.session[OPENED] = [*opened[-19:], sitting.pk]
+
+
+@login_required
+@never_cache
+@require_safe
+def watch_one(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
+    """What was noted of one candidate, in its order, and the time that was added. Each opening is logged."""
+    sitting = _sitting(request, pk)
+    attempt = _attempt(sitting, attempt_pk)
+    _log_one(request, attempt, "exam candidate")
+    at = clock.now()
+    return render(
+        request,
+        "quizzes/watch/one.html",
+        {
+            "sitting": sitting,
+            "attempt": attempt,
+            "place": Candidate.objects.filter(sitting=sitting, person=attempt.person_id).first(),
+            "presence": getattr(attempt, "presence", None),
+            "incidents": list(attempt.incidents.order_by("at", "pk")),
+            "extensions": list(attempt.extensions.select_related("by").order_by("pk")),
+            "allowances": list(Allowance.objects.filter(sitting=sitting, person=attempt.person_id).select_related("by").order_by("pk")),
+            "may_add_time": _may_have_time(attempt, at) and Sitting.objects.run_by(request.user).filter(pk=pk).exists(),
+            "at": at,
+        },
+    )
+
+
+def _attempt(sitting: Sitting, pk: int) -> Attempt:
+    return get_object_or_404(Attempt.objects.timed().select_related("submission", "presence", "person", "unit"), pk=pk, sitting=sitting)
+
+
+def _may_have_time(attempt: Attempt, at) -> bool:
+    return attempt.ends_at is not None and not hasattr(attempt, "submission") and not is_overdue(attempt, at)
+
+
+def _log_one(request: HttpRequest, attempt: Attempt, what: str) -> None:
+    readings.record(
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.READ,
+        what=what,
+        unit=attempt.unit,
+        subject=attempt.person,
+        filters={"attempt": attempt.pk},
+        rows=1,
+        request=request,
+    )
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_time(request: HttpRequest, pk: int) -> HttpResponse:
+    """Add time for everybody in the sitting, with a reason and a tick."""
+    sitting = _sitting(request, pk, may_add_time=True)
+    open_now = Attempt.objects.open().filter(sitting=sitting).count()
+    return _add_time(request, sitting, None, {"open_now": open_now})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def attempt_time(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
+    """Add time for one candidate, with a reason and a tick."""
+    sitting = _sitting(request, pk, may_add_time=True)
+    attempt = _attempt(sitting, attempt_pk)
+    if attempt.person_id == request.user.pk:
+        raise Http404
+    return _add_time(request, sitting, attempt, {"attempt": attempt})
+
+
+def _add_time(request: HttpRequest, sitting: Sitting, attempt: Attempt | None, context: dict) -> HttpResponse:
+    form = TimeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        what = {"attempt": attempt} if attempt else {"sitting": sitting}
+        given = form.cleaned_data
+        try:
+            made = sittings.extend(**what, minutes=given["minutes"], reason=given["reason"], by=request.user, at=clock.now())
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _done(made))
+            return redirect("sitting_watch", sitting.pk)
+    return render(request, "quizzes/watch/time.html", {"sitting": sitting, "form": form} | context, status=422 if form.is_bound else 200)
+
+
+def _done(made: Extension) -> str:
+    if made.attempt_id:
+        return _("%(name)s has %(minutes)d minutes more.") % {"name": made.attempt.person_name, "minutes": made.minutes}
+    return _("Everybody has %(minutes)d minutes more.") % {"minutes": made.minutes}
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_slip(request: HttpRequest, pk: int) -> HttpResponse:
+    """Whether the code on a receipt slip is genuine: whose it is, when it was handed in, how many answers. Of this sitting alone."""
+    sitting = _sitting(request, pk)
+    code = request.POST.get("code", "").strip()[:100]
+    slip = slips.check(code) if code else None
+    is_elsewhere = slip is not None and slip.attempt.sitting_id != sitting.pk
+    if is_elsewhere:
+        slip = None
+    if slip is not None:
+        _log_one(request, slip.attempt, "receipt slip")
+    context = {"sitting": sitting, "code": code, "slip": slip, "is_elsewhere": is_elsewhere, "is_asked": request.method == "POST"}
+    return render(request, "quizzes/watch/slip.html", context)
