@@ -15,9 +15,11 @@ from PIL import Image, UnidentifiedImageError
 from core.errors import Refused
 
 MAX_SPREADSHEET = 10 * 1024 * 1024
+MAX_BANK = 30 * 1024 * 1024  # a file of questions with its images
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 200
 MAX_CELLS = 5_000_000  # of all sheets: the reader fills the whole rectangle up to the outermost cell
+WORKBOOK_NAMES = (".xlsx", ".xlsm", ".xltx", ".xls", ".et")
 OTHER_WORKBOOKS = {"xl/workbook.bin", "content.xml"}  # xlsb and ods, which the reader would try as well
 # Names of cells wherever they stand, even in a tag that is not well formed; row and cell tags with their name, if they have one.
 NAMED = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,8})0*(\d{1,9})""")
@@ -58,7 +60,7 @@ def check_spreadsheet(file: BinaryIO, *, name: str) -> tuple[str, bytes]:
     """("xlsx" or "csv", the bytes). Reads the file only after its size was found small enough.
 
     Raises:
-        Refused: too large, a packed bomb, a sheet that reaches too far, or neither xlsx nor text.
+        Refused: too large, a packed bomb, a sheet that reaches too far, neither xlsx nor text, or text under the name of a workbook.
     """
     size = size_of(file)
     if size > MAX_SPREADSHEET:
@@ -81,7 +83,33 @@ def check_spreadsheet(file: BinaryIO, *, name: str) -> tuple[str, bytes]:
         raise Refused(
             _("The content is neither an Excel workbook (.xlsx) nor CSV text. Old .xls files: save as .xlsx first."), code="wrong_content"
         )
+    if name.lower().endswith(WORKBOOK_NAMES):
+        raise Refused(
+            _(
+                "The file is named like an Excel workbook, but it is none: its content is text. Save it in Excel as .xlsx, "
+                "or give a text table the ending .csv."
+            ),
+            code="wrong_content",
+        )
     return "csv", data
+
+
+def check_bank(file: BinaryIO) -> bytes:
+    """The bytes of a file of questions, read only after its size was found small enough.
+
+    Raises:
+        Refused: too large, or empty.
+    """
+    size = size_of(file)
+    if size > MAX_BANK:
+        raise Refused(
+            _("The file is %(size)d MB; at most %(limit)d MB are taken.") % {"size": size // 2**20, "limit": MAX_BANK // 2**20},
+            code="too_large",
+        )
+    data = file.read(MAX_BANK + 1)
+    if not data.strip():
+        raise Refused(_("The file is empty."), code="empty")
+    return data
 
 
 def check_unpacked(file: BinaryIO) -> None:

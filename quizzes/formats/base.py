@@ -1,12 +1,13 @@
 """What every file format of questions does. Pure: bytes and items in, items and bytes out."""
 
+import dataclasses
 import hashlib
 import json
 import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
@@ -45,7 +46,7 @@ class Item:
     mark: str = "V"
     point: str = ""  # from the root: "A/B/C"; a slash inside a name is doubled
     tags: tuple[str, ...] = ()
-    images: dict[str, bytes] = field(default_factory=dict, compare=False)  # by digest; what the texts name and the file held
+    images: dict[str, bytes] = dataclasses.field(default_factory=dict, compare=False)  # by digest; what the texts name and the file held
 
 
 @dataclass
@@ -54,16 +55,23 @@ class Found:
 
     place: str
     item: Item | None = None
-    changes: list[str] = field(default_factory=list)
+    changes: list[str] = dataclasses.field(default_factory=list)
     refusal: str = ""
+    field: str = ""  # what the refusal is about
     code: str = ""
     kind: str = ""
     row: int = 0  # for files that have rows
-    values: list = field(default_factory=list)  # the cells as handed in, for files that have rows
+    values: list = dataclasses.field(default_factory=list)  # the cells as handed in, for files that have rows
 
     def refuse(self, wrong: Wrong) -> "Found":
-        self.item, self.refusal = None, f"{wrong.field}：{wrong}" if wrong.field else str(wrong)
+        """The same place without its item."""
+        self.item, self.refusal, self.field = None, str(wrong), wrong.field
         return self
+
+    @property
+    def reason(self) -> str:
+        """Why there is no item, in one line."""
+        return f"{self.field}：{self.refusal}" if self.field else self.refusal
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ def settled(item: Item) -> Item:
     Raises:
         Wrong: a text is too long, a mark unknown, or the kind refuses stem, content or key.
     """
-    texts = {name: settle(getattr(item, name)) for name in LIMITS}
+    texts: dict[str, Any] = {name: settle(getattr(item, name)) for name in LIMITS}
     for name, text in texts.items():
         bound(name, text)
     if not texts["stem"]:

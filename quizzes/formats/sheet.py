@@ -161,7 +161,9 @@ def refused_rows(found: Iterable[Found], out: BinaryIO) -> None:
         for place, title in enumerate([*(SHEET[at] for at in used), "原行号", "拒绝原因"]):
             page.write_string(0, place, title, head)
         for line, one in enumerate(rows, start=1):
-            for place, value in enumerate([*(one.values[at] for at in used), str(one.row), one.refusal]):
+            about = " ".join(part for part in (one.code[:40], one.field) if part)
+            reason = f"{about}：{one.refusal}" if about else one.refusal
+            for place, value in enumerate([*(one.values[at] for at in used), str(one.row), reason]):
                 page.write_string(line, place, value[:LONGEST_CELL], text)  # more is no cell
 
 

@@ -22,7 +22,7 @@ class OfCountyQuerySet(models.QuerySet):
 
 
 class KnowledgePoint(models.Model):
-    """What a question tests, in the county's own words."""
+    """What a question tests, in the county's own words: a tree, in which siblings have different names."""
 
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
     name = models.CharField(_("name"), max_length=80)
@@ -33,7 +33,10 @@ class KnowledgePoint(models.Model):
     class Meta:
         verbose_name = _("knowledge point")
         verbose_name_plural = _("knowledge points")
-        constraints = [models.UniqueConstraint(fields=["county", "name"], name="knowledge_point_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["county", "parent", "name"], name="knowledge_point_once"),
+            models.UniqueConstraint(fields=["county", "name"], condition=models.Q(parent=None), name="knowledge_root_once"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -43,6 +46,10 @@ class QuestionQuerySet(OfCountyQuerySet):
     def drawable(self) -> "QuestionQuerySet":
         """Questions that a paper may use: in use, and their answer not merely from memory."""
         return self.filter(status=Question.Status.ACTIVE).exclude(mark="M")
+
+    def unreserved(self) -> "QuestionQuerySet":
+        """Questions for course quizzes and practice: neither reserved for exams nor on a paper made for one."""
+        return self.filter(is_reserved=False).exclude(on_papers__paper__quiz__is_exam=True)
 
 
 class Question(models.Model):
@@ -71,8 +78,12 @@ class Question(models.Model):
     key = models.JSONField(_("key"))
     explanation = models.TextField(_("explanation"), blank=True)
     source = models.CharField(_("source clause"), max_length=200, blank=True)
+    tags = models.JSONField(_("tags"), default=list, blank=True)
     mark = models.CharField(_("evidence mark"), max_length=1, choices=[("V", "V"), ("S", "S"), ("D", "D"), ("M", "M")], default="V")
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    is_reserved = models.BooleanField(
+        _("for exams only"), default=False, help_text=_("Neither practice nor course quizzes use it, so that nobody has seen it.")
+    )
     version = models.PositiveIntegerField(_("version"), default=1)
     updated_at = models.DateTimeField(auto_now=True)
 

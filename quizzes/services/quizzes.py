@@ -12,8 +12,9 @@ from core.errors import Refused
 from courses.models import Course, EditionRequirement
 from people.models import Unit
 from quizzes import kinds
-from quizzes.models import DrawRule, KnowledgePoint, Quiz
+from quizzes.models import DrawRule, Quiz
 from quizzes.models.quiz import check_policies
+from quizzes.services.points import Tree
 
 POINTS = Decimal("5")
 
@@ -57,7 +58,8 @@ def ensure(
     quiz, made = Quiz.objects.select_for_update(of=("self",)).get_or_create(key=key, defaults={"county": county, **facts})
     if quiz.county_id != county.pk:
         raise Refused(_("The key “%(key)s” is used by another county.") % {"key": key}, code="key_taken")
-    wanted = [_rule(county, draw) for draw in draws]
+    tree = Tree(county)
+    wanted = [_rule(tree, draw) for draw in draws]
     if not made and any(getattr(quiz, name) != value for name, value in facts.items()):
         for name, value in facts.items():
             setattr(quiz, name, value)
@@ -72,14 +74,14 @@ def ensure(
     return Quiz.objects.get(pk=quiz.pk)
 
 
-def _rule(county: Unit, draw: Mapping) -> dict:
+def _rule(tree: Tree, draw: Mapping) -> dict:
     try:
         kind = kinds.of(str(draw["kind"])).key
     except KeyError as error:
         raise Refused(_("“%(kind)s” is no kind of question.") % {"kind": draw.get("kind", "")}, code="unknown_kind") from error
     point = None
     if draw.get("point"):
-        point = KnowledgePoint.objects.filter(county=county, name=draw["point"]).first()
+        point = tree.find(str(draw["point"]))
         if point is None:
             raise Refused(_("There is no knowledge point “%(point)s”.") % {"point": draw["point"]}, code="unknown_point")
     return {
