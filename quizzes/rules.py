@@ -9,7 +9,7 @@ import random
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
@@ -206,7 +206,7 @@ def _serve(candidates: Iterable[Candidate], draws: Sequence[Draw], counts: Seque
                 missing[index] = count - len(held[index])
                 break
     if any(missing):
-        raise CannotServe([Lack(rule, len(fitting[i]), missing[i]) for i, rule in enumerate(draws) if missing[i]])
+        raise CannotServe([Lack(replace(rule, count=counts[i]), len(fitting[i]), missing[i]) for i, rule in enumerate(draws) if missing[i]])
     return held
 
 

@@ -7,6 +7,11 @@ from quizzes.viewsets import BankGroup
 
 ACTIONS = {
     "quizzes.questions_imported": _("Questions imported"),
+    "quizzes.paper_made": _("Exam paper made"),
+    "quizzes.paper_refreshed": _("Exam paper brought up to date"),
+    "quizzes.paper_discarded": _("Exam paper thrown away"),
+    "quizzes.paper_sealed": _("Exam paper sealed"),
+    "quizzes.marks_entered": _("Marks entered from paper"),
     "quizzes.marked_by_people": _("Marked by people"),
     "quizzes.remark_proposed": _("Re-marking proposed"),
     "quizzes.remark_decided": _("Re-marking decided"),

@@ -1,6 +1,7 @@
 from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question
 from quizzes.models.images import BankImage
+from quizzes.models.papers import Paper, PaperItem, Seal
 from quizzes.models.quiz import DrawRule, Quiz
 from quizzes.models.ratings import MarkingTask, Rating, Remark, RemarkDecision, RemarkedMarking
 from quizzes.models.reports import Analysis
@@ -21,6 +22,8 @@ __all__ = [
     "KnowledgePoint",
     "Marking",
     "MarkingTask",
+    "Paper",
+    "PaperItem",
     "Presence",
     "Question",
     "Quiz",
@@ -28,6 +31,7 @@ __all__ = [
     "Remark",
     "RemarkDecision",
     "RemarkedMarking",
+    "Seal",
     "Sitting",
     "Submission",
 ]

@@ -71,6 +71,7 @@ class Attempt(ServedAt, Fact):
     quiz = models.ForeignKey(Quiz, on_delete=models.PROTECT, related_name="attempts")
     enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, related_name="attempts")
     sitting = models.ForeignKey("quizzes.Sitting", on_delete=models.PROTECT, null=True, related_name="attempts")
+    paper = models.ForeignKey("quizzes.Paper", on_delete=models.PROTECT, null=True, related_name="attempts")
     number = models.PositiveSmallIntegerField(_("attempt"))
     started_at = models.DateTimeField(_("started at"))
     ends_at = models.DateTimeField(_("ends at"), null=True)  # as it was at the start: `due_at` knows of extensions

@@ -59,6 +59,11 @@ class Quiz(ClusterableModel):
         _("only in sittings"), default=False, help_text=_("An exam: it can be begun only while one of its sittings is open.")
     )
 
+    most_uses = models.PositiveIntegerField(
+        _("most uses of a question"),
+        default=0,
+        help_text=_("A question that stood on so many exam papers is not drawn any more; 0 is without a ceiling."),
+    )
     policies = models.JSONField(
         _("marking"), default=dict, blank=True, validators=[check_policies], help_text=_("A paper that was begun keeps how it is marked.")
     )

@@ -23,6 +23,17 @@ class SittingQuerySet(models.QuerySet):
         """Sittings that candidates and invigilators know of."""
         return self.filter(is_draft=False)
 
+    def sat_by(self, person) -> "SittingQuerySet":
+        """Published sittings that the person is to sit, may sit, or has sat."""
+        own = Q(pk__in=Candidate.objects.filter(person=person).values("sitting")) | Q(
+            pk__in=Attempt.objects.filter(person=person, sitting__isnull=False).values("sitting")
+        )
+        return self.published().filter(own | Q(is_listed=False, quiz__in=Quiz.objects.visible_to(person)))
+
+    def known_to(self, person) -> "SittingQuerySet":
+        """Published sittings whose page the person may open, also to read that they are not on the list."""
+        return self.published().filter(Q(quiz__in=Quiz.objects.visible_to(person)) | Q(pk__in=self.sat_by(person).values("pk")))
+
     def visible_to(self, user) -> "SittingQuerySet":
         """For the watch over a sitting: its invigilators, and HR, administrators and auditors of the whole county."""
         if not user.is_authenticated:
@@ -116,6 +127,13 @@ class Sitting(models.Model):
         help_text=_("Right answers that are shown at once may reach those who still sit."),
     )
     is_draft = models.BooleanField(_("draft"), default=False)
+    papers = models.ManyToManyField(
+        "quizzes.Paper",
+        related_name="sittings",
+        blank=True,
+        verbose_name=_("papers"),
+        help_text=_("Without any, everybody gets a paper of their own from the blueprint."),
+    )
     invigilators = models.ManyToManyField(Person, related_name="invigilates", blank=True, verbose_name=_("invigilators"))
 
     objects = SittingQuerySet.as_manager()

@@ -24,7 +24,7 @@ from people.models.snapshot import served_at
 from quizzes import kinds, rules
 from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Quiz, Sitting, Submission
 from quizzes.models.sittings import closing_of
-from quizzes.services import marking, papers
+from quizzes.services import exam_papers, marking, papers
 
 log = structlog.get_logger(__name__)
 ANSWERS_PER_ATTEMPT = 5000  # acts; more than a day of typing, and a bound on what a script can write
@@ -146,7 +146,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
     submitted first. Whether a sitting admits the person is for `sittings.enter`, which calls this.
 
     Raises:
-        Refused: not_enrolled, attempts_used, sitting_only, no_draws, bank_cannot_serve.
+        Refused: not_enrolled, attempts_used, sitting_only, no_draws, bank_cannot_serve, not_sealed.
     """
     enrolment = enrolment_for(person=person, quiz=quiz)
     if enrolment is None:
@@ -167,6 +167,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
         quiz=quiz,
         enrolment=enrolment,
         sitting=sitting,
+        paper=exam_papers.paper_for(sitting, person) if sitting else None,
         number=len(state.attempts) + 1,
         started_at=at,
         ends_at=_end_of(person, quiz, sitting, at),

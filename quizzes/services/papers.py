@@ -1,30 +1,78 @@
 """Papers: what the bank can serve, one person's paper, and how an item looks."""
 
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+from django.core.cache import caches
+from django.db.models import Avg, Count
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
-from quizzes import kinds, rules
-from quizzes.models import Attempt, AttemptItem, DrawRule, KnowledgePoint, Question, Quiz
+from quizzes import kinds, rules, statistics
+from quizzes.models import Attempt, AttemptItem, DrawRule, ItemMark, KnowledgePoint, PaperItem, Question, Quiz
+
+T = TypeVar("T")
 
 
 def draws_of(quiz: Quiz) -> list[rules.Draw]:
-    """The draw rules of a quiz, in their order. Works on a quiz that a form holds and nobody saved yet."""
+    """The draw rules of a quiz (its blueprint), in their order. Works on a quiz that a form holds and nobody saved yet."""
+    asked = sorted(quiz.draws.all(), key=lambda d: d.pk or 0)
+    below = _below(quiz) if any(d.point_id for d in asked) else {}
     return [
-        rules.Draw(kind=d.kind, count=d.count, points=d.points, difficulty=d.difficulty, point=d.point_id)
-        for d in sorted(quiz.draws.all(), key=lambda d: d.pk or 0)
+        rules.Draw(
+            kind=d.kind,
+            count=d.count,
+            points=d.points,
+            difficulty=d.difficulty,
+            point=d.point_id,
+            below=below.get(d.point_id, frozenset()),
+        )
+        for d in asked
     ]
 
 
+def _below(quiz: Quiz) -> dict[int | None, frozenset[int]]:
+    """The knowledge points under each of the county's. One query."""
+    parents = dict(KnowledgePoint.objects.filter(county=quiz.county_id).values_list("pk", "parent_id"))
+    found: dict[int | None, set[int]] = defaultdict(set)
+    for point in parents:
+        above: int | None = parents[point]
+        seen = {point}
+        while above is not None and above not in seen:
+            found[above].add(point)
+            seen.add(above)
+            above = parents.get(above)
+    return {above: frozenset(points) for above, points in found.items()}
+
+
 def candidates(quiz: Quiz) -> list[rules.Candidate]:
-    """The questions that a paper of this quiz may use. One query, four columns."""
+    """The questions that a paper of this quiz may use. One query, four columns; two with a ceiling on uses.
+
+    What is reserved for exams, or stands on a paper made for one, is for exams only.
+    """
     rows = Question.objects.drawable().filter(county=quiz.county_id, course_code=quiz.course_code)
-    return [rules.Candidate(*row) for row in rows.values_list("pk", "kind", "difficulty", "point_id")]
+    if not quiz.is_exam:
+        rows = rows.unreserved()
+    used_up = _used_up(quiz) if quiz.most_uses else set()
+    return [rules.Candidate(*row) for row in rows.values_list("pk", "kind", "difficulty", "point_id") if row[0] not in used_up]
+
+
+def _used_up(quiz: Quiz) -> set[int]:
+    """Questions that stood on as many exam papers as the quiz allows. Counted once a minute in each process: it reads every use."""
+    key = f"used-up:{quiz.pk}:{quiz.most_uses}"
+    found = caches["local"].get(key)
+    if found is None:
+        uses = AttemptItem.objects.filter(
+            question__county=quiz.county_id, question__course_code=quiz.course_code, attempt__quiz__is_exam=True
+        )
+        counted = uses.order_by().values("question").annotate(uses=Count("pk")).filter(uses__gte=quiz.most_uses)
+        found = set(counted.values_list("question", flat=True))
+        caches["local"].set(key, found, 60)
+    return found
 
 
 def draw(quiz: Quiz, *, rng: random.Random) -> list[tuple[rules.Candidate, rules.Draw]]:
@@ -33,11 +81,27 @@ def draw(quiz: Quiz, *, rng: random.Random) -> list[tuple[rules.Candidate, rules
     Raises:
         Refused: no_draws; bank_cannot_serve, naming what is missing.
     """
+    return _drawn(quiz, lambda draws: rules.draw(candidates(quiz), draws, rng))
+
+
+def draw_parallel(quiz: Quiz, count: int, *, rng: random.Random) -> list[list[tuple[rules.Candidate, rules.Draw]]]:
+    """So many papers that share no question and are as hard as each other, by what earlier people earned on each question.
+
+    Raises: as `draw`.
+    """
+    marks = ItemMark.objects.filter(item__question__county=quiz.county_id, marking__superseded_by=None, fraction__isnull=False)
+    counted = marks.order_by().values("item__question").annotate(people=Count("pk"), share=Avg("fraction"))
+    facilities = {row["item__question"]: float(row["share"]) for row in counted if row["people"] >= statistics.FEWEST}
+    known = [replace(candidate, facility=facilities.get(candidate.id)) for candidate in candidates(quiz)]
+    return _drawn(quiz, lambda draws: rules.parallel(known, draws, count, rng))
+
+
+def _drawn(quiz: Quiz, solve: Callable[[list[rules.Draw]], T]) -> T:
     draws = draws_of(quiz)
     if not draws:
         raise Refused(_("The quiz “%(title)s” draws no question yet. Please tell the trainer.") % {"title": quiz.title}, code="no_draws")
     try:
-        return rules.draw(candidates(quiz), draws, rng)
+        return solve(draws)
     except rules.CannotServe as error:
         raise Refused(
             _("The question bank of %(course)s cannot serve “%(title)s” now: %(missing)s. Please tell the trainer.")
@@ -75,32 +139,42 @@ def missing_for(quiz: Quiz) -> list[str]:
 
 
 def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> list[AttemptItem]:
-    """Draw and write the items of a new attempt. Raises: Refused, like `draw`."""
-    drawn = draw(quiz, rng=rng)
+    """Write the items of a new attempt: those of its paper, or drawn for this person. Raises: Refused, like `draw`."""
+    asked = list(attempt.paper.items.all()) if attempt.paper else _asked(draw(quiz, rng=rng))
     if quiz.shuffle_questions:
-        rng.shuffle(drawn)
+        rng.shuffle(asked)
+    return AttemptItem.objects.bulk_create(
+        frozen(attempt, one, position=position, rng=rng, shuffle=quiz.shuffle_options) for position, one in enumerate(asked, start=1)
+    )
+
+
+def _asked(drawn: list[tuple[rules.Candidate, rules.Draw]]) -> list[PaperItem]:
+    """What was drawn, as it stands in the bank now; nothing is written."""
     questions = Question.objects.in_bulk([candidate.id for candidate, _rule in drawn])
-    items = []
-    for position, (candidate, rule) in enumerate(drawn, start=1):
-        question = questions[candidate.id]
-        shown, key = question.item_kind.present(
-            question.stem, question.content, question.key, rng=rng, shuffle=quiz.shuffle_options, policies=quiz.policies
-        )
-        items.append(
-            AttemptItem(
-                attempt=attempt,
-                position=position,
-                question=question,
-                question_version=question.version,
-                kind=question.kind,
-                points=rule.points,
-                shown=shown,
-                key=key,
-                explanation=question.explanation,
-                source=question.source,
-            )
-        )
-    return AttemptItem.objects.bulk_create(items)
+    return [PaperItem(question=questions[candidate.id], points=rule.points, **copied(questions[candidate.id])) for candidate, rule in drawn]
+
+
+def copied(question: Question) -> dict[str, Any]:
+    """What a paper keeps of a question."""
+    facts = {name: getattr(question, name) for name in ("kind", "stem", "content", "key", "explanation", "source")}
+    return {"question_version": question.version, **facts}
+
+
+def frozen(attempt: Attempt, one: PaperItem, *, position: int, rng: random.Random, shuffle: bool) -> AttemptItem:
+    """An item of a paper as one attempt keeps it, unsaved: in tokens of its own, with the key beside."""
+    shown, key = one.item_kind.present(one.stem, one.content, one.key, rng=rng, shuffle=shuffle, policies=attempt.quiz.policies)
+    return AttemptItem(
+        attempt=attempt,
+        position=position,
+        question_id=one.question_id,
+        question_version=one.question_version,
+        kind=one.kind,
+        points=one.points,
+        shown=shown,
+        key=key,
+        explanation=one.explanation,
+        source=one.source,
+    )
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def test_no_learner_record_dies_with_what_it_points_at():
         "courses.DutyRule.course",  # rewritten at each publication
         "people.ActivationCode.person",  # a one-time code
         "quizzes.DrawRule.quiz",  # part of the quiz's own form
+        "quizzes.PaperItem.paper",  # part of a draft; what was sat is copied
         "quizzes.Presence.attempt",  # what a page last said of itself: a state
         "courses.CataloguePage.page_ptr",
         "courses.CoursePage.page_ptr",

@@ -22,6 +22,7 @@ FACTS = [
     "quizzes.Submission",
     "quizzes.Marking",
     "quizzes.ItemMark",
+    "quizzes.Seal",
     "quizzes.Rating",
     "quizzes.Remark",
     "quizzes.RemarkDecision",

@@ -196,7 +196,7 @@ def test_parallel_papers_are_as_hard_as_each_other(facilities, seed):
     made = rules.parallel(candidates, [rules.Draw("single", 20, Decimal(1))], 4, random.Random(seed))
 
     sums = [sum(candidate.easiness for candidate, _rule in paper) for paper in made]
-    assert max(sums) - min(sums) <= 0.9  # less than one question of twenty, whatever the bank holds
+    assert max(sums) - min(sums) <= 0.9 + 1e-9  # less than one question of twenty, whatever the bank holds
 
 
 def test_the_lack_is_that_of_all_parallel_papers():

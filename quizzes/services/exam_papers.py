@@ -1,0 +1,173 @@
+"""Papers made before an exam: parallel ones from the blueprint, fixed ones by hand, sealed by two persons."""
+
+import hashlib
+import random
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Prefetch
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from people.models import Person
+from quizzes.models import Paper, PaperItem, Question, Quiz, Seal, Sitting
+from quizzes.permissions import is_author
+from quizzes.services import papers
+
+MOST_PAPERS = 20
+MOST_ITEMS = 200
+
+
+@transaction.atomic
+def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime) -> list[Paper]:
+    """Solve the blueprint into so many papers that share no question and are as hard as each other.
+
+    Raises:
+        Refused: bad_count (1 to 20), no_draws, bank_cannot_serve (naming what is missing for all of them).
+    """
+    if not 1 <= count <= MOST_PAPERS:
+        raise Refused(_("Between 1 and %(most)d papers can be made at once.") % {"most": MOST_PAPERS}, code="bad_count")
+    seed = secrets.token_hex(16)
+    rng = random.Random(seed)  # noqa: S311 - the seed is secret and random
+    made = []
+    for drawn in papers.draw_parallel(quiz, count, rng=rng):
+        if quiz.shuffle_questions:
+            rng.shuffle(drawn)
+        made.append(_write(quiz, [(candidate.id, rule.points) for candidate, rule in drawn], by=by, at=at))
+    return made
+
+
+@transaction.atomic
+def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person, at: datetime) -> Paper:
+    """A paper of these questions (by code) for so many points each, in this order.
+
+    Raises:
+        Refused: bad_choice, naming codes that are unknown, doubled or not in use; points that are not above 0.
+    """
+    codes = [code for code, _points in chosen]
+    if not 1 <= len(codes) <= MOST_ITEMS:
+        raise Refused(_("A paper has between 1 and %(most)d questions.") % {"most": MOST_ITEMS}, code="bad_choice")
+    doubled = sorted({code for code in codes if codes.count(code) > 1})
+    if doubled:
+        raise Refused(_("Named twice: %(codes)s.") % {"codes": "、".join(doubled)}, code="bad_choice")
+    if any(points <= 0 for _code, points in chosen):
+        raise Refused(_("Every question needs points above 0."), code="bad_choice")
+    known = dict(Question.objects.drawable().filter(county=quiz.county_id, code__in=codes).values_list("code", "pk"))
+    missing = [code for code in codes if code not in known]
+    if missing:
+        raise Refused(_("Not in the county's bank, or not in use: %(codes)s.") % {"codes": "、".join(missing)}, code="bad_choice")
+    return _write(quiz, [(known[code], points) for code, points in chosen], by=by, at=at)
+
+
+def _write(quiz: Quiz, chosen: list[tuple[int, Decimal]], *, by: Person, at: datetime) -> Paper:
+    Quiz.objects.select_for_update(no_key=True, of=("self",)).get(pk=quiz.pk)
+    paper = Paper.objects.create(quiz=quiz, label=_next_label(quiz), made_by=by, made_at=at)
+    questions = Question.objects.in_bulk([pk for pk, _points in chosen])
+    PaperItem.objects.bulk_create(
+        PaperItem(paper=paper, position=position, points=points, question=questions[pk], **papers.copied(questions[pk]))
+        for position, (pk, points) in enumerate(chosen, start=1)
+    )
+    audit.record(quiz, "quizzes.paper_made", by=by, paper=paper.label, questions=len(chosen))
+    return paper
+
+
+def _next_label(quiz: Quiz) -> str:
+    """A, B, …, Z, AA, AB, …"""
+    number = quiz.papers.count() + 1
+    label = ""
+    while number:
+        number, letter = divmod(number - 1, 26)
+        label = chr(ord("A") + letter) + label
+    return label
+
+
+@transaction.atomic
+def refresh(*, paper: Paper, by: Person) -> int:
+    """Take the questions as they are in the bank now; how many had changed. Seals over the old ones no longer count.
+
+    Raises:
+        Refused: sat_already.
+    """
+    paper = Paper.objects.select_for_update(of=("self",)).get(pk=paper.pk)
+    if paper.attempts.exists():
+        raise Refused(_("Somebody has sat this paper: it stays as it is."), code="sat_already")
+    changed = []
+    for item in paper.items.select_related("question"):
+        if item.question_version != item.question.version:
+            for name, value in papers.copied(item.question).items():
+                setattr(item, name, value)
+            changed.append(item)
+    PaperItem.objects.bulk_update(changed, ["question_version", "kind", "stem", "content", "key", "explanation", "source"])
+    if changed:
+        audit.record(paper.quiz, "quizzes.paper_refreshed", by=by, paper=paper.label, changed=len(changed))
+    return len(changed)
+
+
+@transaction.atomic
+def discard(*, paper: Paper, by: Person) -> None:
+    """Throw away a paper that nobody sealed and no sitting uses.
+
+    Raises:
+        Refused: in_use.
+    """
+    paper = Paper.objects.select_for_update(of=("self",)).get(pk=paper.pk)
+    if paper.seals.exists() or paper.sittings.exists() or paper.attempts.exists():
+        raise Refused(_("This paper is sealed or belongs to a sitting: it stays."), code="in_use")
+    audit.record(paper.quiz, "quizzes.paper_discarded", by=by, paper=paper.label)
+    paper.delete()
+
+
+@transaction.atomic
+def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
+    """Stand behind the paper that one has looked at: `digest` is that of the page one saw. Two persons seal a paper.
+
+    Raises:
+        Refused: not_theirs, changed (it is another paper by now), twice.
+    """
+    paper = Paper.objects.select_for_update(of=("self",)).select_related("quiz").get(pk=paper.pk)
+    if not (is_author(by) and Paper.objects.visible_to(by).filter(pk=paper.pk).exists()):
+        raise Refused(_("A paper is sealed by those who work on the county's bank."), code="not_theirs")
+    if paper.digest() != digest:
+        raise Refused(_("The paper changed since you looked at it. Look at it again before you seal it."), code="changed")
+    if paper.seals.filter(by=by, digest=digest).exists():
+        raise Refused(_("You have sealed this paper: the second seal is somebody else's."), code="twice")
+    made = Seal.objects.create(paper=paper, digest=digest, by=by, at=at)
+    audit.record(paper.quiz, "quizzes.paper_sealed", by=by, paper=paper.label, digest=digest[:16])
+    return made
+
+
+def of_quiz(quiz: Quiz) -> list[Paper]:
+    """The quiz's papers with items and seals. Four queries."""
+    return list(quiz.papers.with_seals().prefetch_related("items", "sittings"))
+
+
+def sealed_of(sitting: Sitting) -> list[Paper]:
+    """The papers of a sitting, all of them sealed.
+
+    Raises:
+        Refused: not_sealed.
+    """
+    found = list(sitting.papers.prefetch_related("seals", Prefetch("items", PaperItem.objects.order_by("position"))).order_by("label"))
+    unsealed = [paper.label for paper in found if not paper.is_sealed]
+    if unsealed:
+        raise Refused(
+            _("Not sealed by two persons: paper %(labels)s. Tell the county's HR.") % {"labels": "、".join(unsealed)}, code="not_sealed"
+        )
+    return found
+
+
+def paper_for(sitting: Sitting, person: Person) -> Paper | None:
+    """Which of the sitting's papers somebody gets: always the same, spread evenly; None when papers are drawn one by one.
+
+    Raises:
+        Refused: not_sealed.
+    """
+    found = sealed_of(sitting)
+    if not found:
+        return None
+    digest = hashlib.sha256(f"paper:{sitting.pk}:{person.pk}".encode()).digest()
+    return found[int.from_bytes(digest[:4], "big") % len(found)]

@@ -1,0 +1,245 @@
+"""Exam papers: parallel ones, fixed ones, seals of two persons, exposure, what is reserved, and marks from paper."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.cache import caches
+
+from core.errors import Refused
+from courses.models import Completion, Course
+from courses.services import enrolments
+from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, Question, Sitting
+from quizzes.services import bank, exam_papers, paper_marks, papers, quizzes, sittings
+from tests.cast import NOON
+from tests.factories import make_course
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def exam(cast):
+    """A bank of twelve and an exam of three singles (5 points) and one judgement (10)."""
+    rows = [
+        {
+            "id": f"S-{n}",
+            "type": "single",
+            "course": "P01",
+            "diff": n % 3 + 1,
+            "stem": f"问题{n}",
+            "options": {"A": "对", "B": "错"},
+            "answer": ["A"],
+        }
+        for n in range(9)
+    ] + [{"id": f"J-{n}", "type": "judge", "course": "P01", "stem": f"判断{n}", "answer": True} for n in range(3)]
+    bank.import_rows(rows, county=cast.county, at=NOON)
+    draws = [{"kind": "single", "count": 3, "points": 5}, {"kind": "judge", "count": 1, "points": 10}]
+    quiz = quizzes.ensure(
+        county=cast.county, key="x", title="年度考试", course_code="P01", minutes=30, pass_percent=60, attempts=1, draws=draws
+    )
+    quiz.is_exam = True
+    quiz.save()
+    make_course(cast.county, code="P01", lessons=1, quiz_key="x", pass_rule="quiz")
+    return quiz
+
+
+@pytest.fixture
+def sitting(exam, cast):
+    made = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=NOON, closes_at=NOON + 60 * MINUTE, is_listed=False)
+    if hasattr(made, "is_draft"):
+        Sitting.objects.filter(pk=made.pk).update(is_draft=False)
+        made.refresh_from_db()
+    return made
+
+
+def seal_twice(paper, cast):
+    for by in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=by, at=NOON)
+
+
+def test_parallel_papers_share_no_question_and_all_serve_the_blueprint(exam, cast):
+    made = exam_papers.make_parallel(quiz=exam, count=3, by=cast.trainer, at=NOON)
+
+    assert [paper.label for paper in made] == ["A", "B", "C"]
+    questions = [item.question_id for paper in made for item in paper.items.all()]
+    assert len(questions) == len(set(questions)) == 12
+    for paper in made:
+        assert sorted((item.kind, item.points) for item in paper.items.all()) == [("judge", Decimal(10))] + [("single", Decimal(5))] * 3
+
+
+def test_what_the_bank_lacks_for_all_papers_is_named_and_nothing_is_written(exam, cast):
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_parallel(quiz=exam, count=4, by=cast.trainer, at=NOON)
+    assert refused.value.code == "bank_cannot_serve" and "12" in refused.value.message and not Paper.objects.exists()
+
+
+def test_a_fixed_paper_holds_the_chosen_questions_in_order(exam, cast):
+    paper = exam_papers.make_fixed(quiz=exam, chosen=[("J-1", Decimal(4)), ("S-2", Decimal("2.5"))], by=cast.trainer, at=NOON)
+    assert [(i.position, i.question.code, i.points) for i in paper.items.all()] == [(1, "J-1", 4), (2, "S-2", Decimal("2.5"))]
+
+
+@pytest.mark.parametrize("chosen", [[], [("S-1", 5), ("S-1", 5)], [("X-9", 5)], [("S-1", 0)]])
+def test_a_choice_that_cannot_be_is_refused(exam, cast, chosen):
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_fixed(quiz=exam, chosen=[(code, Decimal(points)) for code, points in chosen], by=cast.trainer, at=NOON)
+    assert refused.value.code == "bad_choice" and not Paper.objects.exists()
+
+
+def test_two_persons_seal_a_paper(exam, cast):
+    paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
+    exam_papers.seal(paper=paper, digest=paper.digest(), by=cast.trainer, at=NOON)
+    assert not Paper.objects.get().is_sealed
+    with pytest.raises(Refused) as refused:
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=cast.trainer, at=NOON)
+    assert refused.value.code == "twice"
+
+    exam_papers.seal(paper=paper, digest=paper.digest(), by=cast.reviewer, at=NOON)
+    assert Paper.objects.get().is_sealed
+
+
+def test_a_change_breaks_the_seal_and_cannot_be_sealed_unseen(exam, cast):
+    paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
+    seal_twice(paper, cast)
+    seen = paper.digest()
+    question = paper.items.first().question
+    question.stem = "改过的题干"
+    bank.write(question, by=cast.trainer)
+    assert Paper.objects.get().is_sealed  # editing the bank changes no paper
+
+    assert exam_papers.refresh(paper=paper, by=cast.trainer) == 1
+    assert not Paper.objects.get().is_sealed
+    with pytest.raises(Refused) as refused:
+        exam_papers.seal(paper=Paper.objects.get(), digest=seen, by=cast.admin, at=NOON)
+    assert refused.value.code == "changed"
+
+
+@pytest.mark.parametrize("who", ["learner", "hr", "auditor", "other_hr", "stranger"])
+def test_only_the_countys_authors_see_and_seal_papers(exam, cast, who):
+    paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
+    assert not Paper.objects.visible_to(getattr(cast, who)).exists()
+    with pytest.raises(Refused) as refused:
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=getattr(cast, who), at=NOON)
+    assert refused.value.code == "not_theirs"
+
+
+def test_nobody_sits_a_paper_that_is_not_sealed(exam, sitting, cast):
+    sitting.papers.set(exam_papers.make_parallel(quiz=exam, count=2, by=cast.trainer, at=NOON))
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    assert refused.value.code == "not_sealed" and not Attempt.objects.exists()
+
+
+def test_everybody_gets_one_of_the_sealed_papers_and_keeps_it(exam, sitting, cast):
+    made = exam_papers.make_parallel(quiz=exam, count=2, by=cast.trainer, at=NOON)
+    for paper in made:
+        seal_twice(paper, cast)
+    sitting.papers.set(made)
+
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+
+    assert attempt.paper in made and exam_papers.paper_for(sitting, cast.learner) == attempt.paper
+    assert {i.question_id for i in attempt.items.all()} == {i.question_id for i in attempt.paper.items.all()}
+    with pytest.raises(Refused):
+        exam_papers.refresh(paper=attempt.paper, by=cast.trainer)
+
+
+def test_papers_are_spread_evenly(exam, sitting, cast):
+    class Somebody:
+        def __init__(self, pk):
+            self.pk = pk
+
+    made = exam_papers.make_parallel(quiz=exam, count=3, by=cast.trainer, at=NOON)
+    for paper in made:
+        seal_twice(paper, cast)
+    sitting.papers.set(made)
+    given = [exam_papers.paper_for(sitting, Somebody(n)).label for n in range(300)]
+    assert all(70 < given.count(label) < 130 for label in "ABC")
+
+
+def test_a_question_that_stood_on_enough_exam_papers_is_not_drawn_again(exam, sitting, cast):
+    exam.most_uses = 1
+    exam.save()
+    for person in (cast.learner, cast.colleague, cast.liaison):
+        caches["local"].clear()
+        sittings.enter(person=person, sitting=sitting, at=NOON)
+    assert AttemptItem.objects.count() == AttemptItem.objects.values("question").distinct().count() == 12
+    caches["local"].clear()
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.own_leader, sitting=sitting, at=NOON)
+    assert refused.value.code == "bank_cannot_serve"
+
+
+def test_course_quizzes_use_nothing_that_is_reserved_or_on_an_exam_paper(exam, cast):
+    Question.objects.filter(code="S-0").update(is_reserved=True)
+    exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5)), ("J-0", Decimal(5))], by=cast.trainer, at=NOON)
+    course_quiz = quizzes.ensure(
+        county=cast.county,
+        key="c",
+        title="结业测试",
+        course_code="P01",
+        minutes=0,
+        pass_percent=60,
+        attempts=0,
+        draws=[{"kind": "single", "count": 1}],
+    )
+    hidden = set(Question.objects.filter(code__in=["S-0", "S-1", "J-0"]).values_list("pk", flat=True))
+
+    assert not hidden & {candidate.id for candidate in papers.candidates(course_quiz)}
+    assert hidden <= {candidate.id for candidate in papers.candidates(exam)}
+
+
+def test_a_draw_by_knowledge_point_takes_those_below_it(exam, cast):
+    top = KnowledgePoint.objects.create(county=cast.county, name="公开")
+    low = KnowledgePoint.objects.create(
+        county=cast.county, name="时限", parent=KnowledgePoint.objects.create(county=cast.county, name="程序", parent=top)
+    )
+    Question.objects.filter(code__in=["S-3", "S-4"]).update(point=low)
+    quiz = quizzes.ensure(
+        county=cast.county,
+        key="p",
+        title="专题",
+        course_code="P01",
+        minutes=0,
+        pass_percent=60,
+        attempts=0,
+        draws=[{"kind": "single", "count": 2, "point": "公开"}],
+    )
+    assert papers.missing_for(quiz) == []
+
+
+# ---- marks from paper
+
+
+@pytest.fixture
+def paper(exam, sitting, cast):
+    made = exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5)), ("J-0", Decimal(10))], by=cast.trainer, at=NOON)
+    enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P01"), at=NOON)
+    return made
+
+
+def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        marking = paper_marks.enter_marks(
+            person=cast.learner, paper=paper, sitting=sitting, points={1: Decimal("2.5"), 2: Decimal(10)}, by=cast.hr, at=NOON + 90 * MINUTE
+        )
+
+    assert (marking.cause, marking.score, marking.out_of, marking.passed) == ("paper", Decimal("12.50"), 15, True)
+    assert Completion.objects.get().completed_at == NOON + 90 * MINUTE
+    assert Attempt.objects.get().submission.cause == "paper"
+
+
+@pytest.mark.parametrize("points", [{1: 6, 2: 10}, {1: 5}, {1: 5, 2: -1}, {1: 5, 2: 10, 3: 1}])
+def test_points_outside_the_paper_are_refused_and_nothing_is_written(paper, sitting, cast, points):
+    with pytest.raises(Refused) as refused:
+        paper_marks.enter_marks(
+            person=cast.learner, paper=paper, sitting=sitting, points={at: Decimal(p) for at, p in points.items()}, by=cast.hr, at=NOON
+        )
+    assert refused.value.code == "bad_points" and not Attempt.objects.exists() and not Marking.objects.exists()
+
+
+def test_one_paper_a_person_and_sitting(paper, sitting, cast):
+    points = {1: Decimal(5), 2: Decimal(10)}
+    paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=NOON)
+    with pytest.raises(Refused) as refused:
+        paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=NOON)
+    assert refused.value.code == "sat_already"
