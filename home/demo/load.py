@@ -6,6 +6,7 @@ this year whenever the demo is started.
 """
 
 import random
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -23,9 +24,9 @@ from home.demo import pictures
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
-from quizzes import kinds
+from quizzes import kinds, stems
 from quizzes.models import Attempt, Quiz, Submission
-from quizzes.services import attempts, bank, quizzes
+from quizzes.services import attempts, bank, images, quizzes
 
 HERE = Path(__file__).parent
 COUNTY = "532325"
@@ -97,11 +98,22 @@ def load_courses(county: Unit, *, at: datetime) -> None:
     with (HERE / "questions.xlsx").open("rb") as file:
         bank.import_file(file, name="questions.xlsx", county=county, at=at)
     for path in sorted((HERE / "questions").glob("*.yaml")):
-        bank.import_rows(yaml.safe_load(path.read_text())["questions"], county=county, at=at)
+        rows = yaml.safe_load(path.read_text())["questions"]
+        bank.import_rows([drawn(row, county=county, at=at) for row in rows], county=county, at=at)
     for code in ORDER:
         path = HERE / "courses" / f"{code}.yaml"
         if path.exists() and not Course.objects.filter(county=county, code=code).exists():
             load_course(yaml.safe_load(path.read_text()), county=county, catalogue=catalogue, at=at)
+
+
+def drawn(row: dict, *, county: Unit, at: datetime) -> dict:
+    """A row of a question file with its drawings, ![…](drawing:name), made and kept as images of the bank."""
+
+    def marker(found: re.Match) -> str:
+        image = images.keep(data=pictures.DRAWINGS[found[2]][1](), county=county, at=at)
+        return stems.image(found[1], image.digest, image.width, image.height)
+
+    return row | {"explain": re.sub(r"!\[([^\]]*)\]\(drawing:(\w+)\)", marker, row["explain"])} if "explain" in row else row
 
 
 @transaction.atomic

@@ -10,10 +10,12 @@ from django.core.management import CommandError, call_command
 
 from core.errors import Refused, RefusedRows
 from courses.models import CoursePage
+from quizzes import kinds
 from quizzes.models import KnowledgePoint, Question
 from quizzes.services import bank, papers, quizzes
 from tests.cast import NOON
 from tests.factories import make_course
+from tests.quizzes.items import BANK
 
 DEMO = Path(__file__).parents[2] / "home" / "demo"
 HEADER = ["编号", "题型", "课程", "难度", "题干", "选项A", "选项B", "选项C", "答案", "解析", "依据", "核对", "知识点"]
@@ -85,6 +87,33 @@ def test_a_question_out_of_use_stays_out_of_use(cast):
     Question.objects.update(status="retired")
     load(cast, [*GOOD[:4], "改了的题干？", *GOOD[5:]])
     assert Question.objects.get().status == "retired"
+
+
+@pytest.mark.parametrize("kind", BANK)
+def test_a_question_of_any_kind_comes_in_from_a_spreadsheet(cast, kind):
+    cells = kinds.cells(kind, *BANK[kind])
+    header = ["编号", "题型", "课程", "难度", "题干", *(f"选项{letter}" for letter in "ABCDEF"), "答案"]
+    row = ["A1", kinds.of(kind).called, "P01", 1, cells.stem, *(cells.options.get(letter) for letter in "ABCDEF"), cells.answer]
+    report = bank.import_file(workbook(row, header=header), name="题库.xlsx", county=cast.county, at=NOON)
+    made = Question.objects.get()
+    assert report.new == ["A1"] and (made.kind, made.stem, made.content, made.key) == (kind, *BANK[kind])
+
+
+def test_how_a_quiz_is_marked_must_be_known(cast):
+    rules = {
+        "county": cast.county,
+        "key": "q",
+        "title": "测",
+        "course_code": "P01",
+        "minutes": 1,
+        "pass_percent": 60,
+        "attempts": 0,
+        "draws": [],
+    }
+    assert quizzes.ensure(**rules, policies={"order": "pairs"}).policies == {"order": "pairs"}
+    for wrong in ({"order": "half"}, {"dance": "half"}):
+        with pytest.raises(Refused):
+            quizzes.ensure(**rules, policies=wrong)
 
 
 BAD = {
