@@ -94,7 +94,7 @@ def sit_down() -> dict:
             progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)
         attempt = attempts.start(person=person, quiz=quiz, at=at)
         client = Client(SERVER_NAME="127.0.0.1")
-        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(person)
         client.get(f"/attempts/{attempt.pk}/")
         cookies = {name: morsel.value for name, morsel in client.cookies.items()}
         item = attempt.items.filter(kind="single").first()

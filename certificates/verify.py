@@ -5,11 +5,10 @@ paper shows, with the name masked.
 """
 
 from collections.abc import Callable
-from functools import cache, lru_cache, wraps
+from functools import lru_cache, wraps
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import DEFAULT_DB_ALIAS, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -20,11 +19,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from certificates import paper, rules
-from certificates.models import Certificate, StatusEvent
+from certificates.models import Certificate
 from core import clock
 from core.errors import Refused
 from core.figures import figure
 from core.look import COOKIE, Look
+from core.prepared import Prepared
 from core.text import mask_name
 from people.services.readings import address_of
 
@@ -130,24 +130,7 @@ def verify_json(request: HttpRequest, number: str) -> HttpResponse:
     return response
 
 
-@cache
-def _query(alias: str) -> str:
-    """The one query as SQL. The ORM writes it once a process: writing it costs several times what the database takes."""
-    found = Certificate.objects.using(alias).with_state().filter(number="").only(*_SHOWN)
-    return found.query.get_compiler(alias).as_sql()[0]
-
-
-def _certificate(number: str) -> Certificate | None:
-    """The certificate of a number with its revocation. One query."""
-    found = Certificate.objects.raw(_query(DEFAULT_DB_ALIAS), [StatusEvent.Kind.REVOKED, number])
-    for certificate in found:
-        # raw() converts columns of the model alone; SQLite hands the instant over as text
-        instant, at = certificate.__dict__["revoked_at"], StatusEvent._meta.get_field("at").get_col(StatusEvent._meta.db_table)
-        for convert in connection.ops.get_db_converters(at):
-            instant = convert(instant, at, connection)
-        certificate.__dict__["revoked_at"] = instant
-        return certificate
-    return None
+_numbered = Prepared(lambda number: Certificate.objects.with_state().filter(number=number).only(*_SHOWN))
 
 
 def _find(typed: str) -> dict:
@@ -156,7 +139,7 @@ def _find(typed: str) -> dict:
     Raises:
         Refused: "malformed", "wrong_check", or "not_found".
     """
-    certificate = _certificate(rules.read_number(typed))
+    certificate = _numbered.first(rules.read_number(typed))
     if certificate is None:
         raise Refused(_("The number is well formed, but no certificate with it was ever issued here."), code="not_found")
     at = clock.now()

@@ -4,6 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -69,3 +70,16 @@ def kept_secret(path: Path) -> str:
     except FileExistsError:
         return path.read_text().strip()
     return value
+
+
+def database(name: str, default: str = "") -> dict:
+    """A database by the address in this variable.
+
+    Connections live a minute and are looked at before each request. PostgreSQL keeps hot queries
+    prepared unless PREPARED_STATEMENTS is off.
+    """
+    found = dj_database_url.parse(text(name, default), conn_max_age=60, conn_health_checks=True)
+    if found["ENGINE"] == "django.db.backends.postgresql":
+        found["ENGINE"] = "core.postgresql"
+        found["OPTIONS"] = {**found.get("OPTIONS", {}), "prepare_threshold": 0 if flag("PREPARED_STATEMENTS", True) else None}
+    return dict(found)

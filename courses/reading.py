@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from core import clock
+from core.prepared import Prepared
 from courses import outlines, rules
 from courses.models import Course, EditionLesson, Enrolment, LessonPlace
 from courses.outlines import LessonOutline, Outline
@@ -63,7 +64,10 @@ def rows(outline: Outline, explanation: Explanation | None = None, places: dict[
 
 def places_of(enrolment: Enrolment) -> dict[int, int]:
     """The lessons that were opened, and how many percent of each were seen. One query."""
-    return dict(LessonPlace.objects.filter(enrolment=enrolment).values_list("lesson_id", "furthest"))
+    return dict(_places_in(enrolment.pk))
+
+
+_places_in = Prepared(lambda enrolment: LessonPlace.objects.filter(enrolment=enrolment).values_list("lesson_id", "furthest"))
 
 
 def next_address(course_id: int, outline: Outline, explanation: Explanation) -> str:

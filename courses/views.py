@@ -67,7 +67,7 @@ def course(request: HttpRequest, course_id: int) -> HttpResponse:
 
 def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | None = None) -> HttpResponse:
     at = clock.now()
-    enrolment = Enrolment.objects.newest(request.user, course_id)
+    enrolment = Enrolment.newest(request.user, course_id)
     if enrolment is None:
         found = get_object_or_404(Course.objects.visible_to(request.user).open().select_related("current", "county"), pk=course_id)
     else:
@@ -129,7 +129,7 @@ def lesson(request: HttpRequest, course_id: int, slug: str) -> HttpResponse:
 
 
 def _lesson_page(request: HttpRequest, course_id: int, slug: str, *, refusal: Refused | None = None) -> HttpResponse:
-    enrolment = Enrolment.objects.newest(request.user, course_id)
+    enrolment = Enrolment.newest(request.user, course_id)
     if enrolment is None:
         get_object_or_404(Course.objects.reachable_by(request.user), pk=course_id)
         messages.info(request, _("Begin the course first: then your reading place and progress are kept."))
@@ -159,7 +159,7 @@ def _lesson_page(request: HttpRequest, course_id: int, slug: str, *, refusal: Re
 
 
 def _begun(request: HttpRequest, course_id: int, slug: str) -> tuple[Enrolment, outlines.Outline, int, EditionLesson]:
-    enrolment = Enrolment.objects.newest(request.user, course_id)
+    enrolment = Enrolment.newest(request.user, course_id)
     if enrolment is None:
         raise Http404
     outline = reading.outline_of(enrolment)

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 
-from people.models.access import Role
+from core.prepared import Prepared
+from people.models.access import Role, RoleGrant
 from people.models.unit import Unit
 
 # Roles that read other people's learning records in their subtree.
@@ -20,6 +21,7 @@ READS_PEOPLE = (*READS_RECORDS, Role.ADMINISTRATOR)
 # Roles with power over others' records or rights: these need a second factor.
 POWERFUL = (*READS_RECORDS, Role.ADMINISTRATOR, Role.REVIEWER)
 
+_open_grants_of = Prepared(lambda person: RoleGrant.objects.filter(person=person, ends_on=None).select_related("unit"))
 EVERYTHING = ~Q(pk__in=[])  # an empty Q would vanish from an "or"
 
 
@@ -28,7 +30,7 @@ def grants_of(user) -> list:
     if not user.is_authenticated:
         return []
     if not hasattr(user, "_open_grants"):
-        user._open_grants = list(user.role_grants.filter(ends_on=None).select_related("unit"))
+        user._open_grants = _open_grants_of(user.pk)
     return user._open_grants
 
 

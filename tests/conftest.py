@@ -31,7 +31,7 @@ def sign_in(client):
     """A client signed in as somebody: `sign_in(cast.hr).get(...)`."""
 
     def enter(person):
-        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(person)
         return client
 
     return enter

@@ -5,8 +5,6 @@ import tempfile
 
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="tests-")  # before base reads it: each process of tests has its own files
 
-import dj_database_url
-
 from config import env
 from config.settings.base import *  # noqa: F403
 from config.settings.base import DATABASES, STORAGES, VAR_DIR
@@ -24,7 +22,8 @@ WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
 
 if env.text("TEST_DATABASE_URL"):
-    DATABASES = {"default": dj_database_url.parse(env.text("TEST_DATABASE_URL"))}
+    # The threads of a test leave no connection behind.
+    DATABASES = {"default": env.database("TEST_DATABASE_URL") | {"CONN_MAX_AGE": 0}}
 else:
     # On disk, so that threads and the browser tests' server see one database.
     DATABASES["default"]["NAME"] = str(VAR_DIR / "main.sqlite3")

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.prepared import Prepared
 from core.text import query_tokens
 from people.models import Duty, Unit
 
@@ -117,12 +118,7 @@ class Course(models.Model):
 
     def need_for(self, person) -> str:
         """ "required", "elective" or "", by the duties that the person holds now in this course's county. One query."""
-        from people.models import DutyAssignment
-
-        held = DutyAssignment.objects.filter(
-            posting__person=person.pk, ends_on=None, posting__person__unit__path__startswith=self.county.path
-        ).values("duty")
-        needs = set(DutyRule.objects.filter(course=self.pk, duty__in=held).values_list("need", flat=True))
+        needs = _needs(self.pk, person.pk, self.county.path)
         return next((need for need in (Need.REQUIRED.value, Need.ELECTIVE.value) if need in needs), "")
 
 
@@ -138,3 +134,11 @@ class DutyRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.course.code}: {self.get_duty_display()} {self.get_need_display()}"
+
+
+@Prepared
+def _needs(course, person, county_path):
+    from people.models import DutyAssignment
+
+    held = DutyAssignment.objects.filter(posting__person=person, ends_on=None, posting__person__unit__path__startswith=county_path)
+    return DutyRule.objects.filter(course=course, duty__in=held.values("duty")).values_list("need", flat=True)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from core import audit, clock
 from core.errors import Refused
+from core.prepared import Prepared
 from core.reconcile import Gap
 from courses import outlines, rules
 from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet, Reversal
@@ -22,6 +23,7 @@ from people.models.snapshot import served_at
 
 log = structlog.get_logger(__name__)
 Kind = EditionRequirement.Kind
+_met_by = Prepared(lambda enrolment: RequirementMet.objects.filter(enrolment=enrolment).values_list("requirement_id", "at", "score"))
 
 
 def meet(*, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime) -> Completion | None:
@@ -154,8 +156,7 @@ def explain(enrolment: Enrolment) -> Explanation:
     """What of the pinned edition is met and what is missing. One query when the outline is known in this process."""
     outline = outlines.of_edition(enrolment.edition, enrolment.course.code)
     met: dict[int | None, tuple[datetime | None, Decimal | None]] = {
-        requirement: (at, score)
-        for requirement, at, score in RequirementMet.objects.filter(enrolment=enrolment).values_list("requirement_id", "at", "score")
+        requirement: (at, score) for requirement, at, score in _met_by(enrolment.pk)
     }
     items = []
     for asked in outline.requirements:

@@ -25,7 +25,7 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
         Refused: the course is closed or of another county, or a prerequisite is missing.
     """
     Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
-    last = Enrolment.objects.newest(person, course)
+    last = Enrolment.newest(person, course.pk)
     if last is not None and not may_begin_again(last, at=at):
         return last
     course = Course.objects.select_related("current", "county").get(pk=course.pk)

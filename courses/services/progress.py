@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import Refused
+from core.prepared import Prepared
 from courses import rules
 from courses.models import Completion, EditionLesson, EditionRequirement, Enrolment, LessonPlace
 from courses.services import completions, policies
@@ -25,7 +26,11 @@ def open_lesson(*, enrolment: Enrolment, lesson: EditionLesson, at: datetime) ->
 
 
 def _place(enrolment: Enrolment, lesson: EditionLesson, at: datetime) -> LessonPlace:
-    return LessonPlace.objects.get_or_create(enrolment=enrolment, lesson=lesson, defaults={"opened_at": at, "seen_at": at})[0]
+    found = _place_in.first(enrolment.pk, lesson.pk)
+    return found or LessonPlace.objects.get_or_create(enrolment=enrolment, lesson=lesson, defaults={"opened_at": at, "seen_at": at})[0]
+
+
+_place_in = Prepared(lambda enrolment, lesson: LessonPlace.objects.filter(enrolment=enrolment, lesson=lesson))
 
 
 def _locked_place(enrolment: Enrolment, lesson: EditionLesson, at: datetime) -> LessonPlace:

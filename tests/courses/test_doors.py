@@ -87,7 +87,7 @@ def test_reading_with_get_changes_nothing_that_counts(course, enrolment, cast, s
 
 def test_a_forged_form_is_refused(cast, course):
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.learner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(cast.learner)
     assert client.post(doors(course)["course_enrol"]).status_code == 403
 
 

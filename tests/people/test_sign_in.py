@@ -9,7 +9,8 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.core.cache import cache
 from django.urls import reverse
 
-from people.models import Person
+from core import clock
+from people.models import Person, RoleGrant
 from people.services import accounts
 from tests.cast import NOON, PASSWORD
 
@@ -257,3 +258,45 @@ def test_a_lost_phone_is_taken_off_by_an_administrator_alone(cast):
         accounts.remove_second_factor(person=cast.hr, by=cast.other_hr, at=NOON)
     assert accounts.remove_second_factor(person=cast.hr, by=cast.admin, at=NOON) == 1
     assert not Authenticator.objects.filter(user=cast.hr).exists()
+
+
+# ---- what ends, ends at the next page -----------------------------------------------------
+
+
+def test_a_session_that_ran_out_or_was_taken_away_is_over(cast, client):
+    from django.contrib.sessions.models import Session
+
+    for end in (lambda found: found.update(expire_date=clock.now()), lambda found: found.delete()):
+        enter(client, "YA10001")
+        assert client.get(reverse("my_account")).status_code == 200
+        end(Session.objects.filter(session_key=client.session.session_key))
+        assert client.get(reverse("my_account")).status_code == 302
+
+
+def test_who_may_no_longer_sign_in_is_out_though_the_session_stands(cast, client):
+    enter(client, "YA10001")
+    assert client.get(reverse("my_account")).status_code == 200
+    Person.objects.filter(pk=cast.learner.pk).update(is_active=False)
+    assert client.get(reverse("my_account")).status_code == 302
+
+
+def test_a_new_password_ends_the_other_sessions(cast, client):
+    enter(client, "YA10001")
+    cast.learner.set_password("Another-2031-cast")
+    cast.learner.save()
+    assert client.get(reverse("my_account")).status_code == 302
+
+
+def test_a_role_that_ended_opens_nothing_from_the_next_page_on(cast, sign_in):
+    browser, records = sign_in(cast.auditor), f'href="{reverse("records")}"'
+    assert records in browser.get(reverse("my_account")).content.decode()
+    RoleGrant.objects.filter(person=cast.auditor).update(ends_on=clock.today())
+    assert records not in browser.get(reverse("my_account")).content.decode()
+    assert browser.get(reverse("records")).status_code == 403
+
+
+def test_a_changed_name_shows_on_the_next_page(cast, sign_in):
+    browser = sign_in(cast.learner)
+    assert "张小明" in browser.get(reverse("my_account")).content.decode()
+    Person.objects.filter(pk=cast.learner.pk).update(name="张大明")
+    assert "张小明" not in browser.get(reverse("my_account")).content.decode()

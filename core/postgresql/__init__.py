@@ -1,0 +1,1 @@
+"""The database backend of PostgreSQL: see base.py."""
