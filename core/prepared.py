@@ -38,7 +38,7 @@ class Prepared:
         self._places = build.__code__.co_argcount
         self._own = threading.local()  # a compiler belongs to the connection of its thread
 
-    def __call__(self, *values: int | str) -> list:
+    def __call__(self, *values: int | str | None) -> list:
         """All rows for these values. One query.
 
         Raises:
@@ -56,7 +56,7 @@ class Prepared:
         compiler.execute_sql = lambda *args, **kwargs: [rows]
         return list(queryset._iterable_class(queryset))
 
-    def first(self, *values: int | str) -> Any:
+    def first(self, *values: int | str | None) -> Any:
         """The first row or None. The query says itself that it wants one: by [:1] or a unique column."""
         return next(iter(self(*values)), None)
 
