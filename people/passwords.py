@@ -2,8 +2,16 @@
 
 import re
 
+from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+
+class LengthValidator(MinimumLengthValidator):
+    """Django's, with the rule as its message: Django's own message for it has no Chinese."""
+
+    def get_error_message(self) -> str:
+        return self.get_help_text()
 
 
 class CharacterClassesValidator:

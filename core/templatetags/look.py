@@ -132,7 +132,7 @@ def control(bound: BoundField) -> SafeString:
         css = "form-control"
     if bound.errors and css:
         css += " is-invalid"
-    attrs: dict[str, str | bool] = {"class": f"{css} {own}".strip()} if css or own else {}
+    attrs: dict[str, str | bool] = {"class": " ".join(dict.fromkeys(f"{css} {own}".split()))} if css or own else {}
     if isinstance(widget, ClearableFileInput | FileInput):
         attrs.setdefault("class", "form-control")
     return bound.as_widget(attrs=attrs)
