@@ -108,6 +108,7 @@ class CataloguePage(Page):
 
     class Meta:
         verbose_name = _("catalogue")
+        verbose_name_plural = _("catalogues")
 
     def permissions_for_user(self, user):
         return ShelfPermissions(user, self)
@@ -181,6 +182,7 @@ class CoursePage(ShownToLearners):
     parent_page_types = ["courses.CataloguePage"]
     subpage_types = ["courses.LessonPage"]
     page_description = _("Its facts; the lessons are pages below it.")
+    admin_default_ordering = "ord"  # lessons as learners read them
     search_fields = [
         *Page.search_fields,
         index.SearchField("code"),
@@ -192,6 +194,7 @@ class CoursePage(ShownToLearners):
 
     class Meta:
         verbose_name = _("course page")
+        verbose_name_plural = _("course pages")
 
     def clean(self):
         super().clean()
@@ -207,7 +210,7 @@ class CoursePage(ShownToLearners):
 
     def get_url_parts(self, request=None):
         course = getattr(self, "course", None)
-        return _learner_url(self, reverse("course", args=[course.pk]), request) if course else None
+        return _learner_url(self, reverse("course", args=[course.pk]) if course else None, request)
 
     def serve(self, request, *args, **kwargs):
         course = getattr(self, "course", None)
@@ -245,6 +248,7 @@ class LessonPage(ShownToLearners):
 
     class Meta:
         verbose_name = _("lesson page")
+        verbose_name_plural = _("lesson pages")
 
     def tokens(self) -> str:
         return search_tokens(self.title)
@@ -256,11 +260,11 @@ class LessonPage(ShownToLearners):
             "-edition__number"
         )
         found = shown.values_list("edition__course", "slug").first()
-        return _learner_url(self, reverse("lesson", args=found), request) if found else None
+        return _learner_url(self, reverse("lesson", args=found) if found else None, request)
 
     def serve(self, request, *args, **kwargs):
         parts = self.get_url_parts(request)
-        return redirect(parts[2] if parts else "course_list")
+        return redirect((parts and parts[2]) or "course_list")
 
     def serve_preview(self, request, mode_name):
         from courses import previews
@@ -268,10 +272,12 @@ class LessonPage(ShownToLearners):
         return previews.lesson(request, self)
 
 
-def _learner_url(page: Page, path: str, request) -> tuple | None:
-    """URL parts as Wagtail wants them: the learner's address under the root of the site that the page is on."""
+def _learner_url(page: Page, path: str | None, request) -> tuple | None:
+    """URL parts as Wagtail wants them: the learner's address under the root of the page's site, if learners have one already."""
     roots = page._get_relevant_site_root_paths(request)
-    return (roots[0].site_id, roots[0].root_url, path) if roots else None
+    if not roots:
+        return None
+    return (roots[0].site_id, roots[0].root_url, path) if path else (roots[0].site_id, None, None)
 
 
 __all__ = ["CataloguePage", "CoursePage", "LessonPage"]

@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.ui.tables import Column, TitleColumn
@@ -13,13 +13,6 @@ from wagtail.admin.views.reports import ReportView
 
 from courses import permissions, rules
 from courses.models import Completion, EditionRequirement, Enrolment, LessonPlace
-
-
-@login_required
-def my_courses(request: HttpRequest) -> HttpResponse:
-    """The list of course pages in the catalogue that one writes for."""
-    catalogue = permissions.own_catalogues(request.user).first()
-    return redirect("wagtailadmin_explore", catalogue.pk) if catalogue else redirect("wagtailadmin_home")
 
 
 def _count(rows):
@@ -37,8 +30,8 @@ class CourseStatisticsView(ReportView):
     results_only = False
     columns = [
         TitleColumn("title", label=_("Course"), accessor=str, get_url=lambda course: reverse("course_steps", args=[course.pk])),
-        Column("begun", label=_("Begun")),
-        Column("under_way", label=_("Under way")),
+        Column("begun", label=_("Learners who began")),
+        Column("under_way", classname="desk-only", label=_("Under way")),
         Column("completed", label=_("Completed")),
         Column("rate", label=_("Completed in percent"), accessor=lambda course: f"{rules.percent(course.completed, course.begun)} %"),
     ]

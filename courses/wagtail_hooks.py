@@ -6,13 +6,7 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 
 from courses import permissions, reports
-
-
-class OwnCourses(MenuItem):
-    """Leads straight to the catalogue one writes for."""
-
-    def is_shown(self, request):
-        return permissions.own_catalogues(request.user).exists()
+from courses.viewsets import LessonsOfCourseViewSet, OwnCoursesViewSet
 
 
 class CourseStatistics(MenuItem):
@@ -28,16 +22,15 @@ def register_actions(actions):
 @hooks.register("register_admin_urls")
 def register_urls():
     return [
-        path("my-courses/", reports.my_courses, name="my_courses"),
         path("reports/courses/", reports.CourseStatisticsView.as_view(), name="course_statistics"),
         path("reports/courses/results/", reports.CourseStatisticsView.as_view(results_only=True), name="course_statistics_results"),
         path("reports/courses/<int:course_id>/", reports.course_steps, name="course_steps"),
     ]
 
 
-@hooks.register("register_admin_menu_item")
-def register_own_courses():
-    return OwnCourses(_("My courses"), reverse("my_courses"), name="my-courses", icon_name="edit", order=90)
+@hooks.register("register_admin_viewset")
+def register_listings():
+    return [OwnCoursesViewSet(), LessonsOfCourseViewSet()]
 
 
 @hooks.register("register_reports_menu_item")

@@ -27,7 +27,7 @@ from people.models import Duty, Unit
 
 class Status(models.TextChoices):
     COMPLETED = "completed", _("Completed")
-    IN_PROGRESS = "in_progress", _("In progress")
+    IN_PROGRESS = "in_progress", _("Under way")
     NOT_STARTED = "not_started", _("Required, not started")
     REVERSED = "reversed", _("Reversed")
 

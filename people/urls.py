@@ -3,7 +3,7 @@
 from django.urls import path, reverse_lazy
 from django.views.generic import RedirectView
 
-from people.views import account, audit, imports, staff, units
+from people.views import account, admin_account, audit, imports, staff, units
 
 urlpatterns = [
     path("people/", staff.person_list, name="person_list"),
@@ -34,6 +34,7 @@ urlpatterns = [
     path("accounts/confirm-email/<path:rest>", RedirectView.as_view(url=reverse_lazy("account_login"))),
     # Wagtail's own sign-in knows neither the lock-out nor the second factor.
     path("admin/login/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    path("admin/account/", admin_account.own_settings),
     # Its user management writes past the roster, the roles and their traces: people are looked after here.
     path("admin/users/", RedirectView.as_view(url=reverse_lazy("person_list"))),
     path("admin/users/<path:rest>", RedirectView.as_view(url=reverse_lazy("person_list"))),

@@ -1,5 +1,7 @@
 """From draft to edition: a course and its lessons go through review together, and two people stand behind what learners read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.contrib.contenttypes.models import ContentType
@@ -13,8 +15,22 @@ from courses import outlines
 from courses.models import Course, CoursePage, EditionLesson, LessonPage
 from courses.services import editions
 
-# True while a course publishes its lessons: one edition follows, not one for each lesson.
+# True while a course takes its lessons along: one edition and one letter follow, not another for each lesson.
 _going_with_course: ContextVar[bool] = ContextVar("going_with_course", default=False)
+
+
+@contextmanager
+def _with_course() -> Iterator[None]:
+    token = _going_with_course.set(True)
+    try:
+        yield
+    finally:
+        _going_with_course.reset(token)
+
+
+def is_going_with_course() -> bool:
+    """Whether what happens now happens to a lesson because it happens to its course."""
+    return _going_with_course.get()
 
 
 # ---- four eyes ------------------------------------------------------------------------------
@@ -144,12 +160,9 @@ def course_published(*, page: CoursePage, by) -> None:
     page = CoursePage.objects.get(pk=page.pk)
     if not page.live:  # scheduled: this is called again when the day comes
         return
-    token = _going_with_course.set(True)
-    try:
+    with _with_course():
         for lesson in _lessons(page, in_review=True):
             lesson.current_workflow_task_state.approve(user=by)
-    finally:
-        _going_with_course.reset(token)
     editions.publish(page=page, by=by, at=clock.now())
 
 
@@ -157,32 +170,34 @@ def course_published(*, page: CoursePage, by) -> None:
 def lesson_published(*, page: LessonPage, by) -> None:
     """A lesson went live: if its course is live too, learners who begin from now on get the new edition."""
     course_page = CoursePage.objects.filter(pk=page.get_parent().pk, live=True).first()
-    if course_page is not None and not _going_with_course.get():
+    if course_page is not None and not is_going_with_course():
         editions.publish(page=course_page, by=by, at=clock.now())
 
 
 def submit_lessons(*, course_page: CoursePage, by) -> None:
     """Send the drafts of a submitted course's lessons into review with it, also those that came back."""
-    for lesson in _lessons(course_page, in_review=False):
-        workflow = lesson.get_workflow()
-        if lesson.latest_revision is None:
-            lesson.save_revision(user=by)
-        if lesson.current_workflow_state:
-            lesson.current_workflow_state.resume(by)
-        elif workflow:
-            workflow.start(lesson, by)
+    with _with_course():
+        for lesson in _lessons(course_page, in_review=False):
+            workflow = lesson.get_workflow()
+            if lesson.latest_revision is None:
+                lesson.save_revision(user=by)
+            if lesson.current_workflow_state:
+                lesson.current_workflow_state.resume(by)
+            elif workflow:
+                workflow.start(lesson, by)
 
 
 def send_lessons_back(*, course_page: CoursePage, task: TaskState, by) -> None:
     """The review of a course ended without approval: the lessons that went into review with it come back to their trainer, too."""
-    for lesson in _lessons(course_page, in_review=True):
-        with_it = lesson.current_workflow_task_state
-        if with_it.started_at < task.started_at:  # submitted on its own before
-            continue
-        if task.status == TaskState.STATUS_REJECTED:
-            with_it.reject(user=by, comment=task.comment)
-        else:
-            lesson.current_workflow_state.cancel(user=by)
+    with _with_course():
+        for lesson in _lessons(course_page, in_review=True):
+            with_it = lesson.current_workflow_task_state
+            if with_it.started_at < task.started_at:  # submitted on its own before
+                continue
+            if task.status == TaskState.STATUS_REJECTED:
+                with_it.reject(user=by, comment=task.comment)
+            else:
+                lesson.current_workflow_state.cancel(user=by)
 
 
 def without_lesson(*, course_page) -> None:

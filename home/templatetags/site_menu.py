@@ -34,7 +34,7 @@ MANAGING = (
     Door("records_units", _("Units"), "building", READERS),
     Door("person_list", _("Staff"), "people", frozenset({"hr", "administrator"})),
     Door("sittings_manage", _("Exam sittings"), "calendar-event", frozenset({"hr", "administrator"})),
-    Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer"})),
+    Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer", "administrator"})),
     Door("audit_readings", _("Reading log"), "eye", frozenset({"auditor"})),
     Door("system", _("System"), "shield-check", frozenset({"administrator"})),
 )

@@ -5,6 +5,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from people.models.unit import Unit
 
@@ -75,7 +76,7 @@ class Person(AbstractBaseUser, PermissionsMixin):
         unique=True,
         validators=[RegexValidator(r"^[A-Za-z0-9_-]+$", _("Letters, digits, - and _ only."))],
     )
-    name = models.CharField(_("name"), max_length=60)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=60)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     staff_type = models.CharField(_("staff type"), max_length=16, choices=StaffType.choices, default=StaffType.CIVIL_SERVANT)
@@ -103,6 +104,11 @@ class Person(AbstractBaseUser, PermissionsMixin):
         return self.name
 
     def get_short_name(self) -> str:
+        return self.name
+
+    @property
+    def first_name(self) -> str:
+        """How Wagtail's side bar calls the person."""
         return self.name
 
     @property

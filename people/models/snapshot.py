@@ -4,6 +4,7 @@ from datetime import date
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from people.models.person import Person
 from people.models.posting import DutyAssignment
@@ -19,7 +20,7 @@ class ServedAt(models.Model):
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="%(class)ss", verbose_name=_("person"))
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("unit"))
     employee_number = models.CharField(_("employee number"), max_length=32)
-    person_name = models.CharField(_("name"), max_length=60)
+    person_name = models.CharField(pgettext_lazy("of a person", "name"), max_length=60)
     unit_name = models.CharField(_("unit"), max_length=160)
     post_title = models.CharField(_("post"), max_length=60, blank=True)
     duties = models.JSONField(_("duties"), default=list)

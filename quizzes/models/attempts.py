@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.models import Fact, FactQuerySet
 from courses.models import Enrolment
@@ -169,7 +170,7 @@ class Submission(Fact):
     """The attempt is over. Exists once for each attempt, whoever or whatever ended it; what it earned is a Marking."""
 
     class Cause(models.TextChoices):
-        LEARNER = "learner", _("Submitted")
+        LEARNER = "learner", pgettext_lazy("an attempt", "Submitted")
         TIME = "time", _("Time ran out")
         PAPER = "paper", _("Written on paper")
 

@@ -200,13 +200,64 @@ def test_a_trainer_of_another_county_neither_sees_nor_edits(cast, catalogue, sig
 @pytest.mark.parametrize("role", ["learner", "own_leader", "liaison", "hr", "auditor", "stranger"])
 def test_the_admin_is_closed_to_everybody_else(cast, catalogue, sign_in, role):
     client = sign_in(getattr(cast, role))
-    for address in (reverse("wagtailadmin_home"), reverse("course_statistics"), reverse("my_courses")):
+    for address in (reverse("wagtailadmin_home"), reverse("course_statistics"), reverse("my-courses:index")):
         assert client.get(address).status_code in (302, 403), address
 
 
-def test_my_courses_leads_to_the_own_catalogue(cast, catalogue, sign_in):
-    assert sign_in(cast.trainer).get(reverse("my_courses"))["Location"] == reverse("wagtailadmin_explore", args=[catalogue.pk])
-    assert reverse("my_courses") in sign_in(cast.trainer).get(reverse("wagtailadmin_home")).text
+def test_my_courses_lists_the_own_countys_courses_with_their_drafts(cast, catalogue, sign_in, django_assert_max_num_queries):
+    make_course(cast.county, code="P01")
+    make_course(cast.other_county, code="X01")
+    client = sign_in(cast.trainer)
+    add(client, "coursepage", catalogue, course_post())
+    assert reverse("my-courses:index") in client.get(reverse("wagtailadmin_home")).text
+    listed = [page.code for page in client.get(reverse("my-courses:index")).context["object_list"]]
+    assert listed == ["P01", "W01"]
+    with django_assert_max_num_queries(32):
+        client.get(reverse("my-courses:index"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"whose": "me"}, ["W01"]),
+        ({"state": "draft"}, ["W01"]),
+        ({"state": "live"}, ["P01", "P02"]),
+        ({"state": "changed"}, ["P02"]),
+        ({"line": "theory"}, ["P02"]),
+        ({"q": "出来的"}, ["W01"]),
+        ({"q": "p0"}, ["P01", "P02"]),
+        ({"q": "课程P02 能判断"}, ["P02"]),
+        ({"q": "没有"}, []),
+    ],
+)
+def test_my_courses_are_filtered_and_found_by_any_part_of_their_words(cast, catalogue, sign_in, asked, found):
+    make_course(cast.county, code="P01")
+    make_course(cast.county, code="P02", line="theory").page.save_revision()
+    CoursePage.objects.filter(code="P02").update(has_unpublished_changes=True)
+    client = sign_in(cast.trainer)
+    add(client, "coursepage", catalogue, course_post())
+    assert [page.code for page in client.get(reverse("my-courses:index"), asked).context["object_list"]] == found
+
+
+def test_a_new_course_begins_in_the_own_catalogue(cast, catalogue, sign_in):
+    catalogues.open_catalogue(county=cast.other_county)
+    answer = sign_in(cast.trainer).get(reverse("my-courses:choose_parent"))
+    assert answer["Location"] == reverse("wagtailadmin_pages:add", args=["courses", "coursepage", catalogue.pk])
+
+
+def test_a_course_opened_in_the_tree_lists_its_lessons_in_reading_order(cast, sign_in):
+    course = make_course(cast.county, lessons=3)
+    LessonPage.objects.child_of(course.page).first().save_revision()
+    listed = sign_in(cast.trainer).get(reverse("wagtailadmin_explore", args=[course.page_id])).context["object_list"]
+    assert [page.title for page in listed] == ["第1课", "第2课", "第3课"]
+
+
+def test_a_draft_is_no_page_without_a_site(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    add(client, "coursepage", catalogue, course_post())
+    page = CoursePage.objects.get(code="W01")
+    assert page.full_url is None
+    assert "没有对应的站点" not in client.get(reverse("wagtailadmin_explore", args=[page.pk])).text
 
 
 # previews

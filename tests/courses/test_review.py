@@ -225,6 +225,23 @@ def test_what_comes_back_comes_back_with_its_lessons_and_goes_again_with_them(ca
     assert Edition.objects.count() == 1
 
 
+def test_a_course_with_its_lessons_is_one_letter(cast, draft, sign_in, mailoutbox):
+    page = submit(sign_in(cast.trainer), draft)
+    assert [(letter.to, "写出来的课" in letter.body) for letter in mailoutbox] == [([cast.reviewer.email], True)]
+    act(sign_in(cast.reviewer), page, "reject", "请补充依据")
+    assert [letter.to for letter in mailoutbox[1:]] == [[cast.trainer.email]]
+    assert "请补充依据" in mailoutbox[1].body
+    page = submit(sign_in(cast.trainer), page)
+    act(sign_in(cast.reviewer), page)
+    assert [letter.to for letter in mailoutbox[2:]] == [[cast.reviewer.email], [cast.trainer.email]]
+
+
+def test_a_lesson_of_its_own_is_a_letter_too(cast, sign_in, mailoutbox):
+    lesson = lessons_of(make_course(cast.county).page)[0]
+    edit(sign_in(cast.trainer), lesson, lesson_post(slug=lesson.slug, **{"action-submit": "1"}))
+    assert [letter.to for letter in mailoutbox] == [[cast.reviewer.email]]
+
+
 def test_withdrawing_a_submission_withdraws_its_lessons(cast, draft, sign_in):
     page = submit(sign_in(cast.trainer), draft)
     page.current_workflow_state.cancel(user=cast.trainer)

@@ -148,7 +148,7 @@ MENUS = {
     "own_leader": {"dashboard", "records", "records_units"},
     "hr": {"dashboard", "records", "records_units", "person_list"},
     "auditor": {"dashboard", "records", "records_units", "audit_readings"},
-    "admin": {"person_list"},
+    "admin": {"person_list", "wagtailadmin_home"},
     "trainer": {"wagtailadmin_home"},
     "reviewer": {"wagtailadmin_home"},
 }

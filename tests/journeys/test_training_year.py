@@ -91,9 +91,8 @@ def save_draft(page) -> int:
 
 
 def trainer_writes_and_submits(page, base: str) -> int:
-    page.goto(f"{base}/admin/my-courses/")
-    catalogue = re.search(r"/pages/(\d+)/", page.url).group(1)
-    page.goto(f"{base}/admin/pages/add/courses/coursepage/{catalogue}/")
+    page.goto(f"{base}/admin/")
+    page.get_by_role("link", name="新建课程").click()
     page.fill("input[name=title]", TITLE)
     page.fill("input[name=code]", "X01")
     page.fill("textarea[name=summary]", "学完能说清什么时候必须公开、从哪天起算。")
@@ -112,15 +111,15 @@ def trainer_writes_and_submits(page, base: str) -> int:
     page.select_option("select[name=body-1-value]", "x01-final")
     save_draft(page)
     page.goto(f"{base}/admin/pages/{course}/edit/")
-    page.get_by_role("button", name="更多动作").click()
-    page.get_by_role("button", name=re.compile("提交给")).click()
+    page.get_by_role("button", name="更多操作").click()
+    page.get_by_role("button", name=re.compile("提交“课程审核")).click()
     page.wait_for_load_state()
     return course
 
 
 def reviewer_publishes(page, base: str, course: int) -> None:
     page.goto(f"{base}/admin/pages/{course}/edit/")
-    page.get_by_role("button", name="更多动作").click()
+    page.get_by_role("button", name="更多操作").click()
     page.get_by_role("button", name=re.compile("^(批准|Approve)")).first.click()
     page.wait_for_load_state()
 

@@ -1,0 +1,114 @@
+"""The courses of one's county as a list, whatever the tree of pages looks like."""
+
+import django_filters
+from django.db.models import F, Q
+from django.forms import RadioSelect
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.menu import MenuItem
+from wagtail.admin.ui.tables import Column, DateColumn
+from wagtail.admin.ui.tables.pages import BulkActionsColumn, NavigateToChildrenColumn, PageStatusColumn, PageTitleColumn
+from wagtail.admin.views.pages.listing import IndexView
+from wagtail.admin.viewsets.pages import PageListingViewSet, PageViewSet
+
+from courses import permissions
+from courses.models import CoursePage, LessonPage
+
+
+class CourseFilterSet(WagtailFilterSet):
+    whose = django_filters.ChoiceFilter(
+        label=_("Written by"), empty_label=_("Anybody"), choices=[("me", _("Me"))], method="of_whom", widget=RadioSelect
+    )
+    state = django_filters.ChoiceFilter(
+        label=_("State"),
+        empty_label=_("All"),
+        choices=[("live", _("Learners can read it")), ("draft", _("Not published yet")), ("changed", _("Published, with a newer draft"))],
+        method="in_state",
+        widget=RadioSelect,
+    )
+
+    class Meta:
+        model = CoursePage
+        fields = ["line"]
+
+    def of_whom(self, pages, name, value):
+        return pages.filter(Q(owner=self.request.user) | Q(latest_revision__user=self.request.user))
+
+    def in_state(self, pages, name, value):
+        return pages.filter(live=value != "draft", **{"has_unpublished_changes": True} if value == "changed" else {})
+
+
+class OwnCoursesView(IndexView):
+    """Every course below the catalogues that one writes for."""
+
+    page_title = _("My courses")
+    add_item_label = _("New course")
+
+    def get_base_queryset(self):
+        below = Q(pk__in=[])
+        for catalogue in permissions.own_catalogues(self.request.user):
+            below |= Q(path__startswith=catalogue.path)
+        return self.annotate_queryset(CoursePage.objects.filter(below).annotate(edition=F("course__current__number")))
+
+    def search_queryset(self, pages):
+        """Whatever part of code, title or summary was typed: a county has few enough courses to look through."""
+        for word in self.search_query.split() if self.is_searching else []:
+            pages = pages.filter(
+                Q(code__icontains=word) | Q(draft_title__icontains=word) | Q(title__icontains=word) | Q(summary__icontains=word)
+            )
+        return pages
+
+    def get_breadcrumbs_items(self):
+        return [*self.breadcrumbs_items, {"url": "", "label": self.page_title}]
+
+
+class OwnCoursesMenuItem(MenuItem):
+    def is_shown(self, request):
+        return permissions.own_catalogues(request.user).exists()
+
+
+class OwnCoursesViewSet(PageListingViewSet):
+    model = CoursePage
+    name = "my-courses"
+    icon = "edit"
+    menu_label = _("My courses")
+    menu_order = 90
+    menu_item_class = OwnCoursesMenuItem
+    add_to_admin_menu = True
+    index_view_class = OwnCoursesView
+    ordering = "code"
+    list_per_page = 50
+    filterset_class = CourseFilterSet
+    columns = [
+        Column("code", label=_("code"), sort_key="code", width="8%"),
+        PageTitleColumn("title", label=_("Course"), sort_key="title", classname="title"),
+        Column(
+            "line",
+            classname="desk-only",
+            label=_("Course line"),
+            accessor=lambda page: page.get_line_display(),
+            sort_key="line",
+            width="10%",
+        ),
+        Column("lessons", classname="desk-only", label=_("Lessons"), accessor="numchild", width="8%"),
+        Column("edition", classname="desk-only", label=_("Edition"), accessor=lambda page: page.edition or "—", width="8%"),
+        PageStatusColumn("status", label=_("State"), sort_key="live", width="12%"),
+        DateColumn(
+            "latest_revision_created_at", classname="desk-only", label=_("Changed"), sort_key="latest_revision_created_at", width="12%"
+        ),
+        NavigateToChildrenColumn("navigate", width="5%"),
+    ]
+
+
+class LessonsOfCourseViewSet(PageViewSet):
+    """The lessons of one course, in reading order, when its page is opened in the tree."""
+
+    model = LessonPage
+    parent_models = [CoursePage]
+    columns = [
+        BulkActionsColumn("bulk_actions"),
+        PageTitleColumn("title", label=_("Lesson"), sort_key="title", classname="title"),
+        Column("minutes", classname="desk-only", label=_("minutes"), accessor=lambda page: getattr(page, "minutes", ""), width="10%"),
+        DateColumn("latest_revision_created_at", classname="desk-only", label=_("Changed"), width="14%"),
+        PageStatusColumn("status", label=_("State"), width="14%"),
+    ]

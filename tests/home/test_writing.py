@@ -1,0 +1,172 @@
+"""The start page of the authoring side: what waits for whom, within one's own county."""
+
+import pytest
+from django.urls import reverse
+
+from courses.models import CoursePage, LessonPage
+from courses.services import catalogues
+from home import writing
+from tests.cast import grant, person
+from tests.factories import make_course
+
+
+@pytest.fixture
+def catalogue(cast):
+    return catalogues.open_catalogue(county=cast.county)
+
+
+def draft(catalogue, code, by, lessons=1):
+    """A course with lessons that nobody has submitted."""
+    page = catalogue.add_child(instance=CoursePage(code=code, slug=code.lower(), title=f"课程{code}", summary="写", owner=by, live=False))
+    page.save_revision(user=by)
+    for number in range(1, lessons + 1):
+        lesson = page.add_child(instance=LessonPage(title=f"{code}第{number}课", slug=f"l{number}", minutes=9, owner=by, live=False))
+        lesson.save_revision(user=by)
+        page.refresh_from_db()
+    catalogue.refresh_from_db()
+    return CoursePage.objects.get(pk=page.pk)
+
+
+def submitted(catalogue, code, by, lessons=1):
+    page = draft(catalogue, code, by, lessons)
+    page.get_workflow().start(page, by)
+    return page
+
+
+def titles(groups):
+    return [group.title for group in groups]
+
+
+def test_a_trainer_sees_drafts_what_came_back_and_what_is_under_review(cast, catalogue):
+    draft(catalogue, "A01", cast.trainer)
+    draft(catalogue, "A02", cast.admin)
+    submitted(catalogue, "B01", cast.trainer, lessons=2)
+    back = submitted(catalogue, "C01", cast.trainer)
+    back.current_workflow_task_state.reject(user=cast.reviewer, comment="请补充依据")
+
+    start = writing.start_of(cast.trainer)
+
+    assert (titles(start.drafts), titles(start.came_back), titles(start.submitted)) == (["课程A01"], ["课程C01"], ["课程B01"])
+    assert (start.came_back[0].first.comment, start.came_back[0].first.who) == ("请补充依据", cast.reviewer)
+    assert [lesson.title for lesson in start.submitted[0].lessons] == ["B01第1课", "B01第2课"]
+    assert (start.reviews, start.waiting) == (False, [])
+
+
+def test_a_reviewer_sees_what_waits_and_what_another_has_to_approve(cast, catalogue):
+    submitted(catalogue, "B01", cast.trainer)
+    submitted(catalogue, "B02", cast.reviewer)
+
+    start = writing.start_of(cast.reviewer)
+
+    assert [(group.title, group.first.is_own, group.first.who) for group in start.waiting] == [
+        ("课程B01", False, cast.trainer),
+        ("课程B02", True, cast.reviewer),
+    ]
+    assert start.reviews
+
+
+def test_nothing_of_another_county_is_shown(cast, catalogue):
+    submitted(catalogue, "B01", cast.trainer)
+    draft(catalogue, "A01", cast.trainer)
+    make_course(cast.county, code="P01")
+    stranger = person("DY20001", "外县教员", cast.other_county)
+    for role in ("trainer", "reviewer"):
+        grant(stranger, role, cast.other_county)
+    catalogues.open_catalogue(county=cast.other_county)
+
+    start = writing.start_of(stranger)
+
+    assert start.reviews
+    assert not any((start.waiting, start.drafts, start.came_back, start.submitted, start.recent))
+
+
+def test_a_changed_lesson_of_a_live_course_is_a_draft_under_its_courses_name(cast, catalogue):
+    course = make_course(cast.county)
+    lesson = LessonPage.objects.child_of(course.page).last()
+    lesson.title = "改写中"
+    lesson.save_revision(user=cast.trainer)
+
+    (group,) = writing.start_of(cast.trainer).drafts
+
+    assert (group.title, [item.title for item in group.items]) == ("课程P01", ["改写中"])
+
+
+def test_the_queries_do_not_grow_with_the_pages(cast, catalogue, django_assert_num_queries, django_assert_max_num_queries):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    for code in ("A01", "B01"):
+        draft(catalogue, code, cast.trainer)
+        submitted(catalogue, f"S{code}", cast.trainer)
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        writing.start_of(type(cast.reviewer).objects.get(pk=cast.reviewer.pk))
+    for number in range(6):
+        draft(catalogue, f"D{number}", cast.reviewer, lessons=2)
+        submitted(catalogue, f"E{number}", cast.trainer, lessons=2)
+    with django_assert_max_num_queries(len(few) + 1):  # the drafts of the reviewer are new
+        start = writing.start_of(type(cast.reviewer).objects.get(pk=cast.reviewer.pk))
+    assert len(start.waiting) == 8
+
+
+# the page
+
+
+def shown(client):
+    answer = client.get(reverse("wagtailadmin_home"))
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_start_page_is_the_products_own(cast, catalogue, sign_in):
+    make_course(cast.county, code="P01")
+    make_course(cast.other_county, code="X01")
+    page = shown(sign_in(cast.trainer))
+    for words in ("新建课程", "题库", "导入试题", "我的草稿", "您没有草稿", "最近发布", "课程P01", "1 门课程", "政务公开学习与认证平台"):
+        assert words in page, words
+    for words in ("课程X01", "wagtail.org", "待我审核", "icon-wagtail"):
+        assert words not in page, words
+
+
+def test_each_role_reads_what_to_do_when_there_is_nothing(cast, catalogue, sign_in):
+    assert "没有等待您审核的内容" in shown(sign_in(cast.reviewer))
+    assert "还没有发布课程" in shown(sign_in(cast.trainer))
+    assert "新建课程" in shown(sign_in(cast.admin))
+
+
+def test_an_author_of_a_county_without_a_catalogue_is_told_whom_to_ask(cast, catalogue, sign_in):
+    from django.contrib.auth.models import Group
+
+    cast.hr.groups.add(Group.objects.get(name__startswith="教员"))
+    Group.objects.get(name__startswith="教员").page_permissions.all().delete()
+    assert "还没有您可以编写的课程目录" in shown(sign_in(cast.hr))
+
+
+def test_the_menu_leads_back_and_to_no_other_server(cast, catalogue, sign_in):
+    page = shown(sign_in(cast.trainer))
+    assert reverse("my_learning") in page
+    assert "whats-new" not in page
+    assert "editor-guide" not in page
+
+
+def test_own_settings_ask_for_no_name_and_no_face(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    page = client.get(reverse("wagtailadmin_account")).text
+    assert "first_name" not in page
+    assert "avatar" not in page.split("<main")[1]
+    assert (
+        client.post(
+            reverse("wagtailadmin_account"),
+            {
+                "notifications-approved_notifications": "on",
+                "locale-preferred_language": "",
+                "theme-theme": "dark",
+                "theme-contrast": "system",
+                "theme-density": "default",
+            },
+        ).status_code
+        == 302
+    )
+    cast.trainer.refresh_from_db()
+    assert cast.trainer.wagtail_userprofile.theme == "dark"
