@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,11 +11,12 @@ class QuizzesConfig(AppConfig):
     def ready(self) -> None:
         from core import reconcile
         from courses.slots import QUIZZES
-        from quizzes import receivers  # noqa: F401
-        from quizzes.services import attempts, marking, quizzes, ratings, remarks
+        from quizzes import receivers, tasks  # noqa: F401
+        from quizzes.services import attempts, exchange, marking, quizzes, ratings, remarks
 
         QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)
         reconcile.register("quizzes.overdue", attempts.overdue_gaps)
         reconcile.register("quizzes.passes", marking.untold_gaps)
         reconcile.register("quizzes.markings", ratings.unfinished_gaps)
         reconcile.register("quizzes.remarks", remarks.unapplied_gaps)
+        reconcile.register("quizzes.imports", partial(exchange.stuck_gaps, again=tasks.import_again))

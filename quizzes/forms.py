@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 
-from quizzes import kinds
+from quizzes import formats, kinds
 from quizzes.models import KnowledgePoint
 from quizzes.permissions import counties_of
 from quizzes.services import bank, images
@@ -166,16 +166,24 @@ class DrawRuleForm(WagtailAdminModelForm):
 
 
 class UploadForm(forms.Form):
-    """A file of questions and the county it is for."""
+    """A file of questions, its format, and the county and course that it is for."""
 
-    file = forms.FileField(
-        label=_("File"),
-        help_text=_("Excel workbook (.xlsx) or CSV, with the columns 编号 题型 课程 难度 题干 选项A–F 答案 解析 依据 核对."),
+    file = forms.FileField(label=_("File"), help_text=_("At most 30 MB; tables (xlsx, CSV) at most 10 MB."))
+    format = forms.ChoiceField(
+        label=_("Format"), required=False, help_text=_("Moodle exports GIFT (.txt) and Moodle XML; QTI comes as a zip.")
+    )
+    course_code = forms.CharField(
+        label=_("Course"),
+        required=False,
+        max_length=20,
+        help_text=_("Code of the course for questions that name none themselves."),
+        widget=forms.TextInput(attrs={"list": "course-codes", "autocomplete": "off"}),
     )
     county = forms.ModelChoiceField(label=_("county"), queryset=None)
 
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["format"].choices = [("", _("told by its content")), *formats.choices()]
         counties = counties_of(user)
         self.fields["county"].queryset = counties
         if len(counties) == 1:

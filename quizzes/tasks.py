@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from core import clock
-from quizzes.models import Analysis, Remark
-from quizzes.services import analyses, attempts, remarks
+from quizzes.models import Analysis, ImportJob, Remark
+from quizzes.services import analyses, attempts, exchange, remarks
 
 
 @shared_task
@@ -23,3 +23,26 @@ def apply_remark(pk: int) -> None:
 def make_analysis(pk: int) -> None:
     """Compute an analysis that somebody asked for."""
     analyses.make(Analysis.objects.select_related("quiz", "sitting").get(pk=pk), at=clock.now())
+
+
+@shared_task
+def check_import(pk: int) -> None:
+    """Say what importing a file of questions would do. Writes nothing but its report; safe to run twice."""
+    exchange.check(pk, clock=clock.now)
+
+
+@shared_task
+def run_import(pk: int) -> None:
+    """Import a file of questions that somebody confirmed. All or nothing; the second of two does nothing."""
+    exchange.run(pk, clock=clock.now)
+
+
+@shared_task
+def wipe_imports() -> None:
+    """Remove files of questions that are over, or that nobody confirmed within a day. Safe to run at any time and twice."""
+    exchange.wipe(at=clock.now())
+
+
+def import_again(job: ImportJob) -> None:
+    """Hand an import that lost its worker to another one."""
+    (check_import if job.state == ImportJob.State.CHECKING else run_import).delay(job.pk)

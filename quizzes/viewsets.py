@@ -1,41 +1,34 @@
-"""The bank in the Wagtail admin: questions, knowledge points, quizzes, and the import of files."""
+"""The bank in the Wagtail admin: questions, knowledge points and quizzes."""
 
-import io
 import secrets
 
 import django_filters
-from django.contrib import messages as flash
-from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.db.models import Avg, Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
-from wagtail.admin.menu import MenuItem
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, InlinePanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.generic import CreateView, EditView
-from wagtail.admin.viewsets.base import ViewSet, ViewSetGroup
+from wagtail.admin.viewsets.base import ViewSetGroup
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.permissions import register_permission_policy
 
-from core import clock
-from core.errors import Refused
-from quizzes import kinds, media, stems
-from quizzes.forms import DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm, UploadForm
+from quizzes import exchange, media, stems
+from quizzes.forms import DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
-from quizzes.services import bank, papers
+from quizzes.services import papers
 
 for model in (Question, KnowledgePoint, Quiz):
     register_permission_policy(model, AuthorPolicy(model))
-# A file waits here between report and confirmation, for the one who uploaded it.
-WAITING_SECONDS = 30 * 60
 
 
 class OfCountyViewSet(ModelViewSet):
@@ -110,6 +103,14 @@ class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
             times_used=Coalesce(Subquery(uses, output_field=IntegerField()), 0), facility=Subquery(marks)
         )
 
+    @cached_property
+    def header_more_buttons(self):
+        return [*super().header_more_buttons, exchange.export_button(self.request, reverse("questions:export"))]
+
+
+class QuestionExportView(exchange.Exporting, QuestionIndexView):
+    pass
+
 
 class QuestionViewSet(OfCountyViewSet):
     model = Question
@@ -153,6 +154,7 @@ class QuestionViewSet(OfCountyViewSet):
             *super().get_urlpatterns(),
             path("preview/", preview_question, name="preview"),
             path("images/", media.upload, name="images"),
+            path("export/", self.construct_view(QuestionExportView, **self.get_index_view_kwargs()), name="export"),
         ]
 
 
@@ -273,122 +275,13 @@ class QuizViewSet(OfCountyViewSet):
 DrawRule.base_form_class = DrawRuleForm
 
 
-# ---- import --------------------------------------------------------------------------------
-
-
-class AuthorMenuItem(MenuItem):
-    def is_shown(self, request):
-        return is_author(request.user)
-
-
-class ImportViewSet(ViewSet):
-    """Upload → report → confirm. Nothing is written before the confirmation."""
-
-    name = "question-import"
-    icon = "upload"
-    menu_label = gettext_lazy("Import questions")
-    menu_item_class = AuthorMenuItem
-
-    def get_urlpatterns(self):
-        return [
-            path("", upload_questions, name="index"),
-            path("<str:waiting>/", confirm_questions, name="confirm"),
-            path("<str:waiting>/refused.xlsx", refused_questions, name="refused"),
-        ]
-
-
-def upload_questions(request: HttpRequest) -> HttpResponse:
-    """Take a file and show what importing it would do."""
-    if not is_author(request.user):
-        raise PermissionDenied
-    form = UploadForm(request.POST or None, request.FILES or None, user=request.user)
-    refusal = None
-    if request.method == "POST" and form.is_valid():
-        file, county = form.cleaned_data["file"], form.cleaned_data["county"]
-        try:
-            bank.import_file(file, name=file.name, county=county, at=clock.now(), by=request.user, dry_run=True)
-        except Refused as error:
-            refusal = error
-        else:
-            file.seek(0)
-            waiting = secrets.token_urlsafe(16)
-            caches["default"].set(
-                _key(request, waiting), {"name": file.name[:200], "data": file.read(), "county": county.pk}, WAITING_SECONDS
-            )
-            return redirect("question-import:confirm", waiting)
-    return render(
-        request,
-        "quizzes/admin/import_upload.html",
-        {"form": form, "refusal": refusal, "kinds": kinds.every(), "header_title": _("Import questions")},
-        status=422 if refusal else 200,
-    )
-
-
-def confirm_questions(request: HttpRequest, waiting: str) -> HttpResponse:
-    """The report of the file that waits; POST imports it, without the refused rows when that was chosen."""
-    kept, how = _waiting(request, waiting)
-    if kept is None:
-        return _gone(request)
-    report = bank.import_file(io.BytesIO(kept["data"]), **how, dry_run=True)
-    if request.method == "POST" and (not report.refused or request.POST.get("skip") == "1"):
-        done = bank.import_file(io.BytesIO(kept["data"]), **how, skip_bad=True)
-        caches["default"].delete(_key(request, waiting))
-        flash.success(
-            request,
-            _("%(new)d new, %(changed)d changed, %(same)d unchanged, %(refused)d refused")
-            % {"new": len(done.new), "changed": len(done.changed), "same": len(done.same), "refused": len(done.refused)},
-        )
-        return redirect("questions:index")
-    return render(
-        request,
-        "quizzes/admin/import_confirm.html",
-        {
-            "report": report,
-            "name": kept["name"],
-            "county": how["county"],
-            "waiting": waiting,
-            "header_title": _("Import questions"),
-            "good": len(report.new) + len(report.changed),
-        },
-    )
-
-
-def refused_questions(request: HttpRequest, waiting: str) -> HttpResponse:
-    """The refused rows of the file that waits, as a workbook with the reasons."""
-    kept, how = _waiting(request, waiting)
-    if kept is None:
-        return _gone(request)
-    report = bank.import_file(io.BytesIO(kept["data"]), **how, dry_run=True)
-    response = HttpResponse(bank.refused_file(report), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-    response["Content-Disposition"] = 'attachment; filename="refused-questions.xlsx"'
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _waiting(request: HttpRequest, waiting: str) -> tuple[dict | None, dict]:
-    """One's own file that waits, while its county is still one's own, and how to import it."""
-    if not is_author(request.user):
-        raise PermissionDenied
-    kept = caches["default"].get(_key(request, waiting))
-    if kept is None:
-        return None, {}
-    county = get_object_or_404(counties_of(request.user), pk=kept["county"])
-    return kept, {"name": kept["name"], "county": county, "at": clock.now(), "by": request.user}
-
-
-def _gone(request: HttpRequest) -> HttpResponse:
-    flash.warning(request, _("The file is no longer here. Please upload it again."))
-    return redirect("question-import:index")
-
-
-def _key(request: HttpRequest, waiting: str) -> str:
-    return f"question-import:{request.user.pk}:{waiting[:64]}"
+# ---- the menu ------------------------------------------------------------------------------
 
 
 class BankGroup(ViewSetGroup):
     """The bank as one entry of the menu."""
 
-    items = (QuestionViewSet, KnowledgePointViewSet, QuizViewSet, ImportViewSet)
+    items = (QuestionViewSet, KnowledgePointViewSet, QuizViewSet, exchange.ImportViewSet)
     menu_label = gettext_lazy("Question bank")
     menu_icon = "help"
     menu_order = 150

@@ -7,6 +7,7 @@ from quizzes.viewsets import BankGroup
 
 ACTIONS = {
     "quizzes.questions_imported": _("Questions imported"),
+    "quizzes.questions_exported": _("Questions exported"),
     "quizzes.paper_made": _("Exam paper made"),
     "quizzes.paper_refreshed": _("Exam paper brought up to date"),
     "quizzes.paper_discarded": _("Exam paper thrown away"),

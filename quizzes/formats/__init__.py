@@ -32,9 +32,22 @@ def every() -> list[Format]:
     return list(_load().values())
 
 
+def guess(data: bytes, name: str) -> str:
+    """The key of the format that a file has by its content, or else by its name."""
+    head = data[:4096]
+    if head.startswith(b"PK"):
+        return "qti" if b"imsmanifest.xml" in data else "xlsx"
+    if b"<" in head[:200] and b"\x00" not in head:
+        return "qti" if b"qti-assessment-item" in head else "moodlexml"
+    if name.lower().endswith((".csv", ".xlsx")):
+        return "xlsx"
+    text = head.replace(b"\x00", b"").upper()
+    return "aiken" if b"{" not in data and (b"ANSWER" in text or b"ANSWER:" in data.upper()) else "gift"
+
+
 def choices() -> list[tuple[str, object]]:
     """(key, label) of every format, for forms."""
     return [(each.key, each.label) for each in every()]
 
 
-__all__ = ["CannotCarry", "Format", "Found", "Item", "Outcome", "choices", "every", "of"]
+__all__ = ["CannotCarry", "Format", "Found", "Item", "Outcome", "choices", "every", "guess", "of"]

@@ -37,6 +37,7 @@ class Aiken(Format):
     label = gettext_lazy("Aiken")
     suffix = "aiken.txt"
     content_type = "text/plain; charset=utf-8"
+    hint = gettext_lazy("Plain text. Single choice only, without code, explanation or images; the course is the one chosen above.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         draft: _Draft | None = None
@@ -57,6 +58,9 @@ class Aiken(Format):
                 draft = None
         if draft is not None:
             yield draft.found()
+
+    def estimate(self, data: bytes) -> int:
+        return data.count(b"ANSWER") or data.count(b"\n\n")
 
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
         def put(item: Item) -> list[str]:

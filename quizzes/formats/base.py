@@ -119,6 +119,10 @@ class Format(ABC):
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         """The items in the order of the file. Raises: Refused when the file as a whole is none of this format."""
 
+    def estimate(self, data: bytes) -> int:
+        """About how many items the file holds, told in no time; 0: cannot be told."""
+        return 0
+
     @abstractmethod
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
         """Write the items that the format can carry, and say for each what became of it."""

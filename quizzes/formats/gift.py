@@ -63,6 +63,9 @@ class Gift(Format):
     label = gettext_lazy("GIFT (Moodle)")
     suffix = "gift.txt"
     content_type = "text/plain; charset=utf-8"
+    hint = gettext_lazy(
+        "Plain text. Choices, true or false, matching, ordering, numbers without units, short answers, one blank, essays without a rubric."
+    )
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         category = ""
@@ -78,6 +81,9 @@ class Gift(Format):
                     yield found
             except Wrong as wrong:
                 yield found.refuse(wrong)
+
+    def estimate(self, data: bytes) -> int:
+        return data.count(b"{")
 
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
         point = ""

@@ -32,6 +32,7 @@ class Sheet(Format):
     label = gettext_lazy("Excel workbook (xlsx)")
     suffix = "xlsx"
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    hint = gettext_lazy("All kinds. Images are named only: they have to be in the bank already. CSV is read, too.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         found, missing = False, None

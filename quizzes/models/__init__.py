@@ -1,5 +1,6 @@
 from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question
+from quizzes.models.exchange import ImportJob
 from quizzes.models.images import BankImage
 from quizzes.models.papers import Paper, PaperItem, Seal
 from quizzes.models.quiz import DrawRule, Quiz
@@ -17,6 +18,7 @@ __all__ = [
     "Candidate",
     "DrawRule",
     "Extension",
+    "ImportJob",
     "Incident",
     "ItemMark",
     "KnowledgePoint",

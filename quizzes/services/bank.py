@@ -35,11 +35,13 @@ __all__ = ["LONGEST_STEM", "Report", "export", "import_file", "import_found", "i
 
 @dataclass(frozen=True)
 class ItemError(RowError):
-    """One refused item of a file that need not have rows."""
+    """One item to speak of, and where it stands in a file that need not have rows."""
 
     place: str = ""
 
     def __str__(self) -> str:
+        if self.values:  # of a row
+            return super().__str__()
         where = f"{self.place}, {self.field}" if self.field else self.place
         return f"{where}: {self.message}"
 
@@ -55,8 +57,8 @@ class Report:
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
-    refused: list[RowError] = field(default_factory=list)
-    warnings: list[RowError] = field(default_factory=list)
+    refused: list[ItemError] = field(default_factory=list)
+    warnings: list[ItemError] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     refused_found: list[Found] = field(default_factory=list)
 
@@ -167,7 +169,7 @@ def import_found(
     if dry_run:
         return report
     if report.refused and not skip_bad:
-        raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, report.refused)
+        raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
     _write(made, altered, tree, county=county, at=at)
     if made or altered:
         audit.record(
@@ -235,14 +237,12 @@ def _note(report: Report, one: Found, bank: str) -> None:
         report.outcomes.append(Outcome(one.place, "changed" if one.changes else "imported", one.changes, one.code, one.kind, bank))
 
 
-def _error(one: Found, message: str, field_name: str = "") -> RowError:
+def _error(one: Found, message: str, field_name: str = "") -> ItemError:
     label = " ".join(part for part in (one.code[:40], field_name) if part)
-    if one.values:
-        return RowError(one.row, label, message, one.values)
     return ItemError(one.row, label, message, one.values, place=one.place)
 
 
-def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[RowError]:
+def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
     """Questions for a course that nobody of the county has written yet: often a slip of the pen. Three queries."""
     known = set(Course.objects.filter(county=county).values_list("code", flat=True))
     catalogue = CataloguePage.objects.filter(county=county).first()
@@ -254,7 +254,7 @@ def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[RowError]
             yield _error(one, said % {"course": one.item.course_code})
 
 
-def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[RowError]:
+def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
     """Questions with the same stem as one before them in the file, or as another of the bank. One query."""
     bank: dict[str, set[str]] = {}
     for code, stem in Question.objects.filter(county=county).values_list("code", "stem"):

@@ -1,18 +1,14 @@
 """Trainers at work in the Wagtail admin."""
 
-import io
 
-import openpyxl
 import pytest
 from django.contrib.auth.models import Group
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 from courses.services import catalogues
 from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz
 from tests.cast import NOON
 from tests.quizzes.items import BANK
-from tests.quizzes.test_bank import BAD, GOOD, workbook
 
 
 @pytest.fixture
@@ -214,65 +210,6 @@ def test_another_countys_points_cannot_be_used(trainer, cast):
     assert not Quiz.objects.filter(key="small").exists()
     trainer.post("/admin/questions/new/", question(county=cast.other_county.pk, code="OTHER"))
     assert not Question.objects.filter(code="OTHER", county=cast.other_county).exists()
-
-
-def upload(client, book, **more):
-    return client.post("/admin/question-import/", {"file": SimpleUploadedFile("题库.xlsx", book.getvalue())} | more, follow=True)
-
-
-def test_a_file_is_reported_first_and_written_on_confirmation(trainer, cast):
-    page = upload(trainer, workbook(GOOD, BAD["no stem"][0]), county=cast.county.pk)
-    assert "没有题干" in page.text and not Question.objects.filter(code="A1").exists()
-    there = page.redirect_chain[-1][0]
-    trainer.post(there)  # not confirmed that rows are left out
-    assert not Question.objects.filter(code="A1").exists()
-    done = trainer.post(there, {"skip": "1"}, follow=True)
-    assert "新增 1 题" in done.text and Question.objects.get(code="A1").county == cast.county
-    assert "重新上传" in trainer.get(there, follow=True).text
-
-
-def test_the_report_warns_by_row_of_unknown_courses_and_doubled_stems_and_imports_them(trainer, cast):
-    slip = ["A2", *GOOD[1:2], "PO1", *GOOD[3:]]
-    page = upload(trainer, workbook(GOOD, slip), county=cast.county.pk)
-    assert "本县没有课程PO1" in page.text and "题干相同" in page.text
-    trainer.post(page.redirect_chain[-1][0])
-    assert Question.objects.filter(code__in=["A1", "A2"]).count() == 2
-
-
-def test_refused_rows_come_back_as_a_file_with_the_reasons_and_can_be_handed_in_again(trainer, cast):
-    twin = [*GOOD[:4], "+1+1", *GOOD[5:]]
-    page = upload(trainer, workbook(GOOD, BAD["no stem"][0], twin), county=cast.county.pk)
-    there = page.redirect_chain[-1][0]
-    assert f"{there}refused.xlsx" in page.text
-    back = trainer.get(f"{there}refused.xlsx")
-
-    header, first, second = openpyxl.load_workbook(io.BytesIO(back.content)).active.iter_rows(values_only=True)
-    assert header[-2:] == ("原行号", "拒绝原因") and header[:5] == ("编号", "题型", "课程", "难度", "题干") and "选项D" not in header
-    assert first[0] == "B1" and first[-2] == "3" and "没有题干" in first[-1]
-    assert second[4] == "+1+1" and second[header.index("选项B")] == "20" and second[-2] == "4" and "A1" in second[-1]
-    again = upload(trainer, io.BytesIO(back.content), county=cast.county.pk)
-    assert again.context["report"].new == ["A1"] and [error.row for error in again.context["report"].refused] == [2]
-
-
-def test_refused_rows_are_their_uploaders_alone(trainer, cast, sign_in):
-    there = upload(trainer, workbook(GOOD, BAD["no stem"][0]), county=cast.county.pk).redirect_chain[-1][0]
-    catalogues.sync_members(county=cast.county)
-    assert sign_in(cast.reviewer).get(f"{there}refused.xlsx").url == "/admin/question-import/"
-    assert sign_in(cast.learner).get(f"{there}refused.xlsx").status_code in (302, 403)
-
-
-def test_a_waiting_file_is_its_uploaders_alone(trainer, cast, sign_in):
-    there = upload(trainer, workbook(GOOD), county=cast.county.pk).redirect_chain[-1][0]
-    catalogues.sync_members(county=cast.county)
-    assert sign_in(cast.reviewer).post(there).url == "/admin/question-import/"
-    assert not Question.objects.filter(code="A1").exists()
-
-
-def test_a_file_that_is_no_bank_is_refused_on_the_page(trainer, cast):
-    page = trainer.post("/admin/question-import/", {"file": SimpleUploadedFile("x.xlsx", b"%PDF-1.7 nonsense"), "county": cast.county.pk})
-    assert (page.status_code == 422 and "没有包含以下列" in page.text) or "表头" in page.text
-    other = upload(trainer, workbook(GOOD), county=cast.other_county.pk)
-    assert not Question.objects.filter(county=cast.other_county).exists() and other.status_code == 200
 
 
 def test_an_edited_quiz_leaves_attempts_alone(trainer, cast, attempt):

@@ -257,7 +257,7 @@ def test_the_command_imports_and_names_refused_rows(cast, tmp_path, capsys):
     with pytest.raises(CommandError):
         call_command("import_questions", str(bad), county=cast.county.code)
     assert "第3行" in capsys.readouterr().err and Question.objects.count() == 40
-    call_command("import_questions", str(bad), county=cast.county.code, skip_bad_rows=True)
+    call_command("import_questions", str(bad), county=cast.county.code, skip_bad=True)
     assert Question.objects.count() == 41
     with pytest.raises(CommandError, match="--county"):
         call_command("import_questions", str(bad))

@@ -29,6 +29,7 @@ class MoodleXml(Format):
     label = gettext_lazy("Moodle XML")
     suffix = "xml"
     content_type = "application/xml"
+    hint = gettext_lazy("All kinds but cases, with images, formulas, categories and tags.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         text = xml.text_of(data)
@@ -49,6 +50,9 @@ class MoodleXml(Format):
             except Wrong as wrong:
                 found.refuse(wrong)
             yield found
+
+    def estimate(self, data: bytes) -> int:
+        return data.count(b"</question>")
 
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
         point = ""

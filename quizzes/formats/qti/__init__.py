@@ -14,6 +14,7 @@ class Qti(Format):
     label = gettext_lazy("QTI 3.0")
     suffix = "zip"
     content_type = "application/zip"
+    hint = gettext_lazy("A package (zip) or one item (XML). All kinds; numbers without units.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         if data.startswith(b"PK"):

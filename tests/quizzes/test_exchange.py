@@ -1,0 +1,430 @@
+"""Files of questions in and out: through the admin with the worker between, and through the commands."""
+
+import io
+import json
+from datetime import timedelta
+
+import openpyxl
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from core import reconcile
+from core.errors import Refused, RefusedRows
+from courses.services import catalogues
+from quizzes import formats, tasks
+from quizzes.formats.markup import digest_of
+from quizzes.models import BankImage, ImportJob, KnowledgePoint, Question
+from quizzes.services import bank, exchange
+from tests.cast import NOON
+from tests.quizzes.formats.items import png
+from tests.quizzes.test_bank import BAD, GOOD, workbook
+
+GIFT = """// [id:A1] [tag:course=P01] [tag:时限]
+$CATEGORY: $course$/top/依申请公开/时限
+
+// [id:A1] [tag:course=P01] [tag:时限]
+::A1::行政机关不能当场答复的，应当自收到申请之日起几个工作日内答复？{~15 =20 ~30}
+
+没有答案的说明
+
+::B::**粗体**题干？{~7#太短 =20}
+"""
+
+
+@pytest.fixture
+def trainer(cast, quiz, sign_in, monkeypatch):
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda act, *args, **kwargs: act())  # the test itself is one transaction
+    catalogues.sync_members(county=cast.county)
+    return sign_in(cast.trainer)
+
+
+def send(client, data: bytes, name: str = "题库.gift.txt", **more):
+    return client.post("/admin/question-import/", {"file": SimpleUploadedFile(name, data)} | more, follow=True)
+
+
+def job_of(page) -> ImportJob:
+    return page.context["job"]
+
+
+# ---- the admin -----------------------------------------------------------------------------
+
+
+def test_a_file_is_reported_first_and_written_on_confirmation(trainer, cast):
+    page = send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01")
+    job = job_of(page)
+    assert (job.state, job.format, job.counts["new"], job.refused) == ("checked", "gift", 2, 1)
+    assert (
+        "没有花括号" in page.text
+        and "解析末尾" in page.text
+        and "还没有写入" in page.text
+        and not Question.objects.filter(code="A1").exists()
+    )
+
+    trainer.post(f"/admin/question-import/{job.pk}/confirm/")  # not said that the refused one is left out
+    assert not Question.objects.filter(code="A1").exists()
+    done = trainer.post(f"/admin/question-import/{job.pk}/confirm/", {"skip": "1"}, follow=True)
+
+    made = Question.objects.get(code="A1")
+    assert (made.county, made.course_code, made.tags, made.point.name, made.point.parent.name) == (
+        cast.county, "P01", ["时限"], "时限", "依申请公开"
+    )  # fmt: skip
+    job.refresh_from_db()
+    assert "导入完成" in done.text and job.state == "done" and not job.file and job.ended_at
+    assert Question.objects.get(code__startswith="H-").explanation == "A：太短"
+
+
+def test_the_report_can_be_taken_away_as_json_and_as_a_workbook(trainer, cast):
+    job = job_of(send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01"))
+    lines = json.loads(trainer.get(f"/admin/question-import/{job.pk}/report.json").content)
+    assert [(line["outcome"], line["place"]) for line in lines] == [
+        ("imported", "第4行 A1"), ("refused", "第7行"), ("changed", "第9行 B")
+    ]  # fmt: skip
+    assert lines[0] | {"kind": "single", "bank": "new", "reason": ""} == lines[0] and lines[1]["reason"] and lines[2]["reasons"]
+    back = b"".join(trainer.get(f"/admin/question-import/{job.pk}/report.xlsx").streaming_content)
+    rows = list(openpyxl.load_workbook(io.BytesIO(back)).active.iter_rows(values_only=True))
+    assert rows[0][0] == "文件中的位置" and rows[1][:4] == ("第4行 A1", "A1", "单选题", "原样导入") and len(rows) == 4
+
+
+def test_refused_rows_of_a_table_come_back_with_the_reasons_and_can_be_handed_in_again(trainer, cast):
+    twin = [*GOOD[:4], "+1+1", *GOOD[5:]]
+    page = send(trainer, workbook(GOOD, BAD["no stem"][0], twin).getvalue(), "题库.xlsx", county=cast.county.pk)
+    there = f"/admin/question-import/{job_of(page).pk}/refused.xlsx"
+    assert there in page.text
+    back = trainer.get(there)
+
+    header, first, second = openpyxl.load_workbook(io.BytesIO(back.content)).active.iter_rows(values_only=True)
+    assert header[-2:] == ("原行号", "拒绝原因") and header[:5] == ("编号", "题型", "课程", "难度", "题干") and "选项D" not in header
+    assert first[0] == "B1" and first[-2] == "3" and "没有题干" in first[-1]
+    assert second[4] == "+1+1" and second[header.index("选项B")] == "20" and second[-2] == "4" and "A1" in second[-1]
+    again = job_of(send(trainer, back.content, "题库.xlsx", county=cast.county.pk))
+    assert [line["outcome"] for line in again.report] == ["refused", "imported"]
+
+
+def test_a_file_is_its_uploaders_alone(trainer, cast, sign_in):
+    job = job_of(send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01"))
+    for person in (cast.reviewer, cast.admin, cast.learner, cast.other_hr):
+        client = sign_in(person)
+        for path in ("", "progress/", "report.json", "report.xlsx", "refused.xlsx"):
+            assert client.get(f"/admin/question-import/{job.pk}/{path}").status_code in (302, 403, 404)
+        for path in ("confirm/", "cancel/"):
+            assert client.post(f"/admin/question-import/{job.pk}/{path}", {"skip": "1"}).status_code in (302, 403, 404)
+    job.refresh_from_db()
+    assert job.state == "checked" and not Question.objects.filter(code="A1").exists()
+
+
+def test_a_file_for_another_county_is_not_taken(trainer, cast):
+    page = send(trainer, GIFT.encode(), county=cast.other_county.pk)
+    assert page.status_code == 200 and not ImportJob.objects.exists()
+
+
+def test_a_file_that_is_no_bank_is_refused_with_the_reason(trainer, cast):
+    assert "空" in send(trainer, b"   \n", "x.txt", county=cast.county.pk).text
+    for name, data in {"x.xlsx": b"%PDF-1.7 nonsense", "x.zip": b"PK\x03\x04 nonsense", "x.xml": b"<html><p>x</p></html>"}.items():
+        job = job_of(send(trainer, data, name, county=cast.county.pk))
+        assert job.state == "refused" and job.message and not job.file
+
+
+def test_progress_is_shown_until_there_is_something_new(trainer, cast, monkeypatch):
+    monkeypatch.setattr(tasks.check_import, "delay", lambda pk: None)
+    page = send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01")
+    job = job_of(page)
+    assert "等待后台" in page.text and "htmx" in page.text and "再看一次" in page.text
+    ImportJob.objects.update(tries=1, done=2)
+    piece = trainer.get(f"/admin/question-import/{job.pk}/progress/")
+    assert '<progress id="import-progress"' in piece.text and 'value="2"' in piece.text and "HX-Refresh" not in piece.headers
+    tasks.check_import(job.pk)
+    assert trainer.get(f"/admin/question-import/{job.pk}/progress/").headers["HX-Refresh"] == "true"
+
+
+def test_a_cancelled_import_writes_nothing_and_keeps_no_file(trainer, cast):
+    job = job_of(send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01"))
+    name = job.file.name
+    page = trainer.post(f"/admin/question-import/{job.pk}/cancel/", follow=True)
+    job.refresh_from_db()
+    assert job.state == "cancelled" and not job.file and not job.file.storage.exists(name) and "已取消" in page.text
+    trainer.post(f"/admin/question-import/{job.pk}/confirm/", {"skip": "1"})
+    tasks.run_import(job.pk)
+    assert not Question.objects.filter(code="A1").exists()
+    assert "不能再取消" in trainer.post(f"/admin/question-import/{job.pk}/cancel/", follow=True).text
+
+
+def test_only_authors_reach_the_doors(cast, sign_in):
+    for path in ("/admin/question-import/", "/admin/questions/export/"):
+        assert sign_in(cast.hr).get(path).status_code in (302, 403)
+        assert sign_in(cast.learner).get(path).status_code in (302, 403)
+
+
+# ---- jobs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def job(cast, quiz, monkeypatch):
+    monkeypatch.setattr("django.db.transaction.on_commit", lambda act, *args, **kwargs: act())
+    return exchange.start(
+        io.BytesIO(GIFT.encode()), name="x.gift", format="gift", county=cast.county, by=cast.trainer, course_code="P01", at=NOON,
+        then=lambda pk: None,
+    )  # fmt: skip
+
+
+def at(minutes=0):
+    return lambda: NOON + timedelta(minutes=minutes)
+
+
+def test_each_step_may_run_twice(job, cast):
+    for _time in range(2):
+        exchange.check(job.pk, clock=at())
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
+    for _time in range(2):
+        exchange.run(job.pk, clock=at())
+    assert Question.objects.get(code="A1").version == 1
+    assert ImportJob.objects.get().counts["new"] == 2  # what the import did, not what a second one would do
+
+
+def test_a_worker_killed_while_importing_leaves_nothing_half_written_and_another_finishes(job, cast, monkeypatch):
+    exchange.check(job.pk, clock=at())
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
+
+    def die(*args, **kwargs):
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quizzes.services.bank.Question.objects.bulk_update", die)  # questions are written, the end of the job is not
+        with pytest.raises(SystemExit):
+            exchange.run(job.pk, clock=at())
+    assert not Question.objects.filter(code="A1").exists() and not KnowledgePoint.objects.filter(name="依申请公开").exists()
+    assert ImportJob.objects.get().state == "importing"
+
+    again = []
+    assert exchange.stuck_gaps(NOON + timedelta(minutes=4), again=again.append) == []
+    (gap,) = exchange.stuck_gaps(NOON + timedelta(minutes=6), again=again.append)
+    gap.mend()
+    assert [one.pk for one in again] == [job.pk]
+    exchange.run(job.pk, clock=at(7))
+    assert ImportJob.objects.get().state == "done" and Question.objects.filter(code="A1").exists()
+
+
+def test_a_job_that_kills_its_workers_ends_as_failed(job):
+    ImportJob.objects.update(tries=exchange.MOST_TRIES)
+    (gap,) = exchange.stuck_gaps(NOON + timedelta(hours=1), again=lambda job: pytest.fail("begun again"))
+    gap.mend()
+    failed = ImportJob.objects.get()
+    assert failed.state == "failed" and "3" in failed.message and not failed.file
+
+
+def test_reconcile_knows_silent_imports(job):
+    assert "quizzes.imports" in reconcile.names()
+    assert [
+        outcome.found for outcome in reconcile.run(at=NOON + timedelta(minutes=6), mend=False) if outcome.name == "quizzes.imports"
+    ] == [1]
+
+
+def test_a_cancelled_reading_stops_at_the_next_sign_of_life(cast, quiz, job, monkeypatch):
+    ImportJob.objects.update(file=job.file.name)
+    monkeypatch.setattr(bank, "PROGRESS_EVERY", 1)
+    seen = []
+
+    def cancelling():
+        seen.append(1)
+        if len(seen) == 2:
+            ImportJob.objects.update(state="cancelled")
+        return NOON
+
+    exchange.check(job.pk, clock=cancelling)
+    assert ImportJob.objects.get().state == "cancelled" and ImportJob.objects.get().report == [] and len(seen) <= 3
+
+
+def test_when_the_bank_changed_since_the_check_the_new_report_is_shown_before_anything_is_written(job, cast):
+    picture = png(1)
+    text = f"// [tag:course=P01]\n::C::看图{{TRUE####![图](image:{digest_of(picture)})}}"
+    with job.file.storage.open(job.file.name, "wb") as file:
+        file.write(text.encode())
+    image = bank.images.keep(data=picture, county=cast.county, at=NOON)
+    exchange.check(job.pk, clock=at())
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    with connection.cursor() as cursor:
+        cursor.execute("delete from quizzes_bankimage where id = %s", [image.pk])
+    exchange.run(job.pk, clock=at())
+    shown = ImportJob.objects.get()
+    assert shown.state == "checked" and shown.refused == 1 and not Question.objects.exclude(code__startswith="P01-").exists()
+
+
+def test_files_that_nobody_confirmed_go_after_a_day(job):
+    exchange.check(job.pk, clock=at())
+    name = job.file.name
+    exchange.wipe(at=NOON + timedelta(hours=23))
+    assert ImportJob.objects.get().state == "checked" and job.file.storage.exists(name)
+    exchange.wipe(at=NOON + timedelta(hours=25))
+    gone = ImportJob.objects.get()
+    assert gone.state == "cancelled" and not gone.file and not job.file.storage.exists(name) and gone.report
+
+
+def test_wiping_takes_files_that_an_ended_job_left(job):
+    ImportJob.objects.update(state="done")
+    tasks.wipe_imports()
+    assert not ImportJob.objects.get().file and not job.file.storage.exists(job.file.name)
+
+
+# ---- the bank ------------------------------------------------------------------------------
+
+
+def test_importing_twice_changes_nothing_whatever_the_format(cast, quiz):
+    for key in ("gift", "moodlexml", "qti", "xlsx"):
+        out = io.BytesIO()
+        outcomes = bank.export(
+            Question.objects.filter(kind__in=["single", "judge", "order", "match"]), county=cast.county, format=key, out=out
+        )
+        assert len(outcomes) == 4 and {outcome.outcome for outcome in outcomes} == {"exported"}
+        report = bank.import_file(io.BytesIO(out.getvalue()), name="x", format=key, county=cast.county, at=NOON)
+        assert (len(report.same), report.new, report.changed, report.refused) == (4, [], [], [])
+        other = bank.import_file(io.BytesIO(out.getvalue()), name="x", format=key, county=cast.other_county, at=NOON)
+        assert len(other.new) + len(other.same) == 4
+    text = "几日？{=20 ~15}\n\n几月？{=1 ~2}".encode()
+    first = bank.import_file(io.BytesIO(text), name="x", format="gift", county=cast.county, course_code="P01", at=NOON)
+    again = bank.import_file(io.BytesIO(text), name="x", format="gift", county=cast.county, course_code="P01", at=NOON)
+    assert len(first.new) == 2 and again.same == first.new
+
+
+def test_the_course_of_the_import_serves_questions_that_name_none(cast):
+    with pytest.raises(RefusedRows) as refusal:
+        bank.import_file(io.BytesIO("几日？{=20 ~15}".encode()), name="x", format="gift", county=cast.county, at=NOON)
+    assert "没有写课程" in refusal.value.errors[0].message and "第1行" in str(refusal.value.errors[0])
+    text = "// [tag:course=T01]\n甲？{T}\n\n乙？{F}"
+    bank.import_file(io.BytesIO(text.encode()), name="x", format="gift", county=cast.county, course_code="P01", at=NOON)
+    assert dict(Question.objects.values_list("stem", "course_code")) == {"甲？": "T01", "乙？": "P01"}
+
+
+def test_two_chapters_may_have_the_same_heading(cast):
+    text = "".join(f"$CATEGORY: $course$/top/{chapter}/法规\n\n{chapter}？{{T}}\n\n" for chapter in ("第一章", "第二章"))
+    bank.import_file(io.BytesIO(text.encode()), name="x", format="gift", county=cast.county, course_code="P01", at=NOON)
+    points = {question.stem: question.point for question in Question.objects.select_related("point__parent")}
+    assert points["第一章？"].name == points["第二章？"].name == "法规" and points["第一章？"] != points["第二章？"]
+    assert {point.parent.name for point in points.values()} == {"第一章", "第二章"}
+    assert KnowledgePoint.objects.count() == 4
+
+
+def test_a_point_named_alone_is_found_deeper_down_when_no_other_has_its_name(cast):
+    chapter = KnowledgePoint.objects.create(county=cast.county, name="第一章")
+    deep = KnowledgePoint.objects.create(county=cast.county, name="时限", parent=chapter)
+    bank.import_file(workbook(GOOD), name="x.xlsx", county=cast.county, at=NOON)
+    assert Question.objects.get().point == deep and KnowledgePoint.objects.count() == 2
+
+
+def test_knowledge_points_that_lead_in_a_circle_do_not_hang_the_export(cast, quiz):
+    one = KnowledgePoint.objects.create(county=cast.county, name="甲")
+    two = KnowledgePoint.objects.create(county=cast.county, name="乙", parent=one)
+    KnowledgePoint.objects.filter(pk=one.pk).update(parent=two)
+    Question.objects.filter(kind="judge").update(point=two)
+    (item,) = bank.items_of(Question.objects.filter(kind="judge"), county=cast.county)
+    assert item.point == "甲/乙"
+
+
+def test_images_come_with_the_file_and_leave_with_it(cast, quiz):
+    picture = png(2)
+    marker = f"![流程](image:{digest_of(picture)} 6x3)"
+    stem = f"看图{marker}对吗？"
+    item = formats.Item("judge", stem, {}, True, code="I1", course_code="P01", images={digest_of(picture): picture})
+    for key in ("gift", "moodlexml", "qti"):
+        out = io.BytesIO()
+        formats.of(key).write([item], out)
+        bank.import_file(io.BytesIO(out.getvalue()), name="x", format=key, county=cast.county, at=NOON)
+        assert Question.objects.get(code="I1").stem == stem and BankImage.objects.get(county=cast.county).file.read() == picture
+        back = io.BytesIO()
+        (outcome,) = bank.export(Question.objects.filter(code="I1"), county=cast.county, format=key, out=back)
+        (found,) = formats.of(key).read(back.getvalue())
+        assert outcome.outcome == "exported" and found.item == item and found.item.images == item.images
+    out = io.BytesIO()
+    formats.of("xlsx").write([item], out)
+    assert bank.import_file(out, name="x", county=cast.county, at=NOON).same == ["I1"]
+    with pytest.raises(RefusedRows, match="1"):
+        bank.import_file(out, name="x", county=cast.other_county, at=NOON)
+
+
+def test_five_thousand_questions_take_no_more_queries_than_a_batch_each(cast, django_assert_max_num_queries):
+    text = "".join(
+        f"// [id:G{n}] [tag:course=P01]\n$CATEGORY: top/第{n % 7}章/第{n % 50}节\n第{n}题？{{~15 =20 ~30####见条例。}}\n\n"
+        for n in range(1500)
+    )
+    with django_assert_max_num_queries(55):  # SQLite takes 999 values in one statement
+        report = bank.import_file(io.BytesIO(text.encode()), name="x", format="gift", county=cast.county, at=NOON)
+    assert len(report.new) == 1500
+    out = io.BytesIO()
+    with django_assert_max_num_queries(8):
+        assert len(bank.export(Question.objects.all(), county=cast.county, format="gift", out=out)) == 1500
+
+
+def test_a_file_that_is_too_large_is_not_read(cast, monkeypatch):
+    monkeypatch.setattr("core.uploads.MAX_BANK", 10)
+    with pytest.raises(Refused) as refusal:
+        bank.import_file(io.BytesIO(b"x" * 11), name="x", format="gift", county=cast.county, at=NOON)
+    assert refusal.value.code == "too_large"
+
+
+# ---- the commands --------------------------------------------------------------------------
+
+
+def test_the_command_imports_any_format_and_writes_its_report(cast, tmp_path, capsys):
+    file, report = tmp_path / "bank.txt", tmp_path / "report.json"
+    file.write_text(GIFT, encoding="gb18030")
+    with pytest.raises(CommandError):
+        call_command("import_questions", str(file), county=cast.county.code, course="P01", report=str(report))
+    assert "第7行" in capsys.readouterr().err and not Question.objects.exists()
+    assert [line["outcome"] for line in json.loads(report.read_text())] == ["imported", "refused", "changed"]
+    call_command("import_questions", str(file), format="gift", county=cast.county.code, course="P01", skip_bad=True, report=str(report))
+    said = capsys.readouterr()
+    assert Question.objects.count() == 2 and "2" in said.out and json.loads(report.read_text())[0] == {
+        "place": "第4行 A1", "outcome": "imported", "reason": "", "reasons": [], "code": "A1", "kind": "single", "bank": "new",
+    }  # fmt: skip
+    call_command("import_questions", str(file), county=cast.county.code, course="P01", skip_bad=True, dry_run=True)
+    assert "试运行" in capsys.readouterr().out
+    with pytest.raises(CommandError):
+        call_command("import_questions", str(tmp_path / "none.txt"), county=cast.county.code)
+
+
+def test_the_command_exports_a_course_a_point_or_all(cast, quiz, tmp_path, capsys):
+    point = KnowledgePoint.objects.create(county=cast.county, name="依申请公开")
+    below = KnowledgePoint.objects.create(county=cast.county, name="答复", parent=point)
+    Question.objects.filter(code="P01-1").update(point=below)
+    Question.objects.create(county=cast.county, code="T1", course_code="T01", kind="judge", stem="对？", key=True)
+    file, report = tmp_path / "out.xml", tmp_path / "report.json"
+
+    def codes(**how):
+        call_command("export_questions", str(file), format="moodlexml", county=cast.county.code, **how)
+        return [found.code for found in formats.of("moodlexml").read(file.read_bytes())]
+
+    assert "T1" in codes() and len(codes()) == Question.objects.count()
+    assert codes(bank="T01") == ["T1"] and codes(bank="依申请公开") == ["P01-1"] and codes(bank="依申请公开/答复") == ["P01-1"]
+    with pytest.raises(CommandError, match="XYZ"):
+        codes(bank="XYZ")
+    capsys.readouterr()
+    call_command("export_questions", str(file), format="aiken", county=cast.county.code, report=str(report))
+    lines = {line["code"]: line["outcome"] for line in json.loads(report.read_text())}
+    assert lines["P01-1"] == "changed" and lines["T1"] == "refused" and "T1" in capsys.readouterr().err
+
+
+# ---- the export page -----------------------------------------------------------------------
+
+
+def test_the_listing_leads_to_an_export_that_keeps_its_filters(trainer, cast):
+    Question.objects.create(county=cast.other_county, code="X1", course_code="P01", kind="judge", stem="外县题", key=True)
+    page = trainer.get("/admin/questions/?kind=judge")
+    assert "/admin/questions/export/?kind=judge" in page.text
+    shown = trainer.get("/admin/questions/export/?kind=judge&format=gift")
+    assert "共 1 题" in shown.text and "kind=judge" in shown.text
+    back = trainer.get("/admin/questions/export/?kind=judge&format=gift&download=1")
+    data = b"".join(back.streaming_content)
+    assert [found.item.kind for found in formats.of("gift").read(data)] == ["judge"] and "gift" in back["Content-Disposition"]
+    assert "外县题" not in data.decode()
+
+
+def test_the_export_page_says_what_a_format_cannot_carry(trainer, cast):
+    shown = trainer.get("/admin/questions/export/?format=aiken")
+    assert "Aiken 没有" in shown.text and "Aiken 格式写不下" in shown.text
+
+
+def test_the_export_page_takes_queries_that_do_not_grow(trainer, cast, django_assert_max_num_queries):
+    for n in range(60):
+        Question.objects.create(county=cast.county, code=f"Z{n}", course_code="P01", kind="judge", stem=f"第{n}题", key=True)
+    with django_assert_max_num_queries(30):
+        trainer.get("/admin/questions/export/?format=gift")
