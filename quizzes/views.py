@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from core import clock
 from core.errors import Refused
+from core.prepared import Prepared
 from people.services import readings
 from quizzes.models import Answer, Attempt, AttemptItem, Quiz, Submission
 from quizzes.services import attempts, papers
@@ -68,9 +69,9 @@ def _history(attempt: Attempt, now: datetime) -> dict:
 def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     """The paper with what stands on the server. POST is the whole form of a browser without the script."""
     now = clock.now()
-    newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
-    found = Attempt.objects.select_related("submission", "quiz").timed().annotate(newest=Subquery(newest))
-    attempt = get_object_or_404(found, pk=pk, person=request.user)
+    attempt = _seen.first(pk, request.user.pk)
+    if attempt is None:
+        raise Http404
     if _is_ended(attempt, now):
         return _ended(request, attempt)
     refusal = None
@@ -96,6 +97,13 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
         {"attempt": attempt, "paper": _paper(attempt), "refusal": refusal, "remaining": _remaining(attempt, now)},
         status=409 if refusal else 200,
     )
+
+
+@Prepared
+def _seen(attempt, person):
+    newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
+    mine = Attempt.objects.filter(pk=attempt, person=person)
+    return mine.select_related("submission", "quiz").timed().annotate(newest=Subquery(newest))
 
 
 def _paper(attempt: Attempt) -> dict[str, str]:

@@ -2,21 +2,22 @@
 
 import hashlib
 import hmac
-import json
 import random
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
+from core.prepared import Prepared
 from core.reconcile import Gap
 from courses.models import EditionRequirement, Enrolment
 from people.models import Person
@@ -226,18 +227,19 @@ def save(
     device = token.partition(".")[0]
     known = NEVER if base is None else base
     # A statement of its own, after the lock is held: what another request has just written must be seen.
-    item: Any = next(iter(AttemptItem.objects.raw(_STATE, [token, known, len(device), device, item_id, attempt_id])), None)
-    if item is None:
+    found = _state.first(attempt_id, item_id, token, known, len(device), device)
+    if found is None:
         raise Refused(_("This question is not on your paper."), code="no_such_item")
+    item = _State(*found)
     if item.standing is not None:
         if item.standing_item != item_id:
             raise Refused(_("This answer carries the mark of another one and was not saved. Please reload the page."), code="token_used")
         return _receipt(attempt, item.standing)
-    _refuse_late(attempt, bool(item.is_over), at)
+    _refuse_late(attempt, item.is_over, at)
     response = _read(item.kind, item.shown, response)
     seq = _next((item.last or 0) + 1)
     act = Answer(attempt_id=attempt_id, item_id=item_id, seq=seq, token=token, response=response, at=at)
-    other = None if item.newer is None else Other(item.newer, json.loads(item.newer_response or "null"), stands=False)
+    other = None if item.newer is None else Other(item.newer, item.newer_response, stands=False)
     if other is None or other.response == response:
         act.save()
         return _receipt(attempt, seq)
@@ -287,31 +289,46 @@ def save_form(*, attempt_id: int, person: Person, posted: Mapping[int, tuple[Any
     return [answer.item_id for answer in made]
 
 
-# Saving an answer is what a whole county does at once: these two are written out because building
-# them through the ORM costs more than running them (2 ms of 3). Plain SQL of both databases.
-_LOCK = """
-SELECT id, person_id, ends_at, grace_seconds,
-  (SELECT COALESCE(SUM(e.minutes), 0) FROM quizzes_extension e
-   WHERE e.attempt_id = a.id OR (e.sitting_id = a.sitting_id AND e.at > a.started_at)) AS extra_minutes
-FROM quizzes_attempt a WHERE id = %s AND person_id = %s"""
-_STATE = """
-SELECT i.id, i.kind, i.shown,
-  (SELECT MAX(a.seq) FROM quizzes_answer a WHERE a.attempt_id = i.attempt_id) AS last,
-  t.seq AS standing, t.item_id AS standing_item, n.seq AS newer, n.response AS newer_response,
-  EXISTS (SELECT 1 FROM quizzes_submission s WHERE s.attempt_id = i.attempt_id) AS is_over
-FROM quizzes_attemptitem i
-LEFT JOIN quizzes_answer t ON t.attempt_id = i.attempt_id AND t.token = %s
-LEFT JOIN quizzes_answer n ON n.attempt_id = i.attempt_id AND n.seq = (
-  SELECT MAX(a.seq) FROM quizzes_answer a
-  WHERE a.attempt_id = i.attempt_id AND a.seq > %s AND a.item_id = i.id AND SUBSTR(a.token, 1, %s) <> %s)
-WHERE i.id = %s AND i.attempt_id = %s
-"""
+# Saving an answer is what a whole county does at once: its statements are prepared.
+@Prepared
+def _lock(attempt, person):
+    mine = Attempt.objects.filter(pk=attempt, person=person).only("person", "ends_at", "grace_seconds")
+    return mine.timed().select_for_update(no_key=True)
+
+
+@Prepared
+def _state(attempt, item, token, known, device_length, device):
+    given = Answer.objects.filter(attempt=attempt).order_by("-seq")
+    same = given.filter(token=token)
+    newer = given.filter(item=item, seq__gt=known).annotate(by=Substr("token", 1, device_length)).exclude(by=device)
+    return AttemptItem.objects.filter(pk=item, attempt=attempt).values_list(
+        "kind",
+        "shown",
+        Subquery(given.values("seq")[:1]),
+        Subquery(same.values("seq")[:1]),
+        Subquery(same.values("item")[:1]),
+        Subquery(newer.values("seq")[:1]),
+        Subquery(newer.values("response")[:1]),
+        Exists(Submission.objects.filter(attempt=attempt)),
+    )
+
+
+class _State(NamedTuple):
+    """An item, the attempt's last number, what this token has answered, another device's newest answer since, the end."""
+
+    kind: str
+    shown: dict
+    last: int | None
+    standing: int | None
+    standing_item: int | None
+    newer: int | None
+    newer_response: Any
+    is_over: bool
 
 
 def _locked(attempt_id: int, person: Person) -> Attempt:
     """The attempt of this person, locked until the transaction ends (SQLite locks the whole file at BEGIN)."""
-    lock = f"{_LOCK} FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else _LOCK
-    attempt = next(iter(Attempt.objects.raw(lock, [attempt_id, person.pk])), None)
+    attempt = _lock.first(attempt_id, person.pk)
     if attempt is None:
         raise Attempt.DoesNotExist
     return attempt
