@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.cache import caches
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -21,8 +22,8 @@ from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from people.services import readings
-from quizzes.models import Answer, Attempt, AttemptItem, Quiz, Submission
-from quizzes.services import attempts, papers
+from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting, Submission
+from quizzes.services import attempts, papers, presence, ratings, remarks, sittings
 
 LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
 GONE = {"over", "time_over"}
@@ -42,6 +43,8 @@ def quiz(request: HttpRequest, key: str) -> HttpResponse:
         except Refused as error:
             refusal = error
     standing = attempts.standing(person=request.user, quiz=quiz, at=now)
+    draws = papers.draws_of(quiz)
+    history = _history(standing.attempts, now)
     return render(
         request,
         "quizzes/quiz.html",
@@ -49,18 +52,36 @@ def quiz(request: HttpRequest, key: str) -> HttpResponse:
             "quiz": quiz,
             "standing": standing,
             "refusal": refusal or standing.refusal,
-            "draws": papers.draws_of(quiz),
-            "total": sum(draw.count for draw in papers.draws_of(quiz)),
+            "has_passed": any(row["result"] and row["result"].passed for row in history),
+            "draws": draws,
+            "total": sum(draw.count for draw in draws),
             "remaining": _remaining(standing.open, now) if standing.open else None,
-            "page_attempts": [_history(one, now) for one in reversed(standing.attempts)],
+            "page_attempts": history,
         },
         status=409 if request.method == "POST" else 200,
     )
 
 
-def _history(attempt: Attempt, now: datetime) -> dict:
-    submission = getattr(attempt, "submission", None)
-    return {"attempt": attempt, "submission": submission, "is_open": submission is None and not attempts.is_overdue(attempt, now)}
+def _history(tried: list[Attempt], now: datetime) -> list[dict]:
+    """The attempts, the last one first, with their result where it may be seen."""
+    found = Sitting.objects.timed().in_bulk({one.sitting_id for one in tried if one.sitting_id})
+    waits: dict[int | None, str] = {}
+    rows = []
+    for one in reversed(tried):
+        submission = getattr(one, "submission", None)
+        if submission and one.sitting_id not in waits:
+            one.sitting = found.get(one.sitting_id)
+            waits[one.sitting_id] = sittings.results_wait_for(one, now)
+        shown = submission and not waits[one.sitting_id]
+        rows.append(
+            {
+                "attempt": one,
+                "submission": submission,
+                "result": submission.result if shown else None,
+                "is_open": submission is None and not attempts.is_overdue(one, now),
+            }
+        )
+    return rows
 
 
 @never_cache
@@ -72,7 +93,7 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     attempt = _seen.first(pk, request.user.pk)
     if attempt is None:
         raise Http404
-    if _is_ended(attempt, now):
+    if is_ended(attempt, now):
         return _ended(request, attempt)
     refusal = None
     if request.method == "POST":
@@ -94,7 +115,13 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     return render(
         request,
         "quizzes/attempt.html",
-        {"attempt": attempt, "paper": _paper(attempt), "refusal": refusal, "remaining": _remaining(attempt, now)},
+        {
+            "attempt": attempt,
+            "paper": _paper(attempt),
+            "refusal": refusal,
+            "remaining": _remaining(attempt, now),
+            "added": presence.added_to(attempt),
+        },
         status=409 if refusal else 200,
     )
 
@@ -146,7 +173,7 @@ def _remaining(attempt: Attempt, now: datetime) -> int | None:
     return max(int((attempt.due_at - now).total_seconds() * 1000), 0) if attempt.due_at else None
 
 
-def _is_ended(attempt: Attempt, now: datetime) -> bool:
+def is_ended(attempt: Attempt, now: datetime) -> bool:
     return hasattr(attempt, "submission") or attempts.is_overdue(attempt, now)
 
 
@@ -154,13 +181,18 @@ def _ended(request: HttpRequest, attempt: Attempt) -> HttpResponse:
     """To the result; an attempt that the worker has not ended yet is ended here."""
     if not hasattr(attempt, "submission"):
         return _finish(request, attempt, clock.now(), _("The time is over. Everything that was acknowledged before counts."))
-    return redirect("attempt_result", attempt.pk)
+    return _after(attempt)
 
 
 def _finish(request: HttpRequest, attempt: Attempt, now: datetime, message: str) -> HttpResponse:
     attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=now)
     messages.warning(request, message)
-    return redirect("attempt_result", attempt.pk)
+    return _after(attempt)
+
+
+def _after(attempt: Attempt) -> HttpResponse:
+    """What one sees first when it is over: of an exam the slip, else the result."""
+    return redirect("attempt_slip" if attempt.sitting_id else "attempt_result", attempt.pk)
 
 
 @never_cache
@@ -184,7 +216,7 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
     try:
         act = _act(request.body)
     except (ValueError, KeyError, TypeError, RecursionError):
-        return JsonResponse({"error": "unreadable", "message": _("The answer could not be read.")}, status=400)
+        return unreadable()
     try:
         receipt = attempts.save(attempt_id=pk, person=request.user, at=now, **act)
     except Attempt.DoesNotExist:
@@ -218,11 +250,27 @@ def signed_out() -> JsonResponse:
 
 
 def _what_stands(request: HttpRequest, pk: int, now: datetime) -> JsonResponse:
-    attempt = Attempt.objects.select_related("submission").timed().filter(pk=pk, person=request.user).first()
-    if attempt is None:
+    get_token(request)  # a page whose cookies were lost gets a new token with it
+    try:
+        state = presence.state(attempt_id=pk, person=request.user, at=now)
+    except Attempt.DoesNotExist:
         return not_found()
     stands = [{"item": a.item_id, "seq": a.seq, "response": a.response} for a in Answer.objects.latest_of(pk).values()]
-    return JsonResponse({"remaining": _remaining(attempt, now), "over": _is_ended(attempt, now), "answers": stands})
+    return JsonResponse(state_in_json(state, now) | {"answers": stands})
+
+
+def state_in_json(state: presence.State, now: datetime) -> dict:
+    """What an open page is told: milliseconds left, whether it is over, the newest answer's number, minutes that were added."""
+    return {
+        "remaining": _remaining(state.attempt, now),
+        "over": state.is_over,
+        "newest": state.newest,
+        "added": [asdict(one) for one in state.added],
+    }
+
+
+def unreadable() -> JsonResponse:
+    return JsonResponse({"error": "unreadable", "message": _("The answer could not be read.")}, status=400)
 
 
 def not_found() -> JsonResponse:
@@ -237,10 +285,10 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     now = clock.now()
     attempt = get_object_or_404(Attempt.objects.select_related("submission").timed(), pk=pk, person=request.user)
     if hasattr(attempt, "submission"):
-        return redirect("attempt_result", pk)
+        return _after(attempt)
     if request.method == "POST":
         attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=now)
-        return redirect("attempt_result", pk)
+        return _after(attempt)
     if attempts.is_overdue(attempt, now):
         return _ended(request, attempt)
     views = _views(attempt, _items(attempt))
@@ -262,15 +310,21 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def result(request: HttpRequest, pk: int) -> HttpResponse:
     """Score, own and right answers, explanations. Nothing of it leaves before the attempt is over."""
-    attempt = get_object_or_404(Attempt.objects.readable_by(request.user).with_result().select_related("quiz", "enrolment__course"), pk=pk)
+    found = Attempt.objects.readable_by(request.user).with_result().timed().select_related("quiz", "enrolment__course", "sitting")
+    attempt = get_object_or_404(found, pk=pk)
     is_own = attempt.person_id == request.user.pk
-    if not _is_ended(attempt, clock.now()):
+    if not is_ended(attempt, clock.now()):
         if is_own:
             return redirect("attempt", pk)
         raise Http404
     if not hasattr(attempt, "submission"):
         attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=clock.now())
         return redirect(reverse("attempt_result", args=[pk]))
+    waits = sittings.results_wait_for(attempt, clock.now())
+    if waits and is_own:
+        return redirect("attempt_slip", pk)
+    if waits:
+        raise Refused(waits, code="results_wait")
     if not is_own:
         readings.record(
             reader=request.user,
@@ -284,7 +338,9 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         )
     result = attempt.submission.result
     marks = result.marks.select_related("item", "answer").order_by("item__position")
-    lines = [_line(mark) for mark in marks]
+    told = remarks.told(attempt.submission)
+    comments = ratings.comments(attempt.submission) if result.is_complete else {}
+    lines = [_line(mark, told.get(mark.item_id), comments.get(mark.item_id, [])) for mark in marks]
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
     return render(
         request,
@@ -296,21 +352,25 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             "lines": lines,
             "is_own": is_own,
             "standing": standing,
+            "remarks": told.values(),
+            "open": sum(line["mark"].fraction is None for line in lines),
             "right": sum(line["mark"].fraction == 1 for line in lines),
             "minutes": _minutes(attempt),
         },
     )
 
 
-def _line(mark) -> dict:
+def _line(mark: ItemMark, told: remarks.Told | None, comments: list[str]) -> dict:
     item, kind = mark.item, mark.item.item_kind
+    key = told.key if told else item.key
     response = mark.answer.response if mark.answer else None
     return {
         "mark": mark,
         "item": item,
         "kind": kind,
+        "comments": comments,
         "is_answered": response is not None,
-        "lines": kind.explain(item.shown, item.key, response),
+        "lines": kind.explain(item.shown, key, response),
     }
 
 

@@ -284,11 +284,8 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
     Three queries at most; locks nothing. Refusal codes: draft, not_listed, too_early, too_late.
     """
-    delay = rules.admission_delay(sitting.pk, person.pk, sitting.stagger_seconds)
-    opens_at = sitting.opens_at + delay
     added = sitting.extensions.aggregate(minutes=Sum("minutes"))["minutes"] or 0
-    closes_at = sitting.closes_at + delay + timedelta(minutes=added)
-    last_entry_at = min(opens_at + timedelta(minutes=sitting.late_entry_minutes + added), closes_at)
+    opens_at, last_entry_at, closes_at = window_of(sitting, person.pk, added)
     if last_entry_at <= at < closes_at and _may_begin_again(person, sitting):
         last_entry_at = closes_at
     refusal = None
@@ -313,6 +310,14 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
             code="too_late",
         )
     return Admission(opens_at, last_entry_at, refusal)
+
+
+def window_of(sitting: Sitting, person_id: int, added_minutes: int) -> tuple[datetime, datetime, datetime]:
+    """From when somebody is let in, until when they may enter, and when the sitting closes for them. No query."""
+    delay = rules.admission_delay(sitting.pk, person_id, sitting.stagger_seconds)
+    opens_at = sitting.opens_at + delay
+    closes_at = sitting.closes_at + delay + timedelta(minutes=added_minutes)
+    return opens_at, min(opens_at + timedelta(minutes=sitting.late_entry_minutes + added_minutes), closes_at), closes_at
 
 
 def _may_begin_again(person: Person, sitting: Sitting) -> bool:

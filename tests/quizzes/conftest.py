@@ -1,6 +1,10 @@
+from datetime import timedelta
+
 import pytest
 
+from core import clock
 from courses.services import enrolments
+from quizzes.models import Candidate, Sitting
 from quizzes.services import attempts
 from tests.cast import NOON
 from tests.counties import make_quiz
@@ -25,6 +29,27 @@ def enrolment(cast, quiz):
 @pytest.fixture
 def attempt(cast, quiz, enrolment):
     return attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+
+
+@pytest.fixture
+def sitting(cast, quiz):
+    """The quiz as an exam from noon to 12:30, late entry 15 minutes, grace 30 seconds; the learner is listed."""
+    return sitting_of(quiz, cast.learner, opens_at=NOON)
+
+
+@pytest.fixture
+def open_sitting(cast, quiz):
+    """The same, open since a minute by the real clock."""
+    return sitting_of(quiz, cast.learner, opens_at=clock.now() - timedelta(minutes=1))
+
+
+def sitting_of(quiz, person, *, opens_at, **facts):
+    quiz.is_exam = True
+    quiz.save()
+    usual = {"title": "年度考试", "closes_at": opens_at + timedelta(minutes=30), "late_entry_minutes": 15, "grace_seconds": 30}
+    made = Sitting.objects.create(quiz=quiz, opens_at=opens_at, **usual | facts)
+    Candidate.objects.create(sitting=made, person=person, room="一号考场")
+    return made
 
 
 @pytest.fixture

@@ -10,23 +10,12 @@ from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Enrolment
 from quizzes import rules
-from quizzes.models import Attempt, Candidate, Sitting, Submission
+from quizzes.models import Attempt, Candidate, Submission
 from quizzes.services import attempts, sittings
 from tests.cast import NOON
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def sitting(quiz, cast):
-    quiz.is_exam = True
-    quiz.save()
-    made = Sitting.objects.create(
-        quiz=quiz, title="年度考试", opens_at=NOON, closes_at=NOON + 30 * MINUTE, late_entry_minutes=15, grace_seconds=30
-    )
-    Candidate.objects.create(sitting=made, person=cast.learner, room="一号考场")
-    return made
 
 
 def test_an_exam_is_begun_in_its_sitting_only(sitting, quiz, cast, enrolment):

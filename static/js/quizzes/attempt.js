@@ -1,295 +1,435 @@
-// Saves each answer as it is given, shows what the server acknowledged, and keeps what it did not.
-// The server owns clock, paper and key; this script only carries. Without it the form still works.
-(() => {
+// The page of an attempt: what is answered goes to the journal and from there to the server; what comes back is shown.
+// The server owns clock, paper, key and order. Without this script the form still works.
+(async () => {
   "use strict";
   const form = document.getElementById("attempt");
   if (!form) return;
   const text = form.dataset;
-  const notice = document.getElementById("notice");
-  const signedOut = document.getElementById("signed-out");
-  const spoken = document.getElementById("spoken");
-  const items = new Map(); // id → {id, box, state, hidden, seq, last, timer}
-  const waiting = new Map(); // id → act that nobody acknowledged yet; the newest for its item
-  let flying = null;
-  let tries = 0;
-  let retryTimer = 0;
+  const { read, write, isComplete, isTyped, prepare } = window.quizFields;
+  const find = (id) => document.getElementById(id);
+  const items = new Map(); // id → {id, number, box, state, hidden, flag, link, seq, last, timer, since, aside}
+  const PACE = { text: [1200, 5000], area: [3000, 15000] }; // save after a rest, but at the latest after so long, in ms
+  const COURTESY = 60000; // how often a page outside exams asks what stands
+  let newest = Number(text.newest);
+  let wantsLook = false;
   let isOver = false;
-  let leaving = false;
+  let isLeaving = false;
+  let receipt = "";
+  let presence = null;
 
-  const token = () => {
-    const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing outside https
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const say = (message) => { find("spoken").textContent = message; };
+  const tell = (message) => {
+    find("notice").hidden = !message;
+    if (find("notice").textContent !== message) find("notice").textContent = message;
   };
-  const csrf = () => (document.cookie.match(/(?:^|; )csrftoken=([^;]*)/) || ["", form.elements.csrfmiddlewaretoken.value])[1];
-  const say = (message) => { spoken.textContent = message; };
 
-  // ---- what is in the fields
-
-  const { isTyped, prepare } = window.quizFields;
-  const read = (item) => window.quizFields.read(item.box);
-  const isComplete = (item) => window.quizFields.isComplete(item.box);
-  const write = (item, response) => {
-    window.quizFields.write(item.box, response);
-    item.last = JSON.stringify(read(item));
-  };
+  const remembered = (key) => { try { return sessionStorage.getItem(key); } catch { return null; } };
+  const remember = (key, value) => { try { sessionStorage.setItem(key, value); } catch { /* then a reload forgets it */ } };
 
   // ---- what is shown
 
+  const WORDS = {
+    saved: text.textSaved, saving: text.textSaving, retry: text.textRetry, typing: text.textTyping, none: text.textNone,
+    elsewhere: text.textElsewhere, replaced: text.textReplaced, aside: text.textAside, failed: text.textFailed,
+  };
   const show = (item, state, detail) => {
     item.state.dataset.state = state;
-    const words = { saved: text.textSaved, saving: text.textSaving, retry: text.textRetry, typing: text.textTyping, none: text.textNone, elsewhere: text.textElsewhere, failed: text.textFailed };
-    item.state.textContent = words[state] + (detail ? ` ${detail}` : "");
+    item.state.textContent = WORDS[state] + (detail ? ` ${detail}` : "");
+    if (state !== "aside" && item.aside) {
+      item.aside.remove();
+      item.aside = null;
+    }
   };
 
   const count = () => {
     let answered = 0;
     for (const item of items.values()) {
-      const done = isComplete(item);
+      const done = isComplete(item.box);
       answered += done;
       item.link.classList.toggle("is-done", done);
       const flagged = item.flag.getAttribute("aria-pressed") === "true";
       item.link.classList.toggle("is-flagged", flagged);
       item.link.querySelector("span").textContent = ` ${done ? text.textDone : text.textOpen}${flagged ? `, ${text.textFlagged}` : ""}`;
     }
-    document.getElementById("answered").textContent = answered;
+    find("answered").textContent = answered;
   };
 
-  const tell = (message) => {
-    notice.hidden = !message;
-    if (notice.textContent !== message) notice.textContent = message;
+  const status = () => {
+    const line = find("status"), waiting = journal.waiting.length;
+    line.dataset.state = waiting ? "waiting" : "saved";
+    if (waiting) line.textContent = `${waiting} ${journal.isLasting ? text.textKept : text.textFleeting}`;
+    else if (receipt) line.textContent = `${text.textAllSaved} ${receipt}`;
+    else line.textContent = journal.isLasting ? "" : text.textFleetingHint;
   };
 
-  // ---- carrying answers to the server, one at a time, in the order of the acts
+  const showAdded = (added) => {
+    for (const one of added || []) {
+      if (find("added").querySelector(`[data-added="${one.pk}"]`)) continue;
+      const line = document.createElement("li");
+      line.dataset.added = one.pk;
+      line.textContent = one.text;
+      find("added").append(line);
+      say(one.text);
+    }
+  };
 
-  const isUnsaved = () => waiting.size > 0 || flying !== null || [...items.values()].some((item) => item.timer);
+  const lock = (isLocked) => {
+    for (const item of items.values()) item.box.disabled = isLocked;
+    find("hand-in").disabled = isLocked;
+  };
+
+  // ---- from the fields into the journal
 
   const enqueue = (item) => {
     clearTimeout(item.timer);
     item.timer = 0;
-    const response = read(item);
+    item.since = 0;
+    const response = read(item.box);
     const now = JSON.stringify(response);
     count();
-    if (now === item.last || isOver) {
+    if (isOver) return;
+    if (now === item.last) {
       if (item.state.dataset.state === "typing") show(item, item.seq ? "saved" : "none", item.seq ? `#${item.seq}` : "");
       return;
     }
     item.last = now;
-    waiting.delete(item.id); // the newest act goes to the end of the queue
-    waiting.set(item.id, { item: item.id, response, token: token() });
     show(item, "saving");
-    pump();
-  };
-
-  const post = (act) => fetch(text.answers, {
-    method: "POST", keepalive: true, credentials: "same-origin", redirect: "manual",
-    headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() }, body: JSON.stringify(act),
-  });
-
-  const pump = async () => {
-    if (flying || isOver || waiting.size === 0) return;
-    clearTimeout(retryTimer);
-    const act = waiting.values().next().value;
-    flying = act;
-    let answer = null, status = 0;
-    const abort = new Promise((_resolve, reject) => setTimeout(() => reject(new Error("slow")), 15000));
-    try {
-      const response = await Promise.race([post(act), abort]);
-      status = response.status;
-      answer = await response.json();
-    } catch { /* no network, no JSON: tried again below */ }
-    flying = null;
-    const item = items.get(act.item);
-    const isNewest = waiting.get(act.item) === act;
-    if (status === 200 && answer) {
-      tries = 0;
-      signedOut.hidden = true;
-      tell("");
-      if (isNewest) waiting.delete(act.item);
-      item.seq = answer.seq;
-      item.hidden.value = answer.seq;
-      if (isNewest && !item.timer) show(item, "saved", `#${answer.seq}`);
-      sync(answer.remaining);
-    } else if (status === 409 && answer && (answer.error === "over" || answer.error === "time_over")) {
-      end(answer.message);
-      return;
-    } else if ([400, 404, 409].includes(status) && answer && answer.error) {
-      if (isNewest) { waiting.delete(act.item); item.last = null; }
-      show(item, "failed", answer.message);
-      say(answer.message);
-    } else {
-      if (status === 401) signedOut.hidden = false;
-      else if (tries > 1) tell(text.textWait);
-      for (const id of waiting.keys()) show(items.get(id), "retry");
-      tries += 1;
-      retryTimer = setTimeout(pump, status === 401 ? 10000 : Math.min(30000, 1000 * 2 ** Math.min(tries, 5)));
-      return;
-    }
-    pump();
+    carrier.give(item.id, response, item.seq).then((given) => heard({ kind: "act", ...given }));
   };
 
   const flush = () => {
     for (const item of items.values()) if (item.timer) enqueue(item);
   };
 
-  // Going away: whatever is not acknowledged is sent once more, by requests that outlive the page. Same tokens: nothing doubles.
-  const lastChance = () => {
-    flush();
-    for (const act of waiting.values()) post(act).catch(() => {});
+  const typing = (item, field) => {
+    const [rest, latest] = field.tagName === "TEXTAREA" ? PACE.area : PACE.text;
+    clearTimeout(item.timer);
+    item.since = item.since || performance.now();
+    show(item, "typing");
+    item.timer = setTimeout(() => enqueue(item), Math.max(0, Math.min(rest, item.since + latest - performance.now())));
   };
 
-  const retryNow = () => {
-    if (waiting.size && !flying) pump();
+  const isUnsaved = () => journal.waiting.length > 0 || [...items.values()].some((item) => item.timer);
+
+  // Another answer takes the place of what the fields show.
+  const take = (item, response) => {
+    write(item.box, response);
+    item.last = JSON.stringify(read(item.box));
   };
 
-  // ---- the clock: only what the server says is left
+  // ---- what the server says
 
-  const clock = document.getElementById("clock");
-  let deadline = null;
-  let warned = 0;
-  const sync = (remaining) => {
-    if (remaining !== null && remaining !== undefined) deadline = performance.now() + Number(remaining);
-  };
-  const tick = () => {
-    if (deadline === null || isOver) return;
-    const left = Math.max(0, Math.ceil((deadline - performance.now()) / 1000));
-    const parts = [Math.floor(left / 60) % 60, left % 60].map((part) => String(part).padStart(2, "0"));
-    if (left >= 3600) parts.unshift(String(Math.floor(left / 3600)));
-    clock.textContent = parts.join(":");
-    clock.parentElement.classList.toggle("is-near", left <= 60);
-    for (const minutes of [5, 1]) {
-      if (left <= minutes * 60 && left > minutes * 60 - 10 && warned !== minutes) {
-        warned = minutes;
-        say(`${minutes} ${text.textMinutes}`);
-      }
-    }
-    if (left === 0) timeOver();
-  };
-  let asking = false;
-  const timeOver = async () => {
-    if (asking) return;
-    asking = true;
-    flush();
-    tell(text.textOver);
-    await look();
-    setTimeout(() => { asking = false; }, 3000);
+  const settle = (act, reply, isOwn) => {
+    const item = items.get(act.item);
+    if (!item) return;
+    const other = reply.other;
+    if (reply.seq !== newest + 1) wantsLook = true; // something else was saved in between, or this one long ago
+    item.seq = other && other.stands ? other.seq : reply.seq;
+    item.hidden.value = item.seq;
+    newest = Math.max(newest, item.seq);
+    receipt = `${text.textReceipt} #${reply.seq} ${reply.code}`;
+    if (isOwn && clock.sync(reply.remaining)) ask(); // time was added: why?
+    if (journal.waitsFor(item.id) || item.timer) return;
+    if (other && other.stands) setAside(item, act.response, other);
+    else show(item, other ? "replaced" : isOwn ? "saved" : "elsewhere", `#${item.seq}`);
+    count();
   };
 
-  const end = (message) => {
-    isOver = true;
-    leaving = true;
-    waiting.clear();
-    tell(message);
-    say(message);
-    for (const field of form.elements) field.disabled = true;
-    const link = document.createElement("a");
-    link.href = text.self; // the server leads on to the result
-    link.textContent = ` ${text.textToResult}`;
-    notice.append(link);
+  const setAside = (item, own, other) => {
+    take(item, other.response);
+    show(item, "aside", `#${other.seq}`);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-sm btn-outline-primary";
+    button.textContent = text.textUseMine;
+    button.addEventListener("click", () => {
+      write(item.box, own);
+      item.box.querySelector("input, select, textarea").focus();
+      enqueue(item);
+    });
+    item.state.after(button);
+    item.aside = button;
+    say(`${item.number}: ${text.textAside}`);
   };
 
-  // ---- other windows and devices: the later act wins, and both say so
+  const refuse = (act, reply) => {
+    const item = items.get(act.item);
+    if (!item) return;
+    item.last = null;
+    show(item, "failed", reply.message);
+    say(reply.message);
+  };
 
+  const trouble = (kind) => {
+    find("signed-out").hidden = kind !== "signedOut";
+    find("stranger").hidden = kind !== "stranger";
+    if (kind === "cookies") look();
+    if (!kind && find("notice").textContent === text.textWait) tell("");
+    if (!kind) return;
+    for (const act of journal.waiting) if (items.has(act.item) && !items.get(act.item).timer) show(items.get(act.item), "retry");
+    if (kind === "network" && carrier.tries > 1) tell(text.textWait);
+  };
+
+  // What stands on the server: for two devices, and after anything that may have gone by unseen. Whether it is over; null: no answer.
   const look = async () => {
-    if (isOver) return;
-    let status = 0, answer = null;
-    try {
-      const response = await fetch(text.answers, { credentials: "same-origin", redirect: "manual", cache: "no-store" });
-      status = response.status;
-      answer = await response.json();
-    } catch { return; }
-    if (status === 401) { signedOut.hidden = false; return; }
-    if (status !== 200 || !answer) return;
-    signedOut.hidden = true;
-    sync(answer.remaining);
-    if (answer.over) {
-      leaving = true;
-      location.replace(text.self);
-      return;
-    }
-    for (const other of answer.answers) {
+    if (isOver) return true;
+    wantsLook = false;
+    const { status: code, reply } = await window.quizWire.ask(text.answers);
+    if (code === 401) trouble("signedOut");
+    if (code === 404 && reply) trouble("stranger");
+    if (code !== 200 || !reply) return null;
+    learn(reply);
+    if (isOver) return true;
+    for (const other of reply.answers) {
       const item = items.get(other.item);
-      if (!item || other.seq <= item.seq || waiting.has(item.id) || item.timer || (flying && flying.item === item.id)) continue;
+      newest = Math.max(newest, other.seq);
+      if (!item || other.seq <= item.seq || item.timer || journal.waitsFor(item.id)) continue;
       item.seq = other.seq;
       item.hidden.value = other.seq;
-      write(item, other.response);
+      take(item, other.response);
       show(item, "elsewhere", `#${other.seq}`);
     }
     count();
-    retryNow();
+    carrier.again();
+    return false;
   };
 
-  // ---- wiring
+  // What every answer about the attempt's state holds.
+  const learn = (reply) => {
+    find("signed-out").hidden = true;
+    find("stranger").hidden = true;
+    showAdded(reply.added);
+    if (reply.over) finish(text.textEnded);
+    else clock.sync(reply.remaining);
+  };
+
+  const ask = () => (presence ? presence.tell() : look());
+
+  // ---- the end
+
+  const finish = (message) => {
+    if (isOver) return;
+    isOver = true;
+    carrier.isHalted = true;
+    if (presence) presence.stop();
+    lock(true);
+    const undelivered = journal.waiting.length;
+    tell(undelivered ? `${message} ${text.textUndelivered} ${undelivered}` : message);
+    say(find("notice").textContent);
+    isLeaving = true;
+    const link = document.createElement("a");
+    link.href = text.self; // the server leads on to the slip or the result
+    link.textContent = ` ${text.textGoOn}`;
+    find("notice").append(link);
+    if (!undelivered) location.replace(text.self);
+  };
+
+  const timeOver = async () => {
+    flush();
+    lock(true);
+    tell(text.textOver);
+    const pauses = [1500, Number(text.grace) * 1000 + 2000];
+    while (clock.isEnded && !isOver) {
+      const pause = pauses.shift() || 4000;
+      await new Promise((resolve) => { setTimeout(resolve, pause > 1500 ? pause + Math.random() * 2000 : pause * Math.random()); });
+      await look();
+    }
+  };
+
+  const goOn = () => {
+    if (isOver) return;
+    lock(false);
+    tell("");
+    carrier.resume();
+  };
+
+  const clock = new window.quizClock.Clock(find("clock"), {
+    near: flush,
+    ended: timeOver,
+    going: goOn,
+    warn: (minutes) => say(`${minutes} ${text.textMinutes}`),
+  });
+
+  // ---- tabs of this browser tell each other at once
+
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel(`quiz-${text.person}-${text.key}`) : null;
+  const heard = (message) => { if (channel) channel.postMessage(message); };
+  const hear = ({ data }) => {
+    const item = data.act && items.get(data.act.item);
+    if (data.kind === "back") look();
+    else if (data.kind === "act") {
+      journal.forget(data.replaced);
+      journal.hear(data.act);
+      if (item && !item.timer) {
+        take(item, data.act.response);
+        show(item, "saving");
+      }
+    } else if (data.kind === "sending") carrier.sent.add(data.act.token);
+    else if (data.kind === "refused") journal.forget(data.act.token);
+    else if (data.kind === "acknowledged") {
+      journal.forget(data.act.token);
+      settle(data.act, data.reply, false);
+    }
+    count();
+    status();
+  };
+
+  // ---- the items
 
   for (const box of form.querySelectorAll("fieldset[data-item]")) {
     const id = Number(box.dataset.item);
     const hidden = form.elements[`seq-${id}`];
     const item = {
-      id, box, hidden, state: box.querySelector(".quiz-state"), flag: box.querySelector(".quiz-flag"),
-      link: form.querySelector(`.quiz-nav a[data-for="${id}"]`), seq: Number(hidden.value), last: null, timer: 0,
+      id, box, hidden, number: box.querySelector(".quiz-number").textContent, state: box.querySelector(".quiz-state"),
+      flag: box.querySelector(".quiz-flag"), link: form.querySelector(`.quiz-nav a[data-for="${id}"]`),
+      seq: Number(hidden.value), last: null, timer: 0, since: 0, aside: null,
     };
     items.set(id, item);
-    item.last = JSON.stringify(read(item));
     prepare(box, { up: text.textUp, down: text.textDown }, (line, place) => {
       say(`${line}: ${text.textMoved} ${place}`);
       enqueue(item);
     });
-    const flagKey = `flag-${text.key}-${id}`;
+    item.last = JSON.stringify(read(box));
+  }
+
+  const journal = await window.quizJournal.open(Number(text.person), Number(text.key));
+  const carrier = new window.quizCarrier.Carrier({
+    journal,
+    address: text.answers,
+    told: {
+      sending: (act) => heard({ kind: "sending", act }),
+      acknowledged: (act, reply) => {
+        heard({ kind: "acknowledged", act, reply });
+        settle(act, reply, true);
+      },
+      refused: (act, reply) => {
+        heard({ kind: "refused", act });
+        refuse(act, reply);
+      },
+      // The end may have been moved since: the server is asked once more before the page ends.
+      over: async () => {
+        const isReallyOver = await look();
+        if (!isReallyOver) setTimeout(() => carrier.resume(), 1000 + 2000 * Math.random());
+      },
+      trouble,
+      changed: () => {
+        status();
+        if (wantsLook && !journal.waiting.length) look();
+      },
+    },
+  });
+  if (channel) channel.onmessage = hear;
+
+  for (const item of items.values()) {
+    item.box.addEventListener("change", () => enqueue(item));
+    item.box.addEventListener("input", (event) => { if (isTyped(event.target)) typing(item, event.target); });
+    const key = `flag-${text.key}-${item.id}`;
     item.flag.hidden = false;
-    if (sessionStorage.getItem(flagKey)) item.flag.setAttribute("aria-pressed", "true");
+    item.flag.setAttribute("aria-pressed", String(remembered(key) === "1"));
     item.flag.addEventListener("click", () => {
       const on = item.flag.getAttribute("aria-pressed") !== "true";
       item.flag.setAttribute("aria-pressed", String(on));
-      if (on) sessionStorage.setItem(flagKey, "1"); else sessionStorage.removeItem(flagKey);
+      remember(key, on ? "1" : "");
       count();
-    });
-    box.addEventListener("change", () => enqueue(item));
-    box.addEventListener("input", (event) => {
-      if (!isTyped(event.target)) return;
-      clearTimeout(item.timer);
-      show(item, "typing");
-      item.timer = setTimeout(() => enqueue(item), 1200);
     });
   }
 
-  document.getElementById("save-all").hidden = true;
-  form.addEventListener("submit", (event) => {
+  // What an earlier page could not deliver is shown again and goes first. What was touched while the journal opened is newer.
+  const touched = [...items.values()].filter((item) => JSON.stringify(read(item.box)) !== item.last);
+  for (const act of journal.waiting) {
+    const item = items.get(act.item);
+    if (!item || touched.includes(item)) continue;
+    take(item, act.response);
+    show(item, "retry");
+  }
+  touched.forEach(enqueue);
+
+  // ---- wiring
+
+  find("save-all").hidden = true;
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
     flush();
+    carrier.again();
     const started = performance.now();
-    const go = () => {
-      if (isOver) return;
-      if (!isUnsaved()) { leaving = true; location.assign(text.submit); return; }
-      if (performance.now() - started > 10000) { tell(text.textWait); say(text.textWait); return; }
-      setTimeout(go, 100);
-    };
-    retryNow();
-    go();
+    while (isUnsaved() && !isOver && performance.now() - started < 10000) await new Promise((resolve) => { setTimeout(resolve, 100); });
+    if (isOver) return;
+    if (isUnsaved()) {
+      tell(text.textWait);
+      say(text.textWait);
+      return;
+    }
+    isLeaving = true;
+    location.assign(text.submit);
   });
   // Enter in a blank would hand in; it only saves.
   form.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.type === "text") { event.preventDefault(); flush(); }
+    if (event.key === "Enter" && event.target.type === "text") {
+      event.preventDefault();
+      flush();
+    }
   });
   for (const link of form.querySelectorAll(".quiz-nav a")) {
     link.addEventListener("click", () => { form.querySelector(".quiz-nav").open = false; });
   }
   addEventListener("beforeunload", (event) => {
-    if (leaving || !isUnsaved()) return;
+    if (isLeaving || !isUnsaved()) return;
     flush();
     event.preventDefault();
   });
-  addEventListener("pagehide", () => { if (!leaving) lastChance(); });
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") lastChance(); else { retryNow(); look(); }
+  addEventListener("pagehide", () => {
+    if (isOver) return;
+    flush();
+    carrier.lastChance();
   });
-  addEventListener("online", retryNow);
-  addEventListener("focus", retryNow);
-  addEventListener("pageshow", (event) => { if (event.persisted) { leaving = false; look(); } });
+  document.addEventListener("visibilitychange", () => {
+    if (isOver) return;
+    if (document.visibilityState === "hidden") {
+      flush();
+      carrier.lastChance();
+      if (presence && !isLeaving) presence.leave();
+    } else {
+      if (presence) presence.comeBack();
+      look();
+    }
+  });
+  addEventListener("online", () => carrier.again());
+  addEventListener("focus", () => {
+    carrier.again();
+    if (!find("signed-out").hidden || !find("stranger").hidden) look();
+  });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    isLeaving = false;
+    look();
+  });
+  if (text.presence) {
+    presence = new window.quizPresence.Presence({
+      address: text.presence,
+      key: `away-${text.key}`,
+      unacknowledged: () => journal.waiting.length,
+      told: {
+        answered: (reply) => {
+          learn(reply);
+          if (!isOver && reply.newest > newest) look();
+        },
+        trouble: (code) => { if (code === 401 || code === 404) look(); },
+      },
+    });
+    form.addEventListener("paste", (event) => {
+      const box = event.target.closest("fieldset[data-item]");
+      const question = [...items.values()].findIndex((item) => item.box === box) + 1;
+      presence.notice("pasted", { length: Math.min(event.clipboardData.getData("text").length, 1000000), question });
+    });
+    presence.start();
+  } else setInterval(look, COURTESY);
   if ("remaining" in text) {
     // Counted from when the page came, not from when this script ran.
-    sync(Number(text.remaining) - (performance.now() - (performance.getEntriesByType("navigation")[0]?.responseStart || 0)));
-    tick();
-    setInterval(tick, 500);
+    const came = performance.getEntriesByType("navigation")[0];
+    clock.sync(Number(text.remaining) - (performance.now() - (came ? came.responseStart : 0)));
+    clock.start();
   }
-  setInterval(look, 60000);
   count();
+  status();
+  carrier.pump();
 })();

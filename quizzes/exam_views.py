@@ -1,0 +1,189 @@
+"""The candidate's doors around an exam: own sittings, entering, signs of life, the receipt slip."""
+
+import json
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from core import clock
+from core.errors import Refused
+from people.services.readings import address_of
+from quizzes.models import Attempt, Sitting, Submission
+from quizzes.services import attempts, own_sittings, papers, presence, sittings, slips
+from quizzes.views import is_ended, not_found, signed_out, state_in_json, unreadable
+
+LONGEST_SIGN = 16 * 1024
+EVENTS_AT_ONCE = 50
+FIGURES = ("ago", "away", "length", "question")
+HIGHEST = 10**6
+LONGEST_REFRESH = 60 * 60  # seconds after which a page without the script asks again
+SCRIPTS = [f"js/quizzes/{name}.js" for name in ("wire", "fields", "journal", "carrier", "clock", "presence", "attempt")]
+RESULTS = {
+    Sitting.Results.AT_ONCE: gettext_lazy("Result and explanations are shown at once."),
+    Sitting.Results.CLOSED: gettext_lazy("Result and explanations are shown when the sitting is over for everybody."),
+    Sitting.Results.HELD: gettext_lazy("The county's HR shows result and explanations later."),
+}
+
+
+@never_cache
+@login_required
+@require_GET
+def own(request: HttpRequest) -> HttpResponse:
+    """What one is to sit, sits, and has sat."""
+    mine = own_sittings.mine(person=request.user, at=clock.now())
+    return render(
+        request,
+        "quizzes/sittings.html",
+        {
+            "open": [one for one in mine if one.is_running or one.may_enter],
+            "coming": [one for one in reversed(mine) if one.is_coming],
+            "past": [one for one in mine if one.is_past],
+        },
+    )
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting(request: HttpRequest, pk: int) -> HttpResponse:
+    """The rules of a sitting, one's own admission and what is noted; POST enters."""
+    now = clock.now()
+    sitting = get_object_or_404(Sitting.objects.known_to(request.user).timed().select_related("quiz"), pk=pk)
+    refusal = None
+    if request.method == "POST":
+        try:
+            return redirect("attempt", sittings.enter(person=request.user, sitting=sitting, at=now).pk)
+        except Refused as error:
+            refusal = error
+    mine = own_sittings.one(person=request.user, sitting=sitting, at=now)
+    door = sittings.admission(person=request.user, sitting=sitting, at=now)
+    if refusal is None and not mine.is_running:
+        refusal = door.refusal or _used_up(request, sitting, mine, now)
+    opens_in = max(int((door.opens_at - now).total_seconds() * 1000), 0)
+    return render(
+        request,
+        "quizzes/sitting.html",
+        {
+            "sitting": sitting,
+            "mine": mine,
+            "door": door,
+            "refusal": refusal,
+            "waits": bool(refusal and refusal.code == "too_early"),
+            "is_over": mine.attempt is not None and not mine.is_running,
+            "opens_in": opens_in,
+            "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),
+            "closes_at": sittings.window_of(sitting, request.user.pk, sitting.added_minutes)[2],
+            "results": RESULTS[sitting.results],
+            "total": sum(draw.count for draw in papers.draws_of(sitting.quiz)),
+            "scripts": SCRIPTS,
+        },
+        status=409 if request.method == "POST" else 200,
+    )
+
+
+def _used_up(request: HttpRequest, sitting: Sitting, mine: own_sittings.OwnSitting, now) -> Refused | None:
+    if mine.attempt is None:
+        return None
+    return attempts.standing(person=request.user, quiz=sitting.quiz, at=now, sitting=sitting).refusal
+
+
+@never_cache
+@require_GET
+def door(request: HttpRequest, pk: int) -> JsonResponse:
+    """{opens_in, may_enter, message}: whether one is let in now; for the page that waits. Milliseconds by the server's clock."""
+    if not request.user.is_authenticated:
+        return signed_out()
+    sitting = Sitting.objects.known_to(request.user).filter(pk=pk).first()
+    if sitting is None:
+        return not_found()
+    now = clock.now()
+    found = sittings.admission(person=request.user, sitting=sitting, at=now)
+    return JsonResponse(
+        {
+            "opens_in": max(int((found.opens_at - now).total_seconds() * 1000), 0),
+            "may_enter": found.refusal is None,
+            "waits": bool(found.refusal and found.refusal.code == "too_early"),
+            "message": found.refusal.message if found.refusal else "",
+        }
+    )
+
+
+@never_cache
+@require_POST
+def sign_of_life(request: HttpRequest, pk: int) -> JsonResponse:
+    """POST {unacknowledged, events: [{kind, ago, away, length, question}]} of an open page; {remaining, over, newest, added} back.
+
+    `kind` is left, returned or pasted; the rest are whole numbers: seconds ago, seconds away, signs that
+    were pasted, number of the question. Refused like an answer: 400, 401, 404.
+    """
+    if not request.user.is_authenticated:
+        return signed_out()
+    now = clock.now()
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_SIGN:
+            raise ValueError
+        body = json.loads(request.body)
+        unacknowledged = min(_figure(body["unacknowledged"]), attempts.ANSWERS_PER_ATTEMPT)
+        noticed = [_noticed(event) for event in body.get("events", [])]
+        if len(noticed) > EVENTS_AT_ONCE:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return unreadable()
+    try:
+        state = presence.note(
+            attempt_id=pk,
+            person=request.user,
+            unacknowledged=unacknowledged,
+            noticed=noticed,
+            address=address_of(request),
+            at=now,
+        )
+    except Attempt.DoesNotExist:
+        return not_found()
+    return JsonResponse(state_in_json(state, now))
+
+
+def _noticed(event: dict) -> presence.Noticed:
+    if event["kind"] not in presence.FROM_THE_PAGE:
+        raise ValueError
+    return presence.Noticed(event["kind"], {name: _figure(event[name]) for name in FIGURES if name in event})
+
+
+def _figure(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= HIGHEST:
+        raise ValueError
+    return value
+
+
+@never_cache
+@login_required
+@require_GET
+def slip(request: HttpRequest, pk: int) -> HttpResponse:
+    """What was received, with a code that an invigilator can check. Holds nothing of the result."""
+    now = clock.now()
+    attempt = get_object_or_404(
+        Attempt.objects.with_result().select_related("sitting", "quiz", "enrolment").timed(), pk=pk, person=request.user
+    )
+    if not is_ended(attempt, now):
+        return redirect("attempt", pk)
+    if not hasattr(attempt, "submission"):
+        attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=now)
+        return redirect("attempt_slip", pk)
+    return render(
+        request,
+        "quizzes/slip.html",
+        {"attempt": attempt, "slip": slips.of(attempt), "waits": sittings.results_wait_for(attempt, now)},
+    )
+
+
+@never_cache
+@login_required
+@require_GET
+def signed_in_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where somebody lands who signed in again in another tab: tells the waiting page, and says to go back to it."""
+    attempt = get_object_or_404(Attempt, pk=pk, person=request.user)
+    return render(request, "quizzes/back.html", {"attempt": attempt})
