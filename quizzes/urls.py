@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from quizzes import analysis_views, desk, exam_views, media, organising, views, watching
+from quizzes import analysis_views, desk, exam_views, media, organising, paper_views, practice_views, views, watching
 
 urlpatterns = [
     re_path(r"^quizzes/images/(?P<digest>[0-9a-f]{16})/$", media.bank_image, name="bank_image"),
@@ -15,6 +15,12 @@ urlpatterns = [
     path("sittings/", exam_views.own, name="sittings"),
     path("sittings/<int:pk>/", exam_views.sitting, name="sitting"),
     path("sittings/<int:pk>/door/", exam_views.door, name="sitting_door"),
+    path("marking/", desk.marking, name="marking"),
+    path("marking/next/", desk.marking_next, name="marking_next"),
+    path("marking/<int:pk>/", desk.marking_task, name="marking_task"),
+    path("remarks/", desk.remark_list, name="remark_list"),
+    path("remarks/new/<int:question>/", desk.remark_new, name="remark_new"),
+    path("remarks/<int:pk>/", desk.remark, name="remark"),
     path("sittings/manage/", organising.sitting_list, name="sittings_manage"),
     path("sittings/manage/new/", organising.sitting_new, name="sitting_new"),
     path("sittings/manage/<int:pk>/", organising.sitting_manage, name="sitting_manage"),
@@ -33,14 +39,12 @@ urlpatterns = [
     path("sittings/<int:pk>/watch/slip/", watching.sitting_slip, name="sitting_slip"),
     path("sittings/<int:pk>/watch/<int:attempt_pk>/", watching.watch_one, name="watch_one"),
     path("sittings/<int:pk>/watch/<int:attempt_pk>/time/", watching.attempt_time, name="attempt_time"),
-    path("marking/", desk.marking, name="marking"),
-    path("marking/next/", desk.marking_next, name="marking_next"),
-    path("marking/<int:pk>/", desk.marking_task, name="marking_task"),
-    path("remarks/", desk.remark_list, name="remark_list"),
-    path("remarks/new/<int:question>/", desk.remark_new, name="remark_new"),
-    path("remarks/<int:pk>/", desk.remark, name="remark"),
     path("quizzes/<slug:key>/analysis/", analysis_views.quiz_analysis, name="quiz_analysis"),
     path("quizzes/<slug:key>/analysis.xlsx", analysis_views.quiz_analysis_file, name="quiz_analysis_file"),
     path("sittings/<int:pk>/analysis/", analysis_views.sitting_analysis, name="sitting_analysis"),
     path("sittings/<int:pk>/analysis.xlsx", analysis_views.sitting_analysis_file, name="sitting_analysis_file"),
+    path("papers/", paper_views.exam_list, name="exam_list"),
+    path("papers/<int:pk>/", paper_views.paper, name="paper"),
+    path("papers/of/<slug:key>/", paper_views.paper_list, name="paper_list"),
+    path("practice/<int:pk>/", practice_views.practice, name="practice"),
 ]
