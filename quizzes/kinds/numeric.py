@@ -27,7 +27,7 @@ class Numeric(ItemKind):
 
     key = "numeric"
     rank = 60
-    label = gettext_lazy("Number")
+    label = gettext_lazy("Numeric")
     names = ("数值", "数字", "计算")
     shape = "map"
     template = "quizzes/kinds/numeric.html"
@@ -143,11 +143,11 @@ class Numeric(ItemKind):
         return [Pick(value, f"{value} {_base(content['units'])}".strip(), True)]
 
     def right(self, shown: dict, key: Any) -> Any:
-        return {"value": key["value"], "unit": _base(key["units"])}
+        return {"value": key["value"], "unit": _asked(key["units"])}
 
     def wrong(self, shown: dict, key: Any) -> Any:
         value = Fraction(key["value"])
-        return {"value": decimal_text(value + 1 + 2 * Fraction(key["tolerance"]) * max(abs(value), 1)), "unit": _base(key["units"])}
+        return {"value": decimal_text(value + 1 + 2 * Fraction(key["tolerance"]) * max(abs(value), 1)), "unit": _asked(key["units"])}
 
 
 def _read(text: Any) -> Fraction | None:
@@ -199,6 +199,11 @@ def _sorted(units: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _base(units: Mapping[str, str]) -> str:
     return next((name for name, factor in _sorted(units) if Fraction(factor) == 1), "")
+
+
+def _asked(units: Mapping[str, str]) -> str:
+    """The base unit as a page gives it back: a single unit is printed there, not chosen."""
+    return _base(units) if len(units) > 1 else ""
 
 
 def _amount(response: dict, units: Mapping[str, str]) -> Fraction | None:
