@@ -1,22 +1,18 @@
 """A small county in full swing, for tests that look at many pages at once."""
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.urls import reverse
-
 from core import clock
+from people.models import Unit
 from tests.cast import Cast
 
 
-@dataclass
-class SmallCounty:
-    verify_path: str
-    learner_paths: list[str] = field(default_factory=list)
+def in_full_swing(cast: Cast) -> dict[str, tuple]:
+    """The learner has one course behind her with a certificate, one under way, an attempt open and one failed.
 
-
-def in_full_swing(cast: Cast) -> SmallCounty:
-    """The learner has one course behind her with a certificate, one under way, an attempt open and one failed."""
+    Gives what the addresses of their pages are made of, by name.
+    """
+    from certificates import rules
     from certificates import services as certificates
     from certificates.models import Certificate
     from courses.services import enrolments, progress
@@ -37,18 +33,22 @@ def in_full_swing(cast: Cast) -> SmallCounty:
     failed = attempts.start(person=cast.learner, quiz=quiz, at=at - timedelta(hours=1))
     attempts.submit(attempt=failed, cause=Submission.Cause.LEARNER, at=at - timedelta(minutes=50))
     running = attempts.start(person=cast.learner, quiz=quiz, at=at)
-    number = Certificate.objects.get(person=cast.learner).number
-    return SmallCounty(
-        verify_path=reverse("verify_number", args=[number]),
-        learner_paths=[
-            reverse("course", args=[course.pk]),
-            reverse("course", args=[done.pk]),
-            reverse("lesson", args=[course.pk, lesson.slug]),
-            reverse("quiz", args=["p01-final"]),
-            reverse("attempt", args=[running.pk]),
-            reverse("attempt_result", args=[failed.pk]),
-        ],
-    )
+    certificate = Certificate.objects.get(person=cast.learner)
+    empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
+    return {
+        "under_way": (course.pk,),
+        "done": (done.pk,),
+        "lesson": (course.pk, lesson.slug),
+        "quiz": (quiz.key,),
+        "running": (running.pk,),
+        "failed": (failed.pk,),
+        "certificate": (certificate.number,),
+        "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
+        "completion": (certificate.completion_id,),
+        "learner": (cast.learner.pk,),
+        "bureau": (cast.bureau.pk,),
+        "empty_unit": (empty.pk,),
+    }
 
 
 def make_quiz(cast: Cast, key: str, course_code: str, **rules):

@@ -1,84 +1,365 @@
-"""Every page, as each role, at both widths: axe finds nothing, nothing is wider than the screen, few queries."""
+"""Every page, as those who come to it, on a phone and on a desk: axe finds nothing, nothing is cut or left in English."""
+
+import re
+from functools import cache, partial
+from pathlib import Path
 
 import pytest
-from django.urls import reverse
+from django.contrib.auth.models import AnonymousUser
+from django.template.loader import render_to_string
+from django.urls import URLResolver, get_resolver, reverse
 
+from core.errors import Refused
+from tests.cast import PASSWORD
 from tests.chromium import DESK, PHONE
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+TEMPLATES = Path(__file__).parents[2] / "templates"
 
-SIGNED_OUT = ["home", "account_login", "verify"]
-EVERYBODY = [
-    "my_learning",
-    "course_list",
-    "my_certificates",
-    "my_account",
-    "my_file",
-    "search",
-    "usersessions_list",
-    "account_change_password",
-    "mfa_index",
-]
-BY_ROLE = {
-    "learner": [],
-    "liaison": ["records", "records_units", "dashboard"],
-    "own_leader": ["records", "records_units", "dashboard", "person_list"],
-    "hr": ["certificates_issued", "activation_codes", "records", "records_units", "dashboard", "person_list", "roster_import"],
-    "auditor": ["audit_readings", "audit_roles", "records"],
-    "admin": ["person_list", "unit_list", "roster_import", "system"],
+# Who looks at what. "name:key" is reversed with what tests.counties.in_full_swing knows by that key; "?…" is a query,
+# "=404" the status that is expected. What begins with "/" is an address that no page has.
+WALK = {
+    "visitor": [
+        "home",
+        "account_login",
+        "activate",
+        "forgotten_password",
+        "account_inactive",
+        "display",
+        "verify",
+        "verify_number:certificate",
+        "verify_number:never_issued=404",
+        "/verify/YAZWGK-01-2026-532325-99999-0/=422",
+        "/nothing-here/=404",
+    ],
+    "learner": [
+        "my_learning",
+        "course_list",
+        "course_list?q=没有这门课",
+        "course:under_way",
+        "course:done",
+        "lesson:lesson",
+        "quiz:quiz",
+        "attempt:running",
+        "attempt_submit:running",
+        "attempt_result:failed",
+        "my_certificates",
+        "certificate:certificate",
+        "my_file",
+        "search",
+        "search?q=公开",
+        "search?q=没有这个词",
+        "my_account",
+        "display",
+        "account_change_password",
+        "account_reauthenticate",
+        "account_logout",
+        "usersessions_list",
+        "mfa_index",
+        "mfa_activate_totp",
+        "records=403",
+        "/nothing-here/=404",
+    ],
+    "stranger": ["my_learning", "course_list", "my_certificates", "my_file"],  # where nothing is yet
+    "liaison": ["my_learning", "dashboard", "records", "records_units", "records_unit:bureau"],
+    "own_leader": [
+        "my_learning",
+        "dashboard",
+        "records",
+        "records_units",
+        "person_list",
+        "attempt_result:failed",
+        "certificate:certificate",
+    ],
+    "hr": [
+        "dashboard",
+        "records",
+        "records?q=没有这个人",
+        "records_units",
+        "records_unit:bureau",
+        "reverse_completion:completion",
+        "learning_file:learner",
+        "attempt_result:failed",
+        "correct_hours:learner",
+        "certificates_issued",
+        "certificates_issued?q=没有这张证",
+        "certificate:certificate",
+        "certificate_revoke:certificate",
+        "person_list",
+        "person_list?q=没有这个人",
+        "person:learner",
+        "activation_codes",
+        "roster_import",
+        "unit_list",
+        "unit_close:bureau",
+        "unit_close:empty_unit",
+    ],
+    "auditor": ["audit_readings", "audit_readings?reader=没有这个人", "audit_roles"],
+    "admin": ["person_list", "person:learner", "my_account", "system"],
 }
+# The pages that are looked at in the dark and in big letters too.
+MAIN = {
+    "visitor": ["home", "account_login", "verify_number:certificate"],
+    "learner": ["my_learning", "course_list", "course:under_way", "lesson:lesson", "attempt:running", "attempt_result:failed", "my_file"],
+    "hr": ["dashboard", "records", "records_units", "person:learner", "certificate_revoke:certificate"],
+}
+MODES = {
+    "360": (PHONE, "light.normal", WALK),
+    "1280": (DESK, "light.normal", WALK),
+    "360-big": (PHONE, "light.big", MAIN),
+    "360-dark-big": (PHONE, "dark.big", MAIN),
+    "1280-dark": (DESK, "dark.normal", MAIN),
+}
+# Reached by the tests below, through a form or with a second factor.
+BY_STEPS = {
+    "roster_plan",
+    "roster_result",
+    "mfa_authenticate",
+    "mfa_reauthenticate",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+}
+NOT_PAGES = {
+    # for programs
+    "healthz", "readyz", "verify_json", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
+    "nothing_here", "attempt_answer", "lesson_place",
+    # files
+    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
+    "mfa_download_recovery_codes",
+    # only answer to a form, and lead to a page
+    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen",
+    # doors of allauth and Wagtail that lead to a page of ours or to none
+    "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
+    "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
+    "account_confirm_login_code", "wagtailcore_login", "wagtaildocs_authenticate_with_password",
+}  # fmt: skip
 
-# Pages that say no: an unknown number, a mistyped number, nothing at all.
-REFUSING = ["/verify/YAZWGK-01-2026-532325-09999-8/", "/verify/YAZWGK-01-2026-532325-99999-0/", "/nothing-here/"]
+# The pages of exams, which tests/quizzes looks at in a browser; they are not walked yet.
+EXAMS = {
+    "practice", "exam_list", "paper", "paper_list", "sittings", "sitting", "sitting_door", "sittings_manage", "sitting_new", "sitting_manage",
+    "sitting_edit", "sitting_act", "sitting_candidates", "candidates_add", "candidates_put", "candidates_export", "sitting_rooms",
+    "sitting_invigilators", "sitting_allowances", "person_attempts", "sitting_watch", "sitting_time", "sitting_slip", "watch_one",
+    "attempt_time", "attempt_presence", "attempt_slip", "attempt_back", "marking", "marking_next", "marking_task", "remark_list",
+    "remark_new", "remark", "quiz_analysis", "quiz_analysis_file", "sitting_analysis", "sitting_analysis_file", "bank_image",
+}  # fmt: skip
+
+# Text that a reader sees or hears, outside of what says that it is in another language: two words of which the second begins small.
+ENGLISH = """() => {
+  const sentence = /[A-Za-z]{2,}[,']? [a-z]{2,}/, found = [];
+  const ours = (element) => element && !element.closest("[lang=en], script, noscript, style, code, [hidden]");
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (sentence.test(walker.currentNode.data) && ours(walker.currentNode.parentElement)) found.push(walker.currentNode.data.trim());
+  for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], [alt]"))
+    for (const name of ["aria-label", "placeholder", "title", "alt"])
+      if (sentence.test(element.getAttribute(name) || "") && ours(element)) found.push(element.getAttribute(name));
+  if (sentence.test(document.title)) found.push(document.title);
+  return found;
+}"""
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
-def faults(page, url: str) -> list[str]:
-    """What axe finds on the page, and whether it is wider than the screen."""
+def faults(page, what: str) -> list[str]:
+    """What axe finds, whether the page is wider than the screen, and what is left in English."""
+    found = axe().run(page, options=AXE).response["violations"]
+    lines = [f"{v['id']} {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:160]}" for v in found]
+    wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+    if wide > 0:
+        lines.append(f"{wide}px wider than the screen")
+    lines += [f"in English: {text}" for text in page.evaluate(ENGLISH)]
+    return [f"{what}: {line}" for line in lines]
+
+
+@cache
+def axe():
     from axe_playwright_python.sync_playwright import Axe
 
-    found = (
-        Axe()
-        .run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
-        .response["violations"]
-    )
-    lines = [f"{url} @{page.viewport_size['width']}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in found]
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    if wide > 1:
-        lines.append(f"{url} @{page.viewport_size['width']}: {wide}px wider than the screen")
-    return lines
+    return Axe()
 
 
-def walk(page, base: str, paths: list[str]) -> list[str]:
+def address_of(entry: str, keys: dict[str, tuple]) -> tuple[str, int]:
+    """The address of an entry of WALK and the status that its page has."""
+    entry, _equals, status = entry.partition("=") if "?" not in entry else (entry, "", "")
+    entry, mark, query = entry.partition("?")
+    name, _colon, key = entry.partition(":")
+    path = name if name.startswith("/") else reverse(name, args=keys[key] if key else ())
+    return path + mark + query, int(status or 200)
+
+
+def walk(page, base: str, entries: list[str], keys: dict[str, tuple]) -> list[str]:
     lines = []
-    for path in paths:
+    for entry in entries:
+        path, status = address_of(entry, keys)
         response = page.goto(base + path)
-        if response.status >= 400 and path not in REFUSING:
-            lines.append(f"{path}: {response.status}")
-            continue
-        lines += faults(page, path)
+        if response.status != status:
+            lines.append(f"{entry}: {response.status}")
+        elif page.url.partition("#")[0] != base + path and "%" not in page.url:
+            lines.append(f"{entry}: led to {page.url}")
+        else:
+            lines += faults(page, entry)
     return lines
 
 
 @pytest.fixture
-def small_county(cast):
+def keys(cast):
     """A course in progress, a completion with its certificate, an attempt under way and one that is over."""
     from tests.counties import in_full_swing
 
     return in_full_swing(cast)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["360", "1280"])
-def test_axe_finds_nothing_on_any_page(viewport, small_county, cast, open_page, enter, live_server, settings):
-    paths = [reverse(name) for name in SIGNED_OUT] + [small_county.verify_path, *REFUSING]
-    found = walk(open_page(viewport), live_server.url, paths)
-    for role, names in BY_ROLE.items():
-        person = getattr(cast, role)
-        page = enter(open_page(viewport), person)
-        wanted = [reverse(name) for name in [*EVERYBODY, *names]]
-        if role == "learner":
-            wanted += small_county.learner_paths
-        if role in {"hr", "own_leader"}:
-            wanted += [reverse("person", args=[cast.learner.pk]), reverse("learning_file", args=[cast.learner.pk])]
-        found += [f"{role}: {line}" for line in walk(page, live_server.url, wanted)]
+@pytest.fixture
+def desk_of(cast, open_page, enter):
+    """`desk_of("hr", PHONE)`: the page of somebody of the cast, signed in; of "visitor": nobody."""
 
-    assert found == []
+    def opened(who, viewport, look="light.normal", **options):
+        page = open_page(viewport, **options)
+        page.context.add_cookies([{"name": "look", "value": look, "url": "http://localhost"}])
+        return page if who == "visitor" else enter(page, getattr(cast, who))
+
+    return opened
+
+
+def names_of(patterns) -> set[str]:
+    """The names of all addresses below these patterns, the Wagtail admin's left out."""
+    found = set()
+    for pattern in patterns:
+        if not isinstance(pattern, URLResolver):
+            found.add(pattern.name)
+        elif str(pattern.pattern) != "admin/":
+            found |= names_of(pattern.url_patterns)
+    return found - {None}
+
+
+def test_every_address_is_walked_or_is_no_page():
+    walked = {entry.partition("?")[0].partition("=")[0].partition(":")[0] for entries in WALK.values() for entry in entries}
+    walked = {name for name in walked if not name.startswith("/")} | BY_STEPS
+    known = names_of(get_resolver().url_patterns)
+
+    assert known - walked - NOT_PAGES - EXAMS == set(), "put them into WALK, or say in NOT_PAGES that they are none"
+    assert walked - known == set()
+    assert NOT_PAGES - known == set()
+    assert walked & NOT_PAGES == set()
+    assert [entry for who in MAIN for entry in MAIN[who] if entry not in WALK[who]] == []
+
+
+def in_a_browser(test):
+    for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)):
+        test = mark(test)
+    return test
+
+
+both_widths = pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["360", "1280"])
+
+
+@in_a_browser
+@pytest.mark.parametrize("mode", MODES)
+def test_axe_finds_nothing_on_any_page(mode, keys, desk_of, live_server):
+    viewport, look, pages = MODES[mode]
+    found = []
+    for who, entries in pages.items():
+        found += walk(desk_of(who, viewport, look), live_server.url, entries, keys)
+    assert not found, "\n".join(found)
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_of_a_roster_from_the_file_to_the_codes(viewport, cast, desk_of, live_server):
+    page = desk_of("hr", viewport)
+    rows = f"工号,姓名,单位,任现职时间\nYA90001,王新来,{cast.bureau.name},2026-03-01\nYA90002,,{cast.bureau.name},2026-03-01\n"
+    page.goto(live_server.url + reverse("roster_import"))
+    page.set_input_files("input[type=file]", {"name": "花名册.csv", "mimeType": "text/csv", "buffer": rows.encode()})
+    page.get_by_role("button", name="查看导入计划").click()
+    found = faults(page, "plan")
+    assert "王新来" in page.text_content("main")
+    page.check("input[name=skip]")
+    page.get_by_role("button", name="执行").click()
+    page.wait_for_url("**/result/")
+    found += faults(page, "result")
+    page.goto(f"{live_server.url}{reverse('activation_codes')}?unit={cast.bureau.code}")
+    found += faults(page, "codes")
+    page.get_by_role("button", name="生成并显示发放单").click()
+    page.get_by_role("cell", name="YA90001").wait_for()
+    found += faults(page, "sheet of codes")
+    assert not found, "\n".join(found)
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_of_two_step_sign_in(viewport, cast, open_page, enter, live_server):
+    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    TOTP.activate(cast.hr, generate_totp_secret())
+    codes = RecoveryCodes.activate(cast.hr)
+    page = enter(open_page(viewport), cast.hr)
+    assert page.url == live_server.url + reverse("mfa_authenticate")
+    found = faults(page, "mfa_authenticate")
+    page.fill("input[name=code]", codes.get_unused_codes()[0])
+    page.press("input[name=code]", "Enter")
+    page.wait_for_url(lambda url: "2fa" not in url)
+    page.goto(live_server.url + reverse("mfa_view_recovery_codes"))  # which asks for the password again
+    page.fill("input[name=password]", PASSWORD)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url("**/recovery-codes/")
+    for name in ("mfa_index", "mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_deactivate_totp", "mfa_reauthenticate"):
+        page.goto(live_server.url + reverse(name))
+        assert page.url == live_server.url + reverse(name)
+        found += faults(page, name)
+    assert not found, "\n".join(found)
+
+
+def answer_with(body: str, route) -> None:
+    route.fulfill(body=body, content_type="text/html; charset=utf-8")
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_that_say_sorry(viewport, cast, open_page, live_server, rf):
+    request = rf.get("/broken/")
+    request.user = AnonymousUser()
+    page = open_page(viewport)
+    names = [path.name for path in TEMPLATES.glob("*.html") if re.match(r"\d{3}|refused|offline", path.name)]
+    assert {"400.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html", "refused.html"} <= set(names)
+    found = []
+    for name in names:
+        body = render_to_string(name, {"refusal": Refused("今天不行。", code="no")}, request=request)
+        page.route(f"**/{name}/", partial(answer_with, body))
+        page.goto(f"{live_server.url}/{name}/")
+        found += faults(page, name)
+    assert not found, "\n".join(found)
+
+
+# Who fills in what, wrongly; what stands in the fields after the page came back. Passwords and files never come back.
+MISTAKES = {
+    "account_login": ("visitor", {"login": "YA10001", "password": "Wrong-2031"}, ["login"]),
+    "activate": (
+        "visitor",
+        {"employee_number": "YA10001", "code": "XXXX", "password1": "a", "password2": "b"},
+        ["employee_number", "code"],
+    ),
+    "account_change_password": ("learner", {"oldpassword": "Wrong-2031", "password1": "a", "password2": "b"}, []),
+    "correct_hours:learner": ("hr", {"hours": "999", "reason": "签到表"}, ["hours", "reason"]),
+    "reverse_completion:completion": ("hr", {"reason": "查实替学"}, ["reason"]),
+    "certificate_revoke:certificate": ("hr", {"reason": "查实替考"}, ["reason"]),
+    "unit_close:empty_unit": ("hr", {"on": "2999-01-01", "basis": "县委编委文件"}, ["on", "basis"]),
+    "records": ("hr", {"since": "2026-12-31", "until": "2026-01-01"}, ["since", "until"]),
+    "roster_import": ("hr", {}, []),
+}
+
+
+@in_a_browser
+@pytest.mark.parametrize("entry", MISTAKES)
+def test_a_form_says_what_is_wrong_and_keeps_what_was_typed(entry, keys, desk_of, live_server):
+    who, typed, kept = MISTAKES[entry]
+    page = desk_of(who, PHONE)
+    page.goto(live_server.url + address_of(entry, keys)[0])
+    page.evaluate("for (const part of document.querySelectorAll('main details, main form')) { part.open = true; part.noValidate = true; }")
+    for name, value in typed.items():
+        page.fill(f"main [name={name}]", value)
+    with page.expect_navigation():
+        page.evaluate("document.querySelector('main form .btn').click()")
+    summary = page.locator(".error-summary")
+    assert summary.is_visible() and summary.locator("li").count() >= 1
+    assert {name: page.input_value(f"main [name={name}]") for name in kept} == {name: typed[name] for name in kept}
+    found = faults(page, entry)
+    assert not found, "\n".join(found)
