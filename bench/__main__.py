@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psycopg
 
+from bench import exam
+
 ROOT = Path(__file__).resolve().parents[1]
 PORT = int(os.environ.get("BENCH_PORT", "8399"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
@@ -252,12 +254,17 @@ def main() -> None:
             used = [cookies[0]] if signed == "first" else cookies if signed else []
             rate, bad = wrk(path, cookies=used, script=script)
             rows.append((name, f"{rate:.0f}/s" + (f" ({bad} failed)" if bad else ""), f">= {target}/s", rate >= target and not bad))
+        exam_rows, notes = exam.measure("127.0.0.1", PORT)
+        rows += exam_rows
     gift_seconds = time_gift()
     rows.append(("import of 5,000 GIFT items", f"{gift_seconds:.1f} s", "< 20 s", gift_seconds < 20))
+    survived = subprocess.run([sys.executable, "-m", "bench.faults"], cwd=ROOT).returncode == 0
+    rows.append(("fault test, 200 people, 60 s", "nothing lost" if survived else "FAILED", "nothing lost", survived))
     print(f"\n{platform.machine()}, {os.cpu_count()} cores, PostgreSQL, gunicorn as deployed, wrk on the same machine, {SECONDS} s each\n")
     width = max(len(row[0]) for row in rows)
     for name, figure, target, met in rows:
         print(f"{name:<{width}}  {figure:>16}  target {target:<10} {'met' if met else 'MISSED'}")
+    print("", *notes, sep="\n")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from celery import shared_task
 
-from core import clock
+from core import clock, turns
 from quizzes.models import Analysis, ImportJob, Remark
 from quizzes.services import analyses, attempts, exchange, remarks
 
 
 @shared_task
 def submit_overdue() -> None:
-    """Submit attempts whose time is over. Safe to run at any time and twice."""
-    attempts.submit_overdue(clock.now())
+    """Submit attempts whose time is over. Safe to run at any time and twice; a round beside another does nothing."""
+    with turns.alone("quizzes.submit_overdue") as is_ours:
+        if is_ours:
+            attempts.submit_overdue(clock.now())
 
 
 @shared_task

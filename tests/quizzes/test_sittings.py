@@ -1,17 +1,20 @@
 """Sittings: who is let in when, whose clock ends when, and more time with a reason."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import turns
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Enrolment
-from quizzes import rules
+from quizzes import rules, tasks
 from quizzes.models import Attempt, Candidate, Submission
-from quizzes.services import attempts, sittings
+from quizzes.services import attempts, marking, sittings
+from tests import cast as casting
 from tests.cast import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -153,3 +156,52 @@ def test_admission_spreads_a_thousand_people_evenly():
     delays = [rules.admission_delay(7, person, 100).total_seconds() for person in range(1000)]
     in_each_tenth = [sum(tenth * 10 <= delay < tenth * 10 + 10 for delay in delays) for tenth in range(10)]
     assert min(in_each_tenth) > 60 and max(in_each_tenth) < 150
+
+
+# ---- everybody's time ends in the same second ----------------------------------------------
+
+
+def many_in(sitting, cast, count: int) -> None:
+    for number in range(count):
+        someone = casting.person(f"YA6{number:04d}", f"考生{number}", cast.section)
+        Candidate.objects.create(sitting=sitting, person=someone)
+        sittings.enter(person=someone, sitting=sitting, at=NOON)
+
+
+def test_each_attempt_that_the_clock_ends_takes_the_same_queries(sitting, cast, django_assert_max_num_queries):
+    many_in(sitting, cast, 7)
+    with django_assert_max_num_queries(1 + 7 * 10):  # BEGIN and COMMIT counted
+        assert attempts.submit_overdue(NOON + 21 * MINUTE) == 7
+    assert {submission.cause for submission in Submission.objects.all()} == {Submission.Cause.TIME}
+
+
+def test_a_bad_attempt_does_not_keep_the_clock_from_the_others(sitting, cast, monkeypatch):
+    many_in(sitting, cast, 3)
+    bad = Attempt.objects.order_by("pk").first()
+    mark = marking.mark_by_machine
+    monkeypatch.setattr(marking, "mark_by_machine", lambda submission: 1 / 0 if submission.attempt_id == bad.pk else mark(submission))
+
+    assert attempts.submit_overdue(NOON + 21 * MINUTE) == 2
+
+    assert set(Attempt.objects.open()) == {bad}  # nothing of it is half-written, and reconcile names it
+    assert [gap.what for gap in attempts.overdue_gaps(NOON + 30 * MINUTE)] == [f"attempt {bad.pk} is over and not submitted"]
+
+
+def test_a_round_of_the_worker_looks_a_fortnight_back_and_reconcile_at_all(sitting, cast):
+    many_in(sitting, cast, 1)
+    late = NOON + timedelta(days=15)
+    assert attempts.submit_overdue(late) == 0
+    [gap] = attempts.overdue_gaps(late)
+    gap.mend()
+    assert Submission.objects.get().at == NOON + 20 * MINUTE + 30 * SECOND  # at the person's own end, however late
+
+
+def test_a_round_beside_another_does_nothing(sitting, cast, monkeypatch):
+    ran = []
+    monkeypatch.setattr(attempts, "submit_overdue", ran.append)
+    monkeypatch.setattr(turns, "alone", lambda name: nullcontext(False))
+    tasks.submit_overdue()
+    assert ran == []
+    monkeypatch.setattr(turns, "alone", lambda name: nullcontext(True))
+    tasks.submit_overdue()
+    assert len(ran) == 1

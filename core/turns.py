@@ -1,0 +1,47 @@
+"""Work that one process does at a time. Who dies in the middle, kill -9 or not, leaves nothing locked."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+
+@contextmanager
+def alone(name: str) -> Iterator[bool]:
+    """Whether the turn is ours; False while another process or thread has it. Never waits.
+
+    PostgreSQL holds it for our connection, on all machines; elsewhere a lock on a file does, on this machine.
+    """
+    with _by_database(name) if connection.vendor == "postgresql" else _by_file(name) as is_ours:
+        yield is_ours
+
+
+@contextmanager
+def _by_database(name: str) -> Iterator[bool]:
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours and connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+@contextmanager
+def _by_file(name: str) -> Iterator[bool]:
+    folder = Path(settings.VAR_DIR) / "turns"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / name).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
