@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,6 +33,7 @@ class Answer:
     tolerance: str = "0"
 
 
+@lru_cache(maxsize=256)
 def percent(text: str) -> Fraction:
     """A weight as Moodle writes it, 33.33333, as a share. Raises: Wrong."""
     value = number(text.strip() or "0")

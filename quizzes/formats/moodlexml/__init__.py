@@ -86,14 +86,15 @@ class _Piece:
 def _pieces(text: str) -> Iterator[_Piece]:
     """The <question> elements with their lines; what is broken ends where the next one begins."""
     start, line, counted = -1, 1, 0
-    at = 0
+    at, closes = 0, {"-->": -2, "]]>": -2}  # where the next ones are: looked for once, not again from each opening
     while (token := TOKEN.search(text, at)) is not None:
         at, sign = token.end(), token.group()
         if sign.startswith("<!"):
             close = "-->" if sign == "<!--" else "]]>"
-            end = text.find(close, at)
-            inside = text[at : end if end >= 0 else len(text)]
-            broken = BROKEN.search(inside)
+            if closes[close] != -1 and closes[close] < at:
+                closes[close] = text.find(close, at)
+            end = closes[close]
+            broken = BROKEN.search(text, at, end if end >= 0 else len(text)) if start >= 0 else None
             if end < 0 or (broken and start >= 0 and sign != "<!--"):
                 if start >= 0:
                     yield _Piece(line, fault=_("a CDATA section or a comment is not closed"))

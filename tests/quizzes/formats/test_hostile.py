@@ -1,0 +1,227 @@
+"""Files made to harm: refused with a reason, within bounded time, and what stands beside the bad item still comes in."""
+
+import io
+import time
+import zipfile
+
+import pytest
+
+from core import uploads
+from core.errors import Refused
+from quizzes import formats
+from quizzes.formats import base
+from quizzes.formats.qti import package
+
+QUIZ = '<?xml version="1.0"?><quiz>{}</quiz>'
+GOOD = '<question type="truefalse"><questiontext><text>{}</text></questiontext><answer fraction="100"><text>true</text></answer></question>'
+ITEM = (
+    '<qti-assessment-item xmlns="http://www.imsglobal.org/xsd/imsqtiasi_v3p0" identifier="I" title="I">'
+    '<qti-response-declaration identifier="RESPONSE" cardinality="single" base-type="identifier">'
+    "<qti-correct-response><qti-value>A</qti-value></qti-correct-response></qti-response-declaration>"
+    '<qti-item-body><p>几日？</p><qti-choice-interaction response-identifier="RESPONSE">'
+    '<qti-simple-choice identifier="A">20</qti-simple-choice><qti-simple-choice identifier="B">15</qti-simple-choice>'
+    "</qti-choice-interaction></qti-item-body></qti-assessment-item>"
+)
+
+
+@pytest.fixture(autouse=True)
+def soon():
+    """No file of these may take long."""
+    started = time.process_time()
+    yield
+    assert time.process_time() - started < 15
+
+
+def read(key: str, data: str | bytes):
+    return list(formats.of(key).read(data.encode() if isinstance(data, str) else data))
+
+
+def packed(**files: str | bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def manifest(*hrefs: str) -> str:
+    rows = "".join(f'<resource identifier="R{n}" type="imsqti_item_xmlv3p0" href="{href}"/>' for n, href in enumerate(hrefs))
+    return f'<manifest xmlns="http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"><resources>{rows}</resources></manifest>'
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>'
+OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+
+
+@pytest.mark.parametrize("prologue", [BOMB, OUTSIDE])
+def test_xml_that_declares_entities_is_refused_whole(prologue):
+    with pytest.raises(Refused) as refusal:
+        read("moodlexml", prologue + "<quiz>" + GOOD.format("&c;") + "</quiz>")
+    assert refusal.value.code == "entities"
+    with pytest.raises(Refused):
+        read("qti", prologue + ITEM)
+    (found,) = read("qti", packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": prologue + ITEM}))
+    assert found.item is None and "实体" in found.refusal
+    with pytest.raises(Refused):
+        read("qti", packed(**{"imsmanifest.xml": prologue + manifest("i.xml"), "i.xml": ITEM}))
+
+
+def test_an_entity_declared_inside_a_question_harms_that_question_only():
+    found = read("moodlexml", QUIZ.format(GOOD.format(OUTSIDE + "&a;") + GOOD.format("好题。")))
+    assert [one.item is not None for one in found] == [False, True] and found[1].item.stem == "好题。"
+
+
+def test_nothing_is_fetched():
+    text = GOOD.format('<![CDATA[<img src="http://127.0.0.1:9/x.png">看图]]>')
+    (found,) = read("moodlexml", QUIZ.format(text))
+    assert found.item is None and "http://127.0.0.1:9/x.png" in found.refusal
+
+
+@pytest.mark.parametrize("name", ["../evil.xml", "/etc/evil.xml", "a/../../evil.xml", "C:\\evil.xml", "..\\evil.xml"])
+def test_a_package_whose_names_lead_out_of_it_is_refused(name):
+    with pytest.raises(Refused) as refusal:
+        read("qti", packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": ITEM, name: "x"}))
+    assert refusal.value.code in {"traversal", "damaged"}
+
+
+def test_a_manifest_that_points_out_of_the_package_finds_nothing_there():
+    found = read("qti", packed(**{"imsmanifest.xml": manifest("../../../etc/passwd", "/etc/passwd", "i.xml"), "i.xml": ITEM}))
+    assert [one.item is not None for one in found] == [False, False, True]
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked():
+    with pytest.raises(Refused) as refusal:
+        read("qti", packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": b"\x00" * 50_000_000}))
+    assert refusal.value.code == "bomb"
+
+
+def test_a_package_that_lies_about_the_size_of_its_parts_is_refused():
+    data = bytearray(packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": b"<a/>" + b"<b/>" * 4000}))
+    at = data.rfind(b"PK\x01\x02")
+    data[at + 24 : at + 28] = (4).to_bytes(4, "little")
+    try:
+        found = read("qti", bytes(data))
+    except Refused:
+        return
+    assert [one.item for one in found] == [None]
+
+
+def test_a_package_that_ends_in_the_middle_or_holds_no_manifest_is_refused():
+    whole = packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": ITEM})
+    for data in (whole[: len(whole) // 2], packed(**{"i.xml": ITEM}), packed(**{"imsmanifest.xml": "<manifest", "i.xml": ITEM})):
+        with pytest.raises(Refused):
+            read("qti", data)
+
+
+def test_a_part_larger_than_any_item_is_refused_alone(monkeypatch):
+    monkeypatch.setattr(package, "LONGEST_PART", 100)
+    found = read("qti", packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": ITEM}))
+    assert [one.item for one in found] == [None] and "KB" in found[0].refusal
+
+
+def test_a_stem_without_end_is_refused_and_the_next_question_is_read():
+    long = "题" * 20_000_000  # 60 MB: the file as a whole is stopped at the door, the reader does not rely on it
+    gift = read("gift", f"{long}{{T}}\n\n好题。{{T}}")
+    moodle = read("moodlexml", QUIZ.format(GOOD.format(long) + GOOD.format("好题。")))
+    aiken = read("aiken", f"{long}\nA) 1\nB) 2\nANSWER: A\n\n好题。\nA) 1\nB) 2\nANSWER: A")
+    for found in (gift, moodle, aiken):
+        assert [one.item is not None for one in found] == [False, True] and found[1].item.stem == "好题。"
+    with pytest.raises(Refused):
+        uploads.check_bank(io.BytesIO(long.encode()))
+
+
+def test_a_million_options_are_refused_quickly():
+    gift = read("gift", "题？{" + "~x" * 1_000_000 + "}\n\n好题。{T}")
+    answers = "<answer><text>x</text></answer>" * 3000
+    moodle = read(
+        "moodlexml", QUIZ.format(f'<question type="multichoice"><questiontext><text>题</text></questiontext>{answers}</question>')
+    )
+    aiken = read("aiken", "题？\n" + "A) x\n" * 200_000 + "ANSWER: A")
+    choices = "".join(f'<qti-simple-choice identifier="C{n}">x</qti-simple-choice>' for n in range(1000))
+    qti = read("qti", ITEM.replace('<qti-simple-choice identifier="A">', choices + '<qti-simple-choice identifier="A">', 1))
+    for found in (gift[:1], moodle, aiken, qti):
+        assert [one.item for one in found] == [None] and found[0].refusal
+    assert gift[1].item is not None
+
+
+def test_nesting_without_end_is_refused():
+    deep = "<b>" * 100_00 + "x" + "</b>" * 100_00
+    for data in (GOOD.format(f"<![CDATA[{deep}]]>"), GOOD.format(deep)):
+        found = read("moodlexml", QUIZ.format(data + GOOD.format("好题。")))
+        assert [one.item is not None for one in found] == [False, True]
+    (item,) = read("qti", ITEM.replace("几日？", "<span>" * 10_000 + "</span>" * 10_000))
+    assert item.item is None
+    (gift,) = read("gift", f"[html]{deep[:60_000]}{{T}}")
+    assert gift.item is None
+
+
+def test_many_pieces_that_never_close_take_no_time():
+    for junk in ("<question " * 100_000, "<!--" * 200_000, "<![CDATA[" * 100_000, "<question type='x'><![CDATA[" * 50_000):
+        assert all(one.item is None for one in read("moodlexml", "<quiz>" + junk))
+    for junk in ("{" * 500_000, "::" * 300_000, "\\" * 500_000, "[tag:" * 100_000, "// [tag:" + "\\" * 90_000):
+        assert all(one.item is None for one in read("gift", junk))
+
+
+def test_nuls_are_refused_where_they_stand():
+    for key, data in {
+        "gift": "甲\x00？{T}\n\n乙？{T}",
+        "moodlexml": QUIZ.format(GOOD.format("甲\x00？") + GOOD.format("乙？")),
+        "aiken": "甲\x00？\nA) 1\nB) 2\nANSWER: A\n\n乙？\nA) 1\nB) 2\nANSWER: A",
+    }.items():
+        first, second = read(key, "题" * 4096 + "\n\n" + data if key == "gift" else data)[-2:]
+        assert first.item is None and "NUL" in first.refusal and second.item.stem == "乙？"
+
+
+def test_a_category_that_leads_back_to_itself_or_too_deep_is_refused():
+    deep = "/".join(f"第{n}层" for n in range(40))
+    for path in ("甲/乙/甲", deep, "名" * 200):
+        found = read("gift", f"$CATEGORY: $course$/top/{path}\n\n题。{{T}}\n\n$CATEGORY: top/丙\n\n好题。{{T}}")
+        assert [one.item is not None for one in found] == [False, True] and found[1].item.point == "丙"
+
+
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [
+        ("gift", "题？{~甲 ~乙}"),
+        ("gift", "题？{~%-50%甲 ~%-50%乙}"),
+        ("gift", "题？{=}"),
+        ("gift", "题？{#}"),
+        ("gift", "题？{#=%50%20:1}"),
+        ("gift", "题？{=甲 =乙 ~丙}"),
+        ("gift", "题？{=甲->}"),
+        ("aiken", "题？\nA) 1\nB) 2\nANSWER: C"),
+        ("aiken", "题？\nA) 1\nB) 2\nANSWER:"),
+        ("moodlexml", QUIZ.format(GOOD.format("题？").replace('"100"', '"0"'))),
+        ("moodlexml", QUIZ.format('<question type="matching"><questiontext><text>题</text></questiontext></question>')),
+        ("moodlexml", QUIZ.format('<question type="shortanswer"><questiontext><text>题</text></questiontext></question>')),
+        ("qti", ITEM.replace("<qti-value>A</qti-value>", "")),
+        ("qti", ITEM.replace("<qti-value>A</qti-value>", "<qti-value>Z</qti-value>")),
+        ("qti", ITEM.replace("<qti-value>A</qti-value>", "<qti-value>A</qti-value><qti-value>B</qti-value>")),
+        ("qti", ITEM.replace('identifier="RESPONSE" card', 'identifier="OTHER" card')),
+    ],
+)
+def test_a_key_with_no_right_choice_is_refused(key, data):
+    (found,) = read(key, data)
+    assert found.item is None and found.refusal
+
+
+def test_more_items_than_a_file_may_hold_refuse_the_file(monkeypatch):
+    monkeypatch.setattr(base, "MAX_ITEMS", 3)
+    with pytest.raises(Refused) as refusal:
+        list(base.bounded(formats.of("gift").read("题。{T}\n\n".encode() * 4)))
+    assert refusal.value.code == "too_many"
+
+
+def test_scripts_and_handlers_never_reach_the_bank():
+    text = "<![CDATA[<p onclick='x()'>甲<script>alert(1)</script>乙<a href='javascript:x()'>丙</a><iframe src='//x'></iframe></p>]]>"
+    (found,) = read("moodlexml", QUIZ.format(GOOD.format(text)))
+    assert found.item.stem == "甲乙丙"
+    assert {word for change in found.changes for word in ("script", "onclick", "href", "iframe") if word in change} == {
+        "script", "onclick", "href", "iframe"
+    }  # fmt: skip
+
+
+def test_an_image_that_is_none_is_refused():
+    for source in ("data:image/png;base64,AAAA", "data:image/svg+xml;base64,PHN2Zy8+", "@@PLUGINFILE@@/x.png", "file:///etc/passwd"):
+        (found,) = read("moodlexml", QUIZ.format(GOOD.format(f'<![CDATA[<img src="{source}">甲]]>')))
+        assert found.item is None and found.refusal
