@@ -20,6 +20,7 @@ from quizzes.formats.moodlexml import reading, writing
 from quizzes.kinds import Wrong
 
 TOKEN = re.compile(r"<!--|<!\[CDATA\[|<question(?=[\s>/])|</question\s*>")
+NAMED = re.compile(r"<name>\s*<text>([^<]*)</text>")  # of a question that cannot be parsed
 OPENING = re.compile(r"<question\s+type=")
 BROKEN = re.compile(r"<question\s+type=|</question\s*>")
 
@@ -48,6 +49,8 @@ class MoodleXml(Format):
                     continue
                 reading.fill(found, question, category)
             except Wrong as wrong:
+                named = None if found.code or " " in found.place else NAMED.search(piece.text[:2000])
+                found.place = f"{found.place} {named.group(1).strip()[:60]}" if named else found.place
                 found.refuse(wrong)
             yield found
 
