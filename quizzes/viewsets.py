@@ -164,9 +164,12 @@ def preview_question(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method != "POST":
         return redirect("questions:index")
-    instance = Question(county=counties_of(request.user).first())
+    data, counties = request.POST.copy(), counties_of(request.user)
+    if not data.get("county"):  # the form of a question that stands does not send it
+        standing = Question.objects.filter(county__in=counties, code=data.get("code", "")).first()
+        data["county"] = str(standing.county_id if standing else counties.values_list("pk", flat=True)[0])
+    instance = Question(county_id=data["county"] if data["county"].isdecimal() else None)
     form_class = QuestionViewSet.edit_handler.bind_to_model(Question).get_form_class()
-    data = request.POST.copy()
     data["code"] = f"preview-{secrets.token_hex(6)}"  # the code of a question that stands is no error here
     form = form_class(data, instance=instance, for_user=request.user)
     context = (

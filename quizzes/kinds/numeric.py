@@ -146,8 +146,8 @@ class Numeric(ItemKind):
         return {"value": key["value"], "unit": _asked(key["units"])}
 
     def wrong(self, shown: dict, key: Any) -> Any:
-        value = Fraction(key["value"])
-        return {"value": decimal_text(value + 1 + 2 * Fraction(key["tolerance"]) * max(abs(value), 1)), "unit": _asked(key["units"])}
+        value, tolerance = Fraction(key["value"]), Fraction(key["tolerance"])
+        return {"value": decimal_text(value + 1 + 2 * (tolerance * abs(value) if key["relative"] else tolerance)), "unit": _asked(key["units"])}
 
 
 def _read(text: Any) -> Fraction | None:

@@ -4,7 +4,7 @@ import pytest
 
 from core import clock
 from courses.models import Course
-from courses.services import enrolments
+from courses.services import catalogues, enrolments
 from quizzes import kinds, stems
 from quizzes.models import Answer, Attempt, ItemMark, Question
 from quizzes.services import attempts, images, quizzes
@@ -127,6 +127,17 @@ def answer_by_keyboard(page, fields) -> None:
     raise AssertionError("the button that hands in is not reached")
 
 
+def walk_back(page) -> None:
+    """Up again to the first question: what has the focus is never under what sticks to the top."""
+    for _step in range(300):
+        page.keyboard.press("Shift+Tab")
+        at = settled(page)
+        assert at["isSeen"], f"what has the focus is hidden: {at}"
+        if at["type"] == "radio" and page.evaluate("document.activeElement.closest('#q-1') !== null"):
+            return
+    raise AssertionError("the first question is not reached")
+
+
 def all_saved(page, count):
     from playwright.sync_api import expect
 
@@ -137,6 +148,7 @@ def test_every_kind_is_answered_by_keyboard_alone_on_a_phone(cast, attempt, open
     page = enter(open_page(PHONE), cast.learner)
     page.goto(f"{live_server.url}/attempts/{attempt.pk}/")
     answer_by_keyboard(page, wanted(attempt))
+    walk_back(page)
     all_saved(page, len(BANK))
     assert page.inner_text("#answered") == str(len(BANK))
     latest = {item.kind: latest.response for item in attempt.items.all() if (latest := Answer.objects.latest_of(attempt.pk).get(item.pk))}
@@ -228,3 +240,27 @@ def test_the_material_of_a_case_stays_within_reach(cast, attempt, open_page, ent
     page.click(f"{box} .quiz-material summary")
     assert page.locator(f"{box} .quiz-material-text").is_hidden()
     assert Attempt.objects.count() == 1
+
+
+def test_a_trainer_adds_an_image_and_sees_it_in_the_preview(cast, exam, open_page, enter, live_server):
+    catalogues.sync_members(county=cast.county)
+    page = enter(open_page(DESK), cast.trainer)
+    question = Question.objects.get(kind="judge")
+    page.goto(f"{live_server.url}/admin/questions/edit/{question.pk}/")
+    page.set_input_files("#image-file", {"name": "a.png", "mimeType": "image/png", "buffer": picture(colour="red", size=(300, 100))})
+    page.click("#image-add")
+    page.wait_for_selector("#image-said:has-text('用文字说明')")
+    page.fill("#image-alt", "红色的图")
+    page.click("#image-add")
+    page.wait_for_selector("#image-said:has-text('已放入')")
+    assert page.input_value("[name=stem]").startswith("题![红色的图](image:") and page.input_value("#image-alt") == ""
+
+    with page.context.expect_page() as opened:
+        page.click("button[formaction$='/preview/']")
+    preview = opened.value
+    preview.wait_for_selector("img[alt='红色的图']")
+    assert preview.evaluate("document.querySelector('img[alt=红色的图]').naturalWidth") == 300
+    preview.close()
+    page.click("button[name=action-save], footer button[type=submit], button:has-text('保存')")
+    page.wait_for_url("**/admin/questions/**")
+    assert "红色的图" in Question.objects.get(pk=question.pk).stem

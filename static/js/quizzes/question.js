@@ -5,9 +5,13 @@
   if (!box) return;
   const form = box.closest("form");
   const [file, alt, button, said] = ["image-file", "image-alt", "image-add", "image-said"].map((id) => document.getElementById(id));
-  let target = form.elements.stem;
+  let target = null; // the text where the cursor was last; before that, the end of the stem
   form.addEventListener("focusin", (event) => { if (event.target.tagName === "TEXTAREA") target = event.target; });
   const insert = (marker) => {
+    if (!target) {
+      target = form.elements.stem;
+      target.setSelectionRange(target.value.length, target.value.length);
+    }
     target.setRangeText(marker, target.selectionStart, target.selectionEnd, "end");
     target.dispatchEvent(new Event("input", { bubbles: true }));
   };
