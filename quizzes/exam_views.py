@@ -20,6 +20,7 @@ LONGEST_SIGN = 16 * 1024
 EVENTS_AT_ONCE = 50
 FIGURES = ("ago", "away", "length", "question")
 HIGHEST = 10**6
+WATCHED = 20  # the latest sittings that an invigilator finds on the page
 LONGEST_REFRESH = 60 * 60  # seconds after which a page without the script asks again
 SCRIPTS = [f"js/quizzes/{name}.js" for name in ("wire", "fields", "journal", "carrier", "clock", "presence", "attempt")]
 RESULTS = {
@@ -33,12 +34,15 @@ RESULTS = {
 @login_required
 @require_GET
 def own(request: HttpRequest) -> HttpResponse:
-    """What one is to sit, sits, and has sat."""
-    mine = own_sittings.mine(person=request.user, at=clock.now())
+    """What one watches as an invigilator, and what one is to sit, sits, and has sat."""
+    now = clock.now()
+    mine = own_sittings.mine(person=request.user, at=now)
+    watched = Sitting.objects.published().filter(invigilators=request.user).timed().select_related("quiz")[:WATCHED]
     return render(
         request,
         "quizzes/sittings.html",
         {
+            "watched": [(one, one.state(now)) for one in watched],
             "open": [one for one in mine if one.is_running or one.may_enter],
             "coming": [one for one in reversed(mine) if one.is_coming],
             "past": [one for one in mine if one.is_past],

@@ -80,6 +80,13 @@ def test_a_draft_is_not_watched(cast, quiz, sign_in):
     assert sign_in(cast.liaison).get(watch(draft)).status_code == 404
 
 
+def test_an_invigilator_finds_the_watch_among_the_own_exams(cast, sitting, quiz, sign_in):
+    assert watch(sitting) in sign_in(cast.liaison).get(reverse("sittings")).text
+    assert watch(sitting) not in sign_in(cast.learner).get(reverse("sittings")).text
+    Sitting.objects.update(is_draft=True)
+    assert watch(sitting) not in sign_in(cast.liaison).get(reverse("sittings")).text
+
+
 def test_signed_out_the_open_page_loads_itself_anew(client, sitting):
     assert "/login/" in client.get(watch(sitting)).url
     assert client.get(watch(sitting), **HTMX)["HX-Refresh"] == "true"
