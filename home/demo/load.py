@@ -21,6 +21,7 @@ from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import services as evaluation
 from home.demo import pictures
+from home.demo.exams import load_exams
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
@@ -51,6 +52,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     county = Unit.objects.filter(code=COUNTY).first()
     if county and Attempt.objects.filter(person__employee_number="learner").exists():
         load_logins(county, password=password, at=at)
+        load_exams(county, at=at)
         return
     if connection.vendor == "sqlite":
         connection.cursor().execute("PRAGMA synchronous=OFF")  # for this process: a demo can be loaded again
@@ -61,6 +63,8 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     load_courses(county, at=at - timedelta(days=300))
     say("learners")
     load_learning(county, at=at)
+    say("exams")
+    load_exams(county, at=at)
 
 
 def load_people(*, at: datetime) -> Unit:
