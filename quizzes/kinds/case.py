@@ -28,7 +28,7 @@ class PartShown:
     number: int
     kind: ItemKind
     stem: str
-    points: str
+    weight: Fraction
     share: Fraction | None
     is_answered: bool
     lines: list
@@ -37,7 +37,8 @@ class PartShown:
 class Case(ItemKind):
     """The stem is the material. content {"parts": [{"kind", "stem", "content", "points"}]}; key [key of each part].
 
-    Points are decimals as texts and weigh the parts against each other. A response is {index of the
+    Points are decimals as texts and weigh the parts against each other: what the paper gives for the case
+    is shared out by them. A response is {index of the
     part: its response}. No case stands in a case.
     """
 
@@ -163,12 +164,12 @@ class Case(ItemKind):
                 "index": str(index),
                 "number": str(index + 1),
                 "kind": kind,
-                "points": part["points"],
+                "weight": weight,
                 "shown": part["shown"],
                 "instruction": kind.instruction_for(part["shown"]),
                 "fields": kind.fields(part["shown"], given),
             }
-            for index, part, kind, given in _with(shown["parts"], response)
+            for (index, part, kind, given), weight in zip(_with(shown["parts"], response), _weights(shown["parts"]), strict=True)
         ]
 
     def is_complete(self, shown: dict, response: Any) -> bool:
@@ -183,11 +184,8 @@ class Case(ItemKind):
         return total
 
     def mark_parts(self, key: Any, response: Any) -> list[tuple[Fraction, Fraction | None]]:
-        whole = sum(Fraction(part["points"]) for part in key["parts"])
-        return [
-            (Fraction(part["points"]) / whole, kinds.mark(kind.key, part["key"], given))
-            for _index, part, kind, given in _with(key["parts"], response)
-        ]
+        shares = [kinds.mark(kind.key, part["key"], given) for _index, part, kind, given in _with(key["parts"], response)]
+        return list(zip(_weights(key["parts"]), shares, strict=True))
 
     def for_person(self, shown: dict, key: Any, response: Any) -> list[ForPerson]:
         return [
@@ -197,14 +195,14 @@ class Case(ItemKind):
         ]
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[PartShown]:
-        shares = [share for _weight, share in self.mark_parts(key, response)]
+        marked = self.mark_parts(key, response)
         return [
             PartShown(
                 number=index + 1,
                 kind=kind,
                 stem=part["shown"]["stem"],
-                points=part["points"],
-                share=shares[index],
+                weight=marked[index][0],
+                share=marked[index][1],
                 is_answered=given is not None,
                 lines=kind.explain(part["shown"], key["parts"][index]["key"], given),
             )
@@ -245,6 +243,12 @@ def _with(parts: list[dict], response: Any) -> Iterator[tuple[int, dict, ItemKin
     """(index, part, its kind, its response)."""
     given = response or {}
     return ((index, part, kinds.of(part["kind"]), given.get(str(index))) for index, part in enumerate(parts))
+
+
+def _weights(parts: list[dict]) -> list[Fraction]:
+    """The share of the whole that each part is worth."""
+    points = [Fraction(part["points"]) for part in parts]
+    return [one / sum(points) for one in points]
 
 
 @contextmanager

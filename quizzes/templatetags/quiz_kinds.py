@@ -1,8 +1,11 @@
 """The kinds of questions, for templates."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 from django import template
 
-from quizzes import kinds
+from quizzes import kinds, rules
 
 register = template.Library()
 
@@ -10,3 +13,9 @@ register = template.Library()
 @register.simple_tag
 def item_kinds() -> list[kinds.ItemKind]:
     return kinds.every()
+
+
+@register.filter
+def of_points(weight: Fraction, points: Decimal | str) -> str:
+    """What a part is worth of the points of the whole: 2.5."""
+    return f"{rules.earned(weight, Decimal(points)).normalize():f}"
