@@ -19,6 +19,7 @@ from certificates.permissions import may_revoke
 from core import clock
 from core.errors import Refused
 from people.permissions import READS_RECORDS, require_role
+from people.reauthentication import recently_signed_in
 from people.services import readings
 
 MEDIA_TYPES = {"pdf": "application/pdf", "png": "image/png"}
@@ -84,6 +85,7 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@recently_signed_in
 def certificate_revoke(request: HttpRequest, number: str) -> HttpResponse:
     """HR revokes: what it means, a reason, a confirmation."""
     found = _visible(request, number)

@@ -5,6 +5,11 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
+from django.utils.translation import gettext_noop
+
+# Django's own refusal of a NUL; our catalogue says it in words that a clerk understands.
+gettext_noop("Null characters are not allowed.")
+
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
 

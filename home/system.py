@@ -39,6 +39,7 @@ CHECKS = {
     "quizzes.passes": gettext_lazy("Passed tests are told to the course"),
     "quizzes.markings": gettext_lazy("Marking by people is carried to its end"),
     "quizzes.remarks": gettext_lazy("Approved re-marks are carried out"),
+    "quizzes.imports": gettext_lazy("Imports of questions go on to their end"),
     "certificates issued": gettext_lazy("Completions have their certificate"),
     "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
     "certificate files": gettext_lazy("Certificates have their files"),
@@ -93,7 +94,7 @@ def _in_words(part: health.Part) -> PartInWords:
 def _words(part: health.Part) -> str:
     since = clock.local(part.at).strftime("%Y-%m-%d %H:%M:%S") if part.at else ""
     words = {
-        health.OK: _("works, last seen %(at)s") % {"at": since} if since else _("works"),
+        health.OK: _("last seen %(at)s") % {"at": since} if since else "",
         health.NEVER: _("has not shown itself yet"),
         health.LATE: _("late: last seen %(at)s") % {"at": since},
         health.WAITING: _("%(count)s steps wait") % {"count": part.detail},

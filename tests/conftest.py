@@ -1,6 +1,9 @@
 """Fixtures shared by all tests."""
 
+from types import SimpleNamespace
+
 import pytest
+from allauth.account.internal.flows.login import record_authentication
 
 from tests import cast as casting
 from tests.chromium import browser, enter, open_page
@@ -28,10 +31,14 @@ def wagtails_ground() -> None:
 
 @pytest.fixture
 def sign_in(client):
-    """A client signed in as somebody: `sign_in(cast.hr).get(...)`."""
+    """A client signed in as somebody, just now or so many seconds ago: `sign_in(cast.hr).get(...)`."""
 
-    def enter(person):
+    def enter(person, *, ago=0):
         client.force_login(person)
+        session = client.session
+        record_authentication(SimpleNamespace(session=session), person, "password", username=person.employee_number)
+        session["account_authentication_methods"][0]["at"] -= ago
+        session.save()
         return client
 
     return enter

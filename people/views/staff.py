@@ -21,6 +21,7 @@ from core.errors import Refused
 from people.forms import CodesForm, GrantForm, PeopleFilter
 from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, Unit
 from people.permissions import READS_PEOPLE, paths_of, require_role
+from people.reauthentication import recently_signed_in
 from people.services import accounts, readings, roles
 
 PAGE = 30
@@ -177,6 +178,7 @@ def _managed(request: HttpRequest, pk: int, *wanted: str) -> Person:
 
 @login_required
 @require_POST
+@recently_signed_in
 def grant_role(request: HttpRequest, pk: int) -> HttpResponse:
     someone = _managed(request, pk, Role.ADMINISTRATOR)
     units = units_within(request.user, Role.ADMINISTRATOR)
@@ -214,6 +216,7 @@ def withdraw_role(request: HttpRequest, pk: int, grant_pk: int) -> HttpResponse:
 @login_required
 @require_POST
 @never_cache
+@recently_signed_in
 def change_sign_in(request: HttpRequest, pk: int) -> HttpResponse:
     """Stop, allow, start over, take off two-step sign-in (administrators), or make a first code (HR too)."""
     act = request.POST.get("act", "")
@@ -244,6 +247,7 @@ def change_sign_in(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @never_cache
+@recently_signed_in
 def codes(request: HttpRequest) -> HttpResponse:
     """Activation codes for everybody in a unit who has no password yet, as a sheet to print or a CSV."""
     require_role(request.user, Role.HR, Role.ADMINISTRATOR)

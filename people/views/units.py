@@ -17,7 +17,7 @@ from people.models import Posting, Role, Unit
 from people.permissions import paths_of, require_role
 from people.services import units
 
-PAGE = 100
+PAGE = 50
 
 
 def _managed(user):
@@ -43,6 +43,10 @@ def unit_list(request: HttpRequest) -> HttpResponse:
     if words:
         found = found.filter(Q(name__icontains=words) | Q(short_name__icontains=words) | Q(code__istartswith=words))
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    sections = [unit for unit in page.object_list if unit.kind == Unit.Kind.SECTION]
+    organs = dict(Unit.objects.filter(path__in={unit.organ_path for unit in sections}).values_list("path", "name"))
+    for unit in sections:
+        unit.organ_name = organs[unit.organ_path]
     return render(
         request, "people/unit_list.html", {"form": form, "page": page, "words": words}, status=422 if form.is_bound and form.errors else 200
     )

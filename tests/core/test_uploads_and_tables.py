@@ -201,3 +201,15 @@ def test_a_roster_of_ten_thousand_rows_is_judged_in_a_moment():
     uploads.check_spreadsheet(file, name="x.xlsx")
 
     assert time.perf_counter() - start < 2  # about 0.1 s; generous for a busy machine
+
+
+@pytest.mark.parametrize("name", ["花名册.xlsx", "roster.XLS", "题库.xlsm", "wps.et"])
+@pytest.mark.parametrize("text", ["工号,姓名\nYA1,张\n", "<html><table><tr><td>工号</td></tr></table></html>"])
+def test_text_under_the_name_of_a_workbook_is_called_what_it_is(name, text):
+    with pytest.raises(Refused) as refusal:
+        tables.read(io.BytesIO(text.encode()), name=name)
+    assert refusal.value.code == "wrong_content" and "不是 Excel 工作簿" in refusal.value.message and "csv" in refusal.value.message
+
+
+def test_a_workbook_under_another_name_is_read_all_the_same():
+    assert tables.read(workbook([["工号", "姓名"]]), name="roster.csv")[0].grid == [["工号", "姓名"]]

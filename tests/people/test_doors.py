@@ -167,6 +167,14 @@ def newcomer(cast, number="YA30001", **more) -> Person:
     return someone
 
 
+def test_the_page_of_codes_says_what_to_do_before_a_unit_is_chosen(cast, sign_in):
+    page = sign_in(cast.hr).get(reverse("activation_codes")).text
+    assert "选择要发放激活码的单位" in page and "只查看不会生成激活码" in page and 'name="as"' not in page
+    newcomer(cast)
+    chosen = sign_in(cast.hr).get(reverse("activation_codes"), {"unit": cast.bureau.code}).text
+    assert 'name="as"' in chosen and "选择要发放激活码的单位" not in chosen
+
+
 def test_hr_prints_codes_for_a_unit_and_a_newcomer_signs_in_with_one(cast, sign_in, client):
     someone = newcomer(cast)
     page = sign_in(cast.hr).post(reverse("activation_codes"), {"unit": cast.bureau.code, "as": "sheet"})

@@ -191,7 +191,7 @@ def test_the_list_of_units_takes_few_queries(cast, sign_in, django_assert_max_nu
     visitor = sign_in(cast.hr)
     visitor.get(reverse("unit_list"))
     with django_assert_max_num_queries(8):
-        assert len(visitor.get(reverse("unit_list")).context["page"].object_list) == 65
+        assert len(visitor.get(reverse("unit_list")).context["page"].object_list) == 50
 
 
 @pytest.mark.postgres
