@@ -23,6 +23,7 @@ from home.models import HomePage
 from people.models import ReadingOfOthers, Role
 from people.permissions import READS_RECORDS, require_role, units_of
 from people.services import readings
+from quizzes.services import own_sittings
 
 
 @require_safe
@@ -68,14 +69,15 @@ def display(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def my_learning(request: HttpRequest) -> HttpResponse:
-    """What is due, what is next, hours against target; for who leads a unit, how it stands."""
+    """What is due, what is next, exams that are near, hours against target; for who leads a unit, how it stands."""
     at = clock.now()
     led = tops_of(units_of(request.user, Role.LEADER, Role.LIAISON))
     strips = []
     if led:
         found = standing.unit_standings(led, year=clock.year_of(at), at=at)
         strips = [found[unit.path] for unit in led]
-    return render(request, "home/my_learning.html", {"desk": desk.of(request.user, at=at), "strips": strips})
+    exams = own_sittings.near(person=request.user, at=at)
+    return render(request, "home/my_learning.html", {"desk": desk.of(request.user, at=at), "strips": strips, "exams": exams})
 
 
 @login_required

@@ -89,12 +89,12 @@ def _seconds(markings: QuerySet[Marking]) -> dict[tuple[int, int], float]:
     )
     spent: dict[tuple[int, int], float] = defaultdict(float)
     people: dict[tuple[int, int], int] = defaultdict(int)
-    current, before, seen = None, None, set()
+    current: int | None = None
+    seen: set[tuple[int, int]] = set()
     for attempt, started_at, question, version, at in rows:
         if attempt != current:
             current, before, seen = attempt, started_at, set()
-        gap = (at - before).total_seconds()
-        before = at
+        gap, before = (at - before).total_seconds(), at
         item = (question, version)
         if 0 <= gap <= LONGEST_GAP:
             spent[item] += gap

@@ -45,7 +45,8 @@ class Line:
     seat: str
     state: State
     is_listed: bool = True
-    attempt: Attempt | None = None
+    attempt: Attempt | None = None  # the newest in this sitting
+    tries: int = 0  # attempts in this sitting
     silent_for: timedelta = timedelta(0)
     unacknowledged: int = 0
     left: timedelta | None = None  # until the person's own end
@@ -97,6 +98,7 @@ def _lines(sitting: Sitting, room: str, at: datetime) -> list[Line]:
     if room:
         tried = tried.filter(person__in=listed.values("person"))
     newest = {attempt.person_id: attempt for attempt in tried}
+    tries = Counter(attempt.person_id for attempt in tried)
     incidents: dict[int, dict[str, int]] = defaultdict(dict)
     noted = (
         Incident.objects.filter(attempt__in=tried.order_by().values("pk")) if room else Incident.objects.filter(attempt__sitting=sitting)
@@ -110,6 +112,8 @@ def _lines(sitting: Sitting, room: str, at: datetime) -> list[Line]:
     for attempt in newest.values():  # they entered without being on the list
         line = Line(attempt.person_id, attempt.person_name, attempt.employee_number, "", "", State.ABSENT, is_listed=False)
         lines.append(_line(line, attempt, incidents, at))
+    for line in lines:
+        line.tries = tries[line.person]
     return lines
 
 

@@ -80,7 +80,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         "formats": formats.every(),
         "jobs": ImportJob.objects.visible_to(request.user).filter(county__in=counties).defer("report", "warnings")[:LATEST],
         "courses": Question.objects.filter(county__in=counties).order_by("course_code").values_list("course_code", flat=True).distinct(),
-        "header_title": _("Import questions"),
+        **_titled(_("Import questions"), "upload"),
     }
     return render(request, "quizzes/admin/import_upload.html", context, status=422 if refusal else 200)
 
@@ -104,7 +104,7 @@ def _started(request: HttpRequest, data: dict[str, Any]) -> ImportJob:
 def show(request: HttpRequest, pk: int) -> HttpResponse:
     """Where a file stands: its progress, what importing it would do, or what it did."""
     job = _own(request, pk)
-    return render(request, "quizzes/admin/import_job.html", {**_described(job), "header_title": _("Import questions")})
+    return render(request, "quizzes/admin/import_job.html", {**_described(job), **_titled(_("Import questions"), "upload")})
 
 
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
@@ -177,6 +177,11 @@ def _own(request: HttpRequest, pk: int) -> ImportJob:
         raise PermissionDenied
     own = ImportJob.objects.visible_to(request.user).filter(county__in=counties_of(request.user)).select_related("county")
     return get_object_or_404(own, pk=pk)
+
+
+def _titled(title: str, icon: str) -> dict[str, str]:
+    """What Wagtail's frame calls a page."""
+    return {"header_title": title, "page_title": title, "header_icon": icon}
 
 
 def _words() -> list[tuple[str, str]]:
@@ -254,7 +259,7 @@ class Exporting:
             "changed": [outcome for outcome in outcomes if outcome.outcome == "changed"],
             "refused": [outcome for outcome in outcomes if outcome.outcome == "refused"],
             "shown": SHOWN,
-            "header_title": _("Export questions"),
+            **_titled(_("Export questions"), "download"),
         }
 
 

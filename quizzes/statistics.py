@@ -24,8 +24,9 @@ Terms and formulas, with where they come from:
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 TAIL = 0.27  # of all people in the upper and in the lower group
 GROUPS = 5  # score groups of the distractor table
@@ -48,7 +49,7 @@ class Total:
 class ItemFigures:
     """One item. Indices are None where they do not exist: too few people, or all alike."""
 
-    item: Hashable
+    item: Any
     people: int
     facility: float
     spread: float | None  # standard deviation of the share earned
@@ -107,7 +108,7 @@ class Analysis:
     Keeps one small tally for each item and for each person, whatever the number of marks.
     """
 
-    def __init__(self, totals: Mapping[Hashable, Total], passed: Iterable[Hashable] = ()) -> None:
+    def __init__(self, totals: Mapping[Any, Total], passed: Iterable[Any] = ()) -> None:
         self.totals = totals
         self.passed = set(passed)
         shares = sorted(total.share for total in totals.values())
@@ -116,10 +117,10 @@ class Analysis:
         self._low_cut = shares[tail - 1] if shares else 0.0
         self._high_cut = shares[-tail] if shares else 0.0
         self._cuts = [shares[len(shares) * part // GROUPS] for part in range(1, GROUPS)] if shares else []
-        self._items: dict[Hashable, _Tally] = {}
-        self._people: dict[Hashable, _Shares] = defaultdict(_Shares)
+        self._items: dict[Any, _Tally] = {}
+        self._people: dict[Any, _Shares] = defaultdict(_Shares)
 
-    def add(self, person: Hashable, item: Hashable, *, earned: float, points: float, picked: Sequence[str] = ()) -> None:
+    def add(self, person: Any, item: Any, *, earned: float, points: float, picked: Sequence[str] = ()) -> None:
         """One item of one person: what it earned of how many points, and what was answered in the bank's own terms."""
         total = self.totals[person]
         x = earned / points if points else 0.0
@@ -160,7 +161,7 @@ class Analysis:
         """The figures of every item, in the order in which they came."""
         return [self._figures(item, tally) for item, tally in self._items.items()]
 
-    def _figures(self, item: Hashable, t: _Tally) -> ItemFigures:
+    def _figures(self, item: Any, t: _Tally) -> ItemFigures:
         enough = t.n >= FEWEST
         return ItemFigures(
             item=item,
@@ -262,8 +263,8 @@ class Similarity:
     `expected` is how many of the compared pairs would reach it by chance.
     """
 
-    first: Hashable
-    second: Hashable
+    first: Any
+    second: Any
     same_wrong: int
     both_wrong: int
     probability: float
@@ -271,8 +272,8 @@ class Similarity:
 
 
 def similarities(
-    wrong: Mapping[Hashable, Mapping[Hashable, str]],
-    rooms: Iterable[Sequence[Hashable]],
+    wrong: Mapping[Any, Mapping[Any, str]],
+    rooms: Iterable[Sequence[Any]],
     *,
     at_most_expected: float = 0.05,
 ) -> list[Similarity]:
@@ -282,7 +283,7 @@ def similarities(
     nothing). The shares of each wrong answer come from everybody in `wrong`, other rooms too. An
     item that fewer than ten people have wrong is left out: its shares say nothing.
     """
-    counts: dict[Hashable, Counter] = defaultdict(Counter)
+    counts: dict[Any, Counter] = defaultdict(Counter)
     for answers in wrong.values():
         for item, answer in answers.items():
             counts[item][answer] += 1

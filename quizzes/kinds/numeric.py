@@ -147,7 +147,10 @@ class Numeric(ItemKind):
 
     def wrong(self, shown: dict, key: Any) -> Any:
         value, tolerance = Fraction(key["value"]), Fraction(key["tolerance"])
-        return {"value": decimal_text(value + 1 + 2 * (tolerance * abs(value) if key["relative"] else tolerance)), "unit": _asked(key["units"])}
+        return {
+            "value": decimal_text(value + 1 + 2 * (tolerance * abs(value) if key["relative"] else tolerance)),
+            "unit": _asked(key["units"]),
+        }
 
 
 def _read(text: Any) -> Fraction | None:

@@ -269,7 +269,9 @@ def told(submission: Submission) -> dict[int, Told]:
         item, remark = items[one.remark.question_id], one.remark
         is_keyed = remark.remedy == Remark.Remedy.NEW_KEY
         key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key) if is_keyed else item.key
-        found[item.pk] = Told(item.position, one.marking.at, remark.reason, one.marking.supersedes.percent, one.marking.percent, key)
+        before = one.marking.supersedes
+        assert before is not None, "a re-marking supersedes a marking"
+        found[item.pk] = Told(item.position, one.marking.at, remark.reason, before.percent, one.marking.percent, key)
     return found
 
 

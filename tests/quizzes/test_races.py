@@ -8,8 +8,8 @@ from django.db import connection
 
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
-from quizzes.models import Answer, Attempt, ItemMark, Submission
-from quizzes.services import attempts
+from quizzes.models import Answer, Attempt, Incident, ItemMark, Marking, Presence, Submission
+from quizzes.services import attempts, presence, sittings, slips
 from tests.cast import NOON
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -102,3 +102,81 @@ def test_a_pass_handed_in_many_times_at_once_completes_once(cast, attempt, answe
     done = together(*[lambda: attempts.submit(attempt=attempt, cause="learner", at=NOON + MINUTE)] * 6)
     assert len({submission.pk for submission in done}) == 1
     assert RequirementMet.objects.count() == 1 and Completion.objects.count() == 1
+
+
+def test_time_out_hand_in_and_replays_of_two_devices_race_to_one_marked_attempt(cast, sitting):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    items, last_second = list(attempt.items.all()), attempt.shuts_at - timedelta(seconds=1)
+
+    def replay(device, number):
+        item = items[number % 6]
+        response = attempts.right_response(item) if device == "phone" else attempts.wrong_response(item)
+        return attempts.save(
+            attempt_id=attempt.pk,
+            person=cast.learner,
+            item_id=item.pk,
+            response=response,
+            token=f"{device}.{number}",
+            at=last_second,
+            base=0,
+            is_late=True,
+        )
+
+    acts = [(device, number) for device in ("phone", "desk") for number in range(6)]
+    results = together(
+        *[lambda act=act: replay(*act) for act in acts * 2],  # each act comes twice
+        lambda: attempts.submit(attempt=attempt, cause="learner", at=last_second),
+        lambda: attempts.submit_overdue(attempt.shuts_at),
+        lambda: attempts.submit_overdue(attempt.shuts_at),
+    )
+
+    assert Submission.objects.count() == 1 and Marking.objects.count() == 1 and ItemMark.objects.count() == 6
+    stored = dict(Answer.objects.values_list("token", "seq"))
+    for act, outcome in zip(acts * 2, results, strict=False):
+        if isinstance(outcome, Refused):
+            assert outcome.code == "over" and "{}.{}".format(*act) not in stored
+        else:
+            assert stored["{}.{}".format(*act)] == outcome.seq
+    assert sorted(stored.values()) == list(range(1, len(stored) + 1))
+    latest = Answer.objects.latest_of(attempt.pk)
+    assert all(mark.answer == latest.get(mark.item_id) for mark in ItemMark.objects.select_related("answer"))
+    for item, answer in latest.items():
+        first = Answer.objects.filter(item=item).order_by("seq").first()
+        assert answer.response == first.response  # whoever was stored first was answered since the other's base
+    slip = slips.of(Attempt.objects.get())
+    assert slips.check(slip.code) == slip and slip.answers == len(stored)
+
+
+def test_minutes_added_race_the_clock_and_never_both_win(cast, sitting):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    item = attempt.items.get(kind="judge")
+
+    def save():
+        return attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response="true", token="t", at=attempt.shuts_at)
+
+    added, *_rest = together(
+        lambda: sittings.extend(attempt=attempt, minutes=5, reason="停电", by=cast.hr, at=attempt.shuts_at - timedelta(seconds=1)),
+        lambda: attempts.submit_overdue(attempt.shuts_at),
+        lambda: attempts.submit_overdue(attempt.shuts_at),
+    )
+    over = Submission.objects.exists()
+    assert over == isinstance(added, Refused)
+    if over:
+        with pytest.raises(Refused):
+            save()
+    else:
+        assert save().seq == 1
+
+
+def test_signs_of_life_of_two_devices_at_once_leave_one(cast, sitting):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+
+    def sign(number):
+        noticed = [presence.Noticed("left")]
+        return presence.note(
+            attempt_id=attempt.pk, person=cast.learner, unacknowledged=number, noticed=noticed, address="10.0.0.1", at=NOON + MINUTE
+        )
+
+    told = together(*[lambda number=number: sign(number) for number in range(8)])
+    assert all(isinstance(state, presence.State) for state in told)
+    assert Presence.objects.count() == 1 and Incident.objects.count() == 8

@@ -184,7 +184,16 @@ def test_the_newest_attempt_of_a_person_counts(cast, sitting, running):
     sittings.allow(person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="死机", by=cast.hr, at=clock.now())
     sittings.enter(person=cast.learner, sitting=sitting, at=clock.now())
     line = line_of(sitting, cast.learner)
-    assert line.attempt.number == 2 and line.state == State.WORKING
+    assert line.attempt.number == 2 and line.tries == 2 and line.state == State.WORKING
+
+
+def test_attempts_in_other_sittings_are_not_counted_on_the_board(cast, sitting, quiz, running):
+    attempts.submit(attempt=running, cause=Submission.Cause.LEARNER, at=clock.now())
+    later = Sitting.objects.create(quiz=quiz, title="下午", opens_at=clock.now() - MINUTE, closes_at=clock.now() + 60 * MINUTE)
+    Candidate.objects.create(sitting=later, person=cast.learner)
+    sittings.enter(person=cast.learner, sitting=later, at=clock.now())
+    line = line_of(later, cast.learner)
+    assert line.attempt.number == 2 and line.tries == 1
 
 
 # ---- the page ------------------------------------------------------------------------------

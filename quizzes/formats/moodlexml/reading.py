@@ -185,9 +185,8 @@ def _usual(question: _Question) -> None:
     question.notes += [(_("Hint"), question.text(hint)) for hint in element.iterfind("hint")]
     grade, penalty = number(question.value("defaultgrade", "1") or "1"), number(question.value("penalty", "0") or "0")
     if grade != 1:
-        reading.lose(
-            _("The default grade %(grade)s is not kept: the quiz gives the points.") % {"grade": question.value("defaultgrade")[:20]}
-        )
+        said = question.value("defaultgrade")[:20] if grade is None else decimal_text(grade)
+        reading.lose(_("The default grade %(grade)s is not kept: the quiz gives the points.") % {"grade": said})
     if penalty not in USUAL_PENALTIES:
         reading.lose(_("The penalty for further tries is not kept."))
     if question.says_yes("hidden"):

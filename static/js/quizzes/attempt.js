@@ -167,7 +167,7 @@
     if (!kind && find("notice").textContent === text.textWait) tell("");
     if (!kind) return;
     for (const act of journal.waiting) if (items.has(act.item) && !items.get(act.item).timer) show(items.get(act.item), "retry");
-    if (kind === "network" && carrier.tries > 1) tell(text.textWait);
+    if (kind === "network" && carrier.tries > 1 && !clock.isEnded) tell(text.textWait);
   };
 
   // What stands on the server: for two devices, and after anything that may have gone by unseen. Whether it is over; null: no answer.
@@ -228,6 +228,8 @@
     flush();
     lock(true);
     tell(text.textOver);
+    carrier.hurries = true;
+    carrier.again();
     const pauses = [1500, Number(text.grace) * 1000 + 2000];
     while (clock.isEnded && !isOver) {
       const pause = pauses.shift() || 4000;
@@ -240,6 +242,7 @@
     if (isOver) return;
     lock(false);
     tell("");
+    carrier.hurries = false;
     carrier.resume();
   };
 

@@ -4,6 +4,7 @@ window.quizCarrier = (() => {
   "use strict";
   const LATE = 10000; // an act that waited longer asks whether another device has answered since
   const LONGEST_PAUSE = 30000;
+  const SHORT_PAUSE = 2000; // when the time is over and only the grace is left
 
   const random = (length) => {
     const bytes = crypto.getRandomValues(new Uint8Array(length)); // randomUUID is missing outside https
@@ -30,6 +31,7 @@ window.quizCarrier = (() => {
       this.sent = new Set(journal.waiting.map((act) => act.token)); // what is in the journal already may have been sent
       this.isBusy = false;
       this.isHalted = false;
+      this.hurries = false;
       this.tries = 0;
       this.timer = 0;
     }
@@ -105,7 +107,7 @@ window.quizCarrier = (() => {
       }
       this.told.trouble({ 401: "signedOut", 403: "cookies", 404: error === "not_found" ? "stranger" : "network" }[status] || "network");
       this.tries += 1;
-      const pause = Math.min(LONGEST_PAUSE, 500 * 2 ** this.tries) * (0.5 + Math.random()); // a server that comes back is not run over
+      const pause = Math.min(this.hurries ? SHORT_PAUSE : LONGEST_PAUSE, 500 * 2 ** this.tries) * (0.5 + Math.random()); // a server that comes back is not run over
       this.timer = setTimeout(() => this.pump(), pause);
       return false;
     }
