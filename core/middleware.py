@@ -5,9 +5,12 @@ import time
 import uuid
 
 import structlog
+from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import cached_property
 
 from core.errors import Refused
 
@@ -48,9 +51,17 @@ class ContentSecurityPolicy(CSPMiddleware):
         "img-src": ["'self'", "data:", "blob:"],
     }
 
+    @cached_property
+    def strict(self) -> str:
+        """The policy of a response that asks for nothing of its own: the same for all of them."""
+        return build_policy()
+
     def process_response(self, request, response):
         if request.path.startswith("/admin/") and not getattr(response, "_csp_replace", None):
             response._csp_replace = self.RELAXED
+        elif not hasattr(request, "_csp_nonce") and not any(name.startswith("_csp_") for name in vars(response)):
+            response.headers.setdefault(HEADER, self.strict)
+            return response
         return super().process_response(request, response)
 
 

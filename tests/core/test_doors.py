@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.http import HttpResponse
+
+from core.middleware import ContentSecurityPolicy
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,6 +23,25 @@ def test_every_answer_carries_its_id_and_the_strict_policy(client, db):
     policy = response["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_response_may_ask_for_a_policy_of_its_own(rf):
+    policy = ContentSecurityPolicy(lambda request: HttpResponse())
+
+    def header(path="/", asked=None, nonce=False):
+        request, response = rf.get(path), HttpResponse()
+        policy.process_request(request)
+        if asked:
+            response._csp_update = asked
+        token = str(request.csp_nonce) if nonce else ""
+        return policy.process_response(request, response)["Content-Security-Policy"], token
+
+    assert "unsafe" not in header()[0] and "nonce-" not in header()[0]
+    assert "'unsafe-inline'" in header("/admin/")[0]
+    assert "img-src 'self' data: https://maps.example" in header(asked={"img-src": ["https://maps.example"]})[0]
+    strict, token = header(nonce=True)
+    assert token and f"'nonce-{token}'" in strict
+    assert header()[0] == header()[0], "nothing of one response stays for the next"
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL"])
