@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, QuerySet
 from django.db.transaction import TransactionManagementError
 
@@ -36,7 +37,7 @@ class Prepared:
     def __init__(self, build: Callable[..., QuerySet]) -> None:
         self.build = build
         self._places = build.__code__.co_argcount
-        self._own = threading.local()  # a compiler belongs to the connection of its thread
+        self._own = threading.local()  # what was compiled, and the connection that it belongs to
 
     def __call__(self, *values: int | str | None) -> list:
         """All rows for these values. One query.
@@ -44,10 +45,11 @@ class Prepared:
         Raises:
             TransactionManagementError: the query locks rows and no transaction would keep the lock.
         """
-        if not hasattr(self._own, "compiled"):
-            self._own.compiled = self._compile()
+        connection = connections[DEFAULT_DB_ALIAS]
+        # An event loop in this thread brings connections of its own: one thread may use several.
+        if getattr(self._own, "connection", None) is not connection:
+            self._own.compiled, self._own.connection = self._compile(connection), connection
         queryset, compiler, sql, params = self._own.compiled
-        connection = compiler.connection
         if queryset.query.select_for_update and connection.get_autocommit():
             raise TransactionManagementError("A query that locks rows needs a transaction.")
         with getattr(connection, "prepared_cursor", connection.cursor)() as cursor:
@@ -60,9 +62,9 @@ class Prepared:
         """The first row or None. The query says itself that it wants one: by [:1] or a unique column."""
         return next(iter(self(*values)), None)
 
-    def _compile(self) -> tuple[QuerySet, Any, str, tuple]:
+    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[QuerySet, Any, str, tuple]:
         queryset = self.build(*map(Given, range(self._places)))
-        compiler: Any = queryset.query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
+        compiler: Any = queryset.query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         converters = compiler.get_converters([column for column, _sql, _alias in compiler.select[: compiler.col_count]])
         compiler.get_converters = lambda columns: converters

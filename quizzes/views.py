@@ -135,8 +135,9 @@ def _seen(attempt, person):
 
 def _paper(attempt: Attempt) -> dict[str, str]:
     """The drawn questions and their navigator. Kept in this process: paper and answers are facts, so the
-    attempt, its newest answer and the language say all that the pieces depend on."""
-    key = f"paper:{attempt.pk}:{attempt.newest or 0}:{get_language()}"
+    attempt, its newest answer and the language say all that the pieces depend on. The seed is in the name
+    since numbers of attempts come again in a database that was restored."""
+    key = f"paper:{attempt.pk}:{attempt.seed}:{attempt.newest or 0}:{get_language()}"
     kept = caches["local"].get(key)
     if kept is None:
         views = _views(attempt, _items(attempt))

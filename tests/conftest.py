@@ -11,6 +11,14 @@ from tests.chromium import browser, enter, open_page
 __all__ = ["browser", "enter", "open_page"]
 
 
+@pytest.fixture(autouse=True)
+def _empty_process_cache():
+    """What a process keeps for itself is true for one database; a test begins with a new one."""
+    from django.core.cache import caches
+
+    caches["local"].clear()
+
+
 @pytest.fixture
 def cast(db) -> casting.Cast:
     wagtails_ground()

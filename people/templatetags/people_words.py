@@ -32,6 +32,8 @@ DOORS = {
     "exam candidate": gettext_noop("a candidate in the watch over an exam"),
     "receipt slip": gettext_noop("receipt slip of a person"),
     "quiz attempts": gettext_noop("quiz attempts of a person"),
+    "re-marking": gettext_noop("who gains or loses by a re-mark"),
+    "similar answers": gettext_noop("similar answers in an exam"),
 }
 
 

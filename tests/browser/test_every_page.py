@@ -67,7 +67,7 @@ WALK = {
         "records",
         "records_units",
         "person_list",
-        "attempt_result:failed",
+        "attempt_result:failed=404",
         "certificate:certificate",
     ],
     "hr": [

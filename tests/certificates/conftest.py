@@ -14,14 +14,6 @@ from tests.cast import NOON, SINCE
 _serial = count(1)
 
 
-@pytest.fixture(autouse=True)
-def _own_limits():
-    """The limit of checks counts per process: each test begins at zero."""
-    from django.core.cache import caches
-
-    caches["local"].clear()
-
-
 @pytest.fixture
 def private(settings, tmp_path):
     """A folder for papers that only this test writes to."""

@@ -8,6 +8,7 @@ from django.db import connection, connections, models
 from django.db.backends.postgresql import base as djangos
 from django.db.transaction import TransactionManagementError, atomic
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from certificates.models import Certificate
 from core import clock
@@ -145,6 +146,23 @@ def test_each_thread_has_its_own():
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(8))) == [["甲县"] * 5] * 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_that_changes_its_connection_asks_through_the_new_one():
+    """An event loop in the thread does that; an old connection knows nothing of the new one's transaction."""
+    counties = Prepared(lambda depth: Unit.objects.filter(depth=depth).select_for_update())
+    with atomic():
+        counties(1)
+    first = connections["default"]
+    connections["default"] = other = connections.create_connection("default")
+    try:
+        with CaptureQueriesContext(other) as asked, atomic():
+            counties(1)
+        assert sum("people_unit" in query["sql"] for query in asked.captured_queries) == 1
+    finally:
+        other.close()
+        connections["default"] = first
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from courses.models import Completion, Course, CoursePage
 from home.services import open_county
 from people.services import tokens
 from quizzes import kinds
-from quizzes.models import Attempt, Submission
+from quizzes.models import Attempt, Marking, Submission
 from quizzes.services import bank, quizzes
 from tests.chromium import DESK, PHONE
 
@@ -134,7 +134,7 @@ def learn(page, base: str, course: Course) -> None:
     page.wait_for_load_state()
 
 
-def sit(page, base: str, *, right: bool) -> Submission:
+def sit(page, base: str, *, right: bool) -> Marking:
     """Begin the quiz, give every answer on the phone, wait for each receipt, hand in."""
     page.goto(f"{base}{reverse('quiz', args=['x01-final'])}")
     page.locator("main form button.btn").first.click()
@@ -151,7 +151,7 @@ def sit(page, base: str, *, right: bool) -> Submission:
     page.wait_for_url(re.compile(r"/submit/"))
     page.locator("main form button.btn-primary").click()
     page.wait_for_url(re.compile(r"/result/"))
-    return Submission.objects.get(attempt=attempt)
+    return Submission.objects.get(attempt=attempt).result
 
 
 def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_server, open_page, enter, tmp_path):

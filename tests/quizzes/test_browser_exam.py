@@ -108,7 +108,7 @@ def test_the_whole_exam_by_keyboard(cast, open_sitting, open_page, enter, live_s
 def test_what_is_noted_is_what_was_told(entered):
     page, attempt = entered
     fill = attempt.items.get(kind="fill")
-    page.wait_for_function("document.getElementById('status').dataset.state === 'saved'")
+    page.wait_for_function("() => document.getElementById('status').dataset.state === 'saved'")
     page.eval_on_selector(
         f"input[name='r-{fill.pk}'] >> nth=0",
         """field => {
