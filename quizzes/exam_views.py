@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core import clock
 from core.errors import Refused
 from people.services.readings import address_of
-from quizzes.models import Attempt, Sitting, Submission
+from quizzes.models import Attempt, Sitting
 from quizzes.services import attempts, own_sittings, papers, presence, sittings, slips
 from quizzes.views import is_ended, not_found, signed_out, state_in_json, unreadable
 
@@ -175,7 +175,7 @@ def slip(request: HttpRequest, pk: int) -> HttpResponse:
     if not is_ended(attempt, now):
         return redirect("attempt", pk)
     if not hasattr(attempt, "submission"):
-        attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=now)
+        attempts.end_by_clock(attempt=attempt, at=now)
         return redirect("attempt_slip", pk)
     return render(
         request,

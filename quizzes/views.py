@@ -22,7 +22,7 @@ from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from people.services import readings
-from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting, Submission
+from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting
 from quizzes.services import attempts, papers, presence, ratings, remarks, sittings
 
 LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
@@ -186,7 +186,8 @@ def _ended(request: HttpRequest, attempt: Attempt) -> HttpResponse:
 
 
 def _finish(request: HttpRequest, attempt: Attempt, now: datetime, message: str) -> HttpResponse:
-    attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=now)
+    if attempts.end_by_clock(attempt=attempt, at=now) is None:  # minutes were added just now
+        return redirect("attempt", attempt.pk)
     messages.warning(request, message)
     return _after(attempt)
 
@@ -288,7 +289,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     if hasattr(attempt, "submission"):
         return _after(attempt)
     if request.method == "POST":
-        attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=now)
+        attempts.submit(attempt=attempt, at=now)
         return _after(attempt)
     if attempts.is_overdue(attempt, now):
         return _ended(request, attempt)
@@ -319,7 +320,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("attempt", pk)
         raise Http404
     if not hasattr(attempt, "submission"):
-        attempts.submit(attempt=attempt, cause=Submission.Cause.TIME, at=clock.now())
+        attempts.end_by_clock(attempt=attempt, at=clock.now())
         return redirect(reverse("attempt_result", args=[pk]))
     waits = sittings.results_wait_for(attempt, clock.now())
     if waits and is_own:

@@ -158,8 +158,10 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
         return state.open
     for left_open in state.attempts:
         if not hasattr(left_open, "submission"):
-            submit(attempt=left_open, cause=Submission.Cause.TIME, at=at)
+            end_by_clock(attempt=left_open, at=at)
             state = _standing(enrolment, quiz, at, sitting)
+    if state.open is not None:  # minutes were added to it just now
+        return state.open
     if state.refusal is not None:
         raise state.refusal
     seed = secrets.token_hex(16)
@@ -231,6 +233,7 @@ def save(
     if found is None:
         raise Refused(_("This question is not on your paper."), code="no_such_item")
     item = _State(*found)
+    attempt.extra_minutes = item.extra_minutes
     if item.standing is not None:
         if item.standing_item != item_id:
             raise Refused(_("This answer carries the mark of another one and was not saved. Please reload the page."), code="token_used")
@@ -293,7 +296,7 @@ def save_form(*, attempt_id: int, person: Person, posted: Mapping[int, tuple[Any
 @Prepared
 def _lock(attempt, person):
     mine = Attempt.objects.filter(pk=attempt, person=person).only("person", "ends_at", "grace_seconds")
-    return mine.timed().select_for_update(no_key=True)
+    return mine.select_for_update(no_key=True)
 
 
 @Prepared
@@ -310,11 +313,12 @@ def _state(attempt, item, token, known, device_length, device):
         Subquery(newer.values("seq")[:1]),
         Subquery(newer.values("response")[:1]),
         Exists(Submission.objects.filter(attempt=attempt)),
+        Subquery(Attempt.objects.filter(pk=attempt).timed().values("extra_minutes")),
     )
 
 
 class _State(NamedTuple):
-    """An item, the attempt's last number, what this token has answered, another device's newest answer since, the end."""
+    """An item, the attempt's last number, what this token has answered, another device's newest answer since, the end, added minutes."""
 
     kind: str
     shown: dict
@@ -324,10 +328,15 @@ class _State(NamedTuple):
     newer: int | None
     newer_response: Any
     is_over: bool
+    extra_minutes: int
 
 
 def _locked(attempt_id: int, person: Person) -> Attempt:
-    """The attempt of this person, locked until the transaction ends (SQLite locks the whole file at BEGIN)."""
+    """The attempt of this person, locked until the transaction ends (SQLite locks the whole file at BEGIN).
+
+    Without the minutes that were added: what the locking statement reads beside the locked row is as old as its
+    beginning, and an extension may have held the lock since.
+    """
     attempt = _lock.first(attempt_id, person.pk)
     if attempt is None:
         raise Attempt.DoesNotExist
@@ -373,7 +382,7 @@ def receipt_code(attempt_id: int, seq: int) -> str:
 
 
 @transaction.atomic
-def submit(*, attempt: Attempt, cause: str, at: datetime) -> Submission:
+def submit(*, attempt: Attempt, cause: str = Submission.Cause.LEARNER, at: datetime) -> Submission:
     """End and mark the attempt, once; calling it again gives the submission that stands (T1).
 
     Locks the attempt. Whatever asks for it, an attempt whose time is over ends at its own end and
@@ -381,12 +390,33 @@ def submit(*, attempt: Attempt, cause: str, at: datetime) -> Submission:
     `attempt_marked` goes out inside the transaction; after its commit a pass is told to the course
     (T2), which reconcile repeats if it fails.
     """
-    attempt = Attempt.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.pk)
-    standing = Submission.objects.filter(attempt=attempt).first()
+    attempt, standing = _to_end(attempt)
     if standing is not None:
         return standing
     if is_overdue(attempt, at):
-        cause, at = Submission.Cause.TIME, attempt.shuts_at or at
+        return _end(attempt, Submission.Cause.TIME, attempt.shuts_at or at)
+    return _end(attempt, cause, at)
+
+
+@transaction.atomic
+def end_by_clock(*, attempt: Attempt, at: datetime) -> Submission | None:
+    """End and mark the attempt at its own end, once, as `submit`; None while its time still runs.
+
+    Whoever found it over may have looked before minutes were added: only the look under the lock counts.
+    """
+    attempt, standing = _to_end(attempt)
+    if standing is not None or not is_overdue(attempt, at):
+        return standing
+    return _end(attempt, Submission.Cause.TIME, attempt.shuts_at or at)
+
+
+def _to_end(attempt: Attempt) -> tuple[Attempt, Submission | None]:
+    """The attempt, locked and read anew, and the submission that stands."""
+    attempt = Attempt.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.pk)
+    return attempt, Submission.objects.filter(attempt=attempt).first()
+
+
+def _end(attempt: Attempt, cause: str, at: datetime) -> Submission:
     submission = Submission.objects.create(attempt=attempt, cause=cause, at=at)
     marking.mark_by_machine(submission)
     return submission
@@ -401,8 +431,7 @@ def submit_overdue(at: datetime) -> int:
     done = 0
     for attempt in _overdue(at, since=at - LOOK_BACK):
         try:
-            submit(attempt=attempt, cause=Submission.Cause.TIME, at=at)
-            done += 1
+            done += end_by_clock(attempt=attempt, at=at) is not None
         except Exception:
             log.exception("overdue_not_submitted", attempt=attempt.pk)
             if not connection.is_usable():
@@ -430,7 +459,7 @@ def overdue_gaps(at: datetime) -> list[Gap]:
 
 
 def _submission_of(attempt: Attempt, at: datetime) -> Callable[[], object]:
-    return lambda: submit(attempt=attempt, cause=Submission.Cause.TIME, at=at)
+    return lambda: end_by_clock(attempt=attempt, at=at)
 
 
 # ---- for demonstrations --------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_a_thread_that_changes_its_connection_asks_through_the_new_one():
     try:
         with CaptureQueriesContext(other) as asked, atomic():
             counties(1)
-        assert sum("people_unit" in query["sql"] for query in asked.captured_queries) == 1
+        assert len(asked) == 3  # with BEGIN and COMMIT
     finally:
         other.close()
         connections["default"] = first

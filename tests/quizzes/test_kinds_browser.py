@@ -259,7 +259,7 @@ def test_a_trainer_adds_an_image_and_sees_it_in_the_preview(cast, exam, open_pag
         page.click("button[formaction$='/preview/']")
     preview = opened.value
     preview.wait_for_selector("img[alt='红色的图']")
-    assert preview.evaluate("document.querySelector('img[alt=红色的图]').naturalWidth") == 300
+    preview.wait_for_function("() => document.querySelector('img[alt=红色的图]').naturalWidth === 300")
     preview.close()
     page.click("button[name=action-save], footer button[type=submit], button:has-text('保存')")
     page.wait_for_url("**/admin/questions/**")

@@ -1,10 +1,11 @@
 """Real concurrent transactions: two tabs, double clicks, the clock against the hand-in."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
@@ -166,6 +167,31 @@ def test_minutes_added_race_the_clock_and_never_both_win(cast, sitting):
             save()
     else:
         assert save().seq == 1
+
+
+def test_an_answer_that_waited_for_added_minutes_counts_with_them(cast, sitting):
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    item, late = attempt.items.get(kind="judge"), attempt.shuts_at + timedelta(seconds=1)
+    locked, looked = threading.Event(), threading.Event()
+
+    def add():
+        with transaction.atomic():
+            sittings.extend(attempt=attempt, minutes=5, reason="停电", by=cast.hr, at=attempt.shuts_at - timedelta(seconds=1))
+            locked.set()
+            looked.wait(10)
+            time.sleep(0.3)  # until the others wait for the lock
+
+    def save():
+        locked.wait(10)
+        looked.set()
+        return attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response="true", token="t", at=late)
+
+    def end():
+        locked.wait(10)
+        return attempts.submit_overdue(late)
+
+    _added, receipt, ended = together(add, save, end)
+    assert (getattr(receipt, "seq", receipt), ended, Submission.objects.count()) == (1, 0, 0)
 
 
 def test_signs_of_life_of_two_devices_at_once_leave_one(cast, sitting):
