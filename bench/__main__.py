@@ -7,12 +7,14 @@ load generator shares the cores with the product and the database.
 
 import os
 import platform
+import random
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -98,19 +100,21 @@ def sit_down() -> dict:
 
     from certificates.models import Certificate
     from core import clock
-    from courses.models import Completion, Course, Enrolment
+    from courses.models import Course
     from courses.services import enrolments, progress
+    from home.demo import load
     from people.models import Duty, Person
     from quizzes.models import Quiz
     from quizzes.services import attempts
 
-    Enrolment.objects.count(), Completion.objects.count()
     people = Person.objects.serving().having_duty(Duty.STAFF).exclude(employee_number__in=["learner", "liaison"])
     course = next(c for c in Course.objects.open().order_by("code") if c.current.lessons.count() >= 5)
     quiz = Quiz.objects.get(key=f"{course.code.lower()}-final")
     seats = []
     for person in people.filter(enrolments__isnull=True)[:LEARNERS]:
         at = clock.now()
+        for needed in enrolments.lacking_prerequisites(person=person, course=course):
+            load.walk(person, needed, stage="done", at=at - timedelta(days=9), draw=random.Random(1))
         enrolment = enrolments.enrol(person=person, course=course, at=at)
         for lesson in enrolment.edition.lessons.all():
             progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)

@@ -86,3 +86,8 @@ def leave_out_pages_of_other_servers(request, items):
 @hooks.register("insert_global_admin_css")
 def dress_the_admin():
     return format_html('<link rel="stylesheet" href="{}">', static("css/authoring.css"))
+
+
+@hooks.register("insert_global_admin_js")
+def name_fields_of_blocks():
+    return format_html('<script src="{}"></script>', static("js/site/authoring.js"))
