@@ -180,9 +180,9 @@ def _hand_in_all(sitting: int) -> tuple[str, str, str, bool]:
     open_now = Attempt.objects.open().filter(sitting=sitting)
     count = open_now.count()
     started = time.perf_counter()
-    done = attempts.submit_overdue(clock.now() + timedelta(hours=3))
+    attempts.submit_overdue(clock.now() + timedelta(hours=3))
     seconds = time.perf_counter() - started
-    return (f"exam: hand in {count} by the clock", f"{seconds:.1f} s", "< 60 s", done == count and seconds < 60)
+    return (f"exam: hand in {count} by the clock", f"{seconds:.1f} s", "< 60 s", not open_now.exists() and seconds < 60)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def _paper(attempt: Attempt) -> dict[str, str]:
     key = f"paper:{attempt.pk}:{attempt.seed}:{attempt.newest or 0}:{get_language()}"
     kept = caches["local"].get(key)
     if kept is None:
-        views = _views(attempt, _items(attempt))
+        views = _views(attempt, _items(attempt), has_answers=attempt.newest is not None)
         context = {"items": views, "answered": sum(view.is_complete for view in views)}
         kept = {name: render_to_string(f"quizzes/_{name}.html", context) for name in ("nav", "items")}
         caches["local"].set(key, kept)
@@ -152,8 +152,8 @@ def _items(attempt: Attempt) -> list[AttemptItem]:
     return list(AttemptItem.objects.filter(attempt=attempt).defer("key", "explanation", "source"))
 
 
-def _views(attempt: Attempt, items: list[AttemptItem]) -> list[papers.ItemView]:
-    latest = Answer.objects.latest_of(attempt.pk)
+def _views(attempt: Attempt, items: list[AttemptItem], *, has_answers: bool = True) -> list[papers.ItemView]:
+    latest = Answer.objects.latest_of(attempt.pk) if has_answers else {}
     return [
         papers.view_of(item, latest[item.pk].response, latest[item.pk].seq) if item.pk in latest else papers.view_of(item) for item in items
     ]

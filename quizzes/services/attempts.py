@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
 from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
@@ -23,7 +23,7 @@ from courses.models import EditionRequirement, Enrolment
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds, rules
-from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Quiz, Sitting, Submission
+from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Marking, Quiz, Sitting, Submission
 from quizzes.models.sittings import closing_of
 from quizzes.services import exam_papers, marking, papers
 
@@ -60,13 +60,17 @@ def enrolment_for(*, person: Person, quiz: Quiz) -> Enrolment | None:
 
     Of several the one that is not completed, then the newest. One query.
     """
-    asks = EditionRequirement.objects.filter(edition=OuterRef("edition"), kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
+    return _enrolled.first(person.pk, quiz.key, quiz.county_id, quiz.course_code)
+
+
+@Prepared
+def _enrolled(person, quiz_key, county, course_code):
+    asks = EditionRequirement.objects.filter(edition=OuterRef("edition"), kind=EditionRequirement.Kind.QUIZ, key=quiz_key)
     return (
         Enrolment.objects.filter(person=person)
-        .filter(Q(Exists(asks)) | Q(course__county=quiz.county_id, course__code=quiz.course_code))
+        .filter(Q(Exists(asks)) | Q(course__county=county, course__code=course_code))
         .select_related("course", "edition", "completion")
-        .order_by(F("completion__pk").desc(nulls_first=True), "-pk")
-        .first()
+        .order_by(F("completion__pk").desc(nulls_first=True), "-pk")[:1]
     )
 
 
@@ -98,7 +102,11 @@ def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | Non
 
 
 def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting | None) -> Standing:
-    attempts = list(Attempt.objects.filter(enrolment=enrolment, quiz=quiz).with_result().timed().order_by("number"))
+    attempts = _taken(enrolment.pk, quiz.pk)
+    if attempts:
+        prefetch_related_objects(
+            [a.submission for a in attempts if hasattr(a, "submission")], Prefetch("markings", Marking.objects.current())
+        )
     running = next((a for a in attempts if not hasattr(a, "submission")), None)
     open_ = running if running and not is_overdue(running, at) else None
     has_passed = any(hasattr(a, "submission") and a.submission.result.passed for a in attempts)
@@ -124,12 +132,22 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
     return Standing(enrolment, attempts, open_, has_passed, left, refusal)
 
 
+@Prepared
+def _taken(enrolment, quiz):
+    return Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission").timed().order_by("number")
+
+
 def allowed_attempts(quiz: Quiz, sitting: Sitting | None, person_id: int) -> int | None:
     """How many attempts somebody has: those of the quiz, or one in a sitting, and what was allowed on top. None: without limit. One query."""
     if sitting is None and not quiz.attempts_allowed:
         return None
-    given = Allowance.objects.filter(person=person_id, quiz=quiz, sitting=sitting).aggregate(sum=Sum("extra_attempts"))["sum"] or 0
+    given = sum(extra for where, extra, _minutes in _allowed(person_id, quiz.pk) if where == (sitting and sitting.pk))
     return (quiz.attempts_allowed if sitting is None else 1) + given
+
+
+@Prepared
+def _allowed(person, quiz):
+    return Allowance.objects.filter(person=person, quiz=quiz).values_list("sitting", "extra_attempts", "extra_minutes")
 
 
 def is_overdue(attempt: Attempt, at: datetime) -> bool:
@@ -139,17 +157,18 @@ def is_overdue(attempt: Attempt, at: datetime) -> bool:
 
 
 @transaction.atomic
-def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None = None) -> Attempt:
+def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None = None, enrolment: Enrolment | None = None) -> Attempt:
     """Begin an attempt, or give back the one that is open.
 
     Locks the enrolment: two clicks and two devices get one attempt. Draws the paper, freezes it
     with its key in tokens of this attempt, and copies the rules. An attempt whose time is over is
-    submitted first. Whether a sitting admits the person is for `sittings.enter`, which calls this.
+    submitted first. Whether a sitting admits the person is for `sittings.enter`, which calls this
+    with the enrolment that it has found.
 
     Raises:
         Refused: not_enrolled, attempts_used, sitting_only, no_draws, bank_cannot_serve, not_sealed.
     """
-    enrolment = enrolment_for(person=person, quiz=quiz)
+    enrolment = enrolment or enrolment_for(person=person, quiz=quiz)
     if enrolment is None:
         raise standing(person=person, quiz=quiz, at=at).refusal  # type: ignore[misc]
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
@@ -187,8 +206,8 @@ def _end_of(person: Person, quiz: Quiz, sitting: Sitting | None, at: datetime) -
     """When an attempt that begins now ends: the limit with the person's own extra minutes, but not after the sitting's closing (moved alike)."""
     if not quiz.minutes and sitting is None:
         return None
-    given = Allowance.objects.filter(Q(sitting=None) | Q(sitting=sitting), person=person, quiz=quiz)
-    extra = timedelta(minutes=given.aggregate(sum=Sum("extra_minutes"))["sum"] or 0)
+    counts_here = {None, sitting and sitting.pk}
+    extra = timedelta(minutes=sum(minutes for where, _attempts, minutes in _allowed(person.pk, quiz.pk) if where in counts_here))
     ends = [at + timedelta(minutes=quiz.minutes)] if quiz.minutes else []
     if sitting is not None:
         ends.append(closing_of(sitting) + rules.admission_delay(sitting.pk, person.pk, sitting.stagger_seconds))

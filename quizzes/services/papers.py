@@ -138,12 +138,12 @@ def missing_for(quiz: Quiz) -> list[str]:
     return []
 
 
-def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> list[AttemptItem]:
+def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> None:
     """Write the items of a new attempt: those of its paper, or drawn for this person. Raises: Refused, like `draw`."""
     asked = list(attempt.paper.items.all()) if attempt.paper else _asked(draw(quiz, rng=rng))
     if quiz.shuffle_questions:
         rng.shuffle(asked)
-    return AttemptItem.objects.bulk_create(
+    AttemptItem.objects.append(
         frozen(attempt, one, position=position, rng=rng, shuffle=quiz.shuffle_options) for position, one in enumerate(asked, start=1)
     )
 
@@ -196,13 +196,22 @@ class ItemView:
         """The name of its form fields."""
         return f"r-{self.pk}"
 
+    # Plain strings: a page of fifty questions would resolve each lazy text and {% blocktranslate %} anew.
     @property
-    def instruction(self) -> Any:
-        return self.kind.instruction_for(self.shown)
+    def title(self) -> str:
+        return _("Question %(number)s") % {"number": self.position}
 
     @property
-    def points_shown(self) -> str:
-        return f"{Decimal(self.points).normalize():f}"
+    def label(self) -> str:
+        return str(self.kind.label)
+
+    @property
+    def worth(self) -> str:
+        return _("%(points)s points") % {"points": f"{Decimal(self.points).normalize():f}"}
+
+    @property
+    def instruction(self) -> str:
+        return str(self.kind.instruction_for(self.shown))
 
 
 def view_of(item: AttemptItem, response: Any = None, seq: int = 0) -> ItemView:

@@ -342,9 +342,8 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     door = admission(person=person, sitting=sitting, at=at)
     if door.refusal is not None:
         raise door.refusal
-    if state.enrolment is None:
-        enrolments.enrol(person=person, course=_course_of(quiz), at=at)
-    return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting)
+    enrolment = state.enrolment or enrolments.enrol(person=person, course=_course_of(quiz), at=at)
+    return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting, enrolment=enrolment)
 
 
 def _held(sitting: Sitting) -> Sitting:

@@ -16,19 +16,27 @@ from core.prepared import Prepared
 from courses.models import LessonPlace
 from people.models import Person, Role, RoleGrant, Unit
 from quizzes.models import Attempt
-from quizzes.services import attempts
+from quizzes.services import attempts, sittings
 from tests.cast import grant
 from tests.counties import in_full_swing
 
 needs_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'")
 
 
-def contents(row):
-    """All that a row brought along, also of other tables."""
+def contents(row, around=()):
+    """All that a row brought along, also of other tables; what it hangs on is not said again."""
     if not isinstance(row, models.Model):
         return row
     loaded = {name: value for name, value in vars(row).items() if name != "_state"}
-    return type(row), loaded, {name: contents(other) for name, other in row._state.fields_cache.items() if other is not row}
+    return (
+        type(row),
+        loaded,
+        {
+            name: contents(other, (*around, row))
+            for name, other in row._state.fields_cache.items()
+            if all(other is not one for one in (*around, row))
+        },
+    )
 
 
 # ---- the product's own ----------------------------------------------------------------------
@@ -51,11 +59,16 @@ def values(cast):
     item = attempt.items.first()
     response = attempts.right_response(item)
     attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=response, token="device.1", at=clock.now())
+    sittings.allow(person=cast.learner, quiz=attempt.quiz, extra_attempts=1, reason="停电", by=cast.hr, at=clock.now())
     browser = Client()
     browser.force_login(cast.learner)
     return {
         "pk": cast.learner.pk,
         "person": cast.learner.pk,
+        "quiz": attempt.quiz_id,
+        "quiz_key": attempt.quiz.key,
+        "course_code": attempt.quiz.course_code,
+        "county": cast.county.pk,
         "course": place.enrolment.course_id,
         "enrolment": place.enrolment_id,
         "lesson": place.lesson_id,
