@@ -8,7 +8,7 @@ import pytest
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, RequirementMet
-from quizzes.models import Answer, Attempt, ItemMark, Question, Quiz, Submission
+from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Question, Quiz, Submission
 from quizzes.services import attempts, marking, papers
 from quizzes.signals import attempt_marked
 from tests.cast import NOON
@@ -273,3 +273,16 @@ def test_half_a_character_is_refused_before_it_is_kept(cast, sign_in, attempt, b
 
     assert (response.status_code, response.json()["error"]) == (400, "unreadable")
     assert not Answer.objects.exists()
+
+
+def test_what_is_frozen_comes_back_as_it_was(attempt):
+    stem = "引号\"'、反斜线\\n、𬎆䶮、百分号%s、换行\n、{}:=~# 与 ½"
+    first = attempt.items.first()
+    item = AttemptItem(attempt=attempt, position=99, question=first.question, question_version=3, kind="single", points=Decimal("2.50"))
+    item.shown, item.key, item.explanation = {"stem": stem, "options": [{"token": "a", "text": stem}]}, {"right": ["a"], "x": [None, 1.5]}, stem
+
+    AttemptItem.objects.append([item])
+
+    kept = AttemptItem.objects.get(position=99)
+    names = [field.attname for field in AttemptItem._meta.concrete_fields if field.attname != "id"]
+    assert {name: getattr(kept, name) for name in names} == {name: getattr(item, name) for name in names}
