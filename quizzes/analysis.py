@@ -6,15 +6,15 @@ count, and of each the one that stands.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Avg, Exists, OuterRef, QuerySet
 
 from people.models import Unit
 from quizzes import statistics
-from quizzes.models import Answer, Attempt, ItemMark, Marking, Question, Quiz, Sitting
+from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
 
 CHUNK = 5000
 LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spent on it
@@ -155,6 +155,30 @@ def _similar(wrong: dict[int, dict[int, str]], sitting: Sitting) -> list[statist
         if attempt in wrong and person in room_of:
             rooms[room_of[person]].append(attempt)
     return statistics.similarities(wrong, rooms.values())
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of one question of the bank: papers that it stood on, mean percent earned, point-biserial, and where that is from."""
+
+    uses: int
+    percent: float | None
+    discrimination: float | None
+    quiz: Quiz | None
+
+
+def of_question(question: Question) -> Standing:
+    """The question's use, and its discrimination by the latest analysis that has this version. Three queries."""
+    marks = ItemMark.objects.filter(item__question=question, marking__superseded_by=None)
+    facility = marks.aggregate(mean=Avg("fraction"))["mean"]
+    uses = AttemptItem.objects.filter(question=question).count()
+    percent = None if facility is None else float(facility) * 100
+    made = Analysis.objects.filter(quiz__county=question.county_id, quiz__course_code=question.course_code, figures__isnull=False)
+    for analysis in made.select_related("quiz").order_by("-made_at")[:3]:
+        for item in (analysis.figures or {}).get("items", []):
+            if (item["item"], item["version"]) == (question.pk, question.version):
+                return Standing(uses, percent, item["point_biserial"], analysis.quiz)
+    return Standing(uses, percent, None, None)
 
 
 def advice(item: dict) -> str:

@@ -1,11 +1,16 @@
 """Forms with which trainers write questions and quizzes."""
 
+import re
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.widgets import AdminDateInput
 
+from core.errors import Refused
 from quizzes import formats, kinds
-from quizzes.models import KnowledgePoint
+from quizzes.formats.base import LONGEST_TAG, check_tags
+from quizzes.models import KnowledgePoint, Question
 from quizzes.permissions import counties_of
 from quizzes.services import bank, images
 
@@ -58,8 +63,11 @@ class QuestionForm(OfCountyForm):
         help_text=_("One a line. How it is written for each kind stands beside."),
     )
 
+    words = forms.CharField(label=_("tags"), required=False, help_text=_("Several with a semicolon between."))
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.initial["words"] = "；".join(self.instance.tags or [])
         self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
         if self.instance.pk and self.instance.kind:
             try:
@@ -73,6 +81,13 @@ class QuestionForm(OfCountyForm):
         point, county = cleaned.get("point"), cleaned.get("county")
         if point and county and point.county_id != county.pk:
             self.add_error("point", _("This knowledge point belongs to another county."))
+        since, until = cleaned.get("source_since"), cleaned.get("source_until")
+        if since and until and until < since:
+            self.add_error("source_until", _("the source ends before it is in force"))
+        try:
+            self.instance.tags = list(check_tags(re.split(r"[;；]", cleaned.get("words") or "")))
+        except kinds.Wrong as wrong:
+            self.add_error("words", str(wrong))
         stem = (cleaned.get("stem") or "").strip()
         if len(stem) > bank.LONGEST_STEM:
             self.add_error("stem", _("At most %(limit)d characters.") % {"limit": bank.LONGEST_STEM})
@@ -99,9 +114,48 @@ class QuestionForm(OfCountyForm):
         except (KeyError, TypeError, AttributeError):
             return None
 
+    def _post_clean(self):
+        super()._post_clean()
+        if not self.errors:
+            try:
+                bank.settle_status(self.instance, by=self.for_user)
+            except Refused as refusal:
+                self.add_error("status", refusal.message)
+
     def save(self, commit=True):
         question = super().save(commit=False)
         return bank.write(question, by=self.for_user) if commit else question
+
+
+class ChangeForm(forms.Form):
+    """What to set in all the questions that were ticked; what is left empty stays as it is."""
+
+    status = forms.ChoiceField(label=_("status"), required=False)
+    difficulty = forms.TypedChoiceField(label=_("difficulty"), required=False, coerce=int, empty_value="")
+    point = forms.ModelChoiceField(label=_("knowledge point"), queryset=KnowledgePoint.objects.none(), required=False)
+    course_code = forms.CharField(label=_("course"), max_length=20, required=False)
+    is_reserved = forms.ChoiceField(label=_("for exams only"), required=False, choices=[("", "—"), ("1", _("Yes")), ("0", _("No"))])
+    source_until = forms.DateField(label=_("source in force until"), required=False, widget=AdminDateInput)
+    tag = forms.CharField(label=_("add a tag"), max_length=LONGEST_TAG, required=False)
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["status"].choices = [("", "—"), *Question.Status.choices]
+        self.fields["difficulty"].choices = [("", "—"), *Question._meta.get_field("difficulty").choices]
+        self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(user))
+
+    def clean(self):
+        cleaned = super().clean()
+        if not self.errors and not any(cleaned.values()):
+            raise forms.ValidationError(_("Nothing is to be changed: fill in at least one field."))
+        return cleaned
+
+    def facts(self) -> dict:
+        """What was filled in, by the names of a question's fields."""
+        given = {name: value for name, value in self.cleaned_data.items() if name != "tag" and value not in ("", None)}
+        if "is_reserved" in given:
+            given["is_reserved"] = given["is_reserved"] == "1"
+        return given
 
 
 class PoliciesWidget(forms.MultiWidget):

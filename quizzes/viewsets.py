@@ -10,22 +10,26 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.functional import cached_property
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, InlinePanel, MultiFieldPanel, ObjectList
-from wagtail.admin.ui.tables import Column
+from wagtail.admin.ui.tables import BulkActionsCheckboxColumn, Column
+from wagtail.admin.views.bulk_action import BulkAction
 from wagtail.admin.views.generic import CreateView, EditView
 from wagtail.admin.viewsets.base import ViewSetGroup
 from wagtail.admin.viewsets.model import ModelViewSet
+from wagtail.admin.widgets.button import Button
 from wagtail.permissions import register_permission_policy
 
+from core import clock
 from quizzes import exchange, media, stems
-from quizzes.forms import DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
+from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
-from quizzes.services import papers
+from quizzes.services import bank, papers
 
 for model in (Question, KnowledgePoint, Quiz):
     register_permission_policy(model, AuthorPolicy(model))
@@ -104,8 +108,38 @@ class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
         )
 
     @cached_property
+    def columns(self):
+        return [BulkActionsCheckboxColumn("bulk_actions", obj_type="question"), *super().columns]
+
+    def _get_title_column(self, *args, **kwargs):
+        return super()._get_title_column(*args, **kwargs, get_title_id=lambda question: f"question_{question.pk}_title")
+
+    @cached_property
     def header_more_buttons(self):
-        return [*super().header_more_buttons, exchange.export_button(self.request, reverse("questions:export"))]
+        alike = Button(_("Questions that are alike"), url=reverse("questions:similar"), icon_name="copy", priority=85)
+        return [*super().header_more_buttons, exchange.export_button(self.request, reverse("questions:export")), alike]
+
+
+class SaysWhatIsAlike:
+    """Saving a question tells of others whose stem is much the same, and when it has become a draft."""
+
+    def save_instance(self):
+        was = Question.objects.filter(pk=self.object.pk).values_list("status", flat=True).first() if getattr(self, "object", None) else None
+        question = super().save_instance()
+        if was == Question.Status.REVIEWED and question.status == Question.Status.DRAFT:
+            messages.warning(self.request, _("The content changed: the question is a draft until somebody else has reviewed it."))
+        for other, share in bank.similar_to(question):
+            said = _("Its stem is %(share)s %% the same as that of %(code)s: %(stem)s")
+            messages.warning(self.request, said % {"share": int(share * 100), "code": other.code, "stem": stems.plain(other.stem)[:60]})
+        return question
+
+
+class QuestionCreateView(SaysWhatIsAlike, CreateView):
+    pass
+
+
+class QuestionEditView(SaysWhatIsAlike, EditView):
+    pass
 
 
 class QuestionExportView(exchange.Exporting, QuestionIndexView):
@@ -119,9 +153,12 @@ class QuestionViewSet(OfCountyViewSet):
     menu_label = gettext_lazy("Questions")
     list_per_page = 30
     index_view_class = QuestionIndexView
+    add_view_class = QuestionCreateView
+    edit_view_class = QuestionEditView
+    index_template_name = "quizzes/admin/questions.html"
     list_display = [
         "code",
-        Column("stem", label=gettext_lazy("stem"), accessor=lambda q: stems.plain(q.stem)[:60]),
+        Column("stem", label=gettext_lazy("stem"), classname="is-stem", accessor=lambda q: Truncator(stems.plain(q.stem)).chars(80)),
         "course_code",
         Column("kind", label=gettext_lazy("kind"), accessor=lambda q: q.get_kind_display(), sort_key="kind"),
         Column("difficulty", label=gettext_lazy("difficulty"), accessor=lambda q: q.get_difficulty_display(), sort_key="difficulty"),
@@ -137,13 +174,16 @@ class QuestionViewSet(OfCountyViewSet):
     edit_handler = ObjectList(
         [
             HelpPanel(template="quizzes/admin/question_help.html"),
+            HelpPanel(template="quizzes/admin/question_facts.html"),
             FieldRowPanel([FieldPanel("code"), FieldPanel("course_code")]),
             FieldRowPanel([FieldPanel("kind"), FieldPanel("difficulty"), FieldPanel("point")]),
+            FieldRowPanel([FieldPanel("words"), FieldPanel("is_reserved")]),
             FieldPanel("stem"),
             HelpPanel(template="quizzes/admin/question_images.html"),
             FieldPanel("lines"),
             FieldPanel("explanation"),
-            FieldRowPanel([FieldPanel("source"), FieldPanel("mark"), FieldPanel("status")]),
+            FieldRowPanel([FieldPanel("source"), FieldPanel("source_since"), FieldPanel("source_until")]),
+            FieldRowPanel([FieldPanel("mark"), FieldPanel("status")]),
             FieldPanel("county"),
         ],
         base_form_class=QuestionForm,
@@ -153,9 +193,18 @@ class QuestionViewSet(OfCountyViewSet):
         return [
             *super().get_urlpatterns(),
             path("preview/", preview_question, name="preview"),
+            path("similar/", similar_questions, name="similar"),
             path("images/", media.upload, name="images"),
             path("export/", self.construct_view(QuestionExportView, **self.get_index_view_kwargs()), name="export"),
         ]
+
+
+def similar_questions(request: HttpRequest) -> HttpResponse:
+    """Pairs of questions whose stems are much alike, for each county of the author."""
+    if not is_author(request.user):
+        raise PermissionDenied
+    pairs = [pair for county in counties_of(request.user) for pair in bank.similar(county)]
+    return render(request, "quizzes/admin/similar.html", {"pairs": [(one, two, int(share * 100)) for one, two, share in pairs]})
 
 
 def preview_question(request: HttpRequest) -> HttpResponse:
@@ -178,6 +227,55 @@ def preview_question(request: HttpRequest) -> HttpResponse:
         else {"wrong": " ".join(error for errors in form.errors.values() for error in errors)}
     )
     return render(request, "quizzes/admin/question_preview.html", context)
+
+
+class ChangeQuestions(BulkAction):
+    """Set facts of many questions at once: the listing's ticks lead here."""
+
+    display_name = gettext_lazy("Change")
+    action_type = "change"
+    aria_label = gettext_lazy("Change the ticked questions")
+    template_name = "quizzes/admin/change_questions.html"
+    models = [Question]
+
+    @classmethod
+    def get_queryset(cls, model, object_ids):
+        return model.objects.filter(pk__in=[pk for pk in object_ids if str(pk).isdecimal()]).select_related("county")
+
+    def dispatch(self, request):
+        if not is_author(request.user):
+            raise PermissionDenied
+        return super().dispatch(request)
+
+    def get_all_objects_in_listing_query(self, parent_id):
+        return Question.objects.visible_to(self.request.user).values_list("pk", flat=True)
+
+    def check_perm(self, question):
+        return AuthorPolicy(Question).user_has_permission_for_instance(self.request.user, "change", question)
+
+    def get_form(self, form_class=None):
+        return ChangeForm(self.request.POST or None, user=self.request.user)
+
+    def get_execution_context(self):
+        return {"form": self.cleaned_form, "request": self.request}
+
+    @classmethod
+    def execute_action(cls, objects, *, form, request, **kwargs):
+        changed, refused = bank.change(
+            questions=[question.pk for question in objects],
+            by=request.user,
+            at=clock.now(),
+            tag=form.cleaned_data["tag"].strip(),
+            **form.facts(),
+        )
+        for refusal in refused[:10]:
+            messages.warning(request, refusal.message)
+        if len(refused) > 10:
+            messages.warning(request, _("And %(count)d more were left as they were.") % {"count": len(refused) - 10})
+        return len(changed), 0
+
+    def get_success_message(self, changed, _children):
+        return _("%(count)d questions changed.") % {"count": changed}
 
 
 # ---- knowledge points and quizzes ----------------------------------------------------------

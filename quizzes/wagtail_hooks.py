@@ -3,10 +3,11 @@
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 
-from quizzes.viewsets import BankGroup
+from quizzes.viewsets import BankGroup, ChangeQuestions
 
 ACTIONS = {
     "quizzes.questions_imported": _("Questions imported"),
+    "quizzes.questions_changed": _("Questions changed"),
     "quizzes.questions_exported": _("Questions exported"),
     "quizzes.paper_made": _("Exam paper made"),
     "quizzes.paper_refreshed": _("Exam paper brought up to date"),
@@ -40,3 +41,6 @@ def register_actions(actions):
 @hooks.register("register_admin_viewset")
 def register_bank():
     return BankGroup()
+
+
+hooks.register("register_bulk_action", ChangeQuestions)

@@ -145,6 +145,7 @@ def _further(item: Item) -> list[tuple[object, str]]:
     return [
         (item.explanation, _("explanation")),
         (item.source, _("source clause")),
+        (item.source_since or item.source_until, _("when the source is in force")),
         (item.point, _("knowledge point")),
         (item.tags, _("tags")),
     ]

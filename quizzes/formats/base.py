@@ -8,6 +8,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
@@ -27,7 +28,7 @@ MAX_ITEMS = 20_000
 LEVELS = {"1": 1, "易": 1, "容易": 1, "简单": 1, "2": 2, "中": 2, "中等": 2, "3": 3, "难": 3, "困难": 3}
 MADE_CODE = "H-"
 # Tags of this form carry what other programs have no field for; a tag of the trainer's own that looks like one is written behind `tag=`.
-FACT = re.compile(r"(course|difficulty|mark|source|kind|order|right|units|tolerance|longest|markers|tag)=(.*)", re.DOTALL)
+FACT = re.compile(r"(course|difficulty|mark|source|since|until|kind|order|right|units|tolerance|longest|markers|tag)=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Item:
     difficulty: int = 1
     explanation: str = ""
     source: str = ""
+    source_since: date | None = None  # the first and the last day on which the source is in force
+    source_until: date | None = None
     mark: str = "V"
     point: str = ""  # from the root: "A/B/C"; a slash inside a name is doubled
     tags: tuple[str, ...] = ()
@@ -180,6 +183,8 @@ def settled(item: Item) -> Item:
         raise Wrong(_("there is no stem"), FIELDS["stem"]())
     if item.mark not in {"V", "S", "D", "M"}:
         raise Wrong(_("“%(value)s” is no evidence mark: V, S, D or M") % {"value": item.mark[:20]}, _("evidence (核对)"))
+    if item.source_since and item.source_until and item.source_until < item.source_since:
+        raise Wrong(_("the source ends before it is in force"), FIELDS["until"]())
     kinds.of(item.kind).check(texts["stem"], item.content, item.key)
     settled = replace(item, **texts, point=point_text(point_names(item.point)), tags=check_tags(item.tags))
     return settled if settled.code else replace(settled, code=made_code(settled))
@@ -197,6 +202,8 @@ FIELDS = {
     "stem": lambda: _("stem (题干)"),
     "explanation": lambda: _("explanation (解析)"),
     "source": lambda: _("source (依据)"),
+    "since": lambda: _("source in force since (依据施行日期)"),
+    "until": lambda: _("source in force until (依据失效日期)"),
 }
 
 
@@ -212,6 +219,17 @@ def level(text: str) -> int:
     if found is None:
         raise Wrong(_("“%(value)s” is no difficulty: 1, 2 or 3") % {"value": text[:20]}, _("difficulty (难度)"))
     return found
+
+
+def day(text: object, name: str) -> date | None:
+    """A day as 2027-01-31; None when there is none. Raises: Wrong."""
+    if isinstance(text, date):
+        return text.date() if isinstance(text, datetime) else text
+    said = settle(text)
+    try:
+        return date.fromisoformat(said[:10]) if said else None
+    except ValueError:
+        raise Wrong(_("“%(value)s” is no day: it is written 2027-01-31") % {"value": said[:20]}, FIELDS[name]())
 
 
 def check_tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -263,9 +281,12 @@ def named_images(item: Item) -> set[str]:
 # ---- facts that other programs have no field for -------------------------------------------
 
 
+FIELD_OF = {"course": "course_code", "since": "source_since", "until": "source_until"}
+
+
 def facts(item: Item, *names: str, **more: str) -> list[str]:
     """The named facts of an item as tags, further ones, and then its own tags."""
-    values = {name: str(getattr(item, {"course": "course_code"}.get(name, name))) for name in names} | more
+    values = {name: str(getattr(item, FIELD_OF.get(name, name)) or "") for name in names} | more
     own = [f"tag={tag}" if FACT.fullmatch(tag) else tag for tag in item.tags]
     return [f"{name}={value}" for name, value in values.items() if value] + own
 
@@ -291,6 +312,8 @@ def from_facts(known: dict[str, str]) -> dict[str, Any]:
         "difficulty": level(known.get("difficulty", "")),
         "mark": (known.get("mark") or "V").upper(),
         "source": known.get("source", ""),
+        "source_since": day(known.get("since", ""), "since"),
+        "source_until": day(known.get("until", ""), "until"),
     }
 
 

@@ -298,7 +298,7 @@ def _written(item: Item) -> str:
 
 
 def _tags(item: Item, more: dict[str, str]) -> list[str]:
-    return facts(item, "course", "difficulty", "mark", "source", **more)
+    return facts(item, "course", "difficulty", "mark", "source", "since", "until", **more)
 
 
 def _bracketed(text: str) -> str:

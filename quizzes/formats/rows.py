@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from core import tables
 from quizzes import kinds
-from quizzes.formats.base import FIELDS, Found, Item, bound, level, settle, settled
+from quizzes.formats.base import FIELDS, Found, Item, bound, day, level, settle, settled
 from quizzes.kinds import Wrong
 
 
@@ -43,6 +43,8 @@ def _item(row: Mapping) -> Item:
             difficulty=level(tables.as_text(row.get("diff", row.get("difficulty", 1)))),
             explanation=settle(row.get("explain", row.get("explanation", ""))),
             source=tables.as_text(row.get("source")),
+            source_since=day(row.get("since") or "", "since"),
+            source_until=day(row.get("until") or "", "until"),
             mark=tables.as_text(row.get("v", row.get("mark", ""))).upper() or "V",
             point=tables.as_text(row.get("point")),
             tags=tuple(map(str, tags)) if isinstance(tags, list) else (str(tags),),

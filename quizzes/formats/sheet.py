@@ -12,21 +12,46 @@ from django.utils.translation import gettext_lazy
 from core import tables
 from core.errors import Refused
 from quizzes import kinds
-from quizzes.formats.base import FIELDS, CannotCarry, Format, Found, Item, Outcome, bound, carried, level, named_images, settle, settled
+from quizzes.formats.base import (
+    FIELDS,
+    CannotCarry,
+    Format,
+    Found,
+    Item,
+    Outcome,
+    bound,
+    carried,
+    day,
+    level,
+    named_images,
+    settle,
+    settled,
+)
 from quizzes.formats.rows import kind_named, named_code
 from quizzes.kinds import Wrong
 from quizzes.kinds.base import LETTERS, Cells
 
 COLUMNS = ["编号", "题型", "课程", "难度", "题干", "答案"]
 OPTION_COLUMNS = {letter: f"选项{letter}" for letter in LETTERS}
-SHEET = [*COLUMNS[:5], *OPTION_COLUMNS.values(), "答案", "解析", "依据", "核对", "知识点", "标签"]  # all columns, in the order of a file
+DAYS = ["依据施行日期", "依据失效日期"]
+SHEET = [
+    *COLUMNS[:5],
+    *OPTION_COLUMNS.values(),
+    "答案",
+    "解析",
+    "依据",
+    "核对",
+    "知识点",
+    "标签",
+    *DAYS,
+]  # all columns, in the order of a file
 WIDTHS = {"题干": 60, "答案": 24, "解析": 40} | dict.fromkeys(OPTION_COLUMNS.values(), 18)
 LONGEST_CELL = 32_767
 TRUTH = {True: "正确", False: "错误"}
 
 
 class Sheet(Format):
-    """The columns 编号 题型 课程 难度 题干 选项A… 答案 解析 依据 核对 知识点 标签; sheets without the first of them are left aside."""
+    """The columns 编号 题型 课程 难度 题干 选项A… 答案 解析 依据 核对 知识点 标签 依据施行日期 依据失效日期; sheets without the first of them are left aside."""
 
     key = "xlsx"
     label = gettext_lazy("Excel workbook (xlsx)")
@@ -111,6 +136,8 @@ def _item(row: tables.Row) -> Item:
             difficulty=level(row.text("难度")),
             explanation=settle(row.cells.get("解析")),
             source=row.text("依据"),
+            source_since=day(row.cells.get("依据施行日期") or "", "since"),
+            source_until=day(row.cells.get("依据失效日期") or "", "until"),
             mark=row.text("核对").upper() or "V",
             point=row.text("知识点"),
             tags=tuple(re.split(r"[;；]", row.text("标签"))),
@@ -138,6 +165,8 @@ def _cells(item: Item) -> list[str]:
         "答案": cells.answer,
         "解析": item.explanation,
         "依据": item.source,
+        "依据施行日期": str(item.source_since or ""),
+        "依据失效日期": str(item.source_until or ""),
         "核对": item.mark,
         "知识点": item.point,
         "标签": "；".join(item.tags),

@@ -2,8 +2,10 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
-from people.models import Role, Unit
+from core import clock
+from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes import kinds
 
@@ -44,8 +46,11 @@ class KnowledgePoint(models.Model):
 
 class QuestionQuerySet(OfCountyQuerySet):
     def drawable(self) -> "QuestionQuerySet":
-        """Questions that a paper may use: in use, and their answer not merely from memory."""
-        return self.filter(status=Question.Status.ACTIVE).exclude(mark="M")
+        """Questions that a paper may use today: reviewed, their source in force, their answer not merely from memory."""
+        today = clock.today()
+        in_force = models.Q(source_until=None) | models.Q(source_until__gte=today)
+        has_begun = models.Q(source_since=None) | models.Q(source_since__lte=today)
+        return self.filter(in_force & has_begun, status=Question.Status.REVIEWED).exclude(mark="M")
 
     def unreserved(self) -> "QuestionQuerySet":
         """Questions for course quizzes and practice: neither reserved for exams nor on a paper made for one."""
@@ -55,6 +60,8 @@ class QuestionQuerySet(OfCountyQuerySet):
 class Question(models.Model):
     """One item of the bank. Editing raises `version`; attempts keep the copy that they saw.
 
+    No paper draws it before somebody else than its last editor has reviewed it, see `services.bank.write`.
+
     `content` by kind — single, multiple: {"options": {"A": text}}; judge: {}; fill: {"blanks": n};
     order: {"items": [text]}; match: {"left": [text], "right": [text]}.
     `key` by kind — single, multiple: ["A", "C"]; judge: true; fill: [[accepted, …], …] by blank;
@@ -62,8 +69,9 @@ class Question(models.Model):
     """
 
     class Status(models.TextChoices):
-        ACTIVE = "active", _("In use")
-        RETIRED = "retired", _("Out of use")
+        DRAFT = "draft", pgettext_lazy("a question", "Draft")
+        REVIEWED = "reviewed", pgettext_lazy("a question", "Reviewed")
+        RETIRED = "retired", pgettext_lazy("a question", "Retired")
 
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
     code = models.CharField(_("code"), max_length=40)
@@ -78,9 +86,16 @@ class Question(models.Model):
     key = models.JSONField(_("key"))
     explanation = models.TextField(_("explanation"), blank=True)
     source = models.CharField(_("source clause"), max_length=200, blank=True)
+    source_since = models.DateField(_("source in force since"), null=True, blank=True)
+    source_until = models.DateField(
+        _("source in force until"), null=True, blank=True, help_text=_("The last day. After it no paper draws the question.")
+    )
     tags = models.JSONField(_("tags"), default=list, blank=True)
     mark = models.CharField(_("evidence mark"), max_length=1, choices=[("V", "V"), ("S", "S"), ("D", "D"), ("M", "M")], default="V")
-    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT)
+    edited_by = models.ForeignKey(
+        Person, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+", verbose_name=_("last edited by")
+    )
     is_reserved = models.BooleanField(
         _("for exams only"), default=False, help_text=_("Neither practice nor course quizzes use it, so that nobody has seen it.")
     )

@@ -2,35 +2,41 @@
 
 import hashlib
 import io
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import BinaryIO
+from fractions import Fraction
+from typing import Any, BinaryIO
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit, uploads
-from core.errors import RefusedRows, RowError
+from core.errors import Refused, RefusedRows, RowError
 from courses.models import CataloguePage, Course, CoursePage
-from people.models import Person, Unit
-from quizzes import formats
+from people.models import Person, Role, Unit
+from quizzes import formats, rules
 from quizzes.formats import Found, Item, Outcome
 from quizzes.formats import rows as mappings
 from quizzes.formats.base import LONGEST_STEM, bounded, named_images
 from quizzes.formats.sheet import refused_rows
 from quizzes.kinds import Wrong
 from quizzes.models import BankImage, Question
+from quizzes.permissions import holds_over
 from quizzes.services import images
 from quizzes.services.points import Tree
 
-CONTENT = ["course_code", "kind", "difficulty", "stem", "content", "key", "explanation", "source", "mark"]
+CONTENT = ["course_code", "kind", "difficulty", "stem", "content", "key", "explanation", "source", "source_since", "source_until", "mark"]
 ROWS_AT_ONCE = 500
 PROGRESS_EVERY = 100  # items
+MOST_PAIRS = 100
 
-__all__ = ["LONGEST_STEM", "Report", "export", "import_file", "import_found", "import_rows", "items_of", "read", "refused_file", "write"]
+__all__ = [
+    "LONGEST_STEM", "Report", "change", "export", "import_file", "import_found", "import_rows", "items_of", "read", "refuse_review",
+    "refused_file", "settle_status", "similar", "similar_to", "write",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,9 @@ def import_found(
 
     A code that the county has already: nothing happens when nothing differs, else the question
     changes and its version rises; attempts keep what they saw. A refused row refuses all of them
-    unless `skip_bad`; a dry run writes nothing and reports. Locks the county's bank; a handful of
-    queries, and one more for each 500 questions written.
+    unless `skip_bad`; a dry run writes nothing and reports. What somebody brings in is a draft until
+    somebody else has reviewed it; an operator (nobody's name) answers for what is brought in. Locks the
+    county's bank; a handful of queries, and one more for each 500 questions written.
 
     Raises:
         RefusedRows: some rows are refused, and neither `skip_bad` nor `dry_run` was asked for.
@@ -170,7 +177,7 @@ def import_found(
         return report
     if report.refused and not skip_bad:
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
-    _write(made, altered, tree, county=county, at=at)
+    _write(made, altered, tree, county=county, by=by, at=at)
     if made or altered:
         audit.record(
             county,
@@ -255,34 +262,45 @@ def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError
 
 
 def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
-    """Questions with the same stem as one before them in the file, or as another of the bank. One query."""
-    bank: dict[str, set[str]] = {}
-    for code, stem in Question.objects.filter(county=county).values_list("code", "stem"):
-        bank.setdefault(_letters(stem), set()).add(code)
-    in_file: dict[str, Found] = {}
-    for one in kept.values():
-        if one.item is None:
+    """Questions whose stem is much like that of another in the file, or of one in the bank. One query."""
+    in_file = {code: one.item.stem for code, one in kept.items() if one.item is not None}
+    texts = dict(Question.objects.filter(county=county).exclude(code__in=in_file).values_list("code", "stem")) | in_file
+    said_of = set()
+    for pair in rules.similar(texts, to=in_file.keys()):
+        if pair.second in said_of:
             continue
-        letters = _letters(one.item.stem)
-        first, others = in_file.setdefault(letters, one), bank.get(letters, set()) - kept.keys()
-        if first is not one:
-            said = _("has the same stem as %(code)s (%(place)s)") % {"code": first.code, "place": first.place}
-        elif others:
-            said = _("has the same stem as %(code)s, which is in the bank already") % {"code": min(others)}
+        said_of.add(pair.second)
+        if pair.first in in_file:
+            said = _("its stem is %(share)s %% the same as that of %(code)s (%(place)s)")
         else:
-            continue
-        yield _error(one, said)
+            said = _("its stem is %(share)s %% the same as that of %(code)s, which is in the bank already")
+        place = kept[pair.first].place if pair.first in in_file else ""
+        yield _error(kept[pair.second], said % {"share": int(pair.share * 100), "code": pair.first, "place": place})
 
 
-def _letters(stem: str) -> str:
-    """A stem without width, case, blanks and punctuation, so that two that read alike are alike."""
-    return "".join(sign for sign in unicodedata.normalize("NFKC", stem).lower() if sign.isalnum())
+def similar(county: Unit) -> list[tuple[Question, Question, Fraction]]:
+    """Pairs of questions in use whose stems are much alike, the most alike first; a hundred at most. Two queries."""
+    stems = Question.objects.filter(county=county).exclude(status=Question.Status.RETIRED).values_list("pk", "stem")
+    pairs = rules.similar(dict(stems))[:MOST_PAIRS]
+    found = Question.objects.in_bulk({pk for pair in pairs for pk in (pair.first, pair.second)})
+    return [(found[pair.first], found[pair.second], pair.share) for pair in pairs]
+
+
+def similar_to(question: Question) -> list[tuple[Question, Fraction]]:
+    """The questions in use that this one's stem is much alike to, the most alike first. Two queries."""
+    others = Question.objects.filter(county=question.county_id).exclude(pk=question.pk).exclude(status=Question.Status.RETIRED)
+    pairs = rules.similar({None: question.stem} | dict(others.values_list("pk", "stem")), to=[None])
+    shares = {(pair.second if pair.first is None else pair.first): pair.share for pair in pairs[:5]}
+    found = Question.objects.in_bulk([pk for pk in shares if pk is not None])
+    return [(found[pk], share) for pk, share in shares.items() if pk is not None]
 
 
 # ---- writing -------------------------------------------------------------------------------
 
 
-def _write(made: list[tuple[Question, Item]], altered: list[tuple[Question, Item]], tree: Tree, *, county: Unit, at: datetime) -> None:
+def _write(
+    made: list[tuple[Question, Item]], altered: list[tuple[Question, Item]], tree: Tree, *, county: Unit, by: Person | None, at: datetime
+) -> None:
     both = [*made, *altered]
     images.keep_all({digest: data for _q, item in both for digest, data in item.images.items()}, county=county, at=at)
     points = tree.ensure(item.point for _q, item in both if item.point)
@@ -294,10 +312,12 @@ def _write(made: list[tuple[Question, Item]], altered: list[tuple[Question, Item
         if item.tags:
             question.tags = list(item.tags)
         question.updated_at = at
+        question.edited_by = by
+        question.status = Question.Status.REVIEWED if by is None else Question.Status.DRAFT
     for question, _item in altered:
         question.version += 1
     Question.objects.bulk_create([question for question, _item in made], batch_size=ROWS_AT_ONCE)
-    fields = [*CONTENT, "point", "tags", "version", "updated_at"]
+    fields = [*CONTENT, "point", "tags", "version", "updated_at", "edited_by", "status"]
     Question.objects.bulk_update([question for question, _item in altered], fields, batch_size=200)
 
 
@@ -305,16 +325,75 @@ def _write(made: list[tuple[Question, Item]], altered: list[tuple[Question, Item
 def write(question: Question, *, by: Person | None) -> Question:
     """Save a question that a trainer edited; its version rises when what learners see or how it is marked changed.
 
-    Locks the question. Attempts keep the copy that they saw.
+    Locks the question. Attempts keep the copy that they saw. A reviewed question whose content changed is a draft
+    again; only a reviewer who did not edit it last makes it reviewed.
+
+    Raises:
+        Refused: not_a_reviewer, own_question.
     """
-    if question.pk is None:
-        question.version = 1
-        question.save()
-        return question
-    before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk)
-    question.version = before.version + any(getattr(before, name) != getattr(question, name) for name in CONTENT)
+    before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk) if question.pk else None
+    _settle_status(question, before, by)
     question.save()
     return question
+
+
+def _settle_status(question: Question, before: Question | None, by: Person | None) -> None:
+    """Version, last editor and status of a question that is about to be saved. Raises: Refused."""
+    is_changed = before is None or any(getattr(before, name) != getattr(question, name) for name in CONTENT)
+    question.version = (before.version if before else 0) + is_changed
+    if is_changed:
+        question.edited_by = by
+    if by is None or question.status != Question.Status.REVIEWED:
+        return
+    if is_changed and before is not None and before.status == Question.Status.REVIEWED:
+        question.status = Question.Status.DRAFT
+    elif before is None or before.status != Question.Status.REVIEWED:
+        refuse_review(question, by)
+
+
+def settle_status(question: Question, *, by: Person) -> None:
+    """What `write` will make of version and status, for a form that wants to say so beside the field. Raises: as `write`."""
+    _settle_status(question, Question.objects.filter(pk=question.pk).first() if question.pk else None, by)
+
+
+def refuse_review(question: Question, by: Person) -> None:
+    """Raises: Refused (not_a_reviewer, own_question), unless the person may call the question reviewed."""
+    if not holds_over(by, question.county, Role.REVIEWER, Role.ADMINISTRATOR):
+        raise Refused(_("Reviewers call a question reviewed: save it as a draft, and tell a reviewer."), code="not_a_reviewer")
+    if question.edited_by_id == by.pk:
+        raise Refused(_("You edited %(code)s last: somebody else reviews it.") % {"code": question.code}, code="own_question")
+
+
+@transaction.atomic
+def change(*, questions: Collection[int], by: Person, at: datetime, tag: str = "", **facts: Any) -> tuple[list[str], list[Refused]]:
+    """Set these facts of many questions of the user's counties, as `write` would of each; add a tag to each.
+
+    Gives the codes of those that changed, and why others were left as they were. Locks them; three queries.
+    """
+    found = Question.objects.visible_to(by).select_for_update(of=("self",)).select_related("county").filter(pk__in=questions)
+    changed, refused = [], []
+    for question in found.order_by("pk"):
+        before = copy(question)
+        for name, value in facts.items():
+            setattr(question, name, value)
+        if tag and tag not in question.tags:
+            question.tags = [*question.tags, tag]
+        if all(getattr(before, name) == getattr(question, name) for name in [*facts, "tags"]):
+            continue
+        try:
+            if "point" in facts and question.point and question.point.county_id != question.county_id:
+                raise Refused(_("%(code)s: this knowledge point belongs to another county.") % {"code": question.code}, code="other_county")
+            _settle_status(question, before, by)
+        except Refused as reason:
+            refused.append(reason)
+            continue
+        question.updated_at = at
+        changed.append(question)
+    Question.objects.bulk_update(changed, [*facts, "tags", "version", "status", "edited_by", "updated_at"], batch_size=200)
+    for county in {question.county for question in changed}:
+        codes = [question.code for question in changed if question.county == county]
+        audit.record(county, "quizzes.questions_changed", by=by, codes=codes, facts=sorted(facts), tag=tag)
+    return [question.code for question in changed], refused
 
 
 # ---- the way out ---------------------------------------------------------------------------

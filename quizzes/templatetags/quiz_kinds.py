@@ -5,7 +5,8 @@ from fractions import Fraction
 
 from django import template
 
-from quizzes import kinds, rules
+from quizzes import analysis, kinds, rules
+from quizzes.models import Question
 
 register = template.Library()
 
@@ -13,6 +14,11 @@ register = template.Library()
 @register.simple_tag
 def item_kinds() -> list[kinds.ItemKind]:
     return kinds.every()
+
+
+@register.simple_tag
+def standing_of(question: Question) -> analysis.Standing:
+    return analysis.of_question(question)
 
 
 @register.filter

@@ -146,7 +146,7 @@ def test_a_trainer_writes_a_question_of_the_new_kind_and_chooses_how_it_is_marke
     page = trainer.get("/admin/questions/new/").text
     assert "Echo question" in page and "One line: the word." in page
     data = {"code": "E2", "course_code": "P01", "kind": "echo", "difficulty": "1", "point": "", "stem": "打出：依法", "lines": "Law"}
-    data |= {"explanation": "", "source": "第一条", "mark": "V", "status": "active", "county": cast.county.pk}
+    data |= {"explanation": "", "source": "第一条", "mark": "V", "status": "draft", "county": cast.county.pk}
     reply = trainer.post("/admin/questions/new/", data)
     assert reply.status_code == 302, reply.context["form"].errors
     assert Question.objects.get(code="E2").key == "Law"

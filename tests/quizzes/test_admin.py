@@ -28,7 +28,7 @@ def question(**fields):
         "explanation": "",
         "source": "第二十六条",
         "mark": "V",
-        "status": "active",
+        "status": "draft",
     } | fields
 
 

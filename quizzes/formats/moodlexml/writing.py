@@ -26,7 +26,9 @@ def written(item: Item) -> str:
     explanation = to_html(item.explanation, _address(item))
     if item.source:
         explanation += f'<p class="source">{SOURCE}{html.escape(item.source, quote=False)}</p>'
-    tags = "".join(f"      <tag><text>{_cdata(tag)}</text></tag>\n" for tag in facts(item, "course", "difficulty", "mark", **more))
+    tags = "".join(
+        f"      <tag><text>{_cdata(tag)}</text></tag>\n" for tag in facts(item, "course", "difficulty", "mark", "since", "until", **more)
+    )
     return (
         f'  <question type="{of_type}">\n    <name><text>{_cdata(item.code)}</text></name>\n'
         f"{_element(item, 'questiontext', stem)}{_element(item, 'generalfeedback', explanation)}"

@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import date
 from functools import cache
 
 from hypothesis import strategies as st
@@ -168,6 +169,8 @@ def items(draw, *names: str) -> Item:
         difficulty=draw(st.integers(1, 3)),
         explanation=explanation,
         source=draw(st.sampled_from(["", "《条例》第二十六条", "a]b; [c] \\ = #1"])),
+        source_since=draw(st.sampled_from([None, date(2019, 5, 15)])),
+        source_until=draw(st.sampled_from([None, date(2027, 1, 31)])),
         mark=draw(st.sampled_from("VSDM")),
         point=draw(st.sampled_from(["", "依申请公开", "政策/条例/时限", "A//B/C", "top", "[x] ~ $y$"])),
         tags=draw(st.sampled_from([(), ("易错",), ("2026年", "course=X", "a]b\\c"), ("a, b", "<i>")])),
