@@ -16,7 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from core import clock
 from core.errors import Refused
-from quizzes.models import Paper, Quiz
+from quizzes.kinds.choice import Choice, starred
+from quizzes.models import Paper, PaperItem, Quiz
 from quizzes.permissions import counties_of, is_author
 from quizzes.services import exam_papers, papers
 
@@ -122,7 +123,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
             "paper": found,
             "digest": found.digest(),
             "seals": found.seal_marks,
-            "items": [{"item": item, "lines": item.item_kind.to_lines(item.content, item.key)} for item in items],
+            "items": [{"item": item, "lines": _key_lines(item)} for item in items],
             "total": sum(item.points for item in items),
             "is_stale": any(item.question_version != item.question.version for item in items),
             "has_sealed": any(seal.by_id == request.user.pk for seal in found.seal_marks),
@@ -130,6 +131,12 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
         },
         status=409 if refusal else 200,
     )
+
+
+def _key_lines(item: PaperItem) -> list[tuple[str, bool]]:
+    """The key as an author wrote it; of options each with whether it is right."""
+    lines = item.item_kind.to_lines(item.content, item.key)
+    return [starred(line) if isinstance(item.item_kind, Choice) else (line, False) for line in lines]
 
 
 def _act(request: HttpRequest, found: Paper) -> HttpResponse:

@@ -51,6 +51,7 @@ class SittingForm(forms.ModelForm):
             exams |= Quiz.objects.filter(pk=self.instance.quiz_id)
         self.fields["quiz"].queryset = exams.order_by("course_code", "key")
         self.fields["quiz"].label = _("Exam")
+        self.fields["quiz"].empty_label = _("choose")
         self.fixed = {name: getattr(self.instance, name) for name in FIXED_ONCE_BEGUN} if begun else {}
         for name in self.fixed:
             self.fields[name].disabled = True

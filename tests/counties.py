@@ -1,10 +1,15 @@
 """A small county in full swing, for tests that look at many pages at once."""
 
-from datetime import timedelta
+import random
+from datetime import datetime, timedelta
 
 from core import clock
-from people.models import Unit
-from tests.cast import Cast
+from people.models import Duty, Person, Unit
+from tests.cast import Cast, person
+
+MINUTE = timedelta(minutes=1)
+CROWD = ["杨小丽", "罗建国", "普文华", "自学明", "鲁春梅", "马志强", "周国平", "起秀英", "李自富", "张桂兰", "高永昌", "毕有才"]
+ESSAY = "依申请公开的期限自收到申请之日起计算，能够当场答复的当场答复，不能当场答复的二十个工作日内答复；需要延长的，经负责人同意并告知申请人。\n\n我单位上半年有两件申请超期，原因是登记不及时，今后应当当日登记、当日转办。"
 
 
 def in_full_swing(cast: Cast) -> dict[str, tuple]:
@@ -51,8 +56,116 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     }
 
 
-def make_quiz(cast: Cast, key: str, course_code: str, **rules):
-    """A quiz of one question of each of the six kinds, and the bank it draws from."""
+def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
+    """An exam that was held and analysed, one with essays that is sat now, one that is coming, and a draft.
+
+    The learner was in the first, is in the second and is listed for the third; the colleague has handed in the second, with
+    an essay that waits for a marker. liaison invigilates. Of the first one question was marked again, of another it is proposed.
+    Gives what the addresses of their pages are made of, by name.
+    """
+    from quizzes.services import analyses, exam_papers, sittings
+    from tests.quizzes.exams import HOUR, make_sitting
+
+    at = clock.now()
+    crowd = [person(f"YA2{n:04}", name, [cast.section, cast.other_bureau][n % 2], Duty.STAFF) for n, name in enumerate(CROWD, start=1)]
+    exam = make_exam(cast, "x01-exam", "X01", title="政务公开考试")
+    held = make_sitting(cast, exam, title="第三季度考试", opens_at=at - timedelta(days=2))
+    sat = hold(held, cast, crowd)
+    analyses.ask(quiz=exam, by=cast.trainer, at=at)
+    analyses.ask(quiz=exam, sitting=held, by=cast.hr, at=at)
+    paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=at)[0]
+    exam_papers.seal(paper=paper, digest=paper.digest(), by=cast.reviewer, at=at)
+    written = make_exam(cast, "x02-exam", "X02", title="年度考试（含论述题）", essay=True)
+    now = make_sitting(cast, written, title="年度考试第一场", opens_at=at - 20 * MINUTE, late_entry_minutes=40)
+    coming = make_sitting(cast, exam, title="补考", opens_at=at + HOUR)
+    terms = sittings.Terms(quiz=written, title="年度考试第二场", opens_at=at + 24 * HOUR, closes_at=at + 25 * HOUR)
+    draft = sittings.write(terms=terms, by=cast.hr, at=at)
+    return {
+        "exam": (exam.key,),
+        "written_exam": (written.key,),
+        "held": (held.pk,),
+        "sat": (sat.pk,),
+        "paper": (paper.pk,),
+        "now": (now.pk,),
+        "coming": (coming.pk,),
+        "draft": (draft.pk,),
+        **begin(now, cast, crowd, at=at),
+        **mark_again(cast, at=at),
+    }
+
+
+def make_exam(cast: Cast, key: str, course_code: str, **rules):
+    """As `make_quiz`, with the course that an exam needs."""
+    from tests.factories import make_course
+
+    quiz = make_quiz(cast, key, course_code, attempts=1, **rules)
+    make_course(cast.county, code=course_code, lessons=1, quiz_key=key, pass_rule="quiz", required_for=[])
+    return quiz
+
+
+def hold(sitting, cast: Cast, crowd: list[Person]):
+    """Everybody sits and hands in; more time was given to one and to all. Gives the learner's attempt."""
+    from home.demo.exams import answer_some
+    from quizzes.models import Submission
+    from quizzes.services import attempts, sittings
+    from tests.quizzes.exams import HOUR, Row, put
+
+    draw, opens_at = random.Random(2026), sitting.opens_at
+    put(sitting, cast, *[Row(n, one.employee_number, "二号考场", f"{n:02}") for n, one in enumerate(crowd, start=1)], at=opens_at - HOUR)
+    slow = {"person": crowd[0], "quiz": sitting.quiz, "extra_minutes": 15, "reason": "视力障碍，凭残疾人证"}
+    sittings.allow(sitting=sitting, by=cast.hr, at=opens_at - MINUTE, **slow)
+    sat = [sittings.enter(person=one, sitting=sitting, at=opens_at + MINUTE) for one in [cast.learner, cast.colleague, *crowd]]
+    sittings.extend(sitting=sitting, minutes=10, reason="停电十分钟", by=cast.liaison, at=opens_at + 5 * MINUTE)
+    for number, attempt in enumerate(sat):
+        answer_some(attempt, draw, share=0.95, good=(number + 3) / 17, at=opens_at + MINUTE)
+        attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=opens_at + 15 * MINUTE)
+    return sat[0]
+
+
+def begin(sitting, cast: Cast, crowd: list[Person], *, at: datetime) -> dict[str, tuple]:
+    """Of six one has handed in, one is silent after leaving the page, one has answers that did not arrive, two have not come."""
+    from home.demo.exams import answer_some, leave_the_page
+    from quizzes.models import MarkingTask, Submission
+    from quizzes.services import attempts, presence, sittings
+    from tests.quizzes.exams import HOUR, Row, put
+
+    draw = random.Random(2026)
+    places = [("二号考场", "01"), ("二号考场", "02"), ("二号考场", "03"), ("", "")]
+    rows = [Row(n, one.employee_number, *place) for n, (one, place) in enumerate(zip(crowd, places, strict=False), start=1)]
+    put(sitting, cast, *rows, at=sitting.opens_at - HOUR)
+    done, silent, waiting = (sittings.enter(person=one, sitting=sitting, at=at - 10 * MINUTE) for one in (cast.colleague, *crowd[:2]))
+    for attempt in (done, silent, waiting):
+        answer_some(attempt, draw, share=0.8, good=0.8, at=at - 10 * MINUTE)
+    essay = done.items.get(kind="essay")
+    attempts.save(attempt_id=done.pk, person=done.person, item_id=essay.pk, response=ESSAY, token="essay", at=at - 2 * MINUTE)
+    attempts.submit(attempt=done, cause=Submission.Cause.LEARNER, at=at - MINUTE)
+    leave_the_page(silent, at=at - 4 * MINUTE)
+    presence.note(attempt_id=waiting.pk, person=waiting.person, unacknowledged=2, address="10.8.0.22", at=at)
+    own = sittings.enter(person=cast.learner, sitting=sitting, at=at)
+    sittings.extend(sitting=sitting, minutes=5, reason="广播故障", by=cast.liaison, at=at)
+    return {
+        "sitting_it": (own.pk,),
+        "handed_in": (done.pk,),
+        "silent": (sitting.pk, silent.pk),
+        "essay": (MarkingTask.objects.get(submission__attempt=done).pk,),
+    }
+
+
+def mark_again(cast: Cast, *, at: datetime) -> dict[str, tuple]:
+    """Two questions of X01 had a wrong key: the one was marked again, of the other it is proposed."""
+    from quizzes.models import Question, Remark
+    from quizzes.services import remarks
+
+    wrong, unclear = (Question.objects.get(code=code) for code in ("X01-1", "X01-3"))
+    proposed = remarks.propose(question=wrong, remedy=Remark.Remedy.NEW_KEY, key=["A"], reason="条例已修订", by=cast.trainer, at=at)
+    done = remarks.propose(question=unclear, remedy=Remark.Remedy.ALL_RIGHT, reason="题干有歧义", by=cast.trainer, at=at)
+    remarks.decide(remark=done, approved=True, by=cast.hr, at=at)
+    remarks.apply(done, at=at)
+    return {"question": (unclear.pk,), "proposed": (proposed.pk,), "marked_again": (done.pk,)}
+
+
+def make_quiz(cast: Cast, key: str, course_code: str, *, essay: bool = False, **rules):
+    """A quiz of one question of each of the six kinds, and an essay where asked for, with the bank it draws from."""
     from core import clock as county_clock
     from quizzes.services import bank, quizzes
 
@@ -89,6 +202,21 @@ def make_quiz(cast: Cast, key: str, course_code: str, **rules):
             "answer": {"应": "要求", "宜": "推荐"},
         },
     ]
+    if essay:
+        rubric = [
+            {"name": "要点完整", "points": "6", "levels": [{"points": "6", "text": "三个要点都有"}, {"points": "3", "text": "缺一个要点"}]},
+            {"name": "联系实际", "points": "4"},
+        ]
+        rows.append(
+            {
+                "id": f"{course_code}-7",
+                "type": "essay",
+                "stem": "依申请公开的答复期限如何计算？联系本单位实际谈谈。",
+                "answer": "见第三十三条。",
+                "rubric": rubric,
+                "markers": 2,
+            }
+        )
     for row in rows:
         row |= {
             "course": course_code,
@@ -100,5 +228,5 @@ def make_quiz(cast: Cast, key: str, course_code: str, **rules):
         }
     bank.import_rows(rows, county=cast.county, at=county_clock.now())
     facts = {"title": "结业测试", "minutes": 20, "pass_percent": 80, "attempts": 3} | rules
-    draws = [{"kind": kind, "count": 1} for kind in ("single", "multiple", "judge", "fill", "order", "match")]
+    draws = [{"kind": row["type"], "count": 1} for row in rows]
     return quizzes.ensure(county=cast.county, key=key, course_code=course_code, draws=draws, **facts)

@@ -76,9 +76,9 @@ def _hold(sitting: Sitting, logins: dict[str, Person], draw: random.Random) -> N
     for number, person in enumerate(people[:-3]):
         entered = opens_at + draw.randint(0, 8) * MINUTE
         attempt = sittings.enter(person=person, sitting=sitting, at=entered)
-        _answer(attempt, draw, share=0.95, good=0.55 + 0.4 * draw.random(), at=entered)
+        answer_some(attempt, draw, share=0.95, good=0.55 + 0.4 * draw.random(), at=entered)
         if number % 7 == 2:
-            _left_the_page(attempt, at=entered + 6 * MINUTE)
+            leave_the_page(attempt, at=entered + 6 * MINUTE)
         begun.append(attempt)
     sittings.extend(sitting=sitting, minutes=10, reason="二楼停电十分钟", by=logins["liaison"], at=opens_at + 12 * MINUTE)
     for number, attempt in enumerate(begun):
@@ -92,15 +92,15 @@ def _begin(sitting: Sitting, people: list[Person], draw: random.Random, *, at: d
     """Some sit just now: one has handed in, one has answers that did not arrive, one left the page."""
     for number, person in enumerate(people):
         attempt = sittings.enter(person=person, sitting=sitting, at=at)
-        _answer(attempt, draw, share=0.6, good=0.8, at=at)
+        answer_some(attempt, draw, share=0.6, good=0.8, at=at)
         presence.note(attempt_id=attempt.pk, person=person, unacknowledged=2 if number == 2 else 0, address="10.8.0.21", at=at + MINUTE)
         if number == 4:
-            _left_the_page(attempt, at=at + 2 * MINUTE)
+            leave_the_page(attempt, at=at + 2 * MINUTE)
         if number == 0:
             attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at + 3 * MINUTE)
 
 
-def _answer(attempt, draw: random.Random, *, share: float, good: float, at: datetime) -> None:
+def answer_some(attempt, draw: random.Random, *, share: float, good: float, at: datetime) -> None:
     """Answer this share of the paper, this share of it right, a quarter of a minute each."""
     for number, item in enumerate(attempt.items.all(), start=1):
         if draw.random() > share:
@@ -116,6 +116,7 @@ def _answer(attempt, draw: random.Random, *, share: float, good: float, at: date
         )
 
 
-def _left_the_page(attempt, *, at: datetime) -> None:
+def leave_the_page(attempt, *, at: datetime) -> None:
+    """For 35 seconds."""
     noticed = [presence.Noticed("left"), presence.Noticed("returned", {"away": 35})]
     presence.note(attempt_id=attempt.pk, person=attempt.person, unacknowledged=0, noticed=noticed, address="10.8.0.21", at=at)

@@ -1,10 +1,11 @@
 """Words for what happens in an exam."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django import template
 from django.utils.translation import gettext as _
 
+from core import clock
 from quizzes.models import Incident
 
 register = template.Library()
@@ -22,6 +23,19 @@ def span(value: timedelta | None) -> str:
     if not hours:
         return _("%(minutes)d min") % {"minutes": minutes}
     return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+
+
+@register.filter
+def beside(moment: datetime, other: datetime) -> str:
+    """The time of an instant that stands beside another one: with its day only where that differs."""
+    mine, others = clock.local(moment), clock.local(other)
+    return mine.strftime("%H:%M" if mine.date() == others.date() else "%m-%d %H:%M")
+
+
+@register.filter
+def until(start: datetime, end: datetime) -> str:
+    """A window: 2026-06-15 09:00 – 10:30."""
+    return f"{clock.local(start):%Y-%m-%d %H:%M} – {beside(end, start)}"
 
 
 @register.filter

@@ -15,7 +15,7 @@ from tests.chromium import DESK, PHONE
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
-# Who looks at what. "name:key" is reversed with what tests.counties.in_full_swing knows by that key; "?…" is a query,
+# Who looks at what. "name:key" is reversed with what tests.counties knows by that key; "?…" is a query,
 # "=404" the status that is expected. What begins with "/" is an address that no page has.
 WALK = {
     "visitor": [
@@ -58,9 +58,51 @@ WALK = {
         "mfa_activate_totp",
         "records=403",
         "/nothing-here/=404",
+        "practice:done",  # whose bank is empty
+        "practice:under_way=409",  # while its quiz is open
+        "sittings",
+        "sitting:now",
+        "sitting:coming",
+        "sitting:held",
+        "attempt:sitting_it",
+        "attempt_submit:sitting_it",
+        "attempt_back:sitting_it",
+        "attempt_slip:sat",
+        "attempt_result:sat",
     ],
-    "stranger": ["my_learning", "course_list", "my_certificates", "my_file"],  # where nothing is yet
-    "liaison": ["my_learning", "dashboard", "records", "records_units", "records_unit:bureau"],
+    "colleague": ["sitting:now", "attempt_slip:handed_in"],
+    "stranger": ["my_learning", "course_list", "my_certificates", "my_file", "sittings"],  # where nothing is yet
+    "liaison": [
+        "my_learning",
+        "dashboard",
+        "records",
+        "records_units",
+        "records_unit:bureau",
+        "sittings",
+        "sitting_watch:now",
+        "sitting_watch:now?state=absent",
+        "sitting_watch:held",
+        "sitting_time:now",
+        "sitting_slip:now",
+        "watch_one:silent",
+        "attempt_time:silent",
+    ],
+    "trainer": [
+        "practice:under_way",
+        "exam_list",
+        "paper_list:exam",
+        "paper_list:written_exam",
+        "paper:paper",
+        "marking",
+        "marking_task:essay",
+        "remark_list",
+        "remark_new:question",
+        "remark:proposed",
+        "quiz_analysis:exam",
+        "quiz_analysis:written_exam",
+        "sitting_analysis:held",
+    ],
+    "reviewer": ["paper:paper", "remark:proposed", "remark:marked_again"],
     "own_leader": [
         "my_learning",
         "dashboard",
@@ -92,6 +134,29 @@ WALK = {
         "unit_list",
         "unit_close:bureau",
         "unit_close:empty_unit",
+        "person_attempts:learner",
+        "sittings_manage",
+        "sitting_new",
+        "sitting_manage:now",
+        "sitting_manage:draft",
+        "sitting_manage:held",
+        "sitting_edit:now",
+        "sitting_edit:draft",
+        "sitting_candidates:now",
+        "sitting_candidates:now?q=没有这个人",
+        "sitting_candidates:draft",
+        "sitting_candidates:held",
+        "candidates_add:now",
+        "sitting_rooms:now",
+        "sitting_rooms:draft",
+        "sitting_invigilators:now?q=讲",
+        "sitting_invigilators:draft?q=没有这个人",
+        "sitting_allowances:held",
+        "sitting_allowances:now?q=云",
+        "sitting_analysis:held",
+        "sitting_analysis:now",
+        "remark:proposed",
+        "remark:marked_again",
     ],
     "auditor": ["audit_readings", "audit_readings?reader=没有这个人", "audit_roles"],
     "admin": ["person_list", "person:learner", "my_account", "system"],
@@ -99,8 +164,30 @@ WALK = {
 # The pages that are looked at in the dark and in big letters too.
 MAIN = {
     "visitor": ["home", "account_login", "verify_number:certificate"],
-    "learner": ["my_learning", "course_list", "course:under_way", "lesson:lesson", "attempt:running", "attempt_result:failed", "my_file"],
-    "hr": ["dashboard", "records", "records_units", "person:learner", "certificate_revoke:certificate"],
+    "learner": [
+        "my_learning",
+        "course_list",
+        "course:under_way",
+        "lesson:lesson",
+        "attempt:running",
+        "attempt_result:failed",
+        "my_file",
+        "sitting:coming",
+        "attempt_slip:sat",
+    ],
+    "liaison": ["sitting_watch:now"],
+    "trainer": ["marking_task:essay"],
+    "hr": [
+        "dashboard",
+        "records",
+        "records_units",
+        "person:learner",
+        "certificate_revoke:certificate",
+        "sitting_manage:now",
+        "sitting_candidates:now",
+        "sitting_analysis:held",
+        "remark:proposed",
+    ],
 }
 MODES = {
     "360": (PHONE, "light.normal", WALK),
@@ -113,6 +200,7 @@ MODES = {
 BY_STEPS = {
     "roster_plan",
     "roster_result",
+    "candidates_put",
     "mfa_authenticate",
     "mfa_reauthenticate",
     "mfa_deactivate_totp",
@@ -122,25 +210,16 @@ BY_STEPS = {
 NOT_PAGES = {
     # for programs
     "healthz", "readyz", "verify_json", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
-    "nothing_here", "attempt_answer", "lesson_place",
+    "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
-    "mfa_download_recovery_codes",
+    "mfa_download_recovery_codes", "candidates_export", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
-    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen",
+    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "marking_next",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
     "account_confirm_login_code", "wagtailcore_login", "wagtaildocs_authenticate_with_password",
-}  # fmt: skip
-
-# The pages of exams, which tests/quizzes looks at in a browser; they are not walked yet.
-EXAMS = {
-    "practice", "exam_list", "paper", "paper_list", "sittings", "sitting", "sitting_door", "sittings_manage", "sitting_new", "sitting_manage",
-    "sitting_edit", "sitting_act", "sitting_candidates", "candidates_add", "candidates_put", "candidates_export", "sitting_rooms",
-    "sitting_invigilators", "sitting_allowances", "person_attempts", "sitting_watch", "sitting_time", "sitting_slip", "watch_one",
-    "attempt_time", "attempt_presence", "attempt_slip", "attempt_back", "marking", "marking_next", "marking_task", "remark_list",
-    "remark_new", "remark", "quiz_analysis", "quiz_analysis_file", "sitting_analysis", "sitting_analysis_file", "bank_image",
 }  # fmt: skip
 
 # Text that a reader sees or hears, outside of what says that it is in another language: two words of which the second begins small.
@@ -201,10 +280,10 @@ def walk(page, base: str, entries: list[str], keys: dict[str, tuple]) -> list[st
 
 @pytest.fixture
 def keys(cast):
-    """A course in progress, a completion with its certificate, an attempt under way and one that is over."""
-    from tests.counties import in_full_swing
+    """A course in progress, a completion with its certificate, an attempt under way and one that is over; exams in every state."""
+    from tests.counties import exams_in_full_swing, in_full_swing
 
-    return in_full_swing(cast)
+    return in_full_swing(cast) | exams_in_full_swing(cast)
 
 
 @pytest.fixture
@@ -235,7 +314,7 @@ def test_every_address_is_walked_or_is_no_page():
     walked = {name for name in walked if not name.startswith("/")} | BY_STEPS
     known = names_of(get_resolver().url_patterns)
 
-    assert known - walked - NOT_PAGES - EXAMS == set(), "put them into WALK, or say in NOT_PAGES that they are none"
+    assert known - walked - NOT_PAGES == set(), "put them into WALK, or say in NOT_PAGES that they are none"
     assert walked - known == set()
     assert NOT_PAGES - known == set()
     assert walked & NOT_PAGES == set()
@@ -281,6 +360,65 @@ def test_the_pages_of_a_roster_from_the_file_to_the_codes(viewport, cast, desk_o
     page.get_by_role("cell", name="YA90001").wait_for()
     found += faults(page, "sheet of codes")
     assert not found, "\n".join(found)
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_of_a_list_of_candidates_from_the_paste_to_the_room(viewport, cast, keys, desk_of, live_server):
+    page = desk_of("hr", viewport)
+    page.goto(live_server.url + address_of("candidates_add:draft", keys)[0])
+    page.fill("textarea[name=list-text]", "YA10001 三号考场 01\nYA10002 三号考场 02\nYA99999 三号考场 03")
+    page.click("section:has(#h-list) button")
+    found = faults(page, "plan")
+    page.get_by_role("button", name="写入名单").click()
+    page.wait_for_url("**/put/")
+    found += faults(page, "plan that was refused")
+    page.check("input[name=skip]")
+    page.get_by_role("button", name="写入名单").click()
+    page.wait_for_url("**/candidates/")
+    page.locator("tr", has_text=cast.learner.name).get_by_role("link").click()
+    found += faults(page, "allowance")
+    page.goto(live_server.url + address_of("sitting_rooms:draft", keys)[0])
+    found += faults(page, "rooms")
+    assert "三号考场" in page.text_content("main")
+    assert not found, "\n".join(found)
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_behind_the_forms_of_practice_and_of_the_watch(viewport, keys, desk_of, live_server):
+    page = desk_of("trainer", viewport)
+    page.goto(live_server.url + address_of("practice:under_way", keys)[0])
+    page.click("main form .btn-primary")
+    page.get_by_role("link", name="下一题").wait_for()
+    found = faults(page, "feedback")
+    candidate = desk_of("colleague", viewport)
+    candidate.goto(live_server.url + address_of("attempt_slip:handed_in", keys)[0])
+    code = candidate.inner_text(".quiz-slip-code").split()[-1]
+    page = desk_of("liaison", viewport)
+    for typed, word in [(code, "有效"), ("123-AAAA-BBBB-CCCC", "没有"), ("", "请先")]:
+        page.goto(live_server.url + address_of("sitting_slip:now", keys)[0])
+        page.fill("#code", typed)
+        page.click("main form button")
+        page.locator("[role=status] .callout").wait_for()
+        assert word in page.inner_text("[role=status]")
+        found += faults(page, f"slip {typed}")
+    assert not found, "\n".join(found)
+
+
+# Where nothing is yet: what a new county finds of exams.
+NEW_COUNTY = {"trainer": ["exam_list", "marking", "remark_list"], "hr": ["sittings_manage", "sitting_new", "person_attempts:learner"]}
+
+
+@in_a_browser
+@both_widths
+def test_empty_pages_of_exams_say_what_to_do_first(viewport, cast, desk_of, live_server):
+    for who, entries in NEW_COUNTY.items():
+        page = desk_of(who, viewport)
+        for entry in entries:
+            found = walk(page, live_server.url, [entry], {"learner": (cast.learner.pk,)})
+            assert page.locator(".empty").is_visible(), entry
+            assert not found, "\n".join(found)
 
 
 @in_a_browser
@@ -343,6 +481,10 @@ MISTAKES = {
     "certificate_revoke:certificate": ("hr", {"reason": "查实替考"}, ["reason"]),
     "unit_close:empty_unit": ("hr", {"on": "2999-01-01", "basis": "县委编委文件"}, ["on", "basis"]),
     "records": ("hr", {"since": "2026-12-31", "until": "2026-01-01"}, ["since", "until"]),
+    "sitting_new": ("hr", {"title": "补考", "late_entry_minutes": "10"}, ["title", "late_entry_minutes"]),
+    "sitting_time:now": ("liaison", {"minutes": "700", "reason": "停电"}, ["minutes", "reason"]),
+    "remark_new:question": ("trainer", {"reason": "题干有歧义"}, ["reason"]),
+    "marking_task:essay": ("trainer", {"points-0": "9", "points-1": "3", "comment": "写得好"}, ["points-0", "comment"]),
     "roster_import": ("hr", {}, []),
 }
 

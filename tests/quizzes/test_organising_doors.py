@@ -1,6 +1,7 @@
 """HR's pages to sittings: who gets in, what they do, what they refuse."""
 
 import io
+from datetime import timedelta
 
 import openpyxl
 import pytest
@@ -11,7 +12,8 @@ from core import clock
 from people.models import ReadingOfOthers, Role
 from quizzes.models import Allowance, Candidate, Sitting, Submission
 from quizzes.services import attempts, sittings
-from tests.cast import EVERYBODY, grant, person
+from quizzes.templatetags.exam_words import until
+from tests.cast import EVERYBODY, NOON, grant, person
 from tests.quizzes.exams import HOUR, MINUTE, make_sitting
 
 ORGANISERS = {"hr", "admin"}
@@ -310,3 +312,8 @@ def test_hr_gives_nothing_to_themselves(cast, quiz, sign_in):
     assert '<form method="post" novalidate' not in client.get(url).text
     page = client.post(url, {"quiz": quiz.pk, "extra_attempts": 1, "extra_minutes": 0, "reason": "x"})
     assert page.status_code == 422 and not Allowance.objects.exists()
+
+
+def test_a_window_names_the_day_of_its_end_only_where_it_is_another_one():
+    assert until(NOON, NOON + HOUR) == "2026-06-15 12:00 – 13:00"
+    assert until(NOON, NOON + timedelta(days=14)) == "2026-06-15 12:00 – 06-29 12:00"
