@@ -254,7 +254,7 @@ class ChangeQuestions(BulkAction):
         return AuthorPolicy(Question).user_has_permission_for_instance(self.request.user, "change", question)
 
     def get_form(self, form_class=None):
-        return ChangeForm(self.request.POST or None, user=self.request.user)
+        return ChangeForm(self.request.POST if self.request.method == "POST" else None, user=self.request.user)
 
     def get_execution_context(self):
         return {"form": self.cleaned_form, "request": self.request}

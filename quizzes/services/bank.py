@@ -313,7 +313,8 @@ def _write(
             question.tags = list(item.tags)
         question.updated_at = at
         question.edited_by = by
-        question.status = Question.Status.REVIEWED if by is None else Question.Status.DRAFT
+        if question.status != Question.Status.RETIRED:
+            question.status = Question.Status.REVIEWED if by is None else Question.Status.DRAFT
     for question, _item in altered:
         question.version += 1
     Question.objects.bulk_create([question for question, _item in made], batch_size=ROWS_AT_ONCE)
@@ -322,28 +323,28 @@ def _write(
 
 
 @transaction.atomic
-def write(question: Question, *, by: Person | None) -> Question:
+def write(question: Question, *, by: Person | None, is_agreed: bool = False) -> Question:
     """Save a question that a trainer edited; its version rises when what learners see or how it is marked changed.
 
     Locks the question. Attempts keep the copy that they saw. A reviewed question whose content changed is a draft
-    again; only a reviewer who did not edit it last makes it reviewed.
+    again, unless two persons have agreed on the change (`is_agreed`); only a reviewer who did not edit it last makes it reviewed.
 
     Raises:
         Refused: not_a_reviewer, own_question.
     """
     before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk) if question.pk else None
-    _settle_status(question, before, by)
+    _settle_status(question, before, by, is_agreed=is_agreed)
     question.save()
     return question
 
 
-def _settle_status(question: Question, before: Question | None, by: Person | None) -> None:
+def _settle_status(question: Question, before: Question | None, by: Person | None, *, is_agreed: bool = False) -> None:
     """Version, last editor and status of a question that is about to be saved. Raises: Refused."""
     is_changed = before is None or any(getattr(before, name) != getattr(question, name) for name in CONTENT)
     question.version = (before.version if before else 0) + is_changed
     if is_changed:
         question.edited_by = by
-    if by is None or question.status != Question.Status.REVIEWED:
+    if by is None or is_agreed or question.status != Question.Status.REVIEWED:
         return
     if is_changed and before is not None and before.status == Question.Status.REVIEWED:
         question.status = Question.Status.DRAFT

@@ -189,7 +189,7 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
     if approved and remark.remedy == Remark.Remedy.NEW_KEY:
         question = remark.question
         question.content, question.key = remark.content, remark.key
-        bank.write(question, by=by)
+        bank.write(question, by=by, is_agreed=True)
     audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
     return decision
 
