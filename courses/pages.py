@@ -12,6 +12,7 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList, TabbedInterface
 from wagtail.fields import StreamField
@@ -254,13 +255,15 @@ class LessonPage(ShownToLearners):
         return search_tokens(self.title)
 
     def get_url_parts(self, request=None):
+        return _learner_url(self, reverse("lesson", args=self._shown) if self._shown else None, request)
+
+    @cached_property
+    def _shown(self) -> tuple | None:
+        """Course and slug of the newest edition that has this lesson; a listing asks for them several times a row."""
         from courses.models import EditionLesson
 
-        shown = EditionLesson.objects.filter(key=self.translation_key, edition__course__page=self.get_parent().pk).order_by(
-            "-edition__number"
-        )
-        found = shown.values_list("edition__course", "slug").first()
-        return _learner_url(self, reverse("lesson", args=found) if found else None, request)
+        shown = EditionLesson.objects.filter(key=self.translation_key, edition__course__page__path=self.path[: -self.steplen])
+        return shown.order_by("-edition__number").values_list("edition__course", "slug").first()
 
     def serve(self, request, *args, **kwargs):
         parts = self.get_url_parts(request)

@@ -1,0 +1,139 @@
+"""What a large bank and a large exam cost: a paper from ten thousand questions, the analysis of a million marks."""
+
+import random
+import resource
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+QUESTIONS, PEOPLE, ITEMS = 10_000, 20_000, 50
+MOST_MEMORY = 300  # MB that the analysis may add to the process
+
+
+def time_blueprint() -> float:
+    """Seconds to draw a paper of 50 from 10,000 questions, by knowledge point, difficulty and kind."""
+    from people.models import Unit
+    from quizzes.models import DrawRule, KnowledgePoint, Question, Quiz
+    from quizzes.services import papers
+
+    county = Unit.objects.counties()[0]
+    points = [KnowledgePoint.objects.create(county=county, name=f"大库知识点{n}") for n in range(10)]
+    Question.objects.bulk_create(
+        Question(
+            county=county,
+            code=f"BIG-{n}",
+            course_code="BIG",
+            kind=("single", "judge")[n % 2],
+            difficulty=n % 3 + 1,
+            point=points[n % 10],
+            stem=f"第{n}题",
+            content={} if n % 2 else {"options": {"A": "7", "B": "20"}},
+            key=True if n % 2 else ["B"],
+            status=Question.Status.REVIEWED,
+        )
+        for n in range(QUESTIONS)
+    )
+    quiz = Quiz.objects.create(county=county, key="big-exam", title="大库组卷", course_code="BIG", is_exam=True)
+    for n, point in enumerate(points):  # the points of even places hold single choices, the others true or false
+        DrawRule.objects.create(quiz=quiz, kind=("single", "judge")[n % 2], point=point, difficulty=n % 3 + 1, count=5)
+    started = time.perf_counter()
+    drawn = papers.draw(Quiz.objects.get(pk=quiz.pk), rng=random.Random(1))
+    seconds = time.perf_counter() - started
+    assert len(drawn) == 50
+    return seconds
+
+
+def sit_twenty_thousand() -> None:
+    """Clone one attempt of the exam of `crowd` for 20,000 people, each with answers of their own, in SQL."""
+    from django.db import connection
+
+    from bench import crowd
+    from core import clock
+    from courses.models import Course, Enrolment
+    from people.models import Unit
+    from people.models.snapshot import served_at
+    from quizzes.models import Attempt
+
+    unit = Unit.objects.get(code=crowd.COUNTY)
+    course = Course.objects.get(county=unit, code="E01")
+    model = Attempt.objects.filter(quiz__key="e01-exam", submission__isnull=False).order_by("pk").first()
+    people, at = crowd.people(unit, PEOPLE, first=50_000), clock.now()
+    snapshot = served_at(people[0])
+    served = [
+        {**snapshot, "person": one, "person_name": one.name, "employee_number": one.employee_number, "unit": one.unit} for one in people
+    ]
+    enrolments = Enrolment.objects.bulk_create(
+        [Enrolment(**facts, course=course, edition=course.current, round=1, enrolled_at=at) for facts in served], batch_size=2000
+    )
+    Attempt.objects.bulk_create(
+        [
+            Attempt(
+                **facts, quiz=model.quiz, enrolment=enrolment, number=1, started_at=at - timedelta(minutes=50), ends_at=at, quiz_title="年度考试",
+                pass_percent=60, seed=f"bench-{enrolment.pk}",
+            )
+            for facts, enrolment in zip(served, enrolments, strict=True)
+        ],
+        batch_size=2000,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")  # the rows are copies: nothing is to be checked again
+        cursor.execute("CREATE TEMP TABLE clones AS SELECT id FROM quizzes_attempt WHERE seed LIKE 'bench-%%'")
+        for statement in CLONES:
+            cursor.execute(statement, {"model": model.pk, "at": at})
+        cursor.execute("RESET session_replication_role")
+        cursor.execute("ANALYZE")
+
+
+CLONES = [
+    """INSERT INTO quizzes_attemptitem (attempt_id, position, question_id, question_version, kind, points, shown, key, explanation, source)
+       SELECT c.id, i.position, i.question_id, i.question_version, i.kind, i.points, i.shown, i.key, '', ''
+       FROM clones c CROSS JOIN quizzes_attemptitem i WHERE i.attempt_id = %(model)s""",
+    """INSERT INTO quizzes_answer (attempt_id, item_id, seq, token, response, at)
+       SELECT i.attempt_id, i.id, i.position, 't' || i.position, '"x"', %(at)s - interval '50 minutes' + i.position * interval '50 seconds'
+       FROM quizzes_attemptitem i JOIN clones c ON c.id = i.attempt_id""",
+    "INSERT INTO quizzes_submission (attempt_id, cause, at) SELECT id, 'learner', %(at)s FROM clones",
+    """INSERT INTO quizzes_marking (submission_id, cause, at, score, out_of, percent, passed, is_complete)
+       SELECT s.id, 'machine', %(at)s, 60, 100, 60, true, true FROM quizzes_submission s JOIN clones c ON c.id = s.attempt_id""",
+    """INSERT INTO quizzes_itemmark (marking_id, item_id, answer_id, fraction, earned, picked)
+       SELECT m.id, i.id, a.id, r.right_, r.right_ * i.points, CASE WHEN r.right_ = 1 THEN '["C"]'::jsonb ELSE '["A"]'::jsonb END
+       FROM quizzes_marking m JOIN quizzes_submission s ON s.id = m.submission_id JOIN clones c ON c.id = s.attempt_id
+       JOIN quizzes_attemptitem i ON i.attempt_id = c.id JOIN quizzes_answer a ON a.item_id = i.id
+       CROSS JOIN LATERAL (SELECT (random() < 0.4 + i.position / 100.0)::int AS right_ WHERE i.id > 0) r""",
+]
+
+
+def analyse() -> None:
+    """Print the seconds that the analysis took and the megabytes that it added. Run in a process of its own."""
+    import django
+
+    django.setup()
+    from quizzes import analysis
+    from quizzes.models import Quiz
+
+    quiz = Quiz.objects.get(key="e01-exam")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    figures = analysis.compute(quiz)
+    seconds = time.perf_counter() - started
+    assert figures["people"] >= PEOPLE and len(figures["items"]) >= ITEMS
+    print(f"{seconds:.1f} {(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.0f}")
+
+
+def measure() -> list[tuple[str, str, str, bool]]:
+    """Rows for the table of figures. Needs the county of `bench.exam` and the environment of `bench.__main__`."""
+    blueprint = time_blueprint()
+    sit_twenty_thousand()
+    out = subprocess.run(
+        [sys.executable, "-c", "from bench.bank import analyse; analyse()"], check=True, capture_output=True, text=True
+    ).stdout
+    seconds, memory = map(float, out.split()[-2:])
+    return [
+        (f"paper of 50 from {QUESTIONS:,}", f"{blueprint:.2f} s", "< 1 s", blueprint < 1),
+        (
+            f"analysis of {PEOPLE:,} × {ITEMS}",
+            f"{seconds:.1f} s, {memory:.0f} MB more",
+            f"< 20 s, {MOST_MEMORY} MB",
+            seconds < 20 and memory < MOST_MEMORY,
+        ),
+    ]
