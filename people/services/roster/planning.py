@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from core import clock
 from people import rules
@@ -101,25 +101,25 @@ class PersonChange:
 
 
 _PERSON_LABELS = {
-    "name": gettext_noop("name"),
-    "phone": gettext_noop("phone"),
-    "email": gettext_noop("e-mail"),
-    "staff_type": gettext_noop("staff type"),
-    "status": gettext_noop("status"),
-    "is_active": gettext_noop("may sign in"),
+    "name": pgettext_lazy("of a person", "name"),
+    "phone": gettext_lazy("phone"),
+    "email": gettext_lazy("e-mail"),
+    "staff_type": gettext_lazy("staff type"),
+    "status": gettext_lazy("status"),
+    "is_active": gettext_lazy("may sign in"),
 }
 _UNIT_LABELS = {
-    "name": gettext_noop("name"),
-    "short_name": gettext_noop("short name"),
-    "kind": gettext_noop("kind"),
-    "is_vertical": gettext_noop("vertical"),
-    "parent": gettext_noop("unit above"),
-    "code": gettext_noop("code"),
+    "name": gettext_lazy("name"),
+    "short_name": gettext_lazy("short name"),
+    "kind": gettext_lazy("kind"),
+    "is_vertical": gettext_lazy("vertical"),
+    "parent": gettext_lazy("unit above"),
+    "code": gettext_lazy("code"),
 }
 
 
-def _old_new(label: str, old: object, new: object) -> str:
-    return f"{_(label)}：{old if old not in ('', None) else '—'} → {new}"
+def _old_new(label: object, old: object, new: object) -> str:
+    return f"{label}：{old if old not in ('', None) else '—'} → {new}"
 
 
 def _shown(name: str, value: object) -> object:
