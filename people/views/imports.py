@@ -37,7 +37,7 @@ def roster_import(request: HttpRequest) -> HttpResponse:
         file = form.cleaned_data["file"]
         unit = next(each for each in units if each.code == form.cleaned_data["county"])
         try:
-            plan = roster.plan(file, file.name, county=unit)
+            plan = roster.plan(file, file.name, county=unit, by=request.user)
             kept = roster.keep(file=file, plan=plan, by=request.user, at=clock.now())
         except Refused as refusal:
             form.add_error("file", refusal.message)
@@ -67,10 +67,10 @@ def _kept(request: HttpRequest, pk: int) -> RosterImport:
     return kept
 
 
-def _plan(kept: RosterImport) -> roster.RosterPlan:
+def _plan(kept: RosterImport, by) -> roster.RosterPlan:
     if kept.content is None:
         raise Refused(_("This upload is no longer kept. Please hand the file in again."), code="upload_gone")
-    return roster.plan(io.BytesIO(bytes(kept.content)), kept.file_name, county=kept.unit)
+    return roster.plan(io.BytesIO(bytes(kept.content)), kept.file_name, county=kept.unit, by=by)
 
 
 @login_required
@@ -79,7 +79,7 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
     kept = _kept(request, pk)
     if kept.applied_at is not None:
         return redirect("roster_result", pk=kept.pk)
-    plan = _plan(kept)
+    plan = _plan(kept, request.user)
     changed = plan.digest != kept.plan_digest
     refusal = None
     if request.method == "POST":
@@ -124,7 +124,7 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
 def roster_refused(request: HttpRequest, pk: int) -> HttpResponse:
     """The refused rows as a workbook."""
     kept = _kept(request, pk)
-    plan = _plan(kept)
+    plan = _plan(kept, request.user)
     rows = roster.rows_of(io.BytesIO(bytes(kept.content)), kept.file_name)
     response = HttpResponse(
         roster.refused_file(plan, rows), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
