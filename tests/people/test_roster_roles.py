@@ -6,9 +6,10 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from core.errors import Refused
-from people.models import Person, Role, RoleGrant, Unit
+from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
 from people.services import roster
 from tests.cast import NOON, grant, person
 from tests.people.test_roster import HEADER, TODAY, codes, hand_in, row, workbook
@@ -227,3 +228,48 @@ def test_judging_roles_does_not_grow_in_queries(cast):
         return len(queries)
 
     assert asked(3) == asked(60) < 14
+
+
+# --- the upload and its uploader -------------------------------------------------------------
+
+
+def test_the_result_stays_with_whoever_handed_the_file_in(cast, town, town_hr, sign_in):
+    visitor = sign_in(town_hr)
+    file = workbook(of_town())
+    file.name = "花名册.xlsx"
+    address = visitor.post(reverse("roster_import"), {"county": town.code, "file": file})["Location"]
+    grant(town_hr, Role.HR, cast.county)  # the role grew: the form offers the county now, the upload is the township's
+
+    digest = visitor.get(address).context["plan"].digest
+    for _click in range(2):
+        done = visitor.post(address, {"plan": digest}, follow=True)
+        assert done.status_code == 200 and done.context["summary"]["people_new"] == 1
+
+    town_hr.role_grants.update(ends_on=TODAY)
+    assert visitor.get(reverse("roster_result", args=[RosterImport.objects.get().pk])).status_code == 200
+
+
+def test_a_role_that_ended_closes_the_plan_and_hides_the_names_of_the_result(cast, sign_in):
+    imported(row(), by=cast.hr, over=cast.county)
+    visitor = sign_in(cast.hr)
+    done, waiting = (hand_in(visitor, cast, workbook(row(phone=phone)))["Location"] for phone in ("19900000008", "19900000009"))
+    page = visitor.post(done, {"plan": visitor.get(done).context["plan"].digest}, follow=True)
+    assert "19900000008" in page.text
+
+    cast.hr.role_grants.update(ends_on=TODAY)
+
+    assert visitor.get(waiting).status_code == 404
+    page = visitor.get(done, follow=True)
+    assert page.status_code == 200 and "19900000008" not in page.text and page.context["summary"]["people_changed"] == 1
+
+
+def test_a_second_click_leaves_the_counts_of_the_first(cast):
+    file = workbook(row())
+    plan = roster.plan(file, "花名册.xlsx", county=cast.county, by=cast.hr, on=TODAY)
+    first = roster.keep(file=file, plan=plan, by=cast.hr, at=NOON)
+    second = RosterImport.objects.get(pk=first.pk)
+    for upload in (first, second):
+        roster.apply(plan, by=cast.hr, at=NOON, upload=upload)
+    assert RosterImport.objects.get().summary["people_new"] == 1
+    assert Posting.objects.filter(person__employee_number="YA20001").count() == 1
+    assert DutyAssignment.objects.filter(posting__person__employee_number="YA20001").count() == 1
