@@ -273,3 +273,22 @@ def test_a_second_click_leaves_the_counts_of_the_first(cast):
     assert RosterImport.objects.get().summary["people_new"] == 1
     assert Posting.objects.filter(person__employee_number="YA20001").count() == 1
     assert DutyAssignment.objects.filter(posting__person__employee_number="YA20001").count() == 1
+
+
+# --- a plan without anything to do -----------------------------------------------------------
+
+
+def looked_at(visitor, cast, *rows):
+    return visitor.get(hand_in(visitor, cast, workbook(*rows))["Location"])
+
+
+def test_only_a_file_that_stands_already_is_called_so(cast, sign_in):
+    imported(row(), by=cast.hr, over=cast.county)
+    visitor, stands = sign_in(cast.hr), "文件内容与现有数据完全一致"
+
+    assert stands in looked_at(visitor, cast, row()).text
+    refused = looked_at(visitor, cast, row(number="YA20002", phone="12")).text
+    assert stands not in refused and "没有可导入的内容" in refused and "在下方选择跳过" not in refused
+    assert "其余各行与现有数据一致" in looked_at(visitor, cast, row(), row(number="YA20002", phone="12")).text
+    empty = looked_at(visitor, cast).text
+    assert stands not in empty and "文件中没有数据行" in empty

@@ -184,6 +184,11 @@ class RosterPlan:
         return not self.units and not self.people
 
     @property
+    def has_rows(self) -> bool:
+        """Whether the file has any row, good or bad, below its headers."""
+        return bool(self.parsed.units or self.parsed.people or self.errors)
+
+    @property
     def summary(self) -> dict[str, int]:
         """The counts of the plan, for people and for the record of the import."""
         postings = Counter(change.posting for change in self.people)
