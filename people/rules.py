@@ -131,8 +131,10 @@ def identifier(value: object, *, pattern: re.Pattern = _NUMBER) -> str:
         Unreadable: number_fraction, number_scientific (digits are lost), number_letters.
     """
     if isinstance(value, float):
-        if not value.is_integer() or abs(value) >= 2**53:
+        if not value.is_integer():
             raise Unreadable("number_fraction", value=value)
+        if abs(value) >= 2**53:  # a cell that holds a number keeps no more digits than these
+            raise Unreadable("number_scientific", value=int(value))
         return str(int(value))
     text = re.sub(r"\s+", "", unicodedata.normalize("NFKC", str(value if value is not None else "")))
     if not text:

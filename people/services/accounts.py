@@ -2,22 +2,25 @@
 
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core import audit
 from core.errors import Refused
 from people.models import ActivationCode, Person, Role, RoleGrant
-from people.permissions import has_role, paths_of
-from people.services.roles import GONE
+from people.permissions import paths_of
+from people.services.roles import GONE, is_guarded
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O 1 I L: codes are read off paper
 CODE_LENGTH = 12  # 59 bits
@@ -39,17 +42,17 @@ def make_codes(*, people: Iterable[Person], by: Person, at: datetime) -> list[Ma
     """One-time codes for those of these people who have no password yet and may sign in.
 
     An earlier code of the same person ends. Only HR or an administrator over the person's unit;
-    HR passes over those who hold an administrator's or auditor's role, whose code is an
-    administrator's to give. Four queries and one trace, however many people.
+    those who run the system or watch over it are passed over when they are not the maker's to let in
+    (`roles.is_guarded`). Four queries and one trace, however many people.
 
     Raises:
         Refused: out_of_reach.
     """
     chosen = [person for person in people if needs_code(person)]
-    if not has_role(by, Role.ADMINISTRATOR):
-        guarded = RoleGrant.objects.filter(person__in=chosen, role__in=[Role.ADMINISTRATOR, Role.AUDITOR], ends_on=None)
-        above = set(guarded.values_list("person", flat=True))
-        chosen = [person for person in chosen if person.pk not in above and not person.is_superuser]
+    held: dict[int, set[str]] = defaultdict(set)
+    for pk, role in RoleGrant.objects.filter(person__in=chosen, ends_on=None).values_list("person", "role"):
+        held[pk].add(role)
+    chosen = [person for person in chosen if not is_guarded(person=person, unit=person.unit, held=held[person.pk], by=by)]
     for person in chosen:
         _require_reach(by, person, Role.HR, Role.ADMINISTRATOR)
     ActivationCode.objects.filter(person__in=chosen, used_at=None).delete()
@@ -179,6 +182,29 @@ def remove_second_factor(*, person: Person, by: Person, at: datetime) -> int:
         end_sessions(person)
         audit.record(person, "people.second_factor_removed", by=by)
     return gone
+
+
+def open_sessions(person: Person, *, at: datetime) -> list:
+    """Where a person is signed in now, as allauth's UserSession rows, oldest first. Forgets those that are over.
+
+    A session is over when it ran out, was ended, or carries another password than the present one.
+    allauth's own list asks three times for each session; this asks twice, and once more to forget.
+    """
+    from allauth.usersessions.models import UserSession
+
+    noted = list(UserSession.objects.filter(user=person).order_by("created_at", "pk"))
+    stored = Session.objects.filter(session_key__in=[each.session_key for each in noted], expire_date__gt=at)
+    hashes = [person.get_session_auth_hash(), *person.get_session_auth_fallback_hash()]
+    alive = set()
+    for session in stored:
+        content = session.get_decoded()
+        is_theirs = content.get(SESSION_KEY) == str(person.pk)
+        if is_theirs and any(constant_time_compare(content.get(HASH_SESSION_KEY, ""), each) for each in hashes):
+            alive.add(session.session_key)
+    over = [each.pk for each in noted if each.session_key not in alive]
+    if over:
+        UserSession.objects.filter(pk__in=over).delete()
+    return [each for each in noted if each.session_key in alive]
 
 
 def end_sessions(person: Person) -> int:

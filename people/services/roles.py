@@ -1,6 +1,6 @@
 """Roles by unit: granted and withdrawn by an administrator, or opened and closed with a duty."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -19,6 +19,50 @@ from people.signals import role_granted, role_withdrawn
 GONE = (Person.Status.LEFT, Person.Status.RETIRED)
 # Those who keep the system and those who watch it are not the same people (三员分立).
 EXCLUDE_EACH_OTHER = {Role.ADMINISTRATOR: Role.AUDITOR, Role.AUDITOR: Role.ADMINISTRATOR}
+# Whose word opens a role over a unit: by hand an administrator's; by a duty in a roster HR's as well.
+BY_HAND = (Role.ADMINISTRATOR,)
+BY_ROSTER = (Role.HR, Role.ADMINISTRATOR)
+
+
+def refusal_to_grant(
+    *, person: Person, role: str, unit: Unit, by: Person | None, held: Collection[str], word: Collection[str] = BY_HAND
+) -> Refused | None:
+    """Why `by` may not give this person this role over this unit; None when nothing speaks against it.
+
+    The one rule for both doors, `BY_HAND` and `BY_ROSTER`: the giver's own role reaches the unit, nobody
+    gives to themselves, and administrator and auditor are different people. `held` are the roles that the
+    person holds now. `by=None` is the system itself. Asks for nothing but the giver's roles, once.
+    """
+    if not reaches(by, unit, word):
+        return Refused(_("“%(unit)s” is outside the units that you administer.") % {"unit": unit.name}, code="out_of_reach")
+    rival = EXCLUDE_EACH_OTHER.get(Role(role))
+    if rival is not None and rival in held:
+        return Refused(
+            _("%(name)s is %(rival)s: whoever runs the system does not also watch over it.")
+            % {"name": person.name, "rival": Role(rival).label},
+            code="roles_exclude",
+        )
+    if by is not None and by.pk == person.pk and not by.is_superuser:
+        return Refused(_("Nobody grants a role to themselves: another administrator has to do it."), code="own_role")
+    return None
+
+
+def is_guarded(*, person: Person, unit: Unit | None, held: Collection[str], by: Person | None) -> bool:
+    """Whether a person runs the system or watches over it, and so is not for `by` to stop, let in or give duties.
+
+    Superusers are for superusers alone; administrators and auditors for an administrator over the unit
+    where they serve. `held` are the roles that the person holds now.
+    """
+    if by is None or by.is_superuser:
+        return False
+    if person.is_superuser:
+        return True
+    return bool({Role.ADMINISTRATOR, Role.AUDITOR} & set(held)) and (unit is None or not reaches(by, unit, BY_HAND))
+
+
+def reaches(by: Person | None, unit: Unit, wanted: Iterable[str]) -> bool:
+    """Whether one of these roles of `by` reaches the unit; the system itself and superusers reach everything."""
+    return by is None or by.is_superuser or any(unit.path.startswith(path) for path in paths_of(by, wanted))
 
 
 @transaction.atomic
@@ -33,23 +77,17 @@ def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date)
     """
     if role not in Role.values or role == Role.LEARNER:
         raise Refused(_("There is no such role to grant."), code="role_unknown")
-    _require_reach(by, unit)
+    person = Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
+    held = set(person.role_grants.filter(ends_on=None).values_list("role", flat=True))
+    refusal = refusal_to_grant(person=person, role=role, unit=unit, by=by, held=held)
+    if refusal is not None:
+        raise refusal
     if not unit.is_open:
         raise Refused(_("“%(unit)s” has been dissolved: no role is granted over it.") % {"unit": unit.name}, code="unit_closed")
-    person = Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
     if person.status in GONE:
         raise Refused(_("%(name)s has left or retired and holds no roles.") % {"name": person.name}, code="person_left")
     if by is not None and not by.is_superuser and (person.unit is None or person.unit.county_path != unit.county_path):
         raise Refused(_("A role reaches only inside the county where the person serves."), code="person_elsewhere")
-    rival = EXCLUDE_EACH_OTHER.get(Role(role))
-    if rival and person.role_grants.filter(role=rival, ends_on=None).exists():
-        raise Refused(
-            _("%(name)s is %(rival)s: whoever runs the system does not also watch over it.")
-            % {"name": person.name, "rival": Role(rival).label},
-            code="roles_exclude",
-        )
-    if by is not None and by.pk == person.pk and not by.is_superuser:
-        raise Refused(_("Nobody grants a role to themselves: another administrator has to do it."), code="own_role")
     standing = RoleGrant.objects.filter(person=person, role=role, unit=unit, ends_on=None).first()
     if standing is not None:
         if standing.from_duty and by is not None:
@@ -72,7 +110,8 @@ def withdraw(*, grant: RoleGrant, by: Person | None, on: date) -> RoleGrant:
             (an administrator does not take the last administrator away by mistake).
     """
     grant = RoleGrant.objects.select_for_update(of=("self",)).select_related("unit", "person").get(pk=grant.pk)
-    _require_reach(by, grant.unit)
+    if not reaches(by, grant.unit, BY_HAND):
+        raise Refused(_("“%(unit)s” is outside the units that you administer.") % {"unit": grant.unit.name}, code="out_of_reach")
     if grant.ends_on is not None:
         return grant
     if grant.from_duty and by is not None:
@@ -84,13 +123,6 @@ def withdraw(*, grant: RoleGrant, by: Person | None, on: date) -> RoleGrant:
     audit.record(grant.person, "people.role_withdrawn", by=by, role=grant.role, unit=grant.unit.code)
     role_withdrawn.send(sender=RoleGrant, grant=grant)
     return grant
-
-
-def _require_reach(by: Person | None, unit: Unit) -> None:
-    if by is None or by.is_superuser:
-        return
-    if not any(unit.path.startswith(path) for path in paths_of(by, [Role.ADMINISTRATOR])):
-        raise Refused(_("“%(unit)s” is outside the units that you administer.") % {"unit": unit.name}, code="out_of_reach")
 
 
 @dataclass

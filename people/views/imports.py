@@ -2,9 +2,8 @@
 
 import io
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -14,7 +13,7 @@ from core.errors import Refused
 from people.forms import RosterForm
 from people.models import Role, RosterImport, Unit
 from people.permissions import require_role, units_of
-from people.services import roster
+from people.services import roles, roster
 
 SHOWN = 200  # rows of each kind on the plan page; the counts are always whole
 
@@ -37,7 +36,7 @@ def roster_import(request: HttpRequest) -> HttpResponse:
         file = form.cleaned_data["file"]
         unit = next(each for each in units if each.code == form.cleaned_data["county"])
         try:
-            plan = roster.plan(file, file.name, county=unit)
+            plan = roster.plan(file, file.name, county=unit, by=request.user)
             kept = roster.keep(file=file, plan=plan, by=request.user, at=clock.now())
         except Refused as refusal:
             form.add_error("file", refusal.message)
@@ -56,30 +55,31 @@ def roster_import(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _kept(request: HttpRequest, pk: int) -> RosterImport:
-    """One's own upload, while the role that it was made with still holds."""
-    require_role(request.user, Role.HR, Role.ADMINISTRATOR)
-    kept = get_object_or_404(RosterImport.objects.select_related("unit"), pk=pk, by=request.user)
-    if kept.unit not in _units(request.user):
-        from django.http import Http404
-
-        raise Http404
-    return kept
+def _own(request: HttpRequest, pk: int) -> RosterImport:
+    """One's own upload, whatever became of the role that it was made with."""
+    return get_object_or_404(RosterImport.objects.select_related("unit"), pk=pk, by=request.user)
 
 
-def _plan(kept: RosterImport) -> roster.RosterPlan:
+def _still_reaches(user, kept: RosterImport) -> bool:
+    """Whether the user still looks after the upload's unit; the role may have grown or shrunk since."""
+    return kept.unit is not None and roles.reaches(user, kept.unit, roles.BY_ROSTER)
+
+
+def _plan(kept: RosterImport, by) -> roster.RosterPlan:
     if kept.content is None:
         raise Refused(_("This upload is no longer kept. Please hand the file in again."), code="upload_gone")
-    return roster.plan(io.BytesIO(bytes(kept.content)), kept.file_name, county=kept.unit)
+    return roster.plan(io.BytesIO(bytes(kept.content)), kept.file_name, county=kept.unit, by=by)
 
 
 @login_required
 def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
     """What would change, and what is wrong; POST carries it out."""
-    kept = _kept(request, pk)
+    kept = _own(request, pk)
     if kept.applied_at is not None:
         return redirect("roster_result", pk=kept.pk)
-    plan = _plan(kept)
+    if not _still_reaches(request.user, kept):
+        raise Http404
+    plan = _plan(kept, request.user)
     changed = plan.digest != kept.plan_digest
     refusal = None
     if request.method == "POST":
@@ -87,16 +87,18 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             if changed or request.POST.get("plan") != kept.plan_digest:
                 raise Refused(_("The register has changed since this plan was made. Please look at the new plan."), code="changed")
-            done = roster.apply(plan, by=request.user, at=clock.now(), skip_bad_rows=skip, upload=kept)
+            roster.apply(plan, by=request.user, at=clock.now(), skip_bad_rows=skip, upload=kept)
         except Refused as error:
+            kept.refresh_from_db(fields=["applied_at"])
+            if kept.applied_at is not None:  # the other click of a double one was quicker
+                return redirect("roster_result", pk=kept.pk)
             refusal = error.message
         else:
-            if done.is_empty:
-                messages.info(request, _("Everything in the file stands already; nothing was changed."))
             return redirect("roster_result", pk=kept.pk)
     if changed:
-        kept.plan_digest, kept.summary = plan.digest, plan.summary
-        kept.save(update_fields=["plan_digest", "summary"])
+        found = RosterImport.objects.filter(pk=kept.pk, applied_at=None).update(plan_digest=plan.digest, summary=plan.summary)
+        if not found:
+            return redirect("roster_result", pk=kept.pk)
         refusal = refusal or _("The register has changed since this plan was made. Please look at the new plan.")
     return render(
         request,
@@ -123,8 +125,10 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def roster_refused(request: HttpRequest, pk: int) -> HttpResponse:
     """The refused rows as a workbook."""
-    kept = _kept(request, pk)
-    plan = _plan(kept)
+    kept = _own(request, pk)
+    if not _still_reaches(request.user, kept):
+        raise Http404
+    plan = _plan(kept, request.user)
     rows = roster.rows_of(io.BytesIO(bytes(kept.content)), kept.file_name)
     response = HttpResponse(
         roster.refused_file(plan, rows), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -137,8 +141,10 @@ def roster_refused(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_GET
 def roster_result(request: HttpRequest, pk: int) -> HttpResponse:
-    """What an import did."""
-    kept = _kept(request, pk)
+    """What an import did: the counts for whoever handed it in, people and values while their role reaches them."""
+    kept = _own(request, pk)
     if kept.applied_at is None:
         return redirect("roster_plan", pk=kept.pk)
-    return render(request, "people/roster_result.html", {"kept": kept, "summary": kept.summary})
+    changes = kept.changes if _still_reaches(request.user, kept) else []
+    idle = not any(count for name, count in kept.summary.items() if name not in {"people_unchanged", "missing"})
+    return render(request, "people/roster_result.html", {"kept": kept, "summary": kept.summary, "changes": changes, "idle": idle})

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from django.db import connection, connections
+from django.test import Client
+from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from people.models import DutyAssignment, Person, Posting, RoleGrant, Unit
 from people.services import roles, roster
@@ -69,6 +72,29 @@ def test_two_later_imports_at_once_write_once():
     outcomes = at_once(*[lambda plan=plan: roster.apply(plan, by=None, at=NOON) for plan in plans])
     assert sorted(each.is_empty for each in outcomes) == [False, True], outcomes
     assert DutyAssignment.objects.count() == duties
+
+
+def test_four_clicks_at_once_all_lead_to_the_result_of_one_import():
+    roster.apply(sample(), by=None, at=NOON)
+    hr = Person.objects.get(employee_number="YA00006")
+    county = Unit.objects.get(code="532325")
+    roles.grant(person=hr, role="hr", unit=county, by=None, on=date(2026, 6, 15))
+    Person.objects.exclude(pk=hr.pk).update(phone="13800000000")
+    with SAMPLE.open("rb") as file:
+        plan = roster.plan(file, SAMPLE.name, county=county, by=hr)
+        upload = roster.keep(file=file, plan=plan, by=hr, at=clock.now())
+
+    def click():
+        visitor = Client()
+        visitor.force_login(hr)
+        return visitor.post(reverse("roster_plan", args=[upload.pk]), {"plan": plan.digest})
+
+    answers = at_once(*[click] * 4)
+
+    assert [each.status_code for each in answers] == [302] * 4
+    assert {each["Location"] for each in answers} == {reverse("roster_result", args=[upload.pk])}
+    upload.refresh_from_db()
+    assert upload.summary["people_changed"] == plan.summary["people_changed"] > 200 and upload.changes
 
 
 def test_one_role_granted_by_two_at_once_is_one_grant():

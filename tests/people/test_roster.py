@@ -244,6 +244,7 @@ def test_a_changed_name_is_pointed_out(cast):
     put_in(row(), county=cast.county)
     plan = plan_of(row(name="别人"), county=cast.county)
     assert [notice.code for notice in plan.notices] == ["name_changed"]
+    assert plan.people[0].lines == ["姓名：何新 → 别人"]
 
 
 def test_manual_roles_stay_when_duties_change(cast):
@@ -265,6 +266,7 @@ BAD = [
     (row(name="\ue863"), "姓名", "name_private"),
     (row(number=""), "工号", "missing"),
     (row(number=10.5), "工号", "number_fraction"),
+    (row(number=2.0**60), "工号", "number_scientific"),
     (row(number="1.99E+10"), "工号", "number_scientific"),
     (row(number="YA 甲"), "工号", "number_letters"),
     (row(since="2024-02-30"), "任现职时间", "date_impossible"),
@@ -345,6 +347,11 @@ def test_a_file_without_the_columns_is_refused_by_name(cast):
 def test_a_file_that_is_no_spreadsheet_is_refused(content, cast):
     with pytest.raises(Refused):
         roster.plan(io.BytesIO(content), "x.xlsx", on=TODAY)
+
+
+def test_a_number_too_long_for_a_number_cell_is_said_to_have_lost_digits(cast):
+    [error] = plan_of(row(number=99912345678901234567.0), county=cast.county).errors
+    assert "数位已丢失" in error.message and "小数" not in error.message and "e+" not in error.message
 
 
 # --- units -----------------------------------------------------------------------------------

@@ -118,6 +118,48 @@ def test_other_sessions_can_be_ended(cast, client, django_user_model):
     assert other.get(reverse("my_account")).status_code == 302
 
 
+def test_the_list_of_sessions_takes_as_many_queries_for_twelve_as_for_two(cast, client):
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    def asked():
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(reverse("usersessions_list"))
+        return page.context["session_count"], len(queries)
+
+    enter(Client(), "YA10001")
+    enter(client, "YA10001")
+    asked()
+    few, queries = asked()
+    for _device in range(10):
+        enter(Client(), "YA10001")
+    assert asked() == (few + 10, queries)
+
+
+def test_sessions_that_are_over_are_neither_listed_nor_kept(cast, client):
+    from allauth.usersessions.models import UserSession
+    from django.contrib.sessions.models import Session
+    from django.test import Client
+
+    others = [Client() for _device in range(3)]
+    for other in others:
+        enter(other, "YA10001")
+    ended, ran_out, old_password = others
+    Session.objects.filter(session_key=ended.session.session_key).delete()
+    Session.objects.filter(session_key=ran_out.session.session_key).update(expire_date="2020-01-01T00:00:00Z")
+    content = old_password.session
+    content["_auth_user_hash"] = "of another password"
+    content.save()
+    enter(client, "YA10001")
+    UserSession.objects.create(user=cast.learner, session_key="forgotten", ip="10.0.0.1", user_agent="x")
+
+    page = client.get(reverse("usersessions_list"))
+
+    assert [each.session_key for each in page.context["sessions"]] == [client.session.session_key]
+    assert UserSession.objects.filter(user=cast.learner).count() == 1
+
+
 @pytest.mark.parametrize(
     "address",
     [

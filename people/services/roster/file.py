@@ -54,8 +54,13 @@ RULES = {
     "parent_circle": gettext_noop("The units above it run in a circle."),
     "kind_fixed": gettext_noop("A county cannot become another kind of unit, nor another kind a county."),
     "unit_elsewhere": gettext_noop("“%(value)s” is outside the units that you may import."),
+    "kind_own": gettext_noop("The kind of your own unit is not changed from inside it: whoever looks after the unit above has to do it."),
     "yes_no": gettext_noop("“%(value)s”: write 是 or leave it empty."),
     "code_taken": gettext_noop("No free code is left for “%(value)s”."),
+    "role_refused": gettext_noop("“%(duty)s” brings the role %(role)s over %(unit)s. %(why)s"),
+    "guarded": gettext_noop(
+        "%(name)s runs the system or watches over it: only an administrator of that account changes status, duties and roles."
+    ),
     "stored_as_number": gettext_noop("Stored as a number and read as %(value)s. If zeros in front were lost, format the column as text."),
     "name_changed": gettext_noop(
         "The name behind this number changes from %(old)s to %(new)s. Make sure that the number was not given to somebody else."

@@ -9,12 +9,12 @@ from typing import BinaryIO
 
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from core import clock
 from people import rules
-from people.models import Duty, DutyAssignment, Person, Posting, Unit
-from people.services.roles import GONE, in_batches
+from people.models import Duty, DutyAssignment, Person, Posting, Role, RoleGrant, Unit
+from people.services.roles import BY_ROSTER, GONE, in_batches, is_guarded, refusal_to_grant
 from people.services.roster.file import RULES, Parsed, PersonRow, RosterError, UnitRow, parse
 
 
@@ -43,7 +43,10 @@ class UnitChange:
 
 @dataclass
 class PersonChange:
-    """A person to make, or to change. `posting` is "", open, move, correct, redate, reopen or close."""
+    """A person to make, or to change. `posting` is "", open, move, correct, redate, reopen or close.
+
+    `roles_gained` and `roles_lost` are (role, code and name of the unit that it reaches).
+    """
 
     row: int
     number: str
@@ -58,6 +61,8 @@ class PersonChange:
     before: str = ""
     duties_added: list[str] = field(default_factory=list)
     duties_ended: list[str] = field(default_factory=list)
+    roles_gained: list[tuple[str, str, str]] = field(default_factory=list)
+    roles_lost: list[tuple[str, str, str]] = field(default_factory=list)
     ends: bool = False
 
     @property
@@ -97,29 +102,37 @@ class PersonChange:
             found.append(_("duties added: %(duties)s") % {"duties": "、".join(str(Duty(duty).label) for duty in self.duties_added)})
         if self.duties_ended:
             found.append(_("duties ended: %(duties)s") % {"duties": "、".join(str(Duty(duty).label) for duty in self.duties_ended)})
+        if self.roles_gained:
+            found.append(_("roles gained: %(roles)s") % {"roles": _roles_in_words(self.roles_gained)})
+        if self.roles_lost:
+            found.append(_("roles lost: %(roles)s") % {"roles": _roles_in_words(self.roles_lost)})
         return found
 
 
+def _roles_in_words(roles: list[tuple[str, str, str]]) -> str:
+    return "、".join(f"{Role(role).label}（{unit}）" for role, _code, unit in roles)
+
+
 _PERSON_LABELS = {
-    "name": gettext_noop("name"),
-    "phone": gettext_noop("phone"),
-    "email": gettext_noop("e-mail"),
-    "staff_type": gettext_noop("staff type"),
-    "status": gettext_noop("status"),
-    "is_active": gettext_noop("may sign in"),
+    "name": pgettext_lazy("of a person", "name"),
+    "phone": gettext_lazy("phone"),
+    "email": gettext_lazy("e-mail"),
+    "staff_type": gettext_lazy("staff type"),
+    "status": gettext_lazy("status"),
+    "is_active": gettext_lazy("may sign in"),
 }
 _UNIT_LABELS = {
-    "name": gettext_noop("name"),
-    "short_name": gettext_noop("short name"),
-    "kind": gettext_noop("kind"),
-    "is_vertical": gettext_noop("vertical"),
-    "parent": gettext_noop("unit above"),
-    "code": gettext_noop("code"),
+    "name": gettext_lazy("name"),
+    "short_name": gettext_lazy("short name"),
+    "kind": gettext_lazy("kind"),
+    "is_vertical": gettext_lazy("vertical"),
+    "parent": gettext_lazy("unit above"),
+    "code": gettext_lazy("code"),
 }
 
 
-def _old_new(label: str, old: object, new: object) -> str:
-    return f"{_(label)}：{old if old not in ('', None) else '—'} → {new}"
+def _old_new(label: object, old: object, new: object) -> str:
+    return f"{label}：{old if old not in ('', None) else '—'} → {new}"
 
 
 def _shown(name: str, value: object) -> object:
@@ -171,6 +184,11 @@ class RosterPlan:
         return not self.units and not self.people
 
     @property
+    def has_rows(self) -> bool:
+        """Whether the file has any row, good or bad, below its headers."""
+        return bool(self.parsed.units or self.parsed.people or self.errors)
+
+    @property
     def summary(self) -> dict[str, int]:
         """The counts of the plan, for people and for the record of the import."""
         postings = Counter(change.posting for change in self.people)
@@ -185,6 +203,8 @@ class RosterPlan:
             "postings_corrected": postings["correct"] + postings["redate"] + postings["reopen"],
             "duties_added": sum(len(change.duties_added) for change in self.people),
             "duties_ended": sum(len(change.duties_ended) for change in self.people),
+            "roles_gained": sum(len(change.roles_gained) for change in self.people),
+            "roles_lost": sum(len(change.roles_lost) for change in self.people),
             "bad_rows": self.bad_rows,
             "missing": len(self.missing),
         }
@@ -196,18 +216,20 @@ class RosterPlan:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def plan(file: BinaryIO, name: str, *, county: Unit | None = None, on: date | None = None) -> RosterPlan:
+def plan(file: BinaryIO, name: str, *, county: Unit | None = None, by: Person | None = None, on: date | None = None) -> RosterPlan:
     """The dry run of a roster file: what would be made, changed and closed, and every bad row. Writes nothing.
 
     `county` bounds it: units and people outside that unit's subtree are refused row by row; None (the
-    command) bounds nothing and may make new counties. `on` is the day of the import, today by default.
-    About eight queries, whatever the number of rows.
+    command) bounds nothing and may make new counties. `by` is who imports: a row that brings a role beyond
+    their reach or to themselves, or touches those who run the system or watch over it, is refused; None (the
+    command) is all-powerful. `on` is the day of the import, today by default.
+    About nine queries, whatever the number of rows.
 
     Raises:
         Refused: the file cannot be read as a roster at all.
     """
     on = on or clock.today()
-    return compare(parse(file, name, today=on), county)
+    return compare(parse(file, name, today=on), county, by)
 
 
 class _Known:
@@ -217,6 +239,10 @@ class _Known:
         stand = Unit.objects.within(county) if county else Unit.objects.all()
         self.standing: dict[str, Unit] = {unit.code: unit for unit in stand}
         self.by_path: dict[str, Unit] = {unit.path: unit for unit in self.standing.values()}
+        self.above: dict[str, Unit] = self.by_path
+        if county is not None and county.depth > 1:
+            heads = [county.path[: Unit.steplen], county.path[: Unit.steplen * 2]]
+            self.above = {unit.path: unit for unit in Unit.objects.filter(path__in=heads)}
         self.kind: dict[str, str] = {}
         self.name: dict[str, str] = {}
         self.parent: dict[str, str] = {}
@@ -264,24 +290,51 @@ class _Known:
             raise rules.Unreadable("unit_unknown", value=name)
         return next(iter(open_ones))
 
+    def reached_from(self, code: str, reach: str, parent: str = "") -> Unit:
+        """The organ or the county, as planned, over which a duty held here brings its role. See Unit.organ_path.
+
+        `parent` is what lies above a section that is not planned yet. A unit that does not stand yet comes
+        unsaved, with a path below its parent's.
+        """
+        chain = [code]
+        above = self.parent.get(code, parent)
+        while above and above not in chain:
+            chain.append(above)
+            above = self.parent.get(above, "")
+        top = self.standing.get(chain[-1])
+        first = top.depth if top else 1
+        depth = first + len(chain) - 1
+        is_section = self.kind.get(code, Unit.Kind.SECTION) == Unit.Kind.SECTION
+        wanted = 1 if reach == rules.COUNTY or depth == 1 or (depth == 2 and is_section) else 2
+        if wanted < first and top is not None:
+            return self.above[top.path[: Unit.steplen * wanted]]
+        return self._as_planned(chain[first - wanted - 1])
+
+    def _as_planned(self, code: str) -> Unit:
+        if code in self.standing:
+            return self.standing[code]
+        above = self.parent.get(code, "")
+        path = f"{self._as_planned(above).path if above else ''}+{code}"
+        return Unit(code=code, name=self.name[code], kind=self.kind[code], path=path)
+
     def label(self, code: str) -> str:
         if self.kind.get(code) == Unit.Kind.SECTION and self.parent.get(code):
             return f"{self.name[self.parent[code]]} {self.name[code]}"
         return self.name.get(code, code)
 
 
-def compare(parsed: Parsed, county: Unit | None) -> RosterPlan:
+def compare(parsed: Parsed, county: Unit | None, by: Person | None = None) -> RosterPlan:
     """The plan of parsed rows against what stands now. See `plan`."""
     found = RosterPlan(parsed=parsed, county=county, errors=list(parsed.errors), notices=list(parsed.notices))
     known = _Known(county)
-    _compare_units(found, known)
-    _compare_people(found, known)
+    _compare_units(found, known, by)
+    _compare_people(found, known, by)
     order = {parsed.unit_sheet: 0, parsed.people_sheet: 1}
     found.errors.sort(key=lambda error: (order.get(error.sheet, 2), error.row))
     return found
 
 
-def _compare_units(found: RosterPlan, known: _Known) -> None:
+def _compare_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
     parsed, county = found.parsed, found.county
     rows = {row.code: row for row in parsed.units}
 
@@ -322,6 +375,9 @@ def _compare_units(found: RosterPlan, known: _Known) -> None:
             return False
         if unit is not None and (unit.kind == Unit.Kind.COUNTY) != (kind == Unit.Kind.COUNTY):
             refuse(row, "类型", "kind_fixed")
+            return False
+        if by is not None and unit is not None and county is not None and unit.path == county.path and kind != unit.kind:
+            refuse(row, "类型", "kind_own")  # a section right below the county is the county itself: its leaders' roles would grow
             return False
         if kind != Unit.Kind.COUNTY:
             inside_root = unit is not None and county is not None and unit.path == county.path
@@ -396,7 +452,7 @@ def _compare_units(found: RosterPlan, known: _Known) -> None:
     found.units.extend(done.values())
 
 
-def _compare_people(found: RosterPlan, known: _Known) -> None:
+def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None:
     parsed, county = found.parsed, found.county
     if not parsed.people and not parsed.numbers:
         return
@@ -404,8 +460,9 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
     numbers = [row.number for row in parsed.people if row.number.casefold() not in people]
     elsewhere = _numbers_in_use(numbers)
     matched = [people[row.number.casefold()].pk for row in parsed.people if row.number.casefold() in people]
-    current, last, _beside = postings_of(matched)
-    held = duties_of([posting.pk for posting in current.values()])
+    current, last, beside = postings_of(matched)
+    held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
+    standing = _roles_of(matched)
     code_of = {unit.pk: unit.code for unit in known.standing.values()}
     for row in parsed.people:
         person = people.get(row.number.casefold())
@@ -439,6 +496,13 @@ def _compare_people(found: RosterPlan, known: _Known) -> None:
         change = problem_or_change
         if change.posting in {"open", "move", "correct", "reopen"} and change.unit_code in known.closed and not change.ends:
             refuse("内设机构", "unit_closed", {"value": change.unit_label})
+            continue
+        grants = standing.get(person.pk, []) if person else []
+        open_ones = [posting for posting in (current.get(person.pk), *beside.get(person.pk, [])) if posting] if person else []
+        gained = _follow_with_roles(change, known, organ_code, grants, open_ones, held)
+        why = _roles_refused(change, person, gained, grants, known, code_of, by) if change.is_change else None
+        if why is not None:
+            found.errors.append(RosterError(row.row, why[0], why[1], _values(row), parsed.people_sheet, why[2]))
             continue
         if change.posting in {"open", "move", "correct", "reopen"} and section:
             _need_section(found, known, organ_code, section, change.unit_code)
@@ -541,6 +605,75 @@ def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonCha
     return change
 
 
+def _follow_with_roles(
+    change: PersonChange,
+    known: _Known,
+    organ_code: str,
+    grants: list[RoleGrant],
+    postings: list[Posting],
+    held: dict[int, list[DutyAssignment]],
+) -> list[tuple[str, str, Unit]]:
+    """Write into the change which roles come and go with it, as `roles.sync_many` will do after it.
+
+    Returns (duty, role, unit) for those that come. One that the duties held now bring already does not come with this row.
+    """
+    before: set[tuple[str, str]] = set()
+    after: set[tuple[str, str]] = set()
+    brought: dict[tuple[str, str], tuple[str, str, Unit]] = {}
+    main_duties: list[str] = []
+    for posting in postings:
+        stays = not posting.is_main and not (change.posting in {"open", "move"} and posting.unit.code == change.unit_code)
+        for assignment in held.get(posting.pk, []):
+            if posting.is_main:
+                main_duties.append(assignment.duty)
+            if assignment.duty in rules.ROLE_OF_DUTY:
+                role, reach = rules.ROLE_OF_DUTY[assignment.duty]
+                path = posting.unit.county_path if reach == rules.COUNTY else posting.unit.organ_path
+                before.add((role, path))
+                if stays:
+                    after.add((role, path))
+    for duty in [*(duty for duty in main_duties if duty not in change.duties_ended), *change.duties_added]:
+        if duty in rules.ROLE_OF_DUTY:
+            role, reach = rules.ROLE_OF_DUTY[duty]
+            unit = known.reached_from(change.unit_code, reach, organ_code)
+            after.add((role, unit.path))
+            brought.setdefault((role, unit.path), (duty, role, unit))
+    stand = {(grant.role, grant.unit.path) for grant in grants}
+    gained = [] if change.ends else [found for key, found in brought.items() if key not in stand | before]
+    change.roles_gained = [(role, unit.code, unit.name) for _duty, role, unit in gained]
+    change.roles_lost = [
+        (grant.role, grant.unit.code, grant.unit.name)
+        for grant in grants
+        if change.ends or (grant.from_duty and (grant.role, grant.unit.path) not in after)
+    ]
+    return gained
+
+
+def _roles_refused(
+    change: PersonChange,
+    person: Person | None,
+    gained: list[tuple[str, str, Unit]],
+    grants: list[RoleGrant],
+    known: _Known,
+    code_of: dict[int, str],
+    by: Person | None,
+) -> tuple[str, str, str] | None:
+    """(column, message, code) when this row is not `by`'s to import for what it does to somebody's power."""
+    held = {grant.role for grant in grants}
+    touched = {"status", "is_active"} & set(change.fields)
+    if person is not None and (touched or change.duties_added or change.duties_ended or change.roles_gained or change.roles_lost):
+        unit = known.standing.get(code_of.get(person.unit_id or 0, ""))
+        if is_guarded(person=person, unit=unit, held=held, by=by):
+            return "状态" if touched else "政务公开职责", _(RULES["guarded"]) % {"name": person.name}, "guarded"
+    someone = person or Person(employee_number=change.number, name=change.name)
+    for duty, role, unit in gained:
+        refusal = refusal_to_grant(person=someone, role=role, unit=unit, by=by, held=held, word=BY_ROSTER)
+        if refusal is not None:
+            words = {"duty": Duty(duty).label, "role": Role(role).label, "unit": unit.name, "why": refusal.message}
+            return "政务公开职责", _(RULES["role_refused"]) % words, refusal.code
+    return None
+
+
 def _label_of(known: _Known, code: str) -> str:
     return known.label(code) if code else "—"
 
@@ -559,7 +692,7 @@ def _values(row: PersonRow) -> list:
 
 def _people_in_reach(county: Unit | None):
     people = Person.objects.only(
-        "pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "unit_id", "post_title"
+        "pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "is_superuser", "unit_id", "post_title"
     )
     if county is None:
         return people
@@ -582,7 +715,7 @@ def postings_of(people: list[int]) -> tuple[dict[int, Posting], dict[int, Postin
     current: dict[int, Posting] = {}
     last: dict[int, Posting] = {}
     beside: dict[int, list[Posting]] = defaultdict(list)
-    for posting in in_batches(Posting.objects.order_by("starts_on", "pk"), "person", people):
+    for posting in in_batches(Posting.objects.select_related("unit").order_by("starts_on", "pk"), "person", people):
         if posting.ends_on is None and posting.is_main:
             current[posting.person_id] = posting
         elif posting.ends_on is None:
@@ -597,3 +730,11 @@ def duties_of(postings: list[int]) -> dict[int, list[DutyAssignment]]:
     for assignment in in_batches(DutyAssignment.objects.filter(ends_on=None).order_by("pk"), "posting", postings):
         held[assignment.posting_id].append(assignment)
     return held
+
+
+def _roles_of(people: list[int]) -> dict[int, list[RoleGrant]]:
+    """By person: the roles that are open."""
+    found: dict[int, list[RoleGrant]] = defaultdict(list)
+    for grant in in_batches(RoleGrant.objects.filter(ends_on=None).select_related("unit").order_by("pk"), "person", people):
+        found[grant.person_id].append(grant)
+    return found

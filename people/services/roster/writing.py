@@ -53,12 +53,18 @@ def apply(
 
 def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterImport | None) -> RosterPlan:
     on = clock.today(at)
+    if upload is not None:
+        upload = RosterImport.objects.select_for_update(of=("self",)).defer("content").get(pk=upload.pk)
+        if upload.applied_at is not None:  # a second click: the first one's counts stay on the upload
+            return compare(plan.parsed, plan.county, by)
     list(Unit.objects.select_for_update().filter(depth=1).order_by("path").values_list("pk", flat=True))
     numbers = [change.number for change in plan.people]
     list(in_batches(Person.objects.select_for_update(of=("self",)).order_by("pk").only("pk"), "employee_number", numbers))
     county = Unit.objects.get(pk=plan.county.pk) if plan.county else None
-    fresh = compare(plan.parsed, county)
-    if fresh.is_empty:
+    # The importer's roles too are read anew: they may have ended while this waited for the lock.
+    fresh = compare(plan.parsed, county, Person.objects.get(pk=by.pk) if by else None)
+    newly_refused = {(error.sheet, error.row) for error in fresh.errors} - {(error.sheet, error.row) for error in plan.errors}
+    if fresh.is_empty and not newly_refused:
         if upload is not None:
             _close_upload(upload, fresh, at)
         return fresh

@@ -1,0 +1,294 @@
+"""What an import may do to people's power: HR of a township, HR of the county, an administrator, the command."""
+
+from datetime import date
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from core.errors import Refused
+from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
+from people.services import roster
+from tests.cast import NOON, grant, person
+from tests.people.test_roster import HEADER, TODAY, codes, hand_in, row, workbook
+
+TOWN = "栋川镇人民政府"
+COUNTY_DUTIES = {"考评": "hr", "县领导": "leader", "讲师": "trainer"}
+
+
+@pytest.fixture
+def town(cast):
+    cast.county.refresh_from_db()
+    return cast.county.add_child(code="532325-T01", name=TOWN, kind=Unit.Kind.TOWNSHIP)
+
+
+@pytest.fixture
+def town_hr(town):
+    someone = person("YA40001", "李乡人", town, "staff")
+    grant(someone, Role.HR, town)
+    return someone
+
+
+def of_town(number="YA40009", name="何镇", duties="具体工作人员", **more):
+    return row(number=number, name=name, unit=TOWN, section="", duties=duties, **more)
+
+
+def planned(*rows, by, over, **more):
+    return roster.plan(workbook(*rows, **more), "花名册.xlsx", county=over, by=by, on=TODAY)
+
+
+def imported(*rows, by, over, **more):
+    return roster.apply(planned(*rows, by=by, over=over, **more), by=by, at=NOON)
+
+
+def roles_of(number):
+    return {(each.role, each.unit.name) for each in RoleGrant.objects.filter(person__employee_number=number, ends_on=None)}
+
+
+# --- how far a duty reaches ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("duty", COUNTY_DUTIES)
+def test_hr_of_a_township_brings_nobody_a_role_over_the_county(duty, town, town_hr):
+    plan = planned(of_town(duties=f"具体工作人员、{duty}"), by=town_hr, over=town)
+
+    assert codes(plan) == [(2, "政务公开职责", "out_of_reach")] and plan.is_empty
+    assert "姚安县人民政府" in plan.errors[0].message and "不在您管理的单位范围内" in plan.errors[0].message
+    roster.apply(plan, by=town_hr, at=NOON, skip_bad_rows=True)
+    assert not Person.objects.filter(employee_number="YA40009").exists()
+
+
+def test_hr_of_a_township_does_not_become_hr_of_the_county(town, town_hr):
+    plan = planned(of_town("YA40001", "李乡人", duties="考评"), by=town_hr, over=town)
+
+    assert codes(plan) == [(2, "政务公开职责", "out_of_reach")]
+    assert roles_of("YA40001") == {("hr", TOWN)}
+
+
+def test_hr_of_a_township_names_its_leaders_and_liaisons(town, town_hr):
+    imported(of_town(duties="主要领导"), of_town("YA40010", duties="联络员"), by=town_hr, over=town)
+
+    assert roles_of("YA40009") == {("leader", TOWN)} and roles_of("YA40010") == {("liaison", TOWN)}
+
+
+def test_hr_of_a_section_brings_no_role_over_the_whole_bureau(cast):
+    someone = person("YA40002", "股室人事", cast.section)
+    grant(someone, Role.HR, cast.section)
+    for duty, unit in (("联络员", "姚安县教育体育局"), ("考评", "姚安县人民政府")):
+        plan = planned(row(unit="办公室", section="", duties=duty), by=someone, over=cast.section)
+        assert codes(plan) == [(2, "政务公开职责", "out_of_reach")] and unit in plan.errors[0].message
+
+
+@pytest.mark.parametrize("who", ["hr", "admin"])
+@pytest.mark.parametrize(("duty", "role"), COUNTY_DUTIES.items())
+def test_hr_and_administrators_of_the_county_bring_roles_over_the_county(duty, role, who, cast):
+    imported(row(duties=duty), by=getattr(cast, who), over=cast.county)
+    assert roles_of("YA20001") == {(role, "姚安县人民政府")}
+
+
+def test_the_command_line_bounds_nobody(town, tmp_path):
+    path = tmp_path / "花名册.xlsx"
+    path.write_bytes(workbook(of_town(duties="考评")).getvalue())
+    call_command("import_roster", str(path), county=town.code)
+    assert roles_of("YA40009") == {("hr", "姚安县人民政府")}
+
+
+def test_a_duty_that_stands_already_is_no_ground_to_refuse_a_row(cast, town, town_hr):
+    imported(of_town(duties="讲师"), by=cast.hr, over=cast.county)
+
+    plan = imported(of_town(duties="讲师", phone="19900000007"), by=town_hr, over=town)
+
+    assert not plan.errors and roles_of("YA40009") == {("trainer", "姚安县人民政府")}
+
+
+def test_a_new_place_brings_the_roles_of_the_duties_that_are_kept(cast, town, town_hr):
+    imported(of_town(duties="主要领导"), by=cast.hr, over=cast.county)
+    short = [name for name in HEADER if name != "政务公开职责"]
+    moved = [
+        cell
+        for name, cell in zip(HEADER, row("YA40009", "何镇", "姚安县财政局", section="", since="2025-01-01"), strict=True)
+        if name in short
+    ]
+    plan = planned(moved, by=cast.hr, over=cast.county, header=short)
+
+    assert plan.people[0].roles_gained == [("leader", "532325-D09", "姚安县财政局")]
+    assert plan.people[0].roles_lost == [("leader", "532325-T01", TOWN)]
+    roster.apply(plan, by=cast.hr, at=NOON)
+    assert roles_of("YA40009") == {("leader", "姚安县财政局")}
+
+
+def test_a_township_does_not_turn_into_a_section_of_the_county_government(cast, town, town_hr):
+    units = [["532325-T01", TOWN, None, "内设机构", "532325", None]]
+    plan = planned(of_town(duties="主要领导"), units=units, by=town_hr, over=town)
+    assert (2, "类型", "kind_own") in codes(plan)
+    assert not planned(units=units, by=cast.hr, over=cast.county).errors
+
+
+def test_roles_over_units_that_the_same_file_makes_are_planned_as_they_will_be(cast):
+    units = [
+        ["532325-D90", "姚安县数据局", "数据局", "部门", "532325", None],
+        ["532325-S01", "县政府领导", None, "内设机构", "532325", None],
+    ]
+    plan = imported(
+        row(unit="姚安县数据局", section="数据股", duties="联络员"),
+        row("YA20002", unit="县政府领导", section="", duties="主要领导"),
+        units=units,
+        by=cast.hr,
+        over=cast.county,
+    )
+    for change in plan.people:
+        assert {(role, unit) for role, _code, unit in change.roles_gained} == roles_of(change.number) != set()
+
+
+# --- oneself, and those who run the system or watch over it ----------------------------------
+
+
+def test_nobody_brings_themselves_a_role(cast):
+    mine = row("YA10008", "郑人事", "姚安县人民政府办公室", section="", duties="考评、讲师", since="2024-01-01")
+    for by, expected in ((cast.hr, [(2, "政务公开职责", "own_role")]), (cast.admin, [])):
+        plan = planned(mine, by=by, over=cast.county)
+        assert codes(plan) == expected
+
+
+@pytest.mark.parametrize("who", ["auditor", "admin"])
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"status": "退休"}, "状态"),
+        ({"status": "休假"}, "状态"),
+        ({"duties": "考评"}, "政务公开职责"),
+        ({"duties": "发布员"}, "政务公开职责"),
+    ],
+)
+def test_only_an_administrator_changes_status_and_duties_of_those_who_run_or_watch_the_system(change, column, who, cast):
+    another = person("YA40003", "王又管", cast.county)
+    grant(another, Role.ADMINISTRATOR, cast.county)
+    someone = getattr(cast, who)
+    line = {"duties": "", "since": "2024-01-01"} | change
+    rows = [row(someone.employee_number, someone.name, "姚安县人民政府办公室", section="", **line)]
+
+    plan = planned(*rows, by=cast.hr, over=cast.county)
+    assert codes(plan) == [(2, column, "guarded")] and someone.name in plan.errors[0].message
+    assert not planned(*rows, by=another, over=cast.county).errors
+    assert not planned(*rows, by=None, over=cast.county).errors
+
+
+def test_hr_still_corrects_the_phone_of_the_auditor(cast):
+    plan = imported(
+        row("YA10010", "冯审计", "姚安县人民政府办公室", section="", duties="", since="2024-01-01", phone="19900000008"),
+        by=cast.hr,
+        over=cast.county,
+    )
+    assert not plan.errors and Person.objects.get(employee_number="YA10010").phone == "19900000008"
+
+
+def test_a_superuser_is_for_superusers(cast):
+    root = person("YA40004", "根", cast.bureau, is_superuser=True)
+    line = row("YA40004", "根", section="", duties="", status="退休", since="2024-01-01")
+    for by in (cast.hr, cast.admin):
+        assert codes(planned(line, by=by, over=cast.county)) == [(2, "状态", "guarded")]
+    assert not planned(line, by=root, over=cast.county).errors
+
+
+# --- told before it happens, and judged again when it happens --------------------------------
+
+
+def test_the_plan_says_which_roles_come_and_go(cast, sign_in):
+    imported(row(duties="联络员"), by=cast.hr, over=cast.county)
+    visitor = sign_in(cast.hr)
+    page = visitor.get(hand_in(visitor, cast, workbook(row(duties="考评")))["Location"])
+
+    assert "获得角色：人事考评（姚安县人民政府）" in page.text and "失去角色：联络员（姚安县教育体育局）" in page.text
+    assert page.context["summary"]["roles_gained"] == page.context["summary"]["roles_lost"] == 1
+
+
+def test_leaving_says_that_every_role_goes(cast):
+    plan = planned(row("YA10006", "周讲", "姚安县人民政府办公室", section="", status="退休"), by=cast.hr, over=cast.county)
+    assert plan.people[0].roles_lost == [("trainer", "532325", "姚安县人民政府")]
+
+
+def test_a_plan_is_judged_by_what_the_importer_may_when_it_is_carried_out(cast, town, town_hr):
+    wide = grant(town_hr, Role.HR, cast.county)
+    plan = planned(of_town(duties="讲师"), by=town_hr, over=town)
+    assert not plan.errors
+    RoleGrant.objects.filter(pk=wide.pk).update(ends_on=date(2026, 6, 14))
+
+    with pytest.raises(Refused) as refusal:
+        roster.apply(plan, by=town_hr, at=NOON)
+    assert refusal.value.code == "changed" and not Person.objects.filter(employee_number="YA40009").exists()
+
+
+def test_judging_roles_does_not_grow_in_queries(cast):
+    def asked(count):
+        rows = [row(f"YA5{number:04}", duties="考评、联络员") for number in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            assert not planned(*rows, by=Person.objects.get(pk=cast.hr.pk), over=cast.county).errors
+        return len(queries)
+
+    assert asked(3) == asked(60) < 14
+
+
+# --- the upload and its uploader -------------------------------------------------------------
+
+
+def test_the_result_stays_with_whoever_handed_the_file_in(cast, town, town_hr, sign_in):
+    visitor = sign_in(town_hr)
+    file = workbook(of_town())
+    file.name = "花名册.xlsx"
+    address = visitor.post(reverse("roster_import"), {"county": town.code, "file": file})["Location"]
+    grant(town_hr, Role.HR, cast.county)  # the role grew: the form offers the county now, the upload is the township's
+
+    digest = visitor.get(address).context["plan"].digest
+    for _click in range(2):
+        done = visitor.post(address, {"plan": digest}, follow=True)
+        assert done.status_code == 200 and done.context["summary"]["people_new"] == 1
+
+    town_hr.role_grants.update(ends_on=TODAY)
+    assert visitor.get(reverse("roster_result", args=[RosterImport.objects.get().pk])).status_code == 200
+
+
+def test_a_role_that_ended_closes_the_plan_and_hides_the_names_of_the_result(cast, sign_in):
+    imported(row(), by=cast.hr, over=cast.county)
+    visitor = sign_in(cast.hr)
+    done, waiting = (hand_in(visitor, cast, workbook(row(phone=phone)))["Location"] for phone in ("19900000008", "19900000009"))
+    page = visitor.post(done, {"plan": visitor.get(done).context["plan"].digest}, follow=True)
+    assert "19900000008" in page.text
+
+    cast.hr.role_grants.update(ends_on=TODAY)
+
+    assert visitor.get(waiting).status_code == 404
+    page = visitor.get(done, follow=True)
+    assert page.status_code == 200 and "19900000008" not in page.text and page.context["summary"]["people_changed"] == 1
+
+
+def test_a_second_click_leaves_the_counts_of_the_first(cast):
+    file = workbook(row())
+    plan = roster.plan(file, "花名册.xlsx", county=cast.county, by=cast.hr, on=TODAY)
+    first = roster.keep(file=file, plan=plan, by=cast.hr, at=NOON)
+    second = RosterImport.objects.get(pk=first.pk)
+    for upload in (first, second):
+        roster.apply(plan, by=cast.hr, at=NOON, upload=upload)
+    assert RosterImport.objects.get().summary["people_new"] == 1
+    assert Posting.objects.filter(person__employee_number="YA20001").count() == 1
+    assert DutyAssignment.objects.filter(posting__person__employee_number="YA20001").count() == 1
+
+
+# --- a plan without anything to do -----------------------------------------------------------
+
+
+def looked_at(visitor, cast, *rows):
+    return visitor.get(hand_in(visitor, cast, workbook(*rows))["Location"])
+
+
+def test_only_a_file_that_stands_already_is_called_so(cast, sign_in):
+    imported(row(), by=cast.hr, over=cast.county)
+    visitor, stands = sign_in(cast.hr), "文件内容与现有数据完全一致"
+
+    assert stands in looked_at(visitor, cast, row()).text
+    refused = looked_at(visitor, cast, row(number="YA20002", phone="12")).text
+    assert stands not in refused and "没有可导入的内容" in refused and "在下方选择跳过" not in refused
+    assert "其余各行与现有数据一致" in looked_at(visitor, cast, row(), row(number="YA20002", phone="12")).text
+    empty = looked_at(visitor, cast).text
+    assert stands not in empty and "文件中没有数据行" in empty
