@@ -20,10 +20,12 @@ from core.reconcile import Gap
 from courses.models import Completion, Reversal
 from people.models import Person, Unit
 from people.models.snapshot import copied_from
+from people.rules import is_county_code
 
 log = structlog.get_logger(__name__)
 EDITORS = "证书管理"
 GAPS_AT_ONCE = 1000
+UNREADY = {"no_kind", "no_number"}  # refusals that are the county's to mend, not the learner's
 SETTLED = timedelta(minutes=2)  # how long a job may take before its absence counts as a gap
 
 DEFAULT_KINDS = [
@@ -52,7 +54,17 @@ DEFAULT_KINDS = [
 
 @transaction.atomic
 def ensure_kinds(county: Unit) -> list[CertificateKind]:
-    """The kinds that every county starts with; those that stand are left as the county made them."""
+    """The kinds that every county starts with; those that stand are left as the county made them.
+
+    Raises:
+        Refused: the county's code is not six digits ("county_code"), so it could issue nothing.
+    """
+    if not is_county_code(county.code):
+        raise Refused(
+            _("%(county)s has the code %(code)s. A county needs a code of six digits (GB/T 2260): it is part of each certificate number.")
+            % {"county": county.name, "code": county.code},
+            code="county_code",
+        )
     kinds = []
     for key, title, category, wording in DEFAULT_KINDS:
         kind, _made = CertificateKind.objects.get_or_create(
@@ -85,7 +97,7 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
 
     Raises:
         Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
-            or the completion was reversed ("reversed").
+            the completion was reversed ("reversed"), or its county's code gives no number ("no_number").
     """
     standing = Certificate.objects.filter(completion=completion).first()
     if standing is not None:
@@ -124,17 +136,17 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
 def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | None:
     """What a completion triggers: its certificate, if the course awards one.
 
-    A county that has not set up the kind does not cost its learner the completion: the fault is
-    logged and reconcile shows the gap until the kind exists.
+    A county that has not set up the kind, or whose code gives no number, does not cost its learner
+    the completion: the fault is logged and reconcile shows the gap until it is mended.
     """
     if not completion.certificate:
         return None
     try:
         return issue(completion=completion, at=at)
     except Refused as refusal:
-        if refusal.code != "no_kind":
+        if refusal.code not in UNREADY:
             raise
-        log.error("certificate_kind_missing", key=completion.certificate, completion=completion.pk)
+        log.error("certificate_not_issued", reason=refusal.code, key=completion.certificate, completion=completion.pk)
         return None
 
 
@@ -154,13 +166,24 @@ def _kind_of(completion: Completion) -> CertificateKind:
 
 
 def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
-    """The next number of a sequence, which stays locked until the transaction ends."""
+    """The next number of a sequence, which stays locked until the transaction ends.
+
+    Raises:
+        Refused: prefix, category and code make no well-formed number ("no_number").
+    """
     which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
     NumberSequence.objects.get_or_create(**which)
     sequence = NumberSequence.objects.select_for_update().get(**which)
     sequence.last += 1
     sequence.save(update_fields=["last"])
-    return rules.compose_number(serial=sequence.last, **which)
+    try:
+        return rules.compose_number(serial=sequence.last, **which)
+    except ValueError as fault:
+        raise Refused(
+            _("%(county)s can number no certificate: its code is %(code)s, and six digits are needed.")
+            % {"county": county.name, "code": county.code},
+            code="no_number",
+        ) from fault
 
 
 def _text(kind: CertificateKind, completion: Completion) -> str:
