@@ -1,5 +1,8 @@
 """The only writer of certificates, their status and the kinds a county starts with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +30,9 @@ EDITORS = "证书管理"
 GAPS_AT_ONCE = 1000
 UNREADY = {"no_kind", "no_number"}  # refusals that are the county's to mend, not the learner's
 SETTLED = timedelta(minutes=2)  # how long a job may take before its absence counts as a gap
+LATELY = timedelta(days=14)  # whose papers are looked after; older ones wait until somebody asks for them
+MADE_AT_ONCE = 20  # papers that a repair makes itself, and so tells what cannot be printed; more go to their queue
+_paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
 
 DEFAULT_KINDS = [
     # key, title, category digits, wording
@@ -93,7 +99,7 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
 
     Locks the completion, then the number sequence of the kind, county and year until the transaction
     ends: numbers have no gaps. Calling it again returns the certificate that stands. The paper and
-    the picture are made on commit.
+    the picture are made on commit, unless `papers_on_request()`.
 
     Raises:
         Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
@@ -129,8 +135,19 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
     certificate.save()
     StatusEvent.objects.create(certificate=certificate, kind=StatusEvent.Kind.ISSUED, at=at)
     certificate_issued.send(sender=Certificate, certificate=certificate, at=at)
-    transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
+    if _paper_at_once.get():
+        transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
     return certificate
+
+
+@contextmanager
+def papers_on_request() -> Iterator[None]:
+    """Inside, certificates queue no paper: each is made when somebody first asks for it. For loads of hundreds."""
+    before = _paper_at_once.set(False)
+    try:
+        yield
+    finally:
+        _paper_at_once.reset(before)
 
 
 def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | None:
@@ -266,25 +283,25 @@ def gaps_of_revocation(at: datetime) -> list[Gap]:
 
 
 def gaps_of_paper(at: datetime) -> list[Gap]:
-    """Certificates of this year and the last without their files. Lists folders, opens no file.
+    """Certificates of the last fortnight without their files. Lists folders, opens no file.
 
-    Older ones are made again when somebody asks for them.
+    Older ones are made again when somebody asks for them. The first few are mended in place; the rest
+    is put into its queue and stays a gap until it is made, so that a repair run stays short.
     """
     from certificates import files
 
-    year = clock.year_of(at)
-    found = []
-    for each in (year, year - 1):
+    found: list[Gap] = []
+    for each in sorted({clock.year_of(at), clock.year_of(at - LATELY)}, reverse=True):
         there = files.names_of(each)
         numbers = (
-            Certificate.objects.filter(issued_on__year=each, issued_at__lte=at - SETTLED)
+            Certificate.objects.filter(issued_on__year=each, issued_at__gt=at - LATELY, issued_at__lte=at - SETTLED)
             .order_by("pk")
             .values_list("pk", "number", "facts_digest")
         )
         for pk, number, digest in numbers.iterator(chunk_size=5000):
             stem = files.stem_of(number, digest)
             if not {f"{stem}.pdf", f"{stem}.png"} <= there:
-                found.append(Gap(f"certificate {number} has no file", _rendering(pk)))
+                found.append(Gap(f"certificate {number} has no file", _rendering(pk, in_place=len(found) < MADE_AT_ONCE)))
                 if len(found) == GAPS_AT_ONCE:
                     return found
     return found
@@ -298,5 +315,5 @@ def _revoking(reversal: Reversal, at: datetime):
     return lambda: revoke_with(reversal=reversal, at=at)
 
 
-def _rendering(pk: int):
-    return lambda: tasks.render(pk)
+def _rendering(pk: int, *, in_place: bool):
+    return lambda: tasks.render(pk) if in_place else tasks.render.delay(pk)
