@@ -9,7 +9,7 @@ export PORT
 .PHONY: help run test test-sqlite test-postgres bench lint format messages setup setup-dev clean
 
 help:
-	@echo "make run     start the whole product here (web, worker, scheduler) with demo data; PORT, DATABASE_URL, DEMO_PASSWORD"
+	@echo "make run     start the whole product here (web, workers, scheduler) with demo data; PORT, DATABASE_URL, DEMO_PASSWORD"
 	@echo "make test    every test, on SQLite and on PostgreSQL where one answers (TEST_DATABASE_URL)"
 	@echo "make bench   the speed figures, each beside its target"
 	@echo "make lint    ruff, types, import contracts, templates"

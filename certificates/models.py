@@ -16,6 +16,7 @@ from core.models import Fact, FactQuerySet
 from courses.models import Completion
 from people.models import Person, ServedAt, Unit
 from people.permissions import records_q
+from people.rules import is_county_code
 
 
 class CertificateKindQuerySet(models.QuerySet):
@@ -88,7 +89,7 @@ class CertificateKind(PreviewableMixin, models.Model):
         if any("电子证照" in text for text in (self.title, self.wording)):
             # GB/T 36901: the word belongs to statutory licences.
             problems["title"] = _("A training certificate may not call itself 电子证照.")
-        if self.county_id and not (self.county.depth == 1 and len(self.county.code) == 6 and self.county.code.isdecimal()):
+        if self.county_id and not (self.county.depth == 1 and is_county_code(self.county.code)):
             problems["county"] = _("The county needs a code of six digits: it is part of each number.")
         if self.validity_months > 600:
             problems["validity_months"] = _("At most 600 months.")

@@ -1,5 +1,8 @@
 """The only writer of certificates, their status and the kinds a county starts with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,11 +23,16 @@ from core.reconcile import Gap
 from courses.models import Completion, Reversal
 from people.models import Person, Unit
 from people.models.snapshot import copied_from
+from people.rules import is_county_code
 
 log = structlog.get_logger(__name__)
 EDITORS = "证书管理"
 GAPS_AT_ONCE = 1000
+UNREADY = {"no_kind", "no_number"}  # refusals that are the county's to mend, not the learner's
 SETTLED = timedelta(minutes=2)  # how long a job may take before its absence counts as a gap
+LATELY = timedelta(days=14)  # whose papers are looked after; older ones wait until somebody asks for them
+MADE_AT_ONCE = 20  # papers that a repair makes itself, and so tells what cannot be printed; more go to their queue
+_paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
 
 DEFAULT_KINDS = [
     # key, title, category digits, wording
@@ -52,7 +60,17 @@ DEFAULT_KINDS = [
 
 @transaction.atomic
 def ensure_kinds(county: Unit) -> list[CertificateKind]:
-    """The kinds that every county starts with; those that stand are left as the county made them."""
+    """The kinds that every county starts with; those that stand are left as the county made them.
+
+    Raises:
+        Refused: the county's code is not six digits ("county_code"), so it could issue nothing.
+    """
+    if not is_county_code(county.code):
+        raise Refused(
+            _("%(county)s has the code %(code)s. A county needs a code of six digits (GB/T 2260): it is part of each certificate number.")
+            % {"county": county.name, "code": county.code},
+            code="county_code",
+        )
     kinds = []
     for key, title, category, wording in DEFAULT_KINDS:
         kind, _made = CertificateKind.objects.get_or_create(
@@ -81,11 +99,11 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
 
     Locks the completion, then the number sequence of the kind, county and year until the transaction
     ends: numbers have no gaps. Calling it again returns the certificate that stands. The paper and
-    the picture are made on commit.
+    the picture are made on commit, unless `papers_on_request()`.
 
     Raises:
         Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
-            or the completion was reversed ("reversed").
+            the completion was reversed ("reversed"), or its county's code gives no number ("no_number").
     """
     standing = Certificate.objects.filter(completion=completion).first()
     if standing is not None:
@@ -117,24 +135,35 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
     certificate.save()
     StatusEvent.objects.create(certificate=certificate, kind=StatusEvent.Kind.ISSUED, at=at)
     certificate_issued.send(sender=Certificate, certificate=certificate, at=at)
-    transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
+    if _paper_at_once.get():
+        transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
     return certificate
+
+
+@contextmanager
+def papers_on_request() -> Iterator[None]:
+    """Inside, certificates queue no paper: each is made when somebody first asks for it. For loads of hundreds."""
+    before = _paper_at_once.set(False)
+    try:
+        yield
+    finally:
+        _paper_at_once.reset(before)
 
 
 def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | None:
     """What a completion triggers: its certificate, if the course awards one.
 
-    A county that has not set up the kind does not cost its learner the completion: the fault is
-    logged and reconcile shows the gap until the kind exists.
+    A county that has not set up the kind, or whose code gives no number, does not cost its learner
+    the completion: the fault is logged and reconcile shows the gap until it is mended.
     """
     if not completion.certificate:
         return None
     try:
         return issue(completion=completion, at=at)
     except Refused as refusal:
-        if refusal.code != "no_kind":
+        if refusal.code not in UNREADY:
             raise
-        log.error("certificate_kind_missing", key=completion.certificate, completion=completion.pk)
+        log.error("certificate_not_issued", reason=refusal.code, key=completion.certificate, completion=completion.pk)
         return None
 
 
@@ -154,13 +183,24 @@ def _kind_of(completion: Completion) -> CertificateKind:
 
 
 def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
-    """The next number of a sequence, which stays locked until the transaction ends."""
+    """The next number of a sequence, which stays locked until the transaction ends.
+
+    Raises:
+        Refused: prefix, category and code make no well-formed number ("no_number").
+    """
     which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
     NumberSequence.objects.get_or_create(**which)
     sequence = NumberSequence.objects.select_for_update().get(**which)
     sequence.last += 1
     sequence.save(update_fields=["last"])
-    return rules.compose_number(serial=sequence.last, **which)
+    try:
+        return rules.compose_number(serial=sequence.last, **which)
+    except ValueError as fault:
+        raise Refused(
+            _("%(county)s can number no certificate: its code is %(code)s, and six digits are needed.")
+            % {"county": county.name, "code": county.code},
+            code="no_number",
+        ) from fault
 
 
 def _text(kind: CertificateKind, completion: Completion) -> str:
@@ -243,25 +283,25 @@ def gaps_of_revocation(at: datetime) -> list[Gap]:
 
 
 def gaps_of_paper(at: datetime) -> list[Gap]:
-    """Certificates of this year and the last without their files. Lists folders, opens no file.
+    """Certificates of the last fortnight without their files. Lists folders, opens no file.
 
-    Older ones are made again when somebody asks for them.
+    Older ones are made again when somebody asks for them. The first few are mended in place; the rest
+    is put into its queue and stays a gap until it is made, so that a repair run stays short.
     """
     from certificates import files
 
-    year = clock.year_of(at)
-    found = []
-    for each in (year, year - 1):
+    found: list[Gap] = []
+    for each in sorted({clock.year_of(at), clock.year_of(at - LATELY)}, reverse=True):
         there = files.names_of(each)
         numbers = (
-            Certificate.objects.filter(issued_on__year=each, issued_at__lte=at - SETTLED)
+            Certificate.objects.filter(issued_on__year=each, issued_at__gt=at - LATELY, issued_at__lte=at - SETTLED)
             .order_by("pk")
             .values_list("pk", "number", "facts_digest")
         )
         for pk, number, digest in numbers.iterator(chunk_size=5000):
             stem = files.stem_of(number, digest)
             if not {f"{stem}.pdf", f"{stem}.png"} <= there:
-                found.append(Gap(f"certificate {number} has no file", _rendering(pk)))
+                found.append(Gap(f"certificate {number} has no file", _rendering(pk, in_place=len(found) < MADE_AT_ONCE)))
                 if len(found) == GAPS_AT_ONCE:
                     return found
     return found
@@ -275,5 +315,5 @@ def _revoking(reversal: Reversal, at: datetime):
     return lambda: revoke_with(reversal=reversal, at=at)
 
 
-def _rendering(pk: int):
-    return lambda: tasks.render(pk)
+def _rendering(pk: int, *, in_place: bool):
+    return lambda: tasks.render(pk) if in_place else tasks.render.delay(pk)

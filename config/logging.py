@@ -1,6 +1,9 @@
 """Structured logs: one JSON object a line on standard error."""
 
+import logging
+
 import structlog
+from django.core.exceptions import PermissionDenied
 
 from config import env
 
@@ -13,9 +16,20 @@ _SHARED = [
     structlog.processors.format_exc_info,
 ]
 
+
+class NoTraceOfRefusals(logging.Filter):
+    """A 403 is an answer, not a fault: its line stays, the traceback goes."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
+        return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"refusals": {"()": NoTraceOfRefusals}},
     "formatters": {
         "json": {
             "()": structlog.stdlib.ProcessorFormatter,
@@ -30,6 +44,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False},
+        "django.request": {"filters": ["refusals"]},
         "celery.utils.functional": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -8,7 +8,11 @@ from core import uploads
 from core.errors import Refused
 
 ROOM = 2**20  # for the other fields of the form
-LIMITS = (("/admin/documents/", uploads.MAX_VIDEO), ("/admin/", uploads.MAX_DOCUMENT))
+LIMITS = (
+    ("/admin/documents/", uploads.MAX_VIDEO),
+    ("/admin/question-import/", uploads.MAX_BANK),
+    ("/admin/", uploads.MAX_DOCUMENT),
+)
 
 
 class BoundedUploads:

@@ -30,6 +30,12 @@ class LessonImageForm(KeepsFilesOfEditions, BaseImageForm):
 class LessonDocumentForm(KeepsFilesOfEditions, BaseDocumentForm):
     """Refuses by content, size and unpacked size; a renamed program is not a PDF."""
 
+    def add_error(self, field, error):
+        """The first refusal of a file stands alone: of a refused one the model sees an empty name and refuses that, too."""
+        if field is None and hasattr(error, "error_dict") and self.has_error("file"):
+            error = ValidationError({name: errors for name, errors in error.error_dict.items() if name != "file"})
+        super().add_error(field, error)
+
     def clean_file(self):
         file = super().clean_file()
         if file and "file" in self.changed_data:

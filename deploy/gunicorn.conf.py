@@ -20,6 +20,7 @@ accesslog = None
 loglevel = os.environ.get("LOG_LEVEL", "INFO").lower()
 
 KEPT = 3  # connections that one worker keeps open for a next request
+DRAINED = 64 * 1024  # bytes of a body that nobody read which gunicorn takes off the line to keep a connection
 
 
 def pre_fork(server, worker):
@@ -35,6 +36,16 @@ def pre_request(worker, request):
     Several that open at once often land on the one worker that is awake; kept open, they stayed there
     while the others idle. Above its share a worker closes them after the answer, and the next one goes
     to whoever is free.
+
+    A refusal may leave a long body unread, and gunicorn then drops the connection: the answer says so
+    beforehand, whatever becomes of the body.
     """
-    if getattr(worker, "nr_conns", 0) > KEPT:
+    if getattr(worker, "nr_conns", 0) > KEPT or _may_stay_unread(request):
         request.force_close()
+
+
+def _may_stay_unread(request):
+    """Whether the body is longer than what is taken off the line unread, or of unknown length."""
+    told = dict(request.headers)
+    length = told.get("CONTENT-LENGTH", "0")
+    return "TRANSFER-ENCODING" in told or (length.isdecimal() and int(length) >= DRAINED)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Start the product on this machine: migrate, load the demo once, then web, worker and scheduler.
+# Start the product on this machine: migrate, load the demo once, then web, workers and scheduler.
 # The address and the sign-ins are printed once the web answers, as the last thing. LOG_LEVEL=INFO shows every request.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,6 @@
 """The doors for programs. Rows are evaluation.records.Record, the same that the exports write."""
 
+import re
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +18,8 @@ from ninja import Field, Query, Router, Schema
 from ninja.errors import HttpError
 from ninja.security import HttpBearer
 from ninja.throttling import BaseThrottle
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from core import clock
 from courses.models import Completion
@@ -130,14 +132,24 @@ class ProblemOut(Schema):
 PLAIN = r"^[^\x00-\x1f]*$"
 
 
+def _written_as_a_day(value: object) -> object:
+    """Refuse what does not begin with a day: pydantic would take 2026 for seconds since 1970."""
+    if isinstance(value, str) and not re.match(r"\s*\d{4}-\d{2}-\d{2}", value):
+        raise PydanticCustomError("datetime_parsing", "Input should begin with a day such as 2026-01-01")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_as_a_day)]
+
+
 class CompletionsIn(Schema):
     unit: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(
         None, description="Code of a unit: it and those below it, inside the token's reach."
     )
     course: Annotated[str, Field(max_length=20, pattern=PLAIN)] | None = Field(None, description="Course code.")
     person: Annotated[str, Field(max_length=32, pattern=PLAIN)] | None = Field(None, description="Employee number at the event.")
-    since: AwareDatetime | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
-    until: AwareDatetime | None = Field(None, description="completed_at before this instant.")
+    since: Instant | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
+    until: Instant | None = Field(None, description="completed_at before this instant.")
     limit: int = Field(100, ge=1, le=LIMIT, description="Rows a page.")
     cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
 

@@ -63,6 +63,12 @@ class RecordsForm(forms.Form):
                 return data
         if data.get("since") and data.get("until") and data["since"] > data["until"]:
             self.add_error("until", _("The last day lies before the first."))
+        if data.get("status") == Status.NOT_STARTED and (data.get("since") or data.get("until")):
+            self.add_error(
+                "since" if data.get("since") else "until",
+                _("“%(status)s” is how things stand today: what was never begun has no day. Clear the period, or choose another status.")
+                % {"status": Status.NOT_STARTED.label},
+            )
         return data
 
     def wanted(self) -> Filter:

@@ -45,7 +45,10 @@ class Sort(models.TextChoices):
 
 @dataclass(frozen=True)
 class Filter:
-    """What to show. Days are days of the county: `since` begins at 0:00, `until` ends at 24:00."""
+    """What to show. Days are days of the county: `since` begins at 0:00, `until` ends at 24:00.
+
+    What was not started has no day: RecordsForm refuses a period with it.
+    """
 
     status: str = Status.COMPLETED
     unit: Unit | None = None

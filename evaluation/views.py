@@ -91,7 +91,9 @@ def record_export(request: HttpRequest, kind: str) -> HttpResponse:
 
 
 def _year_shortcuts(request: HttpRequest, at) -> list[dict]:
-    """Links that set the period to a whole year and keep the other filters."""
+    """Links that set the period to a whole year and keep the other filters; none where no period fits."""
+    if request.GET.get("status") == records.Status.NOT_STARTED:
+        return []
     links = []
     for year in years(at, back=2):
         period = {"since": f"{year}-01-01", "until": f"{year}-12-31"}

@@ -153,6 +153,11 @@ def unit_code(value: object) -> str:
     return identifier(value, pattern=_CODE)
 
 
+def is_county_code(code: str) -> bool:
+    """Whether a code is one of GB/T 2260, six digits: a county's stands in each of its certificate numbers."""
+    return len(code) == 6 and code.isascii() and code.isdecimal()
+
+
 def person_name(value: object) -> str:
     """A name with its characters untouched (NFC); the blanks that pad 张　明 to three places go.
 

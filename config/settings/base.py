@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from celery.schedules import crontab
+from kombu import Exchange, Queue
 from csp.constants import NONCE, SELF
 from django.utils.translation import gettext_lazy as _
 
@@ -247,6 +248,10 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "control_folder": str(_broker_dir / "control"),
         "polling_interval": 0.1,  # seconds; kombu's own is one, and a queue would drain at one job a second
     }
+# Papers and pictures come in hundreds, and somebody waits for the rest: a queue and a process for each.
+# Both stand in the list that a worker without -Q takes all of.
+CELERY_TASK_QUEUES = [Queue(_name, Exchange(_name), routing_key=_name) for _name in ("celery", "papers")]
+CELERY_TASK_ROUTES = {"certificates.tasks.render": {"queue": "papers"}}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.prepared import Prepared
 from core.text import query_tokens
@@ -12,7 +13,7 @@ class Line(models.TextChoices):
     POLICY = "policy", _("Policy")
     THEORY = "theory", _("Theory")
     STANDARDS = "standards", _("Standards writing")
-    PRACTICE = "practice", _("Practice")
+    PRACTICE = "practice", pgettext_lazy("course line", "Practice")
 
 
 class PassRule(models.TextChoices):

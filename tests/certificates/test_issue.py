@@ -17,6 +17,7 @@ from core.models import FactChanged
 from courses.models import Reversal
 from courses.signals import completion_reversed, course_completed
 from courses.slots import CERTIFICATES
+from people.models import Unit
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion
 
@@ -117,6 +118,22 @@ def test_a_missing_kind_costs_nobody_the_completion_and_shows_as_a_gap(cast):
     [gap] = services.gaps_of_issue(NOON)
     gap.mend()
     assert completion.issued_certificate and services.gaps_of_issue(NOON) == []
+
+
+def test_a_county_whose_code_gives_no_number_costs_nobody_the_completion_and_shows_as_a_gap(cast, kinds):
+    completion = a_completion(cast.learner, certificate="training")
+    Unit.objects.filter(pk=cast.county.pk).update(code="YA")
+    course_completed.send(sender=type(completion), completion=completion, at=NOON)
+    assert not Certificate.objects.exists() and not NumberSequence.objects.exists()
+    [gap] = services.gaps_of_issue(NOON)
+    with pytest.raises(Refused) as refused:
+        gap.mend()
+    assert refused.value.code == "no_number" and "YA" in refused.value.message
+
+    Unit.objects.filter(pk=cast.county.pk).update(code="532325")
+    [gap] = services.gaps_of_issue(NOON)
+    gap.mend()
+    assert completion.issued_certificate.number.startswith("YAZWGK-01-2026-532325-00001-")
 
 
 def test_a_receiver_that_fails_undoes_the_issue_and_its_number(cast, kinds):

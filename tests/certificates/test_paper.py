@@ -181,6 +181,39 @@ def test_missing_files_are_a_gap_that_closes(issued, private):
     assert services.gaps_of_paper(later) == []
 
 
+def test_a_repair_run_makes_few_papers_itself_and_queues_the_rest(issued, private, monkeypatch):
+    from datetime import timedelta
+
+    queued: list[int] = []
+    monkeypatch.setattr(services, "MADE_AT_ONCE", 1)
+    monkeypatch.setattr(tasks.render, "delay", queued.append)
+    first, second = issued(), issued()
+    later = NOON + timedelta(minutes=5)
+    for gap in services.gaps_of_paper(later):
+        gap.mend()
+
+    assert queued == [second.pk]
+    [gap] = services.gaps_of_paper(later)  # told until it is made
+    assert second.number in gap.what and first.number not in gap.what
+
+
+def test_a_paper_that_nobody_asked_for_in_a_fortnight_is_no_gap_and_comes_when_asked(issued, private):
+    from datetime import timedelta
+
+    certificate = issued()
+    assert services.gaps_of_paper(NOON + timedelta(days=14)) == []
+    assert files.read(certificate, "pdf").startswith(b"%PDF-")
+
+
+def test_a_load_of_hundreds_queues_no_paper(issued, private, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as queued, services.papers_on_request():
+        issued()
+    assert queued == []
+    with django_capture_on_commit_callbacks() as queued:
+        issued()
+    assert len(queued) == 1
+
+
 def test_a_missing_font_names_the_package(monkeypatch):
     from django.core.exceptions import ImproperlyConfigured
 

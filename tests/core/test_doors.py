@@ -1,12 +1,15 @@
 """Health, logs, policy, settings."""
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 
+from config.logging import NoTraceOfRefusals
 from core.middleware import ContentSecurityPolicy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,3 +93,15 @@ def test_a_nul_in_a_search_is_no_accident(path, cast, sign_in):
     assert page.status_code in {200, 422} and "空字符" not in page.text
     if page.status_code == 422:
         assert "看不见的控制字符" in page.text
+
+
+def test_a_forbidden_page_is_one_line_in_the_log_without_a_traceback(cast, sign_in, caplog):
+    assert sign_in(cast.learner).get("/records/").status_code == 403
+    [line] = [record for record in caplog.records if record.name == "django.request"]
+    assert "/records/" in line.getMessage() and not line.exc_info
+
+
+def test_what_really_failed_keeps_its_traceback():
+    for error, kept in ((PermissionDenied("no"), False), (ValueError("no"), True)):
+        record = logging.LogRecord("django.request", logging.ERROR, "", 1, "x", (), (type(error), error, None))
+        assert NoTraceOfRefusals().filter(record) and bool(record.exc_info) is kept

@@ -57,3 +57,17 @@ def test_a_lone_connection_is_kept(server):
     alone = HTTPConnection(*server, timeout=30)
 
     assert [ask(alone) for _time in range(4)] == [[True]] * 4
+
+
+@pytest.mark.parametrize(("announced", "keeps"), [(2 * 2**30, False), (64 * 1024, False), (3, True)])
+def test_an_answer_says_whether_the_connection_stays_when_nobody_reads_the_body(server, announced, keeps):
+    alone = HTTPConnection(*server, timeout=30)
+    alone.putrequest("POST", "/healthz")
+    alone.putheader("Content-Length", str(announced))
+    alone.endheaders(b"abc")
+    answer = alone.getresponse()
+    answer.read()
+
+    assert answer.getheader("Connection") == ("keep-alive" if keeps else "close")
+    if keeps:
+        assert ask(alone) == [True]

@@ -332,6 +332,26 @@ def test_files_are_judged_by_their_content(cast, catalogue, sign_in):
     assert get_document_model().objects.count() == 1
 
 
+@pytest.mark.parametrize(("name", "why"), [("tool.pdf", "内容"), ("run.exe", ""), ("noending", "")])
+def test_a_refused_file_is_given_one_reason(cast, catalogue, sign_in, name, why):
+    page = upload(sign_in(cast.trainer), name, b"MZ\x90\x00" + b"\x00" * 200)
+    [reason] = page.context["form"].errors["file"]
+    assert why in reason and "扩展“”" not in page.text
+
+
+def test_a_form_without_a_file_asks_for_one_and_says_no_more(cast, catalogue, sign_in):
+    page = sign_in(cast.trainer).post(reverse("wagtaildocs:add"), {"title": "文件", "collection": Collection.objects.last().pk, "tags": ""})
+    assert len(page.context["form"].errors["file"]) == 1
+
+
+def test_too_large_a_file_of_questions_is_refused_with_the_limit_of_its_form(cast, catalogue, sign_in):
+    client = sign_in(cast.trainer)
+    length = {"CONTENT_LENGTH": str(40 * 2**20)}
+    answer = client.generic("POST", reverse("question-import:index"), b"", "multipart/form-data; boundary=x", **length)
+    assert answer.status_code == 413
+    assert "最多接收 30 MB" in answer.text and "较小的文件" in answer.text and "没有任何改动" not in answer.text
+
+
 def test_two_gigabytes_are_refused_before_a_byte_is_read(cast, catalogue, sign_in):
     client = sign_in(cast.trainer)
     answer = client.generic("POST", reverse("wagtaildocs:add"), b"", "multipart/form-data; boundary=x", CONTENT_LENGTH=str(2 * 2**30))

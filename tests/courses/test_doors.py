@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
 from core import clock
 from courses.models import Completion, Course, Enrolment, LessonPage, LessonPlace, RequirementMet
+from courses.models.course import Line
 from courses.services import authoring, catalogues, completions, enrolments
 from tests.factories import TEXT, complete, make_course, meet_all
 
@@ -286,3 +288,18 @@ def test_no_page_grows_in_queries(cast, sign_in, django_assert_max_num_queries):
         enrolments.enrol(person=cast.learner, course=other, at=clock.now())
     with django_assert_max_num_queries(9):
         client.get(reverse("course_list"))
+
+
+def test_the_fourth_line_is_called_by_its_own_word_and_not_by_the_quiz_s(cast, sign_in):
+    course = make_course(cast.county, "P01", line="practice")
+    client = sign_in(cast.learner)
+    page = client.get(reverse("course_list"), {"line": "practice"}).text
+    assert '<option value="practice" selected>实务</option>' in page and "实务" in page.partition("course-cards")[2] and "练习" not in page
+    assert course.current.get_line_display() == "实务" and Line.PRACTICE.label == "实务"
+
+
+@pytest.mark.parametrize(("right", "verdict"), [([True, False], "不对。"), ([True, True], "不完全对。")])
+def test_a_self_check_with_one_answer_is_right_or_not_and_never_half(right, verdict):
+    options = [{"text": str(number), "correct": is_right, "feedback": ""} for number, is_right in enumerate(right)]
+    page = render_to_string("courses/blocks/self_check.html", {"value": {"question": "谁？", "options": options}})
+    assert f'data-not-right="{verdict}"' in page

@@ -199,6 +199,26 @@ def test_a_wrong_filter_shows_nothing_and_exports_nothing(cast, done, sign_in, w
     assert client.get(reverse("records_csv"), wrong).status_code == 302
 
 
+@pytest.mark.parametrize("period", [{"since": "2020-01-01", "until": "2020-02-01"}, {"since": "2020-01-01"}, {"until": "2020-02-01"}])
+def test_what_was_not_started_has_no_period_and_the_page_says_so(cast, course, sign_in, period):
+    client = sign_in(cast.hr)
+    wrong = {"status": "not_started", "q": "张", **period}
+    response = client.get(reverse("records"), wrong)
+    text = body(response)
+    assert response.status_code == 422 and "张小明" not in text
+    assert "没有日期" in text and all(f'value="{day}"' in text for day in period.values()) and 'value="张"' in text
+    assert not ReadingOfOthers.objects.exists()
+    for door in ("records_csv", "records_xlsx"):
+        told = client.get(reverse(door), wrong, follow=True)
+        assert told.status_code == 422 and "没有日期" in body(told)
+
+
+def test_whole_years_are_not_offered_where_no_period_fits(cast, course, sign_in):
+    client = sign_in(cast.hr)
+    assert "since=2026-01-01" not in body(client.get(reverse("records"), {"status": "not_started"}))
+    assert "status=in_progress&amp;since=" in body(client.get(reverse("records"), {"status": "in_progress"}))
+
+
 def test_a_unit_out_of_reach_is_no_filter(cast, done, sign_in):
     assert sign_in(cast.own_leader).get(reverse("records"), {"unit": cast.other_bureau.pk}).status_code == 422
 

@@ -410,6 +410,18 @@ def test_the_command_may_make_a_new_county(cast):
     assert Unit.objects.get(code="532399").depth == 1 and Person.objects.get(employee_number="XP1").unit.code == "532399-D01"
 
 
+@pytest.mark.parametrize("bad", ["YA", "53239", "5323990", "53239A"])
+def test_a_new_county_needs_a_code_of_six_digits(bad, cast):
+    plan = plan_of(row(unit="新平县办", section=""), units=[[bad, "新平县人民政府", "新平县", "县", None, None]])
+    assert (2, "单位代码", "county_code") in codes(plan)
+    assert "六位数字" in next(error.message for error in plan.errors if error.code == "county_code")
+
+
+def test_a_county_that_stands_with_another_code_still_takes_rosters(cast):
+    Unit.objects.filter(pk=cast.county.pk).update(code="YA")
+    assert not plan_of(row(), units=[["YA", "姚安县人民政府", "姚安县", "县", None, None]]).errors
+
+
 def test_a_unit_name_that_two_counties_share_must_be_given_by_code(cast):
     cast.other_county.add_child(code="532326-D09", name="姚安县财政局", kind="department")
     plan = plan_of(row(unit="姚安县财政局", section=""), row(number="YA20002", unit="532325-D09", section=""))

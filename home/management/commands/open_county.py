@@ -2,6 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
+from core.errors import Refused
 from home import services
 from people.models import Unit
 
@@ -16,5 +17,8 @@ class Command(BaseCommand):
         county = Unit.objects.counties().filter(code=code).first()
         if county is None:
             raise CommandError(f"There is no county with the code {code}. Import the roster first: manage.py import_roster FILE")
-        page = services.open_county(county=county)
+        try:
+            page = services.open_county(county=county)
+        except Refused as refusal:
+            raise CommandError(refusal.message) from refusal
         self.stdout.write(f"{county.name}: catalogue “{page.title}” is open.")

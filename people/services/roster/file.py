@@ -48,6 +48,7 @@ RULES = {
     "phone": gettext_noop("“%(value)s” is not a phone number."),
     "mail": gettext_noop("“%(value)s” is not an e-mail address."),
     "kind_unknown": gettext_noop("“%(value)s” is not a kind of unit. Known are: %(known)s."),
+    "county_code": gettext_noop("“%(value)s”: a county has a code of six digits (GB/T 2260), which its certificate numbers carry."),
     "parent_unknown": gettext_noop("There is no unit with the code “%(value)s” above it."),
     "parent_needed": gettext_noop("Only a county stands alone; give the code of the unit above."),
     "parent_of_county": gettext_noop("A county has no unit above it."),

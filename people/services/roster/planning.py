@@ -370,6 +370,9 @@ def _compare_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
         if unit is None and kind == Unit.Kind.COUNTY and county is not None:
             refuse(row, "单位代码", "unit_elsewhere", value=row.code)
             return False
+        if unit is None and kind == Unit.Kind.COUNTY and not rules.is_county_code(row.code):
+            refuse(row, "单位代码", "county_code", value=row.code)
+            return False
         if kind == Unit.Kind.COUNTY and row.parent_code:
             refuse(row, "上级代码", "parent_of_county")
             return False
