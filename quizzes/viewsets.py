@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, InlinePanel, MultiFieldPanel, ObjectList
-from wagtail.admin.ui.tables import Column
+from wagtail.admin.ui.tables import BooleanColumn, Column
 from wagtail.admin.views.generic import CreateView, EditView
 from wagtail.admin.viewsets.base import ViewSetGroup
 from wagtail.admin.viewsets.model import ModelViewSet
@@ -244,6 +244,7 @@ class QuizViewSet(OfCountyViewSet):
         "minutes",
         "pass_percent",
         "attempts_allowed",
+        BooleanColumn("is_exam", label=gettext_lazy("Exam"), sort_key="is_exam"),
         Column("attempt_count", label=gettext_lazy("Times sat"), sort_key="attempt_count"),
     ]
     search_fields = ["title", "key", "course_code"]
@@ -259,6 +260,10 @@ class QuizViewSet(OfCountyViewSet):
                     FieldPanel("policies"),
                 ],
                 heading=gettext_lazy("Rules"),
+            ),
+            MultiFieldPanel(
+                [FieldPanel("is_exam"), FieldRowPanel([FieldPanel("most_uses"), FieldPanel("rating_difference")])],
+                heading=gettext_lazy("Exam"),
             ),
             InlinePanel(
                 "draws",

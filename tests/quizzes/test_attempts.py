@@ -279,7 +279,11 @@ def test_what_is_frozen_comes_back_as_it_was(attempt):
     stem = "引号\"'、反斜线\\n、𬎆䶮、百分号%s、换行\n、{}:=~# 与 ½"
     first = attempt.items.first()
     item = AttemptItem(attempt=attempt, position=99, question=first.question, question_version=3, kind="single", points=Decimal("2.50"))
-    item.shown, item.key, item.explanation = {"stem": stem, "options": [{"token": "a", "text": stem}]}, {"right": ["a"], "x": [None, 1.5]}, stem
+    item.shown, item.key, item.explanation = (
+        {"stem": stem, "options": [{"token": "a", "text": stem}]},
+        {"right": ["a"], "x": [None, 1.5]},
+        stem,
+    )
 
     AttemptItem.objects.append([item])
 
