@@ -23,7 +23,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting
 from quizzes.models.sittings import ORGANISERS
 from quizzes.permissions import counties_organised_by, people_of_hr
-from quizzes.services import candidates, papers, sittings
+from quizzes.services import candidates, exam_papers, papers, sittings
 
 PAGE = 50
 SITTINGS_A_PAGE = 20
@@ -80,7 +80,7 @@ def sitting_new(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "quizzes/manage/edit.html",
-        {"form": form, "has_exams": form.fields["quiz"].queryset.exists()},
+        {"form": form, "has_exams": form.fields["quiz"].queryset.exists(), "has_papers": form.fields["papers"].queryset.exists()},
         status=422 if form.is_bound else 200,
     )
 
@@ -94,7 +94,9 @@ def sitting_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if _written(request, form, Sitting.objects.get(pk=pk)) is not None:
         messages.success(request, _("The sitting is changed."))
         return redirect("sitting_manage", pk)
-    return _page(request, "edit", Sitting.objects.timed().with_numbers().get(pk=pk), {"form": form, "has_exams": True}, wrong=form.is_bound)
+    standing = Sitting.objects.timed().with_numbers().get(pk=pk)
+    context = {"form": form, "has_exams": True, "has_papers": form.fields["papers"].queryset.exists()}
+    return _page(request, "edit", standing, context, wrong=form.is_bound)
 
 
 def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | None) -> Sitting | None:
@@ -117,7 +119,10 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
     context = {
         "invigilators": list(sitting.invigilators.order_by("employee_number")),
-        "missing": papers.missing_for(sitting.quiz),
+        "papers": (given := list(sitting.papers.order_by("label"))),
+        "unsealed": exam_papers.unsealed_of(sitting) if given else [],
+        "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
+        "missing": [] if given else papers.missing_for(sitting.quiz),
         "without_room": sitting.candidates.filter(room="").count(),
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
