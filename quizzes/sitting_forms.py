@@ -1,8 +1,11 @@
 """Forms with which HR sets up sittings, and invigilators add time."""
 
+from decimal import Decimal
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from core.figures import figure
 from courses.models import Course
 from people.models import Duty, Unit
 from quizzes.models import Paper, Quiz, Sitting
@@ -194,3 +197,35 @@ class TimeForm(forms.Form):
         help_text=_("Candidates read it on their page, and it stays in the record."),
     )
     sure = forms.BooleanField(label=_("Add the time now. Added time cannot be taken back."))
+
+
+class PaperMarksForm(forms.Form):
+    """One field for each question of a paper; it shows nothing of what was asked."""
+
+    def __init__(self, *args, paper: Paper, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.items = list(paper.items.order_by("position"))
+        for item in self.items:
+            self.fields[f"points-{item.position}"] = forms.DecimalField(
+                label=_("Question %(number)d (%(kind)s, 0 to %(points)s)")
+                % {"number": item.position, "kind": item.item_kind.label, "points": figure(item.points)},
+                min_value=Decimal(0),
+                max_value=item.points,
+                max_digits=5,
+                decimal_places=2,
+                widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "0.5", "autocomplete": "off", "data-points": ""}),
+            )
+
+    @property
+    def points(self) -> dict[int, Decimal]:
+        """By position; of a form with errors what is right so far."""
+        given = getattr(self, "cleaned_data", {})
+        return {item.position: given[name] for item in self.items if given.get(name := f"points-{item.position}") is not None}
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.points.values(), start=Decimal(0))
+
+    @property
+    def out_of(self) -> Decimal:
+        return sum((item.points for item in self.items), start=Decimal(0))

@@ -209,7 +209,7 @@ def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> 
 
 
 def _refuse_unready(sitting: Sitting) -> None:
-    _course_of(sitting.quiz)
+    course_of(sitting.quiz)
     if sitting.papers.exists():
         _refuse_unsealed(sitting)
         _refuse_insiders(sitting)
@@ -396,7 +396,7 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     door = admission(person=person, sitting=sitting, at=at)
     if door.refusal is not None:
         raise door.refusal
-    enrolment = state.enrolment or enrolments.enrol(person=person, course=_course_of(quiz), at=at)
+    enrolment = state.enrolment or enrolments.enrol(person=person, course=course_of(quiz), at=at)
     return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting, enrolment=enrolment)
 
 
@@ -407,7 +407,8 @@ def _held(sitting: Sitting) -> Sitting:
     return Sitting.objects.raw("SELECT * FROM quizzes_sitting WHERE id = %s FOR KEY SHARE", [sitting.pk])[0]
 
 
-def _course_of(quiz: Quiz) -> Course:
+def course_of(quiz: Quiz) -> Course:
+    """The course that the exam belongs to. One query. Raises: Refused (no_course)."""
     course = Course.objects.filter(county=quiz.county_id, code=quiz.course_code).first()
     if course is None:
         raise Refused(_("The course %(course)s of this exam is not published yet.") % {"course": quiz.course_code}, code="no_course")
