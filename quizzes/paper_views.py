@@ -1,5 +1,6 @@
 """The doors of exam papers: make them from the blueprint or by hand, look at them, seal them."""
 
+import io
 import re
 from decimal import Decimal, InvalidOperation
 
@@ -7,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,7 +19,7 @@ from core import clock
 from core.errors import Refused
 from quizzes.models import Paper, Quiz
 from quizzes.permissions import counties_of, is_author
-from quizzes.services import exam_papers, papers
+from quizzes.services import exam_papers, papers, printing
 
 
 class ParallelForm(forms.Form):
@@ -130,6 +131,24 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
         },
         status=409 if refusal else 200,
     )
+
+
+@never_cache
+@login_required
+@require_GET
+def paper_file(request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    """The sealed paper, its answer sheet or its key as PDF. Each download leaves a trace."""
+    _authors_only(request)
+    found = get_object_or_404(Paper.objects.visible_to(request.user).select_related("quiz").with_seals(), pk=pk)
+    if part not in printing.PARTS:
+        raise Http404
+    try:
+        made = printing.pdf(paper=found, part=part, by=request.user, at=clock.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("paper", pk)
+    name = f"{found.quiz.title}-{found.label}-{printing.PARTS[part]}.pdf"
+    return FileResponse(io.BytesIO(made), as_attachment=True, filename=name, content_type="application/pdf")
 
 
 def _act(request: HttpRequest, found: Paper) -> HttpResponse:

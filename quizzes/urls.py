@@ -46,6 +46,7 @@ urlpatterns = [
     path("sittings/<int:pk>/analysis.xlsx", analysis_views.sitting_analysis_file, name="sitting_analysis_file"),
     path("papers/", paper_views.exam_list, name="exam_list"),
     path("papers/<int:pk>/", paper_views.paper, name="paper"),
+    path("papers/<int:pk>/<slug:part>.pdf", paper_views.paper_file, name="paper_file"),
     path("papers/of/<slug:key>/", paper_views.paper_list, name="paper_list"),
     path("practice/<int:pk>/", practice_views.practice, name="practice"),
 ]
