@@ -23,7 +23,7 @@ from quizzes import chances
 from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting
 from quizzes.models.sittings import ORGANISERS
-from quizzes.permissions import counties_organised_by, people_of_hr
+from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
 from quizzes.services import candidates, exam_papers, paper_marks, papers, sittings
 
 PAGE = 50
@@ -120,6 +120,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
     context = {
         "invigilators": list(sitting.invigilators.order_by("employee_number")),
+        "is_author": counties_of(request.user).filter(pk=sitting.quiz.county_id).exists(),
         "papers": (given := list(sitting.papers.order_by("label"))),
         "unsealed": exam_papers.unsealed_of(sitting) if given else [],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
