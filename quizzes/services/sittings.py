@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -23,6 +23,7 @@ from quizzes.services import attempts, exam_papers, papers
 # What nobody may change any more once somebody began: all who sit have the same terms.
 FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed", "papers"}
 LONGEST_WINDOW = timedelta(days=31)
+AN_APPOINTMENT = timedelta(days=1)  # the longest window that nobody can be asked to keep beside another one
 SAME_ACT = timedelta(minutes=1)  # a second click on the same button
 
 
@@ -198,10 +199,16 @@ def locked(sitting: Sitting) -> Sitting:
 
 
 def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> QuerySet[Candidate]:
-    """Candidacies of the sitting's candidates (or of these people) in other sittings whose windows overlap with it."""
+    """Candidacies of the sitting's candidates (or of these people) in other sittings whose windows overlap with it.
+
+    A window of more than a day is no appointment: it is sat when it suits, so it stands in nobody's way.
+    """
+    if sitting.closes_at - sitting.opens_at > AN_APPOINTMENT:
+        return Candidate.objects.none()
     who: Any = Candidate.objects.filter(sitting=sitting).values("person") if people is None else people
     return (
         Candidate.objects.filter(person__in=who, sitting__opens_at__lt=sitting.closes_at, sitting__closes_at__gt=sitting.opens_at)
+        .filter(sitting__closes_at__lte=F("sitting__opens_at") + AN_APPOINTMENT)
         .exclude(sitting=sitting)
         .select_related("sitting", "person")
         .order_by("person", "pk")
@@ -386,7 +393,8 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     An open attempt is given back also when entry has closed: a dead phone does not shut anybody out.
 
     Raises:
-        Refused: as `admission`, `attempts.start` and `enrolments.enrol` say.
+        Refused: sits_another (an attempt at the same exam is open elsewhere); as `admission`, `attempts.start` and
+            `enrolments.enrol` say.
     """
     sitting = _held(sitting)
     quiz = sitting.quiz
@@ -396,6 +404,12 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     door = admission(person=person, sitting=sitting, at=at)
     if door.refusal is not None:
         raise door.refusal
+    if state.open is not None:  # of a trial, or from before the quiz was an exam: it must not become this one
+        raise Refused(
+            _("You still sit “%(other)s”. Hand it in first; then you can enter here.")
+            % {"other": state.open.sitting.title if state.open.sitting else state.open.quiz_title},
+            code="sits_another",
+        )
     enrolment = state.enrolment or enrolments.enrol(person=person, course=course_of(quiz), at=at)
     return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting, enrolment=enrolment)
 
