@@ -1,24 +1,20 @@
 """The certificate on paper: a PDF by typst, from the frozen facts alone."""
 
 import io
-import json
-import threading
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 import segno
-import typst
 from django.conf import settings
 from django.urls import reverse
 
-from certificates import fonts, rules
+from certificates import rules
 from certificates.models import Certificate
+from core import typesetting
 from core.figures import figure
 
 LAYOUTS = Path(__file__).parent / "layouts"
 NOTE = "本证明为培训合格证明，记载持证人参加培训并考核合格的情况，不属于法定证照。"
-_one_at_a_time = threading.Lock()
 
 
 def check_address(number: str) -> str:
@@ -54,12 +50,6 @@ def printed(certificate: Certificate) -> dict[str, str]:
     return {name: rules.printable(text) for name, text in facts.items()}
 
 
-@cache
-def _compiler() -> typst.Compiler:
-    """One a process: it keeps its fonts and what it has parsed."""
-    return typst.Compiler(root=LAYOUTS, font_paths=fonts.folders(), ignore_system_fonts=True)
-
-
 def pdf(certificate: Certificate) -> bytes:
     """The paper as PDF; the same bytes each time, since it is dated with the issue.
 
@@ -71,17 +61,8 @@ def pdf(certificate: Certificate) -> bytes:
 
 
 def _compile(facts: dict[str, str], *, layout: str, at: datetime, **options) -> bytes:
-    fonts.require_glyphs(facts.values())
     data = {**facts, "qr": qr_svg(facts["number"]), "check_address": check_address(facts["number"]), "note": NOTE}
-    with _one_at_a_time:
-        made = _compiler().compile(
-            input=LAYOUTS / f"{layout}.typ",
-            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-            timestamp=at.replace(microsecond=0),
-            **{"format": "pdf", **options},
-        )
-    assert isinstance(made, bytes), "a certificate is one page"
-    return made
+    return typesetting.typeset(LAYOUTS / f"{layout}.typ", data, at=at, **options)
 
 
 def sample_png(facts: dict[str, str], *, at: datetime, layout: str = "v1") -> bytes:

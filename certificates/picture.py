@@ -7,8 +7,9 @@ from functools import cache
 import segno
 from PIL import Image, ImageDraw, ImageFont
 
-from certificates import fonts, paper
+from certificates import paper
 from certificates.models import Certificate
+from core import fonts
 
 WIDTH, HEIGHT, MARGIN = 1080, 1350, 96
 QR_TOP, QR_SIDE = 950, 280

@@ -11,6 +11,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
+from core.text import printable
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PLACEHOLDERS = ("name", "unit", "course", "hours", "score", "date")
@@ -105,11 +106,6 @@ def check_wording(wording: str) -> None:
 def fill_wording(wording: str, values: Mapping[str, str]) -> str:
     """The wording with its placeholders filled, each once: a value that looks like a placeholder stays as it is."""
     return _PLACEHOLDER.sub(lambda found: values[found[1]], wording)
-
-
-def printable(text: str) -> str:
-    """Text as it goes on paper: control, bidirectional and zero-width characters left out, line breaks kept."""
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf"})
 
 
 def chinese_date(day: date) -> str:

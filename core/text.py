@@ -93,3 +93,8 @@ def highlighted(text: str, tokens: list[str]) -> list[tuple[str, bool]]:
         else:
             parts.append((letter, hit))
     return parts
+
+
+def printable(text: str) -> str:
+    """Text as it goes on paper: control, bidirectional and zero-width characters left out, line breaks kept."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf"})

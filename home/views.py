@@ -17,7 +17,7 @@ from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
 from evaluation import standing
-from home import board, desk, finding, system
+from home import board, desk, finding, system, waiting
 from home.board import tops_of
 from home.models import HomePage
 from people.models import ReadingOfOthers, Role
@@ -77,7 +77,8 @@ def my_learning(request: HttpRequest) -> HttpResponse:
         found = standing.unit_standings(led, year=clock.year_of(at), at=at)
         strips = [found[unit.path] for unit in led]
     exams = own_sittings.near(person=request.user, at=at)
-    return render(request, "home/my_learning.html", {"desk": desk.of(request.user, at=at), "strips": strips, "exams": exams})
+    context = {"desk": desk.of(request.user, at=at), "strips": strips, "exams": exams, "work": waiting.for_person(request.user)}
+    return render(request, "home/my_learning.html", context)
 
 
 @login_required

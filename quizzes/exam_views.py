@@ -13,7 +13,7 @@ from core import clock
 from core.errors import Refused
 from people.services.readings import address_of
 from quizzes.models import Attempt, Sitting
-from quizzes.services import attempts, own_sittings, papers, presence, sittings, slips
+from quizzes.services import attempts, exam_papers, own_sittings, presence, sittings, slips
 from quizzes.views import is_ended, not_found, signed_out, state_in_json, unreadable
 
 LONGEST_SIGN = 16 * 1024
@@ -82,7 +82,7 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),
             "closes_at": sittings.window_of(sitting, request.user.pk, sitting.added_minutes)[2],
             "results": RESULTS[sitting.results],
-            "total": sum(draw.count for draw in papers.draws_of(sitting.quiz)),
+            "total": exam_papers.questions_for(sitting, request.user),
             "scripts": SCRIPTS,
         },
         status=409 if request.method == "POST" else 200,

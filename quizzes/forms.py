@@ -10,7 +10,7 @@ from wagtail.admin.widgets import AdminDateInput
 from core.errors import Refused
 from quizzes import formats, kinds
 from quizzes.formats.base import LONGEST_TAG, check_tags
-from quizzes.models import KnowledgePoint, Question
+from quizzes.models import KnowledgePoint, Question, Quiz
 from quizzes.permissions import counties_of
 from quizzes.services import bank, images
 
@@ -192,11 +192,34 @@ class PoliciesField(forms.MultiValueField):
 
 
 class QuizForm(OfCountyForm):
+    USUAL = ("most_uses", "rating_difference")  # an empty field means the usual figure
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["policies"] = PoliciesField(label=self.fields["policies"].label, help_text=self.fields["policies"].help_text)
         if self.instance.pk:
             self.fields["key"].disabled = True  # lessons name the quiz by it
+        for name in self.USUAL:
+            self.fields[name].required = False
+
+    def clean_is_exam(self) -> bool:
+        is_exam = self.cleaned_data["is_exam"]
+        if not is_exam and self.instance.pk and (sitting := self.instance.sittings.first()):
+            raise forms.ValidationError(
+                _("“%(sitting)s” is a sitting of this exam: it stays an exam. Make another quiz for practice.") % {"sitting": sitting.title}
+            )
+        return is_exam
+
+    def clean_most_uses(self) -> int:
+        return self._or_usual("most_uses")
+
+    def clean_rating_difference(self) -> int:
+        return self._or_usual("rating_difference")
+
+    def _or_usual(self, name: str) -> int:
+        """What was written, or what is usual where the field was left empty."""
+        value = self.cleaned_data[name]
+        return Quiz._meta.get_field(name).default if value is None else value
 
     def clean(self):
         cleaned = super().clean()

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
+from core.figures import figure
 from people.models import Person, ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
@@ -22,8 +23,8 @@ from quizzes import chances
 from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting
 from quizzes.models.sittings import ORGANISERS
-from quizzes.permissions import counties_organised_by, people_of_hr
-from quizzes.services import candidates, papers, sittings
+from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
+from quizzes.services import candidates, exam_papers, paper_marks, papers, sittings
 
 PAGE = 50
 SITTINGS_A_PAGE = 20
@@ -80,7 +81,7 @@ def sitting_new(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "quizzes/manage/edit.html",
-        {"form": form, "has_exams": form.fields["quiz"].queryset.exists()},
+        {"form": form, "has_exams": form.fields["quiz"].queryset.exists(), "has_papers": form.fields["papers"].queryset.exists()},
         status=422 if form.is_bound else 200,
     )
 
@@ -94,7 +95,9 @@ def sitting_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if _written(request, form, Sitting.objects.get(pk=pk)) is not None:
         messages.success(request, _("The sitting is changed."))
         return redirect("sitting_manage", pk)
-    return _page(request, "edit", Sitting.objects.timed().with_numbers().get(pk=pk), {"form": form, "has_exams": True}, wrong=form.is_bound)
+    standing = Sitting.objects.timed().with_numbers().get(pk=pk)
+    context = {"form": form, "has_exams": True, "has_papers": form.fields["papers"].queryset.exists()}
+    return _page(request, "edit", standing, context, wrong=form.is_bound)
 
 
 def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | None) -> Sitting | None:
@@ -117,7 +120,11 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
     context = {
         "invigilators": list(sitting.invigilators.order_by("employee_number")),
-        "missing": papers.missing_for(sitting.quiz),
+        "is_author": counties_of(request.user).filter(pk=sitting.quiz.county_id).exists(),
+        "papers": (given := list(sitting.papers.order_by("label"))),
+        "unsealed": exam_papers.unsealed_of(sitting) if given else [],
+        "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
+        "missing": [] if given else papers.missing_for(sitting.quiz),
         "without_room": sitting.candidates.filter(room="").count(),
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
@@ -183,6 +190,7 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
         "page": page,
         "begun": set(begun.filter(person__in=[row.person_id for row in rows]).values_list("person", flat=True)),
         "rooms": _rooms(sitting),
+        "has_papers": sitting.papers.exists(),
         "chosen": {"q": words, "room": room},
         "refusal": refusal,
     }
@@ -405,6 +413,43 @@ def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
     _log(request, sitting, Kind.READ, "exam allowances", rows=len(given))
     context = {"form": form, "person": person, "found": found, "words": words, "given": given, "limit": FOUND}
     return _page(request, "allowances", sitting, context, wrong=form.is_bound)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse:
+    """What one candidate of a closed sitting wrote on paper: choose the paper, then the points of each question."""
+    sitting = _sitting(request, pk)
+    listed = Person.objects.within(sitting.quiz.county).select_related("unit")
+    if sitting.is_listed:
+        listed = listed.filter(candidacies__sitting=sitting)
+    person = get_object_or_404(listed, pk=person_pk)
+    handed_out = list(sitting.papers.order_by("label"))
+    asked = _number(request.POST.get("paper") or request.GET.get("paper"))
+    paper = next((paper for paper in handed_out if paper.pk == asked), handed_out[0] if len(handed_out) == 1 else None)
+    form = forms.PaperMarksForm(request.POST or None, paper=paper) if paper is not None else None
+    if request.method == "POST" and form is not None and form.is_valid():
+        try:
+            marking = paper_marks.enter_marks(
+                person=person, paper=paper, sitting=sitting, points=form.points, by=request.user, at=clock.now()
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            outcome = {"name": person.name, "score": figure(marking.score), "out_of": figure(marking.out_of)}
+            messages.success(request, _("Entered for %(name)s: %(score)s of %(out_of)s points.") % outcome)
+            return redirect("sitting_candidates", pk)
+    label_units([person], [])
+    context = {
+        "person": person,
+        "candidate": sitting.candidates.filter(person=person).first(),
+        "papers": handed_out,
+        "paper": paper,
+        "form": form,
+        "standing": Attempt.objects.filter(sitting=sitting, person=person).first(),
+    }
+    return _page(request, "marks", sitting, context, wrong=bool(form and form.is_bound))
 
 
 def _log(request: HttpRequest, sitting: Sitting, kind: str, what: str, *, rows: int, filters: dict | None = None) -> None:

@@ -1,5 +1,6 @@
 """The doors of exam papers: make them from the blueprint or by hand, look at them, seal them."""
 
+import io
 import re
 from decimal import Decimal, InvalidOperation
 
@@ -7,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,7 +20,7 @@ from core.errors import Refused
 from quizzes.kinds.choice import Choice, starred
 from quizzes.models import Paper, PaperItem, Quiz
 from quizzes.permissions import counties_of, is_author
-from quizzes.services import exam_papers, papers
+from quizzes.services import exam_papers, papers, printing
 
 
 class ParallelForm(forms.Form):
@@ -137,6 +138,24 @@ def _key_lines(item: PaperItem) -> list[tuple[str, bool]]:
     """The key as an author wrote it; of options each with whether it is right."""
     lines = item.item_kind.to_lines(item.content, item.key)
     return [starred(line) if isinstance(item.item_kind, Choice) else (line, False) for line in lines]
+
+
+@never_cache
+@login_required
+@require_GET
+def paper_file(request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    """The sealed paper, its answer sheet or its key as PDF. Each download leaves a trace."""
+    _authors_only(request)
+    found = get_object_or_404(Paper.objects.visible_to(request.user).select_related("quiz").with_seals(), pk=pk)
+    if part not in printing.PARTS:
+        raise Http404
+    try:
+        made = printing.pdf(paper=found, part=part, by=request.user, at=clock.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("paper", pk)
+    name = f"{found.quiz.title}-{found.label}-{printing.PARTS[part]}.pdf"
+    return FileResponse(io.BytesIO(made), as_attachment=True, filename=name, content_type="application/pdf")
 
 
 def _act(request: HttpRequest, found: Paper) -> HttpResponse:

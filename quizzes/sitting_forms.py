@@ -1,13 +1,17 @@
 """Forms with which HR sets up sittings, and invigilators add time."""
 
+from decimal import Decimal
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from core.figures import figure
 from courses.models import Course
 from people.models import Duty, Unit
-from quizzes.models import Quiz, Sitting
+from quizzes.models import Paper, Quiz, Sitting
 from quizzes.permissions import counties_organised_by
-from quizzes.services.sittings import FIXED_ONCE_BEGUN, Terms
+from quizzes.services import exam_papers
+from quizzes.services.sittings import FIXED_ONCE_BEGUN, Terms, terms_of
 
 
 class UnitChoice(forms.ModelChoiceField):
@@ -26,6 +30,13 @@ def moment(**more) -> forms.DateTimeInput:
     return forms.DateTimeInput(attrs={"type": "datetime-local", **more}, format="%Y-%m-%dT%H:%M")
 
 
+class PapersChoice(forms.ModelMultipleChoiceField):
+    """Papers by their exam and letter: who sets up a sitting chooses among them without seeing a question."""
+
+    def label_from_instance(self, paper: Paper) -> str:
+        return _("%(exam)s: paper %(label)s") % {"exam": paper.quiz.title, "label": paper.label}
+
+
 class SittingForm(forms.ModelForm):
     """The terms of a sitting. It never saves: the service does, and says in words what contradicts itself."""
 
@@ -33,6 +44,7 @@ class SittingForm(forms.ModelForm):
         model = Sitting
         fields = [
             "quiz",
+            "papers",
             "title",
             "opens_at",
             "closes_at",
@@ -42,7 +54,8 @@ class SittingForm(forms.ModelForm):
             "results",
             "is_listed",
         ]
-        widgets = {"opens_at": moment(), "closes_at": moment(), "results": forms.RadioSelect}
+        widgets = {"opens_at": moment(), "closes_at": moment(), "results": forms.RadioSelect, "papers": forms.CheckboxSelectMultiple}
+        field_classes = {"papers": PapersChoice}
 
     def __init__(self, *args, user, begun: bool, **kwargs):
         super().__init__(*args, **kwargs)
@@ -52,16 +65,27 @@ class SittingForm(forms.ModelForm):
         self.fields["quiz"].queryset = exams.order_by("course_code", "key")
         self.fields["quiz"].label = _("Exam")
         self.fields["quiz"].empty_label = _("choose")
-        self.fixed = {name: getattr(self.instance, name) for name in FIXED_ONCE_BEGUN} if begun else {}
+        self._offer_papers(exams)
+        standing = vars(terms_of(self.instance)) if begun else {}
+        self.fixed = {name: standing[name] for name in FIXED_ONCE_BEGUN} if begun else {}
         for name in self.fixed:
             self.fields[name].disabled = True
+
+    def _offer_papers(self, exams) -> None:
+        """Sealed papers of the exam, and what stands; of all exams while none is chosen."""
+        standing = [paper.pk for paper in self.instance.papers.all()] if self.instance.pk else []
+        sealed = [paper.pk for paper in exam_papers.sealed_for([self.instance.quiz] if self.instance.pk else exams)]
+        field = self.fields["papers"]
+        field.queryset = Paper.objects.filter(pk__in=[*standing, *sealed]).select_related("quiz").order_by("quiz__title", "label")
+        field.help_text = _("Only papers that two persons sealed can be chosen. With none ticked, everybody gets a paper of their own.")
+        self.initial["papers"] = standing
 
     def _get_validation_exclusions(self) -> set[str]:
         """Without the window: the service compares it, in words that are meant for people."""
         return super()._get_validation_exclusions() | {"opens_at", "closes_at"}
 
     def terms(self) -> Terms:
-        return Terms(**self.cleaned_data | self.fixed)
+        return Terms(**self.cleaned_data | {"papers": frozenset(self.cleaned_data["papers"])} | self.fixed)
 
 
 class ByUnitForm(forms.Form):
@@ -174,3 +198,35 @@ class TimeForm(forms.Form):
         help_text=_("Candidates read it on their page, and it stays in the record."),
     )
     sure = forms.BooleanField(label=_("Add the time now. Added time cannot be taken back."))
+
+
+class PaperMarksForm(forms.Form):
+    """One field for each question of a paper; it shows nothing of what was asked."""
+
+    def __init__(self, *args, paper: Paper, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.items = list(paper.items.order_by("position"))
+        for item in self.items:
+            self.fields[f"points-{item.position}"] = forms.DecimalField(
+                label=_("Question %(number)d (%(kind)s, 0 to %(points)s)")
+                % {"number": item.position, "kind": item.item_kind.label, "points": figure(item.points)},
+                min_value=Decimal(0),
+                max_value=item.points,
+                max_digits=5,
+                decimal_places=2,
+                widget=forms.NumberInput(attrs={"inputmode": "decimal", "step": "0.5", "autocomplete": "off", "data-points": ""}),
+            )
+
+    @property
+    def points(self) -> dict[int, Decimal]:
+        """By position; of a form with errors what is right so far."""
+        given = getattr(self, "cleaned_data", {})
+        return {item.position: given[name] for item in self.items if given.get(name := f"points-{item.position}") is not None}
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.points.values(), start=Decimal(0))
+
+    @property
+    def out_of(self) -> Decimal:
+        return sum((item.points for item in self.items), start=Decimal(0))

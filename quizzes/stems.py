@@ -64,6 +64,17 @@ def plain(text: str) -> str:
     return " ".join(MARKED.sub(lambda found: found["inline"] or found["display"] or IMAGE.sub(r"[\1]", found["image"]), text).split())
 
 
+def pieces(text: str) -> list[tuple[str, str]]:
+    """The text cut up for paper: ("text", …), ("formula", its LaTeX) and ("image", its digest), in order."""
+    made, end = [], 0
+    for found in MARKED.finditer(text):
+        made.append(("text", text[end : found.start()]))
+        marker = IMAGE.fullmatch(found["image"] or "")
+        made.append(("image", marker[2]) if marker else ("formula", (found["inline"] or found["display"]).strip()))
+        end = found.end()
+    return [(what, piece) for what, piece in [*made, ("text", text[end:])] if piece]
+
+
 def fault(text: str) -> str | None:
     """Why the text cannot be shown as it is meant, in words; None when it can."""
     for found in MARKED.finditer(text):

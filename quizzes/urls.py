@@ -33,6 +33,7 @@ urlpatterns = [
     path("sittings/manage/<int:pk>/rooms/", organising.sitting_rooms, name="sitting_rooms"),
     path("sittings/manage/<int:pk>/invigilators/", organising.sitting_invigilators, name="sitting_invigilators"),
     path("sittings/manage/<int:pk>/allowances/", organising.sitting_allowances, name="sitting_allowances"),
+    path("sittings/manage/<int:pk>/marks/<int:person_pk>/", organising.sitting_marks, name="sitting_marks"),
     path("people/<int:pk>/attempts/", organising.person_attempts, name="person_attempts"),
     path("sittings/<int:pk>/watch/", watching.sitting_watch, name="sitting_watch"),
     path("sittings/<int:pk>/watch/time/", watching.sitting_time, name="sitting_time"),
@@ -45,6 +46,7 @@ urlpatterns = [
     path("sittings/<int:pk>/analysis.xlsx", analysis_views.sitting_analysis_file, name="sitting_analysis_file"),
     path("papers/", paper_views.exam_list, name="exam_list"),
     path("papers/<int:pk>/", paper_views.paper, name="paper"),
+    path("papers/<int:pk>/<slug:part>.pdf", paper_views.paper_file, name="paper_file"),
     path("papers/of/<slug:key>/", paper_views.paper_list, name="paper_list"),
     path("practice/<int:pk>/", practice_views.practice, name="practice"),
 ]

@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.menu import MenuItem
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, InlinePanel, MultiFieldPanel, ObjectList
-from wagtail.admin.ui.tables import BulkActionsCheckboxColumn, Column
+from wagtail.admin.ui.tables import BooleanColumn, BulkActionsCheckboxColumn, Column
 from wagtail.admin.views.bulk_action import BulkAction
 from wagtail.admin.views.generic import CreateView, EditView
 from wagtail.admin.viewsets.base import ViewSetGroup
@@ -319,7 +320,14 @@ class QuizCreateView(WarnsOfLacks, CreateView):
 
 
 class QuizEditView(WarnsOfLacks, EditView):
-    pass
+    @cached_property
+    def header_more_buttons(self):
+        """Where else this quiz is worked on: its analysis, and an exam's papers."""
+        quiz = self.object
+        buttons = [Button(_("Analysis"), url=reverse("quiz_analysis", args=[quiz.key]), icon_name="view", priority=70)]
+        if quiz.is_exam:
+            buttons.append(Button(_("Exam papers"), url=reverse("paper_list", args=[quiz.key]), icon_name="doc-full", priority=60))
+        return [*super().header_more_buttons, *buttons]
 
 
 class QuizIndexView(InCounty, ModelViewSet.index_view_class):
@@ -342,6 +350,7 @@ class QuizViewSet(OfCountyViewSet):
         "minutes",
         "pass_percent",
         "attempts_allowed",
+        BooleanColumn("is_exam", label=gettext_lazy("Exam"), sort_key="is_exam"),
         Column("attempt_count", label=gettext_lazy("Times sat"), sort_key="attempt_count"),
     ]
     search_fields = ["title", "key", "course_code"]
@@ -357,6 +366,10 @@ class QuizViewSet(OfCountyViewSet):
                     FieldPanel("policies"),
                 ],
                 heading=gettext_lazy("Rules"),
+            ),
+            MultiFieldPanel(
+                [FieldPanel("is_exam"), FieldRowPanel([FieldPanel("most_uses"), FieldPanel("rating_difference")])],
+                heading=gettext_lazy("Exam"),
             ),
             InlinePanel(
                 "draws",
@@ -386,3 +399,12 @@ class BankGroup(ViewSetGroup):
     menu_label = gettext_lazy("Question bank")
     menu_icon = "help"
     menu_order = 150
+
+    def get_submenu_items(self):
+        """Also what is done with the bank outside the admin: the papers of exams, marking, and marking again."""
+        doors = [
+            MenuItem(_("Exam papers"), reverse("exam_list"), name="exam-papers", icon_name="doc-full", order=900),
+            MenuItem(_("Marking"), reverse("marking"), name="marking", icon_name="edit", order=901),
+            MenuItem(_("Re-markings"), reverse("remark_list"), name="re-markings", icon_name="history", order=902),
+        ]
+        return [*super().get_submenu_items(), *doors]

@@ -13,6 +13,7 @@ ACTIONS = {
     "quizzes.paper_refreshed": _("Exam paper brought up to date"),
     "quizzes.paper_discarded": _("Exam paper thrown away"),
     "quizzes.paper_sealed": _("Exam paper sealed"),
+    "quizzes.paper_printed": _("Exam paper printed"),
     "quizzes.marks_entered": _("Marks entered from paper"),
     "quizzes.marked_by_people": _("Marked by people"),
     "quizzes.remark_proposed": _("Re-marking proposed"),

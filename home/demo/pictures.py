@@ -7,7 +7,7 @@ from django.core.files.images import ImageFile
 from PIL import Image, ImageDraw, ImageFont
 from wagtail.images import get_image_model
 
-from certificates import fonts
+from core import fonts
 from courses.services import catalogues
 from people.models import Unit
 

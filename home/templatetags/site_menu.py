@@ -35,6 +35,8 @@ MANAGING = (
     Door("person_list", _("Staff"), "people", frozenset({"hr", "administrator"})),
     Door("sittings_manage", _("Exam sittings"), "calendar-event", frozenset({"hr", "administrator"})),
     Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer", "administrator"})),
+    Door("marking", _("Marking"), "journal-check", frozenset({"trainer", "reviewer"})),
+    Door("remark_list", _("Re-markings"), "clock-history", frozenset({"auditor"})),
     Door("audit_readings", _("Reading log"), "eye", frozenset({"auditor"})),
     Door("system", _("System"), "shield-check", frozenset({"administrator"})),
 )

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from django.utils.translation import gettext as _
 
-from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, Pick, Policy, Wrong
+from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, OnPaper, Pick, Policy, Wrong
 
 
 def _found() -> dict[str, ItemKind]:
@@ -74,6 +74,7 @@ __all__ = [
     "ForPerson",
     "ItemKind",
     "Malformed",
+    "OnPaper",
     "Pick",
     "Policy",
     "Wrong",

@@ -23,7 +23,7 @@ import random
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -85,6 +85,22 @@ class Pick:
     code: str
     text: str
     is_right: bool
+
+
+@dataclass(frozen=True)
+class OnPaper:
+    """An item as it is printed: the lines below its stem, how it is answered on the sheet, and the key for those who mark.
+
+    `choices` are marks to fill in on the sheet; else there are `blanks` lines to write on, or `rows` of ruled space.
+    `parts` are printed instead of all this, each with its kind, stem and weight.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
+    blanks: int = 1
+    rows: int = 0
+    key: list[str] = field(default_factory=list)
+    parts: list[tuple["ItemKind", str, Fraction, "OnPaper"]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -209,6 +225,10 @@ class ItemKind(ABC):
     def policy_of(self, kept: dict) -> str:
         """The marking policy in a paper's key (or in what is shown); papers from before there were any have the first."""
         return kept.get("policy") or next(iter(self.policies))
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        """How an item is printed. What stands in the right order in the bank is shuffled by `rng` before the key is looked at."""
+        return OnPaper(key=self.to_lines(content, key))
 
     # ---- after
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quizzes import kinds
-from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, Pick, Wrong
+from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, OnPaper, Pick, Wrong
 
 MOST_PARTS = 10
 LONGEST_STEM = 4000
@@ -139,6 +139,14 @@ class Case(ItemKind):
                 kept = kinds.of(part["kind"]).tokened(one["shown"], part["content"], answer)
             parts.append({"kind": part["kind"], "points": part["points"], "key": kept})
         return {"parts": parts}
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        weights = [Fraction(part["points"]) for part in content["parts"]]
+        parts = []
+        for part, answer, weight in zip(content["parts"], key, weights, strict=True):
+            kind = kinds.of(part["kind"])
+            parts.append((kind, part["stem"], weight / sum(weights), kind.on_paper(part["content"], answer, rng=rng)))
+        return OnPaper(parts=parts)
 
     def govern(self, shown: dict, kept: dict, policies: Mapping[str, str]) -> None:
         for one, two in zip(shown["parts"], kept["parts"], strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LETTERS, Cells, ItemKind, Malformed, Pick, Shown, Wrong, check_texts, in_tokens, tokens_of
+from quizzes.kinds.base import LETTERS, Cells, ItemKind, Malformed, OnPaper, Pick, Shown, Wrong, check_texts, in_tokens, tokens_of
 
 STARS = ("*", "＊")
 GUARDED = re.compile(r"\\+[*＊]")
@@ -92,6 +92,10 @@ class Choice(ItemKind):
             "right": [by_letter[letter] for letter in sorted(key)],
             "letters": {token: letter for letter, token in by_letter.items()},
         }
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        options = sorted(content["options"].items())
+        return OnPaper([f"{letter}. {text}" for letter, text in options], [letter for letter, _text in options], key=["".join(sorted(key))])
 
     def fields(self, shown: dict, response: Any) -> list[dict]:
         chosen = set(self.chosen(response))

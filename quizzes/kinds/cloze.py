@@ -7,7 +7,21 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LETTERS, Cells, Malformed, Pick, Shown, Wrong, check_texts, guarded, in_tokens, parted, texts_of, tokens_of
+from quizzes.kinds.base import (
+    LETTERS,
+    Cells,
+    Malformed,
+    OnPaper,
+    Pick,
+    Shown,
+    Wrong,
+    check_texts,
+    guarded,
+    in_tokens,
+    parted,
+    texts_of,
+    tokens_of,
+)
 from quizzes.kinds.blanks import Blanks, policies
 from quizzes.kinds.choice import star, starred
 from quizzes.kinds.fill import BARS, SEMICOLONS
@@ -113,6 +127,15 @@ class Cloze(Blanks):
             if not isinstance(token, str) or (token and all(entry["token"] != token for entry in entries)):
                 raise Malformed("no such choice")
         return chosen if any(chosen) else None
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        lettered = [dict(zip(texts, LETTERS, strict=False)) for texts in content["gaps"]]
+        lines = [
+            f"（{number}）" + "　".join(f"{letter}. {text}" for text, letter in letters.items())
+            for number, letters in enumerate(lettered, start=1)
+        ]
+        right = [f"（{number}）{letters[text]}" for number, (letters, text) in enumerate(zip(lettered, key, strict=True), start=1)]
+        return OnPaper(lines, blanks=len(key), key=["　".join(right)])
 
     def fields(self, shown: dict, response: Any) -> list[dict]:
         parts, given = shown["parts"], response or [""] * len(shown["gaps"])

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ForPerson, ItemKind, Wrong, check_marked, clean_text
+from quizzes.kinds.base import Cells, ForPerson, ItemKind, OnPaper, Wrong, check_marked, clean_text
 from quizzes.rules import decimal_text, number
 
 LONGEST = 5000
@@ -157,6 +157,9 @@ class Essay(ItemKind):
 
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:
         return {"sample": key["sample"], "rubric": content["rubric"], "markers": content["markers"]}
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        return OnPaper(rows=max(4, min(content["longest"] // 40, 24)), key=self.to_lines(content, key))
 
     def read(self, shown: dict, response: Any) -> Any:
         return clean_text(response or "", shown["longest"]) or None

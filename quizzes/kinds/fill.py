@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LONGEST_TEXT, Cells, Malformed, Pick, Shown, Wrong, clean_text, guarded, parted
+from quizzes.kinds.base import LONGEST_TEXT, Cells, Malformed, OnPaper, Pick, Shown, Wrong, clean_text, guarded, parted
 from quizzes.kinds.blanks import Blanks, policies
 from quizzes.rules import normalise
 from quizzes.stems import BLANK
@@ -91,6 +91,9 @@ class Fill(Blanks):
             raise Malformed(f"not a list of {blanks} texts")
         texts = [clean_text(text, LONGEST_TEXT) for text in response]
         return texts if any(texts) else None
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        return OnPaper(blanks=len(key), key=[f"（{number}）{' / '.join(accepted)}" for number, accepted in enumerate(key, start=1)])
 
     def fields(self, shown: dict, response: Any) -> list[dict]:
         parts, given = shown["parts"], response or []

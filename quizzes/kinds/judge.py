@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Shown, Wrong
+from quizzes.kinds.base import Cells, ItemKind, Malformed, OnPaper, Pick, Shown, Wrong
 
 YES = {"正确", "对", "是", "√", "true", "t", "1", "y", "yes", "right"}
 NO = {"错误", "错", "否", "×", "x", "false", "f", "0", "n", "no", "wrong"}
@@ -71,6 +71,9 @@ class Judge(ItemKind):
         if response not in ("true", "false"):
             raise Malformed("neither true nor false")
         return response
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        return OnPaper(choices=["√", "×"], key=["√" if key else "×"])
 
     def fields(self, shown: dict, response: Any) -> list[dict]:
         return [

@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quizzes.kinds.base import (
+    LETTERS,
     Cells,
     ItemKind,
     Malformed,
+    OnPaper,
     Pick,
     Policy,
     Shown,
@@ -150,6 +152,14 @@ class Match(ItemKind):
                 {right[text]: number for number, text in enumerate(content["right"], start=1)},
             ],
         }
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        right = list(content["right"])
+        rng.shuffle(right)
+        letters = dict(zip(right, LETTERS, strict=False))
+        left = list(enumerate(content["left"], start=1))
+        lines = [*(f"（{number}）{text}" for number, text in left), *(f"{letter}. {text}" for text, letter in letters.items())]
+        return OnPaper(lines, blanks=len(left), key=["　".join(f"（{number}）{letters[key[text]]}" for number, text in left)])
 
     def read(self, shown: dict, response: Any) -> Any:
         if response in (None, "", {}):

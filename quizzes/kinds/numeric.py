@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ItemKind, Malformed, Pick, Shown, Wrong, clean_text, lettered
+from quizzes.kinds.base import Cells, ItemKind, Malformed, OnPaper, Pick, Shown, Wrong, clean_text, lettered
 from quizzes.rules import decimal_text, number
 
 LONGEST_NUMBER = 40
@@ -103,6 +103,10 @@ class Numeric(ItemKind):
         if set(shown["units"]) != set(content["units"]):
             raise Wrong(_("the units are no longer those that were shown"))
         return {**key, "units": content["units"]}
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        units = [name for name, _factor in _sorted(content["units"])]
+        return OnPaper([f"（{' / '.join(units)}）"] if units else [], key=[f"{_said(key)} {_base(content['units'])}".strip()])
 
     def read(self, shown: dict, response: Any) -> Any:
         if response in (None, "", {}):

@@ -15,6 +15,7 @@ from quizzes.kinds.base import (
     Cells,
     ItemKind,
     Malformed,
+    OnPaper,
     Pick,
     Policy,
     Shown,
@@ -96,6 +97,12 @@ class Order(ItemKind):
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:
         named = tokens_of(shown["items"], content["items"])
         return {"order": [named[text] for text in key]}
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        items = list(content["items"])
+        rng.shuffle(items)
+        letters = dict(zip(items, LETTERS, strict=False))
+        return OnPaper([f"{letter}. {text}" for text, letter in letters.items()], key=["".join(letters[text] for text in key)])
 
     def read(self, shown: dict, response: Any) -> Any:
         if response in (None, "", {}):

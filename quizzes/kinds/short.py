@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LONGEST_TEXT, Cells, ItemKind, Shown, Wrong, clean_text, guarded, parted
+from quizzes.kinds.base import LONGEST_TEXT, Cells, ItemKind, OnPaper, Shown, Wrong, clean_text, guarded, parted
 from quizzes.kinds.fill import BARS
 from quizzes.kinds.match import EQUALS
 from quizzes.rules import decimal_text, normalise, number
@@ -92,6 +92,9 @@ class Short(ItemKind):
 
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:
         return {"patterns": key}
+
+    def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
+        return OnPaper(rows=2, key=self.to_lines(content, key))
 
     def read(self, shown: dict, response: Any) -> Any:
         return clean_text(response or "", LONGEST_TEXT) or None

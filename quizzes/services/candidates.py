@@ -21,7 +21,7 @@ from people.models import Person, Unit
 from people.services.roles import GONE
 from quizzes import rules
 from quizzes.models import Attempt, Candidate, Sitting
-from quizzes.services import sittings
+from quizzes.services import exam_papers, sittings
 
 NUMBER, ROOM, SEAT = "工号", "考场", "座位"
 MOST_ROWS = 20_000
@@ -138,7 +138,7 @@ class Plan:
 
 
 def plan(*, sitting: Sitting, rows: Iterable[Row]) -> Plan:
-    """What these rows would change in the sitting's list. Six queries, however many rows."""
+    """What these rows would change in the sitting's list. Eight queries, however many rows."""
     rows = list(rows)
     made = Plan()
     listed = {candidate.person_id: candidate for candidate in Candidate.objects.filter(sitting=sitting).select_related("person__unit")}
@@ -165,6 +165,7 @@ def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError]) -> dict[in
     found = Person.objects.within(sitting.quiz.county).filter(employee_number__in=numbers).select_related("unit")
     people = {person.employee_number: person for person in found}
     watching = set(sitting.invigilators.values_list("pk", flat=True))
+    insiders = exam_papers.insiders_of(sitting)
     elsewhere = {c.person_id: c.sitting.title for c in sittings.sitting_elsewhere(sitting, [person.pk for person in people.values()])}
     asked: dict[int, tuple[Person, Row]] = {}
     for row in rows:
@@ -178,6 +179,8 @@ def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError]) -> dict[in
             wrong = _("%(name)s may not sign in.") % {"name": person.name}
         elif person.pk in watching:
             wrong = _("%(name)s is an invigilator of this sitting.") % {"name": person.name}
+        elif person.pk in insiders:
+            wrong = _("%(name)s made or sealed a paper of this sitting.") % {"name": person.name}
         elif person.pk in elsewhere:
             wrong = _("%(name)s sits “%(sitting)s” at the same time.") % {"name": person.name, "sitting": elsewhere[person.pk]}
         elif len(row.room) > LONGEST_ROOM:

@@ -3,18 +3,19 @@
 import hashlib
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 from django.utils.translation import gettext as _
 
 from core import audit
 from core.errors import Refused
 from people.models import Person
 from quizzes.models import Paper, PaperItem, Question, Quiz, Seal, Sitting
+from quizzes.models.papers import SEALS
 from quizzes.permissions import is_author
 from quizzes.services import papers
 
@@ -126,13 +127,16 @@ def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
     """Stand behind the paper that one has looked at: `digest` is that of the page one saw. Two persons seal a paper.
 
     Raises:
-        Refused: not_theirs, changed (it is another paper by now), twice.
+        Refused: not_theirs, changed (it is another paper by now), is_candidate (of a sitting that uses it), twice.
     """
     paper = Paper.objects.select_for_update(of=("self",)).select_related("quiz").get(pk=paper.pk)
     if not (is_author(by) and Paper.objects.visible_to(by).filter(pk=paper.pk).exists()):
         raise Refused(_("A paper is sealed by those who work on the county's bank."), code="not_theirs")
     if paper.digest() != digest:
         raise Refused(_("The paper changed since you looked at it. Look at it again before you seal it."), code="changed")
+    sitting = paper.sittings.filter(candidates__person=by).first()
+    if sitting is not None:
+        raise Refused(_("You are a candidate of “%(sitting)s”, which uses this paper.") % {"sitting": sitting.title}, code="is_candidate")
     if paper.seals.filter(by=by, digest=digest).exists():
         raise Refused(_("You have sealed this paper: the second seal is somebody else's."), code="twice")
     made = Seal.objects.create(paper=paper, digest=digest, by=by, at=at)
@@ -145,13 +149,29 @@ def of_quiz(quiz: Quiz) -> list[Paper]:
     return list(quiz.papers.with_seals().prefetch_related("items", "sittings"))
 
 
+def sealed_for(quizzes: Iterable[Quiz]) -> list[Paper]:
+    """The papers of these quizzes that two persons sealed as they are now. Three queries and one."""
+    twice = Paper.objects.filter(quiz__in=quizzes).annotate(sealers=Count("seals__by", distinct=True)).filter(sealers__gte=SEALS)
+    found = twice.select_related("quiz").prefetch_related("seals", "items").order_by("quiz__title", "label")
+    return [paper for paper in found if paper.is_sealed]
+
+
+def unsealed_of(sitting: Sitting) -> list[str]:
+    """The labels of those of the sitting's papers that lack a seal."""
+    return [paper.label for paper in _papers_of(sitting) if not paper.is_sealed]
+
+
+def _papers_of(sitting: Sitting) -> list[Paper]:
+    return list(sitting.papers.prefetch_related("seals", Prefetch("items", PaperItem.objects.order_by("position"))).order_by("label"))
+
+
 def sealed_of(sitting: Sitting) -> list[Paper]:
     """The papers of a sitting, all of them sealed.
 
     Raises:
         Refused: not_sealed.
     """
-    found = list(sitting.papers.prefetch_related("seals", Prefetch("items", PaperItem.objects.order_by("position"))).order_by("label"))
+    found = _papers_of(sitting)
     unsealed = [paper.label for paper in found if not paper.is_sealed]
     if unsealed:
         raise Refused(
@@ -160,14 +180,35 @@ def sealed_of(sitting: Sitting) -> list[Paper]:
     return found
 
 
+def insiders_of(sitting: Sitting) -> set[int]:
+    """Persons (by id) who made or sealed one of the sitting's papers, in whatever state it was then. Two queries."""
+    makers = set(sitting.papers.values_list("made_by", flat=True))
+    return makers | set(Seal.objects.filter(paper__sittings=sitting).values_list("by", flat=True))
+
+
 def paper_for(sitting: Sitting, person: Person) -> Paper | None:
     """Which of the sitting's papers somebody gets: always the same, spread evenly; None when papers are drawn one by one.
 
     Raises:
-        Refused: not_sealed.
+        Refused: not_sealed, knows_papers (the person made or sealed one of them).
     """
     found = sealed_of(sitting)
     if not found:
         return None
+    if any(person.pk == paper.made_by_id or person.pk in {seal.by_id for seal in paper.seals.all()} for paper in found):
+        raise Refused(
+            _("You made or sealed a paper of this sitting, so you cannot sit it. Tell the county's HR."),
+            code="knows_papers",
+        )
+    return found[_turn(sitting, person, len(found))]
+
+
+def questions_for(sitting: Sitting, person: Person) -> int:
+    """How many questions the person will get: of their paper, or of the blueprint. Two queries at most."""
+    counts = list(sitting.papers.order_by("label").annotate(questions=Count("items")).values_list("questions", flat=True))
+    return counts[_turn(sitting, person, len(counts))] if counts else sum(draw.count for draw in papers.draws_of(sitting.quiz))
+
+
+def _turn(sitting: Sitting, person: Person, several: int) -> int:
     digest = hashlib.sha256(f"paper:{sitting.pk}:{person.pk}".encode()).digest()
-    return found[int.from_bytes(digest[:4], "big") % len(found)]
+    return int.from_bytes(digest[:4], "big") % several

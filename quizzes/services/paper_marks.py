@@ -13,26 +13,35 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from courses.models import Enrolment
+from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import rules
 from quizzes.models import Attempt, AttemptItem, Marking, Paper, Sitting, Submission
-from quizzes.services import attempts, marking, papers
+from quizzes.services import attempts, marking, papers, sittings
 
 
 @transaction.atomic
 def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mapping[int, Decimal], by: Person, at: datetime) -> Marking:
     """Record a paper that somebody wrote by hand: points by position. The attempt, its end and its marking are made at once.
 
-    Locks the enrolment. What was entered wrongly is answered by marking again, never by editing.
+    Enrols in the exam's course where needed, as entering does. Locks the enrolment. What was entered wrongly is
+    answered by marking again, never by editing.
 
     Raises:
-        Refused: not_enrolled, sat_already, bad_points (naming the positions).
+        Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), own_marks, not_a_candidate,
+            sat_already, bad_points (naming the positions); no_course and as `enrolments.enrol` says.
     """
     quiz = paper.quiz
-    enrolment = attempts.enrolment_for(person=person, quiz=quiz)
-    if enrolment is None:
-        raise Refused(_("%(name)s is not enrolled in the course of this exam.") % {"name": person.name}, code="not_enrolled")
+    if sitting.is_draft or at < sitting.over_at:
+        raise Refused(_("Marks from paper are entered when the sitting is over for everybody."), code="not_over")
+    if not sitting.papers.filter(pk=paper.pk).exists():
+        raise Refused(_("This paper was not handed out in the sitting."), code="other_paper")
+    if person.pk == by.pk:
+        raise Refused(_("Nobody enters marks of their own: somebody else has to do it."), code="own_marks")
+    if sitting.is_listed and not sitting.candidates.filter(person=person).exists():
+        raise Refused(_("%(name)s is not on the list of this sitting.") % {"name": person.name}, code="not_a_candidate")
+    enrolment = attempts.enrolment_for(person=person, quiz=quiz) or enrolments.enrol(person=person, course=sittings.course_of(quiz), at=at)
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
     if Attempt.objects.filter(person=person, sitting=sitting).exists():
         raise Refused(_("%(name)s has a paper in this sitting already.") % {"name": person.name}, code="sat_already")

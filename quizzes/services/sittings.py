@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -16,13 +16,14 @@ from courses.models import Course
 from courses.services import enrolments
 from people.models import Person
 from quizzes import rules
-from quizzes.models import Allowance, Attempt, Candidate, Extension, Quiz, Sitting
+from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Sitting
 from quizzes.models.sittings import closing_of
-from quizzes.services import attempts, papers
+from quizzes.services import attempts, exam_papers, papers
 
 # What nobody may change any more once somebody began: all who sit have the same terms.
-FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed"}
+FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed", "papers"}
 LONGEST_WINDOW = timedelta(days=31)
+AN_APPOINTMENT = timedelta(days=1)  # the longest window that nobody can be asked to keep beside another one
 SAME_ACT = timedelta(minutes=1)  # a second click on the same button
 
 
@@ -42,6 +43,11 @@ class Terms:
     stagger_seconds: int = 0
     is_listed: bool = True
     results: str = Sitting.Results.CLOSED
+    papers: frozenset[Paper] = frozenset()  # sealed ones of the quiz; without any, each person's is drawn
+
+    def columns(self) -> dict[str, Any]:
+        """The terms that stand in the sitting's own row."""
+        return {name: value for name, value in vars(self).items() if name != "papers"}
 
 
 @transaction.atomic
@@ -51,21 +57,24 @@ def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = N
     Raises:
         Refused: not_an_exam, no_title, bad_window (closes before it opens), too_long, too_short (the exam takes
             longer than the window), late_past_closing, bad_results, nobody_could_enter (the window lies in the
-            past), has_begun (what is fixed once somebody began), other_county, has_allowances, sits_elsewhere; of a published
-            sitting also what `publish` says.
+            past), has_begun (what is fixed once somebody began), other_county, has_allowances, sits_elsewhere,
+            other_papers (they are not of this exam), not_sealed, knows_papers; of a published sitting also what
+            `publish` says.
     """
     _check_terms(terms)
     if sitting is None:
         _refuse_past(terms, at)
-        made = Sitting.objects.create(**vars(terms), is_draft=True)
+        made = Sitting.objects.create(**terms.columns(), is_draft=True)
+        _give_papers(made, terms.papers)
         audit.record(made, "quizzes.sitting_created", by=by, title=made.title, quiz=terms.quiz.key)
         return made
     sitting = locked(sitting)
-    changed = {name for name, value in vars(terms).items() if getattr(sitting, name) != value}
+    standing = vars(terms_of(sitting))
+    changed = {name for name, value in vars(terms).items() if standing[name] != value}
     if changed & FIXED_ONCE_BEGUN and Attempt.objects.filter(sitting=sitting).exists():
         raise Refused(
             _(
-                "Somebody has begun in “%(sitting)s”: the exam, the window, the grace, the spread and whether there is a list are fixed now. "
+                "Somebody has begun in “%(sitting)s”: exam, papers, window, grace, spread and whether there is a list are fixed now. "
                 "More time is added in the watch over the exam."
             )
             % {"sitting": sitting.title},
@@ -73,22 +82,63 @@ def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = N
         )
     if "quiz" in changed:
         _refuse_other_exam(terms.quiz, sitting)
-    for name in changed:
+    for name in changed - {"papers"}:
         setattr(sitting, name, getattr(terms, name))
+    if changed & {"quiz", "papers"}:
+        _give_papers(sitting, terms.papers)
     if changed & {"opens_at", "closes_at"}:
         _refuse_past(terms, at)
         _refuse_two_places(sitting)
-    if changed & {"quiz", "is_listed"} and not sitting.is_draft:
+    if changed & {"quiz", "is_listed", "papers"} and not sitting.is_draft:
         _refuse_unready(sitting)
     if changed:
-        sitting.save(update_fields=sorted(changed))
+        sitting.save(update_fields=sorted(changed - {"papers"}))
         audit.record(sitting, "quizzes.sitting_changed", by=by, title=sitting.title, changed=sorted(changed))
     return sitting
 
 
 def terms_of(sitting: Sitting) -> Terms:
     """The terms that stand."""
-    return Terms(**{each.name: getattr(sitting, each.name) for each in fields(Terms)})
+    own = {each.name: getattr(sitting, each.name) for each in fields(Terms) if each.name != "papers"}
+    return Terms(**own, papers=frozenset(sitting.papers.all()))
+
+
+def _give_papers(sitting: Sitting, papers: Iterable[Paper]) -> None:
+    """Set what everybody gets one of."""
+    strange = sorted(paper.label for paper in papers if paper.quiz_id != sitting.quiz_id)
+    if strange:
+        raise Refused(
+            _("Paper %(labels)s belongs to another exam. Choose papers of this one, or none.") % {"labels": "、".join(strange)},
+            code="other_papers",
+        )
+    sitting.papers.set(papers)
+    _refuse_unsealed(sitting)
+    _refuse_insiders(sitting)
+
+
+def _refuse_unsealed(sitting: Sitting) -> None:
+    unsealed = exam_papers.unsealed_of(sitting)
+    if unsealed:
+        raise Refused(
+            _("Not sealed by two persons: paper %(labels)s. Ask the trainers to seal it first, or choose another one.")
+            % {"labels": "、".join(unsealed)},
+            code="not_sealed",
+        )
+
+
+def _refuse_insiders(sitting: Sitting) -> None:
+    names = insiders_on_list(sitting).values_list("person__name", flat=True)[:5]
+    if names:
+        raise Refused(
+            _("Candidates who made or sealed one of these papers: %(people)s. Take them off the list, or choose other papers.")
+            % {"people": "、".join(names)},
+            code="knows_papers",
+        )
+
+
+def insiders_on_list(sitting: Sitting) -> QuerySet[Candidate]:
+    """Candidacies of those who made or sealed one of the sitting's papers."""
+    return Candidate.objects.filter(sitting=sitting, person__in=exam_papers.insiders_of(sitting)).order_by("pk")
 
 
 def _check_terms(terms: Terms) -> None:
@@ -149,10 +199,16 @@ def locked(sitting: Sitting) -> Sitting:
 
 
 def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> QuerySet[Candidate]:
-    """Candidacies of the sitting's candidates (or of these people) in other sittings whose windows overlap with it."""
+    """Candidacies of the sitting's candidates (or of these people) in other sittings whose windows overlap with it.
+
+    A window of more than a day is no appointment: it is sat when it suits, so it stands in nobody's way.
+    """
+    if sitting.closes_at - sitting.opens_at > AN_APPOINTMENT:
+        return Candidate.objects.none()
     who: Any = Candidate.objects.filter(sitting=sitting).values("person") if people is None else people
     return (
         Candidate.objects.filter(person__in=who, sitting__opens_at__lt=sitting.closes_at, sitting__closes_at__gt=sitting.opens_at)
+        .filter(sitting__closes_at__lte=F("sitting__opens_at") + AN_APPOINTMENT)
         .exclude(sitting=sitting)
         .select_related("sitting", "person")
         .order_by("person", "pk")
@@ -160,8 +216,12 @@ def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> 
 
 
 def _refuse_unready(sitting: Sitting) -> None:
-    _course_of(sitting.quiz)
-    papers.draw(sitting.quiz, rng=random.Random(0))  # noqa: S311 - whether, not which
+    course_of(sitting.quiz)
+    if sitting.papers.exists():
+        _refuse_unsealed(sitting)
+        _refuse_insiders(sitting)
+    else:
+        papers.draw(sitting.quiz, rng=random.Random(0))  # noqa: S311 - whether, not which
     if sitting.is_listed and not sitting.candidates.exists():
         raise Refused(_("Nobody is on the list yet: add the candidates first."), code="no_candidates")
 
@@ -171,7 +231,8 @@ def publish(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
     """Let candidates and invigilators know of the sitting. Locks it; doing it twice changes nothing.
 
     Raises:
-        Refused: nobody_could_enter, no_course, no_draws or bank_cannot_serve (as `papers.draw`), no_candidates.
+        Refused: nobody_could_enter, no_course, no_candidates; with papers not_sealed or knows_papers, without any
+            no_draws or bank_cannot_serve (as `papers.draw`).
     """
     sitting = locked(sitting)
     if not sitting.is_draft:
@@ -332,7 +393,8 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     An open attempt is given back also when entry has closed: a dead phone does not shut anybody out.
 
     Raises:
-        Refused: as `admission`, `attempts.start` and `enrolments.enrol` say.
+        Refused: sits_another (an attempt at the same exam is open elsewhere); as `admission`, `attempts.start` and
+            `enrolments.enrol` say.
     """
     sitting = _held(sitting)
     quiz = sitting.quiz
@@ -342,7 +404,13 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     door = admission(person=person, sitting=sitting, at=at)
     if door.refusal is not None:
         raise door.refusal
-    enrolment = state.enrolment or enrolments.enrol(person=person, course=_course_of(quiz), at=at)
+    if state.open is not None:  # of a trial, or from before the quiz was an exam: it must not become this one
+        raise Refused(
+            _("You still sit “%(other)s”. Hand it in first; then you can enter here.")
+            % {"other": state.open.sitting.title if state.open.sitting else state.open.quiz_title},
+            code="sits_another",
+        )
+    enrolment = state.enrolment or enrolments.enrol(person=person, course=course_of(quiz), at=at)
     return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting, enrolment=enrolment)
 
 
@@ -353,7 +421,8 @@ def _held(sitting: Sitting) -> Sitting:
     return Sitting.objects.raw("SELECT * FROM quizzes_sitting WHERE id = %s FOR KEY SHARE", [sitting.pk])[0]
 
 
-def _course_of(quiz: Quiz) -> Course:
+def course_of(quiz: Quiz) -> Course:
+    """The course that the exam belongs to. One query. Raises: Refused (no_course)."""
     course = Course.objects.filter(county=quiz.county_id, code=quiz.course_code).first()
     if course is None:
         raise Refused(_("The course %(course)s of this exam is not published yet.") % {"course": quiz.course_code}, code="no_course")

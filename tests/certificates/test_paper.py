@@ -7,8 +7,9 @@ from PIL import Image
 from pypdf import PdfReader
 from pyzbar.pyzbar import decode
 
-from certificates import files, fonts, paper, picture, rules, services, tasks
+from certificates import files, paper, picture, rules, services, tasks
 from certificates.models import Certificate
+from core import fonts
 from core.errors import Refused
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion

@@ -171,6 +171,43 @@ def test_a_trainer_writes_a_quiz_and_is_warned_when_the_bank_cannot_serve_it(tra
     assert none.status_code == 200 and not Quiz.objects.filter(key="none").exists()
 
 
+def exam_facts(cast, **more):
+    facts = {"title": "年度考试", "key": "yearly", "course_code": "P01", "minutes": 60, "attempts_allowed": 1, "pass_percent": 60}
+    return facts | {"county": cast.county.pk} | draws({"kind": "single", "count": 1}) | more
+
+
+def test_a_trainer_makes_an_exam_with_a_ceiling_on_uses(trainer, cast):
+    page = trainer.get("/admin/quizzes/new/").text
+    assert "仅限场次内作答" in page and 'name="most_uses"' in page and 'name="rating_difference"' in page
+
+    trainer.post("/admin/quizzes/new/", exam_facts(cast, is_exam="on", most_uses="3", rating_difference="10"))
+
+    quiz = Quiz.objects.get(key="yearly")
+    assert (quiz.is_exam, quiz.most_uses, quiz.rating_difference) == (True, 3, 10)
+
+
+def test_empty_figures_of_an_exam_mean_the_usual_ones(trainer, cast):
+    trainer.post("/admin/quizzes/new/", exam_facts(cast, most_uses="", rating_difference=""))
+
+    quiz = Quiz.objects.get(key="yearly")
+    assert (quiz.is_exam, quiz.most_uses, quiz.rating_difference) == (False, 0, 20)
+
+
+def test_an_exam_with_a_sitting_stays_an_exam(trainer, cast, sitting):
+    quiz = sitting.quiz
+    facts = {name: getattr(quiz, name) for name in ("title", "key", "course_code", "minutes", "attempts_allowed", "pass_percent")}
+    rules = draws({"kind": "single", "count": 1})
+
+    page = trainer.post(f"/admin/quizzes/edit/{quiz.pk}/", facts | rules)
+    assert page.status_code == 200 and sitting.title in str(page.context["form"].errors["is_exam"])
+    assert Quiz.objects.get(pk=quiz.pk).is_exam
+
+    sitting.candidates.all().delete()
+    sitting.delete()
+    assert trainer.post(f"/admin/quizzes/edit/{quiz.pk}/", facts | rules).status_code == 302
+    assert not Quiz.objects.get(pk=quiz.pk).is_exam
+
+
 def test_a_quiz_says_how_each_kind_is_marked(trainer, cast):
     page = trainer.get("/admin/quizzes/new/").text
     assert "错选倒扣" in page and 'name="policies_multiple"' in page and 'name="policies_judge"' not in page

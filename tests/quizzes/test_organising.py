@@ -192,6 +192,42 @@ def test_nobody_sits_in_two_places_at_once(cast, listed, terms):
         sittings.write(terms=overlapping, by=cast.hr, at=BEFORE, sitting=other)
 
     assert error.value.code == "sits_elsewhere" and "张小明（年度考试）" in error.value.message
+
+
+def test_a_trial_of_some_days_stands_in_nobodys_way(cast, listed, terms):
+    trial = sittings.write(terms=terms(title="试考", opens_at=NOON - 10 * HOUR, closes_at=NOON + 14 * 24 * HOUR), by=cast.hr, at=BEFORE)
+    put(trial, cast, Row(1, "YA10001"), Row(2, "YA10003"))
+    assert not candidates.plan(sitting=listed, rows=[Row(1, "YA10003")]).errors
+
+    day = sittings.write(terms=terms(title="一天", opens_at=NOON, closes_at=NOON + 24 * HOUR), by=cast.hr, at=BEFORE)
+    assert [error.row for error in candidates.plan(sitting=day, rows=[Row(1, "YA10001"), Row(2, "YA10003")]).errors] == [1]
+
+
+def test_an_open_attempt_of_the_trial_does_not_become_the_exam(cast, listed, terms):
+    trial = sittings.write(
+        terms=terms(title="试考", opens_at=NOON - 10 * HOUR, closes_at=NOON + 72 * HOUR, late_entry_minutes=4920), by=cast.hr, at=BEFORE
+    )
+    put(trial, cast, Row(1, "YA10001"))
+    for sitting in (trial, listed):
+        sittings.publish(sitting=sitting, by=cast.hr, at=BEFORE)
+    practised = sittings.enter(person=cast.learner, sitting=trial, at=NOON - 5 * MINUTE)
+
+    with pytest.raises(Refused) as error:
+        sittings.enter(person=cast.learner, sitting=listed, at=NOON)
+    assert error.value.code == "sits_another" and "试考" in error.value.message
+
+    attempts.submit(attempt=practised, at=NOON + MINUTE)
+    assert sittings.enter(person=cast.learner, sitting=listed, at=NOON + MINUTE).sitting == listed
+
+
+def test_a_sitting_that_grows_beyond_a_day_may_overlap_and_one_that_shrinks_may_not(cast, listed, terms):
+    other = sittings.write(terms=terms(title="补考", opens_at=NOON + 2 * HOUR, closes_at=NOON + 3 * HOUR), by=cast.hr, at=BEFORE)
+    put(other, cast, Row(1, "YA10001"))
+
+    sittings.write(terms=terms(title="补考", opens_at=NOON - 13 * HOUR, closes_at=NOON + 12 * HOUR), by=cast.hr, at=BEFORE, sitting=other)
+
+    shorter = terms(title="补考", opens_at=NOON - HOUR, closes_at=NOON + 12 * HOUR)
+    assert refused(sittings.write, terms=shorter, by=cast.hr, at=BEFORE, sitting=other) == "sits_elsewhere"
     third = sittings.write(terms=terms(title="同时"), by=cast.hr, at=BEFORE)
     assert [error.row for error in candidates.plan(sitting=third, rows=[Row(1, "YA10001"), Row(2, "YA10003")]).errors] == [1]
 

@@ -15,6 +15,7 @@ from tests.cast import NOON
 from tests.factories import make_course
 
 MINUTE = timedelta(minutes=1)
+AFTER = NOON + 90 * MINUTE
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_papers_are_spread_evenly(exam, sitting, cast):
     for paper in made:
         seal_twice(paper, cast)
     sitting.papers.set(made)
-    given = [exam_papers.paper_for(sitting, Somebody(n)).label for n in range(300)]
+    given = [exam_papers.paper_for(sitting, Somebody(n)).label for n in range(10_000, 10_300)]
     assert all(70 < given.count(label) < 130 for label in "ABC")
 
 
@@ -213,6 +214,7 @@ def test_a_draw_by_knowledge_point_takes_those_below_it(exam, cast):
 @pytest.fixture
 def paper(exam, sitting, cast):
     made = exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5)), ("J-0", Decimal(10))], by=cast.trainer, at=NOON)
+    sitting.papers.add(made)
     enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P01"), at=NOON)
     return made
 
@@ -220,11 +222,11 @@ def paper(exam, sitting, cast):
 def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         marking = paper_marks.enter_marks(
-            person=cast.learner, paper=paper, sitting=sitting, points={1: Decimal("2.5"), 2: Decimal(10)}, by=cast.hr, at=NOON + 90 * MINUTE
+            person=cast.learner, paper=paper, sitting=sitting, points={1: Decimal("2.5"), 2: Decimal(10)}, by=cast.hr, at=AFTER
         )
 
     assert (marking.cause, marking.score, marking.out_of, marking.passed) == ("paper", Decimal("12.50"), 15, True)
-    assert Completion.objects.get().completed_at == NOON + 90 * MINUTE
+    assert Completion.objects.get().completed_at == AFTER
     assert Attempt.objects.get().submission.cause == "paper"
 
 
@@ -232,14 +234,37 @@ def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, dj
 def test_points_outside_the_paper_are_refused_and_nothing_is_written(paper, sitting, cast, points):
     with pytest.raises(Refused) as refused:
         paper_marks.enter_marks(
-            person=cast.learner, paper=paper, sitting=sitting, points={at: Decimal(p) for at, p in points.items()}, by=cast.hr, at=NOON
+            person=cast.learner, paper=paper, sitting=sitting, points={at: Decimal(p) for at, p in points.items()}, by=cast.hr, at=AFTER
         )
     assert refused.value.code == "bad_points" and not Attempt.objects.exists() and not Marking.objects.exists()
 
 
 def test_one_paper_a_person_and_sitting(paper, sitting, cast):
     points = {1: Decimal(5), 2: Decimal(10)}
-    paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=NOON)
+    paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
     with pytest.raises(Refused) as refused:
-        paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=NOON)
+        paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
     assert refused.value.code == "sat_already"
+
+
+def test_marks_of_who_is_not_enrolled_yet_enrol_them_as_entering_does(paper, sitting, cast):
+    points = {1: Decimal(5), 2: Decimal(10)}
+    paper_marks.enter_marks(person=cast.colleague, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+    assert Attempt.objects.get().enrolment.course.code == "P01"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda cast, sitting: {"at": NOON + 59 * MINUTE}, "not_over"),
+        (lambda cast, sitting: {"person": cast.hr}, "own_marks"),
+        (lambda cast, sitting: sitting.papers.clear() or {}, "other_paper"),
+        (lambda cast, sitting: Sitting.objects.filter(pk=sitting.pk).update(is_listed=True) and {}, "not_a_candidate"),
+    ],
+)
+def test_marks_are_refused_where_they_cannot_belong(paper, sitting, cast, change, code):
+    facts = {"person": cast.learner, "paper": paper, "points": {1: Decimal(5), 2: Decimal(10)}, "by": cast.hr, "at": AFTER}
+    facts |= change(cast, sitting)
+    with pytest.raises(Refused) as refused:
+        paper_marks.enter_marks(sitting=Sitting.objects.get(), **facts)
+    assert refused.value.code == code and not Attempt.objects.exists()

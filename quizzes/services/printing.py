@@ -1,0 +1,103 @@
+"""A sealed paper on paper: the questions, an answer sheet, and the key for those who mark."""
+
+import base64
+import random
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core import audit, typesetting
+from core.errors import Refused
+from core.figures import figure
+from core.text import printable
+from people.models import Person
+from quizzes import kinds, stems
+from quizzes.models import BankImage, Paper, PaperItem
+
+LAYOUT = Path(__file__).parent.parent / "layouts" / "exam.typ"
+PARTS = {"paper": "试卷", "sheet": "答题纸", "key": "参考答案与评分"}  # Chinese documents, whatever language a page is read in
+
+
+@transaction.atomic
+def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
+    """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time.
+
+    Formulas stand as their LaTeX. Three queries; an image each is read from the storage.
+
+    Raises:
+        Refused: not_sealed; missing_glyph (a character that no font has).
+    """
+    if not paper.is_sealed:
+        raise Refused(_("Only a sealed paper is printed: two persons stand behind what everybody gets."), code="not_sealed")
+    items = list(paper.items.order_by("position"))
+    printed = [_item(paper, item, with_key=part == "key") for item in items]
+    pictures = _pictures(paper, printed)
+    data = {
+        "part": part,
+        "heading": PARTS[part],
+        "title": printable(paper.quiz.title),
+        "label": paper.label,
+        "minutes": paper.quiz.minutes,
+        "total": figure(sum((item.points for item in items), start=Decimal(0))),
+        "digest": paper.digest()[:16],
+        "items": printed,
+        "pictures": pictures,
+    }
+    made = typesetting.typeset(LAYOUT, data, at=paper.made_at)
+    audit.record(paper.quiz, "quizzes.paper_printed", by=by, paper=paper.label, part=part)
+    return made
+
+
+def _item(paper: Paper, item: PaperItem, *, with_key: bool) -> dict[str, Any]:
+    rng = random.Random(f"{paper.pk}:{item.question_id}:{item.question_version}")  # noqa: S311 - the order of lines, the same each time
+    shape = item.item_kind.on_paper(item.content, item.key, rng=rng)
+    return {
+        "number": str(item.position),
+        **_drawn(item.item_kind, item.stem, Decimal(item.points), shape, with_key=with_key),
+        "source": printable(item.source) if with_key else "",
+    }
+
+
+def _drawn(kind: kinds.ItemKind, stem: str, points: Decimal, shape: kinds.OnPaper, *, with_key: bool) -> dict[str, Any]:
+    """An item, or a part of one, as the layout draws it; nothing of the key unless it is asked for."""
+    return {
+        "kind": kind.called,
+        "points": figure(points),
+        "stem": _marked(stem),
+        "lines": [_marked(line) for line in shape.lines],
+        "choices": shape.choices,
+        "blanks": shape.blanks,
+        "rows": shape.rows,
+        "key": [_marked(line) for line in shape.key] if with_key else [],
+        "parts": [
+            _drawn(one, text, (points * weight.numerator / weight.denominator).quantize(Decimal("0.01")), inner, with_key=with_key)
+            for one, text, weight, inner in shape.parts
+        ],
+    }
+
+
+def _marked(text: str) -> list[dict[str, str]]:
+    return [{"what": what, "it": printable(piece)} for what, piece in stems.pieces(text)]
+
+
+def _pictures(paper: Paper, printed: list[dict]) -> dict[str, dict[str, str]]:
+    """The images of these items, each wrapped in an SVG of its size: data holds no bytes."""
+    wanted = sorted(_digests(printed))
+    found = {}
+    for image in BankImage.objects.filter(county=paper.quiz.county_id, digest__in=wanted) if wanted else ():
+        with image.file.open() as file:
+            address = f"data:{image.content_type};base64,{base64.b64encode(file.read()).decode()}"
+        size = f'width="{image.width}" height="{image.height}"'
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {image.width} {image.height}"><image href="{address}" {size}/></svg>'
+        found[image.digest] = {"svg": svg}
+    return found
+
+
+def _digests(data: Any) -> set[str]:
+    if isinstance(data, dict):
+        return {data["it"]} if data.get("what") == "image" else {one for value in data.values() for one in _digests(value)}
+    return {one for value in data for one in _digests(value)} if isinstance(data, list) else set()

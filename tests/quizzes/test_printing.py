@@ -1,0 +1,135 @@
+"""Sealed papers as PDF, read back by a program that we did not write."""
+
+import io
+import subprocess
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from PIL import Image
+from wagtail.models import ModelLogEntry
+
+from core.errors import Refused
+from quizzes import stems
+from quizzes.models import Paper, Question
+from quizzes.services import exam_papers, images, printing
+from tests.cast import EVERYBODY, NOON
+from tests.quizzes.items import BANK
+from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
+
+RARE = "䶮㛃𬎆𡋾"
+
+
+def text_of(data: bytes, tmp_path) -> str:
+    file = tmp_path / "paper.pdf"
+    file.write_bytes(data)
+    return "".join(subprocess.run(["pdftotext", file, "-"], capture_output=True, check=True, text=True).stdout.split())
+
+
+@pytest.fixture
+def paper(exam, cast):  # noqa: F811
+    """One question of each kind, five points each, sealed."""
+    for kind, (stem, content, key) in BANK.items():
+        Question.objects.create(
+            county=cast.county, code=f"K-{kind}", course_code="P01", kind=kind, stem=stem, content=content, key=key, source="第二十六条"
+        )
+    chosen = [(f"K-{kind}", Decimal(5)) for kind in BANK]
+    made = exam_papers.make_fixed(quiz=exam, chosen=chosen, by=cast.trainer, at=NOON)
+    seal_twice(made, cast)
+    return Paper.objects.get(pk=made.pk)
+
+
+@pytest.fixture
+def pages(paper, cast, tmp_path):
+    return lambda part: text_of(printing.pdf(paper=paper, part=part, by=cast.trainer, at=NOON), tmp_path)
+
+
+def test_the_paper_asks_every_question_and_tells_no_answer(pages):
+    text = pages("paper")
+    for asked in (
+        "年度考试",
+        "试卷A",
+        "满分55分",
+        "考试时间30分钟",
+        "姓名",
+        "工号",
+        "A.甲",
+        "1.题（单选题，5分）",
+        "居民李某",
+        "几个工作日内答复？",
+    ):
+        assert asked in text, asked
+    for told in ("第一，及时", "35000", "主动公开*", "不予公开", "第二十六条"):
+        assert told not in text, told
+
+
+def test_the_answer_sheet_has_a_place_for_the_person_and_for_every_answer(pages):
+    text = pages("sheet")
+    assert all(word in text for word in ("答题纸", "姓名", "工号", "考场", "座位")) and all(
+        f"{number}.5分" in text for number in range(1, 12)
+    )
+    assert "甲" not in text and "公开" not in text
+
+
+def test_the_key_says_what_is_right_for_how_many_points(pages):
+    text = pages("key")
+    for told in ("1.B", "2.AC", "3.√", "（单选题，5分）", "公开（2）不公开/不予公开", "第一，及时", "要点完整", "第二十六条"):
+        assert told in text, told
+
+
+@pytest.mark.parametrize("kind", ["order", "match"])
+def test_the_key_names_the_letters_that_the_paper_prints(paper, kind):
+    item = paper.items.get(question__code=f"K-{kind}")
+    drawn = printing._item(paper, item, with_key=True)
+    letters = dict(line[0]["it"].split(". ") for line in drawn["lines"] if ". " in line[0]["it"])
+    told = "".join(piece["it"] for line in drawn["key"] for piece in line)
+    expected = ["甲", "乙", "丙"] if kind == "order" else ["要求", "推荐"]
+    assert [letters[sign] for sign in told if sign in letters] == expected
+
+
+def test_rare_characters_formulas_images_and_markup_are_printed_as_they_are(exam, cast, tmp_path):  # noqa: F811
+    data = io.BytesIO()
+    Image.new("RGB", (60, 30), "red").save(data, "PNG")
+    image = images.keep(data=data.getvalue(), county=cast.county, at=NOON)
+    stem = f"{RARE}乡 #import *粗* $x$ 求 \\(\\frac{{1}}{{2}}\\)？" + stems.image("红色", image.digest, 60, 30)
+    Question.objects.filter(code="J-0").update(stem=stem)
+    made = exam_papers.make_fixed(quiz=exam, chosen=[("J-0", Decimal(5))], by=cast.trainer, at=NOON)
+    seal_twice(made, cast)
+
+    pdf = printing.pdf(paper=Paper.objects.get(pk=made.pk), part="paper", by=cast.trainer, at=NOON)
+
+    text = text_of(pdf, tmp_path)
+    assert RARE in text and "#import*粗*$x$" in text and r"\frac{1}{2}" in text and "图片缺失" not in text
+    listed = subprocess.run(["pdfimages", "-list", tmp_path / "paper.pdf"], capture_output=True, check=True, text=True).stdout
+    assert "image" in listed and "60" in listed
+
+
+def test_a_character_without_a_glyph_is_named_and_nothing_is_printed(exam, cast):  # noqa: F811
+    Question.objects.filter(code="J-0").update(stem="\U000323af？")
+    made = exam_papers.make_fixed(quiz=exam, chosen=[("J-0", Decimal(5))], by=cast.trainer, at=NOON)
+    seal_twice(made, cast)
+    with pytest.raises(Refused) as refused:
+        printing.pdf(paper=Paper.objects.get(pk=made.pk), part="paper", by=cast.trainer, at=NOON)
+    assert refused.value.code == "missing_glyph" and "U+323AF" in refused.value.message
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_those_who_may_see_a_paper_download_it_with_a_trace(sign_in, cast, paper, who):
+    client, address = sign_in(getattr(cast, who)), reverse("paper_file", args=[paper.pk, "key"])
+    reply = client.get(address)
+    traces = ModelLogEntry.objects.filter(action="quizzes.paper_printed")
+    if who in {"trainer", "reviewer", "admin"}:
+        assert reply["Content-Type"] == "application/pdf" and b"".join(reply.streaming_content).startswith(b"%PDF")
+        trace = traces.get()
+        assert (trace.user, trace.data["paper"], trace.data["part"]) == (getattr(cast, who), "A", "key")
+        assert address in client.get(reverse("paper", args=[paper.pk])).text
+    else:
+        assert reply.status_code == 403 and not traces.exists()
+
+
+def test_an_unsealed_paper_is_not_printed(sign_in, cast, exam):  # noqa: F811
+    made = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
+    client, address = sign_in(cast.trainer), reverse("paper_file", args=[made.pk, "paper"])
+    assert address not in client.get(reverse("paper", args=[made.pk])).text
+    assert "密封" in client.get(address, follow=True).text and not ModelLogEntry.objects.filter(action="quizzes.paper_printed").exists()
+    assert client.get(reverse("paper_file", args=[made.pk, "secrets"])).status_code == 404
