@@ -19,7 +19,7 @@ from courses.models import Completion
 from courses.services import completions
 from people.models import Person, Role
 from quizzes import kinds, rules
-from quizzes.models import ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, Submission
+from quizzes.models import AttemptItem, ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, Submission
 from quizzes.permissions import holds_over
 from quizzes.services import bank, marking
 
@@ -128,10 +128,13 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         .filter(passed=True, submission__attempt__enrolment__in=enrolments)
         .values_list("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt")
     )
+    shares = _shares(remark, marks)
     found = []
     for mark in marks:
-        becomes = _becomes(remark, mark)
-        if becomes is None or becomes == mark.earned:
+        if mark.pk not in shares:
+            continue
+        becomes = rules.earned(shares[mark.pk], mark.item.points)
+        if becomes == mark.earned:
             continue
         was = mark.marking
         attempt = was.submission.attempt
@@ -143,23 +146,39 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
     return found
 
 
-def _becomes(remark: Remark, mark: ItemMark) -> Decimal | None:
-    """The points of an item under the remedy; None where the remedy does not reach it: still with a person, or shown with other options."""
-    fraction = _fraction(remark, mark)
-    return None if fraction is None else rules.earned(fraction, mark.item.points)
+def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
+    """The share of each item under the remedy, by mark. Absent where it does not reach: still with a person, shown with
+    other options, or reached by a later re-marking that was approved, which has the last word. One query."""
+    later = list(Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True))
+    found: dict[int, Fraction] = {}
+    for mark in marks:
+        if mark.fraction is None or any(_reaches(one, mark.item) for one in later):
+            continue
+        share = _share(remark, mark)
+        if share is not None:
+            found[mark.pk] = share
+    return found
 
 
-def _fraction(remark: Remark, mark: ItemMark) -> Fraction | None:
-    if mark.fraction is None:
-        return None
-    if remark.remedy == Remark.Remedy.ALL_RIGHT:
-        return Fraction(1)
-    item, response = mark.item, mark.answer.response if mark.answer else None
+def _reaches(remark: Remark, item: AttemptItem) -> bool:
+    if item.question_version > remark.version:
+        return False
+    return remark.remedy == Remark.Remedy.ALL_RIGHT or _key_under(remark, item) is not None
+
+
+def _key_under(remark: Remark, item: AttemptItem) -> dict | None:
+    """The item's key in the tokens of its paper as the re-marking wants it; None when other options were shown."""
     try:
-        key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
+        return item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
     except kinds.Wrong:
         return None
-    return kinds.mark(item.kind, key, response)
+
+
+def _share(remark: Remark, mark: ItemMark) -> Fraction | None:
+    if remark.remedy == Remark.Remedy.ALL_RIGHT:
+        return Fraction(1)
+    key = _key_under(remark, mark.item)
+    return None if key is None else kinds.mark(mark.item.kind, key, mark.answer.response if mark.answer else None)
 
 
 @transaction.atomic
@@ -215,14 +234,16 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         return False
     current = Marking.objects.current().get(submission=submission)
     marks = list(current.marks.select_related("item", "answer", "marking__submission__attempt__quiz"))
-    found = _changes(remark, [mark for mark in marks if mark.item.question_id == remark.question_id])
+    asked = [mark for mark in marks if mark.item.question_id == remark.question_id and mark.item.question_version <= remark.version]
+    found = _changes(remark, asked)
     if not found:
         return False
     change = found[0]
     keeps = change.loses_pass and not remark.decision.may_lose
+    shares = _shares(remark, asked)
     marked = []
     for mark in marks:
-        fraction = _fraction(remark, mark) if mark.item.question_id == remark.question_id else None
+        fraction = shares.get(mark.pk)
         if fraction is not None:
             marked.append(marking.Marked(mark.item, mark.answer, fraction))
         else:

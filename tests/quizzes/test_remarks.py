@@ -207,6 +207,18 @@ def test_a_later_re_marking_of_the_same_question_has_the_last_word(sit, remark, 
     assert apply(first) == 0
 
 
+def test_a_re_marking_that_was_undone_does_not_come_back_with_a_late_paper(sit, remark, apply, cast):
+    for key in ("B", "A"):
+        asked = remark(key=[key])
+        remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+        apply(asked)
+    Question.objects.filter(code="R-1").update(version=1)  # as it was when this paper was frozen: A is right, as it is again
+    late = sit(cast.learner, "A")
+
+    assert remarks.unapplied_gaps(LATER) == [] and result(late).percent == 100
+    assert apply(Remark.objects.earliest("pk")) == 0 and Marking.objects.count() == 1
+
+
 @pytest.mark.parametrize(("key", "code"), [(["C"], "bad_key"), ([], "bad_key"), (["A"], "same_key")])
 def test_a_key_that_cannot_be_is_refused(remark, exam, key, code):
     with pytest.raises(Refused) as refused:
