@@ -183,7 +183,8 @@ def _share(remark: Remark, mark: ItemMark) -> Fraction | None:
 
 @transaction.atomic
 def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose: bool = False, reason: str = "") -> RemarkDecision:
-    """The second person's word. With a yes the bank's key is mended at once; `apply` does the markings.
+    """The second person's word. With a yes the bank's key is mended at once and the question's version rises, so that
+    the re-marking reaches only papers that were frozen before; `apply` does the markings.
 
     Raises:
         Refused: not_theirs (neither reviewer nor HR of the county), same_person, decided, only_hr (only HR may
@@ -205,12 +206,21 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
     decision = RemarkDecision.objects.create(
         remark=remark, approved=approved, may_lose=approved and may_lose, reason=reason.strip()[:500], by=by, at=at
     )
-    if approved and remark.remedy == Remark.Remedy.NEW_KEY:
-        question = remark.question
-        question.content, question.key = remark.content, remark.key
-        bank.write(question, by=by)
+    if approved:
+        _mend(remark, by)
     audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
     return decision
+
+
+def _mend(remark: Remark, by: Person) -> None:
+    """The question gets a version of its own, which the re-marking does not reach: papers drawn from now on are marked as they are."""
+    question = remark.question
+    if remark.remedy == Remark.Remedy.NEW_KEY:
+        question.content, question.key = remark.content, remark.key
+        bank.write(question, by=by)
+    if question.version == remark.version:
+        question.version += 1
+        question.save(update_fields=["version", "updated_at"])
 
 
 def apply(remark: Remark, *, at: datetime) -> int:

@@ -194,6 +194,15 @@ def test_full_marks_for_all_gives_everybody_the_points(sit, remark, apply, cast)
     assert Question.objects.get(code="R-1").key == ["A"]  # the bank's question is for the trainer to mend or retire
 
 
+def test_full_marks_for_all_ends_with_the_decision(sit, remark, apply, cast):
+    asked = remark(remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=LATER)
+    drawn_after = sit(cast.learner, "B")
+
+    assert remarks.unapplied_gaps(LATER) == [] and apply(asked) == 0
+    assert result(drawn_after).percent == 50
+
+
 def test_a_later_re_marking_of_the_same_question_has_the_last_word(sit, remark, apply, cast):
     submission = sit(cast.learner, "B")
     first = remark()
