@@ -1,11 +1,12 @@
 """What a submission earned. Each marking is a new row; the newest one stands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -54,6 +55,25 @@ def mark_by_machine(submission: Submission) -> Marking:
         for asked in one.item.item_kind.for_person(one.item.shown, one.item.key, one.answer.response)
     )
     return append(submission, marked, cause=Marking.Cause.MACHINE, at=submission.at)
+
+
+def settled_shares(items: Iterable[int]) -> dict[int, dict[int, Fraction]]:
+    """What people settled: the share of each part of these items, by item id and part. One query."""
+    found: dict[int, dict[int, Fraction]] = {}
+    for item, part, share in MarkingTask.objects.filter(item__in=items, fraction__isnull=False).values_list("item", "part", "fraction"):
+        found.setdefault(item, {})[part] = Fraction(share)
+    return found
+
+
+def joined(kind: str, key: Any, response: Any, settled: Mapping[int, Fraction]) -> Fraction | None:
+    """The share of an answer from what the key gives its parts and what people gave the others; None while one of those is open."""
+    total = Fraction(0)
+    for number, (weight, share) in enumerate(kinds.of(kind).mark_parts(key, response)):
+        part = settled.get(number) if share is None else share
+        if part is None:
+            return None
+        total += weight * part
+    return total
 
 
 def append(

@@ -1,6 +1,6 @@
 """Marking again with a mended key: proposed by one person, seen in a dry run, decided by another, traced on every marking."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -147,17 +147,36 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
 
 
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
-    """The share of each item under the remedy, by mark. Absent where it does not reach: still with a person, shown with
-    other options, or reached by a later re-marking that was approved, which has the last word. One query."""
+    """The share of each item under the remedy, by mark. Two queries at most.
+
+    Absent where it does not reach: still with a person, shown with other options, or reached by a later
+    re-marking that was approved, which has the last word.
+    """
     later = list(Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True))
+    reached = [mark for mark in marks if mark.fraction is not None and not any(_reaches(one, mark.item) for one in later)]
+    if remark.remedy == Remark.Remedy.ALL_RIGHT:
+        return {mark.pk: Fraction(1) for mark in reached}
     found: dict[int, Fraction] = {}
-    for mark in marks:
-        if mark.fraction is None or any(_reaches(one, mark.item) for one in later):
+    with_people: list[tuple[ItemMark, dict]] = []
+    for mark in reached:
+        key = _key_under(remark, mark.item)
+        if key is None:
             continue
-        share = _share(remark, mark)
+        share = kinds.mark(mark.item.kind, key, _response(mark))
+        if share is None:
+            with_people.append((mark, key))
+        else:
+            found[mark.pk] = share
+    settled = marking.settled_shares(mark.item_id for mark, _key in with_people) if with_people else {}
+    for mark, key in with_people:
+        share = marking.joined(mark.item.kind, key, _response(mark), settled.get(mark.item_id, {}))
         if share is not None:
             found[mark.pk] = share
     return found
+
+
+def _response(mark: ItemMark) -> Any:
+    return mark.answer.response if mark.answer else None
 
 
 def _reaches(remark: Remark, item: AttemptItem) -> bool:
@@ -174,11 +193,18 @@ def _key_under(remark: Remark, item: AttemptItem) -> dict | None:
         return None
 
 
-def _share(remark: Remark, mark: ItemMark) -> Fraction | None:
-    if remark.remedy == Remark.Remedy.ALL_RIGHT:
-        return Fraction(1)
-    key = _key_under(remark, mark.item)
-    return None if key is None else kinds.mark(mark.item.kind, key, mark.answer.response if mark.answer else None)
+def keys(items: Iterable[AttemptItem]) -> dict[int, Any]:
+    """The key that stands for each frozen item, by item id: its own, or that of the newest approved re-marking that reaches it. One query."""
+    items = list(items)
+    mended: dict[int, list[Remark]] = {}
+    approved = Remark.objects.filter(question__in={item.question_id for item in items}, decision__approved=True)
+    for remark in approved.filter(remedy=Remark.Remedy.NEW_KEY).order_by("-pk"):
+        mended.setdefault(remark.question_id, []).append(remark)
+    found = {}
+    for item in items:
+        keyed = (_key_under(one, item) for one in mended.get(item.question_id, ()) if item.question_version <= one.version)
+        found[item.pk] = next((key for key in keyed if key is not None), item.key)
+    return found
 
 
 @transaction.atomic
@@ -279,31 +305,27 @@ def _reversal_reason(remark: Remark) -> str:
 
 @dataclass(frozen=True)
 class Told:
-    """What the learner is told of one re-marking of their paper; `key` is the item's right answer since then."""
+    """What the learner is told of one re-marking of their paper."""
 
     position: int
     at: datetime
     reason: str
     before: Decimal
     after: Decimal
-    key: Any
 
 
-def told(submission: Submission) -> dict[int, Told]:
-    """Re-markings of this paper by item id, the latest of each. Two queries, one where there are none."""
+def told(submission: Submission) -> list[Told]:
+    """Re-markings of this paper, the latest of each item. Two queries, one where there are none."""
     done = list(RemarkedMarking.objects.filter(submission=submission).select_related("remark", "marking__supersedes").order_by("pk"))
     if not done:
-        return {}
+        return []
     items = {item.question_id: item for item in submission.attempt.items.filter(question__in=[one.remark.question_id for one in done])}
     found = {}
     for one in done:
-        item, remark = items[one.remark.question_id], one.remark
-        is_keyed = remark.remedy == Remark.Remedy.NEW_KEY
-        key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key) if is_keyed else item.key
-        before = one.marking.supersedes
+        item, before = items[one.remark.question_id], one.marking.supersedes
         assert before is not None, "a re-marking supersedes a marking"
-        found[item.pk] = Told(item.position, one.marking.at, remark.reason, before.percent, one.marking.percent, key)
-    return found
+        found[item.pk] = Told(item.position, one.marking.at, one.remark.reason, before.percent, one.marking.percent)
+    return list(found.values())
 
 
 def unapplied_gaps(at: datetime) -> list[Gap]:
