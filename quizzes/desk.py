@@ -219,13 +219,15 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"remark": found, "decision": decision, "form": form, "may_decide": may_decide}
     context |= {"is_hr": holds_over(request.user, county, Role.HR), "names": holds_over(request.user, county, Role.HR, Role.AUDITOR)}
     context |= _dry_run(found) if decision is None else _trace(found)
+    by_hand = remarks.by_hand(found)
+    context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}
     readings.record(
         reader=request.user,
         kind="read",
         what="re-marking",
         unit=found.question.county,
         filters={"question": found.question.code},
-        rows=len(context["rows"]),
+        rows=len(context["rows"]) + len(context["by_hand"]),
         request=request,
     )
     return render(request, "quizzes/remark.html", context, status=422 if form.is_bound else 200)

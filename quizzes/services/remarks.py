@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -24,6 +24,7 @@ from quizzes.permissions import holds_over
 from quizzes.services import bank, marking
 
 BATCH = 200
+_BY_HAND = Q(marking__submission__cause=Submission.Cause.PAPER)
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,8 @@ def _batches(remark: Remark) -> Iterator[list[ItemMark]]:
     )
     while True:
         rows = list(
-            ItemMark.objects.filter(
-                ~Exists(done),
-                item__question=remark.question_id,
-                item__question_version__lte=remark.version,
-                marking__superseded_by=None,
-                pk__gt=after,
-            )
+            _reached(remark)
+            .filter(~Exists(done), pk__gt=after)
             .select_related("item", "answer", "marking__submission__attempt__quiz")
             .order_by("pk")[:BATCH]
         )
@@ -118,6 +114,25 @@ def _batches(remark: Remark) -> Iterator[list[ItemMark]]:
             return
         after = rows[-1].pk
         yield rows
+
+
+def _reached(remark: Remark) -> QuerySet[ItemMark]:
+    """The marks that stand of the papers that it asks about; one that was written by hand cannot be marked with a key."""
+    marks = _asked(remark)
+    return marks.exclude(_BY_HAND) if remark.remedy == Remark.Remedy.NEW_KEY else marks
+
+
+def _asked(remark: Remark) -> QuerySet[ItemMark]:
+    return ItemMark.objects.filter(
+        item__question=remark.question_id, item__question_version__lte=remark.version, marking__superseded_by=None
+    )
+
+
+def by_hand(remark: Remark) -> QuerySet[ItemMark]:
+    """Marks that somebody entered from paper: nobody but a person with the sheet can say what they earn under a new key."""
+    if remark.remedy != Remark.Remedy.NEW_KEY:
+        return ItemMark.objects.none()
+    return _asked(remark).filter(_BY_HAND).select_related("item", "marking__submission__attempt").order_by("pk")
 
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
@@ -149,8 +164,8 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
     """The share of each item under the remedy, by mark. Two queries at most.
 
-    Absent where it does not reach: still with a person, shown with other options, or reached by a later
-    re-marking that was approved, which has the last word.
+    Absent where it does not reach: still with a person, entered from paper, shown with other options, or
+    reached by a later re-marking that was approved, which has the last word.
     """
     later = list(Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True))
     reached = [mark for mark in marks if mark.fraction is not None and not any(_reaches(one, mark.item) for one in later)]
@@ -159,7 +174,7 @@ def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
     found: dict[int, Fraction] = {}
     with_people: list[tuple[ItemMark, dict]] = []
     for mark in reached:
-        key = _key_under(remark, mark.item)
+        key = None if mark.marking.submission.cause == Submission.Cause.PAPER else _key_under(remark, mark.item)
         if key is None:
             continue
         share = kinds.mark(mark.item.kind, key, _response(mark))
