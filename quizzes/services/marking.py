@@ -10,13 +10,14 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.reconcile import Gap
 from courses.models import EditionRequirement, RequirementMet
 from courses.services import completions
 from quizzes import kinds, rules
-from quizzes.models import Answer, AttemptItem, ItemMark, Marking, MarkingTask, Submission
+from quizzes.models import Answer, AttemptItem, ItemMark, Marking, MarkingTask, Sitting, Submission
+from quizzes.services import results
 from quizzes.signals import attempt_marked
 
 log = structlog.get_logger(__name__)
@@ -85,7 +86,7 @@ def append(
     supersedes: Marking | None = None,
     keeps_pass: bool = False,
 ) -> Marking:
-    """Write one marking with its items, and tell the course of a pass after the commit.
+    """Write one marking with its items, and tell the course of a pass after the commit, unless results wait.
 
     `supersedes` is the marking that stood; the database refuses a second one for it. `keeps_pass`
     lets a pass stand that the new score would not earn. Sends `attempt_marked` inside the transaction.
@@ -119,13 +120,18 @@ def append(
     )
     attempt_marked.send(sender=Marking, marking=marking, at=at)
     if passed:
-        transaction.on_commit(partial(_tell_the_course, marking.pk))
+        transaction.on_commit(partial(_tell_the_course, marking.pk, at))
     return marking
 
 
-def tell_the_course(marking: Marking) -> None:
-    """The quiz requirement is met by this pass (T2). A transaction of its own; may run twice."""
+def tell_the_course(marking: Marking, *, at: datetime) -> bool:
+    """The quiz requirement is met by this pass (T2), at the moment of the marking; False while results are not shown yet.
+
+    A completion, its hours and its certificate would tell the result. A transaction of its own; may run twice.
+    """
     attempt = marking.submission.attempt
+    if results.wait_for(attempt.sitting, at):
+        return False
     completions.meet(
         enrolment=attempt.enrolment,
         kind="quiz",
@@ -134,16 +140,20 @@ def tell_the_course(marking: Marking) -> None:
         score=marking.percent,
         at=marking.at,
     )
+    return True
 
 
-def _tell_the_course(pk: int) -> None:
+def _tell_the_course(pk: int, at: datetime) -> None:
     try:
-        tell_the_course(Marking.objects.select_related("submission__attempt__enrolment", "submission__attempt__quiz").get(pk=pk))
+        tell_the_course(Marking.objects.select_related(*_WHOSE).get(pk=pk), at=at)
     except Exception:
         log.exception("pass_not_told", marking=pk)
 
 
-def untold_gaps(at: datetime) -> list[Gap]:
+_WHOSE = ("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt__sitting")
+
+
+def _untold() -> QuerySet[Marking]:
     """Passes that the course asks for and does not know."""
     enrolment = OuterRef("submission__attempt__enrolment")
     asked = EditionRequirement.objects.filter(
@@ -154,10 +164,19 @@ def untold_gaps(at: datetime) -> list[Gap]:
     met = RequirementMet.objects.filter(
         enrolment=enrolment, requirement__kind=EditionRequirement.Kind.QUIZ, requirement__key=OuterRef("submission__attempt__quiz__key")
     )
-    untold = (
-        Marking.objects.current()
-        .filter(Exists(asked), ~Exists(met), passed=True)
-        .select_related("submission__attempt__enrolment", "submission__attempt__quiz")
-        .order_by("pk")[:1000]
-    )
-    return [Gap(f"marking {m.pk} is a pass and the course does not know", partial(tell_the_course, m)) for m in untold]
+    return Marking.objects.current().filter(Exists(asked), ~Exists(met), passed=True).select_related(*_WHOSE).order_by("pk")
+
+
+def tell_passes(sitting: Sitting, *, at: datetime) -> None:
+    """Tell the course of the passes of a sitting that it does not know, if results may be known. One that fails stops no other."""
+    for pk in list(_untold().filter(submission__attempt__sitting=sitting).values_list("pk", flat=True)):
+        _tell_the_course(pk, at)
+
+
+def untold_gaps(at: datetime) -> list[Gap]:
+    """Passes that the course does not know though their results may be known. Two queries, two more for each sitting among them."""
+    untold = _untold()
+    sittings = Sitting.objects.filter(pk__in=untold.order_by().values("submission__attempt__sitting"))
+    waiting = [sitting.pk for sitting in sittings if results.wait_for(sitting, at)]
+    ready = untold.filter(~Q(submission__attempt__sitting__in=waiting) | Q(submission__attempt__sitting=None))[:1000]
+    return [Gap(f"marking {m.pk} is a pass and the course does not know", partial(tell_the_course, m, at=at)) for m in ready]

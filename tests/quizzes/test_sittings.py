@@ -1,6 +1,7 @@
 """Sittings: who is let in when, whose clock ends when, and more time with a reason."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 from core import turns
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Enrolment
+from courses.models import Completion, Enrolment
 from quizzes import rules, tasks
-from quizzes.models import Attempt, Candidate, Submission
+from quizzes.models import Attempt, Candidate, Sitting, Submission
 from quizzes.services import attempts, marking, sittings
 from tests import cast as casting
 from tests.cast import NOON
@@ -205,3 +206,38 @@ def test_a_round_beside_another_does_nothing(sitting, cast, monkeypatch):
     monkeypatch.setattr(turns, "alone", lambda name: nullcontext(True))
     tasks.submit_overdue()
     assert len(ran) == 1
+
+
+# ---- results that wait -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def passed(cast, sitting, answer, django_capture_on_commit_callbacks):
+    """Results are held; the learner has handed in a paper that passes."""
+    Sitting.objects.filter(pk=sitting.pk).update(results="held")
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    answer(attempt)
+    with django_capture_on_commit_callbacks(execute=True):
+        return attempts.submit(attempt=attempt, at=NOON + 5 * MINUTE)
+
+
+def test_a_pass_is_not_told_to_the_course_while_results_are_held(passed):
+    assert passed.result.passed and not Completion.objects.exists()
+    assert marking.untold_gaps(NOON + 90 * MINUTE) == []  # it waits, and nothing is broken
+
+
+def test_releasing_results_completes_at_once_at_the_moment_of_handing_in(passed, cast, django_capture_on_commit_callbacks):
+    sitting = Sitting.objects.get()
+    with django_capture_on_commit_callbacks(execute=True):
+        sittings.write(
+            terms=replace(sittings.terms_of(sitting), results="at_once"), by=cast.hr, at=NOON + 90 * MINUTE, sitting=sitting
+        )
+    assert Completion.objects.get().completed_at == NOON + 5 * MINUTE
+
+
+def test_when_a_sitting_is_over_for_everybody_reconcile_tells_its_passes(passed):
+    Sitting.objects.update(results="closed")
+    assert marking.untold_gaps(NOON + 29 * MINUTE) == []
+    (gap,) = marking.untold_gaps(NOON + 31 * MINUTE)
+    gap.mend()
+    assert Completion.objects.get().completed_at == NOON + 5 * MINUTE
