@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -19,11 +19,12 @@ from courses.models import Completion
 from courses.services import completions
 from people.models import Person, Role
 from quizzes import kinds, rules
-from quizzes.models import AttemptItem, ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, Submission
+from quizzes.models import AttemptItem, ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, RemarkProgress, Submission
 from quizzes.permissions import holds_over
 from quizzes.services import bank, marking
 
 BATCH = 200
+SETTLED_AFTER = timedelta(minutes=2)  # no transaction that marks takes so long
 _BY_HAND = Q(marking__submission__cause=Submission.Cause.PAPER)
 
 
@@ -91,14 +92,16 @@ def _refuse_other_options(question: Question, content: Any, key: Any) -> None:
             raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
 
 
-def changes(remark: Remark) -> Iterator[Change]:
-    """The dry run: every submission whose marking would change, streamed. Submissions that this re-marking did already are left out."""
-    for batch in _batches(remark):
+def changes(remark: Remark, *, after: int = 0) -> Iterator[Change]:
+    """The dry run: every submission whose marking would change, streamed. Submissions that this re-marking did already are left out.
+
+    `after`: only marks with a higher number.
+    """
+    for batch in _batches(remark, after):
         yield from _changes(remark, batch)
 
 
-def _batches(remark: Remark) -> Iterator[list[ItemMark]]:
-    after = 0
+def _batches(remark: Remark, after: int) -> Iterator[list[ItemMark]]:
     # Done by this one, or by a later one of the same question, which knows better.
     done = RemarkedMarking.objects.filter(
         remark__question=remark.question_id, remark__gte=remark.pk, submission=OuterRef("marking__submission")
@@ -274,7 +277,8 @@ def apply(remark: Remark, *, at: datetime) -> int:
     if decision is None or not decision.approved:
         raise Refused(_("This re-marking is not approved."), code="not_approved")
     remark.decision = decision
-    return sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark))
+    progress = RemarkProgress.objects.filter(remark=remark).first()
+    return sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark, after=progress.done_to if progress else 0))
 
 
 @transaction.atomic
@@ -344,9 +348,19 @@ def told(submission: Submission) -> list[Told]:
 
 
 def unapplied_gaps(at: datetime) -> list[Gap]:
-    """Approved re-markings that have not reached everybody (a killed worker), among the latest hundred."""
-    gaps = []
-    for remark in Remark.objects.filter(decision__approved=True).select_related("question")[:100]:
-        if next(changes(remark), None) is not None:
+    """Approved re-markings that have not reached everybody: a killed worker, a paper that was handed in late.
+
+    Looks at marks that are new since the last look; three queries for each re-marking, two where nothing was marked.
+    """
+    newest = ItemMark.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    gaps, looked = [], []
+    for remark in Remark.objects.filter(decision__approved=True).exclude(progress__done_to__gte=newest).select_related("progress"):
+        progress = getattr(remark, "progress", None) or RemarkProgress(remark=remark, seen_at=at)
+        if next(changes(remark, after=progress.done_to), None) is not None:
             gaps.append(Gap(f"re-marking {remark.pk} has not reached everybody", partial(apply, remark, at=at)))
+        elif progress.seen_at <= at - SETTLED_AFTER or not progress.seen_to:
+            looked.append(RemarkProgress(remark=remark, done_to=progress.seen_to, seen_to=newest, seen_at=at))
+    RemarkProgress.objects.bulk_create(
+        looked, update_conflicts=True, unique_fields=["remark"], update_fields=["done_to", "seen_to", "seen_at"]
+    )
     return gaps

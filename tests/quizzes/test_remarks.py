@@ -229,6 +229,27 @@ def test_a_re_marking_that_was_undone_does_not_come_back_with_a_late_paper(sit, 
     assert apply(Remark.objects.earliest("pk")) == 0 and Marking.objects.count() == 1
 
 
+def test_reconcile_looks_only_at_marks_that_are_new(sit, remark, apply, cast, monkeypatch):
+    looked = []
+    look = remarks._changes
+    monkeypatch.setattr(remarks, "_changes", lambda asked, marks: looked.extend(marks) or look(asked, marks))
+    sit(cast.colleague, "A")
+    asked = remark(key=["A", "B"], remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=LATER)
+    counts = []
+    for minutes in (0, 5, 10):
+        looked.clear()
+        assert remarks.unapplied_gaps(LATER + timedelta(minutes=minutes)) == []
+        counts.append(len(looked))
+    assert counts == [1, 1, 0]
+
+    Question.objects.filter(code="R-1").update(version=1)  # as it was when this paper was frozen
+    late = sit(cast.learner, "B")
+    (gap,) = remarks.unapplied_gaps(LATER + timedelta(minutes=15))
+    gap.mend()
+    assert result(late).passed
+
+
 CASE = [
     {"type": "single", "stem": "几个工作日？", "options": {"A": "15", "B": "20"}, "answer": ["A"], "points": 1},
     {"type": "essay", "stem": "说明理由。", "answer": "见第三十三条。", "points": 1},
