@@ -232,11 +232,12 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
 
     Raises:
         Refused: not_theirs (neither reviewer nor HR of the county), same_person, decided, only_hr (only HR may
-            say that passes are lost), no_reason (a no needs one).
+            say that passes are lost), no_reason (a no needs one), edited (a yes to a new key would undo what
+            somebody wrote since it was proposed).
     """
     remark = Remark.objects.select_related("question__county").get(pk=remark.pk)
     county = remark.question.county
-    Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=remark.question_id)
+    standing = Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=remark.question_id)
     if not holds_over(by, county, Role.HR, Role.REVIEWER):
         raise Refused(_("A re-marking is decided by a reviewer or by HR of the county."), code="not_theirs")
     if remark.by_id == by.pk:
@@ -247,6 +248,15 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if not approved and not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
+    if approved and remark.remedy == Remark.Remedy.NEW_KEY and standing.version != remark.version:
+        raise Refused(
+            _(
+                "Somebody has edited the question since this was proposed (version %(then)d, now %(now)d). Agreeing would overwrite the "
+                "edit: turn this down, and propose anew from the question as it is."
+            )
+            % {"then": remark.version, "now": standing.version},
+            code="edited",
+        )
     decision = RemarkDecision.objects.create(
         remark=remark, approved=approved, may_lose=approved and may_lose, reason=reason.strip()[:500], by=by, at=at
     )

@@ -250,6 +250,19 @@ def test_reconcile_looks_only_at_marks_that_are_new(sit, remark, apply, cast, mo
     assert result(late).passed
 
 
+def test_a_yes_overwrites_no_edit_that_came_after_the_proposal(sit, remark, cast):
+    sit(cast.learner, "B")
+    asked = remark()
+    edited = Question.objects.get(code="R-1")
+    edited.stem = "几个工作日？"
+    bank.write(edited, by=cast.trainer)
+
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    assert refused.value.code == "edited" and Question.objects.get(code="R-1").key == ["A"]
+    remarks.decide(remark=asked, approved=False, reason="题目已修改", by=cast.hr, at=LATER)
+
+
 CASE = [
     {"type": "single", "stem": "几个工作日？", "options": {"A": "15", "B": "20"}, "answer": ["A"], "points": 1},
     {"type": "essay", "stem": "说明理由。", "answer": "见第三十三条。", "points": 1},
