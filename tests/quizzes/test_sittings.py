@@ -13,10 +13,11 @@ from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Enrolment
 from quizzes import rules, tasks
-from quizzes.models import Attempt, Candidate, Sitting, Submission
+from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
 from quizzes.services import attempts, marking, sittings
 from tests import cast as casting
 from tests.cast import NOON
+from tests.quizzes.conftest import sitting_of
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -208,6 +209,20 @@ def test_a_round_beside_another_does_nothing(sitting, cast, monkeypatch):
     assert len(ran) == 1
 
 
+def test_an_attempt_left_open_before_the_quiz_became_an_exam_is_ended_and_not_handed_back(cast, quiz, enrolment):
+    Quiz.objects.filter(pk=quiz.pk).update(minutes=0)
+    quiz.refresh_from_db()
+    left_open = attempts.start(person=cast.learner, quiz=quiz, at=NOON - 60 * MINUTE)
+    assert left_open.ends_at is None
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON)
+
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON + MINUTE)
+
+    assert attempt.sitting == sitting and attempt.ends_at == sitting.closes_at
+    assert Submission.objects.get().attempt == left_open and Submission.objects.get().at == NOON + MINUTE
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 2 * MINUTE) == attempt
+
+
 # ---- results that wait -----------------------------------------------------------------------
 
 
@@ -224,6 +239,12 @@ def passed(cast, sitting, answer, django_capture_on_commit_callbacks):
 def test_a_pass_is_not_told_to_the_course_while_results_are_held(passed):
     assert passed.result.passed and not Completion.objects.exists()
     assert marking.untold_gaps(NOON + 90 * MINUTE) == []  # it waits, and nothing is broken
+
+
+def test_who_used_all_attempts_is_not_told_of_a_pass_that_is_held(passed, cast):
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.learner, sitting=passed.attempt.sitting, at=NOON + 6 * MINUTE)
+    assert refused.value.code == "attempts_used" and "通过" not in refused.value.message
 
 
 def test_releasing_results_completes_at_once_at_the_moment_of_handing_in(passed, cast, django_capture_on_commit_callbacks):
