@@ -97,6 +97,7 @@ class ForPerson:
     sample: str
     rubric: list[dict]
     markers: int
+    material: str = ""  # of the case that the part belongs to
 
 
 class ItemKind(ABC):

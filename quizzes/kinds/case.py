@@ -189,7 +189,7 @@ class Case(ItemKind):
 
     def for_person(self, shown: dict, key: Any, response: Any) -> list[ForPerson]:
         return [
-            replace(one, part=index)
+            replace(one, part=index, material=shown["stem"])
             for index, part, kind, given in _with(shown["parts"], response)
             for one in kind.for_person(part["shown"], key["parts"][index]["key"], given)
         ]

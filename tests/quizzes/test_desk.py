@@ -7,7 +7,7 @@ from quizzes.models import Marking, MarkingTask, Question, Rating, Remark, Remar
 from quizzes.services import ratings, remarks
 from tests.cast import EVERYBODY, NOON
 from tests.quizzes.test_ratings import sit as essay  # noqa: F401
-from tests.quizzes.test_remarks import LATER, exam, sit  # noqa: F401
+from tests.quizzes.test_remarks import LATER, case, exam, sit  # noqa: F401
 
 AUTHORS = {"trainer", "reviewer", "admin"}
 READ_REMARKS = AUTHORS | {"hr", "auditor"}
@@ -38,6 +38,11 @@ def test_a_marker_works_through_the_queue_without_seeing_names(sign_in, cast, es
     assert done.request["PATH_INFO"] == reverse("marking")
     result = sign_in(cast.learner).get(reverse("attempt_result", args=[submission.attempt_id]))
     assert "依据写得准" in result.text and cast.trainer.name not in result.text
+
+
+def test_the_marker_of_a_cases_essay_reads_its_material(sign_in, cast, case):  # noqa: F811
+    page = sign_in(cast.trainer).get(reverse("marking_task", args=[MarkingTask.objects.get().pk]))
+    assert "居民李某申请公开。" in page.text and "说明理由。" in page.text
 
 
 def test_points_outside_are_refused_and_the_comment_stays_in_the_form(sign_in, cast, essay):  # noqa: F811
