@@ -262,7 +262,7 @@ def _dry_run(found: Remark) -> dict:
 
 
 def _trace(found: Remark) -> dict:
-    done = found.results.select_related("marking__supersedes", "submission__attempt").order_by("-lost_pass", "-gained_pass", "pk")
+    done = found.results.select_related("marking__supersedes", "submission__attempt").order_by("-lost_pass", "-gained_pass", "-kept_pass", "pk")
     rows = list(done[:SHOWN])
     counts = {
         "all": done.count(),
@@ -270,7 +270,8 @@ def _trace(found: Remark) -> dict:
         "lose": done.filter(lost_pass=True).count(),
         "kept": done.filter(kept_pass=True).count(),
     }
-    return {"rows": rows, "counts": counts, "shown": SHOWN}
+    is_under_way = found.decision.approved and remarks.is_under_way(found)
+    return {"rows": rows, "counts": counts, "shown": SHOWN, "is_under_way": is_under_way}
 
 
 def _remarkers_only(request: HttpRequest) -> None:

@@ -151,5 +151,8 @@ class RemarkProgress(models.Model):
     seen_to = models.PositiveBigIntegerField(default=0)
     seen_at = models.DateTimeField()
 
+    def __str__(self) -> str:
+        return f"{self.remark_id} → {self.done_to}"
+
 
 __all__ = ["MarkingTask", "Rating", "Remark", "RemarkDecision", "RemarkProgress", "RemarkedMarking"]

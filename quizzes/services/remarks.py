@@ -357,6 +357,12 @@ def told(submission: Submission) -> list[Told]:
     return list(found.values())
 
 
+def is_under_way(remark: Remark) -> bool:
+    """Whether an approved re-marking has papers left to mark again. Costs what `unapplied_gaps` costs for it."""
+    progress = RemarkProgress.objects.filter(remark=remark).first()
+    return next(changes(remark, after=progress.done_to if progress else 0), None) is not None
+
+
 def unapplied_gaps(at: datetime) -> list[Gap]:
     """Approved re-markings that have not reached everybody: a killed worker, a paper that was handed in late.
 

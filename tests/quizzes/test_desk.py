@@ -108,6 +108,30 @@ def test_hr_decides_and_the_page_shows_what_changed(sign_in, cast, remark, djang
     assert "重新评分" in result.text and "应为二十个工作日" in result.text
 
 
+def test_a_re_marking_that_changes_nobody_says_that_it_is_done(sign_in, cast, remark):
+    quiet = remarks.propose(
+        question=Question.objects.get(code="R-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER
+    )
+    remarks.decide(remark=quiet, approved=True, by=cast.hr, at=LATER)
+    page = sign_in(cast.hr).get(reverse("remark", args=[quiet.pk]))
+    assert "没有试卷发生变化" in page.text and "请稍后刷新" not in page.text
+
+    remarks.decide(remark=remark, approved=True, by=cast.hr, at=LATER)
+    assert "请稍后刷新" in sign_in(cast.hr).get(reverse("remark", args=[remark.pk])).text
+
+
+def test_after_a_re_marking_who_kept_a_pass_comes_before_who_only_got_other_marks(sign_in, cast, sit):  # noqa: F811
+    sit(cast.liaison, "B", judge=False)  # fails before and after
+    sit(cast.colleague, "A")
+    asked = remarks.propose(
+        question=Question.objects.get(code="R-1"), remedy="new_key", key=["B"], reason="答案错误", by=cast.trainer, at=LATER
+    )
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    remarks.apply(asked, at=LATER)
+    rows = sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).context["rows"]
+    assert [row.kept_pass for row in rows] == [True, False]
+
+
 @pytest.mark.parametrize("who", ["trainer", "auditor", "admin"])
 def test_who_proposed_and_who_only_reads_cannot_decide(sign_in, cast, remark, who):
     page = sign_in(getattr(cast, who)).post(reverse("remark", args=[remark.pk]), {"decision": "yes"})

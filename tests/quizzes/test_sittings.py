@@ -250,9 +250,7 @@ def test_who_used_all_attempts_is_not_told_of_a_pass_that_is_held(passed, cast):
 def test_releasing_results_completes_at_once_at_the_moment_of_handing_in(passed, cast, django_capture_on_commit_callbacks):
     sitting = Sitting.objects.get()
     with django_capture_on_commit_callbacks(execute=True):
-        sittings.write(
-            terms=replace(sittings.terms_of(sitting), results="at_once"), by=cast.hr, at=NOON + 90 * MINUTE, sitting=sitting
-        )
+        sittings.write(terms=replace(sittings.terms_of(sitting), results="at_once"), by=cast.hr, at=NOON + 90 * MINUTE, sitting=sitting)
     assert Completion.objects.get().completed_at == NOON + 5 * MINUTE
 
 
