@@ -262,7 +262,9 @@ def _dry_run(found: Remark) -> dict:
 
 
 def _trace(found: Remark) -> dict:
-    done = found.results.select_related("marking__supersedes", "submission__attempt").order_by("-lost_pass", "-gained_pass", "-kept_pass", "pk")
+    done = found.results.select_related("marking__supersedes", "submission__attempt").order_by(
+        "-lost_pass", "-gained_pass", "-kept_pass", "pk"
+    )
     rows = list(done[:SHOWN])
     counts = {
         "all": done.count(),

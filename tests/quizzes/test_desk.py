@@ -109,9 +109,7 @@ def test_hr_decides_and_the_page_shows_what_changed(sign_in, cast, remark, djang
 
 
 def test_a_re_marking_that_changes_nobody_says_that_it_is_done(sign_in, cast, remark):
-    quiet = remarks.propose(
-        question=Question.objects.get(code="R-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER
-    )
+    quiet = remarks.propose(question=Question.objects.get(code="R-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
     remarks.decide(remark=quiet, approved=True, by=cast.hr, at=LATER)
     page = sign_in(cast.hr).get(reverse("remark", args=[quiet.pk]))
     assert "没有试卷发生变化" in page.text and "请稍后刷新" not in page.text

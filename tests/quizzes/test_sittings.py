@@ -14,7 +14,7 @@ from core.models import FactChanged
 from courses.models import Completion, Enrolment
 from quizzes import rules, tasks
 from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
-from quizzes.services import attempts, marking, sittings
+from quizzes.services import attempts, marking, quizzes, sittings
 from tests import cast as casting
 from tests.cast import NOON
 from tests.quizzes.conftest import sitting_of
@@ -221,6 +221,15 @@ def test_an_attempt_left_open_before_the_quiz_became_an_exam_is_ended_and_not_ha
     assert attempt.sitting == sitting and attempt.ends_at == sitting.closes_at
     assert Submission.objects.get().attempt == left_open and Submission.objects.get().at == NOON + MINUTE
     assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 2 * MINUTE) == attempt
+
+
+def test_a_file_of_quizzes_changes_no_terms_of_a_sitting_to_come(cast, sitting, quiz):
+    facts = {"county": cast.county, "key": quiz.key, "title": quiz.title, "course_code": quiz.course_code, "pass_percent": 1}
+    facts |= {"minutes": quiz.minutes, "attempts": 3, "draws": [{"kind": "judge", "count": 1}]}
+    with pytest.raises(Refused) as refused:
+        quizzes.ensure(**facts, at=NOON - 60 * MINUTE)
+    assert refused.value.code == "has_sittings"
+    assert quizzes.ensure(**facts, at=sitting.over_at).pass_percent == 1
 
 
 # ---- results that wait -----------------------------------------------------------------------
