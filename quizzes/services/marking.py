@@ -61,8 +61,9 @@ def mark_by_machine(submission: Submission) -> Marking:
 def settled_shares(items: Iterable[int]) -> dict[int, dict[int, Fraction]]:
     """What people settled: the share of each part of these items, by item id and part. One query."""
     found: dict[int, dict[int, Fraction]] = {}
-    for item, part, share in MarkingTask.objects.filter(item__in=items, fraction__isnull=False).values_list("item", "part", "fraction"):
-        found.setdefault(item, {})[part] = Fraction(share)
+    for task in MarkingTask.objects.filter(item__in=items):
+        if task.fraction is not None:
+            found.setdefault(task.item_id, {})[task.part] = Fraction(task.fraction)
     return found
 
 
