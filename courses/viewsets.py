@@ -48,7 +48,9 @@ class OwnCoursesView(IndexView):
         below = Q(pk__in=[])
         for catalogue in permissions.own_catalogues(self.request.user):
             below |= Q(path__startswith=catalogue.path)
-        return self.annotate_queryset(CoursePage.objects.filter(below).select_related("course").annotate(edition=F("course__current__number")))
+        return self.annotate_queryset(
+            CoursePage.objects.filter(below).select_related("course").annotate(edition=F("course__current__number"))
+        )
 
     def search_queryset(self, pages):
         """Whatever part of code, title or summary was typed: a county has few enough courses to look through."""

@@ -15,6 +15,7 @@ from django.db.models import Avg, Exists, OuterRef, QuerySet
 from people.models import Unit
 from quizzes import statistics
 from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
+from quizzes.services import remarks
 
 CHUNK = 5000
 LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spent on it
@@ -28,7 +29,7 @@ def first_markings(quiz: Quiz, sitting: Sitting | None = None) -> QuerySet[Marki
 
 
 def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
-    """All figures as JSON. Memory grows with people and items, not with marks; eight queries.
+    """All figures as JSON. Memory grows with people and items, not with marks; ten queries.
 
     {"people": 0} when nobody has been marked completely.
     """
@@ -50,7 +51,9 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
     totals = {attempt: statistics.Total(float(score), float(out_of)) for _pk, attempt, score, out_of, *_rest in rows}
     analysis = statistics.Analysis(totals, passed=[attempt for _pk, attempt, _s, _o, passed, *_rest in rows if passed])
     wrong: dict[int, dict[int, str]] = defaultdict(dict)
-    for attempt, question, version, earned, points, fraction, picked in _marks(markings):
+    samples: dict[tuple[int, int], int] = {}  # of each version of a question one item that somebody saw
+    for attempt, question, version, item, earned, points, fraction, picked in _marks(markings):
+        samples[question, version] = item
         analysis.add(attempt, (question, version), earned=float(earned), points=float(points), picked=picked)
         if sitting is not None and picked and fraction < 1:
             wrong[attempt][question] = "|".join(picked)
@@ -59,7 +62,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
     return {
         "people": test.people,
         "test": asdict(test) | {"minutes": _minutes(rows)},
-        "items": _items(analysis, seconds),
+        "items": _items(analysis, seconds, samples),
         "units": _units(rows),
         "similar": [asdict(pair) for pair in _similar(wrong, sitting)] if sitting is not None else [],
     }
@@ -70,7 +73,14 @@ def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
         ItemMark.objects.filter(marking__in=markings)
         .order_by()
         .values_list(
-            "marking__submission__attempt", "item__question", "item__question_version", "earned", "item__points", "fraction", "picked"
+            "marking__submission__attempt",
+            "item__question",
+            "item__question_version",
+            "item",
+            "earned",
+            "item__points",
+            "fraction",
+            "picked",
         )
         .iterator(chunk_size=CHUNK)
     )
@@ -109,22 +119,24 @@ def _minutes(rows: list[tuple]) -> float:
     return used[len(used) // 2]
 
 
-def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float]) -> list[dict]:
+def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float], samples: dict[tuple[int, int], int]) -> list[dict]:
     figures = analysis.items()
+    shown = AttemptItem.objects.in_bulk(samples.values())
+    keys = remarks.keys(shown.values())
     questions = Question.objects.in_bulk({item.item[0] for item in figures})
     found = []
     for item in figures:
         pk, version = item.item
         question = questions[pk]
-        # The texts are those of today's question: only for the version that stands they are surely the ones that were shown.
-        picks = question.item_kind.picks(question.content, question.key) if version == question.version else []
+        paper = shown[samples[item.item]]
+        picks = paper.item_kind.picks(paper.shown, paper.key, keys[paper.pk])
         found.append(
             {
                 **asdict(item),
                 "item": pk,
                 "version": version,
                 "code": question.code,
-                "stem": question.stem[:80],
+                "stem": paper.shown.get("stem", question.stem)[:80],
                 "seconds": seconds.get((pk, version)),
                 "texts": {pick.code: pick.text[:80] for pick in picks},
                 "right": [pick.code for pick in picks if pick.is_right],

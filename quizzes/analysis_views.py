@@ -106,7 +106,7 @@ def _item(item: dict) -> dict:
             "code": code,
             "text": item["texts"].get(code, ""),
             "is_right": code in item["right"],
-            "shares": [share * 100 for share in shares],
+            "shares": [share * 100 if size else None for share, size in zip(shares, item["group_sizes"], strict=True)],
             "all": sum(share * size for share, size in zip(shares, item["group_sizes"], strict=True)) / total * 100 if total else 0,
         }
         for code, shares in item["chosen"].items()
@@ -130,10 +130,10 @@ def _bars(histogram: list[int]) -> list[dict]:
     return [
         {
             "x": place * 28 + 2,
-            "y": 100 - round(count / top * 92),
-            "height": round(count / top * 92),
+            "y": 100 - round(count / top * 84),  # above it stands the number
+            "height": round(count / top * 84),
             "count": count,
-            "label": f"{place * 10}–{place * 10 + 10}",
+            "from": place * 10,
         }
         for place, count in enumerate(histogram)
     ]

@@ -219,13 +219,15 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"remark": found, "decision": decision, "form": form, "may_decide": may_decide}
     context |= {"is_hr": holds_over(request.user, county, Role.HR), "names": holds_over(request.user, county, Role.HR, Role.AUDITOR)}
     context |= _dry_run(found) if decision is None else _trace(found)
+    by_hand = remarks.by_hand(found)
+    context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}
     readings.record(
         reader=request.user,
         kind="read",
         what="re-marking",
         unit=found.question.county,
         filters={"question": found.question.code},
-        rows=len(context["rows"]),
+        rows=len(context["rows"]) + len(context["by_hand"]),
         request=request,
     )
     return render(request, "quizzes/remark.html", context, status=422 if form.is_bound else 200)
@@ -260,7 +262,9 @@ def _dry_run(found: Remark) -> dict:
 
 
 def _trace(found: Remark) -> dict:
-    done = found.results.select_related("marking__supersedes", "submission__attempt").order_by("-lost_pass", "-gained_pass", "pk")
+    done = found.results.select_related("marking__supersedes", "submission__attempt").order_by(
+        "-lost_pass", "-gained_pass", "-kept_pass", "pk"
+    )
     rows = list(done[:SHOWN])
     counts = {
         "all": done.count(),
@@ -268,7 +272,8 @@ def _trace(found: Remark) -> dict:
         "lose": done.filter(lost_pass=True).count(),
         "kept": done.filter(kept_pass=True).count(),
     }
-    return {"rows": rows, "counts": counts, "shown": SHOWN}
+    is_under_way = found.decision.approved and remarks.is_under_way(found)
+    return {"rows": rows, "counts": counts, "shown": SHOWN, "is_under_way": is_under_way}
 
 
 def _remarkers_only(request: HttpRequest) -> None:

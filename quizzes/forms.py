@@ -7,12 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminDateInput
 
+from core import clock
 from core.errors import Refused
 from quizzes import formats, kinds
 from quizzes.formats.base import LONGEST_TAG, check_tags
 from quizzes.models import KnowledgePoint, Question, Quiz
 from quizzes.permissions import counties_of
-from quizzes.services import bank, images
+from quizzes.services import bank, images, quizzes
 
 BREAK = "⏎"  # stands for a line break inside one line: an imported option may have some
 
@@ -232,6 +233,14 @@ class QuizForm(OfCountyForm):
             point = form.cleaned_data.get("point")
             if point and county and point.county_id != county.pk:
                 form.add_error("point", _("This knowledge point belongs to another county."))
+        if self.instance.pk:
+            changed = {name for name, value in cleaned.items() if getattr(self.instance, name, value) != value}
+            try:
+                quizzes.refuse_other_terms(
+                    quiz=self.instance, changed=changed | ({"draws"} if draws.has_changed() else set()), at=clock.now()
+                )
+            except Refused as refusal:
+                self.add_error(None, refusal.message)
         return cleaned
 
 

@@ -3,8 +3,8 @@
 from celery import shared_task
 
 from core import clock, turns
-from quizzes.models import Analysis, ImportJob, Remark
-from quizzes.services import analyses, attempts, exchange, remarks
+from quizzes.models import Analysis, ImportJob, Remark, Sitting
+from quizzes.services import analyses, attempts, exchange, marking, remarks
 
 
 @shared_task
@@ -19,6 +19,12 @@ def submit_overdue() -> None:
 def apply_remark(pk: int) -> None:
     """Mark again what an approved re-marking changes. Goes on where a killed worker left it."""
     remarks.apply(Remark.objects.get(pk=pk), at=clock.now())
+
+
+@shared_task
+def tell_passes(pk: int) -> None:
+    """Tell the course of the passes of a sitting whose results were held until now. Safe to run twice."""
+    marking.tell_passes(Sitting.objects.get(pk=pk), at=clock.now())
 
 
 @shared_task

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -339,10 +340,10 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             request=request,
         )
     result = attempt.submission.result
-    marks = result.marks.select_related("item", "answer").order_by("item__position")
-    told = remarks.told(attempt.submission)
+    marks = list(result.marks.select_related("item", "answer").order_by("item__position"))
+    told, keys = remarks.told(attempt.submission), remarks.keys(mark.item for mark in marks)
     comments = ratings.comments(attempt.submission) if result.is_complete else {}
-    lines = [_line(mark, told.get(mark.item_id), comments.get(mark.item_id, [])) for mark in marks]
+    lines = [_line(mark, keys[mark.item_id], comments.get(mark.item_id, [])) for mark in marks]
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
     return render(
         request,
@@ -354,7 +355,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             "lines": lines,
             "is_own": is_own,
             "standing": standing,
-            "remarks": told.values(),
+            "remarks": told,
             "open": sum(line["mark"].fraction is None for line in lines),
             "right": sum(line["mark"].fraction == 1 for line in lines),
             "minutes": _minutes(attempt),
@@ -362,9 +363,8 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def _line(mark: ItemMark, told: remarks.Told | None, comments: list[str]) -> dict:
+def _line(mark: ItemMark, key: Any, comments: list[str]) -> dict:
     item, kind = mark.item, mark.item.item_kind
-    key = told.key if told else item.key
     response = mark.answer.response if mark.answer else None
     return {
         "mark": mark,

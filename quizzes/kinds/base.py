@@ -113,6 +113,7 @@ class ForPerson:
     sample: str
     rubric: list[dict]
     markers: int
+    material: str = ""  # of the case that the part belongs to
 
 
 class ItemKind(ABC):
@@ -252,8 +253,12 @@ class ItemKind(ABC):
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         """What was picked, in codes of the bank that are the same on every paper. Cheap; nothing for no response."""
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
-        """What can be picked, or is right, for tables of an item. Codes that are not among them speak for themselves."""
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
+        """What can be picked, or is right, for tables of an item. Codes that are not among them speak for themselves.
+
+        From a paper: the codes are those of `analyse` under its own key, what is right is so under `mended`, the key
+        that stands now (`key` itself where none was mended).
+        """
         return []
 
     @abstractmethod

@@ -197,7 +197,7 @@ class Case(ItemKind):
 
     def for_person(self, shown: dict, key: Any, response: Any) -> list[ForPerson]:
         return [
-            replace(one, part=index)
+            replace(one, part=index, material=shown["stem"])
             for index, part, kind, given in _with(shown["parts"], response)
             for one in kind.for_person(part["shown"], key["parts"][index]["key"], given)
         ]
@@ -224,11 +224,11 @@ class Case(ItemKind):
             for code in kinds.picked(kind.key, part["shown"], key["parts"][index]["key"], given)
         ]
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
         return [
             Pick(f"{number}:{pick.code}", pick.text, pick.is_right)
-            for number, (part, answer) in enumerate(zip(content["parts"], key, strict=True), start=1)
-            for pick in kinds.of(part["kind"]).picks(part["content"], answer)
+            for number, (part, one, two) in enumerate(zip(shown["parts"], key["parts"], mended["parts"], strict=True), start=1)
+            for pick in kinds.of(part["kind"]).picks(part["shown"], one["key"], two["key"])
         ]
 
     def right(self, shown: dict, key: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import LETTERS, Cells, ItemKind, Malformed, OnPaper, Pick, Shown, Wrong, check_texts, in_tokens, tokens_of
+from quizzes.kinds.base import LETTERS, Cells, ItemKind, Malformed, OnPaper, Pick, Shown, Wrong, check_texts, in_tokens, texts_of, tokens_of
 
 STARS = ("*", "＊")
 GUARDED = re.compile(r"\\+[*＊]")
@@ -118,8 +118,13 @@ class Choice(ItemKind):
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         return sorted(key["letters"][token] for token in self.chosen(response))
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
-        return [Pick(letter, text, letter in key) for letter, text in sorted(content["options"].items())]
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
+        texts = texts_of(shown["options"])
+        return sorted((Pick(letter, texts[token], token in mended["right"]) for token, letter in key["letters"].items()), key=_code)
+
+
+def _code(pick: Pick) -> str:
+    return pick.code
 
 
 def starred(line: str) -> tuple[str, bool]:

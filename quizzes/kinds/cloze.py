@@ -167,11 +167,11 @@ class Cloze(Blanks):
             f"{number}:{letters[token]}" for number, (letters, token) in enumerate(zip(key["letters"], response, strict=True), 1) if token
         ]
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
         return [
-            Pick(f"{number}:{letter}", text, text == right)
-            for number, (texts, right) in enumerate(zip(content["gaps"], key, strict=True), start=1)
-            for letter, text in zip(LETTERS, texts, strict=False)
+            Pick(f"{number}:{letter}", texts_of(entries)[token], token == right)
+            for number, (entries, letters, right) in enumerate(zip(shown["gaps"], key["letters"], mended["right"], strict=True), start=1)
+            for token, letter in letters.items()
         ]
 
     def right(self, shown: dict, key: Any) -> Any:

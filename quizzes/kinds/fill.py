@@ -112,10 +112,10 @@ class Fill(Blanks):
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         return [f"{number}:{normalise(text)}" for number, text in enumerate(response, start=1) if text]
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
         return [
             Pick(f"{number}:{folded}", folded, True)
-            for number, accepted in enumerate(key, start=1)
+            for number, accepted in enumerate(mended["accepted"], start=1)
             for folded in dict.fromkeys(map(normalise, accepted))
         ]
 

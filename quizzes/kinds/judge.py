@@ -93,8 +93,8 @@ class Judge(ItemKind):
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         return [CODES[response]]
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
-        return [Pick(CODES["true"], _("True"), key), Pick(CODES["false"], _("False"), not key)]
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
+        return [Pick(CODES[token], text, token == mended["right"]) for token, text in (("true", _("True")), ("false", _("False")))]
 
     def right(self, shown: dict, key: Any) -> Any:
         return key["right"]

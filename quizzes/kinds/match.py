@@ -206,11 +206,14 @@ class Match(ItemKind):
         left, right = key["numbers"]
         return sorted(f"{left[a]}-{right[b]}" for a, b in response.items())
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
+        if "numbers" not in key:
+            return []
+        left, right = texts_of(shown["left"]), texts_of(shown["right"])
         return [
-            Pick(f"{one}-{two}", f"{left} = {right}", key[left] == right)
-            for one, left in enumerate(content["left"], start=1)
-            for two, right in enumerate(content["right"], start=1)
+            Pick(f"{one}-{two}", f"{left[a]} = {right[b]}", mended["pairs"][a] == b)
+            for a, one in key["numbers"][0].items()
+            for b, two in key["numbers"][1].items()
         ]
 
     def right(self, shown: dict, key: Any) -> Any:

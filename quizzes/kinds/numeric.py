@@ -142,9 +142,9 @@ class Numeric(ItemKind):
         amount = _amount(response, key["units"])
         return ["?" if amount is None else decimal_text(amount)]
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
-        value = decimal_text(Fraction(key["value"]))
-        return [Pick(value, f"{value} {_base(content['units'])}".strip(), True)]
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
+        value = decimal_text(Fraction(mended["value"]))
+        return [Pick(value, f"{value} {_base(mended['units'])}".strip(), True)]
 
     def right(self, shown: dict, key: Any) -> Any:
         return {"value": key["value"], "unit": _asked(key["units"])}

@@ -151,8 +151,9 @@ class Order(ItemKind):
         letters = dict(zip(key["order"], LETTERS, strict=False))
         return ["".join(letters[token] for token in sorted(response, key=lambda token: (response[token], letters[token])))]
 
-    def picks(self, content: Any, key: Any) -> list[Pick]:
-        return [Pick(LETTERS[: len(key)], " → ".join(key), True)]
+    def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
+        letters, texts = dict(zip(key["order"], LETTERS, strict=False)), texts_of(shown["items"])
+        return [Pick("".join(letters[token] for token in mended["order"]), " → ".join(texts[token] for token in mended["order"]), True)]
 
     def right(self, shown: dict, key: Any) -> Any:
         return {token: place for place, token in enumerate(key["order"], start=1)}

@@ -4,7 +4,7 @@ from quizzes.models.exchange import ImportJob
 from quizzes.models.images import BankImage
 from quizzes.models.papers import Paper, PaperItem, Seal
 from quizzes.models.quiz import DrawRule, Quiz
-from quizzes.models.ratings import MarkingTask, Rating, Remark, RemarkDecision, RemarkedMarking
+from quizzes.models.ratings import MarkingTask, Rating, Remark, RemarkDecision, RemarkedMarking, RemarkProgress
 from quizzes.models.reports import Analysis
 from quizzes.models.sittings import Allowance, Candidate, Extension, Incident, Presence, Sitting
 
@@ -32,6 +32,7 @@ __all__ = [
     "Rating",
     "Remark",
     "RemarkDecision",
+    "RemarkProgress",
     "RemarkedMarking",
     "Seal",
     "Sitting",

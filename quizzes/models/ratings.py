@@ -139,4 +139,20 @@ class RemarkedMarking(Fact):
         constraints = [models.UniqueConstraint(fields=["remark", "submission"], name="remarked_once")]
 
 
-__all__ = ["MarkingTask", "Rating", "Remark", "RemarkDecision", "RemarkedMarking"]
+class RemarkProgress(models.Model):
+    """How far an approved re-marking has been looked through, so that reconcile looks at new marks only.
+
+    Everything up to mark `done_to` is done. `seen_to` was the newest mark at the last look: it becomes `done_to` at a
+    look that comes well after, since a mark with a lower number may have been committed later.
+    """
+
+    remark = models.OneToOneField(Remark, on_delete=models.PROTECT, primary_key=True, related_name="progress")
+    done_to = models.PositiveBigIntegerField(default=0)
+    seen_to = models.PositiveBigIntegerField(default=0)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.remark_id} → {self.done_to}"
+
+
+__all__ = ["MarkingTask", "Rating", "Remark", "RemarkDecision", "RemarkProgress", "RemarkedMarking"]

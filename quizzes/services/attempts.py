@@ -25,7 +25,7 @@ from people.models.snapshot import served_at
 from quizzes import kinds, rules
 from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Marking, Quiz, Sitting, Submission
 from quizzes.models.sittings import closing_of
-from quizzes.services import exam_papers, marking, papers
+from quizzes.services import exam_papers, marking, papers, results
 
 log = structlog.get_logger(__name__)
 ANSWERS_PER_ATTEMPT = 5000  # acts; more than a day of typing, and a bound on what a script can write
@@ -107,9 +107,10 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
         prefetch_related_objects(
             [a.submission for a in attempts if hasattr(a, "submission")], Prefetch("markings", Marking.objects.current())
         )
-    running = next((a for a in attempts if not hasattr(a, "submission")), None)
-    open_ = running if running and not is_overdue(running, at) else None
-    has_passed = any(hasattr(a, "submission") and a.submission.result.passed for a in attempts)
+    # Asked for a sitting, only its own attempts can be gone on with: another has neither its end nor its paper.
+    here = (a for a in attempts if sitting is None or a.sitting_id == sitting.pk)
+    open_ = next((a for a in here if not hasattr(a, "submission") and not is_overdue(a, at)), None)
+    has_passed = any(_is_known_pass(a, at) for a in attempts)
     allowed = allowed_attempts(quiz, sitting, enrolment.person_id)
     used = sum(1 for a in attempts if sitting is None or a.sitting_id == sitting.pk)
     left = None if allowed is None else max(allowed - used, 0)
@@ -130,6 +131,11 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
             _("“%(title)s” is an exam: it is begun from its sitting, while that is open.") % {"title": quiz.title}, code="sitting_only"
         )
     return Standing(enrolment, attempts, open_, has_passed, left, refusal)
+
+
+def _is_known_pass(attempt: Attempt, at: datetime) -> bool:
+    """Whether it is a pass, and the person may know it."""
+    return hasattr(attempt, "submission") and attempt.submission.result.passed and not results.wait_for(attempt.sitting, at)
 
 
 @Prepared
@@ -162,7 +168,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
 
     Locks the enrolment: two clicks and two devices get one attempt. Draws the paper, freezes it
     with its key in tokens of this attempt, and copies the rules. An attempt whose time is over is
-    submitted first. Whether a sitting admits the person is for `sittings.enter`, which calls this
+    submitted first, and so is one that was left open outside the sitting. Whether a sitting admits the person is for `sittings.enter`, which calls this
     with the enrolment that it has found.
 
     Raises:
@@ -177,7 +183,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
         return state.open
     for left_open in state.attempts:
         if not hasattr(left_open, "submission"):
-            end_by_clock(attempt=left_open, at=at)
+            _end_left_open(left_open, sitting, at)
             state = _standing(enrolment, quiz, at, sitting)
     if state.open is not None:  # minutes were added to it just now
         return state.open
@@ -200,6 +206,14 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
     )
     papers.freeze(attempt, quiz, rng=random.Random(seed))  # noqa: S311 - the seed is secret and random
     return attempt
+
+
+def _end_left_open(attempt: Attempt, sitting: Sitting | None, at: datetime) -> None:
+    """One attempt runs at a time: what is over ends at its own end, and one outside the sitting that is entered ends now."""
+    if sitting is not None and attempt.sitting_id != sitting.pk:
+        submit(attempt=attempt, cause=Submission.Cause.TIME, at=at)
+    else:
+        end_by_clock(attempt=attempt, at=at)
 
 
 def _end_of(person: Person, quiz: Quiz, sitting: Sitting | None, at: datetime) -> datetime | None:

@@ -1,21 +1,23 @@
 """What a submission earned. Each marking is a new row; the newest one stands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.reconcile import Gap
 from courses.models import EditionRequirement, RequirementMet
 from courses.services import completions
 from quizzes import kinds, rules
-from quizzes.models import Answer, AttemptItem, ItemMark, Marking, MarkingTask, Submission
+from quizzes.models import Answer, AttemptItem, ItemMark, Marking, MarkingTask, Sitting, Submission
+from quizzes.services import results
 from quizzes.signals import attempt_marked
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,26 @@ def mark_by_machine(submission: Submission) -> Marking:
     return append(submission, marked, cause=Marking.Cause.MACHINE, at=submission.at)
 
 
+def settled_shares(items: Iterable[int]) -> dict[int, dict[int, Fraction]]:
+    """What people settled: the share of each part of these items, by item id and part. One query."""
+    found: dict[int, dict[int, Fraction]] = {}
+    for task in MarkingTask.objects.filter(item__in=items):
+        if task.fraction is not None:
+            found.setdefault(task.item_id, {})[task.part] = Fraction(task.fraction)
+    return found
+
+
+def joined(kind: str, key: Any, response: Any, settled: Mapping[int, Fraction]) -> Fraction | None:
+    """The share of an answer from what the key gives its parts and what people gave the others; None while one of those is open."""
+    total = Fraction(0)
+    for number, (weight, share) in enumerate(kinds.of(kind).mark_parts(key, response)):
+        part = settled.get(number) if share is None else share
+        if part is None:
+            return None
+        total += weight * part
+    return total
+
+
 def append(
     submission: Submission,
     marked: Iterable[Marked],
@@ -65,7 +87,7 @@ def append(
     supersedes: Marking | None = None,
     keeps_pass: bool = False,
 ) -> Marking:
-    """Write one marking with its items, and tell the course of a pass after the commit.
+    """Write one marking with its items, and tell the course of a pass after the commit, unless results wait.
 
     `supersedes` is the marking that stood; the database refuses a second one for it. `keeps_pass`
     lets a pass stand that the new score would not earn. Sends `attempt_marked` inside the transaction.
@@ -99,13 +121,18 @@ def append(
     )
     attempt_marked.send(sender=Marking, marking=marking, at=at)
     if passed:
-        transaction.on_commit(partial(_tell_the_course, marking.pk))
+        transaction.on_commit(partial(_tell_the_course, marking.pk, at))
     return marking
 
 
-def tell_the_course(marking: Marking) -> None:
-    """The quiz requirement is met by this pass (T2). A transaction of its own; may run twice."""
+def tell_the_course(marking: Marking, *, at: datetime) -> bool:
+    """The quiz requirement is met by this pass (T2), at the moment of the marking; False while results are not shown yet.
+
+    A completion, its hours and its certificate would tell the result. A transaction of its own; may run twice.
+    """
     attempt = marking.submission.attempt
+    if results.wait_for(attempt.sitting, at):
+        return False
     completions.meet(
         enrolment=attempt.enrolment,
         kind="quiz",
@@ -114,16 +141,20 @@ def tell_the_course(marking: Marking) -> None:
         score=marking.percent,
         at=marking.at,
     )
+    return True
 
 
-def _tell_the_course(pk: int) -> None:
+def _tell_the_course(pk: int, at: datetime) -> None:
     try:
-        tell_the_course(Marking.objects.select_related("submission__attempt__enrolment", "submission__attempt__quiz").get(pk=pk))
+        tell_the_course(Marking.objects.select_related(*_WHOSE).get(pk=pk), at=at)
     except Exception:
         log.exception("pass_not_told", marking=pk)
 
 
-def untold_gaps(at: datetime) -> list[Gap]:
+_WHOSE = ("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt__sitting")
+
+
+def _untold() -> QuerySet[Marking]:
     """Passes that the course asks for and does not know."""
     enrolment = OuterRef("submission__attempt__enrolment")
     asked = EditionRequirement.objects.filter(
@@ -134,10 +165,19 @@ def untold_gaps(at: datetime) -> list[Gap]:
     met = RequirementMet.objects.filter(
         enrolment=enrolment, requirement__kind=EditionRequirement.Kind.QUIZ, requirement__key=OuterRef("submission__attempt__quiz__key")
     )
-    untold = (
-        Marking.objects.current()
-        .filter(Exists(asked), ~Exists(met), passed=True)
-        .select_related("submission__attempt__enrolment", "submission__attempt__quiz")
-        .order_by("pk")[:1000]
-    )
-    return [Gap(f"marking {m.pk} is a pass and the course does not know", partial(tell_the_course, m)) for m in untold]
+    return Marking.objects.current().filter(Exists(asked), ~Exists(met), passed=True).select_related(*_WHOSE).order_by("pk")
+
+
+def tell_passes(sitting: Sitting, *, at: datetime) -> None:
+    """Tell the course of the passes of a sitting that it does not know, if results may be known. One that fails stops no other."""
+    for pk in list(_untold().filter(submission__attempt__sitting=sitting).values_list("pk", flat=True)):
+        _tell_the_course(pk, at)
+
+
+def untold_gaps(at: datetime) -> list[Gap]:
+    """Passes that the course does not know though their results may be known. Two queries, two more for each sitting among them."""
+    untold = _untold()
+    sittings = Sitting.objects.filter(pk__in=untold.order_by().values("submission__attempt__sitting"))
+    waiting = [sitting.pk for sitting in sittings if results.wait_for(sitting, at)]
+    ready = untold.filter(~Q(submission__attempt__sitting__in=waiting) | Q(submission__attempt__sitting=None))[:1000]
+    return [Gap(f"marking {m.pk} is a pass and the course does not know", partial(tell_the_course, m, at=at)) for m in ready]

@@ -1,6 +1,7 @@
 """Writing the rules of a quiz."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
@@ -8,15 +9,43 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from core import clock
 from core.errors import Refused
 from courses.models import Course, EditionRequirement
 from people.models import Unit
 from quizzes import kinds
-from quizzes.models import DrawRule, Quiz
+from quizzes.models import DrawRule, Quiz, Sitting
 from quizzes.models.quiz import check_policies
 from quizzes.services.points import Tree
 
 POINTS = Decimal("5")
+
+
+# What the papers and marks of a sitting hang on: the same for the first who enters and the last.
+FIXED_FOR_SITTINGS = {"course_code", "minutes", "pass_percent", "policies", "draws"}
+
+
+def refuse_other_terms(*, quiz: Quiz, changed: Collection[str], at: datetime) -> None:
+    """No new time limit, pass mark, way of marking or draws while a published sitting of the quiz is open or to come.
+
+    `changed` names fields of Quiz, and "draws". Two queries at most; locks nothing.
+
+    Raises:
+        Refused: has_sittings.
+    """
+    if not FIXED_FOR_SITTINGS & set(changed):
+        return
+    standing = [sitting for sitting in Sitting.objects.published().filter(quiz=quiz).timed().order_by("opens_at") if at < sitting.over_at]
+    if standing:
+        raise Refused(
+            _(
+                "“%(sitting)s” is published and not over (until %(until)s): course, time limit, pass mark, ways of marking and draws stay "
+                "as they are, so that all who sit it have the same terms. Change them when it is over; if nobody has begun, the county's HR "
+                "can withdraw the sitting first."
+            )
+            % {"sitting": standing[0].title, "until": clock.local(standing[0].over_at).strftime("%Y-%m-%d %H:%M")},
+            code="has_sittings",
+        )
 
 
 @transaction.atomic
@@ -32,14 +61,15 @@ def ensure(
     draws: Iterable[Mapping],
     shuffle: bool = True,
     policies: Mapping[str, str] | None = None,
+    at: datetime | None = None,
 ) -> Quiz:
     """The quiz with this key and these rules: made, or brought to them. Attempts that began keep the rules they copied.
 
-    `draws`: mappings with kind and count; difficulty (or diff), point (a name) and points where wanted.
+    `at`: when, now where it is not said. `draws`: mappings with kind and count; difficulty (or diff), point (a name) and points where wanted.
     `policies`: {kind: how it is marked}, where not as usual. Locks the quiz. Running it twice changes nothing.
 
     Raises:
-        Refused: key_taken by another county; unknown_kind; unknown_point; unknown_policy.
+        Refused: key_taken by another county; unknown_kind; unknown_point; unknown_policy; has_sittings.
     """
     try:
         check_policies(policies := dict(policies or {}))
@@ -60,14 +90,15 @@ def ensure(
         raise Refused(_("The key “%(key)s” is used by another county.") % {"key": key}, code="key_taken")
     tree = Tree(county)
     wanted = [_rule(tree, draw) for draw in draws]
-    if not made and any(getattr(quiz, name) != value for name, value in facts.items()):
-        for name, value in facts.items():
-            setattr(quiz, name, value)
-        Quiz.objects.filter(pk=quiz.pk).update(**facts)
     standing = [
         {"kind": d.kind, "difficulty": d.difficulty, "point": d.point, "count": d.count, "points": d.points}
         for d in DrawRule.objects.filter(quiz=quiz).select_related("point").order_by("pk")
     ]
+    changed = {name for name, value in facts.items() if getattr(quiz, name) != value} | ({"draws"} if standing != wanted else set())
+    if not made:
+        refuse_other_terms(quiz=quiz, changed=changed, at=at or clock.now())
+    if not made and changed - {"draws"}:
+        Quiz.objects.filter(pk=quiz.pk).update(**facts)
     if standing != wanted:
         DrawRule.objects.filter(quiz=quiz).delete()
         DrawRule.objects.bulk_create(DrawRule(quiz=quiz, **rule) for rule in wanted)

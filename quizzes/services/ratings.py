@@ -17,7 +17,7 @@ from core.reconcile import Gap
 from people.models import Person
 from quizzes import kinds, rules
 from quizzes.models import ItemMark, Marking, MarkingTask, Quiz, Rating, Submission
-from quizzes.services import marking
+from quizzes.services import marking, remarks
 
 CLAIM = timedelta(minutes=30)  # so long an answer that somebody opened is kept from the others
 
@@ -149,30 +149,29 @@ def task_text(task: MarkingTask) -> kinds.ForPerson:
 
 @transaction.atomic
 def complete(*, submission: Submission, at: datetime) -> Marking | None:
-    """Supersede a partial marking when nothing of it is left open; None while something is. Running it twice changes nothing."""
+    """Supersede a partial marking when nothing of it is left open; None while something is. Running it twice changes nothing.
+
+    Parts that the machine marks are marked with the key that stands now: a re-marking may have mended it meanwhile.
+    """
     current = Marking.objects.current().select_related("submission__attempt").get(submission=submission)
     if current.is_complete:
         return None
-    settled: dict[int, dict[int, Fraction]] = {}
-    for task in MarkingTask.objects.filter(submission=submission):
-        if task.fraction is None:
-            return None
-        settled.setdefault(task.item_id, {})[task.part] = Fraction(task.fraction)
+    if MarkingTask.objects.filter(submission=submission, fraction=None).exists():
+        return None
+    marks = list(current.marks.select_related("item", "answer"))
+    opened = [mark.item for mark in marks if mark.fraction is None]
+    settled, keys = marking.settled_shares(item.pk for item in opened), remarks.keys(opened)
     marked = []
-    for mark in current.marks.select_related("item", "answer"):
+    for mark in marks:
         if mark.fraction is None:
-            marked.append(marking.Marked(mark.item, mark.answer, _joined(mark, settled.get(mark.item_id, {}))))
+            response = mark.answer.response if mark.answer else None
+            share = marking.joined(mark.item.kind, keys[mark.item_id], response, settled.get(mark.item_id, {}))
+            marked.append(marking.Marked(mark.item, mark.answer, share))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction), mark.earned))
     made = marking.append(current.submission, marked, cause=Marking.Cause.PERSON, at=at, supersedes=current)
     audit.record(current.submission.attempt.quiz, "quizzes.marked_by_people", attempt=current.submission.attempt_id)
     return made
-
-
-def _joined(mark: ItemMark, settled: dict[int, Fraction]) -> Fraction:
-    response = mark.answer.response if mark.answer else None
-    parts = mark.item.item_kind.mark_parts(mark.item.key, response)
-    return sum((weight * (settled[number] if share is None else share) for number, (weight, share) in enumerate(parts)), start=Fraction(0))
 
 
 def comments(submission: Submission) -> dict[int, list[str]]:

@@ -1,15 +1,15 @@
 """Marking again with a mended key: proposed by one person, seen in a dry run, decided by another, traced on every marking."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -19,11 +19,13 @@ from courses.models import Completion
 from courses.services import completions
 from people.models import Person, Role
 from quizzes import kinds, rules
-from quizzes.models import ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, Submission
+from quizzes.models import AttemptItem, ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, RemarkProgress, Submission
 from quizzes.permissions import holds_over
 from quizzes.services import bank, marking
 
 BATCH = 200
+SETTLED_AFTER = timedelta(minutes=2)  # no transaction that marks takes so long
+_BY_HAND = Q(marking__submission__cause=Submission.Cause.PAPER)
 
 
 @dataclass(frozen=True)
@@ -90,27 +92,24 @@ def _refuse_other_options(question: Question, content: Any, key: Any) -> None:
             raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
 
 
-def changes(remark: Remark) -> Iterator[Change]:
-    """The dry run: every submission whose marking would change, streamed. Submissions that this re-marking did already are left out."""
-    for batch in _batches(remark):
+def changes(remark: Remark, *, after: int = 0) -> Iterator[Change]:
+    """The dry run: every submission whose marking would change, streamed. Submissions that this re-marking did already are left out.
+
+    `after`: only marks with a higher number.
+    """
+    for batch in _batches(remark, after):
         yield from _changes(remark, batch)
 
 
-def _batches(remark: Remark) -> Iterator[list[ItemMark]]:
-    after = 0
+def _batches(remark: Remark, after: int) -> Iterator[list[ItemMark]]:
     # Done by this one, or by a later one of the same question, which knows better.
     done = RemarkedMarking.objects.filter(
         remark__question=remark.question_id, remark__gte=remark.pk, submission=OuterRef("marking__submission")
     )
     while True:
         rows = list(
-            ItemMark.objects.filter(
-                ~Exists(done),
-                item__question=remark.question_id,
-                item__question_version__lte=remark.version,
-                marking__superseded_by=None,
-                pk__gt=after,
-            )
+            _reached(remark)
+            .filter(~Exists(done), pk__gt=after)
             .select_related("item", "answer", "marking__submission__attempt__quiz")
             .order_by("pk")[:BATCH]
         )
@@ -118,6 +117,25 @@ def _batches(remark: Remark) -> Iterator[list[ItemMark]]:
             return
         after = rows[-1].pk
         yield rows
+
+
+def _reached(remark: Remark) -> QuerySet[ItemMark]:
+    """The marks that stand of the papers that it asks about; one that was written by hand cannot be marked with a key."""
+    marks = _asked(remark)
+    return marks.exclude(_BY_HAND) if remark.remedy == Remark.Remedy.NEW_KEY else marks
+
+
+def _asked(remark: Remark) -> QuerySet[ItemMark]:
+    return ItemMark.objects.filter(
+        item__question=remark.question_id, item__question_version__lte=remark.version, marking__superseded_by=None
+    )
+
+
+def by_hand(remark: Remark) -> QuerySet[ItemMark]:
+    """Marks that somebody entered from paper: nobody but a person with the sheet can say what they earn under a new key."""
+    if remark.remedy != Remark.Remedy.NEW_KEY:
+        return ItemMark.objects.none()
+    return _asked(remark).filter(_BY_HAND).select_related("item", "marking__submission__attempt").order_by("pk")
 
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
@@ -128,10 +146,13 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         .filter(passed=True, submission__attempt__enrolment__in=enrolments)
         .values_list("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt")
     )
+    shares = _shares(remark, marks)
     found = []
     for mark in marks:
-        becomes = _becomes(remark, mark)
-        if becomes is None or becomes == mark.earned:
+        if mark.pk not in shares:
+            continue
+        becomes = rules.earned(shares[mark.pk], mark.item.points)
+        if becomes == mark.earned:
             continue
         was = mark.marking
         attempt = was.submission.attempt
@@ -143,36 +164,80 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
     return found
 
 
-def _becomes(remark: Remark, mark: ItemMark) -> Decimal | None:
-    """The points of an item under the remedy; None where the remedy does not reach it: still with a person, or shown with other options."""
-    fraction = _fraction(remark, mark)
-    return None if fraction is None else rules.earned(fraction, mark.item.points)
+def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
+    """The share of each item under the remedy, by mark. Two queries at most.
 
-
-def _fraction(remark: Remark, mark: ItemMark) -> Fraction | None:
-    if mark.fraction is None:
-        return None
+    Absent where it does not reach: still with a person, entered from paper, shown with other options, or
+    reached by a later re-marking that was approved, which has the last word.
+    """
+    later = list(Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True))
+    reached = [mark for mark in marks if mark.fraction is not None and not any(_reaches(one, mark.item) for one in later)]
     if remark.remedy == Remark.Remedy.ALL_RIGHT:
-        return Fraction(1)
-    item, response = mark.item, mark.answer.response if mark.answer else None
+        return {mark.pk: Fraction(1) for mark in reached}
+    found: dict[int, Fraction] = {}
+    with_people: list[tuple[ItemMark, dict]] = []
+    for mark in reached:
+        key = None if mark.marking.submission.cause == Submission.Cause.PAPER else _key_under(remark, mark.item)
+        if key is None:
+            continue
+        share = kinds.mark(mark.item.kind, key, _response(mark))
+        if share is None:
+            with_people.append((mark, key))
+        else:
+            found[mark.pk] = share
+    settled = marking.settled_shares(mark.item_id for mark, _key in with_people) if with_people else {}
+    for mark, key in with_people:
+        share = marking.joined(mark.item.kind, key, _response(mark), settled.get(mark.item_id, {}))
+        if share is not None:
+            found[mark.pk] = share
+    return found
+
+
+def _response(mark: ItemMark) -> Any:
+    return mark.answer.response if mark.answer else None
+
+
+def _reaches(remark: Remark, item: AttemptItem) -> bool:
+    if item.question_version > remark.version:
+        return False
+    return remark.remedy == Remark.Remedy.ALL_RIGHT or _key_under(remark, item) is not None
+
+
+def _key_under(remark: Remark, item: AttemptItem) -> dict | None:
+    """The item's key in the tokens of its paper as the re-marking wants it; None when other options were shown."""
     try:
-        key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
+        return item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
     except kinds.Wrong:
         return None
-    return kinds.mark(item.kind, key, response)
+
+
+def keys(items: Iterable[AttemptItem]) -> dict[int, Any]:
+    """The key that stands for each frozen item, by item id: its own, or that of the newest approved re-marking that reaches it. One query."""
+    items = list(items)
+    mended: dict[int, list[Remark]] = {}
+    approved = Remark.objects.filter(question__in={item.question_id for item in items}, decision__approved=True)
+    for remark in approved.filter(remedy=Remark.Remedy.NEW_KEY).order_by("-pk"):
+        mended.setdefault(remark.question_id, []).append(remark)
+    found = {}
+    for item in items:
+        keyed = (_key_under(one, item) for one in mended.get(item.question_id, ()) if item.question_version <= one.version)
+        found[item.pk] = next((key for key in keyed if key is not None), item.key)
+    return found
 
 
 @transaction.atomic
 def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose: bool = False, reason: str = "") -> RemarkDecision:
-    """The second person's word. With a yes the bank's key is mended at once; `apply` does the markings.
+    """The second person's word. With a yes the bank's key is mended at once and the question's version rises, so that
+    the re-marking reaches only papers that were frozen before; `apply` does the markings.
 
     Raises:
         Refused: not_theirs (neither reviewer nor HR of the county), same_person, decided, only_hr (only HR may
-            say that passes are lost), no_reason (a no needs one).
+            say that passes are lost), no_reason (a no needs one), edited (a yes to a new key would undo what
+            somebody wrote since it was proposed).
     """
     remark = Remark.objects.select_related("question__county").get(pk=remark.pk)
     county = remark.question.county
-    Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=remark.question_id)
+    standing = Question.objects.select_for_update(no_key=True, of=("self",)).get(pk=remark.question_id)
     if not holds_over(by, county, Role.HR, Role.REVIEWER):
         raise Refused(_("A re-marking is decided by a reviewer or by HR of the county."), code="not_theirs")
     if remark.by_id == by.pk:
@@ -183,15 +248,33 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if not approved and not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
+    if approved and remark.remedy == Remark.Remedy.NEW_KEY and standing.version != remark.version:
+        raise Refused(
+            _(
+                "Somebody has edited the question since this was proposed (version %(then)d, now %(now)d). Agreeing would overwrite the "
+                "edit: turn this down, and propose anew from the question as it is."
+            )
+            % {"then": remark.version, "now": standing.version},
+            code="edited",
+        )
     decision = RemarkDecision.objects.create(
         remark=remark, approved=approved, may_lose=approved and may_lose, reason=reason.strip()[:500], by=by, at=at
     )
-    if approved and remark.remedy == Remark.Remedy.NEW_KEY:
-        question = remark.question
-        question.content, question.key = remark.content, remark.key
-        bank.write(question, by=by, is_agreed=True)
+    if approved:
+        _mend(remark, by)
     audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
     return decision
+
+
+def _mend(remark: Remark, by: Person) -> None:
+    """The question gets a version of its own, which the re-marking does not reach: papers drawn from now on are marked as they are."""
+    question = remark.question
+    if remark.remedy == Remark.Remedy.NEW_KEY:
+        question.content, question.key = remark.content, remark.key
+        bank.write(question, by=by, is_agreed=True)
+    if question.version == remark.version:
+        question.version += 1
+        question.save(update_fields=["version", "updated_at"])
 
 
 def apply(remark: Remark, *, at: datetime) -> int:
@@ -204,7 +287,8 @@ def apply(remark: Remark, *, at: datetime) -> int:
     if decision is None or not decision.approved:
         raise Refused(_("This re-marking is not approved."), code="not_approved")
     remark.decision = decision
-    return sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark))
+    progress = RemarkProgress.objects.filter(remark=remark).first()
+    return sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark, after=progress.done_to if progress else 0))
 
 
 @transaction.atomic
@@ -215,14 +299,16 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         return False
     current = Marking.objects.current().get(submission=submission)
     marks = list(current.marks.select_related("item", "answer", "marking__submission__attempt__quiz"))
-    found = _changes(remark, [mark for mark in marks if mark.item.question_id == remark.question_id])
+    asked = [mark for mark in marks if mark.item.question_id == remark.question_id and mark.item.question_version <= remark.version]
+    found = _changes(remark, asked)
     if not found:
         return False
     change = found[0]
     keeps = change.loses_pass and not remark.decision.may_lose
+    shares = _shares(remark, asked)
     marked = []
     for mark in marks:
-        fraction = _fraction(remark, mark) if mark.item.question_id == remark.question_id else None
+        fraction = shares.get(mark.pk)
         if fraction is not None:
             marked.append(marking.Marked(mark.item, mark.answer, fraction))
         else:
@@ -248,37 +334,49 @@ def _reversal_reason(remark: Remark) -> str:
 
 @dataclass(frozen=True)
 class Told:
-    """What the learner is told of one re-marking of their paper; `key` is the item's right answer since then."""
+    """What the learner is told of one re-marking of their paper."""
 
     position: int
     at: datetime
     reason: str
     before: Decimal
     after: Decimal
-    key: Any
 
 
-def told(submission: Submission) -> dict[int, Told]:
-    """Re-markings of this paper by item id, the latest of each. Two queries, one where there are none."""
+def told(submission: Submission) -> list[Told]:
+    """Re-markings of this paper, the latest of each item. Two queries, one where there are none."""
     done = list(RemarkedMarking.objects.filter(submission=submission).select_related("remark", "marking__supersedes").order_by("pk"))
     if not done:
-        return {}
+        return []
     items = {item.question_id: item for item in submission.attempt.items.filter(question__in=[one.remark.question_id for one in done])}
     found = {}
     for one in done:
-        item, remark = items[one.remark.question_id], one.remark
-        is_keyed = remark.remedy == Remark.Remedy.NEW_KEY
-        key = item.item_kind.rekey(item.shown, remark.content, remark.key, item.key) if is_keyed else item.key
-        before = one.marking.supersedes
+        item, before = items[one.remark.question_id], one.marking.supersedes
         assert before is not None, "a re-marking supersedes a marking"
-        found[item.pk] = Told(item.position, one.marking.at, remark.reason, before.percent, one.marking.percent, key)
-    return found
+        found[item.pk] = Told(item.position, one.marking.at, one.remark.reason, before.percent, one.marking.percent)
+    return list(found.values())
+
+
+def is_under_way(remark: Remark) -> bool:
+    """Whether an approved re-marking has papers left to mark again. Costs what `unapplied_gaps` costs for it."""
+    progress = RemarkProgress.objects.filter(remark=remark).first()
+    return next(changes(remark, after=progress.done_to if progress else 0), None) is not None
 
 
 def unapplied_gaps(at: datetime) -> list[Gap]:
-    """Approved re-markings that have not reached everybody (a killed worker), among the latest hundred."""
-    gaps = []
-    for remark in Remark.objects.filter(decision__approved=True).select_related("question")[:100]:
-        if next(changes(remark), None) is not None:
+    """Approved re-markings that have not reached everybody: a killed worker, a paper that was handed in late.
+
+    Looks at marks that are new since the last look; three queries for each re-marking, two where nothing was marked.
+    """
+    newest = ItemMark.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    gaps, looked = [], []
+    for remark in Remark.objects.filter(decision__approved=True).exclude(progress__done_to__gte=newest).select_related("progress"):
+        progress = getattr(remark, "progress", None) or RemarkProgress(remark=remark, seen_at=at)
+        if next(changes(remark, after=progress.done_to), None) is not None:
             gaps.append(Gap(f"re-marking {remark.pk} has not reached everybody", partial(apply, remark, at=at)))
+        elif progress.seen_at <= at - SETTLED_AFTER or not progress.seen_to:
+            looked.append(RemarkProgress(remark=remark, done_to=progress.seen_to, seen_to=newest, seen_at=at))
+    RemarkProgress.objects.bulk_create(
+        looked, update_conflicts=True, unique_fields=["remark"], update_fields=["done_to", "seen_to", "seen_at"]
+    )
     return gaps

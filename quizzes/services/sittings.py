@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -18,7 +19,7 @@ from people.models import Person
 from quizzes import rules
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Sitting
 from quizzes.models.sittings import closing_of
-from quizzes.services import attempts, exam_papers, papers
+from quizzes.services import attempts, exam_papers, papers, results
 
 # What nobody may change any more once somebody began: all who sit have the same terms.
 FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed", "papers"}
@@ -94,7 +95,16 @@ def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = N
     if changed:
         sitting.save(update_fields=sorted(changed - {"papers"}))
         audit.record(sitting, "quizzes.sitting_changed", by=by, title=sitting.title, changed=sorted(changed))
+    if "results" in changed:
+        _tell_passes_after_commit(sitting)
     return sitting
+
+
+def _tell_passes_after_commit(sitting: Sitting) -> None:
+    """Passes that were held with the results reach the course as soon as those are released."""
+    from quizzes.tasks import tell_passes
+
+    transaction.on_commit(partial(tell_passes.delay, sitting.pk))
 
 
 def terms_of(sitting: Sitting) -> Terms:
@@ -316,16 +326,7 @@ def results_wait_for(attempt: Attempt, at: datetime) -> str:
 
     Two queries at most, none outside sittings.
     """
-    sitting = attempt.sitting
-    if sitting is None or sitting.results == Sitting.Results.AT_ONCE:
-        return ""
-    if sitting.results == Sitting.Results.HELD:
-        return _("The county's HR shows results later. Your answers are safe.")
-    if at < sitting.over_at or Attempt.objects.open().filter(sitting=sitting).exists():
-        return _("Results are shown when the sitting is over for everybody, not before %(at)s. Your answers are safe.") % {
-            "at": clock.local(sitting.over_at).strftime("%Y-%m-%d %H:%M")
-        }
-    return ""
+    return results.wait_for(attempt.sitting, at)
 
 
 # ---- entering ------------------------------------------------------------------------------

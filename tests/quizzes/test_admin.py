@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 
 from courses.services import catalogues
 from quizzes import kinds
-from quizzes.models import Attempt, KnowledgePoint, Question, Quiz
+from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
 from tests.cast import NOON
 from tests.quizzes.items import BANK
 
@@ -248,6 +248,27 @@ def test_another_countys_points_cannot_be_used(trainer, cast):
     assert not Quiz.objects.filter(key="small").exists()
     trainer.post("/admin/questions/new/", question(county=cast.other_county.pk, code="OTHER"))
     assert not Question.objects.filter(code="OTHER", county=cast.other_county).exists()
+
+
+def test_the_terms_of_an_exam_stand_while_a_published_sitting_is_open_or_to_come(trainer, cast, open_sitting):
+    quiz = open_sitting.quiz
+    facts = {"title": "改名", "key": quiz.key, "course_code": quiz.course_code, "county": quiz.county_id, "attempts_allowed": 3}
+    facts |= {"minutes": quiz.minutes, "pass_percent": quiz.pass_percent, "shuffle_questions": "on", "shuffle_options": "on"}
+    standing = [{"kind": d.kind, "count": d.count, "points": d.points, "id": d.pk} for d in quiz.draws.all()]
+    rules = draws(*standing, initial=len(standing))
+    easier = draws(*standing[1:], {**standing[0], "count": 3}, initial=len(standing))
+    address = f"/admin/quizzes/edit/{quiz.pk}/"
+
+    for other in ({"minutes": 1}, {"pass_percent": 1}, {"policies_multiple": "penalty"}, easier):
+        page = trainer.post(address, facts | rules | other)
+        assert "已发布且尚未结束" in page.text, other
+    assert Quiz.objects.get(pk=quiz.pk).pass_percent == quiz.pass_percent
+    trainer.post(address, facts | rules)
+    assert Quiz.objects.get(pk=quiz.pk).title == "改名"
+
+    Sitting.objects.update(is_draft=True)
+    trainer.post(address, facts | rules | {"minutes": 1})
+    assert Quiz.objects.get(pk=quiz.pk).minutes == 1
 
 
 def test_an_edited_quiz_leaves_attempts_alone(trainer, cast, attempt):

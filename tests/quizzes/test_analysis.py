@@ -1,5 +1,6 @@
 """The analysis of a quiz: who counts, what the figures are, who may see them."""
 
+import random
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,9 +9,9 @@ from django.urls import reverse
 
 from courses.models import Enrolment
 from people.models.snapshot import served_at
-from quizzes import analysis
+from quizzes import analysis, analysis_views
 from quizzes.models import Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Question, Sitting, Submission
-from quizzes.services import analyses, bank
+from quizzes.services import analyses, bank, remarks
 from tests.cast import EVERYBODY, NOON, person
 from tests.factories import make_course
 
@@ -61,8 +62,17 @@ def sat(someone, quiz, course, questions, right, *, sitting=None, complete=True)
         seed="s",
     )
     items = [
-        AttemptItem.objects.create(attempt=attempt, position=n, question=q, question_version=1, kind=q.kind, points=5, shown={}, key={})
+        AttemptItem.objects.create(
+            attempt=attempt,
+            position=n,
+            question=q,
+            question_version=1,
+            kind=q.kind,
+            points=5,
+            **dict(zip(("shown", "key"), paper, strict=True)),
+        )
         for n, q in enumerate(questions, start=1)
+        for paper in [q.item_kind.present(q.stem, q.content, q.key, rng=random.Random(n), shuffle=True)]
     ]
     submission = Submission.objects.create(attempt=attempt, cause="learner", at=NOON + 10 * MINUTE)
     score = 5 * sum(right)
@@ -101,6 +111,32 @@ def test_the_figures_are_those_of_the_papers(crowd, quiz):
     assert {row["unit"]: row["people"] for row in figures["units"]} == {"姚安县教育体育局": 6, "姚安县财政局": 6}
 
 
+def test_after_a_re_marking_options_and_right_ones_are_those_of_the_paper_under_the_key_that_stands(crowd, quiz, cast):
+    question = Question.objects.get(code="A-0")
+    content = {"options": {"A": "错一", "B": "对", "C": "错二"}}
+    asked = remarks.propose(question=question, remedy="new_key", content=content, key=["A"], reason="答案错误", by=cast.trainer, at=NOON)
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=NOON)
+    later = Question.objects.get(code="A-0")
+    later.stem, later.content = "另一问题", {"options": {"A": "甲", "B": "乙"}}
+    bank.write(later, by=cast.trainer)
+
+    item = analysis.compute(quiz)["items"][0]
+
+    assert item["stem"] == "问题0" and item["texts"] == {"A": "对", "B": "错一", "C": "错二"} and item["right"] == ["B"]
+
+
+def test_a_score_group_with_nobody_in_it_has_no_share(crowd, quiz):
+    (item, *_rest) = analysis.compute(quiz)["items"]
+    sizes = [12, 0, 0, 0, 0]
+    answers = analysis_views._item(item | {"group_sizes": sizes, "chosen": {"A": [0.5, 0, 0, 0, 0]}})["answers"]
+    assert answers[0]["shares"] == [50, None, None, None, None] and answers[0]["all"] == 50
+
+
+def test_the_numbers_over_the_histogram_stay_inside_it():
+    bars = analysis_views._bars([0, 0, 3, 9, 0, 0, 0, 0, 0, 0])
+    assert min(bar["y"] for bar in bars) >= 2 + 9 and [bar["from"] for bar in bars][:2] == [0, 10]  # text of 9 px, 2 above the bar
+
+
 def test_a_second_attempt_and_an_unfinished_marking_do_not_count(crowd, quiz, cast):
     course = crowd[0].enrolment.course
     questions = list(Question.objects.filter(code__startswith="A-").order_by("code"))
@@ -126,7 +162,7 @@ def test_nobody_gives_no_figures(quiz):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_people(crowd, quiz, django_assert_max_num_queries):
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         analysis.compute(quiz, crowd[0].sitting)
 
 

@@ -7,7 +7,7 @@ from quizzes.models import Marking, MarkingTask, Question, Rating, Remark, Remar
 from quizzes.services import ratings, remarks
 from tests.cast import EVERYBODY, NOON
 from tests.quizzes.test_ratings import sit as essay  # noqa: F401
-from tests.quizzes.test_remarks import LATER, exam, sit  # noqa: F401
+from tests.quizzes.test_remarks import LATER, case, exam, sit  # noqa: F401
 
 AUTHORS = {"trainer", "reviewer", "admin"}
 READ_REMARKS = AUTHORS | {"hr", "auditor"}
@@ -38,6 +38,11 @@ def test_a_marker_works_through_the_queue_without_seeing_names(sign_in, cast, es
     assert done.request["PATH_INFO"] == reverse("marking")
     result = sign_in(cast.learner).get(reverse("attempt_result", args=[submission.attempt_id]))
     assert "依据写得准" in result.text and cast.trainer.name not in result.text
+
+
+def test_the_marker_of_a_cases_essay_reads_its_material(sign_in, cast, case):  # noqa: F811
+    page = sign_in(cast.trainer).get(reverse("marking_task", args=[MarkingTask.objects.get().pk]))
+    assert "居民李某申请公开。" in page.text and "说明理由。" in page.text
 
 
 def test_points_outside_are_refused_and_the_comment_stays_in_the_form(sign_in, cast, essay):  # noqa: F811
@@ -101,6 +106,28 @@ def test_hr_decides_and_the_page_shows_what_changed(sign_in, cast, remark, djang
         reverse("attempt_result", args=[Marking.objects.filter(cause="remark").first().submission.attempt_id])
     )
     assert "重新评分" in result.text and "应为二十个工作日" in result.text
+
+
+def test_a_re_marking_that_changes_nobody_says_that_it_is_done(sign_in, cast, remark):
+    quiet = remarks.propose(question=Question.objects.get(code="R-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
+    remarks.decide(remark=quiet, approved=True, by=cast.hr, at=LATER)
+    page = sign_in(cast.hr).get(reverse("remark", args=[quiet.pk]))
+    assert "没有试卷发生变化" in page.text and "请稍后刷新" not in page.text
+
+    remarks.decide(remark=remark, approved=True, by=cast.hr, at=LATER)
+    assert "请稍后刷新" in sign_in(cast.hr).get(reverse("remark", args=[remark.pk])).text
+
+
+def test_after_a_re_marking_who_kept_a_pass_comes_before_who_only_got_other_marks(sign_in, cast, sit):  # noqa: F811
+    sit(cast.liaison, "B", judge=False)  # fails before and after
+    sit(cast.colleague, "A")
+    asked = remarks.propose(
+        question=Question.objects.get(code="R-1"), remedy="new_key", key=["B"], reason="答案错误", by=cast.trainer, at=LATER
+    )
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    remarks.apply(asked, at=LATER)
+    rows = sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).context["rows"]
+    assert [row.kept_pass for row in rows] == [True, False]
 
 
 @pytest.mark.parametrize("who", ["trainer", "auditor", "admin"])

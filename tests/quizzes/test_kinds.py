@@ -113,7 +113,7 @@ def test_the_right_answer_is_analysed_in_the_codes_of_the_bank(key, data, seed):
     kind = kinds.of(key)
     stem, content, answer = valid(kind, data.draw(ANY[key]))
     shown, frozen = paper(kind, (stem, content, answer), seed)
-    picked, legend = kinds.picked(key, shown, frozen, kind.right(shown, frozen)), kind.picks(content, answer)
+    picked, legend = kinds.picked(key, shown, frozen, kind.right(shown, frozen)), kind.picks(shown, frozen, frozen)
     codes = {pick.code for pick in legend if pick.is_right}
     if key not in {"short", "case"}:
         assert set(picked) <= codes and picked

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 from django.core.cache import caches
+from django.urls import reverse
 
 from core.errors import Refused
 from courses.models import Completion, Course
 from courses.services import enrolments
 from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, Question, Sitting
-from quizzes.services import bank, exam_papers, paper_marks, papers, quizzes, sittings
+from quizzes.services import bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
 
@@ -268,3 +269,18 @@ def test_marks_are_refused_where_they_cannot_belong(paper, sitting, cast, change
     with pytest.raises(Refused) as refused:
         paper_marks.enter_marks(sitting=Sitting.objects.get(), **facts)
     assert refused.value.code == code and not Attempt.objects.exists()
+
+
+def test_a_new_key_leaves_marks_from_paper_to_a_person_and_lists_them(paper, sitting, cast, sign_in):
+    points = {1: Decimal(5), 2: Decimal(10)}
+    entered = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+    facts = {"question": Question.objects.get(code="S-1"), "reason": "答案错误", "by": cast.trainer, "at": NOON}
+    asked = remarks.propose(remedy="new_key", key=["B"], **facts)
+
+    assert list(remarks.changes(asked)) == [] and remarks.by_hand(asked).get().marking == entered
+    page = sign_in(cast.hr).get(reverse("remark", args=[asked.pk]))
+    assert "需由人查看" in page.text and cast.learner.name in page.text
+
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=AFTER)
+    assert remarks.apply(asked, at=AFTER) == 0 and Marking.objects.current().get() == entered
+    assert "需由人查看" in sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).text

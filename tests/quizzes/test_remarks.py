@@ -1,6 +1,7 @@
 """Marking again with a mended key: a dry run, two persons, a trace, and nobody loses a pass by it unless HR says so."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -8,8 +9,8 @@ from core.errors import Refused
 from courses.models import Completion, Course, Reversal
 from courses.services import enrolments
 from evaluation.models import LedgerEntry
-from quizzes.models import Marking, Question, Remark, RemarkedMarking, Submission
-from quizzes.services import attempts, bank, quizzes, remarks
+from quizzes.models import Marking, MarkingTask, Question, Remark, RemarkedMarking, Submission
+from quizzes.services import attempts, bank, quizzes, ratings, remarks
 from tests.cast import NOON
 from tests.factories import make_course
 
@@ -194,6 +195,15 @@ def test_full_marks_for_all_gives_everybody_the_points(sit, remark, apply, cast)
     assert Question.objects.get(code="R-1").key == ["A"]  # the bank's question is for the trainer to mend or retire
 
 
+def test_full_marks_for_all_ends_with_the_decision(sit, remark, apply, cast):
+    asked = remark(remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=LATER)
+    drawn_after = sit(cast.learner, "B")
+
+    assert remarks.unapplied_gaps(LATER) == [] and apply(asked) == 0
+    assert result(drawn_after).percent == 50
+
+
 def test_a_later_re_marking_of_the_same_question_has_the_last_word(sit, remark, apply, cast):
     submission = sit(cast.learner, "B")
     first = remark()
@@ -205,6 +215,105 @@ def test_a_later_re_marking_of_the_same_question_has_the_last_word(sit, remark, 
 
     assert result(submission).percent == 50 and result(submission).passed  # kept
     assert apply(first) == 0
+
+
+def test_a_re_marking_that_was_undone_does_not_come_back_with_a_late_paper(sit, remark, apply, cast):
+    for key in ("B", "A"):
+        asked = remark(key=[key])
+        remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+        apply(asked)
+    Question.objects.filter(code="R-1").update(version=1)  # as it was when this paper was frozen: A is right, as it is again
+    late = sit(cast.learner, "A")
+
+    assert remarks.unapplied_gaps(LATER) == [] and result(late).percent == 100
+    assert apply(Remark.objects.earliest("pk")) == 0 and Marking.objects.count() == 1
+
+
+def test_reconcile_looks_only_at_marks_that_are_new(sit, remark, apply, cast, monkeypatch):
+    looked = []
+    look = remarks._changes
+    monkeypatch.setattr(remarks, "_changes", lambda asked, marks: looked.extend(marks) or look(asked, marks))
+    sit(cast.colleague, "A")
+    asked = remark(key=["A", "B"], remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=LATER)
+    counts = []
+    for minutes in (0, 5, 10):
+        looked.clear()
+        assert remarks.unapplied_gaps(LATER + timedelta(minutes=minutes)) == []
+        counts.append(len(looked))
+    assert counts == [1, 1, 0]
+
+    Question.objects.filter(code="R-1").update(version=1)  # as it was when this paper was frozen
+    late = sit(cast.learner, "B")
+    (gap,) = remarks.unapplied_gaps(LATER + timedelta(minutes=15))
+    gap.mend()
+    assert result(late).passed
+
+
+def test_a_yes_overwrites_no_edit_that_came_after_the_proposal(sit, remark, cast):
+    sit(cast.learner, "B")
+    asked = remark()
+    edited = Question.objects.get(code="R-1")
+    edited.stem = "几个工作日？"
+    bank.write(edited, by=cast.trainer)
+
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    assert refused.value.code == "edited" and Question.objects.get(code="R-1").key == ["A"]
+    remarks.decide(remark=asked, approved=False, reason="题目已修改", by=cast.hr, at=LATER)
+
+
+CASE = [
+    {"type": "single", "stem": "几个工作日？", "options": {"A": "15", "B": "20"}, "answer": ["A"], "points": 1},
+    {"type": "essay", "stem": "说明理由。", "answer": "见第三十三条。", "points": 1},
+]
+
+
+@pytest.fixture
+def case(cast, exam, django_capture_on_commit_callbacks):
+    """The exam is one case now: a question with a wrong key, and an essay. The learner has handed in B and an essay."""
+    bank.import_rows(
+        [{"id": "C-1", "type": "case", "course": "P01", "stem": "居民李某申请公开。", "parts": CASE}], county=cast.county, at=NOON
+    )
+    facts = {"title": "考试", "course_code": "P01", "minutes": 0, "pass_percent": 60, "attempts": 0}
+    quiz = quizzes.ensure(county=cast.county, key="r", draws=[{"kind": "case", "count": 1, "points": 10}], **facts)
+    enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P01"), at=NOON)
+    attempt = attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+    (item,) = attempt.items.all()
+    token = next(token for token, letter in item.key["parts"][0]["key"]["letters"].items() if letter == "B")
+    attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response={"0": token, "1": "理由"}, token="t", at=NOON)
+    with django_capture_on_commit_callbacks(execute=True):
+        return attempts.submit(attempt=attempt, at=NOON)
+
+
+def rate(cast, percent):
+    return ratings.rate(task=MarkingTask.objects.get(), marker=cast.trainer, points=[Decimal(percent)], at=NOON)
+
+
+def mend_case(cast):
+    question = Question.objects.get(code="C-1")
+    asked = remarks.propose(question=question, remedy="new_key", key=[["B"], question.key[1]], reason="应为二十", by=cast.trainer, at=LATER)
+    return asked, lambda: remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+
+def test_a_case_keeps_what_people_gave_its_essay_when_its_key_is_mended(case, apply, cast):
+    rate(cast, 80)
+    assert result(case).percent == 40
+    asked, approve = mend_case(cast)
+    (change,) = remarks.changes(asked)
+    assert change.percent == 90 and change.gains_pass
+
+    approve()
+    assert apply(asked) == 1 and result(case).percent == 90
+
+
+def test_an_essay_that_is_rated_after_the_key_was_mended_joins_the_new_key(case, apply, cast):
+    asked, approve = mend_case(cast)
+    approve()
+    assert apply(asked) == 0  # it is still with a person
+
+    rate(cast, 80)
+    assert result(case).percent == 90 and remarks.unapplied_gaps(LATER) == []
 
 
 @pytest.mark.parametrize(("key", "code"), [(["C"], "bad_key"), ([], "bad_key"), (["A"], "same_key")])

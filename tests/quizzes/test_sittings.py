@@ -1,6 +1,7 @@
 """Sittings: who is let in when, whose clock ends when, and more time with a reason."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 from core import turns
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Enrolment
+from courses.models import Completion, Enrolment
 from quizzes import rules, tasks
-from quizzes.models import Attempt, Candidate, Submission
-from quizzes.services import attempts, marking, sittings
+from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
+from quizzes.services import attempts, marking, quizzes, sittings
 from tests import cast as casting
 from tests.cast import NOON
+from tests.quizzes.conftest import sitting_of
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -205,3 +207,65 @@ def test_a_round_beside_another_does_nothing(sitting, cast, monkeypatch):
     monkeypatch.setattr(turns, "alone", lambda name: nullcontext(True))
     tasks.submit_overdue()
     assert len(ran) == 1
+
+
+def test_an_attempt_left_open_before_the_quiz_became_an_exam_is_ended_and_not_handed_back(cast, quiz, enrolment):
+    Quiz.objects.filter(pk=quiz.pk).update(minutes=0)
+    quiz.refresh_from_db()
+    left_open = attempts.start(person=cast.learner, quiz=quiz, at=NOON - 60 * MINUTE)
+    assert left_open.ends_at is None
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON)
+
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON + MINUTE)
+
+    assert attempt.sitting == sitting and attempt.ends_at == sitting.closes_at
+    assert Submission.objects.get().attempt == left_open and Submission.objects.get().at == NOON + MINUTE
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 2 * MINUTE) == attempt
+
+
+def test_a_file_of_quizzes_changes_no_terms_of_a_sitting_to_come(cast, sitting, quiz):
+    facts = {"county": cast.county, "key": quiz.key, "title": quiz.title, "course_code": quiz.course_code, "pass_percent": 1}
+    facts |= {"minutes": quiz.minutes, "attempts": 3, "draws": [{"kind": "judge", "count": 1}]}
+    with pytest.raises(Refused) as refused:
+        quizzes.ensure(**facts, at=NOON - 60 * MINUTE)
+    assert refused.value.code == "has_sittings"
+    assert quizzes.ensure(**facts, at=sitting.over_at).pass_percent == 1
+
+
+# ---- results that wait -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def passed(cast, sitting, answer, django_capture_on_commit_callbacks):
+    """Results are held; the learner has handed in a paper that passes."""
+    Sitting.objects.filter(pk=sitting.pk).update(results="held")
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    answer(attempt)
+    with django_capture_on_commit_callbacks(execute=True):
+        return attempts.submit(attempt=attempt, at=NOON + 5 * MINUTE)
+
+
+def test_a_pass_is_not_told_to_the_course_while_results_are_held(passed):
+    assert passed.result.passed and not Completion.objects.exists()
+    assert marking.untold_gaps(NOON + 90 * MINUTE) == []  # it waits, and nothing is broken
+
+
+def test_who_used_all_attempts_is_not_told_of_a_pass_that_is_held(passed, cast):
+    with pytest.raises(Refused) as refused:
+        sittings.enter(person=cast.learner, sitting=passed.attempt.sitting, at=NOON + 6 * MINUTE)
+    assert refused.value.code == "attempts_used" and "通过" not in refused.value.message
+
+
+def test_releasing_results_completes_at_once_at_the_moment_of_handing_in(passed, cast, django_capture_on_commit_callbacks):
+    sitting = Sitting.objects.get()
+    with django_capture_on_commit_callbacks(execute=True):
+        sittings.write(terms=replace(sittings.terms_of(sitting), results="at_once"), by=cast.hr, at=NOON + 90 * MINUTE, sitting=sitting)
+    assert Completion.objects.get().completed_at == NOON + 5 * MINUTE
+
+
+def test_when_a_sitting_is_over_for_everybody_reconcile_tells_its_passes(passed):
+    Sitting.objects.update(results="closed")
+    assert marking.untold_gaps(NOON + 29 * MINUTE) == []
+    (gap,) = marking.untold_gaps(NOON + 31 * MINUTE)
+    gap.mend()
+    assert Completion.objects.get().completed_at == NOON + 5 * MINUTE
