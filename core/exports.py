@@ -47,16 +47,21 @@ class Exporter:
         return _as_download(response, f"{self.name}.csv")
 
     def xlsx(self) -> HttpResponseBase:
-        """The table as an Excel workbook, written to a temporary file that goes away with the response."""
-        file = tempfile.TemporaryFile(suffix=".xlsx")  # noqa: SIM115 - FileResponse closes it
-        try:
-            write_xlsx(self, file)
-            file.seek(0)
-        except BaseException:
-            file.close()
-            raise
-        response = FileResponse(file, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-        return _as_download(response, f"{self.name}.xlsx")
+        """The table as an Excel workbook."""
+        return workbook(self.name, [self])
+
+
+def workbook(name: str, tables: list[Exporter]) -> HttpResponseBase:
+    """Several tables as one Excel workbook, each on a sheet with its name, written to a temporary file that goes away with the response."""
+    file = tempfile.TemporaryFile(suffix=".xlsx")  # noqa: SIM115 - FileResponse closes it
+    try:
+        write_xlsx(tables, file)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    response = FileResponse(file, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    return _as_download(response, f"{name}.xlsx")
 
 
 def _as_download(response: HttpResponseBase, name: str) -> HttpResponseBase:
@@ -106,8 +111,8 @@ def csv_chunks(exporter: Exporter) -> Iterator[bytes]:
         yield "".join(lines).encode()
 
 
-def write_xlsx(exporter: Exporter, file: IO[bytes]) -> None:
-    """Write the workbook into a file; past a million rows it goes on in a further sheet."""
+def write_xlsx(tables: list[Exporter], file: IO[bytes]) -> None:
+    """Write the workbook into a file; past a million rows a table goes on in a further sheet."""
     with xlsxwriter.Workbook(
         file,
         {
@@ -124,19 +129,21 @@ def write_xlsx(exporter: Exporter, file: IO[bytes]) -> None:
             "day": book.add_format({"num_format": "yyyy-mm-dd"}),
             "decimal": book.add_format({"num_format": "0.00"}),
         }
-        sheet, line = None, 0
-        for row in exporter.rows:
-            if sheet is None or line > ROWS_A_SHEET:
-                sheet, line = _sheet(book, exporter, head), 1
-            for index, column in enumerate(exporter.columns):
-                _write_cell(sheet, line, index, column.value(row), formats)
-            line += 1
-        if sheet is None:
-            _sheet(book, exporter, head)
+        for table in tables:
+            sheet, line = None, 0
+            for row in table.rows:
+                if sheet is None or line > ROWS_A_SHEET:
+                    # The first sheet of several bears the table's name.
+                    sheet, line = _sheet(book, table, head, table.name if sheet is None and len(tables) > 1 else None), 1
+                for index, column in enumerate(table.columns):
+                    _write_cell(sheet, line, index, column.value(row), formats)
+                line += 1
+            if sheet is None:
+                _sheet(book, table, head, table.name if len(tables) > 1 else None)
 
 
-def _sheet(book: xlsxwriter.Workbook, exporter: Exporter, head):
-    sheet = book.add_worksheet()
+def _sheet(book: xlsxwriter.Workbook, exporter: Exporter, head, name: str | None):
+    sheet = book.add_worksheet(name)
     for index, column in enumerate(exporter.columns):
         sheet.set_column(index, index, column.width)
         sheet.write_string(0, index, str(column.title), head)

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from core import clock
-from core.exports import Column, Exporter
+from core.exports import Column, Exporter, workbook
 from people.models import Role
 from people.services import readings
 from quizzes import analysis
@@ -164,7 +164,7 @@ def sitting_analysis_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResponseBase:
-    """The table of items as a workbook."""
+    """All tables of the page as a workbook: the test, its items, who chose what, the units."""
     _require(request, quiz)
     found = get_object_or_404(Analysis, quiz=quiz, sitting=sitting, figures__isnull=False)
     if not found.figures["people"]:
@@ -181,7 +181,62 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
         Column(_("seconds"), lambda item: _rounded(item["seconds"], 0), 10),
         Column(_("what to look at"), lambda item: _item(item)["advice"], 40),
     ]
-    return Exporter(f"{quiz.key}-analysis", columns, found.figures["items"]).xlsx()
+    test = found.figures["test"]
+    facts = [(label, test.get(name)) for name, label in _figures_of_test().items()]
+    facts += [(_("from %(from)d %%") % {"from": place * 10}, count) for place, count in enumerate(test["histogram"])]
+    chosen = [(item, answer) for item in map(_item, found.figures["items"]) for answer in item["answers"]]
+    shares = [
+        Column(title, lambda row, group=group: _rounded(row[1]["shares"][group], 1), 12)
+        for group, title in enumerate([_("lowest fifth %"), _("second %"), _("third %"), _("fourth %"), _("highest fifth %")])
+    ]
+    tables = [
+        Exporter(_("test"), [Column(_("figure"), lambda row: row[0], 40), Column(_("value"), lambda row: _plain(row[1]), 20)], facts),
+        Exporter(_("items"), columns, found.figures["items"]),
+        Exporter(
+            _("answers"),
+            [
+                Column(_("code"), lambda row: row[0]["code"], 16),
+                Column(_("version"), lambda row: row[0]["version"], 8),
+                Column(_("answer"), lambda row: row[1]["code"], 12),
+                Column(_("text"), lambda row: row[1]["text"], 40),
+                Column(_("right"), lambda row: _("yes") if row[1]["is_right"] else "", 8),
+                Column(_("all %"), lambda row: _rounded(row[1]["all"], 1), 10),
+                *shares,
+            ],
+            chosen,
+        ),
+        Exporter(
+            _("units"),
+            [
+                Column(_("unit"), lambda row: row["unit"], 30),
+                Column(_("people"), lambda row: row["people"], 10),
+                Column(_("passed"), lambda row: row["passed"], 10),
+                Column(_("mean %"), lambda row: _rounded(row["mean"], 2), 10),
+            ],
+            found.figures["units"],
+        ),
+    ]
+    return workbook(f"{quiz.key}-analysis", tables)
+
+
+def _figures_of_test() -> dict[str, str]:
+    return {
+        "people": _("people"),
+        "mean": _("mean %"),
+        "median": _("median %"),
+        "spread": _("standard deviation"),
+        "lowest": _("lowest %"),
+        "highest": _("highest %"),
+        "pass_rate": _("pass rate %"),
+        "reliability": _("reliability"),
+        "reliability_kind": _("kind of reliability"),
+        "standard_error": _("standard error of measurement"),
+        "minutes": _("median minutes"),
+    }
+
+
+def _plain(value: object) -> object:
+    return _rounded(value) if isinstance(value, float) else value
 
 
 def _rounded(value: float | None, places: int = 3) -> float | None:

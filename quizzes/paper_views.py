@@ -87,6 +87,7 @@ def paper_list(request: HttpRequest, key: str) -> HttpResponse:
             messages.success(
                 request, _("Made: paper %(labels)s. Two persons seal each.") % {"labels": "、".join(one.label for one in made)}
             )
+            _warn_of_quizzes_that_lack(request, quiz)
             return redirect("paper_list", key)
     return render(
         request,
@@ -156,6 +157,16 @@ def paper_file(request: HttpRequest, pk: int, part: str) -> HttpResponse:
         return redirect("paper", pk)
     name = f"{found.quiz.title}-{found.label}-{printing.PARTS[part]}.pdf"
     return FileResponse(io.BytesIO(made), as_attachment=True, filename=name, content_type="application/pdf")
+
+
+def _warn_of_quizzes_that_lack(request: HttpRequest, exam: Quiz) -> None:
+    """What stands on an exam's papers is kept out of the course's own quizzes: say so where they now have too few."""
+    for other in Quiz.objects.filter(county=exam.county_id, course_code=exam.course_code, is_exam=False).order_by("key"):
+        for line in papers.missing_for(other):
+            said = _(
+                "Questions of these papers are kept out of course quizzes, and “%(quiz)s” now has too few: %(line)s. Add questions to the bank."
+            )
+            messages.warning(request, said % {"quiz": other.title, "line": line})
 
 
 def _act(request: HttpRequest, found: Paper) -> HttpResponse:

@@ -140,7 +140,7 @@ class Match(ItemKind):
         return {
             "stem": stem,
             "left": in_tokens(content["left"], rng, shuffle=shuffle),
-            "right": in_tokens(content["right"], rng, shuffle=shuffle),
+            "right": in_tokens(content["right"], rng, shuffle=True),  # pairs written side by side would tell the key by their places
         }
 
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:

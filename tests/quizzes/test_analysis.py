@@ -1,16 +1,18 @@
 """The analysis of a quiz: who counts, what the figures are, who may see them."""
 
+import io
 import random
 from datetime import timedelta
 from decimal import Decimal
 
+import openpyxl
 import pytest
 from django.urls import reverse
 
 from courses.models import Enrolment
 from people.models.snapshot import served_at
 from quizzes import analysis, analysis_views
-from quizzes.models import Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Question, Sitting, Submission
+from quizzes.models import Analysis, Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Question, Sitting, Submission
 from quizzes.services import analyses, bank, remarks
 from tests.cast import EVERYBODY, NOON, person
 from tests.factories import make_course
@@ -183,7 +185,12 @@ def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_c
 
     page = client.get(address)
     assert "A-0" in page.text and "姚安县财政局" in page.text and "Brennan" not in page.text
-    assert client.get(reverse("quiz_analysis_file", args=[quiz.key]))["Content-Type"].endswith("sheet")
+    file = client.get(reverse("quiz_analysis_file", args=[quiz.key]))
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(file.streaming_content)))
+    assert book.sheetnames == ["测试", "试题", "作答", "单位"]
+    figures = dict(book["测试"].iter_rows(min_row=2, values_only=True))
+    assert figures["人数"] == Analysis.objects.get().figures["people"] and figures["信度"] is not None
+    assert book["作答"].max_row > book["试题"].max_row > 1 and book["单位"].max_row > 1
 
 
 def test_hints_of_similar_answers_are_for_hr_and_say_that_they_are_no_verdict(

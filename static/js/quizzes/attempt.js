@@ -8,7 +8,7 @@
   const { read, write, isComplete, isTyped, prepare } = window.quizFields;
   const find = (id) => document.getElementById(id);
   const items = new Map(); // id → {id, number, box, state, hidden, flag, link, seq, last, timer, since, aside}
-  const PACE = { text: [1200, 5000], area: [3000, 15000] }; // save after a rest, but at the latest after so long, in ms
+  const PACE = { text: [1200, 5000], area: [1500, 5000] }; // save after a rest, but at the latest after so long, in ms
   const COURTESY = 60000; // how often a page outside exams asks what stands
   let newest = Number(text.newest);
   let wantsLook = false;
