@@ -9,7 +9,7 @@ python=${2:-python3}
 
 say() { echo "[setup] $*"; }
 
-have_font() { ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc /usr/share/fonts/opentype/noto-cjk/NotoSansCJK-Regular.ttc >/dev/null 2>&1; }
+have_font() { [ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ] || [ -e /usr/share/fonts/opentype/noto-cjk/NotoSansCJK-Regular.ttc ]; }
 missing=()
 have_font || missing+=(fonts-noto-cjk)
 "$python" -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
