@@ -344,7 +344,9 @@ class Told:
 
 
 def told(submission: Submission) -> list[Told]:
-    """Re-markings of this paper, the latest of each item. Two queries, one where there are none."""
+    """Re-markings of this paper, the latest of each item. Two queries; none for a first marking that was fetched with the submission."""
+    if submission.result.supersedes_id is None:
+        return []
     done = list(RemarkedMarking.objects.filter(submission=submission).select_related("remark", "marking__supersedes").order_by("pk"))
     if not done:
         return []
