@@ -16,7 +16,7 @@ have_font || missing+=(fonts-noto-cjk)
 if [ "$kind" = test ]; then
   command -v chromium >/dev/null || missing+=(chromium)
   command -v pdftotext >/dev/null || missing+=(poppler-utils)
-  ldconfig -p 2>/dev/null | grep -q libzbar.so || missing+=(libzbar0)
+  ldconfig -p 2>/dev/null | grep libzbar.so >/dev/null || missing+=(libzbar0)
   command -v wrk >/dev/null || missing+=(wrk)
   command -v msgfmt >/dev/null || missing+=(gettext)
 fi
