@@ -357,12 +357,15 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
 
 
 def _tests(serving: QuerySet, *, year: int, at: datetime) -> Iterable[tuple[str, int, int]]:
-    """(unit path, person × quiz sat, of those passed) in the year. Of each pair the first submission and the first pass count."""
+    """(unit path, person × quiz sat, of those passed) in the year. Of each pair the first submission and the first pass count.
+
+    A test counts from when its results are out: a small unit's rate would tell them before.
+    """
     start, end = clock.start_of(date(year, 1, 1)), _end(year)
     path: Expression = F("person__unit__path")
     if year < clock.year_of(at):
         path = Subquery(_last_posting("person", year).values("unit__path"))
-    over = Attempt.objects.filter(submission__at__gte=start, submission__at__lt=end)
+    over = Attempt.objects.with_results_out(at).filter(submission__at__gte=start, submission__at__lt=end)
     earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
     tests = (
         over.filter(person__in=serving.values("pk"))

@@ -41,6 +41,14 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts whose marking that stands is a pass."""
         return self.filter(models.Exists(Marking.objects.current().filter(submission__attempt=models.OuterRef("pk"), passed=True)))
 
+    def with_results_out(self, at: datetime) -> "AttemptQuerySet":
+        """Attempts whose results are not held back, see `services.results`; also tables of units would tell them."""
+        from quizzes.models.sittings import Sitting
+
+        still_sat = Attempt.objects.open().filter(sitting=models.OuterRef("sitting"))
+        is_over = models.Q(sitting__results=Sitting.Results.CLOSED, sitting__closes_at__lte=at) & ~models.Exists(still_sat)
+        return self.filter(models.Q(sitting=None) | models.Q(sitting__results=Sitting.Results.AT_ONCE) | is_over)
+
     def timed(self) -> "AttemptQuerySet":
         """With the minutes that extensions added, so that no row asks for them."""
         from quizzes.models.sittings import Extension

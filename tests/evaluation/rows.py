@@ -127,11 +127,19 @@ def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_b
     return made
 
 
-def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NOON) -> Submission:
+def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NOON, sitting=None) -> Submission:
     quiz, _ = Quiz.objects.get_or_create(key=key, defaults={"county": course.county, "title": "结业测试", "course_code": course.code})
     enrolment = Enrolment.objects.filter(person=person, course=course).first() or enrol(person, course, at=at)
     attempt = Attempt.objects.create(
-        **served_at(person), quiz=quiz, enrolment=enrolment, number=number, started_at=at, quiz_title=quiz.title, pass_percent=80, seed="s"
+        **served_at(person),
+        sitting=sitting,
+        quiz=quiz,
+        enrolment=enrolment,
+        number=number,
+        started_at=at,
+        quiz_title=quiz.title,
+        pass_percent=80,
+        seed="s",
     )
     submission = Submission.objects.create(attempt=attempt, cause="learner", at=at)
     share = 90 if passed else 10

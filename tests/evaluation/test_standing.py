@@ -1,7 +1,7 @@
 """How units and people stand: who should, who did, who lacks what."""
 
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -9,6 +9,7 @@ from django.urls import reverse
 from evaluation import records, services, standing
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
 from people.services import postings
+from quizzes.models import Quiz, Sitting
 from tests import cast as casting
 from tests.cast import NOON
 from tests.evaluation import rows
@@ -120,6 +121,16 @@ def test_the_pass_rate_counts_each_person_and_test_once(cast, course):
     row = table(cast)[cast.section.code]
     assert (row.sat, row.passed, row.passed_share) == (2, 1, 50)
     assert table(cast, 2025)[cast.section.code].sat == 0
+
+
+@pytest.mark.parametrize(("results", "counted"), [("held", 0), ("at_once", 1), ("closed", 1)])
+def test_a_rate_tells_nothing_of_results_that_are_held_back(cast, course, results, counted):
+    quiz = Quiz.objects.create(key="quiz", county=cast.county, title="年度考试", course_code=course.code, is_exam=True)
+    opens_at, closes_at = NOON - timedelta(hours=1), NOON
+    sitting = Sitting.objects.create(quiz=quiz, title="年度考试", results=results, opens_at=opens_at, closes_at=closes_at)
+    rows.sat(cast.learner, course, passed=True, sitting=sitting)
+    row = table(cast)[cast.section.code]
+    assert (row.sat, row.passed) == (counted, counted)
 
 
 def test_hours_are_reached_from_the_target_on(cast, course):
