@@ -133,7 +133,7 @@ class ChangeForm(forms.Form):
 
     status = forms.ChoiceField(label=_("status"), required=False)
     difficulty = forms.TypedChoiceField(label=_("difficulty"), required=False, coerce=int, empty_value="")
-    point = forms.ModelChoiceField(label=_("knowledge point"), queryset=KnowledgePoint.objects.none(), required=False)
+    point = forms.ModelChoiceField(label=_("knowledge point"), queryset=KnowledgePoint.objects.none(), required=False, empty_label="—")
     course_code = forms.CharField(label=_("course"), max_length=20, required=False)
     is_reserved = forms.ChoiceField(label=_("for exams only"), required=False, choices=[("", "—"), ("1", _("Yes")), ("0", _("No"))])
     source_until = forms.DateField(label=_("source in force until"), required=False, widget=AdminDateInput)
