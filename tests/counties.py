@@ -75,6 +75,11 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     analyses.ask(quiz=exam, sitting=held, by=cast.hr, at=at)
     paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=at)[0]
     exam_papers.seal(paper=paper, digest=paper.digest(), by=cast.reviewer, at=at)
+    printed = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=at)[0]
+    for author in (cast.reviewer, cast.trainer):
+        exam_papers.seal(paper=printed, digest=printed.digest(), by=author, at=at)
+    held.papers.set([printed])  # handed out to who wrote by hand
+    held.candidates.create(person=cast.other_leader)
     written = make_exam(cast, "x02-exam", "X02", title="年度考试（含论述题）", essay=True)
     now = make_sitting(cast, written, title="年度考试第一场", opens_at=at - 20 * MINUTE, late_entry_minutes=40)
     coming = make_sitting(cast, exam, title="补考", opens_at=at + HOUR)
@@ -86,6 +91,7 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
         "held": (held.pk,),
         "sat": (sat.pk,),
         "paper": (paper.pk,),
+        "on_paper": (held.pk, cast.other_leader.pk),
         "now": (now.pk,),
         "coming": (coming.pk,),
         "draft": (draft.pk,),

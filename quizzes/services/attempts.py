@@ -168,8 +168,8 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
 
     Locks the enrolment: two clicks and two devices get one attempt. Draws the paper, freezes it
     with its key in tokens of this attempt, and copies the rules. An attempt whose time is over is
-    submitted first, and so is one that was left open outside the sitting. Whether a sitting admits the person is for `sittings.enter`, which calls this
-    with the enrolment that it has found.
+    submitted first, and so is one that was left open outside the sitting. Whether a sitting admits
+    the person is for `sittings.enter`, which calls this with the enrolment that it has found.
 
     Raises:
         Refused: not_enrolled, attempts_used, sitting_only, no_draws, bank_cannot_serve, not_sealed.

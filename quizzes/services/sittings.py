@@ -391,26 +391,20 @@ def _may_begin_again(person: Person, sitting: Sitting) -> bool:
 def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     """The person's attempt in this sitting: the open one, or a new one. Enrols in the quiz's course where needed.
 
-    An open attempt is given back also when entry has closed: a dead phone does not shut anybody out.
+    An open attempt is given back also when entry has closed: a dead phone does not shut anybody out. One that
+    was left open in a trial is handed in: it must not become this one.
 
     Raises:
-        Refused: sits_another (an attempt at the same exam is open elsewhere); as `admission`, `attempts.start` and
-            `enrolments.enrol` say.
+        Refused: as `admission`, `attempts.start` and `enrolments.enrol` say.
     """
     sitting = _held(sitting)
     quiz = sitting.quiz
     state = attempts.standing(person=person, quiz=quiz, at=at, sitting=sitting)
-    if state.open is not None and state.open.sitting_id == sitting.pk:
+    if state.open is not None:
         return state.open
     door = admission(person=person, sitting=sitting, at=at)
     if door.refusal is not None:
         raise door.refusal
-    if state.open is not None:  # of a trial, or from before the quiz was an exam: it must not become this one
-        raise Refused(
-            _("You still sit “%(other)s”. Hand it in first; then you can enter here.")
-            % {"other": state.open.sitting.title if state.open.sitting else state.open.quiz_title},
-            code="sits_another",
-        )
     enrolment = state.enrolment or enrolments.enrol(person=person, course=course_of(quiz), at=at)
     return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting, enrolment=enrolment)
 

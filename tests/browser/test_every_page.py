@@ -146,6 +146,7 @@ WALK = {
         "sitting_candidates:now?q=没有这个人",
         "sitting_candidates:draft",
         "sitting_candidates:held",
+        "sitting_marks:on_paper",
         "candidates_add:now",
         "sitting_rooms:now",
         "sitting_rooms:draft",
@@ -213,7 +214,7 @@ NOT_PAGES = {
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
-    "mfa_download_recovery_codes", "candidates_export", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
+    "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "marking_next",
     # doors of allauth and Wagtail that lead to a page of ours or to none

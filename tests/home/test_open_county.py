@@ -7,6 +7,7 @@ from certificates.models import CertificateKind
 from courses.models import CataloguePage, CreditPolicy
 from home.models import HomePage
 from people.models import Unit
+from tests.conftest import wagtails_ground
 
 
 def test_a_county_opens_with_its_catalogue_and_kinds(cast, capsys):
@@ -16,6 +17,7 @@ def test_a_county_opens_with_its_catalogue_and_kinds(cast, capsys):
 
 
 def test_a_county_that_could_number_no_certificate_is_not_opened_and_nothing_is_written(db):
+    wagtails_ground()
     Unit.add_root(code="YA", name="姚安县人民政府", kind=Unit.Kind.COUNTY)
     with pytest.raises(CommandError) as refused:  # exit status 1
         call_command("open_county", "YA")

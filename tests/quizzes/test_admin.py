@@ -254,6 +254,7 @@ def test_the_terms_of_an_exam_stand_while_a_published_sitting_is_open_or_to_come
     quiz = open_sitting.quiz
     facts = {"title": "改名", "key": quiz.key, "course_code": quiz.course_code, "county": quiz.county_id, "attempts_allowed": 3}
     facts |= {"minutes": quiz.minutes, "pass_percent": quiz.pass_percent, "shuffle_questions": "on", "shuffle_options": "on"}
+    facts |= {"is_exam": "on"}
     standing = [{"kind": d.kind, "count": d.count, "points": d.points, "id": d.pk} for d in quiz.draws.all()]
     rules = draws(*standing, initial=len(standing))
     easier = draws(*standing[1:], {**standing[0], "count": 3}, initial=len(standing))

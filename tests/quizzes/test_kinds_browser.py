@@ -40,7 +40,15 @@ def exam(cast):
         if key == "case":
             stem = "\n".join(f"第{number}段：居民李某当面提交书面申请，要求公开征地补偿方案。" * 3 for number in range(1, 7))
         Question.objects.create(
-            county=cast.county, code=f"K-{key}", course_code="P01", kind=key, stem=stem, content=content, key=answer, explanation=FORMULA
+            status="reviewed",
+            county=cast.county,
+            code=f"K-{key}",
+            course_code="P01",
+            kind=key,
+            stem=stem,
+            content=content,
+            key=answer,
+            explanation=FORMULA,
         )
     quiz = quizzes.ensure(
         county=cast.county,

@@ -56,4 +56,4 @@ def test_the_list_does_not_grow_in_queries(sign_in, cast, exam, django_assert_ma
 
 def test_the_title_of_an_exam_does_not_run_into_its_course(sign_in, cast, exam):  # noqa: F811
     page = sign_in(cast.trainer).get(reverse("exam_list")).text
-    assert f'{exam.title}</a><div class="meta">{exam.course_code} · 0份试卷</div>' in page
+    assert f'{exam.title}</a><span class="d-block meta">{exam.course_code} · 0份试卷</span>' in page

@@ -31,7 +31,15 @@ def paper(exam, cast):  # noqa: F811
     """One question of each kind, five points each, sealed."""
     for kind, (stem, content, key) in BANK.items():
         Question.objects.create(
-            county=cast.county, code=f"K-{kind}", course_code="P01", kind=kind, stem=stem, content=content, key=key, source="第二十六条"
+            status="reviewed",
+            county=cast.county,
+            code=f"K-{kind}",
+            course_code="P01",
+            kind=kind,
+            stem=stem,
+            content=content,
+            key=key,
+            source="第二十六条",
         )
     chosen = [(f"K-{kind}", Decimal(5)) for kind in BANK]
     made = exam_papers.make_fixed(quiz=exam, chosen=chosen, by=cast.trainer, at=NOON)
