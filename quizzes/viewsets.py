@@ -220,7 +220,8 @@ def preview_question(request: HttpRequest) -> HttpResponse:
         data["county"] = str(standing.county_id if standing else counties.values_list("pk", flat=True)[0])
     instance = Question(county_id=data["county"] if data["county"].isdecimal() else None)
     form_class = QuestionViewSet.edit_handler.bind_to_model(Question).get_form_class()
-    data["code"] = f"preview-{secrets.token_hex(6)}"  # the code of a question that stands is no error here
+    # Neither the code of a question that stands nor who may call it reviewed is an error here.
+    data["code"], data["status"] = f"preview-{secrets.token_hex(6)}", Question.Status.DRAFT
     form = form_class(data, instance=instance, for_user=request.user)
     context = (
         papers.preview(form.instance)

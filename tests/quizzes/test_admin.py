@@ -141,7 +141,9 @@ def test_the_preview_shows_what_the_form_holds_and_writes_nothing(trainer, cast)
     page = trainer.post("/admin/questions/preview/", question(stem="预览的题干？", county=cast.county.pk))
     assert "预览的题干？" in page.text and "正确" in page.text and Question.objects.count() == count
     assert "没有给出正确答案" in trainer.post("/admin/questions/preview/", question(lines="7\n20", county=cast.county.pk)).text
-    standing = trainer.post("/admin/questions/preview/", question(code="P01-1", stem="已有的题？"))  # its form does not send the county
+    standing = trainer.post(
+        "/admin/questions/preview/", question(code="P01-1", stem="已有的题？", status="reviewed")
+    )  # its form does not send the county
     assert "已有的题？" in standing.text and "正确" in standing.text
 
 
