@@ -13,10 +13,12 @@ __all__ = ["browser", "enter", "open_page"]
 
 @pytest.fixture(autouse=True)
 def _empty_process_cache():
-    """What a process keeps for itself is true for one database; a test begins with a new one."""
+    """What a process keeps for itself is true for one database; a test begins with a new one, and in Chinese."""
     from django.core.cache import caches
+    from django.utils import translation
 
     caches["local"].clear()
+    translation.deactivate()
 
 
 @pytest.fixture
