@@ -36,11 +36,14 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """`open_page(PHONE)` gives a page of its own visitor; script errors and policy violations fail the test at its end."""
+    """`open_page(PHONE)` gives a page of its own visitor; script errors and policy violations fail the test at its end.
+
+    The visitor wants no motion: a smooth scroll lasts as long as a busy machine lets it.
+    """
     contexts, complaints = [], []
 
     def make(viewport=DESK, **options):
-        context = browser.new_context(viewport=viewport, locale="zh-CN", accept_downloads=True, **options)
+        context = browser.new_context(viewport=viewport, locale="zh-CN", accept_downloads=True, reduced_motion="reduce", **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)

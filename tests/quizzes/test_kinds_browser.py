@@ -94,8 +94,8 @@ def wanted(attempt) -> dict[str, object]:
 
 
 def settled(page) -> dict:
-    """What is focused, when the page has come to rest: it scrolls smoothly."""
-    for _look in range(20):
+    """What is focused, when the page has come to rest."""
+    for _look in range(100):
         at = page.evaluate(FOCUSED)
         if at["isSeen"]:
             break
