@@ -39,7 +39,9 @@ def printed(certificate: Certificate) -> dict[str, str]:
         "text": certificate.text,
         "name": certificate.person_name,
         "unit": certificate.unit_name or "—",
-        "course": f"{certificate.course_title}（{certificate.course_code}，第{certificate.edition_number}版）",
+        "course": f"{certificate.course_title}（{certificate.course_code}，第{certificate.edition_number}版）"
+        if certificate.course_code
+        else "—",
         "hours": f"{figure(certificate.hours)}学时",
         "score": "合格" if certificate.score is None else f"{figure(certificate.score)}分",
         "issuer": certificate.issuer,
@@ -57,7 +59,7 @@ def pdf(certificate: Certificate) -> bytes:
         Refused: a character has no glyph in the fonts ("missing_glyph").
         ImproperlyConfigured: the fonts are not installed.
     """
-    return _compile(printed(certificate), layout=certificate.paper, at=certificate.issued_at)
+    return _compile(printed(certificate), layout=certificate.version.content["layout"], at=certificate.issued_at)
 
 
 def _compile(facts: dict[str, str], *, layout: str, at: datetime, **options) -> bytes:

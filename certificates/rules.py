@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from django.utils.translation import gettext as _
@@ -84,6 +84,19 @@ def add_months(day: date, months: int) -> date:
 def last_valid_day(issued_on: date, validity_months: int) -> date | None:
     """The last day of validity; None when it never ends (0 months)."""
     return add_months(issued_on, validity_months) if validity_months else None
+
+
+def standing(events: Iterable[tuple[str, date]], day: date) -> str | None:
+    """What the events up to a day, oldest first, leave standing: "suspended", "replaced", "revoked", or None.
+
+    The end of validity is no event here: it follows from the dates. Revoked and replaced are final.
+    """
+    found = None
+    for kind, on in events:
+        if on > day or found in ("revoked", "replaced"):
+            break
+        found = None if kind == "restored" else kind
+    return found
 
 
 def check_wording(wording: str) -> None:

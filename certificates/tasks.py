@@ -7,4 +7,4 @@ def render(certificate_id: int) -> None:
     from certificates import files
     from certificates.models import Certificate
 
-    files.ensure(Certificate.objects.get(pk=certificate_id))
+    files.ensure(Certificate.objects.select_related("version").get(pk=certificate_id))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from certificates import paper, rules
-from certificates.models import Certificate
+from certificates.models import Certificate, StatusEvent
 from core import clock
 from core.errors import Refused
 from core.figures import figure
@@ -143,10 +143,10 @@ def _find(typed: str) -> dict:
     if certificate is None:
         raise Refused(_("The number is well formed, but no certificate with it was ever issued here."), code="not_found")
     at = clock.now()
-    masked, revoked_at = mask_name(certificate.person_name), certificate.revocation_instant()
+    masked, decided = mask_name(certificate.person_name), certificate.decided()
     return {
         "state": certificate.state_on(clock.today(at)),
-        "revoked_on": revoked_at and clock.today(revoked_at),
+        "revoked_on": clock.today(decided[1]) if decided and decided[0] == StatusEvent.Kind.REVOKED else None,
         "checked_at": timezone.localtime(at),
         "facts": {
             "number": certificate.number,

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from certificates import files, services
 from certificates.forms import RevokeForm
-from certificates.models import Certificate
+from certificates.models import Certificate, State
 from certificates.paper import check_address
 from certificates.permissions import may_revoke
 from core import clock
@@ -91,7 +91,7 @@ def certificate_revoke(request: HttpRequest, number: str) -> HttpResponse:
     found = _visible(request, number)
     if not may_revoke(request.user, found):
         raise PermissionDenied
-    if found.revocation_instant() is not None:
+    if found.state_on(clock.today()) == State.REVOKED:
         return redirect("certificate", number=found.number)
     form = RevokeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -110,7 +110,7 @@ def certificate_revoke(request: HttpRequest, number: str) -> HttpResponse:
 
 def _visible(request: HttpRequest, number: str) -> Certificate:
     return get_object_or_404(
-        Certificate.objects.visible_to(request.user).with_state().select_related("unit", "kind"), number=number.upper()
+        Certificate.objects.visible_to(request.user).with_state().select_related("unit", "kind", "version"), number=number.upper()
     )
 
 

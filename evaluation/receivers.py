@@ -28,5 +28,5 @@ def note_the_certificate(sender, *, instance, created, **kwargs) -> None:
     """Whatever becomes of a certificate changes the record: no kind of event is left out."""
     from evaluation import changes
 
-    if created:
+    if created and instance.certificate.completion_id:
         changes.note(instance.certificate.completion_id, changes.Kind.CERTIFICATE, at=instance.at)

@@ -11,11 +11,11 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from certificates.models import State, StatusEvent
+from certificates.models import Certificate, State, StatusEvent
 from core import clock
 from courses.models import Completion, Course, Enrolment
 from evaluation import rules, standing
@@ -173,11 +173,13 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
 def completions(source: QuerySet) -> QuerySet:
     """Completions with what a record shows beside them. Still one query."""
     counted = LedgerEntry.objects.filter(completion=OuterRef("pk")).order_by().values("completion").annotate(n=Sum("hours")).values("n")
-    revoked = StatusEvent.objects.filter(certificate__completion=OuterRef("pk"), kind=StatusEvent.Kind.REVOKED)
+    held = Certificate.objects.filter(completion=OuterRef("pk")).order_by("-pk")  # the newest, where one was replaced
+    decided = StatusEvent.objects.deciding().filter(certificate=OuterRef("certificate_id")).order_by("-pk")
     return source.annotate(
-        certificate_number=F("issued_certificate__number"),
-        certificate_valid_until=F("issued_certificate__valid_until"),
-        certificate_revoked=Exists(revoked),
+        certificate_id=Subquery(held.values("pk")[:1]),
+        certificate_number=Subquery(held.values("number")[:1]),
+        certificate_valid_until=Subquery(held.values("valid_until")[:1]),
+        certificate_decided=Subquery(decided.values("kind")[:1]),
         reversed_at=F("reversal__at"),
         reversal_reason=F("reversal__reason"),
         unit_code=F("unit__code"),
@@ -191,7 +193,8 @@ def of_completion(row: Completion, today: date) -> Record:
     state = ""
     if row.certificate_number:
         expired = row.certificate_valid_until is not None and row.certificate_valid_until < today
-        state = State.REVOKED if row.certificate_revoked else State.EXPIRED if expired else State.VALID
+        decided = "" if row.certificate_decided in (None, StatusEvent.Kind.RESTORED) else row.certificate_decided
+        state = State(decided) if decided else State.EXPIRED if expired else State.VALID
     return Record(
         id=row.pk,
         status=Status.REVERSED if row.reversed_at else Status.COMPLETED,

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
 
-from certificates.models import Certificate, StatusEvent
+from certificates.models import Certificate
 from core import clock
 from courses.models import (
     Course,
@@ -104,7 +104,7 @@ class Desk:
 
 
 def of(person: Person, *, at: datetime) -> Desk:
-    """Everything on the desk of a person at an instant. Nine queries, and one for the unit."""
+    """Everything on the desk of a person at an instant. Ten queries, and one for the unit."""
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
     rules = DutyRule.objects.filter(course=OuterRef("pk"), duty__in=duties)
@@ -147,13 +147,7 @@ def of(person: Person, *, at: datetime) -> Desk:
         next=_next(due, under_way),
         electives=free[:ELECTIVES],
         hours=evaluation.explained(year=year, entries=entries, policy=policy, duties=duties),
-        certificates=[
-            row.completion.issued_certificate
-            for row in completed
-            if hasattr(row.completion, "issued_certificate")
-            and not row.is_revoked
-            and row.completion.issued_certificate.issued_at > at - NEW_FOR
-        ],
+        certificates=list(Certificate.objects.in_force(today).filter(person=person, issued_at__gt=at - NEW_FOR)),
         completed=this_year,
         required=sum(c.is_required for c in courses),
         required_done=sum(c.is_required and c.pk in done for c in courses),
@@ -162,11 +156,9 @@ def of(person: Person, *, at: datetime) -> Desk:
 
 def _enrolments(person: Person) -> list[Enrolment]:
     """All rounds of the person with what became of them, newest completion first. One query."""
-    revoked = StatusEvent.objects.filter(certificate__completion__enrolment=OuterRef("pk"), kind=StatusEvent.Kind.REVOKED)
     return list(
         Enrolment.objects.filter(person=person)
-        .select_related("edition", "completion__reversal", "completion__issued_certificate")
-        .annotate(is_revoked=Exists(revoked))
+        .select_related("edition", "completion__reversal")
         .order_by(F("completion__completed_at").desc(nulls_last=True), "-enrolled_at")
     )
 

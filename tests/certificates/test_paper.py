@@ -186,7 +186,7 @@ def test_a_repair_run_makes_few_papers_itself_and_queues_the_rest(issued, privat
     from datetime import timedelta
 
     queued: list[int] = []
-    monkeypatch.setattr(services, "MADE_AT_ONCE", 1)
+    monkeypatch.setattr(services.gaps, "MADE_AT_ONCE", 1)
     monkeypatch.setattr(tasks.render, "delay", queued.append)
     first, second = issued(), issued()
     later = NOON + timedelta(minutes=5)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from certificates.models import Certificate, CertificateKind, StatusEvent
+from certificates.services import version_in_force
 from core import clock
 from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, EditionLesson, Enrolment, Reversal
 from courses.signals import completion_reversed, course_completed
@@ -107,6 +108,7 @@ def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_b
         **copied_from(completion),
         completion=completion,
         kind=kind,
+        version=version_in_force(kind, at=NOON),
         number=number,
         title=kind.title,
         text="",

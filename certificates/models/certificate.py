@@ -1,0 +1,145 @@
+"""Certificates: what is printed, when it was issued, and what each was worth on a day."""
+
+from datetime import date, datetime
+from functools import partial
+from secrets import token_hex
+
+from django.db import models
+from django.db.models import OuterRef, Q, Subquery
+from django.utils.translation import gettext_lazy as _
+
+from certificates import rules
+from certificates.models.kind import CertificateKind, TemplateVersion
+from certificates.models.status import StatusEvent
+from core import clock
+from core.models import Fact, FactQuerySet
+from courses.models import Completion
+from people.models import ServedAt
+from people.permissions import records_q
+
+
+class State(models.TextChoices):
+    """What a certificate is worth on a day."""
+
+    VALID = "valid", _("Valid")
+    EXPIRED = "expired", _("Expired")
+    SUSPENDED = "suspended", _("Suspended")
+    REPLACED = "replaced", _("Replaced")
+    REVOKED = "revoked", _("Revoked")
+    NOT_ISSUED = "not_issued", _("Not yet issued")
+
+
+class CertificateQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "CertificateQuerySet":
+        return self.filter(records_q(user))
+
+    def with_state(self) -> "CertificateQuerySet":
+        """Each with the newest event that decides its worth, so that asking for its state today costs no query."""
+        newest = StatusEvent.objects.deciding().filter(certificate=OuterRef("pk")).order_by("-pk")
+        return self.annotate(decided_kind=Subquery(newest.values("kind")[:1]), decided_at=Subquery(newest.values("at")[:1]))
+
+    def in_force(self, day: date) -> "CertificateQuerySet":
+        """Those that are valid today, `day` being today: neither run out nor suspended, replaced or revoked."""
+        return (
+            self.with_state()
+            .filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED))
+            .filter(Q(valid_until=None) | Q(valid_until__gte=day))
+        )
+
+
+class Certificate(ServedAt, Fact):
+    """One certificate; every printed fact is frozen here.
+
+    Issued once for a completion, or, where its kind asks for several lower certificates, for these
+    (`basis`; no completion then). Never changed: what becomes of it are StatusEvents. `renews` names the
+    certificate that it follows in time, `replaces` the one whose faulty facts it corrects; both stay as they were.
+
+    `facts_digest` is the SHA-256 over `facts()`, with `salt` among them: with every other fact known, a digest
+    without salt would give away the masked letters of the name. Rows from before the salt have none, and
+    their digest is shown nowhere.
+    """
+
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, null=True, related_name="certificates")
+    kind = models.ForeignKey(CertificateKind, on_delete=models.PROTECT, related_name="certificates")
+    version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="certificates")
+    renews = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="renewals")
+    replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replacement")
+    round = models.PositiveSmallIntegerField(default=1)  # of a person at a kind without completion: 2 after a revoked one
+    number = models.CharField(_("number"), max_length=40, unique=True)
+    title = models.CharField(_("title"), max_length=60)
+    text = models.TextField(_("text"))
+    issuer = models.CharField(_("issuer"), max_length=80)
+    course_code = models.CharField(_("course code"), max_length=20, blank=True)
+    course_title = models.CharField(_("course"), max_length=120, blank=True)
+    edition_number = models.PositiveIntegerField(_("edition"), null=True)
+    hours = models.DecimalField(_("hours"), max_digits=5, decimal_places=2)
+    score = models.DecimalField(_("score"), max_digits=6, decimal_places=2, null=True)
+    issued_on = models.DateField(_("issued on"))
+    valid_until = models.DateField(_("valid until"), null=True)  # last day of validity
+    issued_at = models.DateTimeField(_("issued at"), db_index=True)
+    salt = models.CharField(max_length=32, blank=True, default=partial(token_hex, 16), editable=False)
+    facts_digest = models.CharField(max_length=64)
+
+    objects = CertificateQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("certificate")
+        verbose_name_plural = _("certificates")
+        ordering = ["-issued_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["completion"], condition=Q(replaces=None), name="certificate_once_per_completion"),
+            models.UniqueConstraint(
+                fields=["person", "kind", "round"], condition=Q(completion=None, replaces=None), name="certificate_once_per_round"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.person_name}"
+
+    def facts(self) -> dict[str, str | int | None]:
+        """What the certificate says, as the digest covers it."""
+        facts = {
+            "number": self.number,
+            "title": self.title,
+            "text": self.text,
+            "issuer": self.issuer,
+            "name": self.person_name,
+            "unit": self.unit_name,
+            "post": self.post_title,
+            "course_code": self.course_code,
+            "course": self.course_title,
+            "edition": self.edition_number,
+            "hours": f"{self.hours:.2f}",
+            "score": None if self.score is None else f"{self.score:.2f}",
+            "issued_on": self.issued_on.isoformat(),
+            "valid_until": self.valid_until and self.valid_until.isoformat(),
+        }
+        if self.salt:
+            facts |= {"salt": self.salt, "version": self.version.digest}
+            facts |= {"renews": self.renews.number if self.renews else None, "replaces": self.replaces.number if self.replaces else None}
+        return facts
+
+    def decided(self) -> tuple[str, datetime] | None:
+        """The newest event that decides what it is worth, if there is one. One query, unless read by `with_state()`."""
+        if "decided_kind" not in self.__dict__:
+            return StatusEvent.objects.deciding().filter(certificate=self.pk).order_by("-pk").values_list("kind", "at").first()
+        kind = self.__dict__["decided_kind"]
+        return (kind, self.__dict__["decided_at"]) if kind else None
+
+    def state_on(self, day: date) -> State:
+        """What it was worth at the end of a day, or is worth now if the day is today.
+
+        Costs a query for a day before the newest event.
+        """
+        decided = self.decided()
+        events = [decided] if decided else []
+        if decided and day < clock.today(decided[1]):
+            events = list(StatusEvent.objects.deciding().filter(certificate=self.pk).order_by("pk").values_list("kind", "at"))
+        standing = rules.standing(((kind, clock.today(at)) for kind, at in events), day)
+        if standing is not None:
+            return State(standing)
+        if day < self.issued_on:
+            return State.NOT_ISSUED
+        if self.valid_until is not None and self.valid_until < day:
+            return State.EXPIRED
+        return State.VALID

@@ -1,0 +1,91 @@
+"""What became of a certificate, and what two officers decide together."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact, FactQuerySet
+from people.models import Person
+
+
+class StatusEventQuerySet(FactQuerySet):
+    def deciding(self) -> "StatusEventQuerySet":
+        """Those that decide what a certificate is worth beside its dates; the newest of them stands."""
+        kinds = StatusEvent.Kind
+        return self.filter(kind__in=[kinds.SUSPENDED, kinds.RESTORED, kinds.REPLACED, kinds.REVOKED])
+
+
+class Proposal(Fact):
+    """An officer asks that a certificate be revoked, or replaced by one with corrected facts. A second officer decides.
+
+    `corrections` holds the corrected facts of a replacement by field of Certificate, such as {"person_name": "张晓明"}.
+    """
+
+    class Kind(models.TextChoices):
+        REVOKE = "revoke", _("Revoke")
+        REPLACE = "replace", _("Replace")
+
+    certificate = models.ForeignKey("certificates.Certificate", on_delete=models.PROTECT, related_name="proposals")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    reason = models.TextField(_("reason"))
+    corrections = models.JSONField(default=dict)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.certificate_id}"
+
+
+class ProposalDecision(Fact):
+    """What the second officer decided on a proposal. Once; its consequence is a StatusEvent of the same instant."""
+
+    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
+    is_accepted = models.BooleanField()
+    reason = models.TextField(_("reason"), blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.proposal_id}: {'accepted' if self.is_accepted else 'declined'}"
+
+
+class StatusEvent(Fact):
+    """What became of a certificate, in the order of the keys. `second` is who decided with `by`, where two must.
+
+    An "expired" event is written by the scheduler when the last day has passed, so that it is on record;
+    what a certificate is worth on a day follows from its dates and never waits for it.
+    """
+
+    class Kind(models.TextChoices):
+        ISSUED = "issued", _("Issued")
+        SUSPENDED = "suspended", _("Suspended")
+        RESTORED = "restored", _("Restored")
+        REVOKED = "revoked", _("Revoked")
+        REPLACED = "replaced", _("Replaced")
+        EXPIRED = "expired", _("Expired")
+
+    certificate = models.ForeignKey("certificates.Certificate", on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    reason = models.TextField(_("reason"), blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    second = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, null=True, related_name="event")
+    at = models.DateTimeField()
+
+    objects = StatusEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["certificate", "kind"],
+                condition=Q(kind__in=["issued", "revoked", "replaced", "expired"]),
+                name="certificate_event_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.certificate_id}: {self.kind}"

@@ -1,0 +1,78 @@
+"""What reconcile finds missing in this app, and how each gap is mended."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q
+
+from certificates import tasks
+from certificates.models import Certificate, StatusEvent
+from certificates.services import issuing, standing
+from core import clock
+from core.reconcile import Gap
+from courses.models import Completion, Reversal
+
+GAPS_AT_ONCE = 1000
+SETTLED = timedelta(minutes=2)  # how long a job may take before its absence counts as a gap
+LATELY = timedelta(days=14)  # whose papers are looked after; older ones wait until somebody asks for them
+MADE_AT_ONCE = 20  # papers that a repair makes itself, and so tells what cannot be printed; more go to their queue
+
+
+def gaps_of_issue(at: datetime) -> list[Gap]:
+    """Completions that earn a certificate and have none. Reversed ones earn none."""
+    missing = (
+        Completion.objects.standing()
+        .exclude(certificate="")
+        .filter(certificates__isnull=True, completed_at__lte=at)
+        .order_by("completed_at")[:GAPS_AT_ONCE]
+    )
+    return [
+        Gap(f"completion {completion.pk} {completion.course_code} has no certificate", _issuing(completion, at)) for completion in missing
+    ]
+
+
+def gaps_of_revocation(at: datetime) -> list[Gap]:
+    """Reversed completions whose certificate is still in force."""
+    undecided = Certificate.objects.with_state().filter(completion=OuterRef("completion"))
+    undecided = undecided.filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED))
+    in_force = Reversal.objects.filter(Exists(undecided)).select_related("completion", "by")[:GAPS_AT_ONCE]
+    return [
+        Gap(f"certificate of the reversed completion {reversal.completion_id} is not revoked", _revoking(reversal, at))
+        for reversal in in_force
+    ]
+
+
+def gaps_of_paper(at: datetime) -> list[Gap]:
+    """Certificates of the last fortnight without their files. Lists folders, opens no file.
+
+    Older ones are made again when somebody asks for them. The first few are mended in place; the rest
+    is put into its queue and stays a gap until it is made, so that a repair run stays short.
+    """
+    from certificates import files
+
+    found: list[Gap] = []
+    for each in sorted({clock.year_of(at), clock.year_of(at - LATELY)}, reverse=True):
+        there = files.names_of(each)
+        numbers = (
+            Certificate.objects.filter(issued_on__year=each, issued_at__gt=at - LATELY, issued_at__lte=at - SETTLED)
+            .order_by("pk")
+            .values_list("pk", "number", "facts_digest")
+        )
+        for pk, number, digest in numbers.iterator(chunk_size=5000):
+            stem = files.stem_of(number, digest)
+            if not {f"{stem}.pdf", f"{stem}.png"} <= there:
+                found.append(Gap(f"certificate {number} has no file", _rendering(pk, in_place=len(found) < MADE_AT_ONCE)))
+                if len(found) == GAPS_AT_ONCE:
+                    return found
+    return found
+
+
+def _issuing(completion: Completion, at: datetime):
+    return lambda: issuing.issue(completion=completion, at=at)
+
+
+def _revoking(reversal: Reversal, at: datetime):
+    return lambda: standing.revoke_with(reversal=reversal, at=at)
+
+
+def _rendering(pk: int, *, in_place: bool):
+    return lambda: tasks.render(pk) if in_place else tasks.render.delay(pk)

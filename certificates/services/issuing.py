@@ -1,0 +1,156 @@
+"""The only writer of certificates."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from certificates import rules, tasks
+from certificates.models import Certificate, CertificateKind, NumberSequence, StatusEvent
+from certificates.services.kinds import version_in_force
+from certificates.signals import certificate_issued
+from core import clock
+from core.errors import Refused
+from core.figures import figure
+from courses.models import Completion, Reversal
+from people.models import Unit
+from people.models.snapshot import copied_from
+
+log = structlog.get_logger(__name__)
+UNREADY = {"no_kind", "no_number"}  # refusals that are the county's to mend, not the learner's
+_paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
+
+
+@transaction.atomic
+def issue(*, completion: Completion, at: datetime) -> Certificate:
+    """Issue the certificate that this completion earns, once.
+
+    Locks the completion, then the number sequence of the kind, county and year until the transaction
+    ends: numbers have no gaps. Calling it again returns the certificate that stands. The paper and
+    the picture are made on commit, unless `papers_on_request()`.
+
+    Raises:
+        Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
+            the completion was reversed ("reversed"), or its county's code gives no number ("no_number").
+    """
+    standing = of_completion(completion)
+    if standing is not None:
+        return standing
+    completion = Completion.objects.select_for_update(of=("self",), no_key=True).select_related("course__county").get(pk=completion.pk)
+    standing = of_completion(completion)
+    if standing is not None:
+        return standing
+    kind = _kind_of(completion)
+    year, issued_on = clock.year_of(at), clock.today(at)
+    certificate = Certificate(
+        **copied_from(completion),
+        completion=completion,
+        kind=kind,
+        version=version_in_force(kind, at=at),
+        number=_next_number(kind, completion.course.county, year),
+        title=kind.title,
+        text=_text(kind, completion),
+        issuer=kind.issuer,
+        course_code=completion.course_code,
+        course_title=completion.course_title,
+        edition_number=completion.edition_number,
+        hours=completion.hours,
+        score=completion.score,
+        issued_on=issued_on,
+        valid_until=rules.last_valid_day(issued_on, kind.validity_months),
+        issued_at=at,
+    )
+    certificate.facts_digest = rules.digest(certificate.facts())
+    certificate.save()
+    StatusEvent.objects.create(certificate=certificate, kind=StatusEvent.Kind.ISSUED, at=at)
+    certificate_issued.send(sender=Certificate, certificate=certificate, at=at)
+    if _paper_at_once.get():
+        transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
+    return certificate
+
+
+def of_completion(completion: Completion | int) -> Certificate | None:
+    """The certificate that stands for a completion: the newest, where one was replaced."""
+    return Certificate.objects.filter(completion=completion).order_by("-pk").first()
+
+
+@contextmanager
+def papers_on_request() -> Iterator[None]:
+    """Inside, certificates queue no paper: each is made when somebody first asks for it. For loads of hundreds."""
+    before = _paper_at_once.set(False)
+    try:
+        yield
+    finally:
+        _paper_at_once.reset(before)
+
+
+def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | None:
+    """What a completion triggers: its certificate, if the course awards one.
+
+    A county that has not set up the kind, or whose code gives no number, does not cost its learner
+    the completion: the fault is logged and reconcile shows the gap until it is mended.
+    """
+    if not completion.certificate:
+        return None
+    try:
+        return issue(completion=completion, at=at)
+    except Refused as refusal:
+        if refusal.code not in UNREADY:
+            raise
+        log.error("certificate_not_issued", reason=refusal.code, key=completion.certificate, completion=completion.pk)
+        return None
+
+
+def _kind_of(completion: Completion) -> CertificateKind:
+    if not completion.certificate:
+        raise Refused(_("The course “%(course)s” awards no certificate.") % {"course": completion.course_title}, code="no_award")
+    if Reversal.objects.filter(completion=completion).exists():
+        raise Refused(_("The completion was reversed: no certificate is issued for it."), code="reversed")
+    county = completion.course.county
+    kind = CertificateKind.objects.filter(county=county, key=completion.certificate).first()
+    if kind is None:
+        raise Refused(
+            _("%(county)s has not set up the certificate “%(key)s”.") % {"county": county.name, "key": completion.certificate},
+            code="no_kind",
+        )
+    return kind
+
+
+def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
+    """The next number of a sequence, which stays locked until the transaction ends.
+
+    Raises:
+        Refused: prefix, category and code make no well-formed number ("no_number").
+    """
+    which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
+    NumberSequence.objects.get_or_create(**which)
+    sequence = NumberSequence.objects.select_for_update().get(**which)
+    sequence.last += 1
+    sequence.save(update_fields=["last"])
+    try:
+        return rules.compose_number(serial=sequence.last, **which)
+    except ValueError as fault:
+        raise Refused(
+            _("%(county)s can number no certificate: its code is %(code)s, and six digits are needed.")
+            % {"county": county.name, "code": county.code},
+            code="no_number",
+        ) from fault
+
+
+def _text(kind: CertificateKind, completion: Completion) -> str:
+    return rules.fill_wording(
+        kind.wording,
+        {
+            "name": completion.person_name,
+            "unit": completion.unit_name,
+            "course": completion.course_title,
+            "hours": figure(completion.hours),
+            "score": "合格" if completion.score is None else f"{figure(completion.score)}分",
+            "date": rules.chinese_date(clock.today(completion.completed_at)),
+        },
+    )
