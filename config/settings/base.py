@@ -1,5 +1,6 @@
 """What every mode shares. local.py, production.py and test.py say what differs."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -281,6 +282,8 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
+# How many may begin an exam in each second, over all web processes; the rest wait for seconds. 0: no limit.
+EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 6 * (os.cpu_count() or 1))
 VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
 
 DEMO = False
