@@ -239,7 +239,9 @@ class QuizForm(OfCountyForm):
             if earlier is form:
                 continue
             if earlier.cleaned_data["points"] != form.cleaned_data["points"]:
-                said = _("A rule above asks for the same kind, difficulty and point at %(points)s points each: the two contradict each other.")
+                said = _(
+                    "A rule above asks for the same kind, difficulty and point at %(points)s points each: the two contradict each other."
+                )
                 form.add_error("points", said % {"points": figure(earlier.cleaned_data["points"])})
             else:
                 form.add_error("count", _("A rule above asks for the same kind, difficulty and point: write the number there."))
