@@ -152,7 +152,7 @@ def by_hand(remark: Remark) -> QuerySet[ItemMark]:
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
     enrolments = {mark.marking.submission.attempt.enrolment_id for mark in marks if mark.marking.passed}
-    standing = {done.enrolment_id: done for done in Completion.objects.standing().filter(enrolment__in=enrolments)}
+    hanging = _hanging(enrolments)
     other_passes = set(
         Marking.objects.current()
         .filter(passed=True, submission__attempt__enrolment__in=enrolments)
@@ -171,9 +171,17 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         score = was.score - (mark.earned or Decimal(0)) + becomes
         would_pass = was.is_complete and rules.passes(score, was.out_of, attempt.pass_percent)
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
-        hangs = None if has_other or not was.passed else standing.get(attempt.enrolment_id)
+        hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
         found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
     return found
+
+
+def _hanging(enrolments: set[int]) -> dict[tuple[int, str], Completion]:
+    """The standing completions of these enrolments, by enrolment and each quiz that they rest on. Two queries at most."""
+    standing = list(Completion.objects.standing().filter(enrolment__in=enrolments))
+    proofs = {proof: done for done in standing for proof in done.evidence}
+    met = RequirementMet.objects.filter(enrolment__in=[done.enrolment_id for done in standing], requirement__kind=QUIZ)
+    return {(enrolment, key): proofs[pk] for pk, enrolment, key in met.values_list("pk", "enrolment", "requirement__key") if pk in proofs}
 
 
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:

@@ -12,7 +12,7 @@ from evaluation.models import LedgerEntry
 from quizzes.models import Marking, MarkingTask, Question, Remark, RemarkedMarking, Submission
 from quizzes.services import attempts, bank, marking, quizzes, ratings, remarks
 from tests.cast import NOON
-from tests.factories import make_course
+from tests.factories import complete, make_course
 
 LATER = NOON + timedelta(days=3)
 
@@ -145,6 +145,22 @@ def test_when_hr_says_so_the_completion_is_reversed_with_the_reason(sit, remark,
 
     assert not result(submission).passed and RemarkedMarking.objects.get().lost_pass
     assert "R-1" in Reversal.objects.get().reason
+
+
+def test_a_completion_that_does_not_rest_on_the_exam_is_left_alone(exam, sit, remark, apply, cast):
+    """The course asks for its lessons alone; the exam draws from its bank."""
+    make_course(cast.county, code="P01", lessons=1, quiz_key=None, pass_rule="lessons")
+    completion = complete(cast.colleague, Course.objects.get(code="P01"), at=NOON - timedelta(days=1))
+    submission = sit(cast.colleague, "A")
+    asked = remark()
+
+    (change,) = remarks.changes(asked)
+    remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER)
+    apply(asked)
+
+    assert change.loses_pass and change.completion is None
+    assert not result(submission).passed and not Reversal.objects.exists()
+    assert Completion.objects.standing().get() == completion and remarks.lost_gaps(LATER) == []
 
 
 @pytest.fixture
