@@ -28,10 +28,13 @@ _met_by = Prepared(
 )
 
 
-def meet(*, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime) -> Completion | None:
+def meet(
+    *, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime, met_at: datetime | None = None
+) -> Completion | None:
     """Write that a requirement is met, once, then try to fulfil; the completion if there is one now.
 
-    Locks the enrolment. The first proof that was not withdrawn stands: later ones change nothing. Something the pinned
+    `met_at` is when the person did it, where that is known only later (an essay that was marked, results that were
+    held); `at` is now. Locks the enrolment. The first proof that was not withdrawn stands: later ones change nothing. Something the pinned
     edition does not ask for is ignored. If completing fails — a receiver could not issue or credit —
     what was met stays written, the failure is logged, and reconcile completes later.
     """
@@ -43,7 +46,7 @@ def meet(*, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Dec
         before = list(RequirementMet.objects.filter(enrolment=enrolment, requirement=requirement).values_list("withdrawal", flat=True))
         if None not in before:
             RequirementMet.objects.create(
-                enrolment=enrolment, requirement=requirement, at=at, evidence=evidence, score=score, turn=len(before)
+                enrolment=enrolment, requirement=requirement, at=met_at or at, evidence=evidence, score=score, turn=len(before)
             )
     try:
         return fulfil(enrolment=enrolment, at=at)
@@ -57,8 +60,8 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
     """The completion of this enrolment, written once as soon as every requirement of its edition is met.
 
     Locks the enrolment. The completion carries the instant at which the last requirement was met
-    (not the instant of a later repair), the person's unit and post of that day, and the hours by the
-    policy of that day. course_completed is sent inside the transaction: a receiver that fails
+    (not that of a later marking or repair), the person's unit and post of that day, and the hours by the
+    policy of that day. What follows from it, hours and certificate, is written `at` the instant it is written. course_completed is sent inside the transaction: a receiver that fails
     undoes the completion.
     """
     enrolment = (

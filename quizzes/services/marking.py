@@ -127,7 +127,7 @@ def append(
 
 @transaction.atomic
 def tell_the_course(marking: Marking, *, at: datetime) -> bool:
-    """The quiz requirement is met by this pass (T2), at the moment of the marking; False while results are not shown yet,
+    """The quiz requirement is met by this pass (T2), met when it was handed in; False while results are not shown yet,
     or where the pass does not stand any more.
 
     A completion, its hours and its certificate would tell the result. A transaction of its own; may run twice. Locks the
@@ -145,7 +145,8 @@ def tell_the_course(marking: Marking, *, at: datetime) -> bool:
         key=attempt.quiz.key,
         evidence=f"attempt:{attempt.pk}",
         score=marking.percent,
-        at=marking.at,
+        met_at=marking.submission.at,
+        at=at,
     )
     return True
 

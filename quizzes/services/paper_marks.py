@@ -17,12 +17,15 @@ from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import rules
 from quizzes.models import Attempt, AttemptItem, Marking, Paper, Sitting, Submission
+from quizzes.models.sittings import closing_of
 from quizzes.services import marking, papers, sittings
 
 
 @transaction.atomic
 def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mapping[int, Decimal], by: Person, at: datetime) -> Marking:
     """Record a paper that somebody wrote by hand: points by position. The attempt, its end and its marking are made at once.
+
+    It counts as handed in when the sitting closed; when it was entered stands on the marking.
 
     Enrols in the exam's course where needed, as entering does, from the opening of the sitting on. Locks the enrolment. What was entered wrongly is
     answered by marking again, never by editing.
@@ -70,7 +73,7 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
         papers.frozen(attempt, item, position=item.position, rng=random.Random(attempt.seed), shuffle=False)  # noqa: S311 - tokens only
         for item in items
     )
-    submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=at)
+    submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=closing_of(sitting))
     marked = [
         marking.Marked(item, None, Fraction(points[item.position]) / Fraction(item.points), points[item.position].quantize(rules.HUNDREDTH))
         for item in kept

@@ -119,7 +119,7 @@ def test_who_gains_passes_with_all_that_follows(sit, remark, apply, cast):
 
     stands = result(submission)
     assert stands.passed and stands.percent == 100 and stands.cause == "remark"
-    assert Completion.objects.get().completed_at == LATER and LedgerEntry.objects.filter(person=cast.learner).exists()
+    assert Completion.objects.get().completed_at == NOON and LedgerEntry.objects.filter(person=cast.learner).exists()
     assert RemarkedMarking.objects.get().gained_pass and Question.objects.get(code="R-1").key == ["B"]
 
 
