@@ -18,11 +18,11 @@ from django.utils import timezone
 
 from certificates import services as certificates
 from core import clock
-from courses.models import Course
+from courses.models import Course, PassRule
 from courses.services import authoring, enrolments, progress
 from evaluation import services as evaluation
 from home.demo import pictures
-from home.demo.exams import load_exams
+from home.demo.exams import ensure_exam, load_exams
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
@@ -53,6 +53,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     county = Unit.objects.filter(code=COUNTY).first()
     if county and Attempt.objects.filter(person__employee_number="learner").exists():
         load_logins(county, password=password, at=at)
+        load_exam_course(county, at=at)
         load_exams(county, at=at)
         return
     if connection.vendor == "sqlite":
@@ -65,8 +66,9 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     say("learners")
     with certificates.papers_on_request():
         load_learning(county, at=at)
-    say("exams")
-    load_exams(county, at=at)
+        say("exams")
+        load_exam_course(county, at=at - timedelta(days=300))
+        load_exams(county, at=at)
 
 
 def load_people(*, at: datetime) -> Unit:
@@ -135,11 +137,16 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
         attempts=quiz["attempts"],
         draws=quiz["draws"],
     )
+    _write(facts, quiz=quiz["slug"], county=county, catalogue=catalogue, at=at)
+
+
+def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime, **more) -> None:
+    """The pages of a course file, with the quiz at the end."""
     lessons = []
     for lesson in facts["lessons"]:
         body = [block_of(name, value, county=county) for entry in lesson["blocks"] for name, value in entry.items()]
         lessons.append({"slug": lesson["slug"], "title": lesson["title"], "minutes": lesson["minutes"], "body": body})
-    lessons[-1]["body"].append({"type": "quiz", "value": quiz["slug"]})
+    lessons[-1]["body"].append({"type": "quiz", "value": quiz})
     copied = ["title", "summary", "goals", "sources", "tags", "line", "prerequisites", "required_for", "elective_for", "mark"]
     authoring.write_course(
         catalogue=catalogue,
@@ -147,8 +154,19 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
         lessons=lessons,
         by=None,
         at=at,
-        facts={name: facts[name] for name in copied} | {"certificate": "training", "due_on": date(clock.year_of(clock.now()), 12, 20)},
+        facts={name: facts[name] for name in copied}
+        | {"certificate": "training", "due_on": date(clock.year_of(clock.now()), 12, 20)}
+        | more,
     )
+
+
+def load_exam_course(county: Unit, *, at: datetime) -> None:
+    """The course that asks for the yearly exam: its rules to read, the exam to pass. Once."""
+    facts = yaml.safe_load((HERE / "exam.yaml").read_text())
+    if Course.objects.filter(county=county, code=facts["code"]).exists():
+        return
+    quiz = ensure_exam(county, at=at)
+    _write(facts, quiz=quiz.key, county=county, catalogue=open_county(county=county), at=at, pass_rule=PassRule.QUIZ)
 
 
 def block_of(name: str, value, *, county: Unit) -> dict:
