@@ -158,8 +158,11 @@ def certificate_proposal(request: HttpRequest, pk: int) -> HttpResponse:
     proposal = get_object_or_404(rows, pk=pk)
     found = visible(request, proposal.certificate.number)
     form = DecisionForm(request.POST or None)
+    verdict = request.POST.get("decision")
+    if request.method == "POST" and verdict not in ("accept", "decline"):
+        form.add_error(None, _("Please choose: confirm or decline."))
     if request.method == "POST" and form.is_valid():
-        accepts = request.POST.get("decision") == "accept"
+        accepts = verdict == "accept"
         try:
             services.decide(proposal=proposal, is_accepted=accepts, by=request.user, at=clock.now(), reason=form.cleaned_data["reason"])
         except Refused as refusal:
