@@ -10,7 +10,6 @@ from wagtail.models import ModelLogEntry
 
 from certificates import rules, services
 from certificates.models import Certificate, CertificateKind, Proposal, ProposalDecision, State, StatusEvent
-from certificates.services.standing import locked_for
 from certificates.signals import certificate_issued
 from core import clock
 from core.errors import Refused
@@ -424,15 +423,3 @@ def test_two_schedulers_at_once_put_each_expiry_on_record_once(real):
     outcomes = at_once(*[lambda: services.expire_due(at=after)] * 3)
     assert sum(outcomes) == 20, outcomes
     assert StatusEvent.objects.filter(kind="expired").count() == 20
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
-def test_a_certificate_is_locked_while_an_officer_decides(real, django_assert_num_queries):
-    from django.db import transaction
-
-    certificate = services.issue(completion=a_completion(real.learner), at=NOON)
-    with transaction.atomic():
-        locked_for(officers(real)[0], certificate)
-        [outcome] = at_once(lambda: list(Certificate.objects.select_for_update(nowait=True).filter(pk=certificate.pk)))
-    assert "could not obtain lock" in str(outcome)
