@@ -142,20 +142,20 @@ def _write(certificate: Certificate, *, kind: str, reason: str, corrections: dic
 
 def _corrected(certificate: Certificate, corrections: Mapping[str, str]) -> dict[str, str]:
     """Those of the corrections that change something, as they would stand on the paper."""
-    changed = {}
+    changed, fields = {}, {field.name: field for field in Certificate._meta.concrete_fields if field.name in CORRECTABLE}
     for name, value in corrections.items():
-        if name not in CORRECTABLE:
+        field = fields.get(name)
+        if field is None:
             raise Refused(
                 _("%(field)s cannot be corrected by a replacement. Name, unit and post can.") % {"field": name}, code="not_correctable"
             )
-        field = Certificate._meta.get_field(name)
-        text, label = squeeze(printable(value)), str(field.verbose_name)
-        if text == getattr(certificate, name):
+        text, label, longest = squeeze(printable(value)), str(field.verbose_name), field.max_length or 0
+        if text in (getattr(certificate, name), squeeze(printable(getattr(certificate, name)))):
             continue
         if not text and name not in MAY_BE_EMPTY:
             raise Refused(_("%(field)s may not be empty.") % {"field": label}, code="empty")
-        if len(text) > field.max_length:
-            raise Refused(_("%(field)s: at most %(number)s characters.") % {"field": label, "number": field.max_length}, code="too_long")
+        if len(text) > longest:
+            raise Refused(_("%(field)s: at most %(number)s characters.") % {"field": label, "number": longest}, code="too_long")
         changed[name] = text
     fonts.require_glyphs(changed.values())
     return changed
