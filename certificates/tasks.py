@@ -8,3 +8,12 @@ def render(certificate_id: int) -> None:
     from certificates.models import Certificate
 
     files.ensure(Certificate.objects.select_related("version").get(pk=certificate_id))
+
+
+@shared_task
+def expire_due() -> None:
+    """Put on record which certificates have run out. Safe to run at any time, twice and beside itself."""
+    from certificates.services import standing
+    from core import clock
+
+    standing.expire_due(at=clock.now())
