@@ -1,12 +1,16 @@
 from django.urls import path
 
-from certificates import badge_views, hr_views, verify, views
+from certificates import badge_views, hr_views, share_views, verify, views
 
 urlpatterns = [
     path("certificates/", views.my_certificates, name="my_certificates"),
     path("certificates/issued/", views.certificates_issued, name="certificates_issued"),
     path(".well-known/did.json", badge_views.issuer_document, name="issuer_document"),
     path("certificates/status/<slug:purpose>/<int:block>.json", badge_views.status_list, name="status_list"),
+    path("certificates/shared/<str:key>/", share_views.shared_certificate, name="shared_certificate"),
+    path("certificates/shared/<str:key>/<str:name>", share_views.shared_certificate_file, name="shared_certificate_file"),
+    path("certificates/<str:number>/share/", share_views.certificate_share, name="certificate_share"),
+    path("certificates/<str:number>/unshare/", share_views.certificate_unshare, name="certificate_unshare"),
     path("certificates/<str:number>.badge.json", badge_views.certificate_badge, name="certificate_badge"),
     path("certificates/proposals/", hr_views.certificate_proposals, name="certificate_proposals"),
     path("certificates/proposals/<int:pk>/", hr_views.certificate_proposal, name="certificate_proposal"),

@@ -4,6 +4,7 @@ from certificates.models.certificate import EXPIRING, Certificate, CertificateQu
 from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
 from certificates.models.number import NumberSequence
+from certificates.models.share import ShareLink, ShareLinkQuerySet
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "NumberSequence",
     "Proposal",
     "ProposalDecision",
+    "ShareLink",
+    "ShareLinkQuerySet",
     "SigningKey",
     "SigningKeyQuerySet",
     "State",
