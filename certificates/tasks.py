@@ -8,3 +8,24 @@ def render(certificate_id: int) -> None:
     from certificates.models import Certificate
 
     files.ensure(Certificate.objects.select_related("version").get(pk=certificate_id))
+
+
+@shared_task
+def run_batch(pk: int) -> None:
+    """Go on with work on many certificates, one turn; the rest is queued again. Safe to run twice, and beside itself does nothing."""
+    from certificates.services import batches
+    from core import turns
+
+    with turns.alone(f"certificates.batch.{pk}") as is_ours:
+        remains = is_ours and batches.run(pk)
+    if remains:
+        run_batch.delay(pk)
+
+
+@shared_task
+def wipe_batches() -> None:
+    """Remove packages that are older than a day. Safe to run at any time and twice."""
+    from certificates.services import batches
+    from core import clock
+
+    batches.wipe(at=clock.now())

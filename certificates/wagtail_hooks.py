@@ -15,4 +15,5 @@ register_snippet(CertificateKindViewSet)
 
 @hooks.register("register_log_actions")
 def register_actions(actions):
+    actions.register_action("certificates.batch_ordered", _("Certificate batch ordered"), _("Certificate batch ordered"))
     actions.register_action("certificates.revoke", _("Certificate revoked"), _("Certificate revoked"))

@@ -1,11 +1,13 @@
 """The data of certificates, one noun a file."""
 
+from certificates.models.batches import Batch
 from certificates.models.certificate import Certificate, CertificateQuerySet, State
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
 from certificates.models.number import NumberSequence
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
 __all__ = [
+    "Batch",
     "Certificate",
     "CertificateKind",
     "CertificateKindQuerySet",
