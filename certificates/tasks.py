@@ -29,3 +29,12 @@ def wipe_batches() -> None:
     from core import clock
 
     batches.wipe(at=clock.now())
+
+
+@shared_task
+def expire_due() -> None:
+    """Put on record which certificates have run out. Safe to run at any time, twice and beside itself."""
+    from certificates.services import standing
+    from core import clock
+
+    standing.expire_due(at=clock.now())

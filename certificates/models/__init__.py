@@ -1,12 +1,14 @@
 """The data of certificates, one noun a file."""
 
 from certificates.models.batches import Batch
-from certificates.models.certificate import Certificate, CertificateQuerySet, State
+from certificates.models.certificate import EXPIRING, Certificate, CertificateQuerySet, State
+from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
 from certificates.models.number import NumberSequence
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
 __all__ = [
+    "EXPIRING",
     "Batch",
     "Certificate",
     "CertificateKind",
@@ -15,6 +17,8 @@ __all__ = [
     "NumberSequence",
     "Proposal",
     "ProposalDecision",
+    "SigningKey",
+    "SigningKeyQuerySet",
     "State",
     "StatusEvent",
     "TemplateVersion",

@@ -279,16 +279,23 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=35),
         "options": {"expires": 50 * 60},
     },
+    "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},
     "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},
 }
 
 # How many proxies of one's own stand in front: without it everybody behind nginx has one address, and shares its limits.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
+KEYS_ROOT = env.text("KEYS_ROOT", str(VAR_DIR / "keys"))  # private signing keys; production names it itself
+SIGNING_KEYS_PASSPHRASE = env.text("SIGNING_KEYS_PASSPHRASE")
+STATUS_LIST_MINUTES = env.whole("STATUS_LIST_MINUTES", 24 * 60)  # how long a fetched status list may be relied on
+CA_CERTIFICATE_YEARS = env.whole("CA_CERTIFICATE_YEARS", 20)
+PAPER_CERTIFICATE_YEARS = env.whole("PAPER_CERTIFICATE_YEARS", 10)
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
 # How many may begin an exam in each second, over all web processes; the rest wait for seconds. 0: no limit.
 EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 6 * (os.cpu_count() or 1))
+CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
 VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
 
 DEMO = False
