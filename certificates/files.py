@@ -1,17 +1,55 @@
 """Papers and pictures in storage: artefacts that can always be made again, never facts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidSignature
 from django.core.files.base import ContentFile
 
-from certificates import paper, picture
+from certificates import keyring, paper, picture, signing
 from certificates.models import Certificate
 from certificates.storage import papers
+from core import clock
+from core.errors import Refused
 
-_MAKERS: dict[str, tuple[Callable[[Certificate], bytes], bytes, bytes]] = {
-    # kind: how it is made, how a whole file begins, what stands in its last bytes
-    "pdf": (paper.pdf, b"%PDF-", b"%%EOF"),
-    "png": (picture.png, b"\x89PNG\r\n", b"IEND"),
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a file is made, how a whole one begins, what stands in its last bytes, and whether it still serves."""
+
+    make: Callable[[Certificate], bytes]
+    begins: bytes
+    ends: bytes
+    still_serves: Callable[[bytes], bool] = lambda data: True
+
+    def is_good(self, data: bytes) -> bool:
+        return data.startswith(self.begins) and self.ends in data[-32:] and self.still_serves(data)
+
+
+def _signed_paper(certificate: Certificate) -> bytes:
+    return signing.sign(paper.pdf(certificate), at=clock.now())
+
+
+def _is_signed_by_us(data: bytes) -> bool:
+    """Whether the paper carries a signature whose key still counts. Those from before papers were signed carry none."""
+    authorities = keyring.authorities().values()
+    return any(
+        signing.is_signed_with(data, certificate) and any(_is_issued_by(certificate, authority) for authority in authorities)
+        for certificate in keyring.paper_certificates().values()
+    )
+
+
+def _is_issued_by(certificate, authority) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+_KINDS = {
+    "pdf": _Kind(_signed_paper, b"%PDF-", b"%%EOF", _is_signed_by_us),
+    "png": _Kind(picture.png, b"\x89PNG\r\n", b"IEND"),
 }
 
 
@@ -33,22 +71,25 @@ def names_of(year: int) -> set[str]:
 
 
 def read(certificate: Certificate, kind: str) -> bytes:
-    """The file of a certificate ("pdf", "png"), made again when it is missing or was cut off.
+    """The file of a certificate ("pdf", "png"), made again when it is missing, was cut off, or is a paper without a signature that counts.
+
+    A paper is signed when it is made: its dates are the certificate's, the time of the signature is its own.
 
     Raises:
-        Refused: it cannot be printed ("missing_glyph").
+        Refused: it cannot be printed ("missing_glyph"), or not signed ("no_key", "no_timestamp"). Nothing unsigned leaves.
     """
-    make, begins, ends = _MAKERS[kind]
-    storage, name = papers(), name_of(certificate, kind)
+    how, storage, name = _KINDS[kind], papers(), name_of(certificate, kind)
     try:
         with storage.open(name) as file:
             data = file.read()
-        if data.startswith(begins) and ends in data[-32:]:
+        if how.is_good(data):
             return data
-        storage.delete(name)
+        is_there = True
     except FileNotFoundError:
-        pass
-    data = make(certificate)
+        is_there = False
+    data = how.make(certificate)
+    if is_there:
+        storage.delete(name)
     written = storage.save(name, ContentFile(data))
     if written != name:  # somebody else was quicker: one file is enough
         storage.delete(written)
@@ -56,6 +97,12 @@ def read(certificate: Certificate, kind: str) -> bytes:
 
 
 def ensure(certificate: Certificate) -> None:
-    """Make what is missing."""
-    for kind in _MAKERS:
-        read(certificate, kind)
+    """Make what is missing: each of the files, even if one of them is refused. Raises as `read` does, then."""
+    refusals = []
+    for kind in _KINDS:
+        try:
+            read(certificate, kind)
+        except Refused as refusal:
+            refusals.append(refusal)
+    if refusals:
+        raise refusals[0]
