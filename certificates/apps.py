@@ -17,3 +17,5 @@ class CertificatesConfig(AppConfig):
         reconcile.register("certificates issued", services.gaps_of_issue)
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("certificate files", services.gaps_of_paper)
+        reconcile.register("status events in the ledger", services.gaps_of_chain)
+        reconcile.register("roots of the ledger", services.gaps_of_roots)

@@ -8,3 +8,21 @@ def render(certificate_id: int) -> None:
     from certificates.models import Certificate
 
     files.ensure(Certificate.objects.select_related("version").get(pk=certificate_id))
+
+
+@shared_task
+def chain() -> None:
+    """Chain the status events that were committed. Safe to run twice and by several at once."""
+    from certificates import services
+    from core import clock
+
+    services.chain(at=clock.now())
+
+
+@shared_task
+def publish_roots() -> None:
+    """Close the finished days of the ledger. Safe to run twice, and after days of outage."""
+    from certificates import services
+    from core import clock
+
+    services.publish_roots(at=clock.now())

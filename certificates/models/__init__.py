@@ -3,6 +3,7 @@
 from certificates.models.certificate import Certificate, CertificateQuerySet, State
 from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
+from certificates.models.ledger import ChainEntry, DayRoot
 from certificates.models.number import NumberSequence
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
@@ -11,6 +12,8 @@ __all__ = [
     "CertificateKind",
     "CertificateKindQuerySet",
     "CertificateQuerySet",
+    "ChainEntry",
+    "DayRoot",
     "NumberSequence",
     "Proposal",
     "ProposalDecision",

@@ -267,6 +267,8 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "core.tasks.heartbeat", "schedule": timedelta(minutes=1), "options": {"expires": 50}},
     "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5), "options": {"expires": 240}},
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
+    "chain-status-events": {"task": "certificates.tasks.chain", "schedule": timedelta(seconds=30), "options": {"expires": 25}},
+    "publish-roots": {"task": "certificates.tasks.publish_roots", "schedule": crontab(minute=10), "options": {"expires": 50 * 60}},
     "wipe-kept-rosters": {
         "task": "people.tasks.wipe_kept_rosters",
         "schedule": crontab(hour=3, minute=10),
