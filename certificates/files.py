@@ -1,15 +1,17 @@
 """Papers and pictures in storage: artefacts that can always be made again, never facts."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from django.core.files.base import ContentFile
 
-from certificates import keyring, paper, picture, signing
+from certificates import badge, keyring, paper, picture, signing
 from certificates.models import Certificate
 from certificates.storage import papers
-from core import clock
+from core import clock, fonts, typesetting
 from core.errors import Refused
 
 
@@ -27,19 +29,44 @@ class _Kind:
 
 
 def _signed_paper(certificate: Certificate) -> bytes:
-    return signing.sign(paper.pdf(certificate), at=clock.now())
+    return signing.sign(paper.pdf(certificate, carried=[_badge_of(certificate)]), at=clock.now())
 
 
-def _is_signed_by_us(data: bytes) -> bool:
-    """Whether the paper carries a signature whose key still counts. Those from before papers were signed carry none."""
-    authorities = keyring.authorities().values()
-    return any(
-        signing.is_signed_with(data, certificate) and any(_is_issued_by(certificate, authority) for authority in authorities)
-        for certificate in keyring.paper_certificates().values()
+def _badge_of(certificate: Certificate) -> typesetting.Attachment:
+    """The badge as the paper carries it: the same facts, for programs. It may hold no character that the paper could not show."""
+    document = badge.signed(certificate)
+    fonts.require_glyphs(typesetting.texts_in(document))
+    return typesetting.Attachment(
+        name=f"{certificate.number}.badge.json",
+        text=badge.as_json(document).decode(),
+        media_type="application/vc",  # W3C Verifiable Credentials Data Model 2.0, appendix C.1
+        relationship="alternative",
+        description=f"开放徽章（Open Badges 3.0）：{certificate.number}",
     )
 
 
-def _is_issued_by(certificate, authority) -> bool:
+def _still_counts(data: bytes) -> bool:
+    """Whether the paper's signature and its badge's are of keys that still count. Papers from before they were signed have neither."""
+    return chain_of(data) is not None and _badge_key(data) in keyring.badge_keys()
+
+
+def _badge_key(data: bytes) -> str | None:
+    """The kid that signed the badge in a paper of ours."""
+    carried = signing.carried_by(data)
+    return json.loads(carried)["proof"]["verificationMethod"].partition("#")[2] if carried else None
+
+
+def chain_of(data: bytes) -> tuple[x509.Certificate, x509.Certificate] | None:
+    """The published certificate that signed a paper of ours, and its authority's; None where neither counts, or nothing signed it."""
+    for certificate in keyring.paper_certificates().values():
+        if signing.is_signed_with(data, certificate):
+            for authority in keyring.authorities().values():
+                if _is_issued_by(certificate, authority):
+                    return certificate, authority
+    return None
+
+
+def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -48,7 +75,7 @@ def _is_issued_by(certificate, authority) -> bool:
 
 
 _KINDS = {
-    "pdf": _Kind(_signed_paper, b"%PDF-", b"%%EOF", _is_signed_by_us),
+    "pdf": _Kind(_signed_paper, b"%PDF-", b"%%EOF", _still_counts),
     "png": _Kind(picture.png, b"\x89PNG\r\n", b"IEND"),
 }
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from django.conf import settings
 from django.utils.translation import gettext as _
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers, timestamps
 from pyhanko.sign.signers import constants
 from pyhanko_certvalidator.registry import SimpleCertificateStore
@@ -145,6 +146,12 @@ def sign(pdf: bytes, *, at: datetime) -> bytes:
 def is_signed_with(pdf: bytes, certificate: x509.Certificate) -> bool:
     """Whether a signature with this certificate stands in a file of our own storage. Whether it is valid, others check."""
     return b"/SubFilter /ETSI.CAdES.detached" in pdf and certificate.public_bytes(_DER).hex().upper().encode() in pdf
+
+
+def carried_by(pdf: bytes) -> bytes | None:
+    """The file that a paper of our own storage carries, if it carries one."""
+    names = PdfFileReader(io.BytesIO(pdf)).root.get("/Names", {}).get("/EmbeddedFiles", {}).get("/Names", [])
+    return names[1]["/EF"]["/F"].data if len(names) > 1 else None
 
 
 def _signer() -> _Ready:

@@ -26,7 +26,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from pypdf import PdfReader, PdfWriter
 
-from certificates import files, keyring, paper, signing, tasks
+from certificates import badge, files, keyring, paper, signing, tasks
 from certificates.models import Certificate, SigningKey
 from certificates.services import keys as service
 from core import clock
@@ -119,8 +119,38 @@ def test_an_update_that_only_hides_in_the_catalogue_is_seen_as_well(signed, nss)
     assert not pyhanko_is_content(out.getvalue(), *authorities())
 
 
+def test_the_paper_carries_the_badge_as_an_associated_file(certificate, signed):
+    reader = PdfReader(io.BytesIO(signed))
+    name = f"{certificate.number}.badge.json"
+    assert reader.attachments[name] == [badge.file(certificate)]
+    [associated] = reader.trailer["/Root"]["/AF"]
+    specification = associated.get_object()
+    assert specification["/AFRelationship"] == "/Alternative" and specification["/UF"] == name
+    assert "Open Badges 3.0" in specification["/Desc"]
+    assert specification["/EF"]["/F"]["/Subtype"] == "/application/vc"
+    assert signing.carried_by(signed) == badge.file(certificate)
+
+
+def test_a_paper_whose_badge_is_of_a_withdrawn_key_is_made_again(certificate, signed):
+    kid = SigningKey.objects.get(purpose="badge", retired_at=None).kid
+    service.rotate(purpose="badge", at=clock.now())
+    assert files.read(certificate, "pdf") == signed  # a retired key still counts
+    service.retire(kid=kid, at=clock.now(), compromised=True)
+    keyring.forget()
+    anew = files.read(certificate, "pdf")
+    assert signing.carried_by(anew) == badge.file(certificate) != signing.carried_by(signed)
+
+
+def test_a_badge_with_a_character_that_no_font_has_refuses_the_paper_by_name(certificate, private):
+    certificate.post_title = "科员\U0001f600"  # which the paper does not print and the badge says
+    with pytest.raises(Refused) as refused:
+        files.read(certificate, "pdf")
+    assert refused.value.code == "missing_glyph" and "U+1F600" in refused.value.message
+    assert not list(private.rglob("*.pdf"))
+
+
 def test_the_signature_leaves_every_byte_of_the_paper_and_its_metadata(certificate, signed):
-    unsigned = paper.pdf(certificate)
+    unsigned = paper.pdf(certificate, carried=[files._badge_of(certificate)])
     assert signed.startswith(unsigned)
     assert signed.count(b"<?xpacket begin") == 1 and b"/Version" not in signed[len(unsigned) :]
 
@@ -200,7 +230,7 @@ def test_a_paper_whose_key_was_withdrawn_is_signed_anew(certificate, signed, pur
     service.retire(kid=kid, at=clock.now(), compromised=True)
     keyring.forget()
     anew = files.read(certificate, "pdf")
-    assert anew != signed and anew.startswith(paper.pdf(certificate))
+    assert anew != signed and anew.startswith(paper.pdf(certificate, carried=[files._badge_of(certificate)]))
     assert pdfsig_is_content(anew, trust(tmp_path, *authorities()))
     assert files.read(certificate, "pdf") == anew
 
