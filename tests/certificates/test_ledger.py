@@ -1,13 +1,15 @@
 """The chain of status events, the daily roots, and proofs of inclusion."""
 
+import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from certificates import keyring, ledger, merkle, services, tasks
 from certificates.ledger_check import Check
 from certificates.models import Certificate, ChainEntry, DayRoot, StatusEvent
+from certificates.services import chaining
 from core import clock
 from core.errors import Refused
 from tests.cast import NOON
@@ -314,3 +316,158 @@ def test_a_time_can_be_explained_and_is_a_note_then(cast, certificate):
         with pytest.raises(Refused) as refused:
             services.explain(sequences=ranges, by=None, reason=reason, at=NOON)
         assert refused.value.code == code
+
+
+# ---- two at once, and killed between ----------------------------------------------------------
+
+
+def together(work, count=2) -> list:
+    """What several threads got that began at the same moment, each with a connection of its own."""
+    barrier, results = threading.Barrier(count), []
+
+    def run():
+        try:
+            barrier.wait()
+            results.append(work())
+        except Exception as error:
+            results.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _time in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.fixture
+def county(transactional_db, private, settings, tmp_path):
+    """A county in a database with real transactions, and its signing keys. Nothing is chained by itself here."""
+    from certificates.services import keys
+    from tests.cast import assemble
+
+    settings.KEYS_ROOT = tmp_path / "keys"
+    found = assemble()
+    keys.ensure(at=NOON - 900 * DAY)
+    services.ensure_kinds(found.county)
+    return found
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    monkeypatch.setattr(tasks.chain, "delay", lambda: None)
+
+
+@pytest.mark.postgres
+def test_several_that_chain_at_once_chain_each_event_once(county, by_hand):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    for _time in range(30):
+        issue(county.learner)
+
+    chained = together(lambda: services.chain(at=NOON), 4)
+
+    assert sorted(chained) == [0, 0, 0, 30]
+    assert list(ChainEntry.objects.values_list("sequence", flat=True)) == list(range(1, 32)) and findings() == []
+
+
+@pytest.mark.postgres
+def test_issuing_and_chaining_at_once_leave_nothing_out_and_nobody_waits_for_the_chain(county, by_hand):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    completions = [a_completion(county.learner) for _time in range(24)]
+
+    def work():
+        for _time in range(6):
+            services.issue(completion=completions.pop(), at=NOON)
+            services.chain(at=NOON)
+
+    assert together(work, 4) == [None] * 4
+    services.chain(at=NOON, everywhere=True)
+    assert ChainEntry.objects.exclude(event=None).count() == 24 == Certificate.objects.count()
+    assert findings() == []
+
+
+@pytest.mark.postgres
+def test_nobody_who_issues_waits_for_somebody_who_chains(county, by_hand):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    issue(county.learner)
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [chaining.CHAINING])
+        with transaction.atomic(), connection.cursor() as here:
+            here.execute("SET LOCAL lock_timeout = '500ms'")
+            issue(county.colleague)
+        cursor.execute("ROLLBACK")
+    other.close()
+    assert services.chain(at=NOON) == 2
+
+
+@pytest.mark.postgres
+def test_two_that_close_days_at_once_make_one_root_a_day(county, by_hand):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    for days in range(3):
+        issue(county.learner, at=NOON + days * DAY)
+        services.chain(at=NOON + days * DAY)
+
+    made = together(lambda: len(services.publish_roots(at=NOON + 9 * DAY)), 3)
+
+    assert sum(made) == 3 == DayRoot.objects.count() and findings(NOON + 9 * DAY) == []
+    assert len(ledger.copies()) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_in_the_middle_of_a_batch_nothing_is_half_chained(county, by_hand, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def dies(*args, **kwargs):
+        insert(*args, **kwargs)
+        raise Killed
+
+    for _time in range(3):
+        issue(county.learner)
+    insert = ChainEntry.objects.bulk_create
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr("certificates.models.ledger.ChainEntry.objects.bulk_create", dies)
+        services.chain(at=NOON)
+    assert not ChainEntry.objects.exists()
+
+    assert services.chain(at=NOON) == 3 and findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_between_root_and_copy_the_next_run_makes_the_copy(county, by_hand, monkeypatch):
+    issue(county.learner)
+    services.chain(at=NOON)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(chaining, "keep_copy", lambda root: (_ for _ in ()).throw(KeyboardInterrupt))
+        services.publish_roots(at=NOON + DAY)
+    assert DayRoot.objects.count() == 1 and ledger.copies() == set()
+
+    assert services.publish_roots(at=NOON + DAY) == []
+    assert len(ledger.copies()) == 1 and findings() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_commit_of_an_issue_chains_it(county):
+    issue(county.learner)
+    assert ChainEntry.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reading_outside_a_transaction_sees_one_state_and_keeps_no_writer_out(county, by_hand):
+    issue(county.learner)
+    services.chain(at=NOON)
+    check = Check(at=NOON)
+    reading = check.findings()
+    with pytest.raises(StopIteration):
+        next(reading)
+    assert not connection.in_atomic_block and findings() == []
+    issue(county.colleague)  # the connection writes as before
+    assert services.chain(at=NOON) == 1
