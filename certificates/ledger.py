@@ -78,15 +78,19 @@ def genesis() -> str | None:
     return ChainEntry.objects.filter(sequence=1).values_list("hash", flat=True).first()
 
 
+def folder() -> str:
+    """Where copies of this ledger's roots lie; by its name, so that another database beside the same files keeps its own."""
+    return f"{FOLDER}/{(genesis() or '')[:16]}"
+
+
 def copy_name(root: DayRoot) -> str:
-    """Where the copy of a root lies; by ledger, so that another database beside the same folder keeps its own."""
-    return f"{FOLDER}/{(genesis() or '')[:16]}/{root.day}.json"
+    return f"{folder()}/{root.day}.json"
 
 
 def copies() -> set[str]:
     """The names of the copies of this ledger's roots. One listing."""
     try:
-        return set(papers().listdir(f"{FOLDER}/{(genesis() or '')[:16]}")[1])
+        return set(papers().listdir(folder())[1])
     except FileNotFoundError:
         return set()
 

@@ -47,8 +47,8 @@ class Migration(migrations.Migration):
                 ('event', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entry', to='certificates.statusevent')),
             ],
             options={
-                'verbose_name': 'ledger entry',
-                'verbose_name_plural': 'ledger entries',
+                'verbose_name': 'entry of the certificate ledger',
+                'verbose_name_plural': 'entries of the certificate ledger',
                 'ordering': ['sequence'],
             },
         ),

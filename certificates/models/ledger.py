@@ -35,8 +35,8 @@ class ChainEntry(Fact):
     hash = models.CharField(max_length=64)
 
     class Meta:
-        verbose_name = _("ledger entry")
-        verbose_name_plural = _("ledger entries")
+        verbose_name = _("entry of the certificate ledger")
+        verbose_name_plural = _("entries of the certificate ledger")
         ordering = ["sequence"]
 
     def __str__(self) -> str:
