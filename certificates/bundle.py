@@ -1,22 +1,24 @@
 """Everything with which a stranger checks a certificate without the site: its paper, its badge and what they hang on."""
 
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from certificates import badge, files, keyring, ledger, signing, status_lists
+from certificates import badge, files, ledger, signing, status_lists
 from certificates.models import Certificate
 from core import audit, clock
 from core.errors import Refused
 
 PROOF = "inclusion-proof.json"
+PROGRAM = settings.BASE_DIR / "docs" / "check_proof.py"
 
 
 def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
@@ -40,7 +42,7 @@ def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
         PROOF: badge.as_json(proof),
         "ca.pem": authority.public_bytes(serialization.Encoding.PEM),
         "ca.der": authority.public_bytes(serialization.Encoding.DER),
-        **{f"keys/{kid}.pem": _as_pem(key) for kid, key in keyring.badge_keys().items()},
+        PROGRAM.name: PROGRAM.read_bytes(),
     }
     found["README.txt"] = _words(certificate, found, authority, proof["status"], at=at).encode()
     return found
@@ -60,12 +62,11 @@ def write(certificate: Certificate, folder: Path, *, at: datetime) -> list[str]:
         half = Path(mkdtemp(prefix=f".{certificate.number}-", dir=folder.parent))
         try:
             for name, data in found.items():
-                (half / name).parent.mkdir(exist_ok=True)
                 (half / name).write_bytes(data)
             half.chmod(0o755)
             half.replace(folder)
         except BaseException:
-            _remove(half)
+            shutil.rmtree(half)
             raise
     except OSError as fault:
         raise Refused(
@@ -73,18 +74,6 @@ def write(certificate: Certificate, folder: Path, *, at: datetime) -> list[str]:
         ) from fault
     audit.record(certificate, "certificates.export", number=certificate.number)
     return list(found)
-
-
-def _remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
-
-
-def _as_pem(multibase: str) -> bytes:
-    """A badge key as openssl reads it."""
-    key = Ed25519PublicKey.from_public_bytes(keyring.ed25519_of(multibase))
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _words(certificate: Certificate, found: dict[str, bytes], authority: x509.Certificate, status: str, *, at: datetime) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from certificates import ledger
 from certificates.models import DayRoot
-from certificates.views import _log_reading, _visible
+from certificates.views import log_reading, visible
 
 PER_PAGE = 30
 FOR_GOOD = 365 * 24 * 60 * 60  # seconds: a published root never changes
@@ -51,9 +51,9 @@ def ledger_root(request: HttpRequest, day: str) -> HttpResponse:
 @require_safe
 def certificate_proof(request: HttpRequest, number: str) -> HttpResponse:
     """The proof of inclusion, for the holder and for those who may read the record; reading another's is logged."""
-    certificate = _visible(request, number)
+    certificate = visible(request, number)
     proof = ledger.proof_of(certificate)
-    _log_reading(request, certificate, "certificate proof")
+    log_reading(request, certificate, "certificate proof")
     response = JsonResponse(proof, json_dumps_params={"ensure_ascii": False, "indent": 1})
     name = f"{certificate.title}-{certificate.person_name}-{certificate.number}.proof.json"
     response["Content-Disposition"] = content_disposition_header("download" in request.GET, name)

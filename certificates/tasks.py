@@ -26,3 +26,12 @@ def publish_roots() -> None:
     from core import clock
 
     services.publish_roots(at=clock.now())
+
+
+@shared_task
+def expire_due() -> None:
+    """Put on record which certificates have run out. Safe to run at any time, twice and beside itself."""
+    from certificates.services import standing
+    from core import clock
+
+    standing.expire_due(at=clock.now())

@@ -1,6 +1,6 @@
 """The data of certificates, one noun a file."""
 
-from certificates.models.certificate import Certificate, CertificateQuerySet, State
+from certificates.models.certificate import EXPIRING, Certificate, CertificateQuerySet, State
 from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
 from certificates.models.ledger import ChainEntry, DayRoot
@@ -8,6 +8,7 @@ from certificates.models.number import NumberSequence
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
 __all__ = [
+    "EXPIRING",
     "Certificate",
     "CertificateKind",
     "CertificateKindQuerySet",

@@ -275,6 +275,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 12 * 60 * 60},
     },
     "wipe-question-imports": {"task": "quizzes.tasks.wipe_imports", "schedule": crontab(minute=25), "options": {"expires": 50 * 60}},
+    "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},
     "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},
 }
 
@@ -291,6 +292,7 @@ PKCS11_TOKEN, PKCS11_KEY, PKCS11_PIN = env.text("PKCS11_TOKEN"), env.text("PKCS1
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
+CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
 VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
 
 DEMO = False

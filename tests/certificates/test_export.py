@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -19,7 +20,9 @@ from wagtail.models import ModelLogEntry
 from certificates import files, keyring, services, signing
 from core import clock
 from tests.cast import NOON
+from tests.certificates.badges import changed, happened
 from tests.certificates.reading import pdfsig, pdfsig_is_content, pyhanko_is_content, trust
+from tests.certificates.test_badge_verifiers import told_by
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def test_the_folder_holds_what_the_issue_names(exported, certificate):
         "ca.pem",
         "ca.der",
         "README.txt",
-        *(f"keys/{kid}.pem" for kid in keyring.badge_keys()),
+        "check_proof.py",
     }
     assert (exported / f"{number}.pdf").read_bytes() == files.read(certificate, "pdf")
     assert not any(b"PRIVATE" in path.read_bytes() for path in exported.rglob("*") if path.is_file())
@@ -94,6 +97,19 @@ def test_the_badge_in_the_paper_is_the_badge_beside_it_and_its_key_is_in_the_iss
     assert badge["proof"]["verificationMethod"] in document["assertionMethod"]
 
 
+@pytest.mark.slow
+def test_a_program_of_others_verifies_the_badge_and_its_status_with_the_folder_alone(alone):
+    found = json.loads(the(alone, "*.badge.json").read_bytes())
+    host = found["issuer"]["id"].removeprefix("did:web:").replace("%3A", ":")
+    documents = {f"https://{host}/.well-known/did.json": (alone / "did.json").read_text()}
+    for name in ("status-revocation.json", "status-suspension.json"):
+        documents[json.loads((alone / name).read_bytes())["id"]] = (alone / name).read_text()
+    told = told_by("vc", {"badge": found, "edited": changed(found, credentialSubject__licenseNumber="X")}, documents)
+    assert told["badge"]["verified"] and told["badge"]["status_verified"], told["badge"]["errors"]
+    assert told["badge"]["statuses"] == {"revocation": False, "suspension": False}
+    assert not told["edited"]["verified"]
+
+
 def _is_set(folder: Path, purpose: str) -> bool:
     [entry] = [
         each for each in json.loads(the(folder, "*.badge.json").read_bytes())["credentialStatus"] if each["statusPurpose"] == purpose
@@ -108,29 +124,23 @@ def _is_set(folder: Path, purpose: str) -> bool:
 
 def test_the_status_lists_say_what_holds_when_they_are_exported(exported, certificate, cast, tmp_path):
     assert not _is_set(exported, "revocation") and not _is_set(exported, "suspension")
-    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=clock.now())
+    happened(certificate, "revoked", by=cast.hr, at=clock.now())
     call_command("export_certificate", certificate.number, "--to", str(tmp_path / "later"), stdout=StringIO())
     assert _is_set(tmp_path / "later", "revocation") and not _is_set(tmp_path / "later", "suspension")
 
 
-def _python_of(folder: Path) -> str:
-    text = (folder / "README.txt").read_text()
-    return "".join(line[4:] + "\n" for line in text.split("python3 - <<'END'\n")[1].split("    END\n")[0].splitlines())
+def check_proof(folder: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-I", "check_proof.py", "inclusion-proof.json", "did.json"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
-def test_the_lines_of_the_readme_check_the_inclusion_proof(alone, certificate):
-    said = run("python3", "-", folder=alone, input=_python_of(alone))
-    assert re.search(r"2 issued is in the tree of 2026-06-15 signed by badge-", said)
-    statement, signature = the(alone, "badge-*.txt"), the(alone, "badge-*.sig")
-    key = f"keys/{statement.name.partition('.')[0]}.pem"
-    verify = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", key, "-in", statement.name, "-sigfile", signature.name]
-    assert "Signature Verified Successfully" in run(*verify, folder=alone)
-    statement.write_bytes(statement.read_bytes().replace(b"2026-06-15", b"2026-06-14"))
-    assert subprocess.run(verify, cwd=alone, capture_output=True).returncode != 0
+def test_the_program_in_the_folder_checks_the_inclusion_proof(alone):
+    said = check_proof(alone)
+    assert said.returncode == 0 and re.search(r"^issued .*: in the root of 2026-06-15, signed with badge-", said.stdout)
 
 
 @pytest.mark.parametrize("edit", ["name", "leaf", "path", "tree"])
-def test_the_lines_of_the_readme_find_an_edit(alone, edit):
+def test_the_program_in_the_folder_finds_an_edit(alone, edit):
     proof = json.loads((alone / "inclusion-proof.json").read_text())
     issued = proof["entries"][0]
     if edit == "name":
@@ -142,9 +152,7 @@ def test_the_lines_of_the_readme_find_an_edit(alone, edit):
     else:
         proof["roots"][issued["root"]]["statement"]["tree"] = "0" * 64
     (alone / "inclusion-proof.json").write_text(json.dumps(proof))
-    with pytest.raises(subprocess.CalledProcessError) as failed:
-        run("python3", "-", folder=alone, input=_python_of(alone))
-    assert "AssertionError" in failed.value.stderr
+    assert check_proof(alone).returncode != 0 and "NOT GENUINE" in check_proof(alone).stderr
 
 
 def test_the_readme_tells_what_to_compare_in_both_languages(exported, certificate):
@@ -160,8 +168,8 @@ def test_before_the_days_root_is_out_the_export_says_so(certificate, tmp_path):
     call_command("export_certificate", certificate.number, "--to", str(tmp_path / "early"), stdout=StringIO())
     assert json.loads((tmp_path / "early" / "inclusion-proof.json").read_text())["status"] == "pending"
     text = (tmp_path / "early" / "README.txt").read_text()
-    assert "当天的树根在次日零点后才公布" in text and "published after midnight" in text
-    assert "waits for the root of its day" in run("python3", "-", folder=tmp_path / "early", input=_python_of(tmp_path / "early"))
+    assert "当天的根值在次日零点后才公布" in text and "published after midnight" in text
+    assert "PENDING" in check_proof(tmp_path / "early").stdout
 
 
 @pytest.mark.parametrize(

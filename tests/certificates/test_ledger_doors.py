@@ -13,6 +13,7 @@ from certificates import keyring, ledger, merkle, rules, services
 from certificates.models import DayRoot
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, NOON
+from tests.certificates.badges import happened
 from tests.certificates.conftest import a_completion
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -26,7 +27,7 @@ def book(cast, kinds, private):
     others = [cast.colleague, cast.liaison, cast.hr, cast.trainer, cast.reviewer, cast.admin]
     mine = [services.issue(completion=a_completion(person), at=NOON) for person in [*others, cast.learner]][-1]
     services.chain(at=NOON)
-    services.revoke(certificate=mine, by=cast.hr, reason="查实替考", at=NOON + DAY)
+    happened(mine, "revoked", by=cast.hr, at=NOON + DAY)
     services.chain(at=NOON + DAY)
     services.publish_roots(at=NOON + 2 * DAY)
     return mine
@@ -151,7 +152,7 @@ def test_before_the_day_is_over_it_says_so(cast, kinds, private):
     proof = ledger.proof_of(certificate)
     assert proof["status"] == "pending" and proof["entries"][0]["root"] is None and "尚未公布" in proof["note"]
     services.publish_roots(at=NOON + DAY)
-    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=NOON + DAY)
+    happened(certificate, "revoked", by=cast.hr, at=NOON + DAY)
     services.chain(at=NOON + DAY)
     assert ledger.proof_of(certificate)["status"] == "partly"
 
