@@ -21,3 +21,5 @@ class CertificatesConfig(AppConfig):
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("certificate files", services.gaps_of_paper)
         reconcile.register("certificate batches", partial(batches.stuck_gaps, again=tasks.run_batch.delay))
+        reconcile.register("status events in the ledger", services.gaps_of_chain)
+        reconcile.register("roots of the ledger", services.gaps_of_roots)

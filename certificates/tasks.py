@@ -32,6 +32,24 @@ def wipe_batches() -> None:
 
 
 @shared_task
+def chain() -> None:
+    """Chain the status events that were committed. Safe to run twice and by several at once."""
+    from certificates import services
+    from core import clock
+
+    services.chain(at=clock.now())
+
+
+@shared_task
+def publish_roots() -> None:
+    """Close the finished days of the ledger. Safe to run twice, and after days of outage."""
+    from certificates import services
+    from core import clock
+
+    services.publish_roots(at=clock.now())
+
+
+@shared_task
 def expire_due() -> None:
     """Put on record which certificates have run out. Safe to run at any time, twice and beside itself."""
     from certificates.services import standing
