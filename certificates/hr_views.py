@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os.path import commonprefix
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,7 +20,7 @@ from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm
 from certificates.models import Certificate, Proposal, State
 from certificates.permissions import counties_of, may_rule, officers_over
 from certificates.services.standing import is_reversed, refuse_own
-from certificates.views import PER_PAGE, log_reading, visible
+from certificates.views import PER_PAGE, log_reading, name_places, visible
 from core import clock
 from core.errors import Refused
 from people.models import Role
@@ -174,6 +175,7 @@ def certificate_proposal(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("certificate", number=found.number)
     log_reading(request, found, "certificate proposal")
     decision, state = getattr(proposal, "decision", None), found.state_on(clock.today())
+    name_places([proposal.by])
     is_open = decision is None and state not in (State.REVOKED, State.REPLACED)
     context = {
         "proposal": proposal,
@@ -256,8 +258,37 @@ def _done(proposal: Proposal, accepts: bool) -> str:
     return _("The corrected certificate %(number)s is issued; this one is replaced.") % {"number": new.number}
 
 
-def _changes(found: Certificate, proposal: Proposal) -> list[tuple[str, str, str]]:
-    """(what, as it is, as it would read) for each corrected fact and the sentence on the paper."""
+@dataclass(frozen=True)
+class Change:
+    """A fact before and after; `head` and `tail` are what both have in common."""
+
+    what: str
+    before: str
+    after: str
+
+    @property
+    def head(self) -> str:
+        return commonprefix([self.before, self.after])
+
+    @property
+    def tail(self) -> str:
+        rest = commonprefix([self.before[len(self.head) :][::-1], self.after[len(self.head) :][::-1]])
+        return rest[::-1]
+
+    @property
+    def old(self) -> str:
+        return self.before[len(self.head) : len(self.before) - len(self.tail)]
+
+    @property
+    def new(self) -> str:
+        return self.after[len(self.head) : len(self.after) - len(self.tail)]
+
+
+def _changes(found: Certificate, proposal: Proposal) -> list[Change]:
+    """Each corrected fact, and the sentence on the paper where it changes with it."""
     new = services.corrected(found, proposal.corrections)
-    names = [*(name for name in services.CORRECTABLE if name in proposal.corrections), "text"]
-    return [(str(Certificate._meta.get_field(name).verbose_name), getattr(found, name), getattr(new, name)) for name in names]
+    changes = [
+        Change(str(Certificate._meta.get_field(name).verbose_name), getattr(found, name), getattr(new, name))
+        for name in (*services.CORRECTABLE, "text")
+    ]
+    return [change for change in changes if change.before != change.after]
