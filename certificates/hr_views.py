@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from certificates import services
+from certificates import rules, services
 from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm
 from certificates.models import Certificate, Proposal, State
 from certificates.permissions import counties_of, may_rule, officers_over
@@ -260,35 +259,23 @@ def _done(proposal: Proposal, accepts: bool) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """A fact before and after; `head` and `tail` are what both have in common."""
+    """A fact before and after; between `head` and `tail`, which both have in common, `old` becomes `new`."""
 
     what: str
     before: str
     after: str
-
-    @property
-    def head(self) -> str:
-        return commonprefix([self.before, self.after])
-
-    @property
-    def tail(self) -> str:
-        rest = commonprefix([self.before[len(self.head) :][::-1], self.after[len(self.head) :][::-1]])
-        return rest[::-1]
-
-    @property
-    def old(self) -> str:
-        return self.before[len(self.head) : len(self.before) - len(self.tail)]
-
-    @property
-    def new(self) -> str:
-        return self.after[len(self.head) : len(self.after) - len(self.tail)]
+    head: str
+    old: str
+    new: str
+    tail: str
 
 
 def _changes(found: Certificate, proposal: Proposal) -> list[Change]:
     """Each corrected fact, and the sentence on the paper where it changes with it."""
     new = services.corrected(found, proposal.corrections)
-    changes = [
-        Change(str(Certificate._meta.get_field(name).verbose_name), getattr(found, name), getattr(new, name))
-        for name in (*services.CORRECTABLE, "text")
+    pairs = [(name, getattr(found, name), getattr(new, name)) for name in (*services.CORRECTABLE, "text")]
+    return [
+        Change(str(Certificate._meta.get_field(name).verbose_name), before, after, *rules.difference(before, after))
+        for name, before, after in pairs
+        if before != after
     ]
-    return [change for change in changes if change.before != change.after]

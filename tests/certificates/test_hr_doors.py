@@ -4,12 +4,9 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
-from hypothesis import given
-from hypothesis import strategies as st
 from wagtail.models import ModelLogEntry
 
 from certificates import services
-from certificates.hr_views import Change
 from certificates.models import Certificate, Proposal, State, StatusEvent
 from core import clock
 from courses.models import Reversal
@@ -218,13 +215,6 @@ def test_a_proposal_shows_what_would_change_side_by_side(cast, certificate, seco
     assert certificate.replacement.number in response.text
     page = sign_in(cast.learner).get(at("certificate", certificate.replacement)).text
     assert "张晓明" in page and certificate.number in page  # the way back to what it corrects
-
-
-@given(st.text(max_size=12), st.text(max_size=12))
-def test_what_a_change_marks_and_what_it_leaves_make_the_whole(before, after):
-    change = Change("", before, after)
-    assert change.head + change.old + change.tail == before
-    assert change.head + change.new + change.tail == after
 
 
 def test_declining_asks_for_a_reason_and_keeps_it(cast, certificate, proposal, second, sign_in):
