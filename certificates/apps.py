@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -7,7 +9,8 @@ class CertificatesConfig(AppConfig):
     verbose_name = _("Certificates")
 
     def ready(self) -> None:
-        from certificates import receivers, services, slots  # noqa: F401
+        from certificates import receivers, services, slots, tasks  # noqa: F401
+        from certificates.services import batches
         from core import reconcile
         from courses.slots import CERTIFICATES, HANGING
 
@@ -16,3 +19,4 @@ class CertificatesConfig(AppConfig):
         reconcile.register("certificates issued", services.gaps_of_issue)
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("certificate files", services.gaps_of_paper)
+        reconcile.register("certificate batches", partial(batches.stuck_gaps, again=tasks.run_batch.delay))

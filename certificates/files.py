@@ -59,3 +59,12 @@ def ensure(certificate: Certificate) -> None:
     """Make what is missing."""
     for kind in _MAKERS:
         read(certificate, kind)
+
+
+def remake(certificate: Certificate) -> None:
+    """Make the files anew, whatever is there: after fonts or keys have changed. Issues nothing; what cannot be made stays. Raises as `read`."""
+    storage = papers()
+    for kind, (make, *_ends) in _MAKERS.items():
+        data, name = make(certificate), name_of(certificate, kind)
+        storage.delete(name)
+        storage.save(name, ContentFile(data))

@@ -17,3 +17,24 @@ def expire_due() -> None:
     from core import clock
 
     standing.expire_due(at=clock.now())
+
+
+@shared_task
+def run_batch(pk: int) -> None:
+    """Go on with work on many certificates, one turn; the rest is queued again. Safe to run twice, and beside itself does nothing."""
+    from certificates.services import batches
+    from core import turns
+
+    with turns.alone(f"certificates.batch.{pk}") as is_ours:
+        remains = is_ours and batches.run(pk)
+    if remains:
+        run_batch.delay(pk)
+
+
+@shared_task
+def wipe_batches() -> None:
+    """Remove packages that are older than a day. Safe to run at any time and twice."""
+    from certificates.services import batches
+    from core import clock
+
+    batches.wipe(at=clock.now())

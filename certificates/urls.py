@@ -1,12 +1,16 @@
 from django.urls import path
 
-from certificates import hr_views, verify, views
+from certificates import batch_views, hr_views, verify, views
 
 urlpatterns = [
     path("certificates/", views.my_certificates, name="my_certificates"),
     path("certificates/issued/", views.certificates_issued, name="certificates_issued"),
     path("certificates/proposals/", hr_views.certificate_proposals, name="certificate_proposals"),
     path("certificates/proposals/<int:pk>/", hr_views.certificate_proposal, name="certificate_proposal"),
+    path("certificates/batches/", batch_views.batch_list, name="certificate_batches"),
+    path("certificates/batches/<int:pk>/", batch_views.batch, name="certificate_batch"),
+    path("certificates/batches/<int:pk>/cancel/", batch_views.batch_cancel, name="certificate_batch_cancel"),
+    path("certificates/batches/<int:pk>/package.zip", batch_views.batch_file, name="certificate_batch_file"),
     path("certificates/<str:number>.pdf", views.certificate_file, {"kind": "pdf"}, name="certificate_pdf"),
     path("certificates/<str:number>.png", views.certificate_file, {"kind": "png"}, name="certificate_image"),
     path("certificates/<str:number>/", views.certificate, name="certificate"),

@@ -143,6 +143,7 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
         "state": state,
         "states": IssuedForm.STATES,
         "is_hr": bool(counties_of(request.user, [Role.HR])),
+        "orders_batches": has_role(request.user, Role.HR),
     }
     if context["is_hr"]:
         context["waiting"] = Proposal.objects.waiting_for(request.user).count()

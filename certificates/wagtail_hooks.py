@@ -26,3 +26,4 @@ ACTS = {
 def register_actions(actions):
     for action, label in ACTS.items():
         actions.register_action(f"certificates.{action}", label, label)
+    actions.register_action("certificates.batch_ordered", _("Certificate batch ordered"), _("Certificate batch ordered"))

@@ -20,6 +20,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     from certificates import rules
     from certificates import services as certificates
     from certificates.models import Certificate
+    from certificates.services import batches
     from courses.services import enrolments, progress
     from quizzes.models import Submission
     from quizzes.services import attempts
@@ -40,6 +41,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     running = attempts.start(person=cast.learner, quiz=quiz, at=at)
     certificate = Certificate.objects.get(person=cast.learner)
     others = certificates_in_every_state(cast, at=at)
+    batch = batches.order(kind="pack", unit=cast.county, year=0, by=cast.hr, at=at, then=lambda pk: None, purpose="年终归档")
     empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
     return {
         "under_way": (course.pk,),
@@ -49,6 +51,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "running": (running.pk,),
         "failed": (failed.pk,),
         "certificate": (certificate.number,),
+        "batch": (batch.pk,),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),

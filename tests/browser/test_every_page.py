@@ -138,6 +138,8 @@ WALK = {
         "certificate_proposal:to_revoke",
         "certificate_proposal:to_replace",
         "certificate_proposal:decided",
+        "certificate_batches",
+        "certificate_batch:batch",
         "person_list",
         "person_list?q=没有这个人",
         "person:learner",
@@ -228,10 +230,10 @@ NOT_PAGES = {
     "healthz", "readyz", "verify_json", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
+    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_batch_file", "records_csv", "records_xlsx", "roster_refused",
     "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
-    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "marking_next",
+    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
