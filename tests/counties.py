@@ -40,8 +40,8 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     attempts.submit(attempt=failed, cause=Submission.Cause.LEARNER, at=at - timedelta(minutes=50))
     running = attempts.start(person=cast.learner, quiz=quiz, at=at)
     certificate = Certificate.objects.get(person=cast.learner)
-    others = certificates_in_every_state(cast, at=at)
     batch = batches.order(kind="pack", unit=cast.county, year=0, by=cast.hr, at=at, then=lambda pk: None, purpose="年终归档")
+    others = certificates_in_every_state(cast, at=at)
     empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
     return {
         "under_way": (course.pk,),

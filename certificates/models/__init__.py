@@ -2,7 +2,9 @@
 
 from certificates.models.batches import Batch
 from certificates.models.certificate import EXPIRING, Certificate, CertificateQuerySet, State
+from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
+from certificates.models.ledger import ChainEntry, DayRoot
 from certificates.models.number import NumberSequence
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
@@ -13,9 +15,13 @@ __all__ = [
     "CertificateKind",
     "CertificateKindQuerySet",
     "CertificateQuerySet",
+    "ChainEntry",
+    "DayRoot",
     "NumberSequence",
     "Proposal",
     "ProposalDecision",
+    "SigningKey",
+    "SigningKeyQuerySet",
     "State",
     "StatusEvent",
     "TemplateVersion",

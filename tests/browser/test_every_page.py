@@ -26,6 +26,7 @@ WALK = {
         "account_inactive",
         "display",
         "verify",
+        "ledger",
         "verify_number:certificate",
         "verify_number:never_issued=404",
         "/verify/YAZWGK-01-2026-532325-99999-0/=422",
@@ -132,14 +133,14 @@ WALK = {
         "certificate_suspend:certificate",
         "certificate_restore:suspended",
         "certificate_revoke:certificate",
+        "certificate_batches",
+        "certificate_batch:batch",
         "certificate_replace:certificate",
         "certificate_proposals",
         "certificate_proposals?decided",
         "certificate_proposal:to_revoke",
         "certificate_proposal:to_replace",
         "certificate_proposal:decided",
-        "certificate_batches",
-        "certificate_batch:batch",
         "person_list",
         "person_list?q=没有这个人",
         "person:learner",
@@ -178,7 +179,7 @@ WALK = {
 }
 # The pages that are looked at in the dark and in big letters too.
 MAIN = {
-    "visitor": ["home", "account_login", "verify_number:certificate"],
+    "visitor": ["home", "account_login", "verify_number:certificate", "ledger"],
     "learner": [
         "my_learning",
         "course_list",
@@ -227,10 +228,10 @@ BY_STEPS = {
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "verify_json", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
+    "healthz", "readyz", "verify_json", "ledger_latest", "ledger_root", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_batch_file", "records_csv", "records_xlsx", "roster_refused",
+    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused",
     "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",

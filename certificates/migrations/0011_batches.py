@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('certificates', '0006_versions_are_pinned'),
+        ('certificates', '0008_the_ledger'),
         ('people', '0002_unit_closed_on'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
