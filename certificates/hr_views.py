@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from certificates import services
+from certificates import rules, services
 from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm
 from certificates.models import Certificate, Proposal, State
 from certificates.permissions import counties_of, may_rule, officers_over
 from certificates.services.standing import is_reversed, refuse_own
-from certificates.views import PER_PAGE, log_reading, visible
+from certificates.views import PER_PAGE, log_reading, name_places, visible
 from core import clock
 from core.errors import Refused
 from people.models import Role
@@ -174,6 +174,7 @@ def certificate_proposal(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("certificate", number=found.number)
     log_reading(request, found, "certificate proposal")
     decision, state = getattr(proposal, "decision", None), found.state_on(clock.today())
+    name_places([proposal.by])
     is_open = decision is None and state not in (State.REVOKED, State.REPLACED)
     context = {
         "proposal": proposal,
@@ -256,8 +257,25 @@ def _done(proposal: Proposal, accepts: bool) -> str:
     return _("The corrected certificate %(number)s is issued; this one is replaced.") % {"number": new.number}
 
 
-def _changes(found: Certificate, proposal: Proposal) -> list[tuple[str, str, str]]:
-    """(what, as it is, as it would read) for each corrected fact and the sentence on the paper."""
+@dataclass(frozen=True)
+class Change:
+    """A fact before and after; between `head` and `tail`, which both have in common, `old` becomes `new`."""
+
+    what: str
+    before: str
+    after: str
+    head: str
+    old: str
+    new: str
+    tail: str
+
+
+def _changes(found: Certificate, proposal: Proposal) -> list[Change]:
+    """Each corrected fact, and the sentence on the paper where it changes with it."""
     new = services.corrected(found, proposal.corrections)
-    names = [*(name for name in services.CORRECTABLE if name in proposal.corrections), "text"]
-    return [(str(Certificate._meta.get_field(name).verbose_name), getattr(found, name), getattr(new, name)) for name in names]
+    pairs = [(name, getattr(found, name), getattr(new, name)) for name in (*services.CORRECTABLE, "text")]
+    return [
+        Change(str(Certificate._meta.get_field(name).verbose_name), before, after, *rules.difference(before, after))
+        for name, before, after in pairs
+        if before != after
+    ]

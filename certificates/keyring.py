@@ -22,6 +22,7 @@ from django.core.cache import caches
 from django.utils.translation import gettext as _
 
 from certificates.models import SigningKey
+from core import clock
 from core.errors import Refused
 
 log = structlog.get_logger(__name__)
@@ -102,9 +103,34 @@ def badge_keys() -> dict[str, str]:
 
 def paper_key() -> PaperKey:
     """What papers are signed with now. Raises as `sign` does."""
-    kid = kid_in_use(_PAPER)
-    certificate, authority = _chain(kid)
+    kid, certificate, authority = paper_chain()
     return PaperKey(kid, cast(EllipticCurvePrivateKey, private_key(kid)), certificate, authority)
+
+
+def paper_chain() -> tuple[str, x509.Certificate, x509.Certificate]:
+    """The public side of that key, which may lie on a token: its kid, its certificate and its authority's. Raises as `sign` does."""
+    kid = kid_in_use(_PAPER)
+    found = _chain(kid)
+    if found is None:  # made a moment ago, by another process
+        caches["local"].delete_many([f"keys:certificates:{purpose}" for purpose in (_PAPER, _CA)])
+        found = _chain(kid)
+    if found is None:
+        raise Refused(
+            _(
+                "The certificate authority of the paper key %(kid)s was withdrawn. The administrator rotates the key: manage.py signing_keys rotate paper"
+            )
+            % {"kid": kid},
+            code="no_key",
+        )
+    if found[0].not_valid_after_utc <= clock.now():
+        raise Refused(
+            _(
+                "The certificate of the paper key %(kid)s has run out. The administrator rotates the key: manage.py signing_keys rotate paper"
+            )
+            % {"kid": kid},
+            code="no_key",
+        )
+    return kid, *found
 
 
 def paper_certificates() -> dict[str, x509.Certificate]:
@@ -190,23 +216,22 @@ def _load(kid: str) -> PrivateKey:
         raise Refused(message % {"kid": kid}, code="no_key") from None
 
 
-def _chain(kid: str) -> tuple[x509.Certificate, x509.Certificate]:
-    if kid not in _certificates(_PAPER):  # another process has just made it
-        caches["local"].delete_many([f"keys:certificates:{purpose}" for purpose in (_PAPER, _CA)])
-    certificate = _certificates(_PAPER)[kid]
+def _chain(kid: str) -> tuple[x509.Certificate, x509.Certificate] | None:
+    certificate = _certificates(_PAPER).get(kid)
+    if certificate is None:
+        return None
     for authority in _certificates(_CA).values():
-        try:
-            certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        return certificate, authority
-    raise Refused(
-        _(
-            "The certificate authority of the paper key %(kid)s was withdrawn. The administrator rotates the key: manage.py signing_keys rotate paper"
-        )
-        % {"kid": kid},
-        code="no_key",
-    )
+        if is_issued_by(certificate, authority):
+            return certificate, authority
+    return None
+
+
+def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _certificates(purpose: str) -> dict[str, x509.Certificate]:

@@ -1,5 +1,6 @@
 """The web doors of certificates: mine, one with its files, the list of those issued. What HR does to one: `hr_views`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
@@ -17,7 +18,7 @@ from certificates.models import Certificate, Proposal, State, StatusEvent
 from certificates.paper import check_address
 from certificates.permissions import counties_of, may_rule
 from core import clock
-from people.models import Role
+from people.models import Person, Role, Unit
 from people.permissions import READS_RECORDS, has_role, require_role
 from people.services import readings
 
@@ -44,7 +45,7 @@ class Card:
 @login_required
 @require_safe
 def my_certificates(request: HttpRequest) -> HttpResponse:
-    """One's own certificates as cards, those in force first. Three queries."""
+    """One's own certificates as cards, those in force first. Four queries at most."""
     today = clock.today()
     cards = [
         Card(each, each.state_on(today), each.days_left(today)) for each in Certificate.objects.filter(person=request.user).with_state()
@@ -54,6 +55,7 @@ def my_certificates(request: HttpRequest) -> HttpResponse:
         touched[event.certificate_id].event = event  # in the order of the keys: the newest stays
     for replaced, number in Certificate.objects.filter(replaces__in=touched).values_list("replaces", "number"):
         touched[replaced].successor = number
+    name_places(card.event.by for card in touched.values() if card.event)
     cards.sort(key=lambda card: card.is_ended)
     return render(request, "certificates/mine.html", {"cards": cards})
 
@@ -84,7 +86,8 @@ def certificate(request: HttpRequest, number: str) -> HttpResponse:
     reads_proposals = rules or (found.person_id != request.user.pk and has_role(request.user, Role.AUDITOR))
     proposals = list(found.proposals.select_related("by", "decision__by", "event")) if reads_proposals else []
     state = found.state_on(today)
-    events = list(found.events.select_related("by__unit", "second__unit"))
+    events = list(found.events.select_related("by__unit", "second"))
+    name_places(event.by for event in events)
     return render(
         request,
         "certificates/detail.html",
@@ -140,6 +143,7 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
         "state": state,
         "states": IssuedForm.STATES,
         "is_hr": bool(counties_of(request.user, [Role.HR])),
+        "orders_batches": has_role(request.user, Role.HR),
     }
     if context["is_hr"]:
         context["waiting"] = Proposal.objects.waiting_for(request.user).count()
@@ -151,6 +155,16 @@ def visible(request: HttpRequest, number: str) -> Certificate:
         Certificate.objects.visible_to(request.user).with_state().select_related("unit", "kind", "version", "replaces", "renews"),
         number=number.upper(),
     )
+
+
+def name_places(people: Iterable[Person | None]) -> None:
+    """Give each person `place`, where to find them: the unit, a section with the organ before it. One query at most."""
+    found = [each for each in people if each is not None and each.unit_id]
+    sections = {each.unit.organ_path for each in found if each.unit.organ_path != each.unit.path}
+    organs = dict(Unit.objects.filter(path__in=sections).values_list("path", "name")) if sections else {}
+    for each in found:
+        organ = organs.get(each.unit.organ_path)
+        each.place = f"{organ} {each.unit.name}" if organ else each.unit.name
 
 
 def log_reading(request: HttpRequest, certificate: Certificate, what: str) -> None:

@@ -26,8 +26,10 @@ ACTS = {
 
 @hooks.register("register_log_actions")
 def register_actions(actions):
+    actions.register_action("certificates.batch_ordered", _("Certificate batch ordered"), _("Certificate batch ordered"))
     for action, label in ACTS.items():
         actions.register_action(f"certificates.{action}", label, label)
+    actions.register_action("certificates.export", _("Certificate exported with its proofs"), _("Certificate exported with its proofs"))
     actions.register_action("certificates.key_made", _("Signing key made"), _("Signing key made"))
     actions.register_action("certificates.key_retired", _("Signing key retired"), _("Signing key retired"))
     actions.register_action("certificates.key_withdrawn", _("Signing key withdrawn"), _("Signing key withdrawn"))

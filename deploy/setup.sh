@@ -19,6 +19,8 @@ if [ "$kind" = test ]; then
   ldconfig -p 2>/dev/null | grep libzbar.so >/dev/null || missing+=(libzbar0)
   command -v wrk >/dev/null || missing+=(wrk)
   command -v msgfmt >/dev/null || missing+=(gettext)
+  command -v certutil >/dev/null || missing+=(libnss3-tools)  # the authorities that pdfsig trusts
+  command -v softhsm2-util >/dev/null || missing+=(softhsm2)  # a token to sign papers on
   command -v node >/dev/null || missing+=(nodejs)
   command -v npm >/dev/null || missing+=(npm)
 fi

@@ -20,6 +20,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     from certificates import rules
     from certificates import services as certificates
     from certificates.models import Certificate
+    from certificates.services import batches
     from courses.services import enrolments, progress
     from quizzes.models import Submission
     from quizzes.services import attempts
@@ -39,6 +40,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     attempts.submit(attempt=failed, cause=Submission.Cause.LEARNER, at=at - timedelta(minutes=50))
     running = attempts.start(person=cast.learner, quiz=quiz, at=at)
     certificate = Certificate.objects.get(person=cast.learner)
+    batch = batches.order(kind="pack", unit=cast.county, year=0, by=cast.hr, at=at, then=lambda pk: None, purpose="年终归档")
     others = certificates_in_every_state(cast, at=at)
     empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
     return {
@@ -50,6 +52,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "failed": (failed.pk,),
         "certificate": (certificate.number,),
         "shared": (certificates.share(certificate=certificate, by=cast.learner, at=at).key,),
+        "batch": (batch.pk,),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),

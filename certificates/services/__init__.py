@@ -1,5 +1,6 @@
-"""The only writers of certificates, their status and their kinds: `issuing`, `standing`, `proposals`, `kinds`; `gaps` for reconcile."""
+"""The only writers of certificates, their status and their kinds: `issuing`, `standing`, `proposals`, `kinds`, `chaining`; `gaps` for reconcile."""
 
+from certificates.services.chaining import chain, explain, gaps_of_chain, gaps_of_roots, publish_roots
 from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_revocation
 from certificates.services.issuing import issue, issue_if_awarded, of_completion, papers_on_request
 from certificates.services.keys import gaps_of_keys
@@ -12,19 +13,24 @@ __all__ = [
     "CORRECTABLE",
     "DEFAULT_KINDS",
     "EDITORS",
+    "chain",
     "corrected",
     "decide",
     "ensure_kinds",
     "expire_due",
+    "explain",
+    "gaps_of_chain",
     "gaps_of_issue",
     "gaps_of_keys",
     "gaps_of_paper",
     "gaps_of_revocation",
+    "gaps_of_roots",
     "issue",
     "issue_if_awarded",
     "of_completion",
     "papers_on_request",
     "propose",
+    "publish_roots",
     "restore",
     "revoke_with",
     "share",

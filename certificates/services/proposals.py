@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from certificates import rules, tasks
+from certificates import rules
 from certificates.models import Certificate, Proposal, ProposalDecision, StatusEvent
 from certificates.services import issuing, standing
 from certificates.signals import certificate_issued
@@ -247,5 +247,5 @@ def _issue_corrected(old: Certificate, proposal: Proposal, *, by: Person, at: da
     new.save()
     StatusEvent.objects.create(certificate=new, kind=Kind.ISSUED, by=proposal.by, second=by, at=at)
     certificate_issued.send(sender=Certificate, certificate=new, at=at)
-    transaction.on_commit(lambda: tasks.render.delay(new.pk), robust=True)
+    issuing.order_paper(new)
     return new

@@ -205,11 +205,12 @@ def test_a_proposal_shows_what_would_change_side_by_side(cast, certificate, seco
     corrections = {"person_name": "张晓明", "post_title": ""}
     proposal = services.propose(certificate=certificate, kind="replace", reason="错字", by=cast.hr, at=NOON, corrections=corrections)
     page = sign_in(second).get(reverse("certificate_proposal", args=[proposal.pk]))
-    assert page.context["changes"] == [
+    assert [(change.what, change.before, change.after) for change in page.context["changes"]] == [
         ("姓名", "张小明", "张晓明"),
         ("职务", "科员", ""),
         ("正文", certificate.text, certificate.text.replace("张小明", "张晓明")),
     ]
+    assert page.text.count("<del>小</del>") == page.text.count("<ins>晓</ins>") == 2  # in the name and in the sentence
     response = sign_in(second).post(reverse("certificate_proposal", args=[proposal.pk]), {"decision": "accept"}, follow=True)
     assert certificate.replacement.number in response.text
     page = sign_in(cast.learner).get(at("certificate", certificate.replacement)).text

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('certificates', '0007_signing_keys'),
+        ('certificates', '0011_batches'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
