@@ -1,8 +1,9 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.forms import TaskStateCommentForm
 
-from certificates.models import EXPIRING, Certificate, State
+from certificates.models import EXPIRING, Certificate, State, TemplatePicture
 from certificates.permissions import counties_of
 from certificates.services import CORRECTABLE
 from people.models import Unit
@@ -73,16 +74,43 @@ class IssuedForm(forms.Form):
     state = forms.ChoiceField(required=False, choices=STATES)
 
 
+class ApprovalForm(TaskStateCommentForm):
+    """What the second person vouches for when a template is approved."""
+
+    no_emblem = forms.BooleanField(
+        label=_("I have looked at the paper. Its pictures show no national emblem and no seal that the issuer may not use.")
+    )
+
+
+class PictureForm(forms.Form):
+    """A seal or a background from a file."""
+
+    use = forms.ChoiceField(label=_("What it is for"), choices=TemplatePicture.Use.choices)
+    county = forms.ModelChoiceField(label=_("County"), queryset=Unit.objects.none(), required=False, empty_label=None)
+    picture = forms.FileField(
+        label=_("Picture (PNG or JPEG, up to 5 MB)"), widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg"})
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        counties = _counties_of(user)
+        self.fields["county"].queryset = counties
+        if len(counties) < 2:
+            self.fields["county"].widget = forms.HiddenInput()
+            self.fields["county"].initial = counties.first()
+
+    def clean_county(self):
+        return self.cleaned_data["county"] or self.fields["county"].queryset.first()
+
+
 class CertificateKindForm(WagtailAdminModelForm):
-    """A county's own kinds only; the key stays, because courses name it."""
+    """A county's own kinds and pictures only; the key stays, because courses name it."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         user = self.for_user
         if "county" in self.fields:
-            counties = Unit.objects.filter(depth=1)
-            if not (user and user.is_superuser):
-                counties = counties.filter(pk__in=[county.pk for county in counties_of(user)] if user else [])
+            counties = _counties_of(user)
             self.fields["county"].queryset = counties
             if self.instance.pk:
                 self.fields["county"].disabled = True
@@ -90,3 +118,20 @@ class CertificateKindForm(WagtailAdminModelForm):
                 self.fields["county"].initial = counties[0]
         if "key" in self.fields and self.instance.pk:
             self.fields["key"].disabled = True
+        for use in TemplatePicture.Use.values:
+            if use in self.fields:
+                pictures = TemplatePicture.objects.filter(use=use)
+                self.fields[use].queryset = (
+                    pictures.filter(county=self.instance.county_id) if self.instance.pk else pictures.filter(county__in=_counties_of(user))
+                )
+                self.fields[use].empty_label = _("none")
+        for colour in ("accent", "ink"):
+            if colour in self.fields:
+                self.fields[colour].widget = forms.TextInput(attrs={"type": "color"})
+
+
+def _counties_of(user):
+    counties = Unit.objects.filter(depth=1)
+    if user and user.is_superuser:
+        return counties
+    return counties.filter(pk__in=[county.pk for county in counties_of(user)] if user else [])

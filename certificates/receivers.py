@@ -4,8 +4,9 @@ from django.core.cache import caches
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from wagtail.signals import task_submitted
 
-from certificates import services, tasks
+from certificates import letters, services, tasks
 from certificates.models import StatusEvent
 from certificates.permissions import RULES_KINDS
 from courses.signals import completion_reversed, course_completed
@@ -37,3 +38,6 @@ def _ask_for_chaining() -> None:
     """At most once a second and process: one run chains all there is, and what comes after it waits for the scheduler."""
     if caches["local"].add("ledger:asked", 1, timeout=1):
         tasks.chain.delay()
+
+
+task_submitted.connect(letters.template_submitted, dispatch_uid="certificates.template_submitted")

@@ -6,6 +6,8 @@ from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
 from certificates.models.ledger import ChainEntry, DayRoot
 from certificates.models.number import NumberSequence
+from certificates.models.picture import TemplatePicture
+from certificates.models.review import KindReview
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "CertificateQuerySet",
     "ChainEntry",
     "DayRoot",
+    "KindReview",
     "NumberSequence",
     "Proposal",
     "ProposalDecision",
@@ -24,5 +27,6 @@ __all__ = [
     "SigningKeyQuerySet",
     "State",
     "StatusEvent",
+    "TemplatePicture",
     "TemplateVersion",
 ]

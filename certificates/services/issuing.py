@@ -46,23 +46,25 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
     if standing is not None:
         return standing
     kind = _kind_of(completion)
+    version = version_in_force(kind, at=at)
+    design = version.content
     year, issued_on = clock.year_of(at), clock.today(at)
     certificate = Certificate(
         **copied_from(completion),
         completion=completion,
         kind=kind,
-        version=version_in_force(kind, at=at),
+        version=version,
         number=next_number(kind, completion.course.county, year),
-        title=kind.title,
-        text=_text(kind, completion),
-        issuer=kind.issuer,
+        title=design["title"],
+        text=_text(design["wording"], completion),
+        issuer=design["issuer"],
         course_code=completion.course_code,
         course_title=completion.course_title,
         edition_number=completion.edition_number,
         hours=completion.hours,
         score=completion.score,
         issued_on=issued_on,
-        valid_until=rules.last_valid_day(issued_on, kind.validity_months),
+        valid_until=rules.last_valid_day(issued_on, design["validity_months"]),
         issued_at=at,
     )
     certificate.facts_digest = rules.digest(certificate.facts())
@@ -117,7 +119,7 @@ def _kind_of(completion: Completion) -> CertificateKind:
     if Reversal.objects.filter(completion=completion).exists():
         raise Refused(_("The completion was reversed: no certificate is issued for it."), code="reversed")
     county = completion.course.county
-    kind = CertificateKind.objects.filter(county=county, key=completion.certificate).first()
+    kind = CertificateKind.objects.filter(county=county, key=completion.certificate, live=True).first()
     if kind is None:
         raise Refused(
             _("%(county)s has not set up the certificate “%(key)s”.") % {"county": county.name, "key": completion.certificate},
@@ -147,8 +149,8 @@ def next_number(kind: CertificateKind, county: Unit, year: int) -> str:
         ) from fault
 
 
-def _text(kind: CertificateKind, completion: Completion) -> str:
-    return rules.fill_wording(kind.wording, words_of(completion, on=clock.today(completion.completed_at)))
+def _text(wording: str, completion: Completion) -> str:
+    return rules.fill_wording(wording, words_of(completion, on=clock.today(completion.completed_at)))
 
 
 def words_of(record: Completion | Certificate, *, on: date) -> dict[str, str]:

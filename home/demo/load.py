@@ -22,6 +22,7 @@ from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import services as evaluation
 from home.demo import pictures
+from home.demo.certificates import load_looks
 from home.demo.endings import load_endings
 from home.demo.exams import load_exams
 from home.services import open_county
@@ -105,6 +106,7 @@ def load_logins(county: Unit, *, password: str, at: datetime) -> None:
 def load_courses(county: Unit, *, at: datetime) -> None:
     """Catalogue, certificate kinds, question bank, quizzes, course pages; published as editions."""
     catalogue = open_county(county=county)
+    load_looks(county, at=at)
     with (HERE / "questions.xlsx").open("rb") as file:
         bank.import_file(file, name="questions.xlsx", county=county, at=at)
     for path in sorted((HERE / "questions").glob("*.yaml")):
