@@ -209,10 +209,10 @@ def test_a_paper_that_nobody_asked_for_in_a_fortnight_is_no_gap_and_comes_when_a
 def test_a_load_of_hundreds_queues_no_paper(issued, private, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks() as queued, services.papers_on_request():
         issued()
-    assert queued == []
+    assert len(queued) == 1  # the ledger
     with django_capture_on_commit_callbacks() as queued:
         issued()
-    assert len(queued) == 1
+    assert len(queued) == 2
 
 
 def test_a_missing_font_names_the_package(monkeypatch):
