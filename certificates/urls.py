@@ -23,6 +23,7 @@ urlpatterns = [
     path("certificates/<str:number>/revoke/", hr_views.certificate_revoke, name="certificate_revoke"),
     path("certificates/<str:number>/replace/", hr_views.certificate_replace, name="certificate_replace"),
     path("ledger/", ledger_views.ledger_page, name="ledger"),
+    path("ledger/check_proof.py", ledger_views.ledger_program, name="ledger_program"),
     path("ledger/latest.json", ledger_views.ledger_latest, name="ledger_latest"),
     path("ledger/<str:day>.json", ledger_views.ledger_root, name="ledger_root"),
     path("verify/", verify.verify, name="verify"),

@@ -72,6 +72,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
         load_endings(county, at=at)
     say("exams")
     load_exams(county, at=at)
+    certificates.chain(at=clock.now(), everywhere=True)  # as the worker would in a moment
 
 
 def load_people(*, at: datetime) -> Unit:

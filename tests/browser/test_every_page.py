@@ -228,7 +228,7 @@ BY_STEPS = {
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "verify_json", "ledger_latest", "ledger_root", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
+    "healthz", "readyz", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused",

@@ -160,7 +160,7 @@ def test_paper_follows_on_commit_and_a_dead_broker_harms_nothing(cast, kinds, mo
     monkeypatch.setattr(tasks.render, "delay", lambda pk: (_ for _ in ()).throw(OSError("no broker")))
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         certificate = services.issue(completion=a_completion(cast.learner), at=NOON)
-    assert len(callbacks) == 1 and Certificate.objects.filter(pk=certificate.pk).exists()
+    assert len(callbacks) == 2 and Certificate.objects.filter(pk=certificate.pk).exists()
 
 
 def test_a_certificate_is_valid_through_its_last_day(certificate):
