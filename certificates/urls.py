@@ -1,6 +1,6 @@
 from django.urls import path
 
-from certificates import badge_views, batch_views, hr_views, ledger_views, verify, views
+from certificates import badge_views, batch_views, hr_views, ledger_views, share_views, verify, views
 
 urlpatterns = [
     path("certificates/", views.my_certificates, name="my_certificates"),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("certificates/batches/<int:pk>/package.zip", batch_views.batch_file, name="certificate_batch_file"),
     path(".well-known/did.json", badge_views.issuer_document, name="issuer_document"),
     path("certificates/status/<slug:purpose>/<int:block>.json", badge_views.status_list, name="status_list"),
+    path("certificates/shared/<str:key>/", share_views.shared_certificate, name="shared_certificate"),
+    path("certificates/shared/<str:key>/<str:name>", share_views.shared_certificate_file, name="shared_certificate_file"),
+    path("certificates/<str:number>/share/", share_views.certificate_share, name="certificate_share"),
+    path("certificates/<str:number>/unshare/", share_views.certificate_unshare, name="certificate_unshare"),
     path("certificates/<str:number>.badge.json", badge_views.certificate_badge, name="certificate_badge"),
     path("certificates/proposals/", hr_views.certificate_proposals, name="certificate_proposals"),
     path("certificates/proposals/<int:pk>/", hr_views.certificate_proposal, name="certificate_proposal"),

@@ -21,6 +21,8 @@ ACTS = {
     "decline": _("Proposal about a certificate declined"),
     "revoke": _("Certificate revoked"),
     "replace": _("Certificate replaced"),
+    "share": _("Link to a certificate made"),
+    "stop_sharing": _("Link to a certificate ended"),
 }
 
 

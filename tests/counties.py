@@ -51,6 +51,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "running": (running.pk,),
         "failed": (failed.pk,),
         "certificate": (certificate.number,),
+        "shared": (certificates.share(certificate=certificate, by=cast.learner, at=at).key,),
         "batch": (batch.pk,),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),

@@ -8,6 +8,7 @@ from certificates.models.ledger import ChainEntry, DayRoot
 from certificates.models.number import NumberSequence
 from certificates.models.picture import TemplatePicture
 from certificates.models.review import KindReview
+from certificates.models.share import ShareLink, ShareLinkQuerySet
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "NumberSequence",
     "Proposal",
     "ProposalDecision",
+    "ShareLink",
+    "ShareLinkQuerySet",
     "SigningKey",
     "SigningKeyQuerySet",
     "State",

@@ -9,6 +9,7 @@ from certificates.services.issuing import issue, issue_if_awarded, of_completion
 from certificates.services.keys import gaps_of_keys
 from certificates.services.kinds import DEFAULT_KINDS, EDITORS, ensure_kinds, gaps_of_review, publish, sync_editors, version_in_force
 from certificates.services.proposals import CORRECTABLE, corrected, decide, propose, revoke_with
+from certificates.services.sharing import share, stop_sharing
 from certificates.services.standing import expire_due, restore, suspend
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "publish_roots",
     "restore",
     "revoke_with",
+    "share",
+    "stop_sharing",
     "suspend",
     "sync_editors",
     "version_in_force",

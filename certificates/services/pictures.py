@@ -3,6 +3,7 @@
 import hashlib
 import io
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
@@ -96,7 +97,7 @@ def darkest(image: Image.Image) -> float:
     width, height = image.size
     inner = on_white(image).crop((int(width * INNER), int(height * INNER), int(width * (1 - INNER)), int(height * (1 - INNER))))
     inner.thumbnail((300, 300))
-    counts = inner.quantize(colors=256).convert("RGB").getcolors(maxcolors=2**17) or []
+    counts: Any = inner.quantize(colors=256).convert("RGB").getcolors(maxcolors=2**17) or []  # Pillow's types know grey only
     shades = sorted((rules.luminance(f"#{red:02x}{green:02x}{blue:02x}"), count) for count, (red, green, blue) in counts)
     passed, enough = 0, sum(count for count, _colour in counts) * HARDLY_ANY
     for shade, count in shades:
