@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from django.core.files.base import ContentFile
 
 from certificates import badge, keyring, paper, picture, signing
@@ -47,7 +46,8 @@ def _badge_of(certificate: Certificate) -> typesetting.Attachment:
 
 def _still_counts(data: bytes) -> bool:
     """Whether the paper's signature and its badge's are of keys that still count. Papers from before they were signed have neither."""
-    return chain_of(data) is not None and _badge_key(data) in keyring.badge_keys()
+    chain = chain_of(data)
+    return chain is not None and not _has_run_out(data, chain[0]) and _badge_key(data) in keyring.badge_keys()
 
 
 def _badge_key(data: bytes) -> str | None:
@@ -56,22 +56,19 @@ def _badge_key(data: bytes) -> str | None:
     return json.loads(carried)["proof"]["verificationMethod"].partition("#")[2] if carried else None
 
 
+def _has_run_out(data: bytes, certificate: x509.Certificate) -> bool:
+    """Whether programs say now that the certificate of the signature has expired. A proven time keeps it good."""
+    return certificate.not_valid_after_utc <= clock.now() and not signing.is_timed(data)
+
+
 def chain_of(data: bytes) -> tuple[x509.Certificate, x509.Certificate] | None:
     """The published certificate that signed a paper of ours, and its authority's; None where neither counts, or nothing signed it."""
     for certificate in keyring.paper_certificates().values():
         if signing.is_signed_with(data, certificate):
             for authority in keyring.authorities().values():
-                if _is_issued_by(certificate, authority):
+                if keyring.is_issued_by(certificate, authority):
                     return certificate, authority
     return None
-
-
-def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 _KINDS = {

@@ -22,6 +22,7 @@ from django.core.cache import caches
 from django.utils.translation import gettext as _
 
 from certificates.models import SigningKey
+from core import clock
 from core.errors import Refused
 
 log = structlog.get_logger(__name__)
@@ -121,6 +122,14 @@ def paper_chain() -> tuple[str, x509.Certificate, x509.Certificate]:
             % {"kid": kid},
             code="no_key",
         )
+    if found[0].not_valid_after_utc <= clock.now():
+        raise Refused(
+            _(
+                "The certificate of the paper key %(kid)s has run out. The administrator rotates the key: manage.py signing_keys rotate paper"
+            )
+            % {"kid": kid},
+            code="no_key",
+        )
     return kid, *found
 
 
@@ -209,13 +218,20 @@ def _load(kid: str) -> PrivateKey:
 
 def _chain(kid: str) -> tuple[x509.Certificate, x509.Certificate] | None:
     certificate = _certificates(_PAPER).get(kid)
-    for authority in _certificates(_CA).values() if certificate else ():
-        try:
-            certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        return certificate, authority
+    if certificate is None:
+        return None
+    for authority in _certificates(_CA).values():
+        if is_issued_by(certificate, authority):
+            return certificate, authority
     return None
+
+
+def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _certificates(purpose: str) -> dict[str, x509.Certificate]:

@@ -35,6 +35,7 @@ FIELD = "CertificateSignature"
 TIMESTAMP_SECONDS = 10
 _MARGIN = 3000  # bytes of a signature beside its certificates: attributes, names, the signature itself
 _DER = serialization.Encoding.DER
+_TIME = cms.CMSAttributeType("signature_time_stamp_token").dump().hex().upper().encode()
 T = TypeVar("T")
 
 _META = signers.PdfSignatureMetadata(
@@ -146,6 +147,11 @@ def sign(pdf: bytes, *, at: datetime) -> bytes:
 def is_signed_with(pdf: bytes, certificate: x509.Certificate) -> bool:
     """Whether a signature with this certificate stands in a file of our own storage. Whether it is valid, others check."""
     return b"/SubFilter /ETSI.CAdES.detached" in pdf and certificate.public_bytes(_DER).hex().upper().encode() in pdf
+
+
+def is_timed(pdf: bytes) -> bool:
+    """Whether a signature of ours carries the time of an authority (RFC 3161): the attribute's name stands in it."""
+    return _TIME in pdf
 
 
 def carried_by(pdf: bytes) -> bytes | None:

@@ -98,7 +98,7 @@ def _session() -> Any:
         if which not in _sessions:
             try:
                 token = pkcs11.lib(settings.PKCS11_MODULE).get_token(token_label=settings.PKCS11_TOKEN)
-                _sessions[which] = token.open(user_pin=settings.PKCS11_PIN or None)
+                _sessions[which] = token.open(user_pin=settings.PKCS11_SECRET or None)
             except pkcs11.PKCS11Error as fault:
                 raise refusal(fault) from fault
         return _sessions[which]

@@ -111,6 +111,8 @@ def gaps_of_keys(at: datetime) -> list[Gap]:
         elif purpose != Purpose.CA:
             try:
                 tokens.public_key() if _is_on_token(purpose) else keyring.private_key(kids[purpose])
+                if purpose == Purpose.PAPER:
+                    keyring.paper_chain()  # has it run out?
             except Refused as refusal:
                 found.append(Gap(f"{purpose} key {kids[purpose]}", _naming(refusal)))
     return found

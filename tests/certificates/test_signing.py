@@ -235,6 +235,31 @@ def test_a_paper_whose_key_was_withdrawn_is_signed_anew(certificate, signed, pur
     assert files.read(certificate, "pdf") == anew
 
 
+def test_a_key_whose_certificate_has_run_out_signs_nothing_and_its_papers_are_made_again(certificate, signed, settings, private, tmp_path):
+    settings.PAPER_CERTIFICATE_YEARS = 1
+    service.rotate(purpose="paper", at=NOON.replace(year=2025))  # until June of 2026
+    files.papers().delete(files.name_of(certificate, "pdf"))
+    with pytest.raises(Refused) as refused:
+        files.read(certificate, "pdf")
+    assert refused.value.code == "no_key" and "signing_keys rotate paper" in refused.value.message
+    [gap] = service.gaps_of_keys(clock.now())
+    assert "paper" in gap.what
+
+    kid = SigningKey.objects.get(purpose="paper", retired_at=None).kid
+    stale = _signed_with_the_key_that_ran_out(certificate, kid, keyring.paper_certificates()[kid])
+    (private / files.name_of(certificate, "pdf")).write_bytes(stale)
+    service.rotate(purpose="paper", at=clock.now())
+    anew = files.read(certificate, "pdf")
+    assert anew != stale and pdfsig_is_content(anew, trust(tmp_path, *authorities()))
+    assert not pdfsig_is_content(stale, tmp_path / "nss")
+
+
+def _signed_with_the_key_that_ran_out(certificate, kid, leaf) -> bytes:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keyring, "paper_chain", lambda: (kid, leaf, authorities()[0]))
+        return files._signed_paper(certificate)
+
+
 def test_without_a_key_nothing_unsigned_is_kept_or_served(certificate, private, client, cast):
     for path in (private.parent / "keys").glob("paper-*.pem"):
         path.unlink()
@@ -346,6 +371,7 @@ def test_with_an_authority_of_time_the_time_is_proven(certificate, authority_of_
     assert found.bottom_line and found.timestamp_validity.valid and found.timestamp_validity.trusted
     assert abs(found.timestamp_validity.timestamp - clock.now()) < timedelta(minutes=2)
     assert pdfsig_is_content(signed, nss)
+    assert signing.is_timed(signed) and files.read(certificate, "pdf") == signed
 
 
 def test_an_authority_of_time_that_does_not_answer_is_a_plain_refusal(certificate, settings, private):
@@ -381,7 +407,7 @@ def token(settings, tmp_path, monkeypatch, keys, cast):
             pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}, local=True
         )
         curve.generate_keypair(store=True, label="paper")
-    settings.PKCS11_MODULE, settings.PKCS11_TOKEN, settings.PKCS11_KEY, settings.PKCS11_PIN = SOFTHSM, label, "paper", "2468"
+    settings.PKCS11_MODULE, settings.PKCS11_TOKEN, settings.PKCS11_KEY, settings.PKCS11_SECRET = SOFTHSM, label, "paper", "2468"
     yield settings
     from certificates import tokens
 
@@ -405,7 +431,7 @@ def test_a_token_whose_key_the_certificate_is_not_for_signs_nothing(token, certi
     assert not list(private.rglob("*.pdf"))
 
 
-@pytest.mark.parametrize("wrong", [{"PKCS11_PIN": "0000"}, {"PKCS11_TOKEN": "nowhere"}, {"PKCS11_KEY": "other"}])
+@pytest.mark.parametrize("wrong", [{"PKCS11_SECRET": "0000"}, {"PKCS11_TOKEN": "nowhere"}, {"PKCS11_KEY": "other"}])
 def test_a_token_that_does_not_open_is_a_plain_refusal_without_the_pin(token, certificate, private, wrong, caplog):
     service.rotate(purpose="paper", at=clock.now())
     for name, value in wrong.items():
