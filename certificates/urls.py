@@ -1,6 +1,7 @@
 from django.urls import path
 
-from certificates import verify, views
+from certificates import views
+from certificates.verify import views as verify
 
 urlpatterns = [
     path("certificates/", views.my_certificates, name="my_certificates"),
@@ -10,6 +11,9 @@ urlpatterns = [
     path("certificates/<str:number>/", views.certificate, name="certificate"),
     path("certificates/<str:number>/revoke/", views.certificate_revoke, name="certificate_revoke"),
     path("verify/", verify.verify, name="verify"),
+    path("verify/file/", verify.verify_file, name="verify_file"),
+    path("verify/file.json", verify.verify_file_json, name="verify_file_json"),
+    path("verify/pass/", verify.verify_pass, name="verify_pass"),
     path("verify/<str:number>.json", verify.verify_json, name="verify_json"),
     path("verify/<str:number>/", verify.verify_number, name="verify_number"),
 ]

@@ -12,6 +12,7 @@ LIMITS = (
     ("/admin/documents/", uploads.MAX_VIDEO),
     ("/admin/question-import/", uploads.MAX_BANK),
     ("/admin/", uploads.MAX_DOCUMENT),
+    ("/verify/", uploads.MAX_CERTIFICATE),
 )
 
 

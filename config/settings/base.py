@@ -281,7 +281,11 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
-VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
+# The public check, in points: a number 1, a file 10, a number that was never issued 21. See certificates/verify/limits.py.
+VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # of one address, in each process; 0: no limit at all
+VERIFY_PER_HOUR = env.whole("VERIFY_PER_HOUR", 600)  # of one address
+VERIFY_ALL_PER_HOUR = env.whole("VERIFY_ALL_PER_HOUR", 20_000)  # of all addresses together
+VERIFY_FILES_AT_ONCE = env.whole("VERIFY_FILES_AT_ONCE", 2)  # dropped-in files that one process has looked into at a time
 
 DEMO = False
 APPEND_SLASH = True
