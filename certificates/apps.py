@@ -7,12 +7,13 @@ class CertificatesConfig(AppConfig):
     verbose_name = _("Certificates")
 
     def ready(self) -> None:
-        from certificates import receivers, services, slots  # noqa: F401
+        from certificates import checks, receivers, services, slots  # noqa: F401
         from core import reconcile
         from courses.slots import CERTIFICATES, HANGING
 
         CERTIFICATES.fill(choices=slots.choices, title=slots.title)
         HANGING.fill(slots.hanging)
+        reconcile.register("signing keys", services.gaps_of_keys)
         reconcile.register("certificates issued", services.gaps_of_issue)
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("certificate files", services.gaps_of_paper)

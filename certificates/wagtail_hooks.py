@@ -16,3 +16,6 @@ register_snippet(CertificateKindViewSet)
 @hooks.register("register_log_actions")
 def register_actions(actions):
     actions.register_action("certificates.revoke", _("Certificate revoked"), _("Certificate revoked"))
+    actions.register_action("certificates.key_made", _("Signing key made"), _("Signing key made"))
+    actions.register_action("certificates.key_retired", _("Signing key retired"), _("Signing key retired"))
+    actions.register_action("certificates.key_withdrawn", _("Signing key withdrawn"), _("Signing key withdrawn"))

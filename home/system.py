@@ -40,6 +40,7 @@ CHECKS = {
     "quizzes.markings": gettext_lazy("Marking by people is carried to its end"),
     "quizzes.remarks": gettext_lazy("Approved re-marks are carried out"),
     "quizzes.imports": gettext_lazy("Imports of questions go on to their end"),
+    "signing keys": gettext_lazy("Certificates can be signed"),
     "certificates issued": gettext_lazy("Completions have their certificate"),
     "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
     "certificate files": gettext_lazy("Certificates have their files"),

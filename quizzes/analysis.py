@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Avg, Exists, OuterRef, QuerySet
 
 from people.models import Unit
 from quizzes import statistics
-from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
+from quizzes.models import Analysis, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
 from quizzes.services import remarks
 
 CHUNK = 5000
@@ -86,32 +87,31 @@ def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
     )
 
 
+SPENT = """
+    SELECT item.question_id, item.question_version, SUM(CASE WHEN act.gap BETWEEN 0 AND %s THEN act.gap ELSE 0 END),
+           COUNT(DISTINCT act.attempt_id)
+    FROM (SELECT answer.item_id, answer.attempt_id, {gap} AS gap
+          FROM (SELECT item_id, attempt_id, at, LAG(at) OVER (PARTITION BY attempt_id ORDER BY seq) AS before
+                FROM quizzes_answer WHERE attempt_id IN ({attempts})) AS answer
+          JOIN quizzes_attempt AS attempt ON attempt.id = answer.attempt_id) AS act
+    JOIN quizzes_attemptitem AS item ON item.id = act.item_id
+    GROUP BY item.question_id, item.question_version
+"""
+GAP = {
+    "postgresql": "EXTRACT(EPOCH FROM answer.at - COALESCE(answer.before, attempt.started_at))::float8",
+    "sqlite": "ROUND((JULIANDAY(answer.at) - JULIANDAY(COALESCE(answer.before, attempt.started_at))) * 86400, 3)",
+}
+
+
 def _seconds(markings: QuerySet[Marking]) -> dict[tuple[int, int], float]:
-    """Mean seconds spent on each item: the time since the act before it (or the start), summed for each person.
+    """Mean seconds spent on each item: the time since the act before it (or the start), summed for each person. One query.
 
     What the server saw; reading ahead is not seen, and a pause of over half an hour is left out.
     """
-    rows = (
-        Answer.objects.filter(attempt__in=markings.values("submission__attempt"))
-        .order_by("attempt", "seq")
-        .values_list("attempt", "attempt__started_at", "item__question", "item__question_version", "at")
-        .iterator(chunk_size=CHUNK)
-    )
-    spent: dict[tuple[int, int], float] = defaultdict(float)
-    people: dict[tuple[int, int], int] = defaultdict(int)
-    current: int | None = None
-    seen: set[tuple[int, int]] = set()
-    for attempt, started_at, question, version, at in rows:
-        if attempt != current:
-            current, before, seen = attempt, started_at, set()
-        gap, before = (at - before).total_seconds(), at
-        item = (question, version)
-        if 0 <= gap <= LONGEST_GAP:
-            spent[item] += gap
-        if item not in seen:
-            seen.add(item)
-            people[item] += 1
-    return {item: spent[item] / count for item, count in people.items()}
+    attempts, values = markings.order_by().values("submission__attempt").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(SPENT.format(gap=GAP[connection.vendor], attempts=attempts), [LONGEST_GAP, *values])
+        return {(question, version): spent / people for question, version, spent, people in cursor}
 
 
 def _minutes(rows: list[tuple]) -> float:

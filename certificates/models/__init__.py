@@ -1,6 +1,7 @@
 """The data of certificates, one noun a file."""
 
 from certificates.models.certificate import Certificate, CertificateQuerySet, State
+from certificates.models.keys import SigningKey, SigningKeyQuerySet
 from certificates.models.kind import CertificateKind, CertificateKindQuerySet, TemplateVersion
 from certificates.models.number import NumberSequence
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
@@ -13,6 +14,8 @@ __all__ = [
     "NumberSequence",
     "Proposal",
     "ProposalDecision",
+    "SigningKey",
+    "SigningKeyQuerySet",
     "State",
     "StatusEvent",
     "TemplateVersion",

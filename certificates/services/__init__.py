@@ -2,6 +2,7 @@
 
 from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_revocation
 from certificates.services.issuing import issue, issue_if_awarded, of_completion, papers_on_request
+from certificates.services.keys import gaps_of_keys
 from certificates.services.kinds import DEFAULT_KINDS, EDITORS, ensure_kinds, sync_editors, version_in_force
 from certificates.services.standing import revoke, revoke_with
 
@@ -10,6 +11,7 @@ __all__ = [
     "EDITORS",
     "ensure_kinds",
     "gaps_of_issue",
+    "gaps_of_keys",
     "gaps_of_paper",
     "gaps_of_revocation",
     "issue",

@@ -278,6 +278,10 @@ CELERY_BEAT_SCHEDULE = {
 
 # How many proxies of one's own stand in front: without it everybody behind nginx has one address, and shares its limits.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
+KEYS_ROOT = env.text("KEYS_ROOT", str(VAR_DIR / "keys"))  # private signing keys; production names it itself
+SIGNING_KEYS_PASSPHRASE = env.text("SIGNING_KEYS_PASSPHRASE")
+CA_CERTIFICATE_YEARS = env.whole("CA_CERTIFICATE_YEARS", 20)
+PAPER_CERTIFICATE_YEARS = env.whole("PAPER_CERTIFICATE_YEARS", 10)
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK

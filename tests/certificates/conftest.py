@@ -1,6 +1,6 @@
 """Completions to issue certificates for, made by rows: how they come about is tested elsewhere."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -12,6 +12,7 @@ from people.models.snapshot import copied_from, served_at
 from tests.cast import NOON, SINCE
 
 _serial = count(1)
+SINCE_EVER = datetime(2024, 1, 1, 1, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -25,6 +26,18 @@ def private(settings, tmp_path):
     yield tmp_path / "private"
     storages["private"].__dict__.pop("base_location", None)
     storages["private"].__dict__.pop("location", None)
+
+
+@pytest.fixture(autouse=True)
+def keys(request, settings, tmp_path):
+    """Signing keys of this test alone, wherever it touches the database."""
+    settings.KEYS_ROOT = tmp_path / "keys"
+    if "cast" not in request.fixturenames:
+        return
+    request.getfixturevalue("cast")
+    from certificates.services import keys
+
+    keys.ensure(at=SINCE_EVER)
 
 
 def a_policy() -> CreditPolicy:
