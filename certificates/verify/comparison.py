@@ -138,7 +138,9 @@ def _said(steps: list[tuple[str, int, int, int, int]], text: str, start: int, en
     return "" if first is None else text[first:last]
 
 
-def _others(reference: str, text: str, steps: list[tuple[str, int, int, int, int]], within: list[tuple[int, int]]) -> tuple[tuple[str, str], ...]:
+def _others(
+    reference: str, text: str, steps: list[tuple[str, int, int, int, int]], within: list[tuple[int, int]]
+) -> tuple[tuple[str, str], ...]:
     """The changes that lie in no fact; those with hardly a letter between them are one."""
     found: list[list[int]] = []
     for tag, i1, i2, j1, j2 in steps:

@@ -60,7 +60,11 @@ def what_is(data: bytes) -> str:
         return "pdf"
     if head.startswith((b"{", b"[")):
         return "json"
-    if data.startswith(PICTURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP") or data[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif"):
+    if (
+        data.startswith(PICTURES)
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or data[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif")
+    ):
         return "picture"
     return "archive" if data.startswith(ARCHIVES) else "other"
 
@@ -75,7 +79,7 @@ def inspect(data: bytes, known: dict[str, list[str]]) -> dict[str, Any]:
             report |= read_json(data)
     except (MemoryError, RecursionError):
         report["fault"] = "too_much"
-    except Exception:  # noqa: BLE001 - a library stumbled over the file: that is all there is to say
+    except Exception:
         report["fault"] = "unreadable"
     return report
 
@@ -176,9 +180,7 @@ def _judged(signature, data: bytes, known: dict[str, list[str]]) -> dict[str, An
     at = signature.self_reported_timestamp
     about["signed_at"] = at.isoformat() if at else ""
     context = ValidationContext(trust_roots=authorities, other_certs=ours, moment=at, allow_fetching=False)
-    status = validate_pdf_signature(
-        signature, context, key_usage_settings=KeyUsageConstraints(key_usage=set()), skip_diff=True
-    )
+    status = validate_pdf_signature(signature, context, key_usage_settings=KeyUsageConstraints(key_usage=set()), skip_diff=True)
     covered = _covered(signature, data, {one.dump() for one in ours + authorities})
     if not (status.intact and status.valid and status.trusted and covered):
         return {"signature": "broken", **about}
@@ -219,7 +221,9 @@ def _is_plain(message: bytes) -> bool:
     content = cms.ContentInfo.load(message)
     data = content["content"]
     (signer,) = data["signer_infos"]
-    signing = {one.chosen.dump() for one in data["certificates"] if one.chosen.serial_number == signer["sid"].chosen["serial_number"].native}
+    signing = {
+        one.chosen.dump() for one in data["certificates"] if one.chosen.serial_number == signer["sid"].chosen["serial_number"].native
+    }
     (certificate,) = signing
     issuer = x509.Certificate.load(certificate).issuer
     plain = {algos.DigestAlgorithm({"algorithm": "sha256", **more}).dump() for more in ({}, {"parameters": None})}

@@ -139,7 +139,8 @@ class Finding:
                 "genuine": self.is_genuine,
                 "detail": str(self.meaning),
                 "facts": [
-                    {"fact": line.name, "agrees": line.agrees, "recorded": line.recorded, "in_file": line.said or None} for line in self.facts
+                    {"fact": line.name, "agrees": line.agrees, "recorded": line.recorded, "in_file": line.said or None}
+                    for line in self.facts
                 ],
                 "other_changes": [{"recorded": was, "in_file": now} for was, now in self.others],
             },
@@ -201,7 +202,8 @@ def compared_with_record(number: str, text: str, *, is_proven: bool) -> Finding:
         for fact in found.facts
     )
     others = tuple(
-        (was.replace(comparison.ANY, "*").replace(name, masked)[:LONGEST_SHOWN], now[:LONGEST_SHOWN]) for was, now in found.others[:MOST_OTHERS]
+        (was.replace(comparison.ANY, "*").replace(name, masked)[:LONGEST_SHOWN], now[:LONGEST_SHOWN])
+        for was, now in found.others[:MOST_OTHERS]
     )
     return Finding("pdf", "unsigned", facts=lines, others=others)
 

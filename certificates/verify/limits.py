@@ -30,7 +30,7 @@ NUMBER, FILE, MISS = 1, 10, 20  # points; a miss costs NUMBER as well
 TOGETHER = 20  # points that are brought to the shared cache at a time
 COOKIE = "verify_pass"
 PASS_POINTS, PASS_SECONDS = 30, 600
-PASS_SALT = "certificates.verify.pass"
+_PURPOSE = "certificates.verify.pass"
 MINUTE, HOUR = 60, 3600
 
 
@@ -134,7 +134,7 @@ def redeem(request: HttpRequest, sent: Mapping[str, str]) -> str:
     if not cache.add(f"verify:solved:{name}", 1, int(expires - now) + 60):
         raise Refused(_("This was used already. Please open the check again."), code="work_used")
     tally.add(f"passes:{caller(request)}", 1, now=now, span=HOUR, is_shared=True, together=1)
-    return signing.TimestampSigner(salt=PASS_SALT).sign(name)
+    return signing.TimestampSigner(salt=_PURPOSE).sign(name)
 
 
 def caller(request: HttpRequest) -> str:
@@ -173,7 +173,7 @@ def _bits(who: str, now: float) -> int:
 
 def _pass_pays(request: HttpRequest, points: int, now: float) -> bool:
     try:
-        name = signing.TimestampSigner(salt=PASS_SALT).unsign(request.COOKIES.get(COOKIE, ""), max_age=PASS_SECONDS)
+        name = signing.TimestampSigner(salt=_PURPOSE).unsign(request.COOKIES.get(COOKIE, ""), max_age=PASS_SECONDS)
     except signing.BadSignature:
         return False
     # A pass lives for less than an hour; one that lives across its turn is worth its points once more.

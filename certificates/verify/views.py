@@ -25,6 +25,7 @@ from certificates.verify.uploads import InMemory
 from core import clock
 from core.errors import Refused
 from core.look import COOKIE, Look
+from core.uploads import MAX_CERTIFICATE
 
 STATUS = {"not_found": 404, "busy": 503}
 
@@ -181,6 +182,7 @@ def _own_address(wanted: str) -> str:
 
 def _page(request: HttpRequest, name: str, *, status: int = 200, **context) -> HttpResponse:
     """A page in the site's frame, without context processors."""
+    context["most_bytes"] = MAX_CERTIFICATE
     before, after = _frame(get_language() or settings.LANGUAGE_CODE, Look.read(request.COOKIES))
     return HttpResponse(before + render_to_string(f"certificates/verify_{name}.html", context) + after, status=status)
 

@@ -27,7 +27,7 @@ class Keys:
     @staticmethod
     def _certificate(name, key, issuer, issuer_key, is_authority=False):
         usage = dict.fromkeys(
-            "key_encipherment data_encipherment key_agreement encipher_only decipher_only content_commitment".split(), False
+            ["key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only", "content_commitment"], False
         )
         usage |= {"digital_signature": not is_authority, "content_commitment": not is_authority}
         return (

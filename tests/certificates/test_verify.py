@@ -135,7 +135,7 @@ def test_too_many_checks_from_one_address_have_to_wait(client, certificate, sett
     assert [client.get(address).status_code for _ in range(3)] == [200] * 3
     with django_assert_num_queries(0):
         response = client.get(address)
-    assert response.status_code == 429 and response["Retry-After"] == "60"
+    assert response.status_code == 429 and 1 <= int(response["Retry-After"]) <= 60
     assert client.get(reverse("verify_json", args=[certificate.number])).json()["code"] == "too_many"
     assert client.get(address, REMOTE_ADDR="10.1.2.3").status_code == 200
 
