@@ -56,6 +56,8 @@ def what_is(data: bytes) -> str:
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n\x00")
     if not head:
         return "empty"
+    if data.startswith(ARCHIVES):
+        return "archive"
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if head.startswith((b"{", b"[")):
@@ -66,7 +68,7 @@ def what_is(data: bytes) -> str:
         or data[4:12] in (b"ftypheic", b"ftypmif1", b"ftypavif")
     ):
         return "picture"
-    return "archive" if data.startswith(ARCHIVES) else "other"
+    return "other"
 
 
 def inspect(data: bytes, known: dict[str, list[str]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Papers and keys for tests of the check: signed as ours are, and broken in every way that somebody might try."""
 
 import io
+import zlib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -11,6 +12,7 @@ from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import PdfSignatureMetadata, signers
 from pyhanko.sign.fields import SigSeedSubFilter
+from pypdf import ObjectDeletionFlag, PdfWriter
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,29 +68,83 @@ class Keys:
         )
         return out.getvalue()
 
+    @classmethod
+    def of_the_site(cls) -> "Keys":
+        """The paper key in use."""
+        from certificates import keyring
+
+        held, keys = keyring.paper_key(), cls.__new__(cls)
+        keys.key, keys.certificate, keys.authority = held.private_key, held.certificate, held.ca_certificate
+        return keys
+
     @property
     def known(self) -> dict[str, list[x509.Certificate]]:
         return {"certificates": [self.certificate], "authorities": [self.authority]}
 
 
 @cache
-def ours() -> Keys:
-    return Keys()
-
-
-@cache
 def theirs() -> Keys:
-    return Keys("别处")
+    return Keys("姚安县人民政府")  # the name is free to take; the key is not
 
 
-def appended(pdf: bytes, *, text: str = "") -> bytes:
-    """The PDF with an incremental update: another title, or a page that says something else."""
+def written_anew(pdf: bytes, *, without_text: bool = False, password: str = "", attached: dict[str, bytes] | None = None) -> bytes:
+    """The pages of a PDF in a file that another program wrote: what was signed is lost."""
+    writer = PdfWriter(clone_from=io.BytesIO(pdf))
+    if without_text:
+        for page in writer.pages:
+            writer.remove_objects_from_page(page, [ObjectDeletionFlag.TEXT])
+    for name, data in (attached or {}).items():
+        writer.add_attachment(name, data)
+    if password:
+        writer.encrypt(password)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def appended(pdf: bytes, other: bytes | None = None) -> bytes:
+    """The PDF with an incremental update: its page turned, or showing what the page of another PDF shows."""
     from pyhanko.pdf_utils import generic
+    from pyhanko.pdf_utils.reader import PdfFileReader
 
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     page = writer.root["/Pages"]["/Kids"][0]
-    page["/Rotate"] = generic.NumberObject(180)
+    if other is None:
+        page["/Rotate"] = generic.NumberObject(180)
+    else:
+        shown = PdfFileReader(io.BytesIO(other)).root["/Pages"]["/Kids"][0]
+        for part in ("/Contents", "/Resources"):
+            page[part] = writer.add_object(writer.import_object(shown.raw_get(part).get_object() if part == "/Contents" else shown[part]))
     writer.update_container(page)
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    changed = bytearray(data)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def bomb(megabytes: int = 900) -> bytes:
+    """A PDF whose page unpacks, layer below layer, to more than any machine wants to hold."""
+    layer = zlib.compress(zlib.compress(b"\0" * (megabytes * 2**20), 9), 9)
+    return a_pdf(layer, "[/FlateDecode/FlateDecode]")
+
+
+def a_pdf(content: bytes, filters: str = "[]", *, kids: str = "[3 0 R]") -> bytes:
+    """A PDF of one page by hand."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Kids {kids}/Count 1>>".encode(),
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<<>>/Contents 4 0 R>>",
+        f"<</Length {len(content)}/Filter {filters}>>".encode() + b"\nstream\n" + content + b"\nendstream",
+    ]
+    out, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n".encode() + body + b"\nendobj\n"
+    table = "".join(f"{place:010d} 00000 n \n" for place in places)
+    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(out)}\n%%EOF\n"
+    return out + end.encode()
