@@ -68,6 +68,11 @@ def verify(kid: str, data: bytes, signature: bytes) -> bool:
     return key is not None and is_signed(key, data, signature)
 
 
+def is_withdrawn(kid: str) -> bool:
+    """Whether this was a key of ours of which nothing counts any longer."""
+    return SigningKey.objects.filter(kid=kid).exclude(withdrawn_at=None).exists()
+
+
 def badge_key(kid: str) -> str | None:
     """A published badge key as multibase; asks again for one that another process may just have made."""
     found = badge_keys().get(kid)

@@ -1,11 +1,14 @@
 from django.urls import path
 
-from certificates import views
+from certificates import badge_views, views
 from certificates.verify import views as verify
 
 urlpatterns = [
     path("certificates/", views.my_certificates, name="my_certificates"),
     path("certificates/issued/", views.certificates_issued, name="certificates_issued"),
+    path(".well-known/did.json", badge_views.issuer_document, name="issuer_document"),
+    path("certificates/status/<slug:purpose>/<int:block>.json", badge_views.status_list, name="status_list"),
+    path("certificates/<str:number>.badge.json", badge_views.certificate_badge, name="certificate_badge"),
     path("certificates/<str:number>.pdf", views.certificate_file, {"kind": "pdf"}, name="certificate_pdf"),
     path("certificates/<str:number>.png", views.certificate_file, {"kind": "png"}, name="certificate_image"),
     path("certificates/<str:number>/", views.certificate, name="certificate"),

@@ -74,6 +74,11 @@ def hidden(text: str, name: str, masked: str) -> str:
     return text.replace(name, masked.replace("*", ANY))
 
 
+def is_like(pattern: str, text: str) -> bool:
+    """Whether a text is a hidden one, letter for letter where letters are shown."""
+    return _pattern(squeezed(pattern)).fullmatch(squeezed(text)) is not None
+
+
 def compare(reference: str, text: str, facts: Mapping[str, str]) -> Comparison:
     """Lay the text of a file beside that of the record's own paper, fact by fact.
 

@@ -1,4 +1,4 @@
-"""Has a file looked into by `inspector`, in a process that may do nothing but answer."""
+"""Has a PDF looked into by `inspector`, in a process that may do nothing but answer."""
 
 import json
 import subprocess
@@ -62,7 +62,7 @@ def _asked(data: bytes, certificates: list[x509.Certificate], authorities: list[
         log.warning("file_not_inspected", status=done.returncode, size=len(data))
     except (subprocess.TimeoutExpired, ValueError):
         log.warning("file_not_inspected", status="timeout", size=len(data))
-    return {"what": "other", "fault": "too_much"}
+    return {"what": "pdf", "fault": "too_much"}
 
 
 def _pem(certificate: x509.Certificate) -> str:

@@ -280,6 +280,7 @@ CELERY_BEAT_SCHEDULE = {
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
 KEYS_ROOT = env.text("KEYS_ROOT", str(VAR_DIR / "keys"))  # private signing keys; production names it itself
 SIGNING_KEYS_PASSPHRASE = env.text("SIGNING_KEYS_PASSPHRASE")
+STATUS_LIST_MINUTES = env.whole("STATUS_LIST_MINUTES", 24 * 60)  # how long a fetched status list may be relied on
 CA_CERTIFICATE_YEARS = env.whole("CA_CERTIFICATE_YEARS", 20)
 PAPER_CERTIFICATE_YEARS = env.whole("PAPER_CERTIFICATE_YEARS", 10)
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT

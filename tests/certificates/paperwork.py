@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import PdfSignatureMetadata, signers
 from pyhanko.sign.fields import SigSeedSubFilter
-from pypdf import ObjectDeletionFlag, PdfWriter
 from pyhanko_certvalidator.registry import SimpleCertificateStore
+from pypdf import ObjectDeletionFlag, PdfWriter
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 

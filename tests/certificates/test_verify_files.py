@@ -2,17 +2,17 @@
 
 import copy
 import io
+import json
 import logging
 import zipfile
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.urls import reverse
 from PIL import Image
 
-from certificates import paper, rules, services
-from certificates.models import Certificate, StatusEvent
+from certificates import badge, paper, rules, services, status_lists
+from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.verify import inspection, judgement
 from core import clock, uploads
 from tests.cast import NOON
@@ -228,10 +228,11 @@ STRANGE = {
     "text": (lambda: "培训合格证书".encode(), "other"),
     "half a pdf": (lambda: b"%PDF-1.7\n1 0 obj\n<</Type", "unreadable"),
     "a tree of pages that bites its tail": (lambda: paperwork.a_pdf(b"", kids="[2 0 R 2 0 R]"), {"unreadable", "too_much", "not_ours"}),
-    "deep json": (lambda: b'{"a":' * 90_000, "too_much"),
+    "deep json": (lambda: b'{"a":' * 9_000, "unreadable"),
     "long json": (lambda: b'{"a":"' + b"x" * 300_000 + b'"}', "too_much"),
     "broken json": (lambda: b'{"a":', "unreadable"),
-    "a list": (lambda: b"[1]", "unreadable"),
+    "a list": (lambda: b"[1]", "other"),
+    "some json": (lambda: b'{"name": "x"}', "other"),
     "a key that stands twice": (lambda: b'{"a":1,"a":2}', "unreadable"),
 }
 
@@ -249,7 +250,7 @@ def test_whatever_is_sent_gets_a_plain_answer(client, drop, what):
 
 
 def test_an_encrypted_paper_is_told_to_be_encrypted(drop, unsigned):
-    assert verdict(drop(written_anew(unsigned, password="secret"))) == "encrypted"  # noqa: S106
+    assert verdict(drop(written_anew(unsigned, password="secret"))) == "encrypted"
 
 
 def test_a_bomb_costs_its_own_process_and_nothing_else(drop, certificate):
@@ -283,7 +284,7 @@ def test_the_inspector_reaches_no_network_no_program_and_no_disk(monkeypatch, tm
         program.write_text(inspection.INSPECTOR.read_text().replace("    report = inspect(sys", f"    {body}\n    report = inspect(sys"))
         monkeypatch.setattr(inspection, "INSPECTOR", program)
 
-        assert inspection.inspect(b"{}", certificates=[], authorities=[])["fault"] == "too_much"
+        assert inspection.inspect(b"%PDF-", certificates=[], authorities=[])["fault"] == "too_much"
         monkeypatch.undo()
     assert not (tmp_path / "left").exists() or (tmp_path / "left").stat().st_size == 0
 
@@ -293,7 +294,7 @@ def test_the_inspector_knows_no_secret_of_the_site(monkeypatch):
     monkeypatch.setattr(inspection.subprocess, "run", lambda *args, **more: asked.update(more, args=args) or 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
-        inspection.inspect(b"%PDF-", certificates=[Keys.of_the_site().certificate] if False else [], authorities=[])
+        inspection.inspect(b"%PDF-", certificates=[], authorities=[])
     assert asked["env"] == {"LC_ALL": "C.UTF-8"} and "-I" in asked["args"][0]
 
 
@@ -360,3 +361,121 @@ def test_a_higher_certificate_without_a_course_is_compared_as_well(drop, cast, k
     told = drop(Keys.of_the_site().sign(paper.pdf(lower)))
 
     assert verdict(told) == "genuine" and {"score"} <= {one["fact"] for one in told["file"]["facts"]}
+
+
+# ---- badges and status lists ------------------------------------------------------------------
+
+
+@pytest.fixture
+def signed_badge(certificate) -> dict:
+    return badge.signed(certificate)
+
+
+def test_a_badge_is_genuine_and_every_fact_agrees(drop, signed_badge):
+    told = drop(badge.as_json(signed_badge), name="badge.json")
+
+    assert verdict(told) == "badge_genuine" and told["file"]["genuine"] and changed(told) == {}
+    assert {one["fact"] for one in told["file"]["facts"]} == set(judgement.LABELS)
+    assert "张小明" not in str(told) and "张*明" in str(told)
+
+
+def test_a_badge_with_an_extra_field_is_not_genuine_and_the_field_is_named(client, signed_badge, drop):
+    data = badge.as_json(signed_badge | {"evaluationPoints": 100})
+
+    assert verdict(drop(data)) == "badge_changed"
+    page = client.post(PAGE, {"file": SimpleUploadedFile("b.json", data)}).content.decode()
+    assert "evaluationPoints" in page and "check-tone-good" not in page
+
+
+def test_a_changed_badge_is_told_fact_by_fact(drop, signed_badge):
+    signed_badge["credentialSubject"]["result"][0]["value"] = "100"
+    told = drop(badge.as_json(signed_badge))
+
+    assert verdict(told) == "badge_changed" and changed(told) == {"score": "100"}
+
+
+def test_names_cannot_be_tried_out_on_a_badge_of_ones_own_making(drop, certificate, signed_badge):
+    proof = signed_badge["proof"] | {"proofValue": "z" + "5" * 86}
+    told = []
+    for name, post in (("张小明", "科员"), ("张大明", "科长")):
+        made = json.loads(badge.as_json(signed_badge).decode().replace("张小明", name).replace("科员", post)) | {"proof": proof}
+        answer = drop(badge.as_json(made))
+        answer["certificate"].pop("checked_at")
+        told.append(answer)
+    assert told[0] == told[1] and verdict(told[0]) == "badge_changed"
+    other = json.loads(badge.as_json(signed_badge).decode().replace("张小明", "王大强")) | {"proof": proof}
+    assert set(changed(drop(badge.as_json(other)))) == {"name", "text"}
+
+
+def test_a_name_in_a_long_text_cannot_be_tried_out_either(drop, certificate, cast, kinds, private):
+    CertificateKind.objects.filter(key="training").update(wording="{name}参加“{course}”，" + "学习态度端正，" * 30 + "{name}合格。")
+    certificate = services.issue(completion=a_completion(cast.learner), at=NOON)
+    made = badge.signed(certificate)
+    proof = made["proof"] | {"proofValue": "z" + "5" * 86}
+    told = []
+    for name in ("张小明", "张大明"):
+        other = json.loads(badge.as_json(made).decode().replace("张小明", name)) | {"proof": proof}
+        answer = drop(badge.as_json(other))
+        answer["certificate"].pop("checked_at")
+        told.append(answer)
+    assert told[0] == told[1] and len(certificate.text) > 200
+
+
+def test_a_badge_of_another_site_was_not_issued_here(drop, signed_badge, settings):
+    settings.WAGTAILADMIN_BASE_URL = "https://learning.elsewhere.example"
+
+    told = drop(badge.as_json(signed_badge))
+
+    assert verdict(told) == "badge_foreign" and told["certificate"] is None
+
+
+def test_a_badge_of_another_county_of_this_site_is_told_with_its_own_county(drop, cast, private):
+    services.ensure_kinds(cast.other_county)
+    theirs = services.issue(completion=a_completion(cast.stranger), at=NOON)
+
+    told = drop(badge.as_json(badge.signed(theirs)))
+
+    assert verdict(told) == "badge_genuine" and told["certificate"]["issuer"] == "大姚县人民政府"
+
+
+def test_a_badge_says_nothing_of_its_status_the_record_does(drop, cast, certificate, signed_badge):
+    StatusEvent.objects.create(certificate=certificate, kind="suspended", reason="核查中", by=cast.hr, at=clock.now())
+
+    told = drop(badge.as_json(signed_badge))
+
+    assert told["file"]["genuine"] and told["certificate"]["status"] == "suspended" and "核查中" not in str(told)
+
+
+def test_a_status_list_of_last_month_is_told_to_be_outdated(drop, certificate):
+    now = clock.now()
+    lists = {days: status_lists.signed("revocation", 0, at=now - timedelta(days=days)) for days in (0, 30)}
+
+    assert verdict(drop(badge.as_json(lists[0]))) == "list_current"
+    old = drop(badge.as_json(lists[30]))
+    assert verdict(old) == "list_outdated" and old["certificate"] is None and not old["file"]["genuine"]
+
+
+def test_a_changed_or_foreign_status_list_is_told_as_such(drop, certificate, settings):
+    document = status_lists.signed("revocation", 0, at=clock.now())
+    assert verdict(drop(badge.as_json(document | {"validUntil": "2999-01-01T00:00:00+08:00"}))) == "list_changed"
+    assert verdict(drop(badge.as_json(document | {"extra": 1}))) == "list_changed"
+    assert verdict(drop(badge.as_json({**document, "proof": "none"}))) == "list_foreign"
+    settings.WAGTAILADMIN_BASE_URL = "https://learning.elsewhere.example"
+    assert verdict(drop(badge.as_json(document))) == "list_foreign"
+
+
+def test_the_badge_inside_a_paper_is_looked_at_too(drop, certificate, cast, unsigned):
+    own, other = badge.file(certificate), badge.file(services.issue(completion=a_completion(cast.colleague), at=NOON))
+    sign = Keys.of_the_site().sign
+
+    assert verdict(drop(sign(written_anew(unsigned, attached={"badge.json": own})))) == "genuine"
+    assert verdict(drop(sign(written_anew(unsigned, attached={"badge.json": other})))) == "differs"
+    assert verdict(drop(sign(written_anew(unsigned, attached={"badge.json": own.replace(b"92.5", b"99.5")})))) == "differs"
+
+
+def test_who_has_the_badge_in_the_file_is_told_which_letters_of_the_name_were_changed(drop, certificate):
+    made = forged(certificate, person_name="张大明", text=certificate.text.replace("张小明", "张大明"))
+
+    told = drop(written_anew(made, attached={"badge.json": badge.file(certificate)}))
+
+    assert not told["file"]["genuine"] and changed(told)["name"] == "张大明"
