@@ -172,6 +172,11 @@ class Finding:
     def changed(self) -> list[Line]:
         return [line for line in self.facts if not line.agrees]
 
+    @property
+    def by_weight(self) -> list[Line]:
+        """What differs first."""
+        return sorted(self.facts, key=lambda line: line.agrees)
+
     def as_sent(self) -> dict:
         return {
             "file": {

@@ -61,7 +61,8 @@ def test_files_are_chosen_and_the_answer_reads_well(viewport, certificate, open_
         page.set_input_files("#file", file)
         page.click("#drop button")
         page.locator(f".{tone}").wait_for()
-        assert "张小明" not in page.inner_text("main")
+        if name != "changed badge":  # whose text is shown as it stands in the file
+            assert "张小明" not in page.inner_text("main")
         found += faults(page, name)
     assert not found, "\n".join(found)
 

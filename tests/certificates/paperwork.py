@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -59,14 +60,10 @@ class Keys:
             signing_key=asn1_keys.PrivateKeyInfo.load(private),
             cert_registry=store,
         )
-        out = io.BytesIO()
-        signers.sign_pdf(
-            IncrementalPdfFileWriter(io.BytesIO(pdf)),
-            PdfSignatureMetadata(field_name="Signature", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES),
-            signer=signer,
-            output=out,
-        )
-        return out.getvalue()
+        meta = PdfSignatureMetadata(field_name="Signature", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES)
+        with ThreadPoolExecutor(1) as pool:  # in a browser test this thread runs a loop already, and pyHanko brings its own
+            made = pool.submit(lambda: signers.sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)), meta, signer=signer))
+            return made.result().getvalue()
 
     @classmethod
     def of_the_site(cls) -> "Keys":
