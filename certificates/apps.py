@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -7,7 +9,8 @@ class CertificatesConfig(AppConfig):
     verbose_name = _("Certificates")
 
     def ready(self) -> None:
-        from certificates import checks, receivers, services, slots  # noqa: F401
+        from certificates import checks, receivers, services, slots, tasks  # noqa: F401
+        from certificates.services import batches
         from core import reconcile
         from courses.slots import CERTIFICATES, HANGING
 
@@ -17,3 +20,6 @@ class CertificatesConfig(AppConfig):
         reconcile.register("certificates issued", services.gaps_of_issue)
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("certificate files", services.gaps_of_paper)
+        reconcile.register("certificate batches", partial(batches.stuck_gaps, again=tasks.run_batch.delay))
+        reconcile.register("status events in the ledger", services.gaps_of_chain)
+        reconcile.register("roots of the ledger", services.gaps_of_roots)

@@ -49,7 +49,7 @@ class Code(StrEnum):
 MESSAGES = {
     Code.TOO_LARGE: gettext_lazy("The file is too large to be a badge of ours."),
     Code.NOT_JSON: gettext_lazy("The file is not a badge: it is no readable JSON."),
-    Code.DUPLICATE_KEY: gettext_lazy("The file says one thing twice (%(field)s): programs would read it differently."),
+    Code.DUPLICATE_KEY: gettext_lazy("The file says one thing twice (%(said)s): programs would read it differently."),
     Code.NOT_A_BADGE: gettext_lazy("The file is not an Open Badge."),
     Code.STATUS_LIST: gettext_lazy("This is a status list, not a badge. Please choose the badge file of the certificate."),
     Code.FOREIGN_CONTEXT: gettext_lazy("The badge is written in terms that our badges do not use."),
@@ -141,7 +141,7 @@ def verify_badge(data: bytes | dict[str, Any], *, at: datetime) -> Verdict:
         named, public = _key_of(document, issuer)
         if proofs.is_by(document, public, canonicalise=canonical.strictly if differences else canonical.of):
             kid = named
-            if differences:
+            if any(each.code == Code.CHANGED and each.field in NAMES for each in differences):
                 reasons = [Reason(Code.RECORD_DIFFERS), *differences]
         else:
             reasons = [*differences, Reason(Code.BAD_SIGNATURE)]
@@ -180,7 +180,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _value in pairs]
-        raise _Bad(Code.DUPLICATE_KEY, next(name for name in names if names.count(name) > 1))
+        raise _Bad(Code.DUPLICATE_KEY, said=next(name for name in names if names.count(name) > 1))
     return found
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from certificates import badge, status_lists
-from certificates.views import _log_reading, _visible
+from certificates.views import log_reading, visible
 from core import clock
 from core.errors import Refused
 
@@ -23,9 +23,9 @@ DID_DOCUMENT = "application/did+ld+json"
 @require_safe
 def certificate_badge(request: HttpRequest, number: str) -> HttpResponse:
     """The badge file, for the holder and for those who may read the record; reading another's is logged."""
-    certificate = _visible(request, number)
+    certificate = visible(request, number)
     data = badge.file(certificate)
-    _log_reading(request, certificate, "certificate badge")
+    log_reading(request, certificate, "certificate badge")
     response = HttpResponse(data, content_type=CREDENTIAL)
     name = f"{certificate.title}-{certificate.person_name}-{certificate.number}.badge.json"
     response["Content-Disposition"] = content_disposition_header("download" in request.GET, name)

@@ -102,9 +102,26 @@ def badge_keys() -> dict[str, str]:
 
 def paper_key() -> PaperKey:
     """What papers are signed with now. Raises as `sign` does."""
-    kid = kid_in_use(_PAPER)
-    certificate, authority = _chain(kid)
+    kid, certificate, authority = paper_chain()
     return PaperKey(kid, cast(EllipticCurvePrivateKey, private_key(kid)), certificate, authority)
+
+
+def paper_chain() -> tuple[str, x509.Certificate, x509.Certificate]:
+    """The public side of that key, which may lie on a token: its kid, its certificate and its authority's. Raises as `sign` does."""
+    kid = kid_in_use(_PAPER)
+    found = _chain(kid)
+    if found is None:  # made a moment ago, by another process
+        caches["local"].delete_many([f"keys:certificates:{purpose}" for purpose in (_PAPER, _CA)])
+        found = _chain(kid)
+    if found is None:
+        raise Refused(
+            _(
+                "The certificate authority of the paper key %(kid)s was withdrawn. The administrator rotates the key: manage.py signing_keys rotate paper"
+            )
+            % {"kid": kid},
+            code="no_key",
+        )
+    return kid, *found
 
 
 def paper_certificates() -> dict[str, x509.Certificate]:
@@ -190,23 +207,15 @@ def _load(kid: str) -> PrivateKey:
         raise Refused(message % {"kid": kid}, code="no_key") from None
 
 
-def _chain(kid: str) -> tuple[x509.Certificate, x509.Certificate]:
-    if kid not in _certificates(_PAPER):  # another process has just made it
-        caches["local"].delete_many([f"keys:certificates:{purpose}" for purpose in (_PAPER, _CA)])
-    certificate = _certificates(_PAPER)[kid]
-    for authority in _certificates(_CA).values():
+def _chain(kid: str) -> tuple[x509.Certificate, x509.Certificate] | None:
+    certificate = _certificates(_PAPER).get(kid)
+    for authority in _certificates(_CA).values() if certificate else ():
         try:
             certificate.verify_directly_issued_by(authority)
         except (ValueError, TypeError, InvalidSignature):
             continue
         return certificate, authority
-    raise Refused(
-        _(
-            "The certificate authority of the paper key %(kid)s was withdrawn. The administrator rotates the key: manage.py signing_keys rotate paper"
-        )
-        % {"kid": kid},
-        code="no_key",
-    )
+    return None
 
 
 def _certificates(purpose: str) -> dict[str, x509.Certificate]:

@@ -44,6 +44,8 @@ CHECKS = {
     "certificates issued": gettext_lazy("Completions have their certificate"),
     "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
     "certificate files": gettext_lazy("Certificates have their files"),
+    "status events in the ledger": gettext_lazy("The ledger holds what became of certificates"),
+    "roots of the ledger": gettext_lazy("Finished days of the ledger are published"),
     "evaluation.hours": gettext_lazy("Completions have their hours"),
     "evaluation.reversals": gettext_lazy("Reversed completions count no hours"),
     "evaluation.changes": gettext_lazy("Changes of records are told to the API"),

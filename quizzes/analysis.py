@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Avg, Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from people.models import Unit
 from quizzes import statistics
@@ -19,13 +20,16 @@ from quizzes.models import Analysis, Attempt, AttemptItem, ItemMark, Marking, Qu
 from quizzes.services import remarks
 
 CHUNK = 5000
+FEWEST_SHOWN = 5  # people of one organ below whom its figures would tell of persons
+ELSEWHERE, TOGETHER = "~elsewhere", "~together"  # lines of the table by unit that are no organ; they sort last
 LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spent on it
 
 
 def first_markings(quiz: Quiz, sitting: Sitting | None = None) -> QuerySet[Marking]:
     """The markings that an analysis counts."""
     attempts = Attempt.objects.filter(quiz=quiz, **({"sitting": sitting} if sitting else {}))
-    earlier = attempts.filter(person=OuterRef("submission__attempt__person"), pk__lt=OuterRef("submission__attempt"))
+    handed_in = attempts.filter(submission__isnull=False)
+    earlier = handed_in.filter(person=OuterRef("submission__attempt__person"), pk__lt=OuterRef("submission__attempt"))
     return Marking.objects.current().filter(~Exists(earlier), is_complete=True, submission__attempt__in=attempts)
 
 
@@ -64,7 +68,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
         "people": test.people,
         "test": asdict(test) | {"minutes": _minutes(rows)},
         "items": _items(analysis, seconds, samples),
-        "units": _units(rows),
+        "units": _units(rows, quiz.county),
         "similar": [asdict(pair) for pair in _similar(wrong, sitting)] if sitting is not None else [],
     }
 
@@ -145,17 +149,28 @@ def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float],
     return sorted(found, key=lambda one: (one["code"], one["version"]))
 
 
-def _units(rows: list[tuple]) -> list[dict]:
-    """People, passes and mean by organ, in tree order."""
+def _units(rows: list[tuple], county: Unit) -> list[dict]:
+    """People, passes and mean by organ of the county, in tree order; other counties as one line.
+
+    Organs of fewer than FEWEST_SHOWN people are told together, with the next smallest where they are too few still:
+    the mean of one person is that person's score, and so is what is left when all others are taken from the whole.
+    """
     tally: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
     for _pk, _attempt, score, out_of, passed, path, *_rest in rows:
-        mine = tally[(path or "")[: Unit.steplen * 2]]
+        key = path[: Unit.steplen * 2] if path and path.startswith(county.path) else ELSEWHERE
+        mine = tally[key]
         mine[0] += 1
         mine[1] += passed
         mine[2] += float(score) / float(out_of) * 100 if out_of else 0
+    together = [0, 0, 0.0]
+    while tally and (min(people for people, *_rest in tally.values()) < FEWEST_SHOWN or 0 < together[0] < FEWEST_SHOWN):
+        smallest = tally.pop(min(tally, key=lambda key: tally[key][0]))
+        together = [mine + more for mine, more in zip(together, smallest, strict=True)]
+    if together[0]:
+        tally[TOGETHER] = together
     names = dict(Unit.objects.filter(path__in=tally).values_list("path", "name"))
     return [
-        {"unit": names.get(path, "—"), "people": people, "passed": passed, "mean": total / people}
+        {"unit": names.get(path, path), "people": people, "passed": passed, "mean": total / people}
         for path, (people, passed, total) in sorted(tally.items())
     ]
 
@@ -191,6 +206,11 @@ def of_question(question: Question) -> Standing:
             if (item["item"], item["version"]) == (question.pk, question.version):
                 return Standing(uses, percent, item["point_biserial"], analysis.quiz)
     return Standing(uses, percent, None, None)
+
+
+def unit_in_words(unit: str) -> str:
+    """The name of a line of the table by unit."""
+    return {ELSEWHERE: _("Other counties"), TOGETHER: _("Small units together")}.get(unit, unit)
 
 
 def advice(item: dict) -> str:

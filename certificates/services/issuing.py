@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import structlog
@@ -52,7 +52,7 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
         completion=completion,
         kind=kind,
         version=version_in_force(kind, at=at),
-        number=_next_number(kind, completion.course.county, year),
+        number=next_number(kind, completion.course.county, year),
         title=kind.title,
         text=_text(kind, completion),
         issuer=kind.issuer,
@@ -121,7 +121,7 @@ def _kind_of(completion: Completion) -> CertificateKind:
     return kind
 
 
-def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
+def next_number(kind: CertificateKind, county: Unit, year: int) -> str:
     """The next number of a sequence, which stays locked until the transaction ends.
 
     Raises:
@@ -143,14 +143,16 @@ def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
 
 
 def _text(kind: CertificateKind, completion: Completion) -> str:
-    return rules.fill_wording(
-        kind.wording,
-        {
-            "name": completion.person_name,
-            "unit": completion.unit_name,
-            "course": completion.course_title,
-            "hours": figure(completion.hours),
-            "score": "合格" if completion.score is None else f"{figure(completion.score)}分",
-            "date": rules.chinese_date(clock.today(completion.completed_at)),
-        },
-    )
+    return rules.fill_wording(kind.wording, words_of(completion, on=clock.today(completion.completed_at)))
+
+
+def words_of(record: Completion | Certificate, *, on: date) -> dict[str, str]:
+    """What each placeholder of a wording stands for: the facts of a record, and the day on which they were earned."""
+    return {
+        "name": record.person_name,
+        "unit": record.unit_name,
+        "course": record.course_title,
+        "hours": figure(record.hours),
+        "score": "合格" if record.score is None else f"{figure(record.score)}分",
+        "date": rules.chinese_date(on),
+    }

@@ -4,19 +4,18 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import cast
 
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from certificates import keyring
+from certificates import keyring, tokens
 from certificates.models import SigningKey
 from core import audit, clock
 from core.errors import Refused
@@ -25,6 +24,8 @@ from core.reconcile import Gap
 log = structlog.get_logger(__name__)
 Purpose = SigningKey.Purpose
 ORDER = [Purpose.BADGE, Purpose.CA, Purpose.PAPER]  # a paper's key needs its authority
+# What a paper key is for: documents (RFC 9336), and mail, without which NSS and with it poppler's pdfsig trusts no document's key.
+_DOCUMENTS = [ObjectIdentifier("1.3.6.1.5.5.7.3.36"), ExtendedKeyUsageOID.EMAIL_PROTECTION]
 _EARLIER = timedelta(minutes=5)  # clocks of those who check may go behind ours
 
 
@@ -109,7 +110,7 @@ def gaps_of_keys(at: datetime) -> list[Gap]:
             found.append(Gap(f"no {purpose} key", lambda: ensure(at=at)))
         elif purpose != Purpose.CA:
             try:
-                keyring.private_key(kids[purpose])
+                tokens.public_key() if _is_on_token(purpose) else keyring.private_key(kids[purpose])
             except Refused as refusal:
                 found.append(Gap(f"{purpose} key {kids[purpose]}", _naming(refusal)))
     return found
@@ -122,12 +123,18 @@ def _naming(refusal: Refused):
     return name
 
 
+def _is_on_token(purpose: str) -> bool:
+    return purpose == Purpose.PAPER and tokens.is_in_use()
+
+
 def _may_be_away(key: SigningKey) -> bool:
     """The authority's private file is needed for nothing but a new paper key, and is best kept somewhere else."""
+    if _is_on_token(key.purpose):
+        return True
     if key.purpose != Purpose.CA:
         return False
     paper = SigningKey.objects.in_use().filter(purpose=Purpose.PAPER).first()
-    return paper is not None and keyring.path_of(paper.kid).exists()
+    return paper is not None and (_is_on_token(Purpose.PAPER) or keyring.path_of(paper.kid).exists())
 
 
 def _first(purpose: SigningKey.Purpose, *, at: datetime) -> SigningKey | None:
@@ -142,14 +149,20 @@ def _first(purpose: SigningKey.Purpose, *, at: datetime) -> SigningKey | None:
 def _make(purpose: SigningKey.Purpose, *, at: datetime) -> SigningKey:
     kid = f"{purpose}-{clock.local(at):%Y%m%d}-{token_hex(4)}"
     row = SigningKey(kid=kid, purpose=purpose, made_at=at)
-    private: keyring.PrivateKey
+    private: keyring.PrivateKey | None = None  # None: it lies on a token, and was made there
     if purpose == Purpose.BADGE:
         private = Ed25519PrivateKey.generate()
         row.public_key = keyring.multibase_of(private.public_key())
+    elif _is_on_token(purpose):
+        row.certificate = _paper_certificate(kid, tokens.public_key(), at=at)
+    elif purpose == Purpose.PAPER:
+        private = ec.generate_private_key(ec.SECP256R1())
+        row.certificate = _paper_certificate(kid, private.public_key(), at=at)
     else:
         private = ec.generate_private_key(ec.SECP256R1())
-        row.certificate = _certificate(purpose, kid, private, at=at).public_bytes(serialization.Encoding.PEM).decode()
-    _write(kid, private)  # before the row: a row without its file would be a key that cannot sign
+        row.certificate = _authority_certificate(kid, private, at=at)
+    if private is not None:
+        _write(kid, private)  # before the row: a row without its file would be a key that cannot sign
     try:
         with transaction.atomic():
             row.save(force_insert=True)
@@ -169,20 +182,31 @@ def _retire(key: SigningKey, *, at: datetime) -> None:
     log.info("signing_key_retired", kid=key.kid, purpose=key.purpose)
 
 
-def _certificate(purpose: SigningKey.Purpose, kid: str, private: ec.EllipticCurvePrivateKey, *, at: datetime) -> x509.Certificate:
-    """An authority's own certificate, or a paper key's, signed by the authority in use.
+def _authority_certificate(kid: str, private: ec.EllipticCurvePrivateKey, *, at: datetime) -> str:
+    """An authority's own certificate, as PEM."""
+    name = _name(kid, "证书根")
+    builder = _builder(private.public_key(), private.public_key(), years=settings.CA_CERTIFICATE_YEARS, is_authority=True, at=at)
+    made = builder.subject_name(name).issuer_name(name).sign(private, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _paper_certificate(kid: str, public: ec.EllipticCurvePublicKey, *, at: datetime) -> str:
+    """A paper key's certificate by the authority in use, as PEM.
 
     Raises:
-        Refused: there is no authority, or its private file is not here ("no_key").
+        Refused: the authority's private file is not here ("no_key").
     """
-    is_authority = purpose == Purpose.CA
-    name = _name(kid, "证书根" if is_authority else "证书签章")
-    years = settings.CA_CERTIFICATE_YEARS if is_authority else settings.PAPER_CERTIFICATE_YEARS
-    issuer, signer = name, private
-    if not is_authority:
-        authority = SigningKey.objects.in_use().get(purpose=Purpose.CA)
-        issued_by = x509.load_pem_x509_certificate(authority.certificate.encode())
-        issuer, signer = issued_by.subject, cast(ec.EllipticCurvePrivateKey, keyring.private_key(authority.kid))
+    authority = SigningKey.objects.in_use().get(purpose=Purpose.CA)
+    issued_by = x509.load_pem_x509_certificate(authority.certificate.encode())
+    builder = _builder(public, issued_by.public_key(), years=settings.PAPER_CERTIFICATE_YEARS, is_authority=False, at=at)
+    builder = builder.subject_name(_name(kid, "证书签章")).issuer_name(issued_by.subject)
+    builder = builder.add_extension(x509.ExtendedKeyUsage(_DOCUMENTS), critical=False)
+    made = builder.sign(keyring.private_key(authority.kid), hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _builder(public, issuers_public, *, years: int, is_authority: bool, at: datetime) -> x509.CertificateBuilder:
+    """What both certificates have in common. They name no place where revocations are listed: a withdrawn key is in no keyring."""
     usage = dict.fromkeys(
         ["key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"], False
     ) | {  # RFC 5280, 4.2.1.3: content_commitment is what a signature on a document means
@@ -191,20 +215,17 @@ def _certificate(purpose: SigningKey.Purpose, kid: str, private: ec.EllipticCurv
         "key_cert_sign": is_authority,
         "crl_sign": is_authority,
     }
-    builder = (
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer)
-        .public_key(private.public_key())
+        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(at - _EARLIER)
         .not_valid_after(at + timedelta(days=round(365.25 * years)))
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuers_public), critical=False)
     )
-    return builder.sign(signer, hashes.SHA256())
 
 
 def _name(kid: str, role: str) -> x509.Name:

@@ -149,7 +149,8 @@ def test_files_are_made_once_and_again_when_they_are_lost(issued, private):
 
     first = files.read(certificate, "pdf")
     (folder / f"{stem}.pdf").write_bytes(first[:1000])  # a crash while writing
-    assert files.read(certificate, "pdf") == first
+    again = files.read(certificate, "pdf")
+    assert again.startswith(first[: first.index(b"%%EOF")]) and again[-32:] == first[-32:]  # the same paper, signed anew
     (folder / f"{stem}.png").unlink()
     assert files.read(certificate, "png").startswith(b"\x89PNG")
 

