@@ -11,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from certificates import badge, paper, rules, services, status_lists
+from certificates import badge, files, paper, rules, services, status_lists
 from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.verify import inspection, judgement
 from core import clock, uploads
@@ -29,8 +29,9 @@ def unsigned(certificate) -> bytes:
 
 
 @pytest.fixture
-def signed(unsigned) -> bytes:
-    return Keys.of_the_site().sign(unsigned)
+def signed(certificate) -> bytes:
+    """The paper as the holder downloads it."""
+    return files.read(certificate, "pdf")
 
 
 @pytest.fixture
