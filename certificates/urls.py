@@ -1,6 +1,7 @@
 from django.urls import path
 
-from certificates import badge_views, batch_views, hr_views, ledger_views, share_views, verify, views
+from certificates import badge_views, batch_views, hr_views, ledger_views, share_views, views
+from certificates.verify import views as verify
 
 urlpatterns = [
     path("certificates/", views.my_certificates, name="my_certificates"),
@@ -31,6 +32,9 @@ urlpatterns = [
     path("ledger/latest.json", ledger_views.ledger_latest, name="ledger_latest"),
     path("ledger/<str:day>.json", ledger_views.ledger_root, name="ledger_root"),
     path("verify/", verify.verify, name="verify"),
+    path("verify/file/", verify.verify_file, name="verify_file"),
+    path("verify/file.json", verify.verify_file_json, name="verify_file_json"),
+    path("verify/pass/", verify.verify_pass, name="verify_pass"),
     path("verify/<str:number>.json", verify.verify_json, name="verify_json"),
     path("verify/<str:number>/", verify.verify_number, name="verify_number"),
 ]

@@ -31,6 +31,8 @@ WALK = {
         "ledger",
         "verify_number:certificate",
         "verify_number:never_issued=404",
+        "verify_number:certificate?on=2020-01-01",
+        "verify_number:certificate?on=2998-01-01",
         "/verify/YAZWGK-01-2026-532325-99999-0/=422",
         "/nothing-here/=404",
     ],
@@ -227,10 +229,12 @@ BY_STEPS = {
     "mfa_deactivate_totp",
     "mfa_view_recovery_codes",
     "mfa_generate_recovery_codes",
+    "verify_file",  # tests/browser/test_checking.py
+    "verify_pass",
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
+    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused",
