@@ -41,7 +41,7 @@ def printed(certificate: Certificate) -> dict[str, str]:
         "unit": certificate.unit_name or "—",
         "course": f"{certificate.course_title}（{certificate.course_code}，第{certificate.edition_number}版）"
         if certificate.course_code
-        else "—",
+        else certificate.course_title or "—",
         "hours": f"{figure(certificate.hours)}学时",
         "score": "合格" if certificate.score is None else f"{figure(certificate.score)}分",
         "issuer": certificate.issuer,

@@ -9,6 +9,8 @@ from certificates.forms import CertificateKindForm
 from certificates.models import CertificateKind
 from certificates.permissions import KindPolicy
 
+RENEWAL_FIELDS = ["renewal_window_days", "renewal_grace_days", "renewal_course", "reminder_days"]
+
 
 class _OfMyCounty:
     """A kind of another county is not found, whatever its address."""
@@ -58,6 +60,7 @@ class CertificateKindViewSet(snippets.SnippetViewSet):
                 heading=_("What is printed"),
             ),
             MultiFieldPanel([FieldPanel("number_prefix"), FieldPanel("category")], heading=_("Numbering")),
+            MultiFieldPanel([FieldPanel(name) for name in RENEWAL_FIELDS], heading=_("Renewal")),
         ],
         base_form_class=CertificateKindForm,
     )

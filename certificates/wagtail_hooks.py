@@ -16,3 +16,6 @@ register_snippet(CertificateKindViewSet)
 @hooks.register("register_log_actions")
 def register_actions(actions):
     actions.register_action("certificates.revoke", _("Certificate revoked"), _("Certificate revoked"))
+    actions.register_action("certificates.conditions", _("Conditions put into force"), _("Conditions put into force"))
+    actions.register_action("certificates.attest", _("Condition attested"), _("Condition attested"))
+    actions.register_action("certificates.withdraw", _("Attestation withdrawn"), _("Attestation withdrawn"))

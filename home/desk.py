@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
 
 from certificates.models import Certificate
+from certificates.services import renewals
 from core import clock
 from courses.models import (
     Course,
@@ -89,6 +90,7 @@ class Desk:
     electives: list[DeskCourse]
     hours: evaluation.HoursExplained
     certificates: list[Certificate]  # standing, of the last 30 days
+    renewals: list[renewals.Path]  # what can be renewed now
     completed: list[Enrolment]  # completions of this year with their course, newest first
     required: int
     required_done: int
@@ -104,7 +106,7 @@ class Desk:
 
 
 def of(person: Person, *, at: datetime) -> Desk:
-    """Everything on the desk of a person at an instant. Ten queries, and one for the unit."""
+    """Everything on the desk of a person at an instant. Eleven queries, one for the unit, and two where something can be renewed."""
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
     rules = DutyRule.objects.filter(course=OuterRef("pk"), duty__in=duties)
@@ -148,6 +150,7 @@ def of(person: Person, *, at: datetime) -> Desk:
         electives=free[:ELECTIVES],
         hours=evaluation.explained(year=year, entries=entries, policy=policy, duties=duties),
         certificates=list(Certificate.objects.in_force(today).filter(person=person, issued_at__gt=at - NEW_FOR)),
+        renewals=renewals.due(person, at=at),
         completed=this_year,
         required=sum(c.is_required for c in courses),
         required_done=sum(c.is_required and c.pk in done for c in courses),

@@ -41,6 +41,8 @@ CHECKS = {
     "quizzes.remarks": gettext_lazy("Approved re-marks are carried out"),
     "quizzes.imports": gettext_lazy("Imports of questions go on to their end"),
     "certificates issued": gettext_lazy("Completions have their certificate"),
+    "certificates renewed": gettext_lazy("Completions of renewal courses have renewed"),
+    "higher certificates issued": gettext_lazy("Who has met all conditions has the higher certificate"),
     "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
     "certificate files": gettext_lazy("Certificates have their files"),
     "evaluation.hours": gettext_lazy("Completions have their hours"),
