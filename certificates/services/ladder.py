@@ -285,8 +285,8 @@ def _advance(person_id: int, county_id: int, is_touched: Callable[[ConditionSet]
 
 
 def _look_again(person: Person, sets: list[ConditionSet], at: datetime) -> None:
-    for conditions in sets:
-        award(person=person, conditions=conditions, at=at)
+    for explanation in explain_all([person], sets, at=at)[person.pk]:
+        _award(explanation, at=at)
 
 
 @transaction.atomic
@@ -550,8 +550,8 @@ def _say(person: Person, conditions: ConditionSet, key: str, *, is_met: bool, ev
 def shaken(certificates: QuerySet, *, day: date) -> QuerySet:
     """Of some certificates those in force that rest on something that no longer stands.
 
-    A lower certificate was revoked, a completion reversed, or an attestation withdrawn. That a lower one ran out, or was
-    replaced by one with corrected facts, shakes nothing.
+    A lower certificate, or the one that it renews, was revoked; a completion reversed; an attestation withdrawn. That a lower
+    one ran out, or was replaced by one with corrected facts, shakes nothing.
     """
     revoked = StatusEvent.objects.filter(certificate=OuterRef("lower"), kind=StatusEvent.Kind.REVOKED)
     later = Attestation.objects.filter(
@@ -559,7 +559,8 @@ def shaken(certificates: QuerySet, *, day: date) -> QuerySet:
     ).order_by("-pk")
     fallen = Basis.objects.annotate(newest_says=Subquery(later.values("is_met")[:1], output_field=models.BooleanField()))
     fallen = fallen.filter(Exists(revoked) | Q(completion__reversal__isnull=False) | Q(attestation__isnull=False, newest_says=False))
-    return certificates.in_force(day).filter(Exists(fallen.filter(certificate=OuterRef("pk"))))
+    renewed = StatusEvent.objects.filter(certificate=OuterRef("renews"), kind=StatusEvent.Kind.REVOKED)
+    return certificates.in_force(day).filter(Exists(fallen.filter(certificate=OuterRef("pk"))) | Q(Exists(renewed)))
 
 
 def basis_of(certificate: Certificate) -> list[Basis]:

@@ -4,6 +4,7 @@ from django import template
 
 from certificates.services import ladder, renewals
 from core import clock
+from people.permissions import READS_RECORDS, has_role
 
 register = template.Library()
 
@@ -12,6 +13,18 @@ register = template.Library()
 def due_renewals(person) -> list[renewals.Path]:
     """What the person can renew now. One query where there is nothing."""
     return renewals.due(person, at=clock.now())
+
+
+@register.simple_tag
+def attests(person) -> bool:
+    """Whether the person attests conditions of higher certificates for others."""
+    return has_role(person, *ladder.ATTESTS)
+
+
+@register.simple_tag
+def reads_records(person) -> bool:
+    """Whether the person reads others' records, and so the list of what runs out."""
+    return has_role(person, *READS_RECORDS)
 
 
 @register.simple_tag

@@ -44,6 +44,7 @@ WALK = {
         "attempt_result:failed",
         "my_certificates",
         "certificate:certificate",
+        "certificate_ladder",
         "my_file",
         "search",
         "search?q=公开",
@@ -74,6 +75,8 @@ WALK = {
     "stranger": ["my_learning", "course_list", "my_certificates", "my_file", "sittings"],  # where nothing is yet
     "liaison": [
         "my_learning",
+        "my_certificates",
+        "certificate:running_out",
         "dashboard",
         "records",
         "records_units",
@@ -88,6 +91,8 @@ WALK = {
         "attempt_time:silent",
     ],
     "trainer": [
+        "ladder_people",
+        "ladder_person:compiler_of_learner",
         "practice:under_way",
         "exam_list",
         "paper_list:exam",
@@ -124,6 +129,11 @@ WALK = {
         "correct_hours:learner",
         "certificates_issued",
         "certificates_issued?q=没有这张证",
+        "certificates_running_out",
+        "certificates_running_out?q=没有这张证",
+        "ladder_people",
+        "ladder_person:compiler_of_learner",
+        "ladder_conditions:compiler",
         "certificate:certificate",
         "certificate_revoke:certificate",
         "person_list",
@@ -213,7 +223,7 @@ NOT_PAGES = {
     "healthz", "readyz", "verify_json", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
+    "document", "wagtaildocs_serve", "picture", "certificates_running_out_csv", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
     "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "marking_next",

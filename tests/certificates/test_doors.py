@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from certificates import services
 from certificates.models import CertificateKind, StatusEvent
+from certificates.viewsets import RENEWAL_FIELDS
 from core import clock
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, NOON
@@ -132,7 +133,7 @@ DELETE = "wagtailsnippets_certificates_certificatekind:delete"
 
 
 def kind_form(kind, **changes) -> dict:
-    fields = ("county_id", "key", "title", "wording", "issuer", "number_prefix", "category", "validity_months")
+    fields = ("county_id", "key", "title", "wording", "issuer", "number_prefix", "category", "validity_months", *RENEWAL_FIELDS)
     data = {name.removesuffix("_id"): getattr(kind, name) for name in fields} | changes
     return {name: value for name, value in data.items() if value is not None}
 
