@@ -25,7 +25,7 @@ from people.permissions import READS_RECORDS, has_role, paths_of
 from people.reauthentication import recently_signed_in
 from people.services import readings
 
-PER_PAGE = 50
+PER_PAGE = 25
 NAMES = 50  # of those who would gain, on the page of the dry run
 SHORTEST_QUERY = 2  # letters after which an attester who reads no records finds people
 
@@ -51,6 +51,8 @@ def ladder_people(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     sets = _sets_of(request.user)
     reads = has_role(request.user, *READS_RECORDS)
+    if not reads:
+        sets = [one for one in sets if one.attested]
     asked = request.GET.get("kind", "")
     chosen = next((one for one in sets if str(one.kind_id) == asked), sets[0] if sets else None)
     query = request.GET.get("q", "").replace("\x00", "").strip()[:80]
@@ -72,7 +74,7 @@ def ladder_people(request: HttpRequest) -> HttpResponse:
         "may_attest": bool(chosen) and ladder.may_attest(request.user, chosen.kind),
         "may_rule": bool(chosen) and _may_rule(request.user, chosen.kind),
         "other_kinds": _kinds_without(request.user, sets),
-        "shortest": SHORTEST_QUERY,
+        "must_search": not reads and len(query) < SHORTEST_QUERY,
     }
     return render(request, "certificates/ladder/people.html", context)
 
@@ -175,7 +177,7 @@ def _dry_run(request: HttpRequest, kind: CertificateKind, terms: ladder.Terms, *
     """How many would gain at once, and the names that the user may see."""
     if terms.is_empty:
         return {"count": 0, "people": [], "words": _("The kind asks for nothing any more: only courses award it.")}
-    found = ladder.candidates(kind, terms.of(kind), day=clock.today(at))
+    found = ladder.candidates(kind, terms.of(kind, at=at), day=clock.today(at))
     count = found.count()
     people = list(
         found.filter(pk__in=Person.objects.visible_to(request.user)).select_related("unit").order_by("unit__path", "name")[:NAMES]

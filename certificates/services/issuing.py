@@ -67,7 +67,7 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
         hours=completion.hours,
         score=completion.score,
         issued_on=issued_on,
-        valid_until=rules.renewed_until(issued_on, renewed and renewed.valid_until, kind.validity_months),
+        valid_until=rules.renewed_until(issued_on, renewed.valid_until if renewed else None, kind.validity_months),
         issued_at=at,
     )
     return write(certificate=certificate, at=at)

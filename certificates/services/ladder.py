@@ -19,7 +19,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from certificates import rules
-from certificates.models import Attestation, Basis, Certificate, CertificateKind, ConditionSet, State, StatusEvent
+from certificates.models import (
+    Attestation,
+    Basis,
+    Certificate,
+    CertificateKind,
+    CertificateQuerySet,
+    ConditionSet,
+    State,
+    StatusEvent,
+)
 from certificates.permissions import counties_of
 from certificates.services import issuing
 from certificates.services.kinds import version_in_force
@@ -216,13 +225,14 @@ class _Facts:
 
     def _said(self, person: Person, kind: CertificateKind, asked: dict, barred: set) -> Point:
         said = self.attested.get((person.pk, kind.pk, asked["key"]))
-        stands = said is not None and said.is_met
-        is_barred = stands and said.pk in barred
+        if said is not None and not said.is_met:
+            said = None
+        is_barred = said is not None and said.pk in barred
         words = _("“%(title)s”: a trainer, a reviewer or HR attests it") % {"title": asked["title"]}
         if is_barred:
             words = _("“%(title)s” anew: what was attested was counted for an earlier certificate") % {"title": asked["title"]}
-        is_met = stands and not is_barred
-        return Point("attested", asked["key"], asked["title"], words, is_met, said if is_met else None, "", is_barred)
+        fact = None if is_barred else said
+        return Point("attested", asked["key"], asked["title"], words, fact is not None, fact, "", is_barred)
 
 
 def candidates(kind: CertificateKind, conditions: ConditionSet, *, day: date) -> QuerySet:
@@ -280,7 +290,7 @@ def _advance(person_id: int, county_id: int, is_touched: Callable[[ConditionSet]
         elif explanation.held is None and explanation.met:
             open_sets.append(explanation.conditions)
     if open_sets:
-        transaction.on_commit(partial(_look_again, person, open_sets, at), robust=True)
+        transaction.on_commit(lambda: _look_again(person, open_sets, at), robust=True)
     return issued
 
 
@@ -403,7 +413,7 @@ class Terms:
     def is_empty(self) -> bool:
         return not (self.kinds or self.courses or self.attested)
 
-    def of(self, kind: CertificateKind, *, number: int = 0, by: Person | None = None, at: datetime | None = None) -> ConditionSet:
+    def of(self, kind: CertificateKind, *, at: datetime, number: int = 0, by: Person | None = None) -> ConditionSet:
         """As a row that is not written yet."""
         return ConditionSet(
             kind=kind,
@@ -547,7 +557,7 @@ def _say(person: Person, conditions: ConditionSet, key: str, *, is_met: bool, ev
 # ---- what no longer stands ---------------------------------------------------------------------
 
 
-def shaken(certificates: QuerySet, *, day: date) -> QuerySet:
+def shaken(certificates: CertificateQuerySet, *, day: date) -> QuerySet:
     """Of some certificates those in force that rest on something that no longer stands.
 
     A lower certificate, or the one that it renews, was revoked; a completion reversed; an attestation withdrawn. That a lower

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from certificates import rules
-from certificates.models import Certificate, CertificateKind, Reminder, StatusEvent
+from certificates.models import Certificate, CertificateKind, CertificateQuerySet, Reminder, StatusEvent
 from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course, Enrolment
@@ -248,6 +248,15 @@ def hindrance(person: Person, course: Course, *, at: datetime) -> str:
     return _("This course renews “%(title)s”, and none is held. It has to be earned first.") % {"title": kind.title}
 
 
+def only_renewing(courses: Iterable[Course]) -> set[int]:
+    """Which of these courses do nothing but renew, by id. One query, where one awards nothing."""
+    awarding_none = {(course.county_id, course.code): course.pk for course in courses if course.current and not course.current.certificate}
+    if not awarding_none:
+        return set()
+    kinds = CertificateKind.objects.filter(renewal_course__in={code for _county, code in awarding_none})
+    return {awarding_none[key] for key in kinds.values_list("county", "renewal_course") if key in awarding_none}
+
+
 def reopens(person: Person, course: Course, at: datetime) -> bool:
     """Whether completing this course again now would renew one of the person's certificates."""
     return any(
@@ -270,7 +279,7 @@ def without_successor(certificates: QuerySet, day: date) -> QuerySet:
     return certificates.filter(~Exists(later))
 
 
-def running_out(certificates: QuerySet, *, day: date, days: int) -> QuerySet:
+def running_out(certificates: CertificateQuerySet, *, day: date, days: int) -> QuerySet:
     """Of some certificates those in force that end within so many days and have no successor, what ends first before the rest.
 
     Each with `renewal_code` (of its course), `is_begun` (that is under way) and `reminded_at`. One query.
@@ -279,7 +288,7 @@ def running_out(certificates: QuerySet, *, day: date, days: int) -> QuerySet:
     return _told(without_successor(ending, day)).order_by("valid_until", "person_name", "pk")
 
 
-def run_out(certificates: QuerySet, *, day: date, days: int) -> QuerySet:
+def run_out(certificates: CertificateQuerySet, *, day: date, days: int) -> QuerySet:
     """The same for those that ended within the last so many days."""
     ended = certificates.with_state().filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED))
     ended = ended.filter(valid_until__lt=day, valid_until__gte=day - timedelta(days=days))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certificates import rules, services
-from certificates.models import Certificate, CertificateKind, Reminder, State, StatusEvent
+from certificates.models import Certificate, CertificateKind, NumberSequence, Reminder, State, StatusEvent
 from certificates.services import renewals
 from certificates.services.renewals import Stand
 from core import clock
@@ -458,4 +458,5 @@ def test_fifty_completions_at_once_renew_one_certificate_once(cast, held, renewa
     assert faults == [] and len(results) == 50
     [new] = [certificate for certificate in results if certificate]
     assert Certificate.objects.filter(renews=held).get() == new
-    assert sorted(Certificate.objects.values_list("number", flat=True))[-1][:-2].endswith("00002")  # and the numbers have no gap
+    assert new.number.startswith("YAZWGK-02-2028-532325-00001-")  # of the year of its issue, and the losers took none
+    assert NumberSequence.objects.get(year=2028).last == 1

@@ -302,3 +302,12 @@ def test_a_higher_certificate_prints_and_checks_what_it_rests_on(cast, sets, pri
     page = sign_in(cast.learner).get(reverse("certificate", args=[certificate.number])).content.decode()
     assert page.count("P03 课程P03") >= 2 and "None" not in page
     assert rules.digest(certificate.facts()) == certificate.facts_digest
+
+
+def test_a_course_that_only_renews_is_no_elective_on_the_desk(cast, kinds, sign_in):
+    make_course(cast.county, "R01", lessons=1, title="只续证的测试", required_for=[])
+    client = sign_in(cast.learner)
+    assert "只续证的测试" in client.get(reverse("my_learning")).content.decode()
+    kinds[1].renewal_course = "R01"
+    kinds[1].save()
+    assert "只续证的测试" not in client.get(reverse("my_learning")).content.decode()
