@@ -37,8 +37,8 @@ class Visitor:
     async def post_json(self, path: str, body: dict, *, timeout: float = 20) -> Reply:
         return await self._ask("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"}, timeout)
 
-    async def post(self, path: str, *, timeout: float = 20) -> Reply:
-        return await self._ask("POST", path, b"", {"Content-Type": "application/x-www-form-urlencoded"}, timeout)
+    async def post(self, path: str, body: bytes = b"", *, timeout: float = 20) -> Reply:
+        return await self._ask("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"}, timeout)
 
     async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str], timeout: float) -> Reply:
         started = time.perf_counter()

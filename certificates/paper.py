@@ -1,6 +1,7 @@
 """The certificate on paper: a PDF by typst, from the frozen facts alone."""
 
 import io
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -52,14 +53,16 @@ def printed(certificate: Certificate) -> dict[str, str]:
     return {name: rules.printable(text) for name, text in facts.items()}
 
 
-def pdf(certificate: Certificate) -> bytes:
-    """The paper as PDF; the same bytes each time, since it is dated with the issue.
+def pdf(certificate: Certificate, *, carried: Sequence[typesetting.Attachment] = ()) -> bytes:
+    """The paper as PDF/A-3, before it is signed; the same bytes each time, since it is dated with the issue.
 
     Raises:
         Refused: a character has no glyph in the fonts ("missing_glyph").
         ImproperlyConfigured: the fonts are not installed.
     """
-    return _compile(printed(certificate), layout=certificate.version.content["layout"], at=certificate.issued_at)
+    return _compile(
+        printed(certificate), layout=certificate.version.content["layout"], at=certificate.issued_at, archive=True, carried=carried
+    )
 
 
 def _compile(facts: dict[str, str], *, layout: str, at: datetime, **options) -> bytes:

@@ -16,14 +16,25 @@ def counties_of(user, roles: Iterable[str] = RULES_KINDS) -> list[Unit]:
     return [unit for unit in units_of(user, *roles) if unit.depth == 1]
 
 
-def may_revoke(user, certificate) -> bool:
-    """Whether the user is HR of the county where the holder served, or of the county that issued it."""
+def may_rule(user, certificate) -> bool:
+    """Whether the user is HR of the county where the holder served, or of the county that issued it.
+
+    It is the right to suspend, restore, propose and decide. That nobody does so with their own is the services' to say.
+    """
     if not user.is_authenticated:
         return False
     if user.is_superuser:
         return True
     where = certificate.unit.county_path if certificate.unit_id else None
     return any(county.path == where or county.pk == certificate.kind.county_id for county in counties_of(user, [Role.HR]))
+
+
+def officers_over(certificate):
+    """Those who rule over a certificate of somebody else and can open it: HR of the whole county where the holder served."""
+    county = certificate.unit.county_path if certificate.unit_id else None
+    grants = RoleGrant.objects.filter(role=Role.HR, ends_on=None, unit__path=county)
+    holders = Person.objects.filter(Q(is_superuser=True) | Q(pk__in=grants.values("person")), is_active=True)
+    return holders.exclude(pk=certificate.person_id)
 
 
 class KindPolicy(BasePermissionPolicy):

@@ -1,8 +1,12 @@
 """Reactions of this app to facts of lower apps."""
 
+from django.core.cache import caches
+from django.db import transaction
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from certificates import services
+from certificates import services, tasks
+from certificates.models import StatusEvent
 from certificates.permissions import RULES_KINDS
 from certificates.services import ladder
 from certificates.signals import certificate_issued
@@ -30,3 +34,14 @@ def revoke_what_was_earned(sender, reversal, at, **kwargs) -> None:
 def let_editors_in(sender, grant, **kwargs) -> None:
     if grant.role in RULES_KINDS:
         services.sync_editors()
+
+
+@receiver(post_save, sender=StatusEvent, dispatch_uid="certificates.chain")
+def chain_what_was_committed(sender, **kwargs) -> None:
+    transaction.on_commit(_ask_for_chaining, robust=True)
+
+
+def _ask_for_chaining() -> None:
+    """At most once a second and process: one run chains all there is, and what comes after it waits for the scheduler."""
+    if caches["local"].add("ledger:asked", 1, timeout=1):
+        tasks.chain.delay()

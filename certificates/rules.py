@@ -121,6 +121,15 @@ def fill_wording(wording: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], wording)
 
 
+def difference(before: str, after: str) -> tuple[str, str, str, str]:
+    """(head, old, new, tail): what both texts begin and end with, and between them what the one has and the other."""
+    shorter = min(len(before), len(after))
+    head = next((place for place in range(shorter) if before[place] != after[place]), shorter)
+    rest = shorter - head
+    tail = next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
+    return before[:head], before[head : len(before) - tail], after[head : len(after) - tail], before[len(before) - tail :]
+
+
 def chinese_date(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 

@@ -81,5 +81,10 @@ def database(name: str, default: str = "") -> dict:
     found = dj_database_url.parse(text(name, default), conn_max_age=60, conn_health_checks=True)
     if found["ENGINE"] == "django.db.backends.postgresql":
         found["ENGINE"] = "core.postgresql"
-        found["OPTIONS"] = {**found.get("OPTIONS", {}), "prepare_threshold": 0 if flag("PREPARED_STATEMENTS", True) else None}
+        direct = flag("PREPARED_STATEMENTS", True)
+        options = {"prepare_threshold": 0 if direct else None}
+        if direct:  # a pooler refuses to pass such a setting on
+            # Every cursor here is read to its end; the default plans for its first tenth, which cost an analysis two hundred seconds.
+            options["options"] = "-c cursor_tuple_fraction=1"
+        found["OPTIONS"] = {**options, **found.get("OPTIONS", {})}
     return dict(found)

@@ -79,4 +79,14 @@ class Gauge(models.Model):
         return f"{self.name}: {self.left}"
 
 
-__all__ = ["Fact", "FactChanged", "FactQuerySet", "Gauge"]
+class Line(models.Model):
+    """A line of people that moves at a steady pace: up to when its places are given out (`core.turns.place`)."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    given_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.given_until:%H:%M:%S}"
+
+
+__all__ = ["Fact", "FactChanged", "FactQuerySet", "Gauge", "Line"]

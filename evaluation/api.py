@@ -103,7 +103,7 @@ class CompletionOut(Schema):
     enrolled_at: datetime = Field(description="ISO 8601 with the county's offset.")
     completed_at: datetime = Field(description="ISO 8601 with the county's offset.")
     certificate_number: str = Field(description="Empty when the course awards none.")
-    certificate_state: str = Field(description="valid, expired or revoked as of today; empty without a certificate.")
+    certificate_state: str = Field(description="valid, expired, suspended or revoked as of today; empty without a certificate.")
     certificate_valid_until: date | None = Field(description="Last day of validity; null: without end.")
     reversed_at: datetime | None
     reversal_reason: str

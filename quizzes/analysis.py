@@ -10,21 +10,26 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Avg, Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from people.models import Unit
 from quizzes import statistics
-from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
+from quizzes.models import Analysis, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
 from quizzes.services import remarks
 
 CHUNK = 5000
+FEWEST_SHOWN = 5  # people of one organ below whom its figures would tell of persons
+ELSEWHERE, TOGETHER = "~elsewhere", "~together"  # lines of the table by unit that are no organ; they sort last
 LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spent on it
 
 
 def first_markings(quiz: Quiz, sitting: Sitting | None = None) -> QuerySet[Marking]:
     """The markings that an analysis counts."""
     attempts = Attempt.objects.filter(quiz=quiz, **({"sitting": sitting} if sitting else {}))
-    earlier = attempts.filter(person=OuterRef("submission__attempt__person"), pk__lt=OuterRef("submission__attempt"))
+    handed_in = attempts.filter(submission__isnull=False)
+    earlier = handed_in.filter(person=OuterRef("submission__attempt__person"), pk__lt=OuterRef("submission__attempt"))
     return Marking.objects.current().filter(~Exists(earlier), is_complete=True, submission__attempt__in=attempts)
 
 
@@ -63,7 +68,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
         "people": test.people,
         "test": asdict(test) | {"minutes": _minutes(rows)},
         "items": _items(analysis, seconds, samples),
-        "units": _units(rows),
+        "units": _units(rows, quiz.county),
         "similar": [asdict(pair) for pair in _similar(wrong, sitting)] if sitting is not None else [],
     }
 
@@ -86,32 +91,31 @@ def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
     )
 
 
+SPENT = """
+    SELECT item.question_id, item.question_version, SUM(CASE WHEN act.gap BETWEEN 0 AND %s THEN act.gap ELSE 0 END),
+           COUNT(DISTINCT act.attempt_id)
+    FROM (SELECT answer.item_id, answer.attempt_id, {gap} AS gap
+          FROM (SELECT item_id, attempt_id, at, LAG(at) OVER (PARTITION BY attempt_id ORDER BY seq) AS before
+                FROM quizzes_answer WHERE attempt_id IN ({attempts})) AS answer
+          JOIN quizzes_attempt AS attempt ON attempt.id = answer.attempt_id) AS act
+    JOIN quizzes_attemptitem AS item ON item.id = act.item_id
+    GROUP BY item.question_id, item.question_version
+"""
+GAP = {
+    "postgresql": "EXTRACT(EPOCH FROM answer.at - COALESCE(answer.before, attempt.started_at))::float8",
+    "sqlite": "ROUND((JULIANDAY(answer.at) - JULIANDAY(COALESCE(answer.before, attempt.started_at))) * 86400, 3)",
+}
+
+
 def _seconds(markings: QuerySet[Marking]) -> dict[tuple[int, int], float]:
-    """Mean seconds spent on each item: the time since the act before it (or the start), summed for each person.
+    """Mean seconds spent on each item: the time since the act before it (or the start), summed for each person. One query.
 
     What the server saw; reading ahead is not seen, and a pause of over half an hour is left out.
     """
-    rows = (
-        Answer.objects.filter(attempt__in=markings.values("submission__attempt"))
-        .order_by("attempt", "seq")
-        .values_list("attempt", "attempt__started_at", "item__question", "item__question_version", "at")
-        .iterator(chunk_size=CHUNK)
-    )
-    spent: dict[tuple[int, int], float] = defaultdict(float)
-    people: dict[tuple[int, int], int] = defaultdict(int)
-    current: int | None = None
-    seen: set[tuple[int, int]] = set()
-    for attempt, started_at, question, version, at in rows:
-        if attempt != current:
-            current, before, seen = attempt, started_at, set()
-        gap, before = (at - before).total_seconds(), at
-        item = (question, version)
-        if 0 <= gap <= LONGEST_GAP:
-            spent[item] += gap
-        if item not in seen:
-            seen.add(item)
-            people[item] += 1
-    return {item: spent[item] / count for item, count in people.items()}
+    attempts, values = markings.order_by().values("submission__attempt").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(SPENT.format(gap=GAP[connection.vendor], attempts=attempts), [LONGEST_GAP, *values])
+        return {(question, version): spent / people for question, version, spent, people in cursor}
 
 
 def _minutes(rows: list[tuple]) -> float:
@@ -145,17 +149,28 @@ def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float],
     return sorted(found, key=lambda one: (one["code"], one["version"]))
 
 
-def _units(rows: list[tuple]) -> list[dict]:
-    """People, passes and mean by organ, in tree order."""
+def _units(rows: list[tuple], county: Unit) -> list[dict]:
+    """People, passes and mean by organ of the county, in tree order; other counties as one line.
+
+    Organs of fewer than FEWEST_SHOWN people are told together, with the next smallest where they are too few still:
+    the mean of one person is that person's score, and so is what is left when all others are taken from the whole.
+    """
     tally: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0.0])
     for _pk, _attempt, score, out_of, passed, path, *_rest in rows:
-        mine = tally[(path or "")[: Unit.steplen * 2]]
+        key = path[: Unit.steplen * 2] if path and path.startswith(county.path) else ELSEWHERE
+        mine = tally[key]
         mine[0] += 1
         mine[1] += passed
         mine[2] += float(score) / float(out_of) * 100 if out_of else 0
+    together = [0, 0, 0.0]
+    while tally and (min(people for people, *_rest in tally.values()) < FEWEST_SHOWN or 0 < together[0] < FEWEST_SHOWN):
+        smallest = tally.pop(min(tally, key=lambda key: tally[key][0]))
+        together = [mine + more for mine, more in zip(together, smallest, strict=True)]
+    if together[0]:
+        tally[TOGETHER] = together
     names = dict(Unit.objects.filter(path__in=tally).values_list("path", "name"))
     return [
-        {"unit": names.get(path, "—"), "people": people, "passed": passed, "mean": total / people}
+        {"unit": names.get(path, path), "people": people, "passed": passed, "mean": total / people}
         for path, (people, passed, total) in sorted(tally.items())
     ]
 
@@ -191,6 +206,11 @@ def of_question(question: Question) -> Standing:
             if (item["item"], item["version"]) == (question.pk, question.version):
                 return Standing(uses, percent, item["point_biserial"], analysis.quiz)
     return Standing(uses, percent, None, None)
+
+
+def unit_in_words(unit: str) -> str:
+    """The name of a line of the table by unit."""
+    return {ELSEWHERE: _("Other counties"), TOGETHER: _("Small units together")}.get(unit, unit)
 
 
 def advice(item: dict) -> str:

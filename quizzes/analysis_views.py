@@ -84,7 +84,7 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             "nobody": newest is None,
             "sees_hints": sees_hints,
             "hints": hints,
-            "units": figures.get("units", []) if figures else [],
+            "units": _in_words(figures.get("units", [])) if figures else [],
         },
     )
 
@@ -137,6 +137,10 @@ def _bars(histogram: list[int]) -> list[dict]:
         }
         for place, count in enumerate(histogram)
     ]
+
+
+def _in_words(units: list[dict]) -> list[dict]:
+    return [{**row, "unit": analysis.unit_in_words(row["unit"])} for row in units]
 
 
 def _hints(similar: list[dict]) -> list[dict]:
@@ -213,7 +217,7 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
                 Column(_("passed"), lambda row: row["passed"], 10),
                 Column(_("mean %"), lambda row: _rounded(row["mean"], 2), 10),
             ],
-            found.figures["units"],
+            _in_words(found.figures["units"]),
         ),
     ]
     return workbook(f"{quiz.key}-analysis", tables)

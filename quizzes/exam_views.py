@@ -13,7 +13,7 @@ from core import clock
 from core.errors import Refused
 from people.services.readings import address_of
 from quizzes.models import Attempt, Sitting
-from quizzes.services import attempts, exam_papers, own_sittings, presence, sittings, slips
+from quizzes.services import attempts, entrance, exam_papers, own_sittings, presence, sittings, slips
 from quizzes.views import is_ended, not_found, signed_out, state_in_json, unreadable
 
 LONGEST_SIGN = 16 * 1024
@@ -57,8 +57,10 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
     """The rules of a sitting, one's own admission and what is noted; POST enters."""
     now = clock.now()
     sitting = get_object_or_404(Sitting.objects.known_to(request.user).timed().select_related("quiz"), pk=pk)
-    refusal = None
+    refusal = turn = None
     if request.method == "POST":
+        turn = entrance.turn(person=request.user, sitting=sitting, token=request.POST.get("turn", ""), at=now)
+    if turn is not None and turn.at <= now:
         try:
             return redirect("attempt", sittings.enter(person=request.user, sitting=sitting, at=now).pk)
         except Refused as error:
@@ -84,6 +86,8 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "results": RESULTS[sitting.results],
             "total": exam_papers.questions_for(sitting, request.user),
             "scripts": SCRIPTS,
+            "turn": turn if turn is not None and turn.at > now else None,
+            "turn_in": max(int((turn.at - now).total_seconds() * 1000) + 1, 0) if turn is not None else 0,
         },
         status=409 if request.method == "POST" else 200,
     )

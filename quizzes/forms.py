@@ -9,6 +9,7 @@ from wagtail.admin.widgets import AdminDateInput
 
 from core import clock
 from core.errors import Refused
+from core.figures import figure
 from quizzes import formats, kinds
 from quizzes.formats.base import LONGEST_TAG, check_tags
 from quizzes.models import KnowledgePoint, Question, Quiz
@@ -229,10 +230,21 @@ class QuizForm(OfCountyForm):
         wanted = [form for form in draws.forms if form.is_valid() and form.cleaned_data and not form.cleaned_data.get("DELETE")]
         if draws.is_valid() and not wanted:
             self.add_error(None, _("Add at least one draw rule: without it there is no paper."))
+        cells: dict[tuple, forms.ModelForm] = {}
         for form in wanted:
             point = form.cleaned_data.get("point")
             if point and county and point.county_id != county.pk:
                 form.add_error("point", _("This knowledge point belongs to another county."))
+            earlier = cells.setdefault((form.cleaned_data["kind"], form.cleaned_data.get("difficulty"), point), form)
+            if earlier is form:
+                continue
+            if earlier.cleaned_data["points"] != form.cleaned_data["points"]:
+                said = _(
+                    "A rule above asks for the same kind, difficulty and point at %(points)s points each: the two contradict each other."
+                )
+                form.add_error("points", said % {"points": figure(earlier.cleaned_data["points"])})
+            else:
+                form.add_error("count", _("A rule above asks for the same kind, difficulty and point: write the number there."))
         if self.instance.pk:
             changed = {name for name, value in cleaned.items() if getattr(self.instance, name, value) != value}
             try:

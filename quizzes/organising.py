@@ -24,7 +24,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting
 from quizzes.models.sittings import ORGANISERS
 from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
-from quizzes.services import candidates, exam_papers, paper_marks, papers, sittings
+from quizzes.services import candidates, exam_papers, paper_marks, readiness, sittings
 
 PAGE = 50
 SITTINGS_A_PAGE = 20
@@ -124,7 +124,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "papers": (given := list(sitting.papers.order_by("label"))),
         "unsealed": exam_papers.unsealed_of(sitting) if given else [],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
-        "missing": [] if given else papers.missing_for(sitting.quiz),
+        "faults": readiness.faults(sitting),
         "without_room": sitting.candidates.filter(room="").count(),
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),

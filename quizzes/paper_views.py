@@ -75,19 +75,21 @@ def paper_list(request: HttpRequest, key: str) -> HttpResponse:
     parallel = ParallelForm(request.POST if request.method == "POST" and not makes_fixed else None)
     fixed = FixedForm(request.POST if request.method == "POST" and makes_fixed else None)
     form = fixed if makes_fixed else parallel
+    starves = False
     if request.method == "POST" and form.is_valid():
+        terms = {"quiz": quiz, "by": request.user, "at": clock.now(), "may_starve": "may_starve" in request.POST}
         try:
             if makes_fixed:
-                made = [exam_papers.make_fixed(quiz=quiz, chosen=form.cleaned_data["chosen"], by=request.user, at=clock.now())]
+                made = [exam_papers.make_fixed(chosen=form.cleaned_data["chosen"], **terms)]
             else:
-                made = exam_papers.make_parallel(quiz=quiz, count=form.cleaned_data["count"], by=request.user, at=clock.now())
+                made = exam_papers.make_parallel(count=form.cleaned_data["count"], **terms)
         except Refused as refusal:
             form.add_error(None, refusal.message)
+            starves = refusal.code == "starves"
         else:
             messages.success(
                 request, _("Made: paper %(labels)s. Two persons seal each.") % {"labels": "、".join(one.label for one in made)}
             )
-            _warn_of_quizzes_that_lack(request, quiz)
             return redirect("paper_list", key)
     return render(
         request,
@@ -97,6 +99,8 @@ def paper_list(request: HttpRequest, key: str) -> HttpResponse:
             "papers": exam_papers.of_quiz(quiz),
             "parallel": parallel,
             "fixed": fixed,
+            "starves": starves,
+            "starves_fixed": starves and makes_fixed,
             "draws": papers.draws_of(quiz),
             "lacks": papers.missing_for(quiz),
         },
@@ -159,16 +163,6 @@ def paper_file(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     return FileResponse(io.BytesIO(made), as_attachment=True, filename=name, content_type="application/pdf")
 
 
-def _warn_of_quizzes_that_lack(request: HttpRequest, exam: Quiz) -> None:
-    """What stands on an exam's papers is kept out of the course's own quizzes: say so where they now have too few."""
-    for other in Quiz.objects.filter(county=exam.county_id, course_code=exam.course_code, is_exam=False).order_by("key"):
-        for line in papers.missing_for(other):
-            said = _(
-                "Questions of these papers are kept out of course quizzes, and “%(quiz)s” now has too few: %(line)s. Add questions to the bank."
-            )
-            messages.warning(request, said % {"quiz": other.title, "line": line})
-
-
 def _act(request: HttpRequest, found: Paper) -> HttpResponse:
     act = request.POST.get("act")
     if act == "seal":
@@ -177,6 +171,9 @@ def _act(request: HttpRequest, found: Paper) -> HttpResponse:
     elif act == "refresh":
         changed = exam_papers.refresh(paper=found, by=request.user)
         messages.success(request, _("%(count)d questions were brought up to date; earlier seals no longer count.") % {"count": changed})
+    elif act == "withdraw":
+        exam_papers.withdraw(paper=found, by=request.user, at=clock.now())
+        messages.success(request, _("Paper %(label)s is withdrawn: its questions may serve course quizzes again.") % {"label": found.label})
     elif act == "discard":
         exam_papers.discard(paper=found, by=request.user)
         messages.success(request, _("Paper %(label)s is thrown away.") % {"label": found.label})

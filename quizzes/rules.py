@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -273,34 +274,50 @@ class Similar(Generic[Key]):
     share: Fraction
 
 
-def similar(texts: Mapping[Key, str], *, at_least: Fraction = Fraction(3, 4), to: Collection[Key] | None = None) -> list[Similar[Key]]:
-    """Pairs of texts that share much, the most alike first; with `to` only pairs in which one of these stands.
+def similar(
+    texts: Mapping[Key, str], *, at_least: Fraction = Fraction(3, 4), to: Collection[Key] | None = None, most: int = 20
+) -> list[Similar[Key]]:
+    """Pairs of texts that share much, the most alike first; with `to` only pairs whose second is one of these.
 
     Alike is the Jaccard index of their pairs of neighbouring signs, width, case, blanks and punctuation left out.
     Two texts that are so alike must share one of their rarest pairs of signs, so only those are compared
-    (prefix filtering: Chaudhuri, Ganti, Kaushik, ICDE 2006): ten thousand stems take seconds.
+    (prefix filtering: Chaudhuri, Ganti, Kaushik, ICDE 2006): ten thousand stems take seconds. A text is paired with
+    `most` others at most, those that read the same before others, so that a bank of one stem with changing numbers
+    gives a list that ends.
     """
     pairs_of = {key: _bigrams(letters(text)) for key, text in texts.items()}
     often = Counter(pair for pairs in pairs_of.values() for pair in pairs)
     holders: dict[str, list[Key]] = defaultdict(list)
-    found = []
-    for key, mine in pairs_of.items():
-        if not mine:
-            continue
-        rarest = sorted(mine, key=lambda pair: (often[pair], pair))[: len(mine) - math.ceil(at_least * len(mine)) + 1]
-        for other in dict.fromkeys(other for pair in rarest for other in holders[pair]):
-            theirs = pairs_of[other]
-            if to is not None and key not in to and other not in to:
-                continue
-            if not at_least * len(mine) <= len(theirs) <= len(mine) / at_least:
-                continue
-            shared = len(mine & theirs)
-            share = Fraction(shared, len(mine) + len(theirs) - shared)
-            if share >= at_least:
-                found.append(Similar(other, key, share))
+    doubles: dict[frozenset[str], list[Key]] = defaultdict(list)
+    asked = texts.keys() if to is None else set(to)
+    found: list[Similar[Key]] = []
+    for key in sorted(pairs_of, key=lambda key: key in asked):  # those that are only compared with come first
+        mine = pairs_of[key]
+        rarest = sorted(mine, key=lambda pair: (often[pair], pair))[: len(mine) - math.ceil(at_least * len(mine)) + 1] if mine else []
+        if key in asked:
+            candidates = chain(doubles[mine], chain.from_iterable(holders[pair] for pair in rarest if pair in holders))
+            found += islice(_alike(key, candidates, pairs_of, at_least), most)
+        if mine:
+            doubles[mine].append(key)
         for pair in rarest:
             holders[pair].append(key)
     return sorted(found, key=lambda one: -one.share)
+
+
+def _alike(key: Key, candidates: Iterable[Key], pairs_of: Mapping[Key, frozenset[str]], at_least: Fraction) -> Iterator[Similar[Key]]:
+    mine, seen = pairs_of[key], set()
+    part, whole = at_least.as_integer_ratio()  # in whole numbers: this is asked a million times
+    for other in candidates:
+        if other in seen:
+            continue
+        seen.add(other)
+        theirs = pairs_of[other]
+        if whole * len(theirs) < part * len(mine) or whole * len(mine) < part * len(theirs):
+            continue
+        shared = len(mine & theirs)
+        together = len(mine) + len(theirs) - shared
+        if whole * shared >= part * together:
+            yield Similar(other, key, Fraction(shared, together))
 
 
 def letters(text: str) -> str:

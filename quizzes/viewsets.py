@@ -30,7 +30,7 @@ from quizzes import exchange, media, stems
 from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
-from quizzes.services import bank, papers
+from quizzes.services import bank, papers, readiness
 
 for model in (Question, KnowledgePoint, Quiz):
     register_permission_policy(model, AuthorPolicy(model))
@@ -132,6 +132,8 @@ class SaysWhatIsAlike:
         for other, share in bank.similar_to(question):
             said = _("Its stem is %(share)s %% the same as that of %(code)s: %(stem)s")
             messages.warning(self.request, said % {"share": int(share * 100), "code": other.code, "stem": stems.plain(other.stem)[:60]})
+        for line in readiness.shaken_by([question], at=clock.now()) if was else []:
+            messages.error(self.request, line)
         return question
 
 
@@ -274,6 +276,8 @@ class ChangeQuestions(BulkAction):
             messages.warning(request, refusal.message)
         if len(refused) > 10:
             messages.warning(request, _("And %(count)d more were left as they were.") % {"count": len(refused) - 10})
+        for line in readiness.shaken_by([one for one in objects if one.code in set(changed)], at=clock.now()) if changed else []:
+            messages.error(request, line)
         return len(changed), 0
 
     def get_success_message(self, changed, _children):

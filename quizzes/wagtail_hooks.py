@@ -12,6 +12,7 @@ ACTIONS = {
     "quizzes.paper_made": _("Exam paper made"),
     "quizzes.paper_refreshed": _("Exam paper brought up to date"),
     "quizzes.paper_discarded": _("Exam paper thrown away"),
+    "quizzes.paper_withdrawn": _("Exam paper withdrawn"),
     "quizzes.paper_sealed": _("Exam paper sealed"),
     "quizzes.paper_printed": _("Exam paper printed"),
     "quizzes.marks_entered": _("Marks entered from paper"),

@@ -82,9 +82,14 @@ def write(*, certificate: Certificate, at: datetime, basis: Iterable[Basis] = ()
         fact.save()
     StatusEvent.objects.create(certificate=certificate, kind=StatusEvent.Kind.ISSUED, at=at)
     certificate_issued.send(sender=Certificate, certificate=certificate, at=at)
+    order_paper(certificate)
+    return certificate
+
+
+def order_paper(certificate: Certificate) -> None:
+    """Let the paper and the picture be made on commit, unless `papers_on_request()`."""
     if _paper_at_once.get():
         transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
-    return certificate
 
 
 def of_completion(completion: Completion | int) -> Certificate | None:

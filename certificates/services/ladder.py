@@ -265,9 +265,20 @@ def candidates(kind: CertificateKind, conditions: ConditionSet, *, day: date) ->
 
 
 def after_certificate(*, certificate: Certificate, at: datetime) -> list[Certificate]:
-    """What a certificate that was just issued brings its holder: the higher ones whose last condition it was."""
+    """What a certificate that was just issued brings its holder: the higher ones whose last condition it was.
+
+    One that replaces a faulty one rests on what that rested on.
+    """
+    if certificate.replaces_id and not certificate.completion_id:
+        _keep_basis(certificate)
     county, key = certificate.kind.county_id, certificate.kind.key
     return _advance(certificate.person_id, county, lambda one: key in one.kinds, at=at)
+
+
+def _keep_basis(certificate: Certificate) -> None:
+    for fact in Basis.objects.filter(certificate=certificate.replaces_id):
+        kept = {name: getattr(fact, name) for name in ("condition", "lower_id", "completion_id", "attestation_id")}
+        Basis.objects.create(certificate=certificate, **kept)
 
 
 def after_completion(*, completion: Completion, at: datetime) -> list[Certificate]:

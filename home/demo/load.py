@@ -24,6 +24,7 @@ from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import services as evaluation
 from home.demo import pictures
+from home.demo.endings import load_endings
 from home.demo.exams import load_exams
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
@@ -46,6 +47,7 @@ LOGINS = [
     ("trainer", "普文澜", "姚安县人民政府办公室", "政务公开股", "讲师", [Duty.LECTURER], []),
     ("reviewer", "周明远", "姚安县人民政府办公室", "政务公开股", "股长", [Duty.SECTION_HEAD], [Role.REVIEWER]),
     ("hr", "杨静怡", "姚安县人力资源和社会保障局", "公务员管理股", "股长", [Duty.APPRAISER], []),
+    ("hr2", "李秋实", "姚安县人力资源和社会保障局", "公务员管理股", "副股长", [Duty.APPRAISER], []),  # what takes two
     ("auditor", "和立诚", "姚安县审计局", "", "审计员", [], [Role.AUDITOR]),
     ("admin", "马致远", "姚安县人民政府办公室", "电子政务中心", "工程师", [], [Role.ADMINISTRATOR, Role.TRAINER, Role.REVIEWER]),
 ]
@@ -57,6 +59,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     if county and Attempt.objects.filter(person__employee_number="learner").exists():
         load_logins(county, password=password, at=at)
         load_exams(county, at=at)
+        load_endings(county, at=at)
         return
     if connection.vendor == "sqlite":
         connection.cursor().execute("PRAGMA synchronous=OFF")  # for this process: a demo can be loaded again
@@ -68,6 +71,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     say("learners")
     with certificates.papers_on_request():
         load_learning(county, at=at)
+        load_endings(county, at=at)
     say("exams")
     load_exams(county, at=at)
 
@@ -189,7 +193,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
     courses.sort(key=lambda course: ORDER.index(course.code) if course.code in ORDER else 99)
     people = list(Person.objects.serving().within(county).select_related("unit").order_by("employee_number"))
     for person in people:
-        if person.employee_number in {"learner", "liaison", "trainer", "reviewer", "hr", "admin", "auditor"}:
+        if person.employee_number in {"learner", "liaison", "trainer", "reviewer", "hr", "hr2", "admin", "auditor"}:
             continue
         is_keen = draw.random() < KEEN
         if not is_keen and draw.random() < 0.25:

@@ -23,6 +23,8 @@ DOORS = {
     "certificate png": gettext_noop("certificate picture of a person"),
     "certificates": gettext_noop("certificates of others"),
     "certificate": gettext_noop("certificate of a person"),
+    "certificate proposals": gettext_noop("proposals about certificates"),
+    "certificate proposal": gettext_noop("proposal about a certificate"),
     "attempt": gettext_noop("test attempt of a person"),
     "dashboard: people behind": gettext_noop("dashboard: people behind"),
     "exam candidates": gettext_noop("candidates of an exam"),

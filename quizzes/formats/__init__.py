@@ -37,11 +37,11 @@ def guess(data: bytes, name: str) -> str:
     head = data[:4096]
     if head.startswith(b"PK"):
         return "qti" if b"imsmanifest.xml" in data else "xlsx"
-    if b"<" in head[:200] and b"\x00" not in head:
-        return "qti" if b"qti-assessment-item" in head else "moodlexml"
+    text = head.replace(b"\x00", b"").upper()  # UTF-16 too
+    if text.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith((b"<?XML", b"<!", b"<QUIZ", b"<QTI")):  # GIFT may be full of HTML
+        return "qti" if b"QTI-ASSESSMENT-ITEM" in text else "moodlexml"
     if name.lower().endswith((".csv", ".xlsx")):
         return "xlsx"
-    text = head.replace(b"\x00", b"").upper()
     return "aiken" if b"{" not in data and (b"ANSWER" in text or b"ANSWER:" in data.upper()) else "gift"
 
 

@@ -92,7 +92,8 @@ class Order(ItemKind):
         return list(key)
 
     def lay_out(self, stem: str, content: Any, *, rng: random.Random, shuffle: bool) -> dict:
-        return {"stem": stem, "items": in_tokens(content["items"], rng, shuffle=shuffle)}
+        # Always shuffled: the bank may hold the steps in their right order.
+        return {"stem": stem, "items": in_tokens(content["items"], rng, shuffle=True)}
 
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:
         named = tokens_of(shown["items"], content["items"])

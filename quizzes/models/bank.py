@@ -1,5 +1,7 @@
 """The question bank."""
 
+from datetime import date
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -45,16 +47,19 @@ class KnowledgePoint(models.Model):
 
 
 class QuestionQuerySet(OfCountyQuerySet):
-    def drawable(self) -> "QuestionQuerySet":
-        """Questions that a paper may use today: reviewed, their source in force, their answer not merely from memory."""
-        today = clock.today()
-        in_force = models.Q(source_until=None) | models.Q(source_until__gte=today)
-        has_begun = models.Q(source_since=None) | models.Q(source_since__lte=today)
+    def drawable(self, on: date | None = None) -> "QuestionQuerySet":
+        """Questions that a paper may use on a day (today): reviewed, their source in force, their answer not merely from memory."""
+        day = on or clock.today()
+        in_force = models.Q(source_until=None) | models.Q(source_until__gte=day)
+        has_begun = models.Q(source_since=None) | models.Q(source_since__lte=day)
         return self.filter(in_force & has_begun, status=Question.Status.REVIEWED).exclude(mark="M")
 
     def unreserved(self) -> "QuestionQuerySet":
-        """Questions for course quizzes and practice: neither reserved for exams nor on a paper made for one."""
-        return self.filter(is_reserved=False).exclude(on_papers__paper__quiz__is_exam=True)
+        """Questions for course quizzes and practice: neither reserved for exams nor on a paper for one that was not withdrawn."""
+        from quizzes.models.papers import PaperItem
+
+        kept = PaperItem.objects.filter(question=models.OuterRef("pk"), paper__quiz__is_exam=True, paper__withdrawn_at=None)
+        return self.filter(~models.Exists(kept), is_reserved=False)
 
 
 class Question(models.Model):

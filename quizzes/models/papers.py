@@ -32,13 +32,15 @@ class PaperQuerySet(models.QuerySet):
 class Paper(models.Model):
     """One paper of a quiz (试卷 A, B, …). Its items are copies: editing the bank changes no paper.
 
-    Until somebody seals it, items may be exchanged; a seal is over all of them, so a change breaks it.
+    Until somebody seals it, items may be exchanged; a seal is over all of them and over how they are marked, so a
+    change breaks it. A paper that is withdrawn is handed out no more, and its questions are free for course quizzes.
     """
 
     quiz = models.ForeignKey(Quiz, on_delete=models.PROTECT, related_name="papers", verbose_name=_("quiz"))
     label = models.CharField(_("paper"), max_length=20)
     made_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
 
     objects = PaperQuerySet.as_manager()
 
@@ -62,8 +64,9 @@ class Paper(models.Model):
         return len({seal.by_id for seal in self.seal_marks}) >= SEALS
 
     def digest(self) -> str:
-        """SHA-256 over everything that a candidate gets and is marked by. One query unless the items are prefetched."""
-        facts = [
+        """SHA-256 over everything that a candidate gets and is marked by. Two queries unless items and quiz are there."""
+        facts: list = [[self.quiz.pass_percent, self.quiz.policies]]
+        facts += [
             [item.position, item.question_id, item.question_version, item.kind, str(item.points), item.stem, item.content, item.key]
             for item in self.items.all()
         ]

@@ -265,11 +265,7 @@ def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
     """Questions whose stem is much like that of another in the file, or of one in the bank. One query."""
     in_file = {code: one.item.stem for code, one in kept.items() if one.item is not None}
     texts = dict(Question.objects.filter(county=county).exclude(code__in=in_file).values_list("code", "stem")) | in_file
-    said_of = set()
-    for pair in rules.similar(texts, to=in_file.keys()):
-        if pair.second in said_of:
-            continue
-        said_of.add(pair.second)
+    for pair in rules.similar(texts, to=in_file.keys(), most=1):
         if pair.first in in_file:
             said = _("its stem is %(share)s %% the same as that of %(code)s (%(place)s)")
         else:
@@ -290,7 +286,7 @@ def similar_to(question: Question) -> list[tuple[Question, Fraction]]:
     """The questions in use that this one's stem is much alike to, the most alike first. Two queries."""
     others = Question.objects.filter(county=question.county_id).exclude(pk=question.pk).exclude(status=Question.Status.RETIRED)
     pairs = rules.similar({None: question.stem} | dict(others.values_list("pk", "stem")), to=[None])
-    shares = {(pair.second if pair.first is None else pair.first): pair.share for pair in pairs[:5]}
+    shares = {pair.first: pair.share for pair in pairs[:5]}
     found = Question.objects.in_bulk([pk for pk in shares if pk is not None])
     return [(found[pk], share) for pk, share in shares.items() if pk is not None]
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from people.models import Person
-from quizzes.models import Paper, PaperItem, Question, Quiz, Seal, Sitting
+from quizzes.models import Attempt, Paper, PaperItem, Question, Quiz, Seal, Sitting
 from quizzes.models.papers import SEALS
 from quizzes.permissions import is_author
 from quizzes.services import papers
@@ -24,12 +24,16 @@ MOST_ITEMS = 200
 
 
 @transaction.atomic
-def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime) -> list[Paper]:
+def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime, may_starve: bool = False) -> list[Paper]:
     """Solve the blueprint into so many papers that share no question and are as hard as each other.
 
+    What stands on them is kept out of course quizzes. Unless `may_starve`, nothing is made where one of
+    these would then have too few questions.
+
     Raises:
-        Refused: bad_count (1 to 20), no_draws, bank_cannot_serve (naming what is missing for all of them).
+        Refused: bad_count (1 to 20), no_draws, bank_cannot_serve (naming what is missing for all of them), starves.
     """
+    served = _served(quiz)
     if not 1 <= count <= MOST_PAPERS:
         raise Refused(_("Between 1 and %(most)d papers can be made at once.") % {"most": MOST_PAPERS}, code="bad_count")
     seed = secrets.token_hex(16)
@@ -39,16 +43,36 @@ def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime) -> list[P
         if quiz.shuffle_questions:
             rng.shuffle(drawn)
         made.append(_write(quiz, [(candidate.id, rule.points) for candidate, rule in drawn], by=by, at=at))
+    _refuse_to_starve(served, may_starve)
     return made
 
 
+def _served(exam: Quiz) -> list[Quiz]:
+    """The course quizzes that the exam's bank serves now."""
+    others = Quiz.objects.filter(county=exam.county_id, course_code=exam.course_code, is_exam=False).order_by("key")
+    return [quiz for quiz in others if quiz.draws.exists() and not papers.missing_for(quiz)]
+
+
+def _refuse_to_starve(served: list[Quiz], may_starve: bool) -> None:
+    starved = [(quiz, lacks) for quiz in served if not may_starve and (lacks := papers.missing_for(quiz))]
+    if starved:
+        lines = "；".join(_("“%(quiz)s”: %(lacks)s") % {"quiz": quiz.title, "lacks": "、".join(lacks)} for quiz, lacks in starved)
+        raise Refused(
+            _("Nothing was made: these questions would be kept out of course quizzes, and nobody could take %(quizzes)s any more.")
+            % {"quizzes": lines},
+            code="starves",
+        )
+
+
 @transaction.atomic
-def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person, at: datetime) -> Paper:
+def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person, at: datetime, may_starve: bool = False) -> Paper:
     """A paper of these questions (by code) for so many points each, in this order.
 
     Raises:
-        Refused: bad_choice, naming codes that are unknown, doubled or not in use; points that are not above 0.
+        Refused: bad_choice, naming codes that are unknown, doubled, not in use, or at the exam's ceiling of uses;
+            points that are not above 0. starves, as `make_parallel`.
     """
+    served = _served(quiz)
     codes = [code for code, _points in chosen]
     if not 1 <= len(codes) <= MOST_ITEMS:
         raise Refused(_("A paper has between 1 and %(most)d questions.") % {"most": MOST_ITEMS}, code="bad_choice")
@@ -61,7 +85,17 @@ def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person,
     missing = [code for code in codes if code not in known]
     if missing:
         raise Refused(_("Not in the county's bank, or not in use: %(codes)s.") % {"codes": "、".join(missing)}, code="bad_choice")
-    return _write(quiz, [(known[code], points) for code, points in chosen], by=by, at=at)
+    exhausted = papers.used_up(quiz) if quiz.most_uses else set()
+    spent = [code for code in codes if known[code] in exhausted]
+    if spent:
+        raise Refused(
+            _("Used in exams %(most)d times already, as often as this exam allows: %(codes)s.")
+            % {"most": quiz.most_uses, "codes": "、".join(spent)},
+            code="bad_choice",
+        )
+    made = _write(quiz, [(known[code], points) for code, points in chosen], by=by, at=at)
+    _refuse_to_starve(served, may_starve)
+    return made
 
 
 def _write(quiz: Quiz, chosen: list[tuple[int, Decimal]], *, by: Person, at: datetime) -> Paper:
@@ -123,6 +157,24 @@ def discard(*, paper: Paper, by: Person) -> None:
 
 
 @transaction.atomic
+def withdraw(*, paper: Paper, by: Person, at: datetime) -> None:
+    """Hand this paper out no more: its questions may serve course quizzes again. What was sat stays as it was. Twice is once.
+
+    Raises:
+        Refused: in_use (a sitting that is not over uses it).
+    """
+    paper = Paper.objects.select_for_update(of=("self",)).get(pk=paper.pk)
+    if paper.withdrawn_at is not None:
+        return
+    coming = next((sitting for sitting in paper.sittings.timed() if sitting.over_at > at), None)
+    if coming is not None:
+        raise Refused(_("“%(sitting)s” uses this paper and is not over.") % {"sitting": coming.title}, code="in_use")
+    paper.withdrawn_at = at
+    paper.save(update_fields=["withdrawn_at"])
+    audit.record(paper.quiz, "quizzes.paper_withdrawn", by=by, paper=paper.label)
+
+
+@transaction.atomic
 def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
     """Stand behind the paper that one has looked at: `digest` is that of the page one saw. Two persons seal a paper.
 
@@ -151,7 +203,11 @@ def of_quiz(quiz: Quiz) -> list[Paper]:
 
 def sealed_for(quizzes: Iterable[Quiz]) -> list[Paper]:
     """The papers of these quizzes that two persons sealed as they are now. Three queries and one."""
-    twice = Paper.objects.filter(quiz__in=quizzes).annotate(sealers=Count("seals__by", distinct=True)).filter(sealers__gte=SEALS)
+    twice = (
+        Paper.objects.filter(quiz__in=quizzes, withdrawn_at=None)
+        .annotate(sealers=Count("seals__by", distinct=True))
+        .filter(sealers__gte=SEALS)
+    )
     found = twice.select_related("quiz").prefetch_related("seals", "items").order_by("quiz__title", "label")
     return [paper for paper in found if paper.is_sealed]
 
@@ -162,7 +218,11 @@ def unsealed_of(sitting: Sitting) -> list[str]:
 
 
 def _papers_of(sitting: Sitting) -> list[Paper]:
-    return list(sitting.papers.prefetch_related("seals", Prefetch("items", PaperItem.objects.order_by("position"))).order_by("label"))
+    return list(
+        sitting.papers.select_related("quiz")
+        .prefetch_related("seals", Prefetch("items", PaperItem.objects.order_by("position")))
+        .order_by("label")
+    )
 
 
 def sealed_of(sitting: Sitting) -> list[Paper]:
@@ -187,7 +247,9 @@ def insiders_of(sitting: Sitting) -> set[int]:
 
 
 def paper_for(sitting: Sitting, person: Person) -> Paper | None:
-    """Which of the sitting's papers somebody gets: always the same, spread evenly; None when papers are drawn one by one.
+    """Which of the sitting's papers somebody gets now: spread evenly, and with another attempt another paper.
+
+    None when papers are drawn one by one.
 
     Raises:
         Refused: not_sealed, knows_papers (the person made or sealed one of them).
@@ -210,5 +272,7 @@ def questions_for(sitting: Sitting, person: Person) -> int:
 
 
 def _turn(sitting: Sitting, person: Person, several: int) -> int:
+    """Which of several papers: by chance that anybody can repeat, and with each further attempt the next one. One query."""
+    earlier = Attempt.objects.filter(sitting=sitting, person=person.pk, paper__isnull=False).count() if several > 1 else 0
     digest = hashlib.sha256(f"paper:{sitting.pk}:{person.pk}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") % several
+    return (int.from_bytes(digest[:4], "big") + earlier) % several

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -49,19 +50,19 @@ def _below(quiz: Quiz) -> dict[int | None, frozenset[int]]:
     return {above: frozenset(points) for above, points in found.items()}
 
 
-def candidates(quiz: Quiz) -> list[rules.Candidate]:
-    """The questions that a paper of this quiz may use. One query, four columns; two with a ceiling on uses.
+def candidates(quiz: Quiz, on: date | None = None) -> list[rules.Candidate]:
+    """The questions that a paper of this quiz may use (on a day, today). One query, four columns; two with a ceiling on uses.
 
     What is reserved for exams, or stands on a paper made for one, is for exams only.
     """
-    rows = Question.objects.drawable().filter(county=quiz.county_id, course_code=quiz.course_code)
+    rows = Question.objects.drawable(on).filter(county=quiz.county_id, course_code=quiz.course_code)
     if not quiz.is_exam:
         rows = rows.unreserved()
-    used_up = _used_up(quiz) if quiz.most_uses else set()
-    return [rules.Candidate(*row) for row in rows.values_list("pk", "kind", "difficulty", "point_id") if row[0] not in used_up]
+    exhausted = used_up(quiz) if quiz.most_uses else set()
+    return [rules.Candidate(*row) for row in rows.values_list("pk", "kind", "difficulty", "point_id") if row[0] not in exhausted]
 
 
-def _used_up(quiz: Quiz) -> set[int]:
+def used_up(quiz: Quiz) -> set[int]:
     """Questions that stood on as many exam papers as the quiz allows. Counted once a minute in each process: it reads every use."""
     key = f"used-up:{quiz.pk}:{quiz.most_uses}"
     found = caches["local"].get(key)
@@ -75,13 +76,13 @@ def _used_up(quiz: Quiz) -> set[int]:
     return found
 
 
-def draw(quiz: Quiz, *, rng: random.Random) -> list[tuple[rules.Candidate, rules.Draw]]:
-    """A paper's questions with the draw that each comes from.
+def draw(quiz: Quiz, *, rng: random.Random, on: date | None = None) -> list[tuple[rules.Candidate, rules.Draw]]:
+    """A paper's questions (of a day, today) with the draw that each comes from.
 
     Raises:
         Refused: no_draws; bank_cannot_serve, naming what is missing.
     """
-    return _drawn(quiz, lambda draws: rules.draw(candidates(quiz), draws, rng))
+    return _drawn(quiz, lambda draws: rules.draw(candidates(quiz, on), draws, rng))
 
 
 def draw_parallel(quiz: Quiz, count: int, *, rng: random.Random) -> list[list[tuple[rules.Candidate, rules.Draw]]]:
@@ -129,10 +130,10 @@ def missing_in_words(lacks: Iterable[rules.Lack]) -> list[str]:
     return lines
 
 
-def missing_for(quiz: Quiz) -> list[str]:
-    """What the bank lacks to serve the quiz now, in sentences; empty when it can."""
+def missing_for(quiz: Quiz, on: date | None = None) -> list[str]:
+    """What the bank lacks to serve the quiz (on a day, today), in sentences; empty when it can."""
     try:
-        rules.draw(candidates(quiz), draws_of(quiz), random.Random(0))  # noqa: S311 - whether, not which
+        rules.draw(candidates(quiz, on), draws_of(quiz), random.Random(0))  # noqa: S311 - whether, not which
     except rules.CannotServe as error:
         return missing_in_words(error.lacks)
     return []

@@ -226,12 +226,14 @@ def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> 
 
 
 def _refuse_unready(sitting: Sitting) -> None:
-    course_of(sitting.quiz)
+    course = course_of(sitting.quiz)
+    if not course.is_open:
+        raise Refused(_("The course “%(title)s” is closed: candidates could not enter.") % {"title": course}, code="course_closed")
     if sitting.papers.exists():
         _refuse_unsealed(sitting)
         _refuse_insiders(sitting)
     else:
-        papers.draw(sitting.quiz, rng=random.Random(0))  # noqa: S311 - whether, not which
+        papers.draw(sitting.quiz, rng=random.Random(0), on=clock.today(sitting.opens_at))  # noqa: S311 - whether, not which
     if sitting.is_listed and not sitting.candidates.exists():
         raise Refused(_("Nobody is on the list yet: add the candidates first."), code="no_candidates")
 
@@ -241,7 +243,7 @@ def publish(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
     """Let candidates and invigilators know of the sitting. Locks it; doing it twice changes nothing.
 
     Raises:
-        Refused: nobody_could_enter, no_course, no_candidates; with papers not_sealed or knows_papers, without any
+        Refused: nobody_could_enter, no_course, course_closed, no_candidates; with papers not_sealed or knows_papers, without any
             no_draws or bank_cannot_serve (as `papers.draw`).
     """
     sitting = locked(sitting)

@@ -26,6 +26,7 @@ WALK = {
         "account_inactive",
         "display",
         "verify",
+        "ledger",
         "verify_number:certificate",
         "verify_number:never_issued=404",
         "/verify/YAZWGK-01-2026-532325-99999-0/=422",
@@ -45,6 +46,7 @@ WALK = {
         "my_certificates",
         "certificate:certificate",
         "certificate_ladder",
+        "certificate:suspended",
         "my_file",
         "search",
         "search?q=公开",
@@ -134,8 +136,21 @@ WALK = {
         "ladder_people",
         "ladder_person:compiler_of_learner",
         "ladder_conditions:compiler",
+        "certificates_issued?state=suspended",
         "certificate:certificate",
+        "certificate:suspended",
+        "certificate:replaced",
+        "certificate_suspend:certificate",
+        "certificate_restore:suspended",
         "certificate_revoke:certificate",
+        "certificate_batches",
+        "certificate_batch:batch",
+        "certificate_replace:certificate",
+        "certificate_proposals",
+        "certificate_proposals?decided",
+        "certificate_proposal:to_revoke",
+        "certificate_proposal:to_replace",
+        "certificate_proposal:decided",
         "person_list",
         "person_list?q=没有这个人",
         "person:learner",
@@ -174,7 +189,7 @@ WALK = {
 }
 # The pages that are looked at in the dark and in big letters too.
 MAIN = {
-    "visitor": ["home", "account_login", "verify_number:certificate"],
+    "visitor": ["home", "account_login", "verify_number:certificate", "ledger"],
     "learner": [
         "my_learning",
         "course_list",
@@ -182,6 +197,7 @@ MAIN = {
         "lesson:lesson",
         "attempt:running",
         "attempt_result:failed",
+        "my_certificates",
         "my_file",
         "sitting:coming",
         "attempt_slip:sat",
@@ -193,7 +209,9 @@ MAIN = {
         "records",
         "records_units",
         "person:learner",
+        "certificate:suspended",
         "certificate_revoke:certificate",
+        "certificate_proposal:to_replace",
         "sitting_manage:now",
         "sitting_candidates:now",
         "sitting_analysis:held",
@@ -220,13 +238,13 @@ BY_STEPS = {
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "verify_json", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
+    "healthz", "readyz", "verify_json", "ledger_latest", "ledger_root", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "document", "wagtaildocs_serve", "picture", "certificates_running_out_csv", "certificate_pdf", "certificate_image", "records_csv", "records_xlsx", "roster_refused",
+    "document", "wagtaildocs_serve", "picture", "certificates_running_out_csv", "certificate_pdf", "certificate_image", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused",
     "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
-    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "marking_next",
+    "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
@@ -490,6 +508,8 @@ MISTAKES = {
     "correct_hours:learner": ("hr", {"hours": "999", "reason": "签到表"}, ["hours", "reason"]),
     "reverse_completion:completion": ("hr", {"reason": "查实替学"}, ["reason"]),
     "certificate_revoke:certificate": ("hr", {"reason": "查实替考"}, ["reason"]),
+    "certificate_suspend:certificate": ("hr", {"reason": " "}, []),
+    "certificate_replace:certificate": ("hr", {"person_name": "", "unit_name": "教体局", "reason": "错字"}, ["unit_name", "reason"]),
     "unit_close:empty_unit": ("hr", {"on": "2999-01-01", "basis": "县委编委文件"}, ["on", "basis"]),
     "records": ("hr", {"since": "2026-12-31", "until": "2026-01-01"}, ["since", "until"]),
     "sitting_new": ("hr", {"title": "补考", "late_entry_minutes": "10"}, ["title", "late_entry_minutes"]),

@@ -1,4 +1,4 @@
-"""Who gets in where: my certificates, the files, HR's list, revocation, the admin."""
+"""Who gets in where: my certificates, the files, HR's list, the admin. What HR does to one: test_hr_doors."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from certificates import services
-from certificates.models import CertificateKind, StatusEvent
+from certificates.models import CertificateKind
 from certificates.viewsets import RENEWAL_FIELDS
 from core import clock
 from people.models import ReadingOfOthers
@@ -26,9 +26,7 @@ def test_the_holder_and_those_who_may_read_the_record_get_in_others_find_nothing
     assert logged.count() == (1 if who in READERS - {"learner"} else 0)
 
 
-@pytest.mark.parametrize(
-    "door", ["my_certificates", "certificates_issued", "certificate", "certificate_pdf", "certificate_image", "certificate_revoke"]
-)
+@pytest.mark.parametrize("door", ["my_certificates", "certificates_issued", "certificate", "certificate_pdf", "certificate_image"])
 def test_signed_out_one_is_sent_to_sign_in(client, certificate, door):
     response = client.get(reverse(door, args=[] if door in {"my_certificates", "certificates_issued"} else [certificate.number]))
     assert response.status_code == 302 and "/accounts/login/" in response["Location"]
@@ -65,13 +63,6 @@ def test_my_certificates_without_any_says_what_to_do(cast, sign_in):
     assert page.status_code == 200 and 'class="empty"' in page.content.decode()
 
 
-def test_a_revoked_one_shows_on_my_page_without_downloads(cast, certificate, sign_in):
-    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=clock.now())
-    page = sign_in(cast.learner).get(reverse("my_certificates")).content.decode()
-    assert "text-bg-danger" in page and reverse("certificate_pdf", args=[certificate.number]) not in page
-    assert "查实替考" in sign_in(cast.learner).get(reverse("certificate", args=[certificate.number])).content.decode()
-
-
 def test_my_certificates_does_not_grow_in_queries(cast, kinds, private, sign_in, django_assert_max_num_queries):
     for _ in range(12):
         services.issue(completion=a_completion(cast.learner), at=NOON)
@@ -99,29 +90,6 @@ def test_the_list_shows_what_the_reader_may_see(cast, certificate, sign_in, who)
         assert (certificate.number in response.content.decode()) == (who in READERS)
     else:
         assert response.status_code == 403
-
-
-@pytest.mark.parametrize("who", sorted(EVERYBODY))
-def test_only_hr_of_the_county_reaches_revocation(cast, certificate, sign_in, who):
-    client = sign_in(getattr(cast, who))
-    address = reverse("certificate_revoke", args=[certificate.number])
-    expected = 200 if who == "hr" else 403 if who in READERS else 404
-    assert client.get(address).status_code == expected
-    response = client.post(address, {"reason": "查实替考", "confirmed": "on"})
-    assert response.status_code == (302 if who == "hr" else expected)
-    assert StatusEvent.objects.filter(kind="revoked").exists() == (who == "hr")
-
-
-def test_revocation_keeps_input_and_asks_for_reason_and_confirmation(cast, certificate, sign_in):
-    client = sign_in(cast.hr)
-    address = reverse("certificate_revoke", args=[certificate.number])
-    response = client.post(address, {"reason": "查实替考"})
-    assert response.status_code == 422 and "查实替考" in response.content.decode() and 'role="alert"' in response.content.decode()
-    assert client.post(address, {"reason": "   ", "confirmed": "on"}).status_code == 422
-    assert not StatusEvent.objects.filter(kind="revoked").exists()
-    assert client.post(address, {"reason": "查实替考", "confirmed": "on"}).status_code == 302
-    assert client.post(address, {"reason": "再来", "confirmed": "on"}).status_code == 302  # a second tab
-    assert StatusEvent.objects.get(kind="revoked").reason == "查实替考"
 
 
 # The Wagtail admin -----------------------------------------------------------------------------

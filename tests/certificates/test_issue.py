@@ -1,21 +1,20 @@
-"""Issue once, revoke on record, repair gaps."""
+"""Issue once, repair gaps."""
 
 import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, close_old_connections, connection, transaction
 
 from certificates import rules, services, tasks
 from certificates.models import Certificate, CertificateKind, NumberSequence, State, StatusEvent
 from certificates.signals import certificate_issued
-from core import clock
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Reversal
-from courses.signals import completion_reversed, course_completed
+from courses.signals import course_completed
 from courses.slots import CERTIFICATES
 from people.models import Unit
 from tests.cast import NOON
@@ -164,59 +163,9 @@ def test_paper_follows_on_commit_and_a_dead_broker_harms_nothing(cast, kinds, mo
     assert len(callbacks) == 1 and Certificate.objects.filter(pk=certificate.pk).exists()
 
 
-def test_only_hr_of_the_county_revokes(cast, certificate):
-    for person in cast.people:
-        if person in (cast.hr,):
-            continue
-        with pytest.raises(PermissionDenied):
-            services.revoke(certificate=certificate, by=person, reason="查实替考", at=NOON)
-    assert not StatusEvent.objects.filter(kind="revoked").exists()
-    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=NOON)
-
-
-def test_hr_of_one_bureau_does_not_revoke(cast, certificate):
-    from tests.cast import grant
-
-    grant(cast.own_leader, "hr", cast.bureau)
-    with pytest.raises(PermissionDenied):
-        services.revoke(certificate=certificate, by=cast.own_leader, reason="x", at=NOON)
-
-
-def test_revoking_keeps_the_certificate_and_says_who_when_why(cast, certificate):
-    event = services.revoke(certificate=certificate, by=cast.hr, reason=" 查实替考 ", at=NOON + timedelta(days=3))
-    assert (event.reason, event.by) == ("查实替考", cast.hr)
-    today = clock.today(NOON)
-    assert certificate.state_on(today + timedelta(days=2)) == State.VALID
-    assert certificate.state_on(today + timedelta(days=3)) == State.REVOKED
-    assert certificate.state_on(today + timedelta(days=9999)) == State.REVOKED
-    from wagtail.models import ModelLogEntry
-
-    entry = ModelLogEntry.objects.get(action="certificates.revoke")
-    assert entry.user == cast.hr and entry.data["reason"] == "查实替考"
-
-
-def test_revoking_twice_returns_the_first_event(cast, certificate):
-    first = services.revoke(certificate=certificate, by=cast.hr, reason="一", at=NOON)
-    assert services.revoke(certificate=certificate, by=cast.hr, reason="二", at=NOON + timedelta(days=1)) == first
-
-
-def test_revoking_needs_a_reason_and_a_time_after_the_issue(cast, certificate):
-    for reason, at, code in (("  ", NOON, "no_reason"), ("x", NOON - timedelta(seconds=1), "too_early")):
-        with pytest.raises(Refused) as refused:
-            services.revoke(certificate=certificate, by=cast.hr, reason=reason, at=at)
-        assert refused.value.code == code
-
-
 def test_a_certificate_is_valid_through_its_last_day(certificate):
     assert certificate.state_on(certificate.valid_until) == State.VALID
     assert certificate.state_on(certificate.valid_until + timedelta(days=1)) == State.EXPIRED
-
-
-def test_a_reversed_completion_takes_its_certificate_along(cast, certificate):
-    reversal = Reversal.objects.create(completion=certificate.completion, reason="查实代学", by=cast.reviewer, at=NOON)
-    completion_reversed.send(sender=Reversal, reversal=reversal, at=NOON)
-    event = certificate.events.get(kind="revoked")
-    assert (event.reason, event.by) == ("查实代学", cast.reviewer)
 
 
 def test_a_reversed_completion_earns_none_and_is_no_gap(cast, kinds):
@@ -226,13 +175,6 @@ def test_a_reversed_completion_earns_none_and_is_no_gap(cast, kinds):
     with pytest.raises(Refused) as refused:
         services.issue(completion=completion, at=NOON)
     assert refused.value.code == "reversed"
-
-
-def test_a_reversal_that_missed_its_certificate_is_mended(cast, certificate):
-    Reversal.objects.create(completion=certificate.completion, reason="x", by=cast.hr, at=NOON)
-    [gap] = services.gaps_of_revocation(NOON)
-    gap.mend()
-    assert services.gaps_of_revocation(NOON) == []
 
 
 def test_kinds_are_made_once_and_the_county_s_own_wording_stays(cast):

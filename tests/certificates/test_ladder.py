@@ -24,7 +24,7 @@ from courses.signals import course_completed
 from people.models import Person
 from tests.cast import NOON, grant
 from tests.cast import person as a_person
-from tests.certificates.conftest import a_completion
+from tests.certificates.conftest import a_completion, end
 
 DAY = timedelta(days=1)
 LOWER = ["P01", "P03", "P05"]
@@ -478,6 +478,15 @@ def test_a_renewal_of_a_revoked_certificate_is_shown_too(cast, basic):
     renewal.save()
     decide(basic, "revoked", cast.hr)
     assert shaken(cast) == [renewal]
+
+
+def test_what_replaces_a_faulty_one_rests_on_the_same_and_does_not_open_a_further_round(cast, sets, compiler, basic):
+    end(cast, compiler, reason="姓名有错字", at=NOON, corrections={"person_name": "张晓明"})
+    twin = held(cast.learner, "compiler")
+    assert twin.replaces == compiler and ladder.explain(cast.learner, sets["compiler"], at=NOON).held == twin
+    assert list(twin.basis.values_list("condition")) == list(compiler.basis.values_list("condition"))
+    decide(basic, "revoked", cast.hr)
+    assert shaken(cast) == [twin]
 
 
 def test_a_basis_is_one_fact_and_stays(basic):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from certificates import rules, services
 from core import clock
 from tests.cast import NOON
-from tests.certificates.conftest import a_completion
+from tests.certificates.conftest import a_completion, end
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_every_printed_fact_is_shown_with_the_name_masked_and_nothing_else(page,
 
 
 def test_a_revoked_certificate_says_so_on_the_public_page(page, cast, certificate):
-    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=clock.now())
+    end(cast, certificate, at=clock.now())
     text = page(certificate.number)
     assert "check-revoked" in text and "已撤销" in text and clock.today().isoformat() in text
     assert "张小明" not in text and "查实替考" not in text and "check-valid" not in text
@@ -89,7 +89,7 @@ def test_programs_get_json(client, cast, certificate):
     assert data["issued_on"] == "2026-06-15" and data["valid_until"] == "2028-06-15" and data["revoked_on"] is None
     assert "张小明" not in response.content.decode()
 
-    services.revoke(certificate=certificate, by=cast.hr, reason="查实替考", at=clock.now())
+    end(cast, certificate, at=clock.now())
     data = client.get(reverse("verify_json", args=[certificate.number])).json()
     assert data["status"] == "revoked" and data["revoked_on"] == clock.today().isoformat()
 

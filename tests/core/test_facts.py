@@ -32,6 +32,8 @@ FACTS = [
     "quizzes.Incident",
     "certificates.Certificate",
     "certificates.StatusEvent",
+    "certificates.ChainEntry",
+    "certificates.DayRoot",
     "evaluation.LedgerEntry",
 ]
 

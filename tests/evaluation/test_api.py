@@ -313,16 +313,39 @@ def test_who_reads_on_learns_of_a_reversal(cast, course, pull):
     assert sorted(walk(pull)[0]) == sorted(seen)  # from the start, each completion comes once
 
 
-def test_who_reads_on_learns_of_a_late_certificate_and_of_its_revocation(cast, course, pull):
+def test_who_reads_on_learns_of_a_late_certificate_and_of_whatever_becomes_of_it(cast, course, pull):
     from certificates.models import StatusEvent
 
     done = rows.complete(cast.learner, course)
     cursor = walk(pull)[1]
     paper = rows.certificate(done)
     assert told_again(pull, cursor)["certificate_state"] == "valid"
+    for kind, state in [("suspended", "suspended"), ("restored", "valid"), ("revoked", "revoked")]:
+        cursor = walk(pull)[1]
+        StatusEvent.objects.create(certificate=paper, kind=kind, by=cast.hr, reason="查实替考", at=NOON)
+        assert told_again(pull, cursor)["certificate_state"] == state
+
+
+def test_who_reads_on_learns_that_certificates_have_run_out(cast, course, pull):
+    from certificates import services
+
+    for someone, number in [(cast.learner, "A"), (cast.colleague, "B")]:
+        rows.certificate(rows.complete(someone, course), number, valid_until=clock.today(NOON))
     cursor = walk(pull)[1]
-    StatusEvent.objects.create(certificate=paper, kind="revoked", by=cast.hr, reason="姓名有误", at=NOON)
-    assert told_again(pull, cursor)["certificate_state"] == "revoked"
+    assert services.expire_due(at=NOON + timedelta(days=1)) == 2
+    items = pull(cursor=cursor).json()["items"]
+    assert [(item["certificate_number"], item["certificate_state"]) for item in items] == [("A", "expired"), ("B", "expired")]
+
+
+def test_a_replaced_certificate_gives_way_to_the_corrected_one(cast, course, pull):
+    from tests.certificates.conftest import end
+
+    done = rows.complete(cast.learner, course)
+    rows.certificate(done)
+    cursor = walk(pull)[1]
+    new = end(cast, done.certificates.get(), corrections={"person_name": "张晓明"}).proposal.certificate.replacement
+    item = told_again(pull, cursor)
+    assert (item["certificate_number"], item["certificate_state"]) == (new.number, "valid")
 
 
 def test_who_reads_on_learns_that_another_round_counts_now(cast, course, pull):

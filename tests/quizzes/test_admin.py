@@ -173,6 +173,27 @@ def test_a_trainer_writes_a_quiz_and_is_warned_when_the_bank_cannot_serve_it(tra
     assert none.status_code == 200 and not Quiz.objects.filter(key="none").exists()
 
 
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [({"points": "8"}, "互相矛盾"), ({}, "请把题数并入")],
+)
+def test_a_blueprint_that_asks_twice_for_the_same_is_refused_and_keeps_what_was_written(trainer, cast, second, said):
+    page = trainer.post(
+        "/admin/quizzes/new/",
+        exam_facts(cast, key="twice")
+        | draws({"kind": "judge", "count": 1}, {"kind": "single", "count": 2}, {"kind": "single", "count": 3} | second),
+    )
+    assert said in page.text and 'value="3"' in page.text and not Quiz.objects.filter(key="twice").exists()
+
+
+def test_a_blueprint_may_ask_for_easy_ones_beside_any(trainer, cast):
+    trainer.post(
+        "/admin/quizzes/new/",
+        exam_facts(cast, key="beside") | draws({"kind": "single", "count": 1}, {"kind": "single", "count": 1, "difficulty": "1"}),
+    )
+    assert Quiz.objects.get(key="beside").draws.count() == 2
+
+
 def exam_facts(cast, **more):
     facts = {"title": "年度考试", "key": "yearly", "course_code": "P01", "minutes": 60, "attempts_allowed": 1, "pass_percent": 60}
     return facts | {"county": cast.county.pk} | draws({"kind": "single", "count": 1}) | more

@@ -113,6 +113,27 @@ def test_the_figures_are_those_of_the_papers(crowd, quiz):
     assert {row["unit"]: row["people"] for row in figures["units"]} == {"姚安县教育体育局": 6, "姚安县财政局": 6}
 
 
+@pytest.mark.parametrize(
+    ("sizes", "lines"),
+    [
+        ({"a": 6, "b": 7}, [6, 7]),
+        ({"a": 1, "b": 7, "c": 9}, [9, 8]),  # one person alone is told with the next smallest
+        ({"a": 2, "b": 4, "c": 9}, [9, 6]),
+        ({"a": 1}, [1]),
+    ],
+)
+def test_no_line_by_unit_tells_of_a_single_person(cast, sizes, lines):
+    organs = {"a": cast.county.path + "000A", "b": cast.county.path + "000B", "c": cast.county.path + "000C"}
+    rows = [(None, None, 50, 100, False, organs[name], None, None) for name, people in sizes.items() for _person in range(people)]
+    assert [row["people"] for row in analysis._units(rows, cast.county)] == lines
+
+
+def test_organs_of_another_county_are_one_line(cast):
+    rows = [(None, None, 50, 100, True, path, None, None) for path in [cast.other_county.path] * 6 + [cast.other_county.path + "0001"] * 6]
+    [line] = analysis._units(rows, cast.county)
+    assert analysis.unit_in_words(line["unit"]) == "其他县" and line["people"] == 12
+
+
 def test_after_a_re_marking_options_and_right_ones_are_those_of_the_paper_under_the_key_that_stands(crowd, quiz, cast):
     question = Question.objects.get(code="A-0")
     content = {"options": {"A": "错一", "B": "对", "C": "错二"}}

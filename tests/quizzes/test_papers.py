@@ -11,7 +11,7 @@ from core.errors import Refused
 from courses.models import Completion, Course
 from courses.services import enrolments
 from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, Question, Sitting
-from quizzes.services import bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
+from quizzes.services import attempts, bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
 
@@ -137,9 +137,12 @@ def test_everybody_gets_one_of_the_sealed_papers_and_keeps_it(exam, sitting, cas
         seal_twice(paper, cast)
     sitting.papers.set(made)
 
+    waiting = exam_papers.paper_for(sitting, cast.learner)
+
     attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
 
-    assert attempt.paper in made and exam_papers.paper_for(sitting, cast.learner) == attempt.paper
+    assert attempt.paper in made and attempt.paper == waiting
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + MINUTE) == attempt
     assert {i.question_id for i in attempt.items.all()} == {i.question_id for i in attempt.paper.items.all()}
     with pytest.raises(Refused):
         exam_papers.refresh(paper=attempt.paper, by=cast.trainer)
@@ -284,3 +287,137 @@ def test_a_new_key_leaves_marks_from_paper_to_a_person_and_lists_them(paper, sit
     remarks.decide(remark=asked, approved=True, by=cast.hr, at=AFTER)
     assert remarks.apply(asked, at=AFTER) == 0 and Marking.objects.current().get() == entered
     assert "需由人查看" in sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).text
+
+
+# ---- what papers take from course quizzes, and what becomes of them
+
+
+@pytest.fixture
+def course_quiz(exam, cast):
+    """A quiz of the course that needs ten of the twelve questions."""
+    draws = [{"kind": "single", "count": 8, "points": 5}, {"kind": "judge", "count": 2, "points": 5}]
+    return quizzes.ensure(
+        county=cast.county, key="p01-final", title="课程测验", course_code="P01", minutes=10, pass_percent=60, attempts=3, draws=draws
+    )
+
+
+def test_papers_that_would_leave_a_course_quiz_short_are_made_only_by_whoever_says_so(exam, course_quiz, cast):
+    for make in (
+        lambda **more: exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON, **more),
+        lambda **more: exam_papers.make_fixed(
+            quiz=exam, chosen=[("S-1", Decimal(5)), ("S-2", Decimal(5))], by=cast.trainer, at=NOON, **more
+        ),
+    ):
+        with pytest.raises(Refused) as refused:
+            make()
+        assert refused.value.code == "starves" and "课程测验" in refused.value.message and not Paper.objects.exists()
+    exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON, may_starve=True)
+    assert papers.missing_for(course_quiz)
+
+
+def test_the_page_asks_before_it_makes_papers_that_leave_a_course_quiz_short(exam, course_quiz, cast, sign_in):
+    trainer, path = sign_in(cast.trainer), reverse("paper_list", args=[exam.key])
+    page = trainer.post(path, {"how": "parallel", "count": 1})
+    assert page.status_code == 422 and "课程测验" in page.text and 'name="may_starve"' in page.text and not Paper.objects.exists()
+    trainer.post(path, {"how": "parallel", "count": 1, "may_starve": "on"})
+    assert Paper.objects.count() == 1
+
+
+def test_a_withdrawn_paper_gives_its_questions_back_and_is_handed_out_no_more(exam, course_quiz, cast, sitting, sign_in):
+    [paper] = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON, may_starve=True)
+    seal_twice(paper, cast)
+    sitting.papers.set([paper])
+    with pytest.raises(Refused) as refused:
+        exam_papers.withdraw(paper=paper, by=cast.trainer, at=NOON)
+    assert refused.value.code == "in_use"
+
+    exam_papers.withdraw(paper=paper, by=cast.trainer, at=AFTER)
+
+    assert papers.missing_for(course_quiz) == [] and exam_papers.sealed_for([exam]) == []
+    page = sign_in(cast.trainer).get(reverse("paper", args=[paper.pk]))
+    assert "已于" in page.text and 'value="seal"' not in page.text
+
+
+def test_another_attempt_in_a_sitting_gets_another_paper(exam, cast, sitting):
+    made = exam_papers.make_parallel(quiz=exam, count=2, by=cast.trainer, at=NOON)
+    for paper in made:
+        seal_twice(paper, cast)
+    sitting.papers.set(made)
+    first = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    attempts.submit(attempt=first, at=NOON + MINUTE)
+    sittings.allow(person=cast.learner, quiz=exam, sitting=sitting, extra_attempts=1, reason="停电", by=cast.hr, at=NOON + MINUTE)
+
+    second = sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 2 * MINUTE)
+
+    assert {first.paper, second.paper} == set(made)
+
+
+def test_a_chosen_paper_keeps_to_the_ceiling_of_uses(exam, cast, sitting):
+    exam.most_uses = 1
+    exam.save()
+    first = exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5))], by=cast.trainer, at=NOON)
+    seal_twice(first, cast)
+    sitting.papers.set([first])
+    sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    caches["local"].clear()
+
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5)), ("S-2", Decimal(5))], by=cast.trainer, at=NOON)
+
+    assert refused.value.code == "bad_choice" and "S-1" in refused.value.message and "S-2" not in refused.value.message
+
+
+@pytest.mark.parametrize("change", [{"pass_percent": 80}, {"policies": {"multiple": "part"}}])
+def test_a_seal_is_over_how_the_paper_is_marked_too(exam, cast, change):
+    [paper] = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)
+    seal_twice(paper, cast)
+    assert Paper.objects.get().is_sealed
+    type(exam).objects.filter(pk=exam.pk).update(**change)
+    assert not Paper.objects.get().is_sealed
+
+
+# ---- before the day
+
+
+def test_an_edit_that_leaves_a_coming_sitting_short_is_said_to_whoever_edits(exam, cast, sitting, sign_in):
+    from courses.services import catalogues
+    from quizzes.services import readiness
+
+    catalogues.sync_members(county=cast.county)
+    before = NOON - 2 * MINUTE
+    judges = list(Question.objects.filter(kind="judge"))
+    assert readiness.shaken_by(judges, at=before) == []
+    Question.objects.filter(kind="judge").update(status="draft")
+
+    [said] = readiness.shaken_by(judges, at=before)
+
+    assert "年度考试" in said and "判断题" in said
+    assert readiness.shaken_by(judges, at=NOON) == [], "who has begun has a paper"
+    assert "判断题" in readiness.faults(sitting)[0]
+
+
+def test_readiness_looks_at_the_day_of_the_exam(exam, cast, sitting):
+    from core import clock
+    from quizzes.services import readiness
+
+    Question.objects.filter(kind="judge").update(source_until=clock.today(NOON) - timedelta(days=1))
+    assert len(readiness.faults(sitting)) == 1
+    Question.objects.filter(kind="judge").update(source_until=clock.today(NOON))
+    assert readiness.faults(sitting) == []
+    Course.objects.filter(code="P01").update(is_open=False)
+    assert "已关闭" in readiness.faults(sitting)[0]
+
+
+def test_a_bulk_edit_in_the_admin_names_the_exam_that_it_endangers(exam, cast, sign_in):
+    from urllib.parse import urlencode
+
+    from core import clock
+    from courses.services import catalogues
+
+    catalogues.sync_members(county=cast.county)
+    opens = clock.now() + timedelta(days=1)
+    Sitting.objects.create(quiz=exam, title="明日考试", opens_at=opens, closes_at=opens + 60 * MINUTE, is_listed=False, is_draft=False)
+    ids = list(Question.objects.filter(kind="judge").values_list("pk", flat=True))
+    path = "/admin/bulk/quizzes/question/change/?" + urlencode([("id", pk) for pk in ids])
+    page = sign_in(cast.trainer).post(path, {"status": "retired"}, follow=True)
+    assert not Question.objects.filter(kind="judge", status="reviewed").exists() and "明日考试" in page.text

@@ -210,6 +210,10 @@ def test_a_file_says_itself_what_it_is():
         "qti/items/order.xml": "qti",
     }
     assert {name: formats.guess((SAMPLES / name).read_bytes(), name) for name in files} == files
+    for gift in ("::Q1::[html]<p>7个工作日？</p>{=<p>对</p> ~<p>错</p>}", "<p>几个工作日？</p>{=20 ~7}", "\ufeff::Q::[html]<b>答</b>{T}"):
+        assert formats.guess(gift.encode(), "moodle.txt") == "gift"
+    assert formats.guess('\ufeff<?xml version="1.0"?><quiz></quiz>'.encode(), "x.xml") == "moodlexml"
+    assert formats.guess('<?xml version="1.0"?><quiz></quiz>'.encode("utf-16"), "x.xml") == "moodlexml"
     assert formats.guess(package(), "x.zip") == "qti" and formats.guess("编号,题型".encode(), "x.csv") == "xlsx"
 
 

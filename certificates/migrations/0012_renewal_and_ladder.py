@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('certificates', '0006_versions_are_pinned'),
+        ('certificates', '0011_batches'),
         ('courses', '0005_names_of_pages'),
         ('people', '0002_unit_closed_on'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -1,0 +1,36 @@
+"""Whether exams that are to come can be held as things stand: what would refuse everybody on the day, said before it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from core import clock
+from courses.models import Course
+from quizzes.models import Question, Sitting
+from quizzes.services import papers
+
+
+def faults(sitting: Sitting) -> list[str]:
+    """What would keep candidates of this sitting out on its day, in sentences. Papers made beforehand need no bank."""
+    said = []
+    course = Course.objects.filter(county=sitting.quiz.county_id, code=sitting.quiz.course_code).first()
+    if course is not None and not course.is_open:
+        said.append(_("The course “%(course)s” is closed: whoever is not enrolled in it cannot enter.") % {"course": course})
+    if not sitting.papers.exists():
+        lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
+        said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
+    return said
+
+
+def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
+    """Published sittings to come that cannot be held since these questions were changed, in sentences. For whoever changed them."""
+    about = {(question.county_id, question.course_code) for question in questions}
+    coming = Sitting.objects.published().filter(opens_at__gt=at, quiz__county__in={county for county, _course in about})
+    coming = coming.filter(quiz__course_code__in={course for _county, course in about}).select_related("quiz").order_by("opens_at")
+    return [
+        _("“%(sitting)s” on %(day)s: %(fault)s")
+        % {"sitting": sitting.title, "day": clock.local(sitting.opens_at).strftime("%Y-%m-%d"), "fault": fault}
+        for sitting in coming
+        for fault in faults(sitting)
+    ]
