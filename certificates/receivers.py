@@ -9,6 +9,8 @@ from wagtail.signals import task_submitted
 from certificates import letters, services, tasks
 from certificates.models import StatusEvent
 from certificates.permissions import RULES_KINDS
+from certificates.services import ladder
+from certificates.signals import certificate_issued
 from courses.signals import completion_reversed, course_completed
 from people.signals import role_granted, role_withdrawn
 
@@ -16,6 +18,12 @@ from people.signals import role_granted, role_withdrawn
 @receiver(course_completed, dispatch_uid="certificates.issue")
 def issue_what_was_earned(sender, completion, at, **kwargs) -> None:
     services.issue_if_awarded(completion=completion, at=at)
+    ladder.after_completion(completion=completion, at=at)
+
+
+@receiver(certificate_issued, dispatch_uid="certificates.ladder")
+def issue_what_rests_on_it(sender, certificate, at, **kwargs) -> None:
+    ladder.after_certificate(certificate=certificate, at=at)
 
 
 @receiver(completion_reversed, dispatch_uid="certificates.revoke")

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -221,3 +221,49 @@ def digest(facts: Mapping[str, Any]) -> str:
     """SHA-256, in hex, over the canonical JSON of facts: keys sorted, no blanks, UTF-8."""
     canonical = json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def renewal_days(valid_until: date | None, *, window_days: int, grace_days: int) -> tuple[date, date] | None:
+    """The first and the last day on which a certificate can be renewed; None when it never ends or its kind is not renewed."""
+    if valid_until is None or not window_days:
+        return None
+    return valid_until - timedelta(days=window_days), valid_until + timedelta(days=grace_days)
+
+
+def renewed_until(issued_on: date, old_until: date | None, validity_months: int) -> date | None:
+    """The last day of a renewal: its months begin after the day of issue or after the old last day, whichever is later.
+
+    Who renews early loses no day, and who renews late gains none.
+    """
+    return last_valid_day(max(issued_on, old_until) if old_until else issued_on, validity_months)
+
+
+def circle(asks: Mapping[str, Iterable[str]]) -> list[str]:
+    """The keys of a circle among kinds that ask for kinds, such as ["a", "b", "a"]; [] if there is none."""
+    done: set[str] = set()
+
+    def search(key: str, above: list[str]) -> list[str]:
+        if key in above:
+            return [*above[above.index(key) :], key]
+        if key in done:
+            return []
+        for lower in asks.get(key, ()):
+            if found := search(lower, [*above, key]):
+                return found
+        done.add(key)
+        return []
+
+    for key in asks:
+        if found := search(key, []):
+            return found
+    return []
+
+
+def short_list(names: Iterable[str], longest: int) -> str:
+    """Names in one line that fits: 、 between them, 等 at the end where some had to be left out."""
+    names = list(names)
+    line = "、".join(names)
+    while len(line) > longest and len(names) > 1:
+        names.pop()
+        line = "、".join(names) + "等"
+    return line[:longest]

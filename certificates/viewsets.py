@@ -16,6 +16,8 @@ from certificates.forms import CertificateKindForm
 from certificates.models import CertificateKind
 from certificates.preview import unfit
 
+RENEWAL_FIELDS = ["renewal_window_days", "renewal_grace_days", "renewal_course", "reminder_days"]
+
 
 class _Previewing:
     """The preview says what is wrong, where Wagtail's would only say that something is."""
@@ -132,6 +134,7 @@ class CertificateKindViewSet(snippets.SnippetViewSet):
                 heading=gettext_lazy("How it looks"),
             ),
             MultiFieldPanel([FieldRowPanel([FieldPanel("number_prefix"), FieldPanel("category")])], heading=gettext_lazy("Numbering")),
+            MultiFieldPanel([FieldPanel(name) for name in RENEWAL_FIELDS], heading=gettext_lazy("Renewal")),
         ],
         base_form_class=CertificateKindForm,
     )

@@ -35,6 +35,9 @@ def register_actions(actions):
     actions.register_action("certificates.key_made", _("Signing key made"), _("Signing key made"))
     actions.register_action("certificates.key_retired", _("Signing key retired"), _("Signing key retired"))
     actions.register_action("certificates.key_withdrawn", _("Signing key withdrawn"), _("Signing key withdrawn"))
+    actions.register_action("certificates.conditions", _("Conditions put into force"), _("Conditions put into force"))
+    actions.register_action("certificates.attest", _("Condition attested"), _("Condition attested"))
+    actions.register_action("certificates.withdraw", _("Attestation withdrawn"), _("Attestation withdrawn"))
 
 
 @hooks.register("construct_snippet_action_menu")

@@ -107,6 +107,25 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
     )
     validity_months = models.PositiveSmallIntegerField(_("valid for months"), default=24, help_text=_("0: without end."))
 
+    # Renewal: figures of the county. The handbook suggests 2 years and a renewal test; the days are ours (D).
+    renewal_window_days = models.PositiveSmallIntegerField(
+        _("renewal opens so many days before the end"), default=90, help_text=_("0: no renewal. (D: the county decides.)")
+    )
+    renewal_grace_days = models.PositiveSmallIntegerField(
+        _("and stays possible so many days after the end"), default=0, help_text=_("0: not after the last day. (D: the county decides.)")
+    )
+    renewal_course = models.CharField(
+        _("renewal course"),
+        max_length=20,
+        blank=True,
+        help_text=_("The code of a short course, or of one that consists of its test. Empty: the same course again."),
+    )
+    reminder_days = models.PositiveSmallIntegerField(
+        _("last reminder so many days before the end"),
+        default=14,
+        help_text=_("The first comes when renewal opens. 0: no second one. (D: the county decides.)"),
+    )
+
     objects = CertificateKindQuerySet.as_manager()
 
     class Meta:
@@ -161,6 +180,9 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
             problems["county"] = _("The county needs a code of six digits: it is part of each number.")
         if self.validity_months is not None and self.validity_months > 600:
             problems["validity_months"] = _("At most 600 months.")
+        from certificates.models.renewal import problems_of_renewal
+
+        problems |= problems_of_renewal(self)
         if problems:
             raise ValidationError(problems)
 

@@ -43,6 +43,8 @@ DEFAULT_KINDS = [
         "04",
         "{name}同志参加领导干部政务公开专题培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。",
     ),
+    ("backbone", "标准编制骨干合格证明", "05", "{name}同志完成标准编制骨干培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。"),
+    ("publisher", "网上信息发布员合格证明", "06", "{name}同志完成网上信息发布培训“{course}”，计{hours}学时，考核成绩{score}，准予合格。"),
 ]
 
 

@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 12 * 60 * 60},
     },
     "wipe-question-imports": {"task": "quizzes.tasks.wipe_imports", "schedule": crontab(minute=25), "options": {"expires": 50 * 60}},
+    "remind-of-renewals": {"task": "certificates.tasks.remind", "schedule": crontab(minute=35), "options": {"expires": 50 * 60}},
     "wipe-certificate-packages": {
         "task": "certificates.tasks.wipe_batches",
         "schedule": crontab(minute=35),
