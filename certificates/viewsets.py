@@ -90,7 +90,7 @@ class CertificateKindViewSet(snippets.SnippetViewSet):
     add_to_admin_menu = True
     menu_order = 320
     copy_view_enabled = False
-    list_display = ["title", "key", "county", "issuer", "category", "validity_months"]
+    list_display = ["title", "key", "county", "validity_months"]
     list_per_page = 50
     index_view_class = _Index
     edit_view_class = _Edit
