@@ -7,6 +7,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList
+from wagtail.admin.ui.tables import LiveStatusTagColumn
 from wagtail.admin.widgets.button import Button
 from wagtail.snippets.views import snippets
 from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, SnippetChooserViewSet
@@ -92,7 +93,7 @@ class CertificateKindViewSet(snippets.SnippetViewSet):
     add_to_admin_menu = True
     menu_order = 320
     copy_view_enabled = False
-    list_display = ["title", "key", "county", "issuer", "category", "validity_months"]
+    list_display = ["title", "key", "county", "validity_months", LiveStatusTagColumn()]
     list_per_page = 50
     index_view_class = _Index
     edit_view_class = _Edit

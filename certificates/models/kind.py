@@ -94,7 +94,7 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
     )
     accent = models.CharField(_("colour of lines and title"), max_length=7, default=rules.ACCENT, validators=[COLOUR])
     ink = models.CharField(_("colour of the text"), max_length=7, default=rules.INK, validators=[COLOUR])
-    orientation = models.CharField(_("paper"), max_length=10, choices=Orientation.choices, default=Orientation.LANDSCAPE)
+    orientation = models.CharField(_("paper orientation"), max_length=10, choices=Orientation.choices, default=Orientation.LANDSCAPE)
     qr_place = models.CharField(_("place of the QR code"), max_length=12, choices=QrPlace.choices, default=QrPlace.BOTTOM_RIGHT)
     number_prefix = models.CharField(
         _("number prefix"),
