@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 12 * 60 * 60},
     },
     "wipe-question-imports": {"task": "quizzes.tasks.wipe_imports", "schedule": crontab(minute=25), "options": {"expires": 50 * 60}},
+    "remind-of-renewals": {"task": "certificates.tasks.remind", "schedule": crontab(minute=35), "options": {"expires": 50 * 60}},
     "wipe-certificate-packages": {
         "task": "certificates.tasks.wipe_batches",
         "schedule": crontab(minute=35),
@@ -305,7 +306,11 @@ CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters
 # How many may begin an exam in each second, over all web processes; the rest wait for seconds. 0: no limit.
 EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 6 * (os.cpu_count() or 1))
 CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
-VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
+# The public check, in points: a number 1, a file 10, a number that was never issued 21. See certificates/verify/limits.py.
+VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # of one address, in each process; 0: no limit at all
+VERIFY_PER_HOUR = env.whole("VERIFY_PER_HOUR", 600)  # of one address
+VERIFY_ALL_PER_HOUR = env.whole("VERIFY_ALL_PER_HOUR", 20_000)  # of all addresses together
+VERIFY_FILES_AT_ONCE = env.whole("VERIFY_FILES_AT_ONCE", 2)  # dropped-in files that one process has looked into at a time
 
 DEMO = False
 APPEND_SLASH = True
