@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import bank, exam, ledger, papers
+from bench import badges, bank, exam, ledger, papers
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = int(os.environ.get("BENCH_PORT", "8399"))
@@ -278,6 +278,7 @@ def main() -> None:
     gift_seconds = time_gift()
     rows.append(("import of 5,000 GIFT items", f"{gift_seconds:.1f} s", "< 20 s", gift_seconds < 20))
     rows += bank.measure()
+    rows += badges.measure()
     rows += ledger.measure()
     connections.close_all()
     rows += papers.measure()

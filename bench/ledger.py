@@ -77,17 +77,20 @@ def measure(count: int = CERTIFICATES) -> list[tuple[str, str, str, bool]]:
     from certificates import services
     from certificates.ledger_check import Check
     from certificates.models import ChainEntry
+    from certificates.services import keys
     from core import clock
 
-    at = clock.now() - timedelta(days=1)
+    at = clock.now()
+    keys.ensure(at=at)
     services.chain(at=at, everywhere=True)
     add(count, at)
     started = time.perf_counter()
     chained = services.chain(at=at)
     rate = chained / (time.perf_counter() - started)
-    services.publish_roots(at=clock.now())
+    tomorrow = at + timedelta(days=1)
+    services.publish_roots(at=tomorrow)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    check = Check(at=clock.now())
+    check = Check(at=tomorrow)
     started = time.perf_counter()
     found = list(check.findings())
     seconds = time.perf_counter() - started

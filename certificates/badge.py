@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
+from django.urls import reverse
 
 from certificates import canonical, keyring, paper, proofs, status_lists
 from certificates.models import Certificate, SigningKey
@@ -29,14 +30,24 @@ def site() -> str:
     return settings.WAGTAILADMIN_BASE_URL.rstrip("/")
 
 
-def site_did() -> str:
+def sites() -> list[str]:
+    """The site's address and those that it had before (FORMER_SITE_URLS), under which badges of then are still known."""
+    return [site(), *(address.rstrip("/") for address in settings.FORMER_SITE_URLS)]
+
+
+def site_of_host(host: str) -> str:
+    """Which of the addresses a request came to; the site's own for any other host."""
+    return next((address for address in sites() if urlsplit(address).netloc == host), site())
+
+
+def site_did(address: str | None = None) -> str:
     """Who signs: did:web of the site's address, a port written as %3A."""
-    return "did:web:" + urlsplit(site()).netloc.rpartition("@")[2].replace(":", "%3A")
+    return "did:web:" + urlsplit(address or site()).netloc.rpartition("@")[2].replace(":", "%3A")
 
 
-def issuer_document() -> dict[str, Any]:
+def issuer_document(address: str | None = None) -> dict[str, Any]:
     """What `/.well-known/did.json` says: every published key, retired ones too, so that what they signed stays valid."""
-    did = site_did()
+    did = site_did(address)
     methods = [
         {"id": f"{did}#{kid}", "type": "Multikey", "controller": did, "publicKeyMultibase": key}
         for kid, key in keyring.badge_keys().items()
@@ -58,15 +69,18 @@ def signed(certificate: Certificate, *, offline: bool = False) -> dict[str, Any]
     return sealed(lambda issuer: unsigned(certificate, issuer=issuer), created=moment(certificate.issued_at), offline=offline)
 
 
-def sealed(make: Callable[[str], dict[str, Any]], *, created: str, offline: bool = False) -> dict[str, Any]:
-    """What `make(issuer)` gives, signed with the key in use, in the site's name or, `offline`, in the key's own. Raises as `signed` does."""
+def sealed(make: Callable[[str], dict[str, Any]], *, created: str, offline: bool = False, address: str | None = None) -> dict[str, Any]:
+    """What `make(issuer)` gives, signed with the key in use, in the site's name or, `offline`, in the key's own. Raises as `signed` does.
+
+    `address`: in the name that the site had there before.
+    """
     kid = keyring.kid_in_use(SigningKey.Purpose.BADGE)
     key = cast(Ed25519PrivateKey, keyring.private_key(kid))
     if offline:
         public = keyring.multibase_of(key.public_key())
         issuer, method = f"did:key:{public}", f"did:key:{public}#{public}"
     else:
-        issuer = site_did()
+        issuer = site_did(address)
         method = f"{issuer}#{kid}"
     return proofs.signed(make(issuer), created=created, method=method, sign=key.sign)
 
@@ -86,7 +100,7 @@ def moment(at: datetime) -> str:
     return clock.local(at).isoformat(timespec="seconds")
 
 
-def unsigned(certificate: Certificate, *, issuer: str) -> dict[str, Any]:
+def unsigned(certificate: Certificate, *, issuer: str, address: str | None = None) -> dict[str, Any]:
     """Every fact of the certificate in the terms of Open Badges 3.0. No query.
 
     The check holds a file against this, word by word. Whoever changes what it gives keeps the form of before beside it.
@@ -94,9 +108,10 @@ def unsigned(certificate: Certificate, *, issuer: str) -> dict[str, Any]:
     The holder is named in plain letters, as on paper: a badge is for those whom its holder gives it to. There is no
     `awardedDate`: the context types it by a prefix that it does not define (1EdTech/openbadges-specification#646).
     """
+    here = address or site()
     hours, score = _number(certificate.hours), certificate.score
     course = f"{certificate.kind_id}/{certificate.course_code}/{certificate.edition_number or ''}"
-    achievement_id = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{site()}/certificates/kinds/{course}')}"
+    achievement_id = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{here}/certificates/kinds/{course}')}"
     achievement: dict[str, Any] = {
         "id": achievement_id,
         "type": ["Achievement"],
@@ -142,14 +157,14 @@ def unsigned(certificate: Certificate, *, issuer: str) -> dict[str, Any]:
         subject["role"] = printable(certificate.post_title)
     document: dict[str, Any] = {
         "@context": CONTEXT,
-        "id": paper.check_address(certificate.number),
+        "id": here + reverse("verify_number", args=[certificate.number]),
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": printable(certificate.title),
         "description": paper.NOTE,
-        "issuer": {"id": issuer, "type": ["Profile"], "name": printable(certificate.issuer), "url": site()},
+        "issuer": {"id": issuer, "type": ["Profile"], "name": printable(certificate.issuer), "url": here},
         "validFrom": moment(certificate.issued_at),
         "credentialSubject": subject,
-        "credentialStatus": status_lists.entries(certificate.pk),
+        "credentialStatus": status_lists.entries(certificate.pk, here),
     }
     if certificate.valid_until is not None:
         document["validUntil"] = moment(clock.end_of(certificate.valid_until) - timedelta(seconds=1))

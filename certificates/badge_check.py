@@ -130,12 +130,12 @@ def verify_badge(data: bytes | dict[str, Any], *, at: datetime) -> Verdict:
     """
     try:
         document = _read(data)
-        issuer = _of_ours(document)
+        issuer, address = _of_ours(document)
         certificate = _find(document)
     except _Bad as bad:
         return Verdict(is_genuine=False, reasons=(bad.reason,))
     state = certificate.state_on(clock.today(at))
-    differences = _differences(document, badge.unsigned(certificate, issuer=issuer), certificate)
+    differences = _differences(document, badge.unsigned(certificate, issuer=issuer, address=address), certificate)
     kid, reasons = "", differences
     try:
         named, public = _key_of(document, issuer)
@@ -227,18 +227,22 @@ def _bound(document: dict[str, Any]) -> None:
             raise _Bad(Code.TOO_LARGE)
 
 
-def _of_ours(document: dict[str, Any]) -> str:
-    """The issuer that the badge names: the site, or one of its keys."""
+def _of_ours(document: dict[str, Any]) -> tuple[str, str]:
+    """The issuer that the badge names, the site or one of its keys, and the site's address of then."""
     if document.get("@context") != badge.CONTEXT:
         raise _Bad(Code.FOREIGN_CONTEXT)
     issuer = document.get("issuer")
     did = issuer.get("id") if isinstance(issuer, dict) else issuer
     if not isinstance(did, str):
         raise _Bad(Code.NOT_A_BADGE)
-    if did != badge.site_did() and not (did.startswith("did:key:") and _kid_of(did.removeprefix("did:key:"))):
+    if did.startswith("did:key:") and _kid_of(did.removeprefix("did:key:")):
+        url = issuer.get("url") if isinstance(issuer, dict) else None
+        return did, next((each for each in badge.sites() if each == url), badge.site())
+    address = next((each for each in badge.sites() if badge.site_did(each) == did), None)
+    if address is None:
         name = issuer.get("name") if isinstance(issuer, dict) else None
         raise _Bad(Code.FOREIGN_ISSUER, "issuer.id", f"{name}, {did}" if isinstance(name, str) else did)
-    return did
+    return did, address
 
 
 def _find(document: dict[str, Any]) -> Certificate:

@@ -36,7 +36,7 @@ def certificate_badge(request: HttpRequest, number: str) -> HttpResponse:
 @require_safe
 def issuer_document(request: HttpRequest) -> HttpResponse:
     """Who signs here, and the public keys. For anybody's programs."""
-    body = badge.as_json(badge.issuer_document())
+    body = badge.as_json(badge.issuer_document(badge.site_of_host(request.get_host())))
     return _public(request, body, etag=f'"{sha256(body).hexdigest()[:32]}"', media_type=DID_DOCUMENT, max_age=300)
 
 
@@ -46,7 +46,7 @@ def status_list(request: HttpRequest, purpose: str, block: int) -> HttpResponse:
     if purpose not in status_lists.SETS or block > 1_000_000 or not status_lists.exists(block):
         raise Http404
     try:
-        served = status_lists.served(purpose, block, at=clock.now())
+        served = status_lists.served(purpose, block, at=clock.now(), site=badge.site_of_host(request.get_host()))
     except Refused as refusal:
         body = {"type": "about:blank", "title": refusal.message, "status": 503, "code": refusal.code}
         return JsonResponse(body, status=503, content_type="application/problem+json", json_dumps_params={"ensure_ascii": False})

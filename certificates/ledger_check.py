@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.core.files.storage import Storage
@@ -259,8 +260,8 @@ class Check:
             named = merkle.named_hashes(values, salt)
             for name in (name for name in values if named[name] != columns[name]):
                 yield Finding(f"certificate {number}", f"{name} was edited after it was chained (now {_short(values[name])})")
-        issued = _Issued(raw, *row[-3:])
-        if rules.digest(Certificate.facts(issued)) != issued.facts_digest:  # type: ignore[arg-type]
+        issued = _issued(raw, *row[-3:])
+        if rules.digest(Certificate.facts(issued)) != issued.facts_digest:
             yield Finding(f"certificate {number}", "what it says does not give its facts_digest")
         self._count(issued.number)
 
@@ -365,19 +366,12 @@ class _Given:
 _NAMES = ("kind", "number", "at", "facts_digest", "by", "second", "proposal", "reason")
 
 
-class _Related:
-    def __init__(self, **values: Any) -> None:
-        self.__dict__ = values
-
-
-class _Issued(_Related):
-    """The columns of a certificate under their names: enough for Certificate.facts()."""
-
-    def __init__(self, row: Sequence[Any], version: str, renews: str | None, replaces: str | None) -> None:
-        self.__dict__ = dict(zip(ledger.CERTIFICATE_COLUMNS, row, strict=True))
-        self.version = _Related(digest=version)
-        self.renews = _Related(number=renews) if renews else None
-        self.replaces = _Related(number=replaces) if replaces else None
+def _issued(row: Sequence[Any], version: str | None, renews: str | None, replaces: str | None) -> Any:
+    """The columns of a certificate under their names: enough for Certificate.facts(), and much quicker than a model."""
+    found = SimpleNamespace(**dict(zip(ledger.CERTIFICATE_COLUMNS, row, strict=True)), version=SimpleNamespace(digest=version))
+    found.renews = renews and SimpleNamespace(number=renews)
+    found.replaces = replaces and SimpleNamespace(number=replaces)
+    return found
 
 
 def _edited(row: Sequence[Any], previous: set[str]) -> str:
@@ -385,7 +379,8 @@ def _edited(row: Sequence[Any], previous: set[str]) -> str:
     live = dict(zip(_NAMES, row[_E + 1 : _C], strict=True))
     right = [(name, place, live[name]) for name, place in (("kind", 2), ("number", 3), ("at", 4), ("facts_digest", 6))]
     for name, place, value in [*right, *(("previous", 8, hash) for hash in previous)]:
-        if value is not None and merkle.entry_hash(leaf_of(*row[:place], value, *row[place + 1 : 9])) == row[9]:
+        columns = [*row[:place], value, *row[place + 1 : 9]]
+        if value is not None and merkle.entry_hash(leaf_of(*columns)) == row[9]:
             return name
     return ""
 

@@ -4,7 +4,9 @@ All but the proof are for anybody: neither session nor user is read.
 """
 
 from datetime import date
+from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,6 +20,7 @@ from certificates import ledger
 from certificates.models import DayRoot
 from certificates.views import log_reading, visible
 
+PROGRAM = Path(settings.BASE_DIR) / "docs" / "check_proof.py"
 PER_PAGE = 30
 FOR_GOOD = 365 * 24 * 60 * 60  # seconds: a published root never changes
 SHORTLY = 60
@@ -44,6 +47,15 @@ def ledger_root(request: HttpRequest, day: str) -> HttpResponse:
     except ValueError:
         return _problem(422, "malformed", _("A day is written as 2026-06-15."))
     return _published(DayRoot.objects.filter(day=wanted).first(), seconds=FOR_GOOD)
+
+
+@require_safe
+def ledger_program(request: HttpRequest) -> HttpResponse:
+    """The program that checks a proof, to take away."""
+    response = HttpResponse(PROGRAM.read_bytes(), content_type="text/x-python; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, PROGRAM.name)
+    response["Cache-Control"] = f"public, max-age={SHORTLY}"
+    return response
 
 
 @login_required

@@ -38,9 +38,12 @@ def officers_over(certificate):
 
 
 class KindPolicy(BasePermissionPolicy):
-    """In the Wagtail admin: HR and administrators of a county add and change its kinds. Nobody deletes one."""
+    """In the Wagtail admin: HR and administrators of a county add and change its kinds. Nobody deletes one.
 
-    ACTIONS = frozenset({"add", "change", "view"})
+    Nor does anybody publish one by a button, superusers either: that is done by approving (models/review.py).
+    """
+
+    ACTIONS = frozenset({"add", "change", "view", "lock", "unlock"})
 
     def get_all_permissions_for_user(self, user):
         return counties_of(user) if user.is_authenticated else []
@@ -70,3 +73,9 @@ class KindPolicy(BasePermissionPolicy):
 def rulers_of_kinds():
     """The keys of those who hold HR or administrator over a whole county now, as a subquery."""
     return RoleGrant.objects.filter(role__in=RULES_KINDS, ends_on=None, unit__depth=1).values("person")
+
+
+def rulers_of(county: Unit):
+    """Those who hold HR or administrator over this county now."""
+    grants = RoleGrant.objects.filter(role__in=RULES_KINDS, ends_on=None, unit=county)
+    return Person.objects.filter(pk__in=grants.values("person"), is_active=True)

@@ -32,7 +32,7 @@ def is_by(document: dict[str, Any], public_key: str, *, canonicalise: Callable[[
         canonical.NotOurs, pyld.jsonld.JsonLdError: from `canonicalise`.
     """
     proof = document.get("proof")
-    if not is_of_suite(proof):
+    if not isinstance(proof, dict) or not is_of_suite(proof):
         return False
     value = proof["proofValue"]
     try:

@@ -33,26 +33,26 @@ class Served:
     max_age: int  # seconds
 
 
-def address(purpose: str, block: int) -> str:
-    return settings.WAGTAILADMIN_BASE_URL.rstrip("/") + reverse("status_list", args=[purpose, block])
+def address(purpose: str, block: int, site: str | None = None) -> str:
+    return (site or settings.WAGTAILADMIN_BASE_URL.rstrip("/")) + reverse("status_list", args=[purpose, block])
 
 
-def entries(certificate_id: int) -> list[dict[str, str]]:
+def entries(certificate_id: int, site: str | None = None) -> list[dict[str, str]]:
     """Where a badge says that its status is read: one entry for each purpose."""
     block, place = divmod(certificate_id, LENGTH)
     return [
         {
-            "id": f"{address(purpose, block)}#{place}",
+            "id": f"{address(purpose, block, site)}#{place}",
             "type": "BitstringStatusListEntry",
             "statusPurpose": purpose,
             "statusListIndex": str(place),
-            "statusListCredential": address(purpose, block),
+            "statusListCredential": address(purpose, block, site),
         }
         for purpose in SETS
     ]
 
 
-def served(purpose: str, block: int, *, at: datetime) -> Served:
+def served(purpose: str, block: int, *, at: datetime, site: str | None = None) -> Served:
     """The signed list as it is sent, true for this instant. From memory while nothing has happened: one small query.
 
     Raises:
@@ -60,12 +60,12 @@ def served(purpose: str, block: int, *, at: datetime) -> Served:
     """
     since = _signed_since(at)
     version = _events(block).count()  # numbers are given before the commit, so the newest would miss what comes late
-    key = f"status:{purpose}:{block}:{version}:{since.timestamp():.0f}:{settings.WAGTAILADMIN_BASE_URL}"
+    key = f"status:{purpose}:{block}:{version}:{since.timestamp():.0f}:{site or settings.WAGTAILADMIN_BASE_URL}"
     found = caches["local"].get(key)
     if found is None:
         from certificates import badge
 
-        body = badge.as_json(signed(purpose, block, at=at))
+        body = badge.as_json(signed(purpose, block, at=at, site=site))
         found = Served(body, f'"{sha256(body).hexdigest()[:32]}"', 60)
         caches["local"].set(key, found, 3600)
     return found
@@ -76,7 +76,7 @@ def exists(block: int) -> bool:
     return block == 0 or Certificate.objects.filter(pk__gte=block * LENGTH, pk__lt=(block + 1) * LENGTH).exists()
 
 
-def signed(purpose: str, block: int, *, at: datetime, offline: bool = False) -> dict[str, Any]:
+def signed(purpose: str, block: int, *, at: datetime, offline: bool = False, site: str | None = None) -> dict[str, Any]:
     """The list as a credential with its proof. Raises as `served` does."""
     from certificates import badge
 
@@ -85,7 +85,7 @@ def signed(purpose: str, block: int, *, at: datetime, offline: bool = False) -> 
     encoded = encode(bits(purpose, block))
 
     def make(issuer: str) -> dict[str, Any]:
-        here = address(purpose, block)
+        here = address(purpose, block, site)
         return {
             "@context": [canonical.VC],
             "id": here,
@@ -101,7 +101,7 @@ def signed(purpose: str, block: int, *, at: datetime, offline: bool = False) -> 
             },
         }
 
-    return badge.sealed(make, created=badge.moment(since), offline=offline)
+    return badge.sealed(make, created=badge.moment(since), offline=offline, address=site)
 
 
 def bits(purpose: str, block: int) -> bytes:

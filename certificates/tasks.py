@@ -56,3 +56,22 @@ def expire_due() -> None:
     from core import clock
 
     standing.expire_due(at=clock.now())
+
+
+@shared_task
+def remind() -> None:
+    """Write the reminders of certificates that run out. Safe to run twice."""
+    from certificates.services import renewals
+    from core import clock
+
+    renewals.remind(at=clock.now())
+
+
+@shared_task
+def catch_up(condition_set_id: int) -> None:
+    """Issue to those who meet conditions that were put into force just now. Safe to run twice; reconcile does the rest."""
+    from certificates.models import ConditionSet
+    from certificates.services import ladder
+    from core import clock
+
+    ladder.catch_up(conditions=ConditionSet.objects.select_related("kind__county").get(pk=condition_set_id), at=clock.now())

@@ -42,6 +42,8 @@ CHECKS = {
     "quizzes.imports": gettext_lazy("Imports of questions go on to their end"),
     "signing keys": gettext_lazy("Certificates can be signed"),
     "certificates issued": gettext_lazy("Completions have their certificate"),
+    "certificates renewed": gettext_lazy("Completions of renewal courses have renewed"),
+    "higher certificates issued": gettext_lazy("Who has met all conditions has the higher certificate"),
     "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
     "certificate files": gettext_lazy("Certificates have their files"),
     "status events in the ledger": gettext_lazy("The ledger holds what became of certificates"),

@@ -15,12 +15,14 @@ ESSAY = "依申请公开的期限自收到申请之日起计算，能够当场�
 def in_full_swing(cast: Cast) -> dict[str, tuple]:
     """The learner has one course behind her with a certificate, one under way, an attempt open and one failed.
 
+    The liaison's certificate runs out soon; the learner's approved rows, which a higher one asks for, are attested.
+
     Gives what the addresses of their pages are made of, by name.
     """
     from certificates import rules
     from certificates import services as certificates
     from certificates.models import Certificate
-    from certificates.services import batches
+    from certificates.services import batches, ladder
     from courses.services import enrolments, progress
     from quizzes.models import Submission
     from quizzes.services import attempts
@@ -28,9 +30,12 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
 
     at = clock.now()
     certificates.ensure_kinds(cast.county)
+    compiler = next(one for one in ladder.ensure_ladder(cast.county, at=at) if one.kind.key == "compiler")
+    ladder.attest(person=cast.learner, conditions=compiler, key="approved-rows", evidence="第12号目录条目", by=cast.trainer, at=at)
     quiz = make_quiz(cast, "p01-final", "P01")
     done = make_course(cast.county, code="T01", lessons=2, certificate="training")
     complete(cast.learner, done, at=at - timedelta(days=3))
+    complete(cast.liaison, done, at=at - timedelta(days=690))
     course = make_course(cast.county, code="P01", lessons=3, quiz_key="p01-final", certificate="training", required_for=["staff"])
     enrolment = enrolments.enrol(person=cast.learner, course=course, at=at - timedelta(hours=3))
     lesson = enrolment.edition.lessons.first()
@@ -40,6 +45,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     attempts.submit(attempt=failed, cause=Submission.Cause.LEARNER, at=at - timedelta(minutes=50))
     running = attempts.start(person=cast.learner, quiz=quiz, at=at)
     certificate = Certificate.objects.get(person=cast.learner)
+    running_out = Certificate.objects.get(person=cast.liaison)
     batch = batches.order(kind="pack", unit=cast.county, year=0, by=cast.hr, at=at, then=lambda pk: None, purpose="年终归档")
     others = certificates_in_every_state(cast, at=at)
     empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
@@ -51,6 +57,10 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "running": (running.pk,),
         "failed": (failed.pk,),
         "certificate": (certificate.number,),
+        "shared": (certificates.share(certificate=certificate, by=cast.learner, at=at).key,),
+        "running_out": (running_out.number,),
+        "compiler": (compiler.kind_id,),
+        "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
         "batch": (batch.pk,),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),

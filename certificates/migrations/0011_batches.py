@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('certificates', '0008_the_ledger'),
+        ('certificates', '0009_templates_by_two'),
         ('people', '0002_unit_closed_on'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

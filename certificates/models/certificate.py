@@ -108,6 +108,7 @@ class Certificate(ServedAt, Fact):
             models.UniqueConstraint(
                 fields=["person", "kind", "round"], condition=Q(completion=None, replaces=None), name="certificate_once_per_round"
             ),
+            models.UniqueConstraint(fields=["renews"], condition=Q(replaces=None), name="certificate_renewed_once"),
         ]
 
     def __str__(self) -> str:

@@ -111,6 +111,9 @@ class StatusEvent(Fact):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["kind", "certificate"], name="status_event_by_kind")
+        ]  # for status lists, which skip what was only issued
         constraints = [
             models.UniqueConstraint(
                 fields=["certificate", "kind"],

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from certificates import tasks
 from certificates.models import Certificate, Proposal, StatusEvent
-from certificates.services import issuing, proposals
+from certificates.services import issuing, proposals, renewals
 from core import clock
 from core.reconcile import Gap
 from courses.models import Completion, Reversal
@@ -18,15 +18,31 @@ MADE_AT_ONCE = 20  # papers that a repair makes itself, and so tells what cannot
 
 
 def gaps_of_issue(at: datetime) -> list[Gap]:
-    """Completions that earn a certificate and have none. Reversed ones earn none."""
+    """Completions that earn a certificate and have none. Reversed ones earn none; one beside a suspended certificate waits for HR."""
+    suspended = Certificate.objects.with_state().filter(
+        Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""),
+        person=OuterRef("person"),
+        kind__county=OuterRef("course__county"),
+        kind__key=OuterRef("certificate"),
+        issued_at__lt=OuterRef("completed_at"),
+        decided_kind=StatusEvent.Kind.SUSPENDED,
+    )
     missing = (
         Completion.objects.standing()
         .exclude(certificate="")
-        .filter(certificates__isnull=True, completed_at__lte=at)
+        .filter(~Exists(suspended), certificates__isnull=True, completed_at__lte=at)
         .order_by("completed_at")[:GAPS_AT_ONCE]
     )
     return [
         Gap(f"completion {completion.pk} {completion.course_code} has no certificate", _issuing(completion, at)) for completion in missing
+    ]
+
+
+def gaps_of_renewal(at: datetime) -> list[Gap]:
+    """Completions of courses that only renew, which renew a certificate and did not."""
+    return [
+        Gap(f"completion {completion.pk} {completion.course_code} has renewed no certificate", _issuing(completion, at))
+        for completion in renewals.missed(at, limit=GAPS_AT_ONCE)
     ]
 
 

@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 12 * 60 * 60},
     },
     "wipe-question-imports": {"task": "quizzes.tasks.wipe_imports", "schedule": crontab(minute=25), "options": {"expires": 50 * 60}},
+    "remind-of-renewals": {"task": "certificates.tasks.remind", "schedule": crontab(minute=35), "options": {"expires": 50 * 60}},
     "wipe-certificate-packages": {
         "task": "certificates.tasks.wipe_batches",
         "schedule": crontab(minute=35),
@@ -289,9 +290,12 @@ CELERY_BEAT_SCHEDULE = {
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
 KEYS_ROOT = env.text("KEYS_ROOT", str(VAR_DIR / "keys"))  # private signing keys; production names it itself
 SIGNING_KEYS_PASSPHRASE = env.text("SIGNING_KEYS_PASSPHRASE")
+FORMER_SITE_URLS = env.listed("FORMER_SITE_URLS")  # where the site was before: badges of then name it
 STATUS_LIST_MINUTES = env.whole("STATUS_LIST_MINUTES", 24 * 60)  # how long a fetched status list may be relied on
 CA_CERTIFICATE_YEARS = env.whole("CA_CERTIFICATE_YEARS", 20)
 PAPER_CERTIFICATE_YEARS = env.whole("PAPER_CERTIFICATE_YEARS", 10)
+SHARE_LINK_DAYS = env.whole("SHARE_LINK_DAYS", 90)  # how long a link lasts by which a holder shows a certificate
+SHARED_PER_MINUTE = env.whole("SHARED_PER_MINUTE", 60)  # visits of such links from one address, in each process; 0: no limit
 TIMESTAMP_URL = env.text("TIMESTAMP_URL")  # an authority of time (RFC 3161) for signed papers; "": they name the time themselves
 PKCS11_MODULE = env.text("PKCS11_MODULE")  # the library of a hardware module that holds the paper key; "": a file below KEYS_ROOT
 PKCS11_TOKEN, PKCS11_KEY = env.text("PKCS11_TOKEN"), env.text("PKCS11_KEY")
@@ -302,7 +306,11 @@ CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters
 # How many may begin an exam in each second, over all web processes; the rest wait for seconds. 0: no limit.
 EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 6 * (os.cpu_count() or 1))
 CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
-VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
+# The public check, in points: a number 1, a file 10, a number that was never issued 21. See certificates/verify/limits.py.
+VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # of one address, in each process; 0: no limit at all
+VERIFY_PER_HOUR = env.whole("VERIFY_PER_HOUR", 600)  # of one address
+VERIFY_ALL_PER_HOUR = env.whole("VERIFY_ALL_PER_HOUR", 20_000)  # of all addresses together
+VERIFY_FILES_AT_ONCE = env.whole("VERIFY_FILES_AT_ONCE", 2)  # dropped-in files that one process has looked into at a time
 
 DEMO = False
 APPEND_SLASH = True

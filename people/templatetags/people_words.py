@@ -19,6 +19,7 @@ DOORS = {
     "completion records xlsx": gettext_noop("completion records as Excel"),
     "people of a unit": gettext_noop("people of a unit"),
     "learning file": gettext_noop("learning file of a person"),
+    "certificate held": gettext_noop("whether a person holds a certificate"),
     "certificate pdf": gettext_noop("certificate of a person as PDF"),
     "certificate png": gettext_noop("certificate picture of a person"),
     "certificates": gettext_noop("certificates of others"),

@@ -44,6 +44,7 @@ def test_no_learner_record_dies_with_what_it_points_at():
         "courses.CoursePage.page_ptr",
         "courses.LessonPage.page_ptr",
         "courses.ReviewTask.task_ptr",
+        "certificates.KindReview.task_ptr",
         "home.HomePage.page_ptr",
     }
     cascading = set()

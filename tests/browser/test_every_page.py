@@ -26,9 +26,13 @@ WALK = {
         "account_inactive",
         "display",
         "verify",
+        "shared_certificate:shared",
+        "/certificates/shared/nobody-made-this/=404",
         "ledger",
         "verify_number:certificate",
         "verify_number:never_issued=404",
+        "verify_number:certificate?on=2020-01-01",
+        "verify_number:certificate?on=2998-01-01",
         "/verify/YAZWGK-01-2026-532325-99999-0/=422",
         "/nothing-here/=404",
     ],
@@ -45,6 +49,7 @@ WALK = {
         "attempt_result:failed",
         "my_certificates",
         "certificate:certificate",
+        "certificate_ladder",
         "certificate:suspended",
         "my_file",
         "search",
@@ -76,6 +81,8 @@ WALK = {
     "stranger": ["my_learning", "course_list", "my_certificates", "my_file", "sittings"],  # where nothing is yet
     "liaison": [
         "my_learning",
+        "my_certificates",
+        "certificate:running_out",
         "dashboard",
         "records",
         "records_units",
@@ -90,6 +97,8 @@ WALK = {
         "attempt_time:silent",
     ],
     "trainer": [
+        "ladder_people",
+        "ladder_person:compiler_of_learner",
         "practice:under_way",
         "exam_list",
         "paper_list:exam",
@@ -126,6 +135,11 @@ WALK = {
         "correct_hours:learner",
         "certificates_issued",
         "certificates_issued?q=没有这张证",
+        "certificates_running_out",
+        "certificates_running_out?q=没有这张证",
+        "ladder_people",
+        "ladder_person:compiler_of_learner",
+        "ladder_conditions:compiler",
         "certificates_issued?state=suspended",
         "certificate:certificate",
         "certificate:suspended",
@@ -225,16 +239,19 @@ BY_STEPS = {
     "mfa_deactivate_totp",
     "mfa_view_recovery_codes",
     "mfa_generate_recovery_codes",
+    "verify_file",  # tests/browser/test_checking.py
+    "verify_pass",
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "verify_json", "ledger_latest", "ledger_root", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root",
+    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused",
+    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused", "certificates_running_out_csv",
     "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
+    "certificate_share", "certificate_unshare",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",

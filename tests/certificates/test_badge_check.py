@@ -178,6 +178,18 @@ def test_another_county_s_badge_is_told_as_such(certificate, settings):
     assert "did:web:learning.dayao.example" in verdict.reasons[0].message
 
 
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_badge_from_before_the_site_moved_is_still_genuine(certificate, settings, offline):
+    settings.WAGTAILADMIN_BASE_URL = "https://old.yaoan.example"
+    data = badge.file(certificate, offline=offline)
+    settings.WAGTAILADMIN_BASE_URL = "https://learning.yaoan.example"
+    assert not verify_badge(data, at=LATER).is_genuine
+    settings.FORMER_SITE_URLS = ["https://older.example:8000", "https://old.yaoan.example/"]
+    assert verify_badge(data, at=LATER).is_genuine
+    changed_one = changed(json.loads(data), credentialSubject__role="局长")
+    assert not verify_badge(as_bytes(changed_one), at=LATER).is_genuine
+
+
 def signed_by(document: dict, private: Ed25519PrivateKey, method: str) -> dict:
     bare = {name: value for name, value in document.items() if name != "proof"}
     return proofs.signed(bare, created=bare["validFrom"], method=method, sign=private.sign)

@@ -63,6 +63,17 @@ def test_anybody_s_program_reads_who_signs_here(client, cast):
     assert client.post("/.well-known/did.json").status_code == 405
 
 
+def test_under_its_former_address_the_site_answers_in_its_former_name(client, cast, certificate, settings):
+    settings.FORMER_SITE_URLS = ["https://old.yaoan.example"]
+    document = client.get("/.well-known/did.json", headers={"Host": "old.yaoan.example"}).json()
+    assert document["id"] == "did:web:old.yaoan.example" == document["verificationMethod"][0]["controller"]
+    path = reverse("status_list", args=["revocation", 0])
+    old = json.loads(client.get(path, headers={"Host": "old.yaoan.example"}).content)
+    assert (old["issuer"], old["id"]) == (document["id"], "https://old.yaoan.example" + path)
+    assert proofs.is_by(old, next(iter(keyring.badge_keys().values())))
+    assert client.get("/.well-known/did.json", headers={"Host": "anything.example"}).json()["id"] == badge.site_did()
+
+
 # ---- status lists -------------------------------------------------------------------------------
 
 

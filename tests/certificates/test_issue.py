@@ -152,7 +152,7 @@ def test_a_receiver_that_fails_undoes_the_issue_and_its_number(cast, kinds):
 def test_issuing_takes_few_queries(cast, kinds, django_assert_max_num_queries):
     services.issue(completion=a_completion(cast.learner), at=NOON)
     completion = a_completion(cast.learner)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         services.issue(completion=completion, at=NOON)
 
 
@@ -160,7 +160,7 @@ def test_paper_follows_on_commit_and_a_dead_broker_harms_nothing(cast, kinds, mo
     monkeypatch.setattr(tasks.render, "delay", lambda pk: (_ for _ in ()).throw(OSError("no broker")))
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         certificate = services.issue(completion=a_completion(cast.learner), at=NOON)
-    assert len(callbacks) == 1 and Certificate.objects.filter(pk=certificate.pk).exists()
+    assert len(callbacks) == 2 and Certificate.objects.filter(pk=certificate.pk).exists()
 
 
 def test_a_certificate_is_valid_through_its_last_day(certificate):
@@ -181,7 +181,7 @@ def test_kinds_are_made_once_and_the_county_s_own_wording_stays(cast):
     services.ensure_kinds(cast.county)
     CertificateKind.objects.filter(key="basic").update(title="我县的")
     kinds = services.ensure_kinds(cast.county)
-    assert [kind.key for kind in kinds] == ["training", "basic", "compiler", "leader"]
+    assert [kind.key for kind in kinds] == ["training", "basic", "compiler", "leader", "backbone", "publisher"]
     assert CertificateKind.objects.get(key="basic").title == "我县的"
     for kind in kinds:
         kind.full_clean()
@@ -194,6 +194,8 @@ def test_courses_see_the_kinds_by_key(cast, kinds):
         "basic",
         "compiler",
         "leader",
+        "backbone",
+        "publisher",
     ]
     assert CERTIFICATES.title("leader") == "领导干部政务公开培训合格证明"
     assert CERTIFICATES.title("none") is None

@@ -180,6 +180,12 @@ def test_the_program_needs_nothing_of_ours():
     assert {line.split()[1].partition(".")[0] for line in imported} == {"hashlib", "json", "sys", "cryptography"}
 
 
+def test_the_program_can_be_taken_from_the_page(client, cast):
+    assert reverse("ledger_program") in client.get(reverse("ledger")).content.decode()
+    response = client.get(reverse("ledger_program"))
+    assert response.content == PROGRAM.read_bytes() and "check_proof.py" in response["Content-Disposition"]
+
+
 def test_the_program_finds_a_genuine_proof_genuine(book, issuer, tmp_path):
     code, said = run(tmp_path, ledger.proof_of(book), issuer)
     assert code == 0, said
