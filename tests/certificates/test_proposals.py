@@ -143,13 +143,14 @@ def test_an_expired_certificate_can_still_be_revoked(cast, certificate, second):
 def test_a_replacement_corrects_the_facts_and_keeps_what_was_earned(cast, certificate, second):
     later = NOON + 200 * DAY  # in the next year
     heard = []
-    certificate_issued.connect(lambda certificate, **kwargs: heard.append(certificate), weak=False, dispatch_uid="test")
+    held = Certificate.objects.in_force(clock.today(later))
+    certificate_issued.connect(lambda certificate, **kwargs: heard.append((certificate, held.get())), weak=False, dispatch_uid="test")
     try:
         decision = end(cast, certificate, at=later, corrections=NAME | {"post_title": "四级主任科员"}, reason="姓名错字")
     finally:
         certificate_issued.disconnect(dispatch_uid="test")
     new = Certificate.objects.get(replaces=certificate)
-    assert heard == [new]
+    assert heard == [(new, new)]  # in the moment that it is told of, it alone is in force
     assert (new.person_name, new.post_title, new.unit_name) == ("张晓明", "四级主任科员", certificate.unit_name)
     assert new.text == certificate.text.replace("张小明", "张晓明") and "张晓明" in new.text
     same = ("person_id", "unit_id", "employee_number", "completion_id", "kind_id", "version_id", "title", "issuer", "course_code")
