@@ -87,8 +87,8 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
         audit.record(locked, "certificates.revoke", by=by, reason=proposal.reason, number=locked.number, proposed_by=proposal.by.name)
     else:
         _refuse_replacement(locked, at=at)
+        _end(proposal, locked, Kind.REPLACED, by=by, at=at)  # before the new one is told of: the two never count side by side
         new = _issue_corrected(locked, proposal, by=by, at=at)
-        _end(proposal, locked, Kind.REPLACED, by=by, at=at)
         audit.record(
             locked,
             "certificates.replace",

@@ -18,7 +18,7 @@ from courses.services import completions
 from courses.signals import completion_reversed
 from tests.cast import EVERYBODY, NOON, grant
 from tests.certificates.conftest import a_completion, end, second_officer
-from tests.certificates.test_standing import DAY, TODAY, refusal
+from tests.certificates.test_standing import DAY, TODAY, TRACED, refusal
 
 NAME = {"person_name": "张晓明"}
 
@@ -47,7 +47,7 @@ def test_a_confirmed_revocation_says_who_with_whom_when_and_why(cast, certificat
     assert (event.reason, event.by, event.second, event.proposal, event.at) == ("查实替考", cast.hr, second, proposal, NOON + 3 * DAY)
     assert proposal.decision.reason == "已核"
     assert [certificate.state_on(TODAY + days * DAY) for days in (2, 3, 9999)] == [State.VALID, State.REVOKED, State.REVOKED]
-    logged = [(entry.action, entry.user) for entry in ModelLogEntry.objects.filter(action__startswith="certificates.").order_by("pk")]
+    logged = [(entry.action, entry.user) for entry in ModelLogEntry.objects.filter(action__in=TRACED).order_by("pk")]
     assert logged == [("certificates.propose", cast.hr), ("certificates.revoke", second)]
 
 
@@ -143,13 +143,14 @@ def test_an_expired_certificate_can_still_be_revoked(cast, certificate, second):
 def test_a_replacement_corrects_the_facts_and_keeps_what_was_earned(cast, certificate, second):
     later = NOON + 200 * DAY  # in the next year
     heard = []
-    certificate_issued.connect(lambda certificate, **kwargs: heard.append(certificate), weak=False, dispatch_uid="test")
+    held = Certificate.objects.in_force(clock.today(later))
+    certificate_issued.connect(lambda certificate, **kwargs: heard.append((certificate, held.get())), weak=False, dispatch_uid="test")
     try:
         decision = end(cast, certificate, at=later, corrections=NAME | {"post_title": "四级主任科员"}, reason="姓名错字")
     finally:
         certificate_issued.disconnect(dispatch_uid="test")
     new = Certificate.objects.get(replaces=certificate)
-    assert heard == [new]
+    assert heard == [(new, new)]  # in the moment that it is told of, it alone is in force
     assert (new.person_name, new.post_title, new.unit_name) == ("张晓明", "四级主任科员", certificate.unit_name)
     assert new.text == certificate.text.replace("张小明", "张晓明") and "张晓明" in new.text
     same = ("person_id", "unit_id", "employee_number", "completion_id", "kind_id", "version_id", "title", "issuer", "course_code")
