@@ -253,11 +253,10 @@ def candidates(kind: CertificateKind, conditions: ConditionSet, *, day: date) ->
     for code in conditions.courses:
         done = Completion.objects.standing().filter(person=OuterRef("pk"), course__county=kind.county_id, course__code=code)
         found = found.filter(Exists(done.filter(~Exists(counted.filter(completion=OuterRef("pk"))))))
+    later = Attestation.objects.filter(person=OuterRef("person"), kind=OuterRef("kind"), key=OuterRef("key"), pk__gt=OuterRef("pk"))
     for asked in conditions.attested:
-        said = Attestation.objects.filter(person=OuterRef("pk"), kind=kind, key=asked["key"]).order_by("-pk")
-        uncounted = ~Exists(counted.filter(attestation=OuterRef("pk")))
-        newest = Subquery(said.values("pk")[:1])
-        found = found.filter(Exists(Attestation.objects.filter(uncounted, pk=newest, is_met=True)))
+        said = Attestation.objects.filter(person=OuterRef("pk"), kind=kind, key=asked["key"], is_met=True)
+        found = found.filter(Exists(said.filter(~Exists(later), ~Exists(counted.filter(attestation=OuterRef("pk"))))))
     return found if conditions.courses or conditions.attested else found.filter(any_new)
 
 

@@ -445,6 +445,21 @@ def test_only_hr_trainers_and_reviewers_of_the_county_may_attest(cast, sets, who
     assert not ladder.may_attest(cast.other_leader, kind)
 
 
+def test_the_query_reads_the_newest_attestation_of_each_person_whatever_its_key(cast, sets, basic):
+    given = {"conditions": sets["compiler"], "key": ROWS, "at": NOON}
+    for _ in range(20):  # the keys of attestations run away from those of people
+        ladder.attest(person=cast.colleague, evidence="第11号", by=cast.trainer, **given)
+        ladder.withdraw(person=cast.colleague, reason="有误", by=cast.hr, **given)
+    said = ladder.attest(person=cast.learner, evidence="第12号", by=cast.trainer, **given)
+    assert said.pk != cast.learner.pk
+    for code in ("S01", "S02", "S03"):
+        a_completion(cast.learner, course=Course.objects.get_or_create(county=cast.county, code=code)[0], certificate="")
+    assert list(ladder.candidates(sets["compiler"].kind, sets["compiler"], day=clock.today(NOON))) == [cast.learner]
+    agree(sets, [cast.learner, cast.colleague])
+    ladder.withdraw(person=cast.learner, reason="未过复审", by=cast.hr, **given)
+    assert not ladder.candidates(sets["compiler"].kind, sets["compiler"], day=clock.today(NOON)).exists()
+
+
 # ---- what no longer stands
 
 
