@@ -69,7 +69,7 @@ def course_steps(request: HttpRequest, course_id: int) -> HttpResponse:
     )
     steps = list(
         EditionRequirement.objects.filter(edition=course.current_id)
-        .annotate(met_by=Count("met", filter=Q(met__isnull=False)))
+        .annotate(met_by=Count("met", filter=Q(met__withdrawal=None)))
         .order_by("position")
     )
     before = begun

@@ -175,7 +175,7 @@ def _steps(open_now: dict[int, Enrolment]) -> dict[int, dict]:
     asked = (
         EditionRequirement.objects.filter(edition__enrolments__in=rows)
         .annotate(enrolment_pk=F("edition__enrolments__pk"))
-        .annotate(is_met=Exists(RequirementMet.objects.filter(enrolment=OuterRef("enrolment_pk"), requirement=OuterRef("pk"))))
+        .annotate(is_met=Exists(RequirementMet.objects.standing().filter(enrolment=OuterRef("enrolment_pk"), requirement=OuterRef("pk"))))
         .select_related("lesson")
         .order_by("position")
     )

@@ -19,4 +19,5 @@ class QuizzesConfig(AppConfig):
         reconcile.register("quizzes.passes", marking.untold_gaps)
         reconcile.register("quizzes.markings", ratings.unfinished_gaps)
         reconcile.register("quizzes.remarks", remarks.unapplied_gaps)
+        reconcile.register("quizzes.lost_passes", remarks.lost_gaps)
         reconcile.register("quizzes.imports", partial(exchange.stuck_gaps, again=tasks.import_again))

@@ -38,7 +38,8 @@ def of(person: Person) -> list[Chance]:
     standing: dict[Quiz, Enrolment] = {}
     for quiz in quizzes:
         fitting = (e for e in enrolments if (e.edition_id, quiz.key) in keys or (e.course.county_id, e.course.code) == _place(quiz))
-        enrolment = next(fitting, None)  # as `attempts.enrolment_for`: the open one, then the newest
+        # As `attempts.enrolments_for`: those that ask, of these the open one, then the newest.
+        enrolment = min(fitting, key=lambda e: (e.edition_id, quiz.key) not in keys, default=None)
         if enrolment is not None:
             standing[quiz] = enrolment
     used = _figures(Attempt.objects.filter(person=person), Count("pk"))

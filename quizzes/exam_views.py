@@ -79,6 +79,7 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "door": door,
             "refusal": refusal,
             "waits": bool(refusal and refusal.code == "too_early"),
+            "completion": sittings.completed_before(person=request.user, quiz=sitting.quiz, at=now) if mine.attempt is None else None,
             "is_over": mine.attempt is not None and not mine.is_running,
             "opens_in": opens_in,
             "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),

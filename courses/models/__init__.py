@@ -2,7 +2,7 @@ from courses.models.authoring import AuthorGroup, CountyCollection, ReviewTask
 from courses.models.course import Course, DutyRule, Line, Need, PassRule
 from courses.models.edition import Edition, EditionLesson, EditionRequirement
 from courses.models.hours import CreditPolicy
-from courses.models.learning import Completion, Enrolment, LessonPlace, RequirementMet, Reversal
+from courses.models.learning import Completion, Enrolment, LessonPlace, RequirementMet, Reversal, Withdrawal
 from courses.pages import CataloguePage, CoursePage, LessonPage
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "RequirementMet",
     "Reversal",
     "ReviewTask",
+    "Withdrawal",
 ]

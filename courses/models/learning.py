@@ -76,10 +76,17 @@ class LessonPlace(models.Model):
         return f"{self.lesson_id}: {self.seconds} s, block {self.position}"
 
 
-class RequirementMet(Fact):
-    """One requirement of the pinned edition is met, with what proves it. Written once.
+class RequirementMetQuerySet(FactQuerySet):
+    def standing(self) -> "RequirementMetQuerySet":
+        """What is met and was not withdrawn."""
+        return self.filter(withdrawal__isnull=True)
 
-    `evidence` names the proof: "lesson-place:12 seconds:340" or "attempt:88".
+
+class RequirementMet(Fact):
+    """One requirement of the pinned edition is met, with what proves it. Written once; a wrong one is answered by a Withdrawal.
+
+    `evidence` names the proof: "lesson-place:12 seconds:340" or "attempt:88". `turn` counts what was withdrawn
+    before: the requirement can then be met anew.
     """
 
     enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, related_name="met")
@@ -87,9 +94,24 @@ class RequirementMet(Fact):
     at = models.DateTimeField()
     evidence = models.CharField(max_length=120)
     score = models.DecimalField(max_digits=6, decimal_places=2, null=True)  # percent, for quizzes
+    turn = models.PositiveSmallIntegerField(default=0)
+
+    objects = RequirementMetQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["enrolment", "requirement"], name="requirement_met_once")]
+        constraints = [models.UniqueConstraint(fields=["enrolment", "requirement", "turn"], name="requirement_met_once_a_turn")]
+
+
+class Withdrawal(Fact):
+    """What met a requirement turned out not to: who said so, when and why. There is one only where nothing was completed by it yet.
+
+    Of a completion that stands nothing is withdrawn: a Reversal answers it.
+    """
+
+    met = models.OneToOneField(RequirementMet, on_delete=models.PROTECT, related_name="withdrawal")
+    reason = models.TextField(_("reason"))
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
 
 
 class CompletionQuerySet(FactQuerySet):

@@ -16,20 +16,25 @@ from core.errors import Refused
 from core.prepared import Prepared
 from core.reconcile import Gap
 from courses import outlines, rules
-from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet, Reversal
+from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet, Reversal, Withdrawal
 from courses.services import policies
 from courses.signals import completion_reversed, course_completed
 from people.models.snapshot import served_at
 
 log = structlog.get_logger(__name__)
 Kind = EditionRequirement.Kind
-_met_by = Prepared(lambda enrolment: RequirementMet.objects.filter(enrolment=enrolment).values_list("requirement_id", "at", "score"))
+_met_by = Prepared(
+    lambda enrolment: RequirementMet.objects.standing().filter(enrolment=enrolment).values_list("requirement_id", "at", "score")
+)
 
 
-def meet(*, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime) -> Completion | None:
+def meet(
+    *, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Decimal | None = None, at: datetime, met_at: datetime | None = None
+) -> Completion | None:
     """Write that a requirement is met, once, then try to fulfil; the completion if there is one now.
 
-    Locks the enrolment. The first proof stands: later ones change nothing. Something the pinned
+    `met_at` is when the person did it, where that is known only later (an essay that was marked, results that were
+    held); `at` is now. Locks the enrolment. The first proof that was not withdrawn stands: later ones change nothing. Something the pinned
     edition does not ask for is ignored. If completing fails — a receiver could not issue or credit —
     what was met stays written, the failure is logged, and reconcile completes later.
     """
@@ -38,9 +43,11 @@ def meet(*, enrolment: Enrolment, kind: str, key: str, evidence: str, score: Dec
         requirement = EditionRequirement.objects.filter(edition=enrolment.edition_id, kind=kind, key=str(key)).first()
         if requirement is None:
             return Completion.objects.filter(enrolment=enrolment).first()
-        RequirementMet.objects.get_or_create(
-            enrolment=enrolment, requirement=requirement, defaults={"at": at, "evidence": evidence, "score": score}
-        )
+        before = list(RequirementMet.objects.filter(enrolment=enrolment, requirement=requirement).values_list("withdrawal", flat=True))
+        if None not in before:
+            RequirementMet.objects.create(
+                enrolment=enrolment, requirement=requirement, at=met_at or at, evidence=evidence, score=score, turn=len(before)
+            )
     try:
         return fulfil(enrolment=enrolment, at=at)
     except Exception:
@@ -53,8 +60,8 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
     """The completion of this enrolment, written once as soon as every requirement of its edition is met.
 
     Locks the enrolment. The completion carries the instant at which the last requirement was met
-    (not the instant of a later repair), the person's unit and post of that day, and the hours by the
-    policy of that day. course_completed is sent inside the transaction: a receiver that fails
+    (not that of a later marking or repair), the person's unit and post of that day, and the hours by the
+    policy of that day. What follows from it, hours and certificate, is written `at` the instant it is written. course_completed is sent inside the transaction: a receiver that fails
     undoes the completion.
     """
     enrolment = (
@@ -66,7 +73,7 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
     if standing is not None:
         return standing
     asked = set(EditionRequirement.objects.filter(edition=enrolment.edition_id).values_list("pk", flat=True))
-    met = list(RequirementMet.objects.filter(enrolment=enrolment, requirement__in=asked).order_by("pk"))
+    met = list(RequirementMet.objects.standing().filter(enrolment=enrolment, requirement__in=asked).order_by("pk"))
     if not asked or {row.requirement_id for row in met} != asked:
         return None
     completed_at = max(row.at for row in met)
@@ -168,7 +175,7 @@ def explain(enrolment: Enrolment) -> Explanation:
 def percents(*, person, courses) -> dict[int, int]:
     """Progress of the person's open enrolments in these courses, in percent by course id. One query."""
     asked = _counted(EditionRequirement.objects.filter(edition=OuterRef("edition")), "edition")
-    got = _counted(RequirementMet.objects.filter(enrolment=OuterRef("pk")), "enrolment")
+    got = _counted(RequirementMet.objects.standing().filter(enrolment=OuterRef("pk")), "enrolment")
     begun = Enrolment.objects.filter(person=person, course__in=list(courses), completion__isnull=True).annotate(asked=asked, got=got)
     return {course: rules.percent(met, total) for course, met, total in begun.values_list("course", "got", "asked")}
 
@@ -192,10 +199,35 @@ def reverse(*, completion: Completion, by, reason: str, at: datetime) -> Reversa
     return reversal
 
 
+@transaction.atomic
+def take_back(*, enrolment: Enrolment, kind: str, key: str, by, reason: str, at: datetime) -> Reversal | Withdrawal | None:
+    """Answer that a requirement is not met after all: the completion that rests on it is reversed; without one it is open again.
+
+    Locks the enrolment, so that completing and taking back never both win. None where nothing rests on it; doing it
+    twice changes nothing.
+
+    Raises:
+        Refused: no reason is given.
+    """
+    if not reason.strip():
+        raise Refused(_("Say why it is taken back; the reason stays in the record."), code="no_reason")
+    Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
+    asked = RequirementMet.objects.standing().filter(enrolment=enrolment, requirement__kind=kind, requirement__key=str(key))
+    met = asked.select_related("requirement").first()
+    if met is None:
+        return None
+    completion = Completion.objects.filter(enrolment=enrolment).first()
+    if completion is not None:
+        return reverse(completion=completion, by=by, reason=reason, at=at) if met.pk in completion.evidence else None
+    withdrawal = Withdrawal.objects.create(met=met, reason=reason.strip(), by=by, at=at)
+    audit.record(enrolment, "courses.withdraw", by=by, requirement=met.requirement.title, reason=withdrawal.reason)
+    return withdrawal
+
+
 def gaps(at: datetime) -> list[Gap]:
     """Enrolments with everything met and no completion, at most 1,000."""
     asked = _counted(EditionRequirement.objects.filter(edition=OuterRef("edition")), "edition")
-    got = _counted(RequirementMet.objects.filter(enrolment=OuterRef("pk")), "enrolment")
+    got = _counted(RequirementMet.objects.standing().filter(enrolment=OuterRef("pk")), "enrolment")
     ready = (
         Enrolment.objects.filter(completion__isnull=True, met__isnull=False)
         .distinct()

@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
 from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
+from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from core.reconcile import Gap
-from courses.models import EditionRequirement, Enrolment
+from courses.models import Completion, EditionRequirement, Enrolment
+from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds, rules
@@ -55,12 +57,16 @@ class Receipt:
 # ---- start ---------------------------------------------------------------------------------
 
 
-def enrolment_for(*, person: Person, quiz: Quiz) -> Enrolment | None:
-    """The enrolment that a sitting of this quiz belongs to: its course is asked for by the pinned edition.
+def enrolments_for(*, person: Person, quiz: Quiz) -> list[Enrolment]:
+    """What a sitting of this quiz may belong to: the person's newest round of each course that asks for it, or whose bank it draws from.
 
-    Of several the one that is not completed, then the newest. One query.
+    Each with `asks`: whether its edition asks for the quiz. First those that ask, of these the ones that are not
+    completed, then the newest. One query.
     """
-    return _enrolled.first(person.pk, quiz.key, quiz.county_id, quiz.course_code)
+    newest: dict[int, Enrolment] = {}
+    for one in _enrolled(person.pk, quiz.key, quiz.county_id, quiz.course_code):
+        newest[one.course_id] = max(newest.get(one.course_id, one), one, key=lambda enrolment: enrolment.round)
+    return sorted(newest.values(), key=lambda one: (not one.asks, hasattr(one, "completion"), -one.pk))  # type: ignore[attr-defined]
 
 
 @Prepared
@@ -68,10 +74,15 @@ def _enrolled(person, quiz_key, county, course_code):
     asks = EditionRequirement.objects.filter(edition=OuterRef("edition"), kind=EditionRequirement.Kind.QUIZ, key=quiz_key)
     return (
         Enrolment.objects.filter(person=person)
-        .filter(Q(Exists(asks)) | Q(course__county=county, course__code=course_code))
-        .select_related("course", "edition", "completion")
-        .order_by(F("completion__pk").desc(nulls_first=True), "-pk")[:1]
+        .annotate(asks=Exists(asks))
+        .filter(Q(asks=True) | Q(course__county=county, course__code=course_code))
+        .select_related("course__county", "edition", "completion__reversal")
     )
+
+
+def needs_new_round(enrolment: Enrolment, *, at: datetime) -> bool:
+    """Whether the round is over and the next one may begin: what is sat from now on belongs to that one. One query at most."""
+    return enrolment.course.is_open and enrolments.may_begin_again(enrolment, at=at)
 
 
 @dataclass(frozen=True)
@@ -85,10 +96,18 @@ class Standing:
     left: int | None  # attempts left; None is without limit
     refusal: Refused | None
 
+    @property
+    def completion(self) -> Completion | None:
+        """The completion of the round that an attempt would belong to: where there is one, an attempt adds nothing to it."""
+        return getattr(self.enrolment, "completion", None)
+
 
 def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None = None) -> Standing:
-    """What the intro page says and `start` decides on. Four queries; locks nothing."""
-    enrolment = enrolment_for(person=person, quiz=quiz)
+    """What the intro page says and `start` decides on. Five queries at most; locks nothing.
+
+    Refusal codes: not_enrolled, new_round (the round is over and the next one has to be begun), attempts_used, sitting_only.
+    """
+    enrolment = next(iter(enrolments_for(person=person, quiz=quiz)), None)
     if enrolment is None:
         return Standing(
             None,
@@ -107,15 +126,18 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
         prefetch_related_objects(
             [a.submission for a in attempts if hasattr(a, "submission")], Prefetch("markings", Marking.objects.current())
         )
-    # Asked for a sitting, only its own attempts can be gone on with: another has neither its end nor its paper.
-    here = (a for a in attempts if sitting is None or a.sitting_id == sitting.pk)
+    # Asked for a sitting, only its own attempts count and can be gone on with, to whichever round they belong.
+    here = attempts
+    if sitting is not None:
+        here = list(Attempt.objects.filter(person=enrolment.person_id, sitting=sitting).select_related("submission").timed().order_by("pk"))
     open_ = next((a for a in here if not hasattr(a, "submission") and not is_overdue(a, at)), None)
     has_passed = any(_is_known_pass(a, at) for a in attempts)
     allowed = allowed_attempts(quiz, sitting, enrolment.person_id)
-    used = sum(1 for a in attempts if sitting is None or a.sitting_id == sitting.pk)
-    left = None if allowed is None else max(allowed - used, 0)
+    left = None if allowed is None else max(allowed - len(here), 0)
     refusal = None
-    if open_ is None and left == 0 and has_passed:
+    if open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
+        refusal = Refused(_completed_before(enrolment), code="new_round")
+    elif open_ is None and left == 0 and has_passed:
         refusal = Refused(_("You have passed this quiz; all attempts are used."), code="attempts_used")
     elif open_ is None and left == 0:
         refusal = Refused(
@@ -133,6 +155,17 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
     return Standing(enrolment, attempts, open_, has_passed, left, refusal)
 
 
+def _completed_before(enrolment: Enrolment) -> str:
+    completion = enrolment.completion
+    words = {"course": completion.course_title, "day": clock.today(completion.completed_at).isoformat()}
+    if hasattr(completion, "reversal"):
+        return _("Your completion of “%(course)s” of %(day)s was reversed. Begin the course again first: then this quiz counts.") % words
+    return (
+        _("You completed “%(course)s” on %(day)s; this quiz would add nothing to that. Begin the course again first: then it counts anew.")
+        % words
+    )
+
+
 def _is_known_pass(attempt: Attempt, at: datetime) -> bool:
     """Whether it is a pass, and the person may know it."""
     return hasattr(attempt, "submission") and attempt.submission.result.passed and not results.wait_for(attempt.sitting, at)
@@ -141,6 +174,11 @@ def _is_known_pass(attempt: Attempt, at: datetime) -> bool:
 @Prepared
 def _taken(enrolment, quiz):
     return Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission").timed().order_by("number")
+
+
+def left_open(*, person: Person, quiz: Quiz) -> list[Attempt]:
+    """The person's attempts at the quiz that nothing has ended yet. One query."""
+    return list(Attempt.objects.open().filter(person=person, quiz=quiz).timed().order_by("pk"))
 
 
 def allowed_attempts(quiz: Quiz, sitting: Sitting | None, person_id: int) -> int | None:
@@ -172,18 +210,20 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
     the person is for `sittings.enter`, which calls this with the enrolment that it has found.
 
     Raises:
-        Refused: not_enrolled, attempts_used, sitting_only, no_draws, bank_cannot_serve, not_sealed.
+        Refused: not_enrolled, new_round, attempts_used, sitting_only, no_draws, bank_cannot_serve, not_sealed.
     """
-    enrolment = enrolment or enrolment_for(person=person, quiz=quiz)
     if enrolment is None:
-        raise standing(person=person, quiz=quiz, at=at).refusal  # type: ignore[misc]
+        found = standing(person=person, quiz=quiz, at=at)
+        if found.enrolment is None:
+            raise found.refusal  # type: ignore[misc]
+        enrolment = found.enrolment
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
     state = _standing(enrolment, quiz, at, sitting)
     if state.open is not None:
         return state.open
-    for left_open in state.attempts:
-        if not hasattr(left_open, "submission"):
-            _end_left_open(left_open, sitting, at)
+    for one in state.attempts:
+        if not hasattr(one, "submission"):
+            _end_left_open(one, sitting, at)
             state = _standing(enrolment, quiz, at, sitting)
     if state.open is not None:  # minutes were added to it just now
         return state.open

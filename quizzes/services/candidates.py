@@ -5,7 +5,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain, count, islice
 from typing import BinaryIO
 
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from core import audit, tables
+from core import audit, clock, tables
 from core.errors import Refused, RefusedRows, RowError
 from core.text import squeeze
 from courses.models import Completion, Course, Enrolment
@@ -369,10 +369,17 @@ def _open(sitting: Sitting, at: datetime) -> Sitting:
 
 
 def lacking_courses(sitting: Sitting) -> QuerySet[Person]:
-    """Candidates whom the exam's course would not let in: not enrolled, and a course that must be completed first is missing."""
-    course = Course.objects.filter(county=sitting.quiz.county_id, code=sitting.quiz.course_code).select_related("current").first()
-    codes = course.current.prerequisites if course and course.current else []
-    people = Person.objects.filter(candidacies__sitting=sitting).exclude(pk__in=Enrolment.objects.filter(course=course).values("person"))
+    """Candidates whom the exam's course would not let in: no round of it is theirs that day, and a course that must be completed first is missing."""
+    try:
+        course = sittings.course_of(sitting.quiz)
+    except Refused:
+        return Person.objects.none()
+    codes = course.current.prerequisites if course.current else []
+    year = clock.start_of(date(clock.year_of(sitting.opens_at), 1, 1))
+    of_the_day = Enrolment.objects.filter(course=course).filter(
+        Q(completion=None) | Q(completion__reversal=None, completion__completed_at__gte=year)
+    )
+    people = Person.objects.filter(candidacies__sitting=sitting).exclude(pk__in=of_the_day.values("person"))
     lacks = Q(pk__in=[])
     for needed in Course.objects.open().filter(county=sitting.quiz.county_id, code__in=codes):
         lacks |= ~Q(pk__in=Completion.objects.standing().filter(course=needed).values("person"))

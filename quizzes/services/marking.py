@@ -125,13 +125,19 @@ def append(
     return marking
 
 
+@transaction.atomic
 def tell_the_course(marking: Marking, *, at: datetime) -> bool:
-    """The quiz requirement is met by this pass (T2), at the moment of the marking; False while results are not shown yet.
+    """The quiz requirement is met by this pass (T2), met when it was handed in; False while results are not shown yet,
+    or where the pass does not stand any more.
 
-    A completion, its hours and its certificate would tell the result. A transaction of its own; may run twice.
+    A completion, its hours and its certificate would tell the result. A transaction of its own; may run twice. Locks the
+    submission: marking again waits, or is seen.
     """
     attempt = marking.submission.attempt
     if results.wait_for(attempt.sitting, at):
+        return False
+    Submission.objects.select_for_update(no_key=True, of=("self",)).get(pk=marking.submission_id)
+    if not Marking.objects.current().filter(pk=marking.pk, passed=True).exists():
         return False
     completions.meet(
         enrolment=attempt.enrolment,
@@ -139,7 +145,8 @@ def tell_the_course(marking: Marking, *, at: datetime) -> bool:
         key=attempt.quiz.key,
         evidence=f"attempt:{attempt.pk}",
         score=marking.percent,
-        at=marking.at,
+        met_at=marking.submission.at,
+        at=at,
     )
     return True
 
@@ -162,7 +169,7 @@ def _untold() -> QuerySet[Marking]:
         kind=EditionRequirement.Kind.QUIZ,
         key=OuterRef("submission__attempt__quiz__key"),
     )
-    met = RequirementMet.objects.filter(
+    met = RequirementMet.objects.standing().filter(
         enrolment=enrolment, requirement__kind=EditionRequirement.Kind.QUIZ, requirement__key=OuterRef("submission__attempt__quiz__key")
     )
     return Marking.objects.current().filter(Exists(asked), ~Exists(met), passed=True).select_related(*_WHOSE).order_by("pk")

@@ -13,19 +13,21 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from courses.models import Enrolment
-from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import rules
 from quizzes.models import Attempt, AttemptItem, Marking, Paper, Sitting, Submission
-from quizzes.services import attempts, marking, papers, sittings
+from quizzes.models.sittings import closing_of
+from quizzes.services import marking, papers, sittings
 
 
 @transaction.atomic
 def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mapping[int, Decimal], by: Person, at: datetime) -> Marking:
     """Record a paper that somebody wrote by hand: points by position. The attempt, its end and its marking are made at once.
 
-    Enrols in the exam's course where needed, as entering does. Locks the enrolment. What was entered wrongly is
+    It counts as handed in when the sitting closed; when it was entered stands on the marking.
+
+    Enrols in the exam's course where needed, as entering does, from the opening of the sitting on. Locks the enrolment. What was entered wrongly is
     answered by marking again, never by editing.
 
     Raises:
@@ -41,7 +43,9 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
         raise Refused(_("Nobody enters marks of their own: somebody else has to do it."), code="own_marks")
     if sitting.is_listed and not sitting.candidates.filter(person=person).exists():
         raise Refused(_("%(name)s is not on the list of this sitting.") % {"name": person.name}, code="not_a_candidate")
-    enrolment = attempts.enrolment_for(person=person, quiz=quiz) or enrolments.enrol(person=person, course=sittings.course_of(quiz), at=at)
+    enrolment = sittings.round_for(
+        person=person, quiz=quiz, at=sitting.opens_at
+    )  # when it was sat says which round, not when it was marked
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
     if Attempt.objects.filter(person=person, sitting=sitting).exists():
         raise Refused(_("%(name)s has a paper in this sitting already.") % {"name": person.name}, code="sat_already")
@@ -69,7 +73,7 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
         papers.frozen(attempt, item, position=item.position, rng=random.Random(attempt.seed), shuffle=False)  # noqa: S311 - tokens only
         for item in items
     )
-    submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=at)
+    submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=closing_of(sitting))
     marked = [
         marking.Marked(item, None, Fraction(points[item.position]) / Fraction(item.points), points[item.position].quantize(rules.HUNDREDTH))
         for item in kept

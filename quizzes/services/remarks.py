@@ -15,14 +15,26 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from core.reconcile import Gap
-from courses.models import Completion
+from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet
 from courses.services import completions
 from people.models import Person, Role
 from quizzes import kinds, rules
-from quizzes.models import AttemptItem, ItemMark, Marking, Question, Remark, RemarkDecision, RemarkedMarking, RemarkProgress, Submission
+from quizzes.models import (
+    Attempt,
+    AttemptItem,
+    ItemMark,
+    Marking,
+    Question,
+    Remark,
+    RemarkDecision,
+    RemarkedMarking,
+    RemarkProgress,
+    Submission,
+)
 from quizzes.permissions import holds_over
 from quizzes.services import bank, marking
 
+QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
 SETTLED_AFTER = timedelta(minutes=2)  # no transaction that marks takes so long
 _BY_HAND = Q(marking__submission__cause=Submission.Cause.PAPER)
@@ -140,7 +152,7 @@ def by_hand(remark: Remark) -> QuerySet[ItemMark]:
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
     enrolments = {mark.marking.submission.attempt.enrolment_id for mark in marks if mark.marking.passed}
-    standing = {done.enrolment_id: done for done in Completion.objects.standing().filter(enrolment__in=enrolments)}
+    hanging = _hanging(enrolments)
     other_passes = set(
         Marking.objects.current()
         .filter(passed=True, submission__attempt__enrolment__in=enrolments)
@@ -159,9 +171,17 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         score = was.score - (mark.earned or Decimal(0)) + becomes
         would_pass = was.is_complete and rules.passes(score, was.out_of, attempt.pass_percent)
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
-        hangs = None if has_other or not was.passed else standing.get(attempt.enrolment_id)
+        hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
         found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
     return found
+
+
+def _hanging(enrolments: set[int]) -> dict[tuple[int, str], Completion]:
+    """The standing completions of these enrolments, by enrolment and each quiz that they rest on. Two queries at most."""
+    standing = list(Completion.objects.standing().filter(enrolment__in=enrolments))
+    proofs = {proof: done for done in standing for proof in done.evidence}
+    met = RequirementMet.objects.filter(enrolment__in=[done.enrolment_id for done in standing], requirement__kind=QUIZ)
+    return {(enrolment, key): proofs[pk] for pk, enrolment, key in met.values_list("pk", "enrolment", "requirement__key") if pk in proofs}
 
 
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
@@ -294,7 +314,11 @@ def apply(remark: Remark, *, at: datetime) -> int:
 @transaction.atomic
 def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     """One submission, once. Locks it; what stands is read again under the lock."""
-    submission = Submission.objects.select_for_update(no_key=True, of=("self",)).select_related("attempt__quiz").get(pk=submission_id)
+    submission = (
+        Submission.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("attempt__quiz", "attempt__enrolment")
+        .get(pk=submission_id)
+    )
     if RemarkedMarking.objects.filter(remark__question=remark.question_id, remark__gte=remark.pk, submission=submission).exists():
         return False
     current = Marking.objects.current().get(submission=submission)
@@ -323,9 +347,20 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         gained_pass=made.passed and not current.passed,
         kept_pass=keeps,
     )
-    if current.passed and not made.passed and change.completion is not None:
-        completions.reverse(completion=change.completion, by=remark.decision.by, reason=_reversal_reason(remark), at=at)
+    if current.passed and not made.passed:
+        _take_back(submission.attempt, remark, at)
     return True
+
+
+@transaction.atomic
+def _take_back(attempt: Attempt, remark: Remark, at: datetime) -> None:
+    """What rests on a lost pass falls: the completion, or what was met towards one. Another pass of the same round keeps both."""
+    Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.enrolment_id)
+    passes = Marking.objects.current().filter(passed=True, submission__attempt__quiz=attempt.quiz_id)
+    if not passes.filter(submission__attempt__enrolment=attempt.enrolment_id).exists():
+        completions.take_back(
+            enrolment=attempt.enrolment, kind=QUIZ, key=attempt.quiz.key, by=remark.decision.by, reason=_reversal_reason(remark), at=at
+        )
 
 
 def _reversal_reason(remark: Remark) -> str:
@@ -382,3 +417,28 @@ def unapplied_gaps(at: datetime) -> list[Gap]:
         looked, update_conflicts=True, unique_fields=["remark"], update_fields=["done_to", "seen_to", "seen_at"]
     )
     return gaps
+
+
+def lost_gaps(at: datetime) -> list[Gap]:
+    """Requirements that stand as met, and completions that rest on them, though a re-marking took the pass away. One query."""
+    whose = {"submission__attempt__enrolment": OuterRef("submission__attempt__enrolment")}
+    quiz = {"submission__attempt__quiz": OuterRef("submission__attempt__quiz")}
+    passes = Marking.objects.current().filter(passed=True, **whose, **quiz)
+    met = RequirementMet.objects.standing().filter(
+        enrolment=OuterRef("submission__attempt__enrolment"),
+        requirement__kind=QUIZ,
+        requirement__key=OuterRef("submission__attempt__quiz__key"),
+    )
+    met = met.filter(enrolment__completion__reversal=None)
+    lost = (
+        RemarkedMarking.objects.filter(Exists(met), ~Exists(passes), lost_pass=True)
+        .select_related("submission__attempt__quiz", "submission__attempt__enrolment", "remark__question", "remark__decision__by")
+        .order_by("pk")[:1000]
+    )
+    return [
+        Gap(
+            f"attempt {one.submission.attempt_id} is no pass any more and counts",
+            partial(_take_back, one.submission.attempt, one.remark, at),
+        )
+        for one in lost
+    ]

@@ -8,16 +8,16 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
 from core.errors import Refused
-from courses.models import Course
+from courses.models import Completion, Course, EditionRequirement, Enrolment
 from courses.services import enrolments
 from people.models import Person
 from quizzes import rules
-from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Sitting
+from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Sitting, Submission
 from quizzes.models.sittings import closing_of
 from quizzes.services import attempts, exam_papers, papers, results
 
@@ -394,21 +394,52 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     """The person's attempt in this sitting: the open one, or a new one. Enrols in the quiz's course where needed.
 
     An open attempt is given back also when entry has closed: a dead phone does not shut anybody out. One that
-    was left open in a trial is handed in: it must not become this one.
+    was left open in a trial is handed in: it must not become this one. A new attempt belongs to the round of this
+    year (`round_for`), which entering begins.
 
     Raises:
         Refused: as `admission`, `attempts.start` and `enrolments.enrol` say.
     """
     sitting = _held(sitting)
     quiz = sitting.quiz
-    state = attempts.standing(person=person, quiz=quiz, at=at, sitting=sitting)
-    if state.open is not None:
-        return state.open
+    left_open = attempts.left_open(person=person, quiz=quiz)
+    for one in left_open:
+        if one.sitting_id == sitting.pk and not attempts.is_overdue(one, at):
+            return one
     door = admission(person=person, sitting=sitting, at=at)
     if door.refusal is not None:
         raise door.refusal
-    enrolment = state.enrolment or enrolments.enrol(person=person, course=course_of(quiz), at=at)
+    enrolment = round_for(person=person, quiz=quiz, at=at)
+    for one in left_open:  # those of this round `start` ends
+        if one.enrolment_id != enrolment.pk:
+            attempts.submit(attempt=one, cause=Submission.Cause.TIME, at=at)
     return attempts.start(person=person, quiz=quiz, at=at, sitting=sitting, enrolment=enrolment)
+
+
+def round_for(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
+    """The enrolment that an exam sat at this instant belongs to: the round under way, or the next one, begun now.
+
+    A completed round comes back only where the policy lets no other begin yet, or nobody may begin the course: what
+    is sat then adds nothing to it. One query where a round is under way.
+
+    Raises:
+        Refused: no_course, and as `enrolments.enrol` says.
+    """
+    found = [one for one in attempts.enrolments_for(person=person, quiz=quiz) if one.asks]  # type: ignore[attr-defined]
+    if not found:
+        return enrolments.enrol(person=person, course=course_of(quiz), at=at)
+    if not hasattr(found[0], "completion"):
+        return found[0]
+    over = next((one for one in found if attempts.needs_new_round(one, at=at)), None)
+    return found[0] if over is None else enrolments.enrol(person=person, course=over.course, at=at)
+
+
+def completed_before(*, person: Person, quiz: Quiz, at: datetime) -> Completion | None:
+    """The completion to which sitting the exam now would add nothing; None where it counts. Two queries at most."""
+    found = [one for one in attempts.enrolments_for(person=person, quiz=quiz) if one.asks]  # type: ignore[attr-defined]
+    if not found or not hasattr(found[0], "completion") or any(attempts.needs_new_round(one, at=at) for one in found):
+        return None
+    return found[0].completion
 
 
 def _held(sitting: Sitting) -> Sitting:
@@ -419,8 +450,12 @@ def _held(sitting: Sitting) -> Sitting:
 
 
 def course_of(quiz: Quiz) -> Course:
-    """The course that the exam belongs to. One query. Raises: Refused (no_course)."""
-    course = Course.objects.filter(county=quiz.county_id, code=quiz.course_code).first()
+    """The course that a pass counts for: of the county's open ones one that asks for the exam, best that of its bank; else
+    that of its bank. One query. Raises: Refused (no_course).
+    """
+    asked = EditionRequirement.objects.filter(edition=OuterRef("current"), kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
+    found = Course.objects.filter(county=quiz.county_id).annotate(asks=Exists(asked), is_own=Q(code=quiz.course_code))
+    course = found.filter(Q(asks=True, is_open=True) | Q(is_own=True)).order_by("-asks", "-is_open", "-is_own", "code").first()
     if course is None:
         raise Refused(_("The course %(course)s of this exam is not published yet.") % {"course": quiz.course_code}, code="no_course")
     return course
@@ -481,7 +516,8 @@ def allow(
 ) -> Allowance:
     """Give one person more time or more attempts at a quiz, or at one sitting of it, beforehand.
 
-    Locks the person. The same act again within a minute (a second click) gives the allowance that stands.
+    Locks the sitting, then the person, in the order of who enters. The same act again within a minute (a second click) gives
+    the allowance that stands.
 
     Raises:
         Refused: nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
@@ -494,9 +530,11 @@ def allow(
         raise Refused(_("Say why it is given."), code="no_reason")
     if person.pk == by.pk:
         raise Refused(_("Nobody gives time or attempts to themselves: somebody else has to do it."), code="own_allowance")
+    if sitting is not None:
+        sitting = locked(sitting)
     person = Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
     if sitting is not None:
-        _refuse_allowance(person, locked(sitting), extra_attempts, at)
+        _refuse_allowance(person, sitting, extra_attempts, at)
     facts = {"person": person, "quiz": quiz, "sitting": sitting, "reason": reason[:300], "by": by}
     facts |= {"extra_minutes": extra_minutes, "extra_attempts": extra_attempts}
     standing = Allowance.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()

@@ -14,6 +14,7 @@ FACTS = [
     "courses.EditionRequirement",
     "courses.Enrolment",
     "courses.RequirementMet",
+    "courses.Withdrawal",
     "courses.Completion",
     "courses.Reversal",
     "quizzes.Attempt",

@@ -230,7 +230,7 @@ def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, dj
         )
 
     assert (marking.cause, marking.score, marking.out_of, marking.passed) == ("paper", Decimal("12.50"), 15, True)
-    assert Completion.objects.get().completed_at == AFTER
+    assert Completion.objects.get().completed_at == sitting.closes_at and marking.at == AFTER
     assert Attempt.objects.get().submission.cause == "paper"
 
 
