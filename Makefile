@@ -22,7 +22,7 @@ $(VENV)/.run-ready: requirements.txt deploy/setup.sh
 
 setup-dev: $(VENV)/.dev-ready
 
-$(VENV)/.dev-ready: requirements.txt requirements-dev.txt deploy/setup.sh
+$(VENV)/.dev-ready: requirements.txt requirements-pkcs11.txt requirements-dev.txt deploy/setup.sh tests/certificates/verifiers/package-lock.json
 	@deploy/setup.sh test $(PYTHON)
 	@touch $@ $(VENV)/.run-ready
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import bank, exam
+from bench import badges, bank, exam, ledger, papers
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = int(os.environ.get("BENCH_PORT", "8399"))
@@ -278,6 +278,10 @@ def main() -> None:
     gift_seconds = time_gift()
     rows.append(("import of 5,000 GIFT items", f"{gift_seconds:.1f} s", "< 20 s", gift_seconds < 20))
     rows += bank.measure()
+    rows += ledger.measure()
+    connections.close_all()
+    rows += papers.measure()
+    rows += badges.measure()  # last: its status events stand in no ledger
     connections.close_all()
     survived = subprocess.run([sys.executable, "-m", "bench.faults"], cwd=ROOT).returncode == 0
     rows.append(("fault test, 200 people, 60 s", "nothing lost" if survived else "FAILED", "nothing lost", survived))

@@ -16,8 +16,11 @@ def counties_of(user, roles: Iterable[str] = RULES_KINDS) -> list[Unit]:
     return [unit for unit in units_of(user, *roles) if unit.depth == 1]
 
 
-def may_revoke(user, certificate) -> bool:
-    """Whether the user is HR of the county where the holder served, or of the county that issued it."""
+def may_rule(user, certificate) -> bool:
+    """Whether the user is HR of the county where the holder served, or of the county that issued it.
+
+    It is the right to suspend, restore, propose and decide. That nobody does so with their own is the services' to say.
+    """
     if not user.is_authenticated:
         return False
     if user.is_superuser:
@@ -26,10 +29,21 @@ def may_revoke(user, certificate) -> bool:
     return any(county.path == where or county.pk == certificate.kind.county_id for county in counties_of(user, [Role.HR]))
 
 
-class KindPolicy(BasePermissionPolicy):
-    """In the Wagtail admin: HR and administrators of a county add and change its kinds. Nobody deletes one."""
+def officers_over(certificate):
+    """Those who rule over a certificate of somebody else and can open it: HR of the whole county where the holder served."""
+    county = certificate.unit.county_path if certificate.unit_id else None
+    grants = RoleGrant.objects.filter(role=Role.HR, ends_on=None, unit__path=county)
+    holders = Person.objects.filter(Q(is_superuser=True) | Q(pk__in=grants.values("person")), is_active=True)
+    return holders.exclude(pk=certificate.person_id)
 
-    ACTIONS = frozenset({"add", "change", "view"})
+
+class KindPolicy(BasePermissionPolicy):
+    """In the Wagtail admin: HR and administrators of a county add and change its kinds. Nobody deletes one.
+
+    Nor does anybody publish one by a button, superusers either: that is done by approving (models/review.py).
+    """
+
+    ACTIONS = frozenset({"add", "change", "view", "lock", "unlock"})
 
     def get_all_permissions_for_user(self, user):
         return counties_of(user) if user.is_authenticated else []
@@ -59,3 +73,9 @@ class KindPolicy(BasePermissionPolicy):
 def rulers_of_kinds():
     """The keys of those who hold HR or administrator over a whole county now, as a subquery."""
     return RoleGrant.objects.filter(role__in=RULES_KINDS, ends_on=None, unit__depth=1).values("person")
+
+
+def rulers_of(county: Unit):
+    """Those who hold HR or administrator over this county now."""
+    grants = RoleGrant.objects.filter(role__in=RULES_KINDS, ends_on=None, unit=county)
+    return Person.objects.filter(pk__in=grants.values("person"), is_active=True)

@@ -7,14 +7,15 @@ from functools import cache
 import segno
 from PIL import Image, ImageDraw, ImageFont
 
-from certificates import paper
+from certificates import paper, rules
 from certificates.models import Certificate
 from core import fonts
 
 WIDTH, HEIGHT, MARGIN = 1080, 1350, 96
 QR_TOP, QR_SIDE = 950, 280
 UNBROKEN = re.compile(r"[（《“]*(?:第?[A-Za-z0-9.%-]+[号年月日条章版]?|.)[，。；：、！？）》”/]*\s*")
-INK, QUIET, ACCENT, GROUND = "#1f2a37", "#4b5a6b", "#1d4e7a", "#f5f7fa"
+GROUND = "#f5f7fa"
+QUIET = "#4b5a6b"  # of the first layout
 _SERIF, _SERIF_BOLD, _SANS = (fonts.SERIF, fonts.SANS), (fonts.SERIF_BOLD, fonts.SANS_BOLD), (fonts.SANS, fonts.SERIF)
 
 
@@ -86,34 +87,36 @@ def png(certificate: Certificate) -> bytes:
     Raises:
         Refused: a character has no glyph in the fonts ("missing_glyph").
     """
-    facts = paper.printed(certificate)
+    facts, design = paper.printed(certificate), certificate.version.content
     fonts.require_glyphs(facts.values())
+    ink, accent = design.get("ink", rules.INK), design.get("accent", rules.ACCENT)
+    quiet = rules.quieter(ink) if "ink" in design else QUIET
     inner = WIDTH - 2 * MARGIN
     image = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((36, 36, WIDTH - 36, HEIGHT - 36), 28, fill="#ffffff", outline=ACCENT, width=4)
+    draw.rounded_rectangle((36, 36, WIDTH - 36, HEIGHT - 36), 28, fill="#ffffff", outline=accent, width=4)
 
     size, lines = _fitted(facts["title"], _SERIF_BOLD, range(72, 30, -4), inner, 190)
-    top = _write(draw, lines, _SERIF_BOLD, size, top=110, colour=ACCENT)
+    top = _write(draw, lines, _SERIF_BOLD, size, top=110, colour=accent)
     size, lines = _fitted(facts["name"], _SERIF_BOLD, range(88, 36, -4), inner, 140)
-    top = _write(draw, lines, _SERIF_BOLD, size, top=top + 40, colour=INK)
+    top = _write(draw, lines, _SERIF_BOLD, size, top=top + 40, colour=ink)
     size, lines = _fitted(facts["unit"], _SANS, range(34, 20, -2), inner, 110)
-    top = _write(draw, lines, _SANS, size, top=top + 8, colour=QUIET)
-    draw.line((WIDTH / 2 - 120, top + 24, WIDTH / 2 + 120, top + 24), fill=ACCENT, width=3)
+    top = _write(draw, lines, _SANS, size, top=top + 8, colour=quiet)
+    draw.line((WIDTH / 2 - 120, top + 24, WIDTH / 2 + 120, top + 24), fill=accent, width=3)
 
     size, lines = _fitted(facts["course"], _SERIF, range(46, 22, -2), inner, 290)
     middle = (top + 40 + QR_TOP) / 2 - (len(lines) * size * 1.55 + 70) / 2
-    top = _write(draw, lines, _SERIF, size, top=max(middle, top + 48), colour=INK)
-    _write(draw, [f"{facts['hours']} · 成绩{facts['score']}"], _SANS, 34, top=top + 14, colour=QUIET)
+    top = _write(draw, lines, _SERIF, size, top=max(middle, top + 48), colour=ink)
+    _write(draw, [f"{facts['hours']} · 成绩{facts['score']}"], _SANS, 34, top=top + 14, colour=quiet)
 
     side = _paste_qr(image, paper.check_address(certificate.number))
     left = MARGIN + side + 16
     top = QR_TOP + 4.0
     for label, name in (("颁发机构", "issuer"), ("颁发日期", "issued_on"), ("有效期至", "valid_until"), ("证书编号", "number")):
-        _write(draw, [label], _SANS, 22, top=top + 6, colour=QUIET, left=left)
+        _write(draw, [label], _SANS, 22, top=top + 6, colour=quiet, left=left)
         size, lines = _fitted(facts[name], _SANS, range(30, 16, -2), WIDTH - MARGIN - left - 106, 62)
-        top = _write(draw, lines, _SANS, size, top=top, colour=INK, left=left + 106) + 14
-    _write(draw, ["扫码核验真伪。本证明为培训合格证明，不属于法定证照。"], _SANS, 24, top=1248, colour=QUIET)
+        top = _write(draw, lines, _SANS, size, top=top, colour=ink, left=left + 106) + 14
+    _write(draw, ["扫码核验真伪。本证明为培训合格证明，不属于法定证照。"], _SANS, 24, top=1248, colour=quiet)
 
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)

@@ -9,7 +9,7 @@ def choices(county: Unit | None = None) -> Iterable[tuple[str, str]]:
     """The county's kinds; without a county one entry a key, titled as the first county titled it."""
     from certificates.models import CertificateKind
 
-    kinds = CertificateKind.objects.order_by("category", "key", "pk")
+    kinds = CertificateKind.objects.filter(live=True).order_by("category", "key", "pk")
     titles: dict[str, str] = {}
     for key, title in (kinds.filter(county=county) if county else kinds).values_list("key", "title"):
         titles.setdefault(key, title)

@@ -1,66 +1,171 @@
-"""Certificate kinds in the Wagtail admin: each county's own, with a preview of the paper."""
+"""Certificate kinds in the Wagtail admin: each county's own, with a live preview of the paper, approved by two, in versions."""
 
-from django.http import Http404
-from django.utils.translation import gettext_lazy as _
-from wagtail.admin.panels import FieldPanel, MultiFieldPanel, ObjectList
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.urls import path, reverse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList
+from wagtail.admin.ui.tables import LiveStatusTagColumn
+from wagtail.admin.widgets.button import Button
 from wagtail.snippets.views import snippets
+from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, SnippetChooserViewSet
 
+from certificates import templates_desk
 from certificates.forms import CertificateKindForm
 from certificates.models import CertificateKind
-from certificates.permissions import KindPolicy
+from certificates.preview import unfit
+
+RENEWAL_FIELDS = ["renewal_window_days", "renewal_grace_days", "renewal_course", "reminder_days"]
 
 
-class _OfMyCounty:
-    """A kind of another county is not found, whatever its address."""
+class _Previewing:
+    """The preview says what is wrong, where Wagtail's would only say that something is."""
 
-    def get_object(self, *args, **kwargs):
-        found = super().get_object(*args, **kwargs)
-        if not KindPolicy(CertificateKind).user_has_permission_for_instance(self.request.user, "view", found):
-            raise Http404
-        return found
+    def validate_form(self, form):
+        """What cannot be printed is kept as well: the page tells why."""
+        return super().validate_form(form) or self.request.method == "POST"
+
+    def error_response(self):
+        form = self.get_form(self._get_form_data(self._get_form_state()))
+        super().validate_form(form)
+        return unfit(self.request, form)
 
 
-class _Edit(_OfMyCounty, snippets.EditView):
+class _PreviewOnEdit(_Previewing, snippets.PreviewOnEditView):
     pass
 
 
-class _Delete(_OfMyCounty, snippets.DeleteView):
+class _PreviewOnCreate(_Previewing, snippets.PreviewOnCreateView):
     pass
 
 
-class _Usage(_OfMyCounty, snippets.UsageView):
+class _WithVersions:
+    """A way from the template to its versions and to its county's pictures."""
+
+    @cached_property
+    def header_more_buttons(self):
+        viewset = CertificateKind.snippet_viewset
+        return [
+            *super().header_more_buttons,
+            Button(_("Versions"), url=reverse(viewset.get_url_name("versions"), args=[self.object.pk]), icon_name="history", priority=60),
+            Button(_("Pictures"), url=reverse(viewset.get_url_name("pictures")), icon_name="image", priority=70),
+        ]
+
+
+class _Edit(_WithVersions, snippets.EditView):
     pass
 
 
-class _History(_OfMyCounty, snippets.HistoryView):
+class _Index(snippets.IndexView):
+    @cached_property
+    def header_more_buttons(self):
+        pictures = Button(
+            _("Pictures"), url=reverse(CertificateKind.snippet_viewset.get_url_name("pictures")), icon_name="image", priority=70
+        )
+        return [*super().header_more_buttons, pictures]
+
+
+class _OwnKinds:
+    def get_object_list(self):
+        return CertificateKind.objects.visible_to(self.request.user)
+
+
+class _Choose(_OwnKinds, ChooseView):
     pass
+
+
+class _ChooseResults(_OwnKinds, ChooseResultsView):
+    pass
+
+
+class _Chooser(SnippetChooserViewSet):
+    choose_view_class = _Choose
+    choose_results_view_class = _ChooseResults
 
 
 class CertificateKindViewSet(snippets.SnippetViewSet):
     model = CertificateKind
     icon = "doc-full"
-    menu_label = _("Certificate kinds")
+    menu_label = gettext_lazy("Certificate templates")
     menu_name = "certificate-kinds"
     add_to_admin_menu = True
     menu_order = 320
     copy_view_enabled = False
-    list_display = ["title", "key", "county", "issuer", "category", "validity_months"]
+    list_display = ["title", "key", "county", "validity_months", LiveStatusTagColumn()]
     list_per_page = 50
+    index_view_class = _Index
     edit_view_class = _Edit
-    delete_view_class = _Delete
-    usage_view_class = _Usage
-    history_view_class = _History
+    create_template_name = "certificates/admin/kind_create.html"
+    edit_template_name = "certificates/admin/kind_edit.html"
+    preview_on_edit_view_class = _PreviewOnEdit
+    preview_on_add_view_class = _PreviewOnCreate
+    chooser_viewset_class = _Chooser
     edit_handler = ObjectList(
         [
-            MultiFieldPanel([FieldPanel("county"), FieldPanel("key")], heading=_("What courses name")),
+            HelpPanel(template="certificates/admin/kind_help.html"),
+            MultiFieldPanel([FieldRowPanel([FieldPanel("county"), FieldPanel("key")])], heading=gettext_lazy("What courses name")),
             MultiFieldPanel(
-                [FieldPanel("title"), FieldPanel("wording"), FieldPanel("issuer"), FieldPanel("validity_months")],
-                heading=_("What is printed"),
+                [
+                    FieldPanel("title"),
+                    FieldPanel("wording"),
+                    FieldPanel("issuer"),
+                    FieldPanel("validity_months"),
+                ],
+                heading=gettext_lazy("What is printed"),
             ),
-            MultiFieldPanel([FieldPanel("number_prefix"), FieldPanel("category")], heading=_("Numbering")),
+            MultiFieldPanel(
+                [FieldPanel("language"), FieldPanel("title_en"), FieldPanel("wording_en"), FieldPanel("issuer_en")],
+                heading=gettext_lazy("English beside the Chinese"),
+            ),
+            MultiFieldPanel(
+                [FieldRowPanel([FieldPanel(f"signatory_{number}"), FieldPanel(f"signatory_{number}_post")]) for number in (1, 2, 3)],
+                heading=gettext_lazy("Signatories"),
+                help_text=gettext_lazy("Printed names with their posts, up to three; they are no signatures."),
+            ),
+            MultiFieldPanel(
+                [
+                    FieldRowPanel([FieldPanel("orientation"), FieldPanel("qr_place")]),
+                    FieldRowPanel([FieldPanel("accent"), FieldPanel("ink")]),
+                    HelpPanel(template="certificates/admin/picture_help.html"),
+                    FieldRowPanel([FieldPanel("seal"), FieldPanel("background")]),
+                    FieldPanel("marks_seal_place"),
+                ],
+                heading=gettext_lazy("How it looks"),
+            ),
+            MultiFieldPanel([FieldRowPanel([FieldPanel("number_prefix"), FieldPanel("category")])], heading=gettext_lazy("Numbering")),
+            MultiFieldPanel([FieldPanel(name) for name in RENEWAL_FIELDS], heading=gettext_lazy("Renewal")),
         ],
         base_form_class=CertificateKindForm,
     )
 
     def get_queryset(self, request):
         return CertificateKind.objects.visible_to(request.user).select_related("county")
+
+    def get_urlpatterns(self):
+        patterns = [
+            *super().get_urlpatterns(),
+            path("versions/<int:pk>/", templates_desk.versions, name="versions"),
+            path("versions/<int:pk>/<int:number>.png", templates_desk.version_picture, name="version_picture"),
+            path("pictures/", templates_desk.pictures, name="pictures"),
+            path("pictures/<int:picture>/", templates_desk.picture_file, name="picture_file"),
+        ]
+        for pattern in patterns:
+            pattern.callback = _kept_in_county(pattern.callback)
+        return patterns
+
+
+def _kept_in_county(view):
+    """A kind of another county is not found, whichever of its pages is asked for; and nobody else comes in at all."""
+
+    def guarded(request: HttpRequest, *args, **kwargs):
+        if not templates_desk.rules_kinds(request.user):
+            raise PermissionDenied
+        if "pk" in kwargs:
+            pk = str(kwargs["pk"])
+            if not (pk.isdecimal() and CertificateKind.objects.visible_to(request.user).filter(pk=pk).exists()):
+                raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded

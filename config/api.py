@@ -7,20 +7,22 @@ from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.responses import Response
 
+from certificates.api import router as certificates
 from core.errors import Refused
-from evaluation.api import TITLES, Problem
 from evaluation.api import router as records
+from people.api import TITLES, Problem
 
 log = structlog.get_logger("api")
 
 api = NinjaAPI(
     title="政务公开学习与认证平台 API",
     version="1",
-    description="Completion records for HR. See docs/api.md for a worked example.",
+    description="Completion records for HR, certificates for the portal. See docs/api.md for a worked example.",
     docs_url=None,
     urls_namespace="api",
 )
 api.add_router("", records)
+api.add_router("/certificates", certificates)
 
 
 def problem(status: int, detail: str, *, code: str, errors: list | None = None) -> HttpResponse:

@@ -61,15 +61,16 @@ def characters_of(path: Path) -> frozenset[int]:
         return frozenset(font.getBestCmap())
 
 
-def _is_mark_of_variation(character: str) -> bool:
-    return 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF
+def _is_never_drawn(character: str) -> bool:
+    """Marks of variation, and the place to break inside a long run (U+200B)."""
+    return 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF or character == "\u200b"
 
 
 def missing(texts: Iterable[str]) -> list[str]:
     """The characters of these texts that no font has, in order of appearance."""
     known = [characters_of(path) for path in (path_of(SERIF), path_of(SANS), *extra())]
     wanted = dict.fromkeys("".join(texts).replace("\n", ""))
-    return [c for c in wanted if not _is_mark_of_variation(c) and not any(ord(c) in there for there in known)]
+    return [c for c in wanted if not _is_never_drawn(c) and not any(ord(c) in there for there in known)]
 
 
 def require_glyphs(texts: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from core.errors import Refused
 
 MAX_SPREADSHEET = 10 * 1024 * 1024
+MAX_CERTIFICATE = 10 * 1024 * 1024  # a paper or a badge that is dropped in to be checked
 MAX_BANK = 30 * 1024 * 1024  # a file of questions with its images
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 200

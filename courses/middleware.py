@@ -1,6 +1,6 @@
 """Uploads too large for their door are refused before a byte of them is read."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -12,6 +12,7 @@ LIMITS = (
     ("/admin/documents/", uploads.MAX_VIDEO),
     ("/admin/question-import/", uploads.MAX_BANK),
     ("/admin/", uploads.MAX_DOCUMENT),
+    ("/verify/", uploads.MAX_CERTIFICATE),
 )
 
 
@@ -29,5 +30,8 @@ class BoundedUploads:
                 _("The file is %(size)d MB; at most %(limit)d MB are taken.") % {"size": int(length) // 2**20, "limit": limit // 2**20},
                 code="too_large",
             )
+            if request.path.endswith(".json"):
+                problem = {"type": "about:blank", "title": refusal.message, "status": 413, "detail": refusal.message, "code": refusal.code}
+                return JsonResponse(problem, status=413, content_type="application/problem+json")
             return render(request, "refused.html", {"refusal": refusal}, status=413)
         return self.get_response(request)

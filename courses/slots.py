@@ -6,8 +6,13 @@ register here, in their AppConfig.ready, under a name; pages store only keys.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from people.models import Unit
+from people.models import Person, Unit
+
+if TYPE_CHECKING:
+    from courses.models import Course
 
 Choices = Callable[[Unit | None], Iterable[tuple[str, str]]]
 
@@ -46,6 +51,32 @@ class Lookup:
         return self._of(completions) if completions else {}
 
 
+@dataclass
+class Gate:
+    """What an app above says to somebody who wants to begin a course: that it cannot be begun yet, or may be begun again."""
+
+    _check: Callable[["Person", "Course", datetime], None] = field(default=lambda person, course, at: None)
+    _reopens: Callable[["Person", "Course", datetime], bool] = field(default=lambda person, course, at: False)
+
+    def fill(
+        self, *, check: Callable[["Person", "Course", datetime], None], reopens: Callable[["Person", "Course", datetime], bool]
+    ) -> None:
+        self._check, self._reopens = check, reopens
+
+    def check(self, *, person: "Person", course: "Course", at: datetime) -> None:
+        """Let the person begin the course.
+
+        Raises:
+            Refused: why not, and from when on.
+        """
+        self._check(person, course, at)
+
+    def reopens(self, *, person: "Person", course: "Course", at: datetime) -> bool:
+        """Whether the person may begin the completed course again although this year's turn is taken."""
+        return self._reopens(person, course, at)
+
+
 QUIZZES = Slot("quizzes")
 CERTIFICATES = Slot("certificates")
 HANGING = Lookup()  # certificate numbers, which a reversed completion takes with it
+RENEWAL = Gate()  # courses that renew certificates

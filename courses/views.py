@@ -15,6 +15,7 @@ from courses import outlines, reading
 from courses.forms import CatalogueFilter
 from courses.models import Course, EditionLesson, EditionRequirement, Enrolment
 from courses.services import completions, enrolments, progress
+from courses.slots import RENEWAL
 
 PAGE = 24
 
@@ -76,7 +77,11 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
     context = {"course": found, "refusal": refusal, "due": reading.due(found, at) if found.need == "required" else None}
     if enrolment is None:
         outline = outlines.of_edition(found.current, found.code)
-        context |= {"rows": reading.rows(outline), "lacking": enrolments.lacking_prerequisites(person=request.user, course=found)}
+        context |= {
+            "hindrance": _hindrance(request, found, at),
+            "rows": reading.rows(outline),
+            "lacking": enrolments.lacking_prerequisites(person=request.user, course=found),
+        }
     else:
         outline = reading.outline_of(enrolment)
         explanation = completions.explain(enrolment)
@@ -95,9 +100,20 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
         "hours": reading.hours(outline.minutes, outline.has_test, county=found.county, at=at),
         "certificate": reading.certificate_title(outline.certificate),
     }
+    if context.get("may_begin_again"):
+        context["hindrance"] = _hindrance(request, found, at)
     if enrolment is not None and not context["may_begin_again"]:  # no form in it, so nothing of this request
         context["page_state"] = reading.page_state(context)
     return render(request, "courses/course.html", context, status=409 if refusal else 200)
+
+
+def _hindrance(request: HttpRequest, found: Course, at) -> str:
+    """Why the course cannot be begun now although it is open; "" if it can."""
+    try:
+        RENEWAL.check(person=request.user, course=found, at=at)
+    except Refused as refusal:
+        return refusal.message
+    return ""
 
 
 @login_required

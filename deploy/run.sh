@@ -14,6 +14,7 @@ chmod 700 "$VAR_DIR"
 
 python manage.py migrate --noinput -v0
 python manage.py createcachetable
+python manage.py signing_keys ensure --replace-lost >/dev/null
 python manage.py collectstatic --noinput -v0
 sign_ins=$(python manage.py seed_demo | tee >(grep '^\[demo\]' >&2 || true) | grep '^  ')
 

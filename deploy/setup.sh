@@ -1,6 +1,6 @@
 #!/bin/bash
 # Everything a bare machine lacks: a virtual environment, the pinned packages, and the few
-# system packages (fonts for certificates; for tests also a browser and PDF/QR readers).
+# system packages (fonts for certificates; for tests also a browser, PDF/QR readers and node with the badge verifiers).
 # Usage: deploy/setup.sh run|test [python]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,10 @@ if [ "$kind" = test ]; then
   ldconfig -p 2>/dev/null | grep libzbar.so >/dev/null || missing+=(libzbar0)
   command -v wrk >/dev/null || missing+=(wrk)
   command -v msgfmt >/dev/null || missing+=(gettext)
+  command -v certutil >/dev/null || missing+=(libnss3-tools)  # the authorities that pdfsig trusts
+  command -v softhsm2-util >/dev/null || missing+=(softhsm2)  # a token to sign papers on
+  command -v node >/dev/null || missing+=(nodejs)
+  command -v npm >/dev/null || missing+=(npm)
 fi
 if [ ${#missing[@]} -gt 0 ]; then
   apt=""
@@ -48,3 +52,7 @@ say "installing Python packages"
 requirements=requirements.txt
 [ "$kind" = test ] && requirements=requirements-dev.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r $requirements 2> >(grep -v "^WARNING: Location" >&2)
+if [ "$kind" = test ]; then
+  say "installing the badge verifiers of others (npm)"
+  npm ci --prefix tests/certificates/verifiers --silent
+fi

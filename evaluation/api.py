@@ -1,76 +1,29 @@
 """The doors for programs. Rows are evaluation.records.Record, the same that the exports write."""
 
-import re
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.core import signing
-from django.core.cache import cache
 from django.db import OperationalError
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from ninja import Field, Query, Router, Schema
-from ninja.errors import HttpError
-from ninja.security import HttpBearer
-from ninja.throttling import BaseThrottle
 from pydantic import AwareDatetime, BeforeValidator
-from pydantic_core import PydanticCustomError
 
 from core import clock
 from courses.models import Completion
 from evaluation import changes, records
+from people.api import PLAIN, PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters, written_as_a_day
 from people.models import ApiToken, ReadingOfOthers, Unit
-from people.services import readings, tokens
+from people.services import readings
 
 LIMIT = 500
-CALLS_A_MINUTE = 300
 CURSOR_SALT = "evaluation.api.completions.changes"
 router = Router()
-
-
-class Problem(HttpError):
-    """An error with a code for programs; config/api.py writes it as problem+json."""
-
-    def __init__(self, status: int, message: str, *, code: str, retry_after: int | None = None, errors: list | None = None) -> None:
-        super().__init__(status, message)
-        self.code, self.retry_after, self.errors = code, retry_after, errors
-
-
-class RecordsToken(HttpBearer):
-    """`Authorization: Bearer gzk_…`. The token holds, has the scope, and its owner is still HR over its unit — or the call ends here."""
-
-    openapi_description = "A key from HR's account page, shown once."
-
-    def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
-        at = clock.now()
-        found = tokens.authenticate(token, scope=ApiToken.Scope.COMPLETIONS, at=at)
-        if found is not None:
-            return found
-        held = ApiToken.objects.filter(digest=tokens.digest_of(token), revoked_at=None, expires_at__gt=at).first()
-        if held is not None and ApiToken.Scope.COMPLETIONS not in held.scopes:
-            raise Problem(403, _("This token lacks the scope “%(scope)s”.") % {"scope": ApiToken.Scope.COMPLETIONS}, code="scope")
-        raise Problem(401, _("The token is unknown, has expired or was revoked."), code="token")
-
-
-class CallsAMinute(BaseThrottle):
-    """So many calls a minute for each token, counted in the shared cache."""
-
-    def allow_request(self, request: HttpRequest) -> bool:
-        minute = int(clock.now().timestamp()) // 60
-        key = f"api-calls:{request.auth.pk}:{minute}"  # type: ignore[attr-defined]
-        made = cache.get(key, 0)
-        if made >= CALLS_A_MINUTE:
-            return False
-        cache.set(key, made + 1, 120)  # two calls at once may count as one: a limit, not a ledger
-        return True
-
-    def wait(self) -> float:
-        return 60 - clock.now().timestamp() % 60
 
 
 class CompletionOut(Schema):
@@ -103,7 +56,7 @@ class CompletionOut(Schema):
     enrolled_at: datetime = Field(description="ISO 8601 with the county's offset.")
     completed_at: datetime = Field(description="ISO 8601 with the county's offset.")
     certificate_number: str = Field(description="Empty when the course awards none.")
-    certificate_state: str = Field(description="valid, expired or revoked as of today; empty without a certificate.")
+    certificate_state: str = Field(description="valid, expired, suspended or revoked as of today; empty without a certificate.")
     certificate_valid_until: date | None = Field(description="Last day of validity; null: without end.")
     reversed_at: datetime | None
     reversal_reason: str
@@ -118,28 +71,7 @@ class CompletionsOut(Schema):
     has_more: bool = Field(description="Whether more rows are waiting now.")
 
 
-class ProblemOut(Schema):
-    """RFC 9457. `detail` is for people, in the language of Accept-Language; `code` is for programs."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: list[dict[str, Any]] | None = None
-
-
-PLAIN = r"^[^\x00-\x1f]*$"
-
-
-def _written_as_a_day(value: object) -> object:
-    """Refuse what does not begin with a day: pydantic would take 2026 for seconds since 1970."""
-    if isinstance(value, str) and not re.match(r"\s*\d{4}-\d{2}-\d{2}", value):
-        raise PydanticCustomError("datetime_parsing", "Input should begin with a day such as 2026-01-01")
-    return value
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_written_as_a_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(written_as_a_day)]
 
 
 class CompletionsIn(Schema):
@@ -154,14 +86,10 @@ class CompletionsIn(Schema):
     cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
 
 
-KNOWN = "、".join(CompletionsIn.model_fields)
-PROBLEMS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 422: ProblemOut, 429: ProblemOut, 500: ProblemOut, 503: ProblemOut}
-
-
 @router.get(
     "/completions",
     response={200: CompletionsOut, **PROBLEMS},
-    auth=RecordsToken(),
+    auth=Token(ApiToken.Scope.COMPLETIONS),
     throttle=[CallsAMinute()],
     operation_id="list_completions",
     summary="Completions, by their newest change",
@@ -174,7 +102,7 @@ def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
     the completions that were added since, and again those that were reversed or whose certificate or
     hours changed. No change is missed and none comes twice. A cursor belongs to its filters.
     """
-    _refuse_strange_parameters(request)
+    refuse_strange_parameters(request, CompletionsIn.model_fields)
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     at = clock.now()
     unit = _unit(token, wanted.unit)
@@ -221,20 +149,6 @@ def _settled() -> int:
         return changes.settle()
     except OperationalError as error:
         raise Problem(503, _("Records are being written just now. Please repeat the call."), code="busy", retry_after=2) from error
-
-
-def _refuse_strange_parameters(request: HttpRequest) -> None:
-    """A parameter that is not known, or given twice, would otherwise be passed over, and the rows would be others than were meant."""
-    errors = [
-        {"field": name[:40], "code": "unknown", "detail": _("There is no such parameter. Known are: %(names)s.") % {"names": KNOWN}}
-        if name not in CompletionsIn.model_fields
-        else {"field": name, "code": "repeated", "detail": _("Give it once.")}
-        for name, values in request.GET.lists()
-        if name not in CompletionsIn.model_fields or len(values) > 1
-    ]
-    if errors:
-        names = "、".join(one["field"] for one in errors)
-        raise Problem(422, _("These parameters are not understood: %(names)s.") % {"names": names}, code="parameters", errors=errors)
 
 
 def _reach(token: ApiToken) -> Q:
@@ -290,17 +204,3 @@ def _read_cursor(text: str | None, key: str) -> int:
     if held["f"] != key:
         raise Problem(422, _("The cursor belongs to other filters: start again without it."), code="cursor_of_other_filter")
     return held["a"]
-
-
-TITLES = {
-    401: gettext_lazy("Not signed in"),
-    403: gettext_lazy("Not allowed"),
-    404: gettext_lazy("No such thing"),
-    405: gettext_lazy("Method not allowed"),
-    422: gettext_lazy("Not understood"),
-    429: gettext_lazy("Too many calls"),
-    500: gettext_lazy("An error on our side"),
-    503: gettext_lazy("Busy"),
-}
-
-__all__ = ["LIMIT", "TITLES", "Problem", "as_sent", "router"]

@@ -30,6 +30,12 @@ def note(completion_id: int, kind: str, *, at: datetime) -> None:
     RecordChange.objects.create(completion_id=completion_id, kind=kind, at=at)
 
 
+def note_certificates(certificate_ids: list[int], *, at: datetime) -> None:
+    """The same for the completions behind these certificates, of those that have one. Two queries."""
+    behind = Completion.objects.filter(certificates__in=certificate_ids).distinct().values_list("pk", flat=True)
+    RecordChange.objects.bulk_create([RecordChange(completion_id=pk, kind=Kind.CERTIFICATE, at=at) for pk in behind])
+
+
 def settle() -> int:
     """Number what has been committed and return the highest number: below it nothing can appear any more.
 

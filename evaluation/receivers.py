@@ -4,6 +4,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from certificates.models import StatusEvent
+from certificates.signals import certificates_expired
 from courses.signals import completion_reversed, course_completed
 
 
@@ -30,3 +31,10 @@ def note_the_certificate(sender, *, instance, created, **kwargs) -> None:
 
     if created and instance.certificate.completion_id:
         changes.note(instance.certificate.completion_id, changes.Kind.CERTIFICATE, at=instance.at)
+
+
+@receiver(certificates_expired, dispatch_uid="evaluation.certificates_expired")
+def note_those_that_ran_out(sender, *, events, at, **kwargs) -> None:
+    from evaluation import changes
+
+    changes.note_certificates([event.certificate_id for event in events], at=at)

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
 
 from certificates.models import Certificate
+from certificates.services import renewals
 from core import clock
 from courses.models import (
     Course,
@@ -89,6 +90,7 @@ class Desk:
     electives: list[DeskCourse]
     hours: evaluation.HoursExplained
     certificates: list[Certificate]  # standing, of the last 30 days
+    renewals: list[renewals.Path]  # what can be renewed now
     completed: list[Enrolment]  # completions of this year with their course, newest first
     required: int
     required_done: int
@@ -104,7 +106,7 @@ class Desk:
 
 
 def of(person: Person, *, at: datetime) -> Desk:
-    """Everything on the desk of a person at an instant. Ten queries, and one for the unit."""
+    """Everything on the desk of a person at an instant. Eleven queries, one for the unit, one where a course awards nothing, two where something can be renewed."""
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
     rules = DutyRule.objects.filter(course=OuterRef("pk"), duty__in=duties)
@@ -135,7 +137,8 @@ def of(person: Person, *, at: datetime) -> Desk:
     due = [desk[c.pk] for c in courses if c.is_required and c.pk not in done]
     due.sort(key=lambda one: (one.course.due_on or date.max, bool(one.lacking), one.course.code))
     under_way = [desk[c.pk] for c in courses if c.pk in open_now and c.pk not in {one.course.pk for one in due}]
-    free = [desk[c.pk] for c in courses if not c.is_required and c.pk not in done and c.pk not in open_now]
+    renewing = renewals.only_renewing(courses)  # what can be renewed stands in a place of its own
+    free = [desk[c.pk] for c in courses if not c.is_required and c.pk not in done | renewing and c.pk not in open_now]
     free.sort(key=lambda one: (not one.course.is_elective, bool(one.lacking), one.course.code))
     entries = list(LEDGER_ROWS.filter(person=person, year=year))
     policy = evaluation.policies_on(evaluation.day_of(year, at)).of(person.unit)
@@ -148,6 +151,7 @@ def of(person: Person, *, at: datetime) -> Desk:
         electives=free[:ELECTIVES],
         hours=evaluation.explained(year=year, entries=entries, policy=policy, duties=duties),
         certificates=list(Certificate.objects.in_force(today).filter(person=person, issued_at__gt=at - NEW_FOR)),
+        renewals=renewals.due(person, at=at),
         completed=this_year,
         required=sum(c.is_required for c in courses),
         required_done=sum(c.is_required and c.pk in done for c in courses),

@@ -4,6 +4,8 @@ from django.db import transaction
 from wagtail.models import Page, Site
 
 from certificates import services as certificates
+from certificates.services import ladder
+from core import clock
 from courses.models import CataloguePage
 from courses.services import catalogues, policies
 from home.models import HomePage
@@ -18,6 +20,7 @@ def open_county(*, county: Unit, by: Person | None = None) -> CataloguePage:
     ensure_home_page()
     policies.ensure_default()
     certificates.ensure_kinds(county)
+    ladder.ensure_ladder(county, at=clock.now())
     return catalogues.open_catalogue(county=county, by=by)
 
 

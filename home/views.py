@@ -100,7 +100,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         rows=len(found.behind),
         request=request,
     )
-    return render(request, "home/dashboard.html", {"board": found})
+    return render(request, "home/dashboard.html", {"board": found, "work": waiting.for_person(request.user)})
 
 
 @login_required

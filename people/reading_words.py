@@ -18,6 +18,8 @@ LABELS = {
     "only": gettext_lazy("only"),
     "person": gettext_lazy("employee number"),
     "number": gettext_lazy("certificate number"),
+    "kind": gettext_lazy("kind of certificate"),
+    "on": gettext_lazy("day"),
     "attempt": gettext_lazy("test attempt"),
     "sitting": gettext_lazy("sitting"),
     "room": gettext_lazy("room"),

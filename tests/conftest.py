@@ -17,7 +17,10 @@ def _empty_process_cache():
     from django.core.cache import caches
     from django.utils import translation
 
+    from certificates.verify.limits import tally
+
     caches["local"].clear()
+    tally.clear()
     translation.deactivate()
 
 

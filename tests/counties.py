@@ -15,11 +15,14 @@ ESSAY = "依申请公开的期限自收到申请之日起计算，能够当场�
 def in_full_swing(cast: Cast) -> dict[str, tuple]:
     """The learner has one course behind her with a certificate, one under way, an attempt open and one failed.
 
+    The liaison's certificate runs out soon; the learner's approved rows, which a higher one asks for, are attested.
+
     Gives what the addresses of their pages are made of, by name.
     """
     from certificates import rules
     from certificates import services as certificates
     from certificates.models import Certificate
+    from certificates.services import batches, ladder
     from courses.services import enrolments, progress
     from quizzes.models import Submission
     from quizzes.services import attempts
@@ -27,9 +30,12 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
 
     at = clock.now()
     certificates.ensure_kinds(cast.county)
+    compiler = next(one for one in ladder.ensure_ladder(cast.county, at=at) if one.kind.key == "compiler")
+    ladder.attest(person=cast.learner, conditions=compiler, key="approved-rows", evidence="第12号目录条目", by=cast.trainer, at=at)
     quiz = make_quiz(cast, "p01-final", "P01")
     done = make_course(cast.county, code="T01", lessons=2, certificate="training")
     complete(cast.learner, done, at=at - timedelta(days=3))
+    complete(cast.liaison, done, at=at - timedelta(days=690))
     course = make_course(cast.county, code="P01", lessons=3, quiz_key="p01-final", certificate="training", required_for=["staff"])
     enrolment = enrolments.enrol(person=cast.learner, course=course, at=at - timedelta(hours=3))
     lesson = enrolment.edition.lessons.first()
@@ -39,6 +45,9 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     attempts.submit(attempt=failed, cause=Submission.Cause.LEARNER, at=at - timedelta(minutes=50))
     running = attempts.start(person=cast.learner, quiz=quiz, at=at)
     certificate = Certificate.objects.get(person=cast.learner)
+    running_out = Certificate.objects.get(person=cast.liaison)
+    batch = batches.order(kind="pack", unit=cast.county, year=0, by=cast.hr, at=at, then=lambda pk: None, purpose="年终归档")
+    others = certificates_in_every_state(cast, at=at)
     empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
     return {
         "under_way": (course.pk,),
@@ -48,11 +57,45 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "running": (running.pk,),
         "failed": (failed.pk,),
         "certificate": (certificate.number,),
+        "shared": (certificates.share(certificate=certificate, by=cast.learner, at=at).key,),
+        "running_out": (running_out.number,),
+        "compiler": (compiler.kind_id,),
+        "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
+        "batch": (batch.pk,),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
         "bureau": (cast.bureau.pk,),
         "empty_unit": (empty.pk,),
+        **others,
+    }
+
+
+def certificates_in_every_state(cast: Cast, *, at: datetime) -> dict[str, tuple]:
+    """The learner's further ones: suspended with a revocation proposed, replaced, revoked; a colleague's waits to be corrected.
+
+    The proposals are the second officer's, so that they wait for hr. Gives what the addresses of their pages are made of.
+    """
+    from certificates import services
+    from tests.certificates.conftest import end, second_officer
+    from tests.factories import complete, make_course
+
+    second, courses = second_officer(cast), [make_course(cast.county, code=f"Z{n:02}", certificate="training") for n in range(3)]
+    suspended, replaced, revoked = (complete(cast.learner, course, at=at - timedelta(days=2)).certificates.get() for course in courses)
+    theirs = complete(cast.colleague, courses[0], at=at - timedelta(days=2)).certificates.get()
+    services.suspend(certificate=suspended, by=second, reason="接到举报，核查期间暂停", at=at)
+    proposed = {"kind": "revoke", "reason": "查实由他人代学，依据：举报核查记录第3号", "by": second, "at": at}
+    to_revoke = services.propose(certificate=suspended, **proposed)
+    corrections = {"person_name": "李芸", "unit_name": "姚安县教育体育局 政策法规与教师工作股"}
+    to_replace = services.propose(certificate=theirs, kind="replace", reason="姓名有错字", by=second, at=at, corrections=corrections)
+    decision = end(cast, replaced, reason="姓名有错字", at=at, corrections={"person_name": "张晓明"})
+    end(cast, revoked, reason="查实替考", at=at)
+    return {
+        "suspended": (suspended.number,),
+        "replaced": (replaced.number,),
+        "to_revoke": (to_revoke.pk,),
+        "to_replace": (to_replace.pk,),
+        "decided": (decision.proposal_id,),
     }
 
 

@@ -1,9 +1,10 @@
 """Certificates: what is printed, when it was issued, and what each was worth on a day."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from secrets import token_hex
 
+from django.conf import settings
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +30,9 @@ class State(models.TextChoices):
     NOT_ISSUED = "not_issued", _("Not yet issued")
 
 
+EXPIRING = "expiring"
+
+
 class CertificateQuerySet(FactQuerySet):
     def visible_to(self, user) -> "CertificateQuerySet":
         return self.filter(records_q(user))
@@ -45,6 +49,19 @@ class CertificateQuerySet(FactQuerySet):
             .filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED))
             .filter(Q(valid_until=None) | Q(valid_until__gte=day))
         )
+
+    def in_state(self, state: str, day: date) -> "CertificateQuerySet":
+        """Those that are in a state today, `day` being today; "expiring": valid, and for CERTIFICATES_END_SOON_DAYS more at most."""
+        if state == State.VALID:
+            return self.in_force(day)
+        if state == EXPIRING:
+            return self.in_force(day).filter(valid_until__lte=day + timedelta(days=settings.CERTIFICATES_END_SOON_DAYS))
+        found = self.with_state()
+        if state == State.EXPIRED:
+            untouched = Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED)
+            return found.filter(untouched, valid_until__lt=day)
+        # The few with such an event are found first; the newest one is looked for among these alone.
+        return found.filter(pk__in=StatusEvent.objects.filter(kind=state).values("certificate"), decided_kind=state)
 
 
 class Certificate(ServedAt, Fact):
@@ -91,6 +108,7 @@ class Certificate(ServedAt, Fact):
             models.UniqueConstraint(
                 fields=["person", "kind", "round"], condition=Q(completion=None, replaces=None), name="certificate_once_per_round"
             ),
+            models.UniqueConstraint(fields=["renews"], condition=Q(replaces=None), name="certificate_renewed_once"),
         ]
 
     def __str__(self) -> str:
@@ -125,6 +143,13 @@ class Certificate(ServedAt, Fact):
             return StatusEvent.objects.deciding().filter(certificate=self.pk).order_by("-pk").values_list("kind", "at").first()
         kind = self.__dict__["decided_kind"]
         return (kind, self.__dict__["decided_at"]) if kind else None
+
+    def days_left(self, day: date) -> int | None:
+        """Whole days until the last day of validity, 0 on it; None when it never ends or has ended, or that day is not near."""
+        if self.valid_until is None or self.valid_until < day:
+            return None
+        left = (self.valid_until - day).days
+        return left if left <= settings.CERTIFICATES_END_SOON_DAYS else None
 
     def state_on(self, day: date) -> State:
         """What it was worth at the end of a day, or is worth now if the day is today.

@@ -1,18 +1,43 @@
 """What became of a certificate, and what two officers decide together."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
-from people.models import Person
+from people.models import Person, Role
 
 
 class StatusEventQuerySet(FactQuerySet):
     def deciding(self) -> "StatusEventQuerySet":
         """Those that decide what a certificate is worth beside its dates; the newest of them stands."""
         kinds = StatusEvent.Kind
-        return self.filter(kind__in=[kinds.SUSPENDED, kinds.RESTORED, kinds.REPLACED, kinds.REVOKED])
+        return self.filter(kind__in=[kinds.SUSPENDED, kinds.RESTORED, *kinds.final()])
+
+
+class ProposalQuerySet(FactQuerySet):
+    def open(self) -> "ProposalQuerySet":
+        """Those that wait for a decision: none was taken, and the certificate was not ended by another one meanwhile."""
+        ended = StatusEvent.objects.filter(certificate=OuterRef("certificate"), kind__in=StatusEvent.Kind.final())
+        return self.filter(~Exists(ended), decision=None)
+
+    def visible_to(self, user) -> "ProposalQuerySet":
+        """Those about certificates of a county whose HR the user is, other people's only: nobody decides on their own."""
+        from certificates.permissions import counties_of
+
+        if not user.is_authenticated:
+            return self.none()
+        others = self.exclude(certificate__person=user.pk)
+        if user.is_superuser:
+            return others
+        reach = Q(pk__in=[])
+        for county in counties_of(user, [Role.HR]):
+            reach |= Q(certificate__unit__path__startswith=county.path)
+        return others.filter(reach)
+
+    def waiting_for(self, user) -> "ProposalQuerySet":
+        """Those that the user may decide now: open, and proposed by somebody else."""
+        return self.visible_to(user).open().exclude(by=user.pk)
 
 
 class Proposal(Fact):
@@ -31,6 +56,8 @@ class Proposal(Fact):
     corrections = models.JSONField(default=dict)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
+
+    objects = ProposalQuerySet.as_manager()
 
     class Meta:
         ordering = ["at", "pk"]
@@ -67,6 +94,11 @@ class StatusEvent(Fact):
         REPLACED = "replaced", _("Replaced")
         EXPIRED = "expired", _("Expired")
 
+        @classmethod
+        def final(cls) -> "list[StatusEvent.Kind]":
+            """After these nothing changes any more."""
+            return [cls.REVOKED, cls.REPLACED]
+
     certificate = models.ForeignKey("certificates.Certificate", on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     reason = models.TextField(_("reason"), blank=True)
@@ -79,6 +111,9 @@ class StatusEvent(Fact):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["kind", "certificate"], name="status_event_by_kind")
+        ]  # for status lists, which skip what was only issued
         constraints = [
             models.UniqueConstraint(
                 fields=["certificate", "kind"],

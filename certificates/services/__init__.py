@@ -1,23 +1,48 @@
-"""The only writers of certificates, their status and their kinds: `issuing`, `standing`, `kinds`; `gaps` for reconcile."""
+"""The only writers of certificates, of what becomes of them and of their kinds.
 
-from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_revocation
+`issuing`, `renewals`, `ladder`, `standing`, `proposals`, `kinds`, `pictures`, `chaining`, `keys`, `batches`; `gaps` for
+reconcile.
+"""
+
+from certificates.services.chaining import chain, explain, gaps_of_chain, gaps_of_roots, publish_roots
+from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_renewal, gaps_of_revocation
 from certificates.services.issuing import issue, issue_if_awarded, of_completion, papers_on_request
-from certificates.services.kinds import DEFAULT_KINDS, EDITORS, ensure_kinds, sync_editors, version_in_force
-from certificates.services.standing import revoke, revoke_with
+from certificates.services.keys import gaps_of_keys
+from certificates.services.kinds import DEFAULT_KINDS, EDITORS, ensure_kinds, gaps_of_review, publish, sync_editors, version_in_force
+from certificates.services.proposals import CORRECTABLE, corrected, decide, propose, revoke_with
+from certificates.services.sharing import share, stop_sharing
+from certificates.services.standing import expire_due, restore, suspend
 
 __all__ = [
+    "CORRECTABLE",
     "DEFAULT_KINDS",
     "EDITORS",
+    "chain",
+    "corrected",
+    "decide",
     "ensure_kinds",
+    "expire_due",
+    "explain",
+    "gaps_of_chain",
     "gaps_of_issue",
+    "gaps_of_keys",
     "gaps_of_paper",
+    "gaps_of_renewal",
+    "gaps_of_review",
     "gaps_of_revocation",
+    "gaps_of_roots",
     "issue",
     "issue_if_awarded",
     "of_completion",
     "papers_on_request",
-    "revoke",
+    "propose",
+    "publish",
+    "publish_roots",
+    "restore",
     "revoke_with",
+    "share",
+    "stop_sharing",
+    "suspend",
     "sync_editors",
     "version_in_force",
 ]

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, Q
 
 from certificates import tasks
-from certificates.models import Certificate, StatusEvent
-from certificates.services import issuing, standing
+from certificates.models import Certificate, Proposal, StatusEvent
+from certificates.services import issuing, proposals, renewals
 from core import clock
 from core.reconcile import Gap
 from courses.models import Completion, Reversal
@@ -18,11 +18,19 @@ MADE_AT_ONCE = 20  # papers that a repair makes itself, and so tells what cannot
 
 
 def gaps_of_issue(at: datetime) -> list[Gap]:
-    """Completions that earn a certificate and have none. Reversed ones earn none."""
+    """Completions that earn a certificate and have none. Reversed ones earn none; one beside a suspended certificate waits for HR."""
+    suspended = Certificate.objects.with_state().filter(
+        Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""),
+        person=OuterRef("person"),
+        kind__county=OuterRef("course__county"),
+        kind__key=OuterRef("certificate"),
+        issued_at__lt=OuterRef("completed_at"),
+        decided_kind=StatusEvent.Kind.SUSPENDED,
+    )
     missing = (
         Completion.objects.standing()
         .exclude(certificate="")
-        .filter(certificates__isnull=True, completed_at__lte=at)
+        .filter(~Exists(suspended), certificates__isnull=True, completed_at__lte=at)
         .order_by("completed_at")[:GAPS_AT_ONCE]
     )
     return [
@@ -30,14 +38,24 @@ def gaps_of_issue(at: datetime) -> list[Gap]:
     ]
 
 
-def gaps_of_revocation(at: datetime) -> list[Gap]:
-    """Reversed completions whose certificate is still in force."""
-    undecided = Certificate.objects.with_state().filter(completion=OuterRef("completion"))
-    undecided = undecided.filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED))
-    in_force = Reversal.objects.filter(Exists(undecided)).select_related("completion", "by")[:GAPS_AT_ONCE]
+def gaps_of_renewal(at: datetime) -> list[Gap]:
+    """Completions of courses that only renew, which renew a certificate and did not."""
     return [
-        Gap(f"certificate of the reversed completion {reversal.completion_id} is not revoked", _revoking(reversal, at))
-        for reversal in in_force
+        Gap(f"completion {completion.pk} {completion.course_code} has renewed no certificate", _issuing(completion, at))
+        for completion in renewals.missed(at, limit=GAPS_AT_ONCE)
+    ]
+
+
+def gaps_of_revocation(at: datetime) -> list[Gap]:
+    """Reversed completions whose certificate is neither ended nor suspended with its revocation proposed."""
+    proposed = Proposal.objects.filter(certificate=OuterRef("pk"), kind=Proposal.Kind.REVOKE, decision=None)
+    in_force = Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED)
+    half_done = Q(decided_kind=StatusEvent.Kind.SUSPENDED) & ~Exists(proposed)
+    untouched = Certificate.objects.with_state().filter(in_force | half_done, completion=OuterRef("completion"))
+    missed = Reversal.objects.filter(Exists(untouched)).select_related("completion", "by")[:GAPS_AT_ONCE]
+    return [
+        Gap(f"certificate of the reversed completion {reversal.completion_id} is neither suspended nor revoked", _revoking(reversal, at))
+        for reversal in missed
     ]
 
 
@@ -71,7 +89,7 @@ def _issuing(completion: Completion, at: datetime):
 
 
 def _revoking(reversal: Reversal, at: datetime):
-    return lambda: standing.revoke_with(reversal=reversal, at=at)
+    return lambda: proposals.revoke_with(reversal=reversal, at=at)
 
 
 def _rendering(pk: int, *, in_place: bool):

@@ -1,9 +1,9 @@
 """The only writer of certificates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import structlog
@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from certificates import rules, tasks
-from certificates.models import Certificate, CertificateKind, NumberSequence, StatusEvent
+from certificates.models import Basis, Certificate, CertificateKind, NumberSequence, StatusEvent
+from certificates.services import renewals
 from certificates.services.kinds import version_in_force
 from certificates.signals import certificate_issued
 from core import clock
@@ -23,20 +24,22 @@ from people.models.snapshot import copied_from
 
 log = structlog.get_logger(__name__)
 UNREADY = {"no_kind", "no_number"}  # refusals that are the county's to mend, not the learner's
+NOT_NOW = {"suspended", "not_renewable"}  # the completion stands, and earns none as long as that is so
 _paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
 
 
 @transaction.atomic
 def issue(*, completion: Completion, at: datetime) -> Certificate:
-    """Issue the certificate that this completion earns, once.
+    """Issue the certificate that this completion earns, once: a renewal of the one held, where its window is open, else a fresh one.
 
-    Locks the completion, then the number sequence of the kind, county and year until the transaction
-    ends: numbers have no gaps. Calling it again returns the certificate that stands. The paper and
-    the picture are made on commit, unless `papers_on_request()`.
+    Locks the completion, what the person holds of the kind, then the number sequence of the kind, county
+    and year until the transaction ends: numbers have no gaps. Calling it again returns the certificate that
+    stands. The paper and the picture are made on commit, unless `papers_on_request()`.
 
     Raises:
         Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
-            the completion was reversed ("reversed"), or its county's code gives no number ("no_number").
+            the completion was reversed ("reversed"), its county's code gives no number ("no_number"),
+            the one held is suspended ("suspended"), or the course only renews and this renews nothing ("not_renewable").
     """
     standing = of_completion(completion)
     if standing is not None:
@@ -46,32 +49,49 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
     if standing is not None:
         return standing
     kind = _kind_of(completion)
+    version = version_in_force(kind, at=at)
+    design = version.content
+    renewed = _renewed_by(completion, kind)
     year, issued_on = clock.year_of(at), clock.today(at)
     certificate = Certificate(
         **copied_from(completion),
         completion=completion,
         kind=kind,
-        version=version_in_force(kind, at=at),
-        number=_next_number(kind, completion.course.county, year),
-        title=kind.title,
-        text=_text(kind, completion),
-        issuer=kind.issuer,
+        version=version,
+        renews=renewed,
+        number=next_number(kind, completion.course.county, year),
+        title=design["title"],
+        text=_text(design["wording"], completion),
+        issuer=design["issuer"],
         course_code=completion.course_code,
         course_title=completion.course_title,
         edition_number=completion.edition_number,
         hours=completion.hours,
         score=completion.score,
         issued_on=issued_on,
-        valid_until=rules.last_valid_day(issued_on, kind.validity_months),
+        valid_until=rules.renewed_until(issued_on, renewed.valid_until if renewed else None, design["validity_months"]),
         issued_at=at,
     )
+    return write(certificate=certificate, at=at)
+
+
+def write(*, certificate: Certificate, at: datetime, basis: Iterable[Basis] = ()) -> Certificate:
+    """Put a certificate on record with what it rests on, and tell of it. Call it inside the transaction that numbered it."""
     certificate.facts_digest = rules.digest(certificate.facts())
     certificate.save()
+    for fact in basis:
+        fact.certificate = certificate
+        fact.save()
     StatusEvent.objects.create(certificate=certificate, kind=StatusEvent.Kind.ISSUED, at=at)
     certificate_issued.send(sender=Certificate, certificate=certificate, at=at)
+    order_paper(certificate)
+    return certificate
+
+
+def order_paper(certificate: Certificate) -> None:
+    """Let the paper and the picture be made on commit, unless `papers_on_request()`."""
     if _paper_at_once.get():
         transaction.on_commit(lambda: tasks.render.delay(certificate.pk), robust=True)
-    return certificate
 
 
 def of_completion(completion: Completion | int) -> Certificate | None:
@@ -90,16 +110,20 @@ def papers_on_request() -> Iterator[None]:
 
 
 def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | None:
-    """What a completion triggers: its certificate, if the course awards one.
+    """What a completion triggers: its certificate, if the course awards or renews one.
 
     A county that has not set up the kind, or whose code gives no number, does not cost its learner
     the completion: the fault is logged and reconcile shows the gap until it is mended.
+    Nor does one that cannot be renewed now, or is suspended: the pages say so.
     """
-    if not completion.certificate:
+    if not completion.certificate and renewals.kind_renewed_by(completion) is None:
         return None
     try:
         return issue(completion=completion, at=at)
     except Refused as refusal:
+        if refusal.code in NOT_NOW:
+            log.info("certificate_not_issued", reason=refusal.code, completion=completion.pk)
+            return None
         if refusal.code not in UNREADY:
             raise
         log.error("certificate_not_issued", reason=refusal.code, key=completion.certificate, completion=completion.pk)
@@ -107,12 +131,14 @@ def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | N
 
 
 def _kind_of(completion: Completion) -> CertificateKind:
-    if not completion.certificate:
+    kind = None if completion.certificate else renewals.kind_renewed_by(completion)
+    if not completion.certificate and kind is None:
         raise Refused(_("The course “%(course)s” awards no certificate.") % {"course": completion.course_title}, code="no_award")
     if Reversal.objects.filter(completion=completion).exists():
         raise Refused(_("The completion was reversed: no certificate is issued for it."), code="reversed")
     county = completion.course.county
-    kind = CertificateKind.objects.filter(county=county, key=completion.certificate).first()
+    kind = CertificateKind.objects.filter(county=county, key=completion.certificate, live=True).first()
+    kind = kind or CertificateKind.objects.filter(county=county, key=completion.certificate).first()
     if kind is None:
         raise Refused(
             _("%(county)s has not set up the certificate “%(key)s”.") % {"county": county.name, "key": completion.certificate},
@@ -121,7 +147,24 @@ def _kind_of(completion: Completion) -> CertificateKind:
     return kind
 
 
-def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
+def _renewed_by(completion: Completion, kind: CertificateKind) -> Certificate | None:
+    """The certificate that this completion renews; None: it earns a fresh one.
+
+    Raises:
+        Refused: the one held is suspended ("suspended"), or the course only renews and there is nothing to renew ("not_renewable").
+    """
+    path = renewals.newest_before(completion, kind)
+    if path is not None and path.stand == renewals.Stand.SUSPENDED:
+        raise Refused(path.words, code="suspended")
+    if path is not None and path.is_open and completion.course_code == renewals.course_code_of(path.certificate):
+        return path.certificate
+    if completion.certificate:
+        return None
+    none_held = _("This course renews “%(title)s”, and none is held. It has to be earned first.") % {"title": kind.title}
+    raise Refused(path.words if path else none_held, code="not_renewable")
+
+
+def next_number(kind: CertificateKind, county: Unit, year: int) -> str:
     """The next number of a sequence, which stays locked until the transaction ends.
 
     Raises:
@@ -142,15 +185,17 @@ def _next_number(kind: CertificateKind, county: Unit, year: int) -> str:
         ) from fault
 
 
-def _text(kind: CertificateKind, completion: Completion) -> str:
-    return rules.fill_wording(
-        kind.wording,
-        {
-            "name": completion.person_name,
-            "unit": completion.unit_name,
-            "course": completion.course_title,
-            "hours": figure(completion.hours),
-            "score": "合格" if completion.score is None else f"{figure(completion.score)}分",
-            "date": rules.chinese_date(clock.today(completion.completed_at)),
-        },
-    )
+def _text(wording: str, completion: Completion) -> str:
+    return rules.fill_wording(wording, words_of(completion, on=clock.today(completion.completed_at)))
+
+
+def words_of(record: Completion | Certificate, *, on: date) -> dict[str, str]:
+    """What each placeholder of a wording stands for: the facts of a record, and the day on which they were earned."""
+    return {
+        "name": record.person_name,
+        "unit": record.unit_name,
+        "course": record.course_title,
+        "hours": figure(record.hours),
+        "score": "合格" if record.score is None else f"{figure(record.score)}分",
+        "date": rules.chinese_date(on),
+    }

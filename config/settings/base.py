@@ -252,7 +252,7 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
 # Papers and pictures come in hundreds, and somebody waits for the rest: a queue and a process for each.
 # Both stand in the list that a worker without -Q takes all of.
 CELERY_TASK_QUEUES = [Queue(_name, Exchange(_name), routing_key=_name) for _name in ("celery", "papers")]
-CELERY_TASK_ROUTES = {"certificates.tasks.render": {"queue": "papers"}}
+CELERY_TASK_ROUTES = {f"certificates.tasks.{name}": {"queue": "papers"} for name in ("render", "run_batch")}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -268,23 +268,49 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "core.tasks.heartbeat", "schedule": timedelta(minutes=1), "options": {"expires": 50}},
     "reconcile": {"task": "core.tasks.reconcile", "schedule": timedelta(minutes=5), "options": {"expires": 240}},
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
+    "chain-status-events": {"task": "certificates.tasks.chain", "schedule": timedelta(seconds=30), "options": {"expires": 25}},
+    "publish-roots": {"task": "certificates.tasks.publish_roots", "schedule": crontab(minute=10), "options": {"expires": 50 * 60}},
     "wipe-kept-rosters": {
         "task": "people.tasks.wipe_kept_rosters",
         "schedule": crontab(hour=3, minute=10),
         "options": {"expires": 12 * 60 * 60},
     },
     "wipe-question-imports": {"task": "quizzes.tasks.wipe_imports", "schedule": crontab(minute=25), "options": {"expires": 50 * 60}},
+    "remind-of-renewals": {"task": "certificates.tasks.remind", "schedule": crontab(minute=35), "options": {"expires": 50 * 60}},
+    "wipe-certificate-packages": {
+        "task": "certificates.tasks.wipe_batches",
+        "schedule": crontab(minute=35),
+        "options": {"expires": 50 * 60},
+    },
+    "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},
     "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},
 }
 
 # How many proxies of one's own stand in front: without it everybody behind nginx has one address, and shares its limits.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
+KEYS_ROOT = env.text("KEYS_ROOT", str(VAR_DIR / "keys"))  # private signing keys; production names it itself
+SIGNING_KEYS_PASSPHRASE = env.text("SIGNING_KEYS_PASSPHRASE")
+FORMER_SITE_URLS = env.listed("FORMER_SITE_URLS")  # where the site was before: badges of then name it
+STATUS_LIST_MINUTES = env.whole("STATUS_LIST_MINUTES", 24 * 60)  # how long a fetched status list may be relied on
+CA_CERTIFICATE_YEARS = env.whole("CA_CERTIFICATE_YEARS", 20)
+PAPER_CERTIFICATE_YEARS = env.whole("PAPER_CERTIFICATE_YEARS", 10)
+SHARE_LINK_DAYS = env.whole("SHARE_LINK_DAYS", 90)  # how long a link lasts by which a holder shows a certificate
+SHARED_PER_MINUTE = env.whole("SHARED_PER_MINUTE", 60)  # visits of such links from one address, in each process; 0: no limit
+TIMESTAMP_URL = env.text("TIMESTAMP_URL")  # an authority of time (RFC 3161) for signed papers; "": they name the time themselves
+PKCS11_MODULE = env.text("PKCS11_MODULE")  # the library of a hardware module that holds the paper key; "": a file below KEYS_ROOT
+PKCS11_TOKEN, PKCS11_KEY = env.text("PKCS11_TOKEN"), env.text("PKCS11_KEY")
+PKCS11_SECRET = env.text("PKCS11_PIN")  # under a name that error reports hide
 PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_ROOT
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
 # How many may begin an exam in each second, over all web processes; the rest wait for seconds. 0: no limit.
 EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 6 * (os.cpu_count() or 1))
-VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # public checks from one address, in each process; 0: no limit
+CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
+# The public check, in points: a number 1, a file 10, a number that was never issued 21. See certificates/verify/limits.py.
+VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # of one address, in each process; 0: no limit at all
+VERIFY_PER_HOUR = env.whole("VERIFY_PER_HOUR", 600)  # of one address
+VERIFY_ALL_PER_HOUR = env.whole("VERIFY_ALL_PER_HOUR", 20_000)  # of all addresses together
+VERIFY_FILES_AT_ONCE = env.whole("VERIFY_FILES_AT_ONCE", 2)  # dropped-in files that one process has looked into at a time
 
 DEMO = False
 APPEND_SLASH = True

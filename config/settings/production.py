@@ -8,6 +8,7 @@ SECRET_KEY = env.required("SECRET_KEY")
 ALLOWED_HOSTS = [host.strip() for host in env.required("ALLOWED_HOSTS").split(",") if host.strip()]
 WAGTAILADMIN_BASE_URL = env.required("SITE_URL")
 env.required("DATABASE_URL")
+KEYS_ROOT = env.required("KEYS_ROOT")  # private signing keys: a folder that is backed up apart and that every machine of the product reads
 CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS", WAGTAILADMIN_BASE_URL)
 
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)

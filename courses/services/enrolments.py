@@ -9,6 +9,7 @@ from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course, Enrolment
 from courses.services import policies
+from courses.slots import RENEWAL
 from people.models import Person
 from people.models.snapshot import served_at
 
@@ -18,11 +19,13 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
     """The person's standing enrolment in the course, or a new one in the edition of this moment.
 
     Locks the person's row, so that a double click gives one enrolment. After a completion a new
-    round begins only when the policy lets the course count again: in a later calendar year, or
-    when the completion was reversed; until then the completed enrolment is returned.
+    round begins only when the policy lets the course count again: in a later calendar year,
+    when the completion was reversed, or when a new round renews a certificate; until then the
+    completed enrolment is returned.
 
     Raises:
-        Refused: the course is closed or of another county, or a prerequisite is missing.
+        Refused: the course is closed or of another county, a prerequisite is missing, or it only
+            renews a certificate that the person cannot renew now.
     """
     Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
     last = Enrolment.newest(person, course.pk)
@@ -39,13 +42,14 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
             _("Before this course, complete: %(courses)s.") % {"courses": "、".join(str(needed) for needed in lacking)},
             code="prerequisites",
         )
+    RENEWAL.check(person=person, course=course, at=at)
     return Enrolment.objects.create(
         course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person)
     )
 
 
 def may_begin_again(enrolment: Enrolment, *, at: datetime) -> bool:
-    """Whether a new round may follow this one. One query at most."""
+    """Whether a new round may follow this one. One query for the policy, and those of the gate where the year's turn is taken."""
     completion = getattr(enrolment, "completion", None)
     if completion is None:
         return False
@@ -53,7 +57,9 @@ def may_begin_again(enrolment: Enrolment, *, at: datetime) -> bool:
         return True
     if clock.year_of(at) > clock.year_of(completion.completed_at):
         return True
-    return not policies.in_force(day=clock.today(at), county=enrolment.course.county).once_per_course_per_year
+    if not policies.in_force(day=clock.today(at), county=enrolment.course.county).once_per_course_per_year:
+        return True
+    return RENEWAL.reopens(person=enrolment.person, course=enrolment.course, at=at)
 
 
 def lacking_prerequisites(*, person: Person, course: Course) -> list[Course]:

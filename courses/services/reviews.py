@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from wagtail.models import Page, Revision, TaskState, WorkflowState
 
-from core import clock
+from core import clock, foureyes
 from core.errors import Refused
 from courses import outlines
 from courses.models import Course, CoursePage, EditionLesson, LessonPage
@@ -42,7 +42,7 @@ def objections(*, page: Page, by) -> list[Refused]:
     Empty when nothing stands against it, also when nothing is under review. Three queries a page.
     """
     pages = [page, *_lessons(page, in_review=True)] if isinstance(page, CoursePage) else [page]
-    return [own_work(each) for each in pages if (task := each.current_workflow_task_state) and by.pk in _hands_in(task)]
+    return [own_work(each) for each in pages if (task := each.current_workflow_task_state) and by.pk in foureyes.hands_in(task)]
 
 
 def own_work(page: Page) -> Refused:
@@ -57,48 +57,14 @@ def check_publication(*, page: Page, revision: Revision, by) -> None:
     Raises:
         Refused: not_approved; own_work.
     """
-    approval = (
-        TaskState.objects.for_instance(page)
-        .filter(
-            status=TaskState.STATUS_APPROVED,
-            workflow_state__status=WorkflowState.STATUS_APPROVED,
-            revision__lte=revision.pk,
-            finished_at__gte=revision.created_at,
-        )
-        .select_related("workflow_state")
-        .order_by("finished_at")
-        .last()
-    )
+    approval = foureyes.approval_of(page, revision)
     if approval is None:
         raise Refused(
             _("“%(title)s” reaches learners by review only: submit it, and a reviewer publishes it by approving.") % {"title": page.title},
             code="not_approved",
         )
-    if by.pk in _hands_in(approval):
+    if by.pk in foureyes.hands_in(approval):
         raise own_work(page)
-
-
-def _hands_in(task: TaskState) -> set[int | None]:
-    """Who submitted what this task is about, and who wrote it then or changed it since. One query.
-
-    A revision that only adds a reviewer's comment in the margin changes nothing that learners read.
-    """
-    first, *later = Revision.objects.filter(
-        base_content_type=task.workflow_state.base_content_type_id, object_id=task.workflow_state.object_id, pk__gte=task.revision_id
-    ).order_by("pk")
-    hands, text = {task.workflow_state.requested_by_id, first.user_id}, _text(first)
-    for revision in later:
-        before, text = text, _text(revision)
-        if text != before:
-            hands.add(revision.user_id)
-    return hands
-
-
-def _text(revision: Revision) -> dict:
-    """What a revision says, without Wagtail's bookkeeping."""
-    model = revision.content_type.model_class()
-    names = {"title", "slug", *(field.name for field in model._meta.local_fields)}
-    return {name: value for name, value in revision.content.items() if name in names}
 
 
 # ---- a course and its lessons ---------------------------------------------------------------

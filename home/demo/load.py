@@ -17,11 +17,15 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from certificates import services as certificates
+from certificates.models import CertificateKind
+from certificates.services import ladder, renewals
 from core import clock
-from courses.models import Course, PassRule
+from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import services as evaluation
 from home.demo import pictures
+from home.demo.certificates import load_looks
+from home.demo.endings import load_endings
 from home.demo.exams import ensure_exam, load_exams
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
@@ -32,7 +36,8 @@ from quizzes.services import attempts, bank, images, quizzes
 
 HERE = Path(__file__).parent
 COUNTY = "532325"
-ORDER = ["P01", "P03", "P04", "T01", "S01", "S03"]
+ORDER = ["P01", "P03", "P04", "P05", "T01", "S01", "S03", "O01", "R01"]
+OPENED = timedelta(days=780)  # how long ago the county opened its courses: the first certificates run out soon
 Say = Callable[[str], None]
 
 # login, name, unit name, section, post, duties, extra roles. Invented people.
@@ -43,6 +48,7 @@ LOGINS = [
     ("trainer", "普文澜", "姚安县人民政府办公室", "政务公开股", "讲师", [Duty.LECTURER], []),
     ("reviewer", "周明远", "姚安县人民政府办公室", "政务公开股", "股长", [Duty.SECTION_HEAD], [Role.REVIEWER]),
     ("hr", "杨静怡", "姚安县人力资源和社会保障局", "公务员管理股", "股长", [Duty.APPRAISER], []),
+    ("hr2", "李秋实", "姚安县人力资源和社会保障局", "公务员管理股", "副股长", [Duty.APPRAISER], []),  # what takes two
     ("auditor", "和立诚", "姚安县审计局", "", "审计员", [], [Role.AUDITOR]),
     ("admin", "马致远", "姚安县人民政府办公室", "电子政务中心", "工程师", [], [Role.ADMINISTRATOR, Role.TRAINER, Role.REVIEWER]),
 ]
@@ -55,6 +61,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
         load_logins(county, password=password, at=at)
         load_exam_course(county, at=at)
         load_exams(county, at=at)
+        load_endings(county, at=at)
         return
     if connection.vendor == "sqlite":
         connection.cursor().execute("PRAGMA synchronous=OFF")  # for this process: a demo can be loaded again
@@ -62,13 +69,15 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     county = load_people(at=at)
     load_logins(county, password=password, at=at)
     say("courses and question bank")
-    load_courses(county, at=at - timedelta(days=300))
+    load_courses(county, at=at - OPENED)
     say("learners")
     with certificates.papers_on_request():
         load_learning(county, at=at)
+        load_endings(county, at=at)
         say("exams")
         load_exam_course(county, at=at - timedelta(days=300))
         load_exams(county, at=at)
+    certificates.chain(at=clock.now(), everywhere=True)  # as the worker would in a moment
 
 
 def load_people(*, at: datetime) -> Unit:
@@ -103,6 +112,7 @@ def load_logins(county: Unit, *, password: str, at: datetime) -> None:
 def load_courses(county: Unit, *, at: datetime) -> None:
     """Catalogue, certificate kinds, question bank, quizzes, course pages; published as editions."""
     catalogue = open_county(county=county)
+    load_looks(county, at=at)
     with (HERE / "questions.xlsx").open("rb") as file:
         bank.import_file(file, name="questions.xlsx", county=county, at=at)
     for path in sorted((HERE / "questions").glob("*.yaml")):
@@ -112,6 +122,7 @@ def load_courses(county: Unit, *, at: datetime) -> None:
         path = HERE / "courses" / f"{code}.yaml"
         if path.exists() and not Course.objects.filter(county=county, code=code).exists():
             load_course(yaml.safe_load(path.read_text()), county=county, catalogue=catalogue, at=at)
+    CertificateKind.objects.filter(county=county, key="basic", renewal_course="").update(renewal_course="R01")
 
 
 def drawn(row: dict, *, county: Unit, at: datetime) -> dict:
@@ -140,7 +151,7 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
     _write(facts, quiz=quiz["slug"], county=county, catalogue=catalogue, at=at)
 
 
-def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime, **more) -> None:
+def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime) -> None:
     """The pages of a course file, with the quiz at the end."""
     lessons = []
     for lesson in facts["lessons"]:
@@ -155,8 +166,8 @@ def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime, **m
         by=None,
         at=at,
         facts={name: facts[name] for name in copied}
-        | {"certificate": "training", "due_on": date(clock.year_of(clock.now()), 12, 20)}
-        | more,
+        | {"certificate": facts.get("certificate", "training"), "due_on": date(clock.year_of(clock.now()), 12, 20)}
+        | ({"pass_rule": facts["pass_rule"]} if "pass_rule" in facts else {}),
     )
 
 
@@ -166,7 +177,7 @@ def load_exam_course(county: Unit, *, at: datetime) -> None:
     if Course.objects.filter(county=county, code=facts["code"]).exists():
         return
     quiz = ensure_exam(county, at=at)
-    _write(facts, quiz=quiz.key, county=county, catalogue=open_county(county=county), at=at, pass_rule=PassRule.QUIZ)
+    _write(facts, quiz=quiz.key, county=county, catalogue=open_county(county=county), at=at)
 
 
 def block_of(name: str, value, *, county: Unit) -> dict:
@@ -201,7 +212,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
     courses.sort(key=lambda course: ORDER.index(course.code) if course.code in ORDER else 99)
     people = list(Person.objects.serving().within(county).select_related("unit").order_by("employee_number"))
     for person in people:
-        if person.employee_number in {"learner", "trainer", "reviewer", "hr", "admin", "auditor"}:
+        if person.employee_number in {"learner", "liaison", "trainer", "reviewer", "hr", "hr2", "admin", "auditor"}:
             continue
         is_keen = draw.random() < KEEN
         if not is_keen and draw.random() < 0.25:
@@ -218,6 +229,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
             if not walk(person, course, stage=stage, at=moment, draw=draw):
                 break
     credit_the_spring_seminar(county, people, at=at)
+    tell_of_higher_certificates(county, at=at)
     tell_the_learners_story(at=at)
 
 
@@ -310,3 +322,26 @@ def tell_the_learners_story(*, at: datetime) -> None:
         read(enrolment, enrolment.edition.lessons.first(), at=at - timedelta(days=2))
         second = enrolment.edition.lessons.all()[1]
         progress.open_lesson(enrolment=enrolment, lesson=second, at=at - timedelta(hours=20))
+
+
+def tell_of_higher_certificates(county: Unit, *, at: datetime) -> None:
+    """The liaison's 初级 of two years ago runs out soon; the reviewer has 初级 and lacks one course of 中级, its rows are attested."""
+    draw = random.Random(11)  # noqa: S311
+    courses = {course.code: course for course in Course.objects.filter(county=county)}
+    liaison, reviewer, officer = (
+        Person.objects.select_related("unit").get(employee_number=login) for login in ("liaison", "reviewer", "hr")
+    )
+    for person, codes, since in (
+        (liaison, ["P01", "P03", "P05"], 690),
+        (liaison, ["O01"], 40),
+        (reviewer, ["P01", "P03", "P05", "S01", "S03"], 80),
+    ):
+        for day, code in enumerate(codes):
+            if code in courses:
+                walk(person, courses[code], stage="done", at=at - timedelta(days=since - day), draw=draw)
+    for conditions in ladder.sets_in_force(county):
+        if conditions.kind.key == "compiler":
+            key = conditions.attested[0]["key"]
+            given = {"person": reviewer, "conditions": conditions, "key": key, "by": officer, "at": at - timedelta(days=20)}
+            ladder.attest(evidence="第12号目录条目，县标准化专班审定（虚构）", **given)
+    renewals.remind(at=at)

@@ -1,17 +1,20 @@
 """Completions to issue certificates for, made by rows: how they come about is tested elsewhere."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
 import pytest
 
 from certificates import services
+from certificates.models import Proposal
 from courses.models import Completion, Course, CreditPolicy, Edition, Enrolment
+from people.models import Duty, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
-from tests.cast import NOON, SINCE
+from tests.cast import NOON, SINCE, grant, person
 
 _serial = count(1)
+SINCE_EVER = datetime(2024, 1, 1, 1, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -25,6 +28,18 @@ def private(settings, tmp_path):
     yield tmp_path / "private"
     storages["private"].__dict__.pop("base_location", None)
     storages["private"].__dict__.pop("location", None)
+
+
+@pytest.fixture(autouse=True)
+def keys(request, settings, tmp_path):
+    """Signing keys of this test alone, wherever it touches the database."""
+    settings.KEYS_ROOT = tmp_path / "keys"
+    if "cast" not in request.fixturenames:
+        return
+    request.getfixturevalue("cast")
+    from certificates.services import keys
+
+    keys.ensure(at=SINCE_EVER)
 
 
 def a_policy() -> CreditPolicy:
@@ -76,6 +91,27 @@ def a_completion(
         score=score,
         completed_at=at,
     )
+
+
+def second_officer(cast) -> Person:
+    """A second person of the county's HR, for what takes two."""
+    known = Person.objects.filter(employee_number="YA10011").first()
+    if known is None:
+        known = person("YA10011", "许二复", Unit.objects.get(code="532325-D01"), Duty.STAFF, title="副股长")
+        grant(known, Role.HR, cast.county)
+    return known
+
+
+def end(cast, certificate, *, reason="查实替考", at=NOON, corrections=None):
+    """HR revokes a certificate, or replaces it with these corrections; a second officer has confirmed it. Gives the decision."""
+    kind = Proposal.Kind.REPLACE if corrections else Proposal.Kind.REVOKE
+    proposal = services.propose(certificate=certificate, kind=kind, reason=reason, by=cast.hr, at=at, corrections=corrections)
+    return services.decide(proposal=proposal, is_accepted=True, by=second_officer(cast), at=at)
+
+
+@pytest.fixture
+def second(cast) -> Person:
+    return second_officer(cast)
 
 
 @pytest.fixture

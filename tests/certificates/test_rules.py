@@ -159,3 +159,10 @@ def test_the_digest_does_not_depend_on_the_order_of_facts():
     assert rules.digest({"a": "张", "b": None}) == rules.digest({"b": None, "a": "张"})
     assert rules.digest({"a": "张"}) != rules.digest({"a": "章"})
     assert rules.digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+@given(st.text("张小晓明同志", max_size=8), st.text("张小晓明同志", max_size=8))
+def test_what_a_change_marks_and_what_it_leaves_make_the_whole(before, after):
+    head, old, new, tail = rules.difference(before, after)
+    assert head + old + tail == before and head + new + tail == after
+    assert not old or not new or (old[0] != new[0] and old[-1] != new[-1])

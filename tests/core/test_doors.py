@@ -47,7 +47,7 @@ def test_a_response_may_ask_for_a_policy_of_its_own(rf):
     assert header()[0] == header()[0], "nothing of one response stays for the next"
 
 
-@pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL"])
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "KEYS_ROOT"])
 def test_production_does_not_start_without_its_secrets(missing, tmp_path):
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -57,6 +57,7 @@ def test_production_does_not_start_without_its_secrets(missing, tmp_path):
         "SITE_URL": "https://a.example",
         "DATABASE_URL": "sqlite:////tmp/x.sqlite3",
         "VAR_DIR": str(tmp_path),
+        "KEYS_ROOT": str(tmp_path / "keys"),
     }
     del environment[missing]
     done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True)

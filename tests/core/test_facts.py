@@ -33,6 +33,8 @@ FACTS = [
     "quizzes.Incident",
     "certificates.Certificate",
     "certificates.StatusEvent",
+    "certificates.ChainEntry",
+    "certificates.DayRoot",
     "evaluation.LedgerEntry",
 ]
 

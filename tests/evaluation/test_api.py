@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from core import clock
 from evaluation import api, changes, reconcile
+from people import api as doors
 from people.models import ApiToken, Duty, Person, ReadingOfOthers, RoleGrant
 from people.services import tokens
 from tests import cast as casting
@@ -313,16 +314,39 @@ def test_who_reads_on_learns_of_a_reversal(cast, course, pull):
     assert sorted(walk(pull)[0]) == sorted(seen)  # from the start, each completion comes once
 
 
-def test_who_reads_on_learns_of_a_late_certificate_and_of_its_revocation(cast, course, pull):
+def test_who_reads_on_learns_of_a_late_certificate_and_of_whatever_becomes_of_it(cast, course, pull):
     from certificates.models import StatusEvent
 
     done = rows.complete(cast.learner, course)
     cursor = walk(pull)[1]
     paper = rows.certificate(done)
     assert told_again(pull, cursor)["certificate_state"] == "valid"
+    for kind, state in [("suspended", "suspended"), ("restored", "valid"), ("revoked", "revoked")]:
+        cursor = walk(pull)[1]
+        StatusEvent.objects.create(certificate=paper, kind=kind, by=cast.hr, reason="查实替考", at=NOON)
+        assert told_again(pull, cursor)["certificate_state"] == state
+
+
+def test_who_reads_on_learns_that_certificates_have_run_out(cast, course, pull):
+    from certificates import services
+
+    for someone, number in [(cast.learner, "A"), (cast.colleague, "B")]:
+        rows.certificate(rows.complete(someone, course), number, valid_until=clock.today(NOON))
     cursor = walk(pull)[1]
-    StatusEvent.objects.create(certificate=paper, kind="revoked", by=cast.hr, reason="姓名有误", at=NOON)
-    assert told_again(pull, cursor)["certificate_state"] == "revoked"
+    assert services.expire_due(at=NOON + timedelta(days=1)) == 2
+    items = pull(cursor=cursor).json()["items"]
+    assert [(item["certificate_number"], item["certificate_state"]) for item in items] == [("A", "expired"), ("B", "expired")]
+
+
+def test_a_replaced_certificate_gives_way_to_the_corrected_one(cast, course, pull):
+    from tests.certificates.conftest import end
+
+    done = rows.complete(cast.learner, course)
+    rows.certificate(done)
+    cursor = walk(pull)[1]
+    new = end(cast, done.certificates.get(), corrections={"person_name": "张晓明"}).proposal.certificate.replacement
+    item = told_again(pull, cursor)
+    assert (item["certificate_number"], item["certificate_state"]) == (new.number, "valid")
 
 
 def test_who_reads_on_learns_that_another_round_counts_now(cast, course, pull):
@@ -452,7 +476,7 @@ def test_readers_in_the_middle_of_writers_miss_nothing_and_read_no_change_twice(
 
     from courses.models import Completion, Reversal
 
-    monkeypatch.setattr(api, "CALLS_A_MINUTE", 100_000)
+    monkeypatch.setattr(doors, "CALLS_A_MINUTE", 100_000)
     people = [casting.person(f"YA7{n:04}", f"员{n}", cast.section, Duty.STAFF) for n in range(40)]
     key, over = key_of(), threading.Event()
     writers = [
@@ -517,7 +541,7 @@ def test_each_call_leaves_one_trace(cast, course, pull):
 
 
 def test_too_many_calls_a_minute_are_told_when_to_go_on(cast, course, pull, monkeypatch):
-    monkeypatch.setattr(api, "CALLS_A_MINUTE", 3)
+    monkeypatch.setattr(doors, "CALLS_A_MINUTE", 3)
     monkeypatch.setattr(api.clock, "now", lambda: datetime(2026, 11, 23, 4, 0, 30, tzinfo=UTC))
     for _ in range(3):
         assert pull().status_code == 200

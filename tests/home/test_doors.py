@@ -278,12 +278,29 @@ def test_the_dashboard_does_not_grow_in_queries(sign_in, cast):
 
 def test_a_revoked_certificate_is_not_news(sign_in, cast, now):
     from certificates import services as certificates
+    from tests.certificates.conftest import end
 
     certificates.ensure_kinds(cast.county)
     completion = complete(cast.learner, make_course(cast.county, "P01", certificate="training"), now)
-    certificates.revoke(certificate=completion.certificates.get(), by=cast.hr, reason="查实替考", at=now)
+    end(cast, completion.certificates.get(), at=now)
 
     assert sign_in(cast.learner).get(reverse("my_learning")).context["desk"].certificates == []
+
+
+def test_hr_learns_of_what_waits_for_a_second_officer_and_others_do_not(sign_in, cast, now):
+    from certificates import services as certificates
+    from tests.certificates.conftest import second_officer
+
+    certificates.ensure_kinds(cast.county)
+    completion = complete(cast.learner, make_course(cast.county, "P01", certificate="training"), now)
+    second = second_officer(cast)
+    certificates.propose(certificate=completion.certificates.get(), kind="revoke", reason="查实替考", by=cast.hr, at=now)
+    url = reverse("certificate_proposals")
+
+    for door in ("my_learning", "dashboard"):
+        assert [work.url for work in sign_in(second).get(reverse(door)).context["work"]] == [url], door
+        for someone in (cast.hr, cast.own_leader):  # whoever proposed it has nothing to do
+            assert url not in sign_in(someone).get(reverse(door)).text, door
 
 
 # ---- search --------------------------------------------------------------------------------

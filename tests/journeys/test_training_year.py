@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from django.urls import reverse
 
+from certificates.services import keys
 from core import clock
 from core.text import mask_name
 from courses.models import Completion, Course, CoursePage
@@ -72,8 +73,10 @@ def the_bank(cast):
 
 
 @pytest.fixture
-def year(cast, transactional_db):
-    """The county is open for its first course."""
+def year(cast, transactional_db, settings, tmp_path):
+    """The county is open for its first course, and its certificates can be signed."""
+    settings.KEYS_ROOT = tmp_path / "keys"
+    keys.ensure(at=clock.now())
     open_county(county=cast.county)
     the_bank(cast)
     return cast

@@ -4,9 +4,11 @@ import pytest
 from django.urls import reverse
 
 from certificates import services as certificates
-from certificates.models import Certificate, StatusEvent
+from certificates.models import Certificate, Proposal, StatusEvent
+from core import clock
 from people.models import ActivationCode, RoleGrant
 from tests.cast import PASSWORD, person
+from tests.certificates.conftest import second_officer
 from tests.factories import complete, make_course
 
 LONG_AGO = 16 * 60
@@ -28,7 +30,15 @@ def paper(cast) -> Certificate:
 
 
 @pytest.fixture
-def acts(cast, newcomer, paper):
+def proposed(cast, paper) -> Proposal:
+    """The revocation of a colleague's certificate, which waits for a second officer."""
+    completed = complete(cast.colleague, make_course(cast.county, code="P77", certificate="training"))
+    certificate = completed.certificates.get()
+    return certificates.propose(certificate=certificate, kind="revoke", reason="查实替考", by=cast.hr, at=clock.now())
+
+
+@pytest.fixture
+def acts(cast, newcomer, paper, proposed):
     """name → (who, address, what is sent, whether it was done)."""
     sign_in = reverse("change_sign_in", args=[cast.learner.pk])
 
@@ -46,16 +56,28 @@ def acts(cast, newcomer, paper):
         "codes": (cast.hr, reverse("activation_codes"), {"unit": cast.bureau.code, "as": "sheet"}, ActivationCode.objects.exists),
         "code": (cast.hr, reverse("change_sign_in", args=[newcomer.pk]), {"act": "code"}, ActivationCode.objects.exists),
         "password": (cast.admin, sign_in, {"act": "start_over"}, password_gone),
+        "suspension": (
+            cast.hr,
+            reverse("certificate_suspend", args=[paper.number]),
+            {"reason": "接到举报，核查期间暂停"},
+            lambda: StatusEvent.objects.filter(kind="suspended", reason="接到举报，核查期间暂停", by=cast.hr).exists(),
+        ),
         "revocation": (
             cast.hr,
             reverse("certificate_revoke", args=[paper.number]),
             {"reason": "查实替考，依据：举报核查记录第3号", "confirmed": "on"},
-            lambda: StatusEvent.objects.filter(kind="revoked", reason="查实替考，依据：举报核查记录第3号", by=cast.hr).exists(),
+            lambda: Proposal.objects.filter(kind="revoke", reason="查实替考，依据：举报核查记录第3号", by=cast.hr).exists(),
+        ),
+        "confirmation": (
+            second_officer(cast),
+            reverse("certificate_proposal", args=[proposed.pk]),
+            {"decision": "accept"},
+            lambda: StatusEvent.objects.filter(kind="revoked", certificate=proposed.certificate).exists(),
         ),
     }
 
 
-ACTS = ["role", "codes", "code", "password", "revocation"]
+ACTS = ["role", "codes", "code", "password", "suspension", "revocation", "confirmation"]
 
 
 @pytest.mark.parametrize("name", ACTS)

@@ -1,0 +1,71 @@
+"""How a county's second person decides on a certificate template."""
+
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from wagtail.models import Task, TaskState
+
+from certificates.models.kind import CertificateKind
+from core import foureyes
+
+
+class KindReview(Task):
+    """A second person who rules the county's certificates approves a template, or sends it back. Nobody approves their own.
+
+    It takes the role of HR or administrator over the county; being a superuser is not enough.
+    """
+
+    class Meta:
+        verbose_name = _("approval of a certificate template")
+        verbose_name_plural = _("approvals of certificate templates")
+
+    def get_actions(self, obj, user):
+        if not self._may_decide(obj, user):
+            return []
+        actions = [("reject", _("Request changes"), True)]
+        task = obj.current_workflow_task_state
+        if task is None or user.pk not in foureyes.hands_in(task):
+            actions.append(("approve", _("Approve"), True))
+        return actions
+
+    def get_form_for_action(self, action):
+        from certificates.forms import ApprovalForm
+
+        return ApprovalForm if action == "approve" else super().get_form_for_action(action)
+
+    @transaction.atomic
+    def on_action(self, task_state, user, action_name, **kwargs):
+        """An approval names what it vouches for; without that it is none, whichever way it came."""
+        vouched = kwargs.pop("no_emblem", False)
+        if action_name == "approve" and vouched is not True:
+            raise PermissionDenied
+        return super().on_action(task_state, user, action_name, **kwargs)
+
+    def user_can_access_editor(self, obj, user):
+        return self._may_decide(obj, user)
+
+    def locked_for_user(self, obj, user):
+        """While it waits, its author changes nothing: what is approved is what was submitted."""
+        return not any(name == "approve" for name, *_rest in self.get_actions(obj, user))
+
+    def user_can_lock(self, obj, user):
+        return self._may_decide(obj, user)
+
+    def get_task_states_user_can_moderate(self, user, **kwargs):
+        kinds = CertificateKind.objects.ruled_by(user).values_list("pk", flat=True)
+        return self.task_states.filter(
+            status=TaskState.STATUS_IN_PROGRESS,
+            workflow_state__base_content_type=ContentType.objects.get_for_model(CertificateKind),
+            workflow_state__object_id__in=[str(pk) for pk in kinds],
+        )
+
+    @classmethod
+    def get_description(cls):
+        return _("HR or an administrator of the county approves what somebody else submitted.")
+
+    @staticmethod
+    def _may_decide(obj, user) -> bool:
+        from certificates.permissions import counties_of
+
+        return user.is_active and any(county.pk == obj.county_id for county in counties_of(user))

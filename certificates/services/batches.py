@@ -1,0 +1,239 @@
+"""Many certificates at once, in the background: issued, made again, packed; cancelled, and taken up again after a crash.
+
+Each step may run twice: issuing gives what stands, a paper that is there is kept, and a package is written anew.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.core.files import File
+from django.db import IntegrityError, transaction
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+
+from certificates import files
+from certificates.models import Batch, Certificate
+from certificates.services import issuing
+from certificates.storage import papers
+from core import audit, clock
+from core.errors import Refused
+from core.reconcile import Gap
+from courses.models import Completion
+from people.models import Person, Role, Unit
+from people.permissions import units_of
+
+log = structlog.get_logger(__name__)
+STEP = 25  # after so many a batch notes how far it came, and looks whether it was cancelled
+ONE_TURN = timedelta(minutes=2)  # then the worker lets others have a turn, and the batch is queued again
+SILENT = timedelta(minutes=5)  # so long without a sign of life: the worker was killed
+KEPT = timedelta(days=1)  # a package carries names: it is kept for a day
+MOST_NAMED = 200
+MOST_PACKED = 20_000
+MOST_TRIES = 3
+Kind, State = Batch.Kind, Batch.State
+Now = Callable[[], datetime]
+
+
+def may_order(user, unit: Unit) -> bool:
+    """Whether the user is HR of this unit or of one above it."""
+    return user.is_authenticated and any(unit.path.startswith(mine.path) for mine in units_of(user, Role.HR))
+
+
+@transaction.atomic
+def order(*, kind: str, unit: Unit, year: int, by: Person, at: datetime, then: Callable[[int], object], purpose: str = "") -> Batch:
+    """Have it done in the background, for a year or (0) all: `then(pk)` is called when the order is committed. The same again while it runs gives what runs.
+
+    Raises:
+        PermissionDenied: `by` is not HR of the unit.
+        Refused: nothing_to_do, too_many (to pack), no_purpose (to pack: names leave the product).
+    """
+    if not may_order(by, unit):
+        raise PermissionDenied
+    purpose = purpose.strip()
+    if kind == Kind.PACK and not purpose:
+        raise Refused(_("Say what the package is for: it is kept with the record of this download."), code="no_purpose")
+    batch = Batch(kind=kind, unit=unit, year=year, purpose=purpose[:200], by=by, made_at=at, seen_at=at)
+    standing = Batch.objects.filter(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING).first()
+    if standing is not None:
+        return standing
+    batch.total = _rows(batch).count()
+    if not batch.total:
+        raise Refused(_("There is nothing to do for this unit and year."), code="nothing_to_do")
+    if kind == Kind.PACK and batch.total > MOST_PACKED:
+        raise Refused(
+            _("%(count)d certificates are too many for one package of at most %(most)d: choose a year or a smaller unit.")
+            % {"count": batch.total, "most": MOST_PACKED},
+            code="too_many",
+        )
+    try:
+        with transaction.atomic():
+            batch.save()
+    except IntegrityError:  # the other of two clicks was quicker
+        return Batch.objects.get(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING)
+    audit.record(unit, "certificates.batch_ordered", by=by, kind=kind, year=year, count=batch.total, purpose=batch.purpose)
+    transaction.on_commit(partial(then, batch.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
+    return batch
+
+
+@transaction.atomic
+def cancel(*, batch: Batch, by: Person, at: datetime) -> None:
+    """Stop after the step that runs; what was done stays. Locks the batch.
+
+    Raises:
+        Refused: it is over.
+    """
+    held = Batch.objects.visible_to(by).select_for_update(of=("self",)).get(pk=batch.pk)
+    if held.state != State.RUNNING:
+        raise Refused(_("This is over; it cannot be cancelled."), code="over")
+    Batch.objects.filter(pk=held.pk).update(state=State.CANCELLED, ended_at=at, seen_at=at)
+
+
+def run(pk: int, *, now: Now = clock.now) -> bool:
+    """Go on with a batch where it stands, for one turn. Whether more remains to be done."""
+    batch = Batch.objects.select_related("unit", "by").filter(pk=pk, state=State.RUNNING).first()
+    if batch is None:
+        return False
+    Batch.objects.filter(pk=pk).update(tries=batch.tries + 1, seen_at=now())
+    until = now() + ONE_TURN
+    steps: dict[str, Callable[[Any, datetime], None]] = {Kind.ISSUE: _issue, Kind.RENDER: _render, Kind.PACK: _ready}
+    do = steps[batch.kind]
+    while now() < until:
+        step = list(_rows(batch).filter(pk__gt=batch.after).order_by("pk")[:STEP])
+        if not step:
+            return _finish(batch, now)
+        for row in step:
+            try:
+                do(row, now())
+            except Refused as refusal:
+                _note(batch, row, refusal.message)
+            except Exception:  # one that cannot be done never stops the rest
+                log.exception("batch_row_failed", batch=pk, row=row.pk)
+                _note(batch, row, _("An unexpected error; it is in the log."))
+        batch.after, batch.done = step[-1].pk, min(batch.done + len(step), batch.total)
+        if not _is_noted(batch, now()):
+            return False
+    return True
+
+
+def _rows(batch: Batch) -> QuerySet:
+    """What the batch is about, as far as whoever ordered it may read it."""
+    if batch.kind == Kind.ISSUE:
+        rows = Completion.objects.standing().visible_to(batch.by).exclude(certificate="").filter(certificates__isnull=True)
+        rows = rows.filter(unit__path__startswith=batch.unit.path)
+        if batch.year:
+            rows = rows.filter(
+                completed_at__gte=clock.start_of(date(batch.year, 1, 1)), completed_at__lt=clock.start_of(date(batch.year + 1, 1, 1))
+            )
+        return rows
+    found = Certificate.objects.visible_to(batch.by).filter(unit__path__startswith=batch.unit.path)
+    return found.filter(issued_on__year=batch.year) if batch.year else found
+
+
+def _issue(completion: Completion, at: datetime) -> None:
+    with issuing.papers_on_request():
+        issuing.issue(completion=completion, at=at)
+
+
+def _render(certificate: Certificate, at: datetime) -> None:
+    files.remake(certificate)
+
+
+def _ready(certificate: Certificate, at: datetime) -> None:
+    files.read(certificate, "pdf")
+
+
+def _note(batch: Batch, row: Model, why: str) -> None:
+    batch.failed += 1
+    if len(batch.failures) < MOST_NAMED:
+        what = row.number if isinstance(row, Certificate) else f"{row.person_name} · {row.course_title}"  # type: ignore[attr-defined]
+        batch.failures.append([what, why])
+
+
+def _is_noted(batch: Batch, at: datetime, **fields) -> bool:
+    """Whether the batch still runs; then how far it came is on record. Progress forgives earlier deaths."""
+    return bool(
+        Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(
+            after=batch.after, done=batch.done, failures=batch.failures, failed=batch.failed, tries=0, seen_at=at, **fields
+        )
+    )
+
+
+def _finish(batch: Batch, now: Now) -> bool:
+    name = _pack(batch, now) if batch.kind == Kind.PACK else ""
+    ended = Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(
+        state=State.DONE, done=batch.total, ended_at=now(), seen_at=now(), file=name
+    )
+    if not ended and name:  # cancelled meanwhile
+        papers().delete(name)
+    return False
+
+
+def _pack(batch: Batch, now: Now) -> str:
+    """Write the package of all papers; where it lies. Holds one paper in memory at a time."""
+    with tempfile.TemporaryFile() as out:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
+            for number, certificate in enumerate(
+                _rows(batch).order_by("unit__path", "person_name", "pk").iterator(chunk_size=500), start=1
+            ):
+                try:
+                    package.writestr(_name_in_package(certificate), files.read(certificate, "pdf"))
+                except Refused:
+                    continue  # it is among the failures already
+                if number % (STEP * 8) == 0 and not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(seen_at=now()):
+                    break
+            for line in [_failures_as_text(batch)] if batch.failures else []:
+                package.writestr("未能生成.txt", line)
+        out.seek(0)
+        return papers().save(f"batches/{batch.pk}-{batch.made_at:%Y%m%d%H%M%S}.zip", File(out))
+
+
+def _name_in_package(certificate: Certificate) -> str:
+    def safe(text: str) -> str:
+        return "".join(sign if sign.isalnum() or sign in "·（）()-_ " else "_" for sign in text).strip()[:60] or "_"
+
+    return f"{safe(certificate.unit_name)}/{safe(certificate.person_name)}-{safe(certificate.title)}-{certificate.number}.pdf"
+
+
+def _failures_as_text(batch: Batch) -> str:
+    return "".join(f"{what}：{why}\r\n" for what, why in batch.failures)
+
+
+def wipe(*, at: datetime) -> int:
+    """Remove packages that are older than a day. Safe to run at any time and twice."""
+    old = list(Batch.objects.exclude(file="").filter(ended_at__lt=at - KEPT)[:1000])
+    for batch in old:
+        papers().delete(batch.file)
+        Batch.objects.filter(pk=batch.pk).update(file="")
+    return len(old)
+
+
+def stuck_gaps(at: datetime, *, again: Callable[[int], object]) -> list[Gap]:
+    """Batches that gave no sign of life for minutes: their worker was killed. `again(pk)` hands one to a worker anew."""
+    silent = Batch.objects.filter(state=State.RUNNING, seen_at__lt=at - SILENT).order_by("seen_at")[:100]
+    return [Gap(f"batch of certificates {batch.pk} is silent", partial(_mend, batch, at, again)) for batch in silent]
+
+
+def _mend(batch: Batch, at: datetime, again: Callable[[int], object]) -> None:
+    if batch.tries < MOST_TRIES:
+        again(batch.pk)
+        return
+    failed = Batch.objects.filter(pk=batch.pk, state=State.RUNNING)
+    failed.update(state=State.FAILED, ended_at=at, failures=[*batch.failures, ["", _("It was begun several times and came no further.")]])
+    log.error("batch_failed", batch=batch.pk, kind=batch.kind)
+
+
+def package_of(batch: Batch) -> Iterator[bytes] | None:
+    """The package in pieces, or None where there is none (any more)."""
+    if not batch.file:
+        return None
+    try:
+        opened = papers().open(batch.file)
+    except FileNotFoundError:
+        return None
+    return iter(opened.chunks(1024 * 1024))

@@ -1,0 +1,264 @@
+"""Many certificates at once: ordered, watched, cancelled, taken up again after a crash, without doubles."""
+
+import io
+import threading
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections, connection
+from django.urls import reverse
+
+from certificates import files, services, tasks
+from certificates.models import Batch, Certificate
+from certificates.services import batches
+from core import clock
+from core.errors import Refused
+from people.models import ReadingOfOthers
+from tests.cast import NOON
+from tests.certificates.conftest import a_completion
+
+DAY = timedelta(days=1)
+
+
+def ordered(kind, cast, unit=None, year=2026, by=None, purpose="年终归档"):
+    return batches.order(kind=kind, unit=unit or cast.county, year=year, by=by or cast.hr, at=NOON, then=lambda pk: None, purpose=purpose)
+
+
+@pytest.fixture
+def missing(cast, kinds):
+    """Three people earned a certificate that nobody issued, one of them two."""
+    return [a_completion(person) for person in (cast.learner, cast.learner, cast.colleague, cast.trainer)]
+
+
+def test_what_was_earned_is_issued_once_however_often_the_batch_runs(cast, missing):
+    batch = ordered("issue", cast)
+    assert batch.total == 4
+    assert batches.run(batch.pk) is False and batches.run(batch.pk) is False
+    batch.refresh_from_db()
+    assert (batch.state, batch.done, batch.failed) == ("done", 4, 0)
+    assert Certificate.objects.count() == 4 == Certificate.objects.values("completion").distinct().count()
+    with pytest.raises(Refused) as refused:
+        ordered("issue", cast)
+    assert refused.value.code == "nothing_to_do"
+
+
+def test_a_batch_goes_on_where_a_killed_worker_left_it(cast, missing, monkeypatch):
+    monkeypatch.setattr(batches, "STEP", 1)
+    issue, seen = services.issuing.issue, []
+
+    def dies_at_the_third(**facts):
+        seen.append(facts["completion"].pk)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return issue(**facts)
+
+    monkeypatch.setattr(services.issuing, "issue", dies_at_the_third)
+    batch = ordered("issue", cast)
+    with pytest.raises(KeyboardInterrupt):
+        batches.run(batch.pk)
+    assert Certificate.objects.count() == 2 and Batch.objects.get().done == 2
+
+    again = []
+    [gap] = batches.stuck_gaps(clock.now() + timedelta(minutes=6), again=again.append)
+    gap.mend()
+    assert again == [batch.pk]
+    batches.run(batch.pk)
+
+    assert Certificate.objects.count() == 4 and seen[3] == seen[2], "it went on with the one that failed"
+    assert Batch.objects.get().state == "done"
+
+
+def test_a_batch_that_dies_again_and_again_is_given_up_and_says_so(cast, missing, monkeypatch):
+    batch = ordered("issue", cast)
+    Batch.objects.update(tries=3)
+    [gap] = batches.stuck_gaps(clock.now() + timedelta(days=400), again=lambda pk: pytest.fail("begun a fourth time"))
+    gap.mend()
+    batch.refresh_from_db()
+    assert batch.state == "failed" and "没有进展" in batch.failures[-1][1]
+
+
+def test_one_that_cannot_be_done_is_named_and_stops_nobody(cast, missing, private):
+    services.issue(completion=a_completion(cast.colleague, name="张\U0001f600"), at=NOON)
+    for completion in missing:
+        services.issue(completion=completion, at=NOON)
+    batch = ordered("render", cast)
+    batches.run(batch.pk)
+    batch.refresh_from_db()
+    assert (batch.state, batch.done, batch.failed) == ("done", 5, 1) and len(batch.failures) == 1
+    assert len([name for name in files.names_of(2026) if name.endswith(".pdf")]) == 4
+
+
+def test_making_papers_again_keeps_every_fact(cast, kinds, private):
+    certificate = services.issue(completion=a_completion(cast.learner), at=NOON)
+    before = (certificate.facts(), certificate.facts_digest, Certificate.objects.count())
+    storage = files.papers()
+    files.ensure(certificate)
+    storage.delete(files.name_of(certificate, "pdf"))
+    batch = ordered("render", cast)
+    batches.run(batch.pk)
+    found = Certificate.objects.get()
+    assert (found.facts(), found.facts_digest, Certificate.objects.count()) == before and storage.exists(files.name_of(found, "pdf"))
+
+
+def test_a_package_holds_each_paper_of_the_unit_and_year_by_unit_and_name(cast, kinds, private):
+    mine = services.issue(completion=a_completion(cast.learner), at=NOON)
+    services.issue(completion=a_completion(cast.other_leader), at=NOON)
+    services.issue(completion=a_completion(cast.learner, at=NOON - 400 * DAY), at=NOON - 400 * DAY)
+    batch = ordered("pack", cast, unit=cast.bureau)
+    batches.run(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "done"
+    package = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch))))
+    [name] = package.namelist()
+    assert mine.number in name and mine.person_name in name and package.read(name).startswith(b"%PDF-")
+
+
+def test_names_in_a_package_lead_nowhere_else(cast, kinds, private):
+    services.issue(completion=a_completion(cast.learner, name="../../etc/passwd"), at=NOON)
+    batch = ordered("pack", cast)
+    batches.run(batch.pk)
+    batch.refresh_from_db()
+    [name] = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch)))).namelist()
+    assert ".." not in name and name.count("/") == 1
+
+
+def test_a_package_is_gone_after_a_day(cast, kinds, private):
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    batch = ordered("pack", cast)
+    batches.run(batch.pk, now=lambda: NOON)
+    batch.refresh_from_db()
+    assert batches.wipe(at=NOON + timedelta(hours=23)) == 0
+    assert batches.wipe(at=NOON + timedelta(hours=25)) == 1 and batches.wipe(at=NOON + timedelta(hours=25)) == 0
+    assert not files.papers().exists(batch.file) and batches.package_of(Batch.objects.get()) is None
+
+
+def test_a_cancelled_batch_stops_after_its_step_and_what_was_done_stays(cast, missing, monkeypatch):
+    monkeypatch.setattr(batches, "STEP", 1)
+    batch = ordered("issue", cast)
+    issue = services.issuing.issue
+
+    def cancels(**facts):
+        if not Certificate.objects.exists():
+            batches.cancel(batch=batch, by=cast.hr, at=NOON)
+        return issue(**facts)
+
+    monkeypatch.setattr(services.issuing, "issue", cancels)
+    assert batches.run(batch.pk) is False
+    assert Certificate.objects.count() == 1 and Batch.objects.get().state == "cancelled"
+    with pytest.raises(Refused):
+        batches.cancel(batch=batch, by=cast.hr, at=NOON)
+    assert batches.run(batch.pk) is False and Certificate.objects.count() == 1
+
+
+def test_long_work_gives_way_after_a_turn_and_is_queued_again(cast, missing, monkeypatch):
+    monkeypatch.setattr(batches, "STEP", 1)
+    ticks = iter(NOON + minute * timedelta(seconds=45) for minute in range(1000))
+    batch = ordered("issue", cast)
+    assert batches.run(batch.pk, now=lambda: next(ticks)) is True
+    assert 0 < Batch.objects.get().done < 4
+    while batches.run(batch.pk):
+        pass
+    assert Certificate.objects.count() == 4
+
+
+def test_the_same_order_twice_is_one_batch(cast, missing):
+    assert ordered("issue", cast) == ordered("issue", cast) and Batch.objects.count() == 1
+
+
+def test_nobody_orders_but_hr_of_the_unit(cast, missing):
+    for person in cast.people:
+        if person == cast.hr:
+            continue
+        with pytest.raises(PermissionDenied):
+            ordered("issue", cast, by=person)
+    with pytest.raises(PermissionDenied):
+        ordered("issue", cast, unit=cast.other_county)
+
+
+def test_a_package_needs_a_purpose(cast, kinds):
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    with pytest.raises(Refused) as refused:
+        ordered("pack", cast, purpose="  ")
+    assert refused.value.code == "no_purpose"
+
+
+def test_a_batch_takes_the_same_number_of_queries_for_each_certificate(cast, kinds, private, django_assert_max_num_queries):
+    for _number in range(6):
+        files.ensure(services.issue(completion=a_completion(cast.learner), at=NOON))
+    batch = ordered("pack", cast)
+    with django_assert_max_num_queries(20):
+        batches.run(batch.pk)
+
+
+# ---- the doors
+
+
+def test_hr_orders_watches_and_downloads_and_it_is_on_record(
+    cast, kinds, private, sign_in, monkeypatch, django_capture_on_commit_callbacks
+):
+    monkeypatch.setattr(tasks.run_batch, "delay", lambda pk: batches.run(pk))
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    client = sign_in(cast.hr)
+    page = client.post(reverse("certificate_batches"), {"kind": "pack", "unit": cast.county.pk, "year": 2026, "purpose": ""})
+    assert page.status_code == 422 and "请填写用途" in page.text
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse("certificate_batches"), {"kind": "pack", "unit": cast.county.pk, "year": 2026, "purpose": "年终归档"})
+    batch = Batch.objects.get()
+    page = client.get(reverse("certificate_batch", args=[batch.pk]))
+    assert "下载压缩包" in page.text
+    answer = client.get(reverse("certificate_batch_file", args=[batch.pk]))
+    assert zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).namelist()
+    trace = ReadingOfOthers.objects.get(what="certificates as ZIP")
+    assert trace.reader == cast.hr and trace.filters["purpose"] == "年终归档" and trace.rows == 1
+
+
+def test_a_batch_is_nobody_elses(cast, kinds, private, sign_in):
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    batch = ordered("pack", cast)
+    batches.run(batch.pk)
+    paths = [reverse(name, args=[batch.pk]) for name in ("certificate_batch", "certificate_batch_file")]
+    for person in cast.people:
+        if person != cast.hr:
+            assert {sign_in(person).get(path).status_code for path in paths} <= {404}
+            assert sign_in(person).post(reverse("certificate_batch_cancel", args=[batch.pk])).status_code == 404
+    for person in (cast.learner, cast.trainer, cast.own_leader, cast.auditor):
+        assert sign_in(person).get(reverse("certificate_batches")).status_code == 403
+
+
+def test_the_list_takes_the_same_queries_for_one_and_for_many(cast, missing, sign_in, django_assert_num_queries):
+    from tests.home.test_doors import queries_of
+
+    batch = ordered("issue", cast)
+    client = sign_in(cast.hr)
+    few = queries_of(reverse("certificate_batches"), client)
+    Batch.objects.bulk_create(
+        Batch(kind="issue", unit=cast.county, by=cast.hr, state="done", made_at=NOON, seen_at=NOON) for _number in range(12)
+    )
+    assert queries_of(reverse("certificate_batches"), client) == few and batch.pk
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_on_one_batch_issue_nothing_twice(cast, kinds):
+    for _number in range(12):
+        a_completion(cast.learner)
+    batch = ordered("issue", cast)
+    barrier, wrong = threading.Barrier(4), []
+
+    def work():
+        try:
+            barrier.wait()
+            batches.run(batch.pk)
+        except Exception as error:
+            wrong.append(error)
+        finally:
+            close_old_connections()
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert wrong == [] and Certificate.objects.count() == 12 and Batch.objects.get().state == "done"
+    assert sorted(int(one.number.split("-")[4]) for one in Certificate.objects.all()) == list(range(1, 13))
