@@ -15,7 +15,7 @@ PAIRS = f"""
     FROM ({{people}}) AS someone
     JOIN courses_course AS course ON course.id IN ({{courses}})
     JOIN people_unit AS county ON county.id = course.county_id
-    WHERE (course.is_shared OR county.path = substr(someone.served_path, 1, {Unit.steplen}))
+    WHERE county.path = substr(someone.served_path, 1, {Unit.steplen})
     AND EXISTS (
         SELECT 1 FROM courses_dutyrule AS rule
         JOIN people_dutyassignment AS held ON held.duty = rule.duty

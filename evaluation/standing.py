@@ -5,8 +5,8 @@ Everything here is set-based: the number of queries does not depend on units, pe
 In the running year whoever serves now is counted (on duty, with a unit; leave is not counted). In a past
 year it is whoever held a main posting in it, once, where they served last in that year: on 31 December or
 on the last day of the posting, with the duties of that day. Required of a person is every open course of
-their county, or shared by another, that one of their duties requires — once, however many duties ask for
-it. Done is a required course with a standing completion by the end of the year asked for, also one of an
+their own county that one of their duties requires (DutyRuleQuerySet.binding) — once, however many duties
+ask for it. Done is a required course with a standing completion by the end of the year asked for, also one of an
 earlier year: a required course is taken once.
 
 What no table keeps is not guessed: leave of a past year, and which courses were required then. Today's
@@ -93,8 +93,7 @@ def requirements(*, year: int, at: datetime) -> QuerySet:
         posting__person=OuterRef(OuterRef("pk")),
         starts_on__lte=OuterRef(OuterRef("as_of")),
     )
-    asked = DutyRule.objects.filter(
-        Q(course__is_shared=True) | Q(course__county__path=Substr(OuterRef("served_path"), 1, Unit.steplen)),
+    asked = DutyRule.objects.binding(Substr(OuterRef("served_path"), 1, Unit.steplen)).filter(
         need=Need.REQUIRED,
         course__is_open=True,
         course__current__isnull=False,
@@ -233,7 +232,7 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
             by_county[county] = {}
             for duty, course_id in pairs:
                 course = courses[course_id]
-                if course.is_shared or course.county.path == county:
+                if course.county.path == county:  # DutyRuleQuerySet.binding
                     by_county[county].setdefault(duty, []).append(course_id)
         policy = book.own.get(county, book.general)
         held = duties.get(person.pk, set())

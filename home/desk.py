@@ -14,7 +14,6 @@ from certificates.services import renewals
 from core import clock
 from courses.models import (
     Course,
-    DutyRule,
     EditionRequirement,
     Enrolment,
     LessonPlace,
@@ -109,13 +108,7 @@ def of(person: Person, *, at: datetime) -> Desk:
     """Everything on the desk of a person at an instant. Eleven queries, one for the unit, one where a course awards nothing, two where something can be renewed."""
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
-    rules = DutyRule.objects.filter(course=OuterRef("pk"), duty__in=duties)
-    courses = list(
-        Course.objects.visible_to(person)
-        .open()
-        .select_related("current")
-        .annotate(is_required=Exists(rules.filter(need=Need.REQUIRED)), is_elective=Exists(rules.filter(need=Need.ELECTIVE)))
-    )
+    courses = list(Course.objects.visible_to(person).open().select_related("current").with_need_for(person))
     enrolments = _enrolments(person)
     open_now = {row.course_id: row for row in enrolments if not hasattr(row, "completion")}
     completed = [row for row in enrolments if hasattr(row, "completion") and not hasattr(row.completion, "reversal")]
@@ -132,14 +125,14 @@ def of(person: Person, *, at: datetime) -> Desk:
             enrolment=row,
             lacking=[] if row else _lacking(course, titles, done),
             **(place or {}),
-            **_due(course, at, today),
+            **(_due(course, at, today) if course.need == Need.REQUIRED else {}),
         )
-    due = [desk[c.pk] for c in courses if c.is_required and c.pk not in done]
+    due = [desk[c.pk] for c in courses if c.need == Need.REQUIRED and c.pk not in done]
     due.sort(key=lambda one: (one.course.due_on or date.max, bool(one.lacking), one.course.code))
     under_way = [desk[c.pk] for c in courses if c.pk in open_now and c.pk not in {one.course.pk for one in due}]
     renewing = renewals.only_renewing(courses)  # what can be renewed stands in a place of its own
-    free = [desk[c.pk] for c in courses if not c.is_required and c.pk not in done | renewing and c.pk not in open_now]
-    free.sort(key=lambda one: (not one.course.is_elective, bool(one.lacking), one.course.code))
+    free = [desk[c.pk] for c in courses if c.need != Need.REQUIRED and c.pk not in done | renewing and c.pk not in open_now]
+    free.sort(key=lambda one: (one.course.need != Need.ELECTIVE, bool(one.lacking), one.course.code))
     entries = list(LEDGER_ROWS.filter(person=person, year=year))
     policy = evaluation.policies_on(evaluation.day_of(year, at)).of(person.unit)
     this_year = [row for row in completed if clock.year_of(row.completion.completed_at) == year]
@@ -153,8 +146,8 @@ def of(person: Person, *, at: datetime) -> Desk:
         certificates=list(Certificate.objects.in_force(today).filter(person=person, issued_at__gt=at - NEW_FOR)),
         renewals=renewals.due(person, at=at),
         completed=this_year,
-        required=sum(c.is_required for c in courses),
-        required_done=sum(c.is_required and c.pk in done for c in courses),
+        required=sum(c.need == Need.REQUIRED for c in courses),
+        required_done=sum(c.need == Need.REQUIRED and c.pk in done for c in courses),
     )
 
 

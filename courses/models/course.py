@@ -46,13 +46,12 @@ class CourseQuerySet(models.QuerySet):
         return self.filter(seen | begun)
 
     def with_need_for(self, person) -> "CourseQuerySet":
-        """Annotates `need`: "required", "elective" or "", by the duties the person holds now. Duty rules bind the own county only."""
+        """Annotates `need`: "required", "elective" or "", by the duties the person holds now (DutyRuleQuerySet.binding)."""
         from people.models import DutyAssignment
 
         held = DutyAssignment.objects.filter(posting__person=person.pk, ends_on=None).values("duty")
-        rules = DutyRule.objects.filter(
-            course=models.OuterRef("pk"), duty__in=held, course__county__path=person.unit.county_path if person.unit_id else ""
-        )
+        own_county = person.unit.county_path if person.unit_id else ""
+        rules = DutyRule.objects.binding(own_county).filter(course=models.OuterRef("pk"), duty__in=held)
         return self.annotate(
             need=models.Case(
                 models.When(models.Exists(rules.filter(need=Need.REQUIRED)), then=models.Value(Need.REQUIRED.value)),
@@ -123,12 +122,24 @@ class Course(models.Model):
         return next((need for need in (Need.REQUIRED.value, Need.ELECTIVE.value) if need in needs), "")
 
 
+class DutyRuleQuerySet(models.QuerySet):
+    def binding(self, county_path) -> "DutyRuleQuerySet":
+        """The rules that bind whoever serves in the county with this path (a string or an expression).
+
+        Duty rules bind the staff of the course's own county. A shared course is an offer to others: no county puts
+        another one's staff behind.
+        """
+        return self.filter(course__county__path=county_path)
+
+
 class DutyRule(models.Model):
     """For holders of this duty the course is required or elective. Written at publication from the page."""
 
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="duty_rules")
     duty = models.CharField(_("duty"), max_length=16, choices=Duty.choices)
     need = models.CharField(_("need"), max_length=10, choices=Need.choices)
+
+    objects = DutyRuleQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["course", "duty"], name="duty_rule_once")]
@@ -141,5 +152,6 @@ class DutyRule(models.Model):
 def _needs(course, person, county_path):
     from people.models import DutyAssignment
 
+    # `county_path` is that of the course: whoever serves elsewhere is bound by none of its rules (DutyRuleQuerySet.binding).
     held = DutyAssignment.objects.filter(posting__person=person, ends_on=None, posting__person__unit__path__startswith=county_path)
     return DutyRule.objects.filter(course=course, duty__in=held.values("duty")).values_list("need", flat=True)

@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.urls import reverse
 
+from courses.models import Course
 from evaluation import records, services, standing
+from home import desk
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
 from people.services import postings
 from quizzes.models import Quiz, Sitting
@@ -45,11 +47,45 @@ def test_required_by_one_duty_and_elective_by_another_is_required(cast, policy):
     assert of(cast.learner).required == 0
 
 
-def test_courses_of_another_county_count_when_they_are_shared(cast, policy):
+def test_a_shared_course_binds_the_staff_of_its_own_county_alone(cast, policy):
     rows.course(cast.other_county, "P01", required=["staff"])
     rows.course(cast.other_county, "P02", required=["staff"], shared=True)
-    assert codes(of(cast.learner)) == ["P02"]
+    assert codes(of(cast.learner)) == []
     assert codes(of(cast.stranger)) == ["P01", "P02"]
+
+
+@pytest.mark.parametrize("year", [2025, 2026])
+@pytest.mark.parametrize(("who", "required"), [("learner", {"A01"}), ("stranger", {"B01", "B02"})])
+def test_every_page_says_the_same_of_what_is_required(cast, policy, who, required, year):
+    """Catalogue, course page, desk, table of people, table of units, list of what was not begun."""
+    before = datetime(2025, 2, 1, tzinfo=UTC)
+    for county, code, shared in ((cast.county, "A01", True), (cast.other_county, "B01", True), (cast.other_county, "B02", False)):
+        rows.course(county, code, required=["staff"], elective=["chief"], shared=shared, published_at=before)
+    person = getattr(cast, who)
+    counted = standing.counted(year=year, at=NOON).filter(pk=person.pk)
+    unit = person.unit
+    officer = cast.hr if who == "learner" else cast.other_hr
+
+    catalogue = {c.code for c in Course.objects.visible_to(person).open().with_need_for(person) if c.need == "required"}
+    pages = {c.code for c in Course.objects.open() if c.need_for(person) == "required"}
+    on_desk = desk.of(person, at=NOON)
+    (told,) = standing.standings(counted, year=year, at=NOON)
+
+    assert catalogue == pages == {one.course.code for one in on_desk.due} == set(codes(told)) == required
+    assert on_desk.required == standing.with_standing(counted, year=year, at=NOON).get().required == len(required)
+    assert standing.unit_standings([unit], year=year, at=NOON)[unit.path].behind > 0
+    if year == 2026:
+        assert {code for number, code in not_begun(officer) if number == person.employee_number} == required
+
+
+def test_another_county_puts_nobody_behind(cast, policy):
+    rows.course(cast.other_county, "B01", required=["staff"], shared=True)
+
+    found = standing.unit_standings([cast.county, *cast.county.get_descendants()], year=2026, at=NOON)
+
+    assert found[cast.county.path].should == found[cast.county.path].behind == 0
+    assert not not_begun(cast.hr) and desk.of(cast.learner, at=NOON).required == 0
+    assert "B01" in {one.course.code for one in desk.of(cast.learner, at=NOON).electives}
 
 
 def test_a_withdrawn_course_is_required_of_nobody(cast, policy):
