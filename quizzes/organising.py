@@ -125,6 +125,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "unsealed": exam_papers.unsealed_of(sitting) if given else [],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
         "faults": readiness.faults(sitting),
+        "earns_nothing": readiness.earns_nothing(sitting.quiz),
         "without_room": sitting.candidates.filter(room="").count(),
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),

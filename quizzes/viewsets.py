@@ -317,6 +317,8 @@ class WarnsOfLacks:
             messages.warning(
                 self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": quiz.course_code, "line": line}
             )
+        if said := readiness.earns_nothing(quiz):
+            messages.warning(self.request, said)
         return quiz
 
 
@@ -325,6 +327,12 @@ class QuizCreateView(WarnsOfLacks, CreateView):
 
 
 class QuizEditView(WarnsOfLacks, EditView):
+    def get(self, request, *args, **kwargs):
+        page = super().get(request, *args, **kwargs)  # drawn later, with the message
+        if said := readiness.earns_nothing(self.object):
+            messages.warning(request, said)
+        return page
+
     @cached_property
     def header_more_buttons(self):
         """Where else this quiz is worked on: its analysis, and an exam's papers."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from core import clock
 from people.models import Person, Unit
 from quizzes.models import Quiz, Sitting, Submission
-from quizzes.services import attempts, candidates, presence, quizzes, sittings
+from quizzes.services import attempts, candidates, marking, presence, quizzes, sittings
 
 KEY = "county-exam"
 ROOMS = ["县委党校一楼大教室", "县政府二楼会议室"]
@@ -21,15 +21,22 @@ DRAWS = [
 ]
 
 
+def ensure_exam(county: Unit, *, at: datetime) -> Quiz:
+    """The exam itself, made once; a course asks for it, so that a pass earns something."""
+    quiz = Quiz.objects.filter(key=KEY).first()
+    if quiz is None:
+        facts = {"title": "政务公开年度考试", "course_code": "P01", "minutes": 40, "pass_percent": 60, "attempts": 1}
+        quiz = quizzes.ensure(county=county, key=KEY, draws=DRAWS, at=at, **facts)
+        Quiz.objects.filter(pk=quiz.pk).update(is_exam=True)
+        quiz.refresh_from_db()
+    return quiz
+
+
 def load_exams(county: Unit, *, at: datetime) -> None:
     """Set up the three sittings, once; nothing where there is one already."""
     if Sitting.objects.filter(quiz__county=county).exists():
         return
-    quiz = quizzes.ensure(
-        county=county, key=KEY, title="政务公开年度考试", course_code="P01", minutes=40, pass_percent=60, attempts=1, draws=DRAWS
-    )
-    Quiz.objects.filter(pk=quiz.pk).update(is_exam=True)
-    quiz.refresh_from_db()
+    quiz = ensure_exam(county, at=at)
     draw = random.Random(2026)  # noqa: S311 - a demo mix, no secret
     logins = {
         person.employee_number: person for person in Person.objects.filter(employee_number__in=["hr", "liaison", "trainer", "learner"])
@@ -37,7 +44,9 @@ def load_exams(county: Unit, *, at: datetime) -> None:
     others = Person.objects.serving().within(county).exclude(employee_number__in=["hr", "liaison", "trainer", "learner", "admin"])
     people = [logins["learner"], *others.order_by("employee_number")]
     nine = clock.start_of(clock.today(at)) + timedelta(hours=9)
-    _hold(_set_up(quiz, "第三季度政务公开考试", nine - timedelta(days=6), people[:24], logins), logins, draw)
+    held = _set_up(quiz, "第三季度政务公开考试", nine - timedelta(days=6), people[:24], logins)
+    _hold(held, logins, draw)
+    marking.tell_passes(held, at=at)
     trial = _set_up(quiz, "年度考试模拟场", at, people[:40], logins, days=14)
     _begin(trial, people[1:9], draw, at=at)
     _set_up(quiz, f"{clock.year_of(at + timedelta(days=20))}年度政务公开考试", nine + timedelta(days=20), people[:120], logins)

@@ -26,7 +26,7 @@ from evaluation import services as evaluation
 from home.demo import pictures
 from home.demo.certificates import load_looks
 from home.demo.endings import load_endings
-from home.demo.exams import load_exams
+from home.demo.exams import ensure_exam, load_exams
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
 from people.services import postings, roles, roster
@@ -59,6 +59,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     county = Unit.objects.filter(code=COUNTY).first()
     if county and Attempt.objects.filter(person__employee_number="learner").exists():
         load_logins(county, password=password, at=at)
+        load_exam_course(county, at=at)
         load_exams(county, at=at)
         load_endings(county, at=at)
         return
@@ -73,8 +74,9 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     with certificates.papers_on_request():
         load_learning(county, at=at)
         load_endings(county, at=at)
-    say("exams")
-    load_exams(county, at=at)
+        say("exams")
+        load_exam_course(county, at=at - timedelta(days=300))
+        load_exams(county, at=at)
     certificates.chain(at=clock.now(), everywhere=True)  # as the worker would in a moment
 
 
@@ -146,11 +148,16 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
         attempts=quiz["attempts"],
         draws=quiz["draws"],
     )
+    _write(facts, quiz=quiz["slug"], county=county, catalogue=catalogue, at=at)
+
+
+def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime) -> None:
+    """The pages of a course file, with the quiz at the end."""
     lessons = []
     for lesson in facts["lessons"]:
         body = [block_of(name, value, county=county) for entry in lesson["blocks"] for name, value in entry.items()]
         lessons.append({"slug": lesson["slug"], "title": lesson["title"], "minutes": lesson["minutes"], "body": body})
-    lessons[-1]["body"].append({"type": "quiz", "value": quiz["slug"]})
+    lessons[-1]["body"].append({"type": "quiz", "value": quiz})
     copied = ["title", "summary", "goals", "sources", "tags", "line", "prerequisites", "required_for", "elective_for", "mark"]
     authoring.write_course(
         catalogue=catalogue,
@@ -162,6 +169,15 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
         | {"certificate": facts.get("certificate", "training"), "due_on": date(clock.year_of(clock.now()), 12, 20)}
         | ({"pass_rule": facts["pass_rule"]} if "pass_rule" in facts else {}),
     )
+
+
+def load_exam_course(county: Unit, *, at: datetime) -> None:
+    """The course that asks for the yearly exam: its rules to read, the exam to pass. Once."""
+    facts = yaml.safe_load((HERE / "exam.yaml").read_text())
+    if Course.objects.filter(county=county, code=facts["code"]).exists():
+        return
+    quiz = ensure_exam(county, at=at)
+    _write(facts, quiz=quiz.key, county=county, catalogue=open_county(county=county), at=at)
 
 
 def block_of(name: str, value, *, county: Unit) -> dict:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import clock
@@ -122,6 +122,12 @@ def _rule(tree: Tree, draw: Mapping) -> dict:
         "count": int(draw["count"]),
         "points": Decimal(str(draw.get("points", POINTS))),
     }
+
+
+def asking(quiz: Quiz) -> QuerySet[Course]:
+    """The county's open courses that ask for the quiz now: what a pass counts for."""
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
+    return Course.objects.open().filter(county=quiz.county_id, current__in=asked.values("edition"))
 
 
 def choices(county: Unit | None = None) -> list[tuple[str, str]]:

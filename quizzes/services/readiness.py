@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from courses.models import Course
-from quizzes.models import Question, Sitting
-from quizzes.services import papers
+from quizzes.models import Question, Quiz, Sitting
+from quizzes.services import papers, quizzes
 
 
 def faults(sitting: Sitting) -> list[str]:
@@ -21,6 +21,16 @@ def faults(sitting: Sitting) -> list[str]:
         lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
         said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
     return said
+
+
+def earns_nothing(exam: Quiz) -> str:
+    """What to tell those who set an exam up that no course asks for; "" where one does. One query."""
+    if not exam.is_exam or quizzes.asking(exam).exists():
+        return ""
+    return _(
+        "No course asks for this exam: a pass leads to no completion, no certificate and no hours. If it shall count, put it into a "
+        "lesson of a course (block “Quiz”) and have the course published."
+    )
 
 
 def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:

@@ -299,3 +299,14 @@ def test_an_edited_quiz_leaves_attempts_alone(trainer, cast, attempt):
     quiz = Quiz.objects.get(key="p01-final")
     Quiz.objects.filter(pk=quiz.pk).update(pass_percent=100, minutes=1)
     assert Attempt.objects.get(pk=attempt.pk).pass_percent == 80 and Attempt.objects.get(pk=attempt.pk).started_at == NOON
+
+
+def test_the_form_of_an_exam_that_no_course_asks_for_says_so(trainer, cast, quiz):
+    Quiz.objects.filter(pk=quiz.pk).update(is_exam=True)
+    lonely = Quiz.objects.create(county=cast.county, key="lonely", title="年度考试", course_code="P01", is_exam=True)
+
+    assert "没有课程要求通过" not in trainer.get(f"/admin/quizzes/edit/{quiz.pk}/").text
+    assert "没有课程要求通过" in trainer.get(f"/admin/quizzes/edit/{lonely.pk}/").text
+    facts = {"title": "年考", "key": "new", "course_code": "P01", "minutes": 10, "attempts_allowed": 1, "pass_percent": 60, "is_exam": "on"}
+    page = trainer.post("/admin/quizzes/new/", facts | {"county": cast.county.pk} | draws({"kind": "single", "count": 1}), follow=True)
+    assert "没有课程要求通过" in page.text

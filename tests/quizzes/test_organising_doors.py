@@ -14,6 +14,7 @@ from quizzes.models import Allowance, Candidate, Sitting, Submission
 from quizzes.services import attempts, sittings
 from quizzes.templatetags.exam_words import until
 from tests.cast import EVERYBODY, NOON, grant, person
+from tests.factories import make_course
 from tests.quizzes.exams import HOUR, MINUTE, make_sitting
 
 ORGANISERS = {"hr", "admin"}
@@ -317,3 +318,12 @@ def test_hr_gives_nothing_to_themselves(cast, quiz, sign_in):
 def test_a_window_names_the_day_of_its_end_only_where_it_is_another_one():
     assert until(NOON, NOON + HOUR) == "2026-06-15 12:00 – 13:00"
     assert until(NOON, NOON + timedelta(days=14)) == "2026-06-15 12:00 – 06-29 12:00"
+
+
+def test_an_exam_that_no_course_asks_for_is_named_where_it_is_set_up(cast, quiz, hr, sitting):
+    address = reverse("sitting_manage", args=[sitting.pk])
+    assert "没有课程要求通过" not in hr.get(address).text
+
+    make_course(cast.county, code="P01", lessons=1, quiz_key=None, pass_rule="lessons")
+
+    assert "没有课程要求通过" in hr.get(address).text
