@@ -22,6 +22,7 @@ from people.reauthentication import recently_signed_in
 from people.services import readings
 
 SHOWN = 30
+REFRESH = 5  # seconds after which a page without scripts asks again
 
 
 class BatchForm(forms.Form):
@@ -75,7 +76,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     """How far one has come; asks again by itself while it runs."""
     found = get_object_or_404(Batch.objects.visible_to(request.user).select_related("unit"), pk=pk)
     part = "certificates/_batch.html" if request.headers.get("HX-Request") else "certificates/batch.html"
-    return render(request, part, {"batch": found})
+    return render(request, part, {"batch": found, "refresh": REFRESH})
 
 
 @never_cache

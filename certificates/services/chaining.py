@@ -2,7 +2,7 @@
 
 Status events are chained after their commit, by one caller at a time (as evaluation.changes numbers records):
 a lock on the head of the chain inside the issuing transaction would make a whole county wait in line.
-docs/decisions/0012-the-ledger.md
+docs/decisions/0015-the-ledger.md
 """
 
 import json

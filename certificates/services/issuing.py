@@ -137,9 +137,8 @@ def _kind_of(completion: Completion) -> CertificateKind:
     if Reversal.objects.filter(completion=completion).exists():
         raise Refused(_("The completion was reversed: no certificate is issued for it."), code="reversed")
     county = completion.course.county
-    kind = CertificateKind.objects.filter(county=county, key=completion.certificate, live=True).first()
     kind = kind or CertificateKind.objects.filter(county=county, key=completion.certificate).first()
-    if kind is None:
+    if kind is None or not kind.live:
         raise Refused(
             _("%(county)s has not set up the certificate “%(key)s”.") % {"county": county.name, "key": completion.certificate},
             code="no_kind",

@@ -290,7 +290,9 @@ def test_without_end_or_without_a_window_there_is_nothing_to_renew(cast, kinds):
     CertificateKind.objects.update(validity_months=0)
     endless = done(a_completion(cast.learner))
     assert renewals.path_of(endless, at=OPEN).stand == Stand.ENDLESS
-    CertificateKind.objects.update(validity_months=24, renewal_window_days=0)
+    kind = CertificateKind.objects.get(key="training", county=cast.county)
+    kind.validity_months, kind.renewal_window_days = 24, 0
+    services.publish(kind=kind, at=NOON)
     other = done(a_completion(cast.learner))
     assert renewals.path_of(other, at=OPEN).stand == Stand.NOT_RENEWED and renewals.due(cast.learner, at=OPEN) == []
 
