@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q
 
 from courses.models import EditionRequirement, Enrolment
 from people.models import Person
@@ -44,16 +44,20 @@ def of(person: Person) -> list[Chance]:
             standing[quiz] = enrolment
     used = _figures(Attempt.objects.filter(person=person), Count("pk"))
     passed = _figures(Attempt.objects.filter(person=person).passed(), Count("pk"))
-    extra = dict(Allowance.objects.filter(person=person, sitting=None).order_by().values_list("quiz").annotate(sum=Sum("extra_attempts")))
+    given = list(Allowance.objects.filter(person=person, sitting=None))
     return [
         Chance(
             quiz=quiz,
             used=used.get((quiz.pk, enrolment.pk), 0),
-            allowed=quiz.attempts_allowed + extra.get(quiz.pk, 0) if quiz.attempts_allowed else None,
+            allowed=quiz.attempts_allowed + _extra(given, quiz, enrolment) if quiz.attempts_allowed else None,
             has_passed=bool(passed.get((quiz.pk, enrolment.pk))),
         )
         for quiz, enrolment in standing.items()
     ]
+
+
+def _extra(given: list[Allowance], quiz: Quiz, enrolment: Enrolment) -> int:
+    return sum(one.extra_attempts for one in given if one.quiz_id == quiz.pk and one.holds_in(enrolment))
 
 
 def _place(quiz: Quiz) -> tuple[int, str]:

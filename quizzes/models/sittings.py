@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact
+from courses.models import Enrolment
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes.models.attempts import Attempt
@@ -183,13 +184,17 @@ class Candidate(models.Model):
 
 
 class Allowance(Fact):
-    """More time or more attempts for one person at a quiz, given beforehand and with a reason."""
+    """More time or more attempts for one person at a quiz, given beforehand and with a reason: in one sitting, or in one round of a course.
+
+    With neither it was given before the person had begun the course: it holds in the first round. It ends with its round.
+    """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="allowances", verbose_name=_("person"))
     quiz = models.ForeignKey(Quiz, on_delete=models.PROTECT, related_name="allowances", verbose_name=_("quiz"))
     sitting = models.ForeignKey(
         Sitting, on_delete=models.PROTECT, null=True, blank=True, related_name="allowances", verbose_name=_("sitting")
     )
+    enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("round"))
     extra_minutes = models.PositiveSmallIntegerField(_("extra minutes"), default=0, validators=[MaxValueValidator(600)])
     extra_attempts = models.PositiveSmallIntegerField(_("extra attempts"), default=0, validators=[MaxValueValidator(20)])
     reason = models.CharField(_("reason"), max_length=300)
@@ -199,7 +204,16 @@ class Allowance(Fact):
     class Meta:
         verbose_name = _("allowance")
         verbose_name_plural = _("allowances")
-        constraints = [models.CheckConstraint(condition=Q(extra_minutes__gt=0) | Q(extra_attempts__gt=0), name="allowance_gives_something")]
+        constraints = [
+            models.CheckConstraint(condition=Q(extra_minutes__gt=0) | Q(extra_attempts__gt=0), name="allowance_gives_something"),
+            models.CheckConstraint(condition=Q(sitting=None) | Q(enrolment=None), name="allowance_in_one_place"),
+        ]
+
+    def holds_in(self, enrolment: Enrolment) -> bool:
+        """Whether it was given for quizzes of this round (not for a sitting)."""
+        if self.sitting_id is not None:
+            return False
+        return self.enrolment_id == enrolment.pk if self.enrolment_id else enrolment.round == 1
 
 
 class Extension(Fact):

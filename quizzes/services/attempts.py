@@ -132,7 +132,7 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
         here = list(Attempt.objects.filter(person=enrolment.person_id, sitting=sitting).select_related("submission").timed().order_by("pk"))
     open_ = next((a for a in here if not hasattr(a, "submission") and not is_overdue(a, at)), None)
     has_passed = any(_is_known_pass(a, at) for a in attempts)
-    allowed = allowed_attempts(quiz, sitting, enrolment.person_id)
+    allowed = allowed_attempts(quiz, sitting, enrolment)
     left = None if allowed is None else max(allowed - len(here), 0)
     refusal = None
     if open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
@@ -181,17 +181,21 @@ def left_open(*, person: Person, quiz: Quiz) -> list[Attempt]:
     return list(Attempt.objects.open().filter(person=person, quiz=quiz).timed().order_by("pk"))
 
 
-def allowed_attempts(quiz: Quiz, sitting: Sitting | None, person_id: int) -> int | None:
-    """How many attempts somebody has: those of the quiz, or one in a sitting, and what was allowed on top. None: without limit. One query."""
+def allowed_attempts(quiz: Quiz, sitting: Sitting | None, enrolment: Enrolment) -> int | None:
+    """How many attempts somebody has: those of the quiz in this round, or one in a sitting, and what was allowed on top. None: without
+    limit. One query.
+    """
     if sitting is None and not quiz.attempts_allowed:
         return None
-    given = sum(extra for where, extra, _minutes in _allowed(person_id, quiz.pk) if where == (sitting and sitting.pk))
-    return (quiz.attempts_allowed if sitting is None else 1) + given
+    given = _allowed(enrolment.person_id, quiz.pk)
+    if sitting is None:
+        return quiz.attempts_allowed + sum(one.extra_attempts for one in given if one.holds_in(enrolment))
+    return 1 + sum(one.extra_attempts for one in given if one.sitting_id == sitting.pk)
 
 
 @Prepared
 def _allowed(person, quiz):
-    return Allowance.objects.filter(person=person, quiz=quiz).values_list("sitting", "extra_attempts", "extra_minutes")
+    return Allowance.objects.filter(person=person, quiz=quiz).only("sitting", "enrolment", "extra_attempts", "extra_minutes")
 
 
 def is_overdue(attempt: Attempt, at: datetime) -> bool:
@@ -238,7 +242,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
         paper=exam_papers.paper_for(sitting, person) if sitting else None,
         number=len(state.attempts) + 1,
         started_at=at,
-        ends_at=_end_of(person, quiz, sitting, at),
+        ends_at=_end_of(enrolment, quiz, sitting, at),
         grace_seconds=sitting.grace_seconds if sitting else 0,
         quiz_title=quiz.title,
         pass_percent=quiz.pass_percent,
@@ -256,15 +260,16 @@ def _end_left_open(attempt: Attempt, sitting: Sitting | None, at: datetime) -> N
         end_by_clock(attempt=attempt, at=at)
 
 
-def _end_of(person: Person, quiz: Quiz, sitting: Sitting | None, at: datetime) -> datetime | None:
+def _end_of(enrolment: Enrolment, quiz: Quiz, sitting: Sitting | None, at: datetime) -> datetime | None:
     """When an attempt that begins now ends: the limit with the person's own extra minutes, but not after the sitting's closing (moved alike)."""
     if not quiz.minutes and sitting is None:
         return None
-    counts_here = {None, sitting and sitting.pk}
-    extra = timedelta(minutes=sum(minutes for where, _attempts, minutes in _allowed(person.pk, quiz.pk) if where in counts_here))
+    given = _allowed(enrolment.person_id, quiz.pk)
+    here = (one for one in given if one.holds_in(enrolment) or (sitting is not None and one.sitting_id == sitting.pk))
+    extra = timedelta(minutes=sum(one.extra_minutes for one in here))
     ends = [at + timedelta(minutes=quiz.minutes)] if quiz.minutes else []
     if sitting is not None:
-        ends.append(closing_of(sitting) + rules.admission_delay(sitting.pk, person.pk, sitting.stagger_seconds))
+        ends.append(closing_of(sitting) + rules.admission_delay(sitting.pk, enrolment.person_id, sitting.stagger_seconds))
     return min(ends) + extra
 
 

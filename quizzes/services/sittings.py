@@ -514,14 +514,15 @@ def allow(
     at: datetime,
     sitting: Sitting | None = None,
 ) -> Allowance:
-    """Give one person more time or more attempts at a quiz, or at one sitting of it, beforehand.
+    """Give one person more time or more attempts at one sitting of a quiz, or at a quiz in the round that is theirs now, beforehand.
 
     Locks the sitting, then the person, in the order of who enters. The same act again within a minute (a second click) gives
     the allowance that stands.
 
     Raises:
         Refused: nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
-            somebody who sits already: they are added in the watch), over (the sitting is closed).
+            somebody who sits already: they are added in the watch), over (the sitting is closed), round_over (nothing
+            can be given for a round to come).
     """
     reason = reason.strip()
     if not (0 <= extra_minutes <= 600 and 0 <= extra_attempts <= 20) or not (extra_minutes or extra_attempts):
@@ -535,7 +536,8 @@ def allow(
     person = Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
     if sitting is not None:
         _refuse_allowance(person, sitting, extra_attempts, at)
-    facts = {"person": person, "quiz": quiz, "sitting": sitting, "reason": reason[:300], "by": by}
+    enrolment = None if sitting is not None else _round_to_help(person, quiz, at)
+    facts = {"person": person, "quiz": quiz, "sitting": sitting, "enrolment": enrolment, "reason": reason[:300], "by": by}
     facts |= {"extra_minutes": extra_minutes, "extra_attempts": extra_attempts}
     standing = Allowance.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()
     if standing is not None:
@@ -545,6 +547,18 @@ def allow(
         quiz, "quizzes.allowance_given", by=by, person=person.pk, minutes=extra_minutes, attempts=extra_attempts, reason=reason[:300]
     )
     return made
+
+
+def _round_to_help(person: Person, quiz: Quiz, at: datetime) -> Enrolment | None:
+    """The round that something is given in; None before the person has begun the course."""
+    found = attempts.enrolments_for(person=person, quiz=quiz)
+    if found and attempts.needs_new_round(found[0], at=at):
+        raise Refused(
+            _("%(name)s has completed the course of this quiz; a new round has not begun yet. Give it then, or for a sitting.")
+            % {"name": person.name},
+            code="round_over",
+        )
+    return found[0] if found else None
 
 
 def _refuse_allowance(person: Person, sitting: Sitting, extra_attempts: int, at: datetime) -> None:
