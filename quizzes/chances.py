@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Q
 
-from courses.models import EditionRequirement, Enrolment
+from courses.models import Course, EditionRequirement, Enrolment
 from people.models import Person
 from quizzes.models import Allowance, Attempt, Quiz
 
@@ -14,6 +14,7 @@ class Chance:
     """One quiz in the enrolment that counts for it now."""
 
     quiz: Quiz
+    course: Course
     used: int
     allowed: int | None  # None: without limit
     has_passed: bool
@@ -26,7 +27,9 @@ class Chance:
 def of(person: Person) -> list[Chance]:
     """The quizzes of the person's courses, exams left out, by course. Five queries, however many courses."""
     enrolments = list(
-        Enrolment.objects.filter(person=person).select_related("course").order_by(F("completion__pk").desc(nulls_first=True), "-pk")
+        Enrolment.objects.filter(person=person)
+        .select_related("course", "completion")
+        .order_by(F("completion__pk").desc(nulls_first=True), "-pk")
     )
     asks = EditionRequirement.objects.filter(
         edition__in=[enrolment.edition_id for enrolment in enrolments], kind=EditionRequirement.Kind.QUIZ
@@ -35,24 +38,25 @@ def of(person: Person) -> list[Chance]:
     quizzes = Quiz.objects.filter(
         Q(key__in=[key for _edition, key in keys]) | Q(course_code__in=[enrolment.course.code for enrolment in enrolments]), is_exam=False
     )
-    standing: dict[Quiz, Enrolment] = {}
+    standing: list[tuple[Quiz, Enrolment]] = []
     for quiz in quizzes:
-        fitting = (e for e in enrolments if (e.edition_id, quiz.key) in keys or (e.course.county_id, e.course.code) == _place(quiz))
-        # As `attempts.enrolments_for`: those that ask, of these the open one, then the newest.
-        enrolment = min(fitting, key=lambda e: (e.edition_id, quiz.key) not in keys, default=None)
-        if enrolment is not None:
-            standing[quiz] = enrolment
+        fitting = [e for e in enrolments if (e.edition_id, quiz.key) in keys or (e.course.county_id, e.course.code) == _place(quiz)]
+        # As `attempts.standing`: of those that ask all that are under way, else the newest.
+        fitting.sort(key=lambda e: (e.edition_id, quiz.key) not in keys)
+        open_ = [e for e in fitting if (e.edition_id, quiz.key) in keys and not hasattr(e, "completion")]
+        standing += [(quiz, enrolment) for enrolment in open_ or fitting[:1]]
     used = _figures(Attempt.objects.filter(person=person), Count("pk"))
     passed = _figures(Attempt.objects.filter(person=person).passed(), Count("pk"))
     given = list(Allowance.objects.filter(person=person, sitting=None))
     return [
         Chance(
             quiz=quiz,
+            course=enrolment.course,
             used=used.get((quiz.pk, enrolment.pk), 0),
             allowed=quiz.attempts_allowed + _extra(given, quiz, enrolment) if quiz.attempts_allowed else None,
             has_passed=bool(passed.get((quiz.pk, enrolment.pk))),
         )
-        for quiz, enrolment in standing.items()
+        for quiz, enrolment in standing
     ]
 
 

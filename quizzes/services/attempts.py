@@ -103,12 +103,14 @@ class Standing:
 
 
 def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None = None) -> Standing:
-    """What the intro page says and `start` decides on. Five queries at most; locks nothing.
+    """What the intro page says and `start` decides on. Five queries at most, three more for each further course that asks
+    for the quiz and is under way: of these one with an open attempt comes first, then one where the quiz is still to be
+    passed and can be. Locks nothing.
 
     Refusal codes: not_enrolled, new_round (the round is over and the next one has to be begun), attempts_used, sitting_only.
     """
-    enrolment = next(iter(enrolments_for(person=person, quiz=quiz)), None)
-    if enrolment is None:
+    found = enrolments_for(person=person, quiz=quiz)
+    if not found:
         return Standing(
             None,
             [],
@@ -117,7 +119,13 @@ def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | Non
             None,
             Refused(_("Enrol in the course %(course)s first: the quiz belongs to it.") % {"course": quiz.course_code}, code="not_enrolled"),
         )
-    return _standing(enrolment, quiz, at, sitting)
+    states = [_standing(one, quiz, at, sitting) for one in under_way(found) or found[:1]]
+    return min(states, key=lambda state: (state.open is None, state.has_passed, state.refusal is not None))
+
+
+def under_way(found: list[Enrolment]) -> list[Enrolment]:
+    """Of `enrolments_for` those that ask for the quiz and are not completed."""
+    return [one for one in found if one.asks and not hasattr(one, "completion")]  # type: ignore[attr-defined]
 
 
 def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting | None) -> Standing:
@@ -191,6 +199,13 @@ def allowed_attempts(quiz: Quiz, sitting: Sitting | None, enrolment: Enrolment) 
     if sitting is None:
         return quiz.attempts_allowed + sum(one.extra_attempts for one in given if one.holds_in(enrolment))
     return 1 + sum(one.extra_attempts for one in given if one.sitting_id == sitting.pk)
+
+
+def is_used_up(enrolment: Enrolment, quiz: Quiz) -> bool:
+    """Whether all attempts of this round are taken and none is a pass. Three queries."""
+    taken = Attempt.objects.filter(enrolment=enrolment, quiz=quiz)
+    allowed = allowed_attempts(quiz, None, enrolment)
+    return allowed is not None and taken.count() >= allowed and not taken.passed().exists()
 
 
 @Prepared

@@ -558,7 +558,9 @@ def _round_to_help(person: Person, quiz: Quiz, at: datetime) -> Enrolment | None
             % {"name": person.name},
             code="round_over",
         )
-    return found[0] if found else None
+    rounds = attempts.under_way(found) or found[:1]
+    needy = (one for one in rounds if attempts.is_used_up(one, quiz))
+    return next(needy, rounds[0] if rounds else None)
 
 
 def _refuse_allowance(person: Person, sitting: Sitting, extra_attempts: int, at: datetime) -> None:

@@ -11,6 +11,7 @@ from core.errors import Refused
 from courses.models import Completion, Course, Enrolment
 from courses.services import completions, editions, enrolments
 from evaluation.models import LedgerEntry
+from quizzes import chances
 from quizzes.models import Attempt, Candidate, Submission
 from quizzes.services import attempts, candidates, exam_papers, marking, paper_marks, sittings
 from tests.cast import NOON
@@ -238,3 +239,60 @@ def test_marks_entered_in_january_belong_to_the_round_of_december(cast, course, 
     marked = on_paper(december, december + timedelta(days=8))
 
     assert marked.submission.attempt.enrolment_id == done.enrolment_id and Completion.objects.count() == 1
+
+
+# ---- one quiz in two courses ---------------------------------------------------------------
+
+
+@pytest.fixture
+def two(cast, quiz):
+    """P11 and P12 ask for the quiz, which may be tried once; the learner has begun both, P12 last."""
+    type(quiz).objects.filter(pk=quiz.pk).update(attempts_allowed=1)
+    quiz.refresh_from_db()
+    made = [make_course(cast.county, code=code, lessons=1, quiz_key=quiz.key, pass_rule="quiz") for code in ("P11", "P12")]
+    return [enrolments.enrol(person=cast.learner, course=course, at=NOON) for course in made]
+
+
+def fail(person, quiz, at=NOON) -> Attempt:
+    attempt = attempts.start(person=person, quiz=quiz, at=at)
+    attempts.submit(attempt=attempt, at=at)
+    return attempt
+
+
+def test_failing_in_one_course_uses_up_nothing_in_the_other(cast, quiz, two):
+    failed = fail(cast.learner, quiz)
+    state = attempts.standing(person=cast.learner, quiz=quiz, at=NOON)
+
+    assert state.refusal is None and {failed.enrolment, state.enrolment} == set(two)
+    assert fail(cast.learner, quiz, at=NOON + MINUTE).enrolment == state.enrolment
+    with pytest.raises(Refused) as refused:
+        attempts.start(person=cast.learner, quiz=quiz, at=NOON + 2 * MINUTE)
+    assert refused.value.code == "attempts_used"
+
+
+def test_passed_in_one_course_the_quiz_is_that_of_the_other_next(cast, quiz, two, pass_in):
+    type(quiz).objects.filter(pk=quiz.pk).update(attempts_allowed=0)
+    quiz.refresh_from_db()
+    for at in (NOON, NOON + 10 * MINUTE):
+        pass_in(attempts.start(person=cast.learner, quiz=quiz, at=at), at=at)
+
+    assert set(Completion.objects.values_list("enrolment", flat=True)) == {one.pk for one in two}
+
+
+def test_an_attempt_under_way_is_gone_on_with_though_another_course_is_begun(cast, quiz, two):
+    begun = attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+    third = make_course(cast.county, code="P13", lessons=1, quiz_key=quiz.key, pass_rule="quiz")
+    enrolments.enrol(person=cast.learner, course=third, at=NOON)
+
+    assert attempts.start(person=cast.learner, quiz=quiz, at=NOON + MINUTE) == begun
+
+
+def test_hr_sees_both_courses_and_helps_where_the_attempts_are_used_up(cast, quiz, two):
+    failed = fail(cast.learner, quiz)
+    seen = {one.course.code: one.is_used_up for one in chances.of(cast.learner)}
+    assert seen == {"P11": failed.enrolment == two[0], "P12": failed.enrolment == two[1]}
+
+    given = sittings.allow(person=cast.learner, quiz=quiz, extra_attempts=1, reason="停电", by=cast.hr, at=NOON)
+
+    assert given.enrolment == failed.enrolment
+    assert not any(one.is_used_up for one in chances.of(cast.learner))
