@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -25,6 +25,7 @@ from quizzes.services import attempts, exam_papers, papers, results
 FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed", "papers"}
 LONGEST_WINDOW = timedelta(days=31)
 AN_APPOINTMENT = timedelta(days=1)  # the longest window that nobody can be asked to keep beside another one
+ENTRANCE = 7_220_419  # the class of advisory locks on entrances
 SAME_ACT = timedelta(minutes=1)  # a second click on the same button
 
 
@@ -400,7 +401,7 @@ def enter(*, person: Person, sitting: Sitting, at: datetime) -> Attempt:
     Raises:
         Refused: as `admission`, `attempts.start` and `enrolments.enrol` say.
     """
-    sitting = _held(sitting)
+    sitting, at = _held(sitting, at)
     quiz = sitting.quiz
     left_open = attempts.left_open(person=person, quiz=quiz)
     for one in left_open:
@@ -442,11 +443,38 @@ def completed_before(*, person: Person, quiz: Quiz, at: datetime) -> Completion 
     return found[0].completion
 
 
-def _held(sitting: Sitting) -> Sitting:
-    """The sitting as it stands, which nobody changes until this transaction ends; others enter meanwhile. One query."""
-    if not connection.features.has_select_for_no_key_update:  # SQLite locks the whole file at BEGIN
-        return Sitting.objects.get(pk=sitting.pk)
-    return Sitting.objects.raw("SELECT * FROM quizzes_sitting WHERE id = %s FOR KEY SHARE", [sitting.pk])[0]
+def _held(sitting: Sitting, at: datetime) -> tuple[Sitting, datetime]:
+    """The sitting as it stands, which nobody changes and to which nobody adds time until this transaction ends; others enter
+    meanwhile. Three queries.
+
+    And when this is: not before the last added time, so that what is stored tells who had it in their closing already
+    (`AttemptQuerySet.timed`), whichever request read the clock first.
+    """
+    if connection.features.has_select_for_no_key_update:  # SQLite locks the whole file at BEGIN
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _entrance(sitting))
+        found = Sitting.objects.raw("SELECT * FROM quizzes_sitting WHERE id = %s FOR KEY SHARE", [sitting.pk])[0]
+    else:
+        found = Sitting.objects.get(pk=sitting.pk)
+    added_at = found.extensions.aggregate(newest=Max("at"))["newest"]
+    return found, max(at, added_at) if added_at else at
+
+
+def _entrance(sitting: Sitting) -> list[int]:
+    """The advisory lock of who enters (shared) and who adds time for all (alone). It has a line, which locks on rows have not:
+    however many enter, whoever adds time comes next.
+    """
+    return [ENTRANCE, sitting.pk % 2**31]
+
+
+def _closed_to_entrants(sitting: Sitting, at: datetime) -> tuple[Sitting, datetime]:
+    """The sitting, locked, with nobody inside entering; and when this is: after the last who began in it."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _entrance(sitting))
+    found = Sitting.objects.select_for_update(no_key=True, of=("self",)).get(pk=sitting.pk)
+    begun_at = Attempt.objects.filter(sitting=found).aggregate(newest=Max("started_at"))["newest"]
+    return found, max(at, begun_at + timedelta(microseconds=1)) if begun_at else at
 
 
 def course_of(quiz: Quiz) -> Course:
@@ -470,7 +498,8 @@ def extend(
 ) -> Extension:
     """Add minutes to one open attempt, or to a sitting and everybody who has begun in it.
 
-    Locks the attempt, so that a submission by the clock and an extension never both win. The same act
+    Locks the attempt, so that a submission by the clock and an extension never both win; for a sitting it waits for those
+    who are inside entering, so that everybody has the minutes once. The same act
     again within a minute (a second click) gives the extension that stands.
 
     Raises:
@@ -490,7 +519,7 @@ def extend(
         if hasattr(attempt, "submission") or attempts.is_overdue(attempt, at):
             raise Refused(_("This attempt is over: no time can be added any more."), code="over")
     elif sitting is not None:
-        sitting = Sitting.objects.select_for_update(no_key=True, of=("self",)).get(pk=sitting.pk)
+        sitting, at = _closed_to_entrants(sitting, at)
         if at >= closing_of(sitting) + timedelta(seconds=sitting.stagger_seconds):
             raise Refused(_("This sitting is closed: no time can be added any more."), code="over")
     facts = {"attempt": attempt, "sitting": sitting, "minutes": minutes, "reason": reason[:300], "by": by}

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
-from quizzes.models import Answer, Attempt, Incident, ItemMark, Marking, Presence, Submission
+from quizzes.models import Answer, Attempt, Candidate, Incident, ItemMark, Marking, Presence, Submission
 from quizzes.services import attempts, presence, sittings, slips
 from tests.cast import NOON
 
@@ -206,3 +206,71 @@ def test_signs_of_life_of_two_devices_at_once_leave_one(cast, sitting):
     told = together(*[lambda number=number: sign(number) for number in range(8)])
     assert all(isinstance(state, presence.State) for state in told)
     assert Presence.objects.count() == 1 and Incident.objects.count() == 8
+
+
+# ---- time for all while somebody is entering -----------------------------------------------
+
+
+def entering_while_time_is_added(cast, sitting, monkeypatch, *, entered_at, added_at):
+    """The learner is between reading the closing and being stored when ten minutes are added for all; the attempt."""
+    read, go_on = threading.Event(), threading.Event()
+    end_of = attempts._end_of
+
+    def slowly(*args):
+        found = end_of(*args)
+        read.set()
+        go_on.wait(2)  # whoever adds time waits for us, or is done by now
+        return found
+
+    monkeypatch.setattr(attempts, "_end_of", slowly)
+
+    def add():
+        read.wait(10)
+        try:
+            return sittings.extend(sitting=sitting, minutes=10, reason="停电", by=cast.hr, at=added_at)
+        finally:
+            go_on.set()
+
+    results = together(lambda: sittings.enter(person=cast.learner, sitting=sitting, at=entered_at), add)
+    assert not any(isinstance(one, Exception) for one in results), results
+    return Attempt.objects.timed().get(person=cast.learner)
+
+
+@pytest.mark.parametrize("apart", [timedelta(seconds=-1), timedelta(0), timedelta(seconds=1)])
+def test_time_for_all_reaches_who_is_entering_once(cast, sitting, monkeypatch, apart):
+    """Whichever of the two came first by the clock, and by the database."""
+    entered_at = NOON + 14 * MINUTE  # 20 minutes would end after the closing at 12:30
+    attempt = entering_while_time_is_added(cast, sitting, monkeypatch, entered_at=entered_at, added_at=entered_at + apart)
+
+    assert attempt.due_at == NOON + 40 * MINUTE
+
+
+def test_who_enters_with_an_older_clock_after_time_was_added_gets_it_once(cast, sitting):
+    """The request began before the time was added, and came to the lock after it."""
+    sittings.extend(sitting=sitting, minutes=10, reason="停电", by=cast.hr, at=NOON + 14 * MINUTE + timedelta(seconds=1))
+    sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 14 * MINUTE)
+
+    assert Attempt.objects.timed().get().due_at <= NOON + 40 * MINUTE
+
+
+def test_people_who_enter_do_not_wait_for_each_other(cast, sitting, monkeypatch):
+    """Two are inside entering at the same moment: each waits for the other to be there too."""
+    Candidate.objects.create(sitting=sitting, person=cast.colleague)
+    both = threading.Barrier(2)
+    end_of = attempts._end_of
+    monkeypatch.setattr(attempts, "_end_of", lambda *args: (both.wait(10), end_of(*args))[1])
+
+    made = together(*[lambda who=who: sittings.enter(person=who, sitting=sitting, at=NOON) for who in (cast.learner, cast.colleague)])
+
+    assert [type(one) for one in made] == [Attempt, Attempt]
+
+
+def test_giving_time_to_somebody_who_is_entering_locks_nobody_out(cast, sitting):
+    """Both want the sitting and the person: in one order, so that neither is thrown out as a deadlock."""
+    results = together(
+        lambda: sittings.enter(person=cast.learner, sitting=sitting, at=NOON),
+        lambda: sittings.allow(
+            person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="停电", by=cast.hr, at=NOON
+        ),
+    )
+    assert not any(isinstance(one, Exception) for one in results), results
