@@ -42,12 +42,10 @@ class AttemptQuerySet(FactQuerySet):
         return self.filter(models.Exists(Marking.objects.current().filter(submission__attempt=models.OuterRef("pk"), passed=True)))
 
     def with_results_out(self, at: datetime) -> "AttemptQuerySet":
-        """Attempts whose results are not held back, see `services.results`; also tables of units would tell them."""
+        """Attempts whose results may be known: outside sittings all, else as SittingQuerySet.with_results_out says."""
         from quizzes.models.sittings import Sitting
 
-        still_sat = Attempt.objects.open().filter(sitting=models.OuterRef("sitting"))
-        is_over = models.Q(sitting__results=Sitting.Results.CLOSED, sitting__closes_at__lte=at) & ~models.Exists(still_sat)
-        return self.filter(models.Q(sitting=None) | models.Q(sitting__results=Sitting.Results.AT_ONCE) | is_over)
+        return self.filter(models.Q(sitting=None) | models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")))
 
     def timed(self) -> "AttemptQuerySet":
         """With the minutes that extensions added, so that no row asks for them."""

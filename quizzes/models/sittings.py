@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,18 @@ from quizzes.models.attempts import Attempt
 from quizzes.models.quiz import Quiz
 
 ORGANISERS = (Role.HR, Role.ADMINISTRATOR)
+
+
+class Seconds(Func):
+    """A whole number of seconds as a length of time. Multiplying one by a number is something SQLite has no word for."""
+
+    output_field = DurationField()
+
+    def as_sqlite(self, compiler, connection, **context):
+        return self.as_sql(compiler, connection, template="((%(expressions)s) * 1000000)", **context)  # microseconds
+
+    def as_postgresql(self, compiler, connection, **context):
+        return self.as_sql(compiler, connection, template="((%(expressions)s) * interval '1 second')", **context)
 
 
 class SittingQuerySet(models.QuerySet):
@@ -64,6 +76,18 @@ class SittingQuerySet(models.QuerySet):
     def timed(self) -> "SittingQuerySet":
         """With the minutes that were added to all, so that no row asks for them."""
         return self.annotate(added_minutes=_of_sitting(Extension.objects.all(), Sum("minutes")))
+
+    def over(self, at: datetime) -> "SittingQuerySet":
+        """Sittings that are over for everybody who has no extra time of their own: `Sitting.over_at`, in the database."""
+        later = Seconds(_of_sitting(Extension.objects.all(), Sum("minutes")) * 60 + F("stagger_seconds"))
+        ends = ExpressionWrapper(F("closes_at") + later, models.DateTimeField())
+        return self.alias(is_over_at=ends).filter(is_over_at__lte=at)
+
+    def with_results_out(self, at: datetime) -> "SittingQuerySet":
+        """Sittings whose results may be known: by those who sat, by the course, and in tables of units, which would tell them."""
+        still_sat = Attempt.objects.open().filter(sitting=OuterRef("pk"))
+        over = self.model.objects.over(at).filter(~Exists(still_sat), results=Sitting.Results.CLOSED)
+        return self.filter(Q(results=Sitting.Results.AT_ONCE) | Q(pk__in=over.values("pk")))
 
     def with_numbers(self) -> "SittingQuerySet":
         """With how many are listed, began and handed in."""

@@ -182,9 +182,7 @@ def tell_passes(sitting: Sitting, *, at: datetime) -> None:
 
 
 def untold_gaps(at: datetime) -> list[Gap]:
-    """Passes that the course does not know though their results may be known. Two queries, two more for each sitting among them."""
-    untold = _untold()
-    sittings = Sitting.objects.filter(pk__in=untold.order_by().values("submission__attempt__sitting"))
-    waiting = [sitting.pk for sitting in sittings if results.wait_for(sitting, at)]
-    ready = untold.filter(~Q(submission__attempt__sitting__in=waiting) | Q(submission__attempt__sitting=None))[:1000]
+    """Passes that the course does not know though their results may be known. One query."""
+    out = Sitting.objects.with_results_out(at)
+    ready = _untold().filter(Q(submission__attempt__sitting=None) | Q(submission__attempt__sitting__in=out.values("pk")))[:1000]
     return [Gap(f"marking {m.pk} is a pass and the course does not know", partial(tell_the_course, m, at=at)) for m in ready]

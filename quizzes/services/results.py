@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from core import clock
-from quizzes.models import Attempt, Sitting
+from quizzes.models import Sitting
 
 
 def wait_for(sitting: Sitting | None, at: datetime) -> str:
@@ -14,7 +14,7 @@ def wait_for(sitting: Sitting | None, at: datetime) -> str:
         return ""
     if sitting.results == Sitting.Results.HELD:
         return _("The county's HR shows results later. Your answers are safe.")
-    if at < sitting.over_at or Attempt.objects.open().filter(sitting=sitting).exists():
+    if not Sitting.objects.with_results_out(at).filter(pk=sitting.pk).exists():
         return _("Results are shown when the sitting is over for everybody, not before %(at)s. Your answers are safe.") % {
             "at": clock.local(sitting.over_at).strftime("%Y-%m-%d %H:%M")
         }

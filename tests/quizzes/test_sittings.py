@@ -269,3 +269,37 @@ def test_when_a_sitting_is_over_for_everybody_reconcile_tells_its_passes(passed)
     (gap,) = marking.untold_gaps(NOON + 31 * MINUTE)
     gap.mend()
     assert Completion.objects.get().completed_at == NOON + 5 * MINUTE
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("stagger", [0, 120])
+@pytest.mark.parametrize("added", [(), (30,), (10, 5)])
+@pytest.mark.parametrize("results", ["at_once", "closed", "held"])
+def test_page_course_and_tables_of_units_know_results_from_one_moment_on(cast, sitting, stagger, added, results):
+    Sitting.objects.filter(pk=sitting.pk).update(stagger_seconds=stagger, results=results)
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON + stagger * SECOND)
+    attempts.submit(attempt=attempt, at=NOON + 3 * MINUTE)
+    for number, minutes in enumerate(added):
+        sittings.extend(sitting=sitting, minutes=minutes, reason=f"停电{number}", by=cast.hr, at=NOON + 4 * MINUTE)
+    over_at = NOON + 30 * MINUTE + sum(added) * MINUTE + stagger * SECOND
+
+    for at in (NOON + 5 * MINUTE, NOON + 30 * MINUTE, over_at - SECOND, over_at, over_at + MINUTE):
+        sitting = Sitting.objects.get(pk=sitting.pk)
+        known = results == "at_once" or (results == "closed" and at >= over_at)
+        assert sitting.over_at == over_at and Sitting.objects.over(at).exists() == (at >= over_at)
+        assert (not sittings.results_wait_for(Attempt.objects.get(pk=attempt.pk), at)) == known
+        assert Attempt.objects.with_results_out(at).filter(pk=attempt.pk).exists() == known
+
+
+def test_results_are_known_to_nobody_while_somebody_still_sits(cast, sitting):
+    """Minutes of one's own last longer than the sitting."""
+    Candidate.objects.create(sitting=sitting, person=cast.colleague)
+    first, slow = (sittings.enter(person=one, sitting=sitting, at=NOON) for one in (cast.learner, cast.colleague))
+    attempts.submit(attempt=first, at=NOON + MINUTE)
+    after = NOON + 40 * MINUTE
+
+    assert sittings.results_wait_for(first, after) and not Attempt.objects.with_results_out(after).exists()
+    attempts.submit(attempt=slow, at=after)
+    assert not sittings.results_wait_for(first, after) and Attempt.objects.with_results_out(after).count() == 2
