@@ -70,8 +70,8 @@ def _history(tried: list[Attempt], now: datetime) -> list[dict]:
     rows = []
     for one in reversed(tried):
         submission = getattr(one, "submission", None)
+        one.sitting = found.get(one.sitting_id)
         if submission and one.sitting_id not in waits:
-            one.sitting = found.get(one.sitting_id)
             waits[one.sitting_id] = sittings.results_wait_for(one, now)
         shown = submission and not waits[one.sitting_id]
         rows.append(
@@ -131,7 +131,7 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
 def _seen(attempt, person):
     newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     mine = Attempt.objects.filter(pk=attempt, person=person)
-    return mine.select_related("submission", "quiz").timed().annotate(newest=Subquery(newest))
+    return mine.select_related("submission", "quiz").timed().in_turn().annotate(newest=Subquery(newest))
 
 
 def _paper(attempt: Attempt) -> dict[str, str]:
@@ -313,7 +313,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def result(request: HttpRequest, pk: int) -> HttpResponse:
     """Score, own and right answers, explanations. Nothing of it leaves before the attempt is over."""
-    found = Attempt.objects.readable_by(request.user).with_result().timed().select_related("quiz", "enrolment__course", "sitting")
+    found = Attempt.objects.readable_by(request.user).with_result().timed().in_turn().select_related("quiz", "enrolment__course", "sitting")
     attempt = get_object_or_404(found, pk=pk)
     is_own = attempt.person_id == request.user.pk
     if not is_ended(attempt, clock.now()):

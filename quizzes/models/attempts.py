@@ -63,6 +63,17 @@ class AttemptQuerySet(FactQuerySet):
         )
         return self.annotate(extra_minutes=Coalesce(models.Subquery(added), 0))
 
+    def in_turn(self) -> "AttemptQuerySet":
+        """With `turn`, which attempt it is for the person: in its sitting, or of the round's attempts outside sittings."""
+        upto = Attempt.objects.filter(quiz=models.OuterRef("quiz"), pk__lte=models.OuterRef("pk")).order_by()
+        here = upto.filter(sitting=models.OuterRef("sitting"), person=models.OuterRef("person"))
+        outside = upto.filter(sitting=None, enrolment=models.OuterRef("enrolment"))
+        counted = [
+            models.Subquery(rows.values("quiz").annotate(n=models.Count("pk")).values("n"), output_field=models.IntegerField())
+            for rows in (outside, here)
+        ]
+        return self.annotate(turn=models.Case(models.When(sitting=None, then=counted[0]), default=counted[1]))
+
     def with_result(self) -> "AttemptQuerySet":
         """With the submission and the marking that stands, so that `submission.result` asks nothing. One query more."""
         return self.select_related("submission").prefetch_related(models.Prefetch("submission__markings", Marking.objects.current()))
@@ -102,6 +113,11 @@ class Attempt(ServedAt, Fact):
     def extra_minutes(self) -> int:
         """Minutes that extensions added. One query unless the row came from `timed()`."""
         return type(self).objects.filter(pk=self.pk).timed().values_list("extra_minutes", flat=True).get()
+
+    @cached_property
+    def turn(self) -> int:
+        """Which attempt it is for the person: `number` counts on across sittings. One query unless the row came from `in_turn()`."""
+        return type(self).objects.filter(pk=self.pk).in_turn().values_list("turn", flat=True).get()
 
     @property
     def due_at(self) -> datetime | None:

@@ -26,7 +26,6 @@ from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds, rules
 from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Marking, Quiz, Sitting, Submission
-from quizzes.models.sittings import closing_of
 from quizzes.services import exam_papers, marking, papers, results
 
 log = structlog.get_logger(__name__)
@@ -181,7 +180,7 @@ def _is_known_pass(attempt: Attempt, at: datetime) -> bool:
 
 @Prepared
 def _taken(enrolment, quiz):
-    return Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission").timed().order_by("number")
+    return Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission").timed().in_turn().order_by("number")
 
 
 def left_open(*, person: Person, quiz: Quiz) -> list[Attempt]:
@@ -284,7 +283,8 @@ def _end_of(enrolment: Enrolment, quiz: Quiz, sitting: Sitting | None, at: datet
     extra = timedelta(minutes=sum(one.extra_minutes for one in here))
     ends = [at + timedelta(minutes=quiz.minutes)] if quiz.minutes else []
     if sitting is not None:
-        ends.append(closing_of(sitting) + rules.admission_delay(sitting.pk, enrolment.person_id, sitting.stagger_seconds))
+        closes_at = sitting.closes_at + timedelta(minutes=sitting.added_minutes)
+        ends.append(closes_at + rules.admission_delay(sitting.pk, enrolment.person_id, sitting.stagger_seconds))
     return min(ends) + extra
 
 

@@ -349,8 +349,7 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
     Three queries at most; locks nothing. Refusal codes: draft, not_listed, too_early, too_late.
     """
-    added = sitting.extensions.aggregate(minutes=Sum("minutes"))["minutes"] or 0
-    opens_at, last_entry_at, closes_at = window_of(sitting, person.pk, added)
+    opens_at, last_entry_at, closes_at = window_of(sitting, person.pk, sitting.added_minutes)
     if last_entry_at <= at < closes_at and _may_begin_again(person, sitting):
         last_entry_at = closes_at
     refusal = None
@@ -456,8 +455,9 @@ def _held(sitting: Sitting, at: datetime) -> tuple[Sitting, datetime]:
         found = Sitting.objects.raw("SELECT * FROM quizzes_sitting WHERE id = %s FOR KEY SHARE", [sitting.pk])[0]
     else:
         found = Sitting.objects.get(pk=sitting.pk)
-    added_at = found.extensions.aggregate(newest=Max("at"))["newest"]
-    return found, max(at, added_at) if added_at else at
+    added = found.extensions.aggregate(minutes=Sum("minutes"), newest=Max("at"))
+    found.added_minutes = added["minutes"] or 0  # stays true while it is held
+    return found, max(at, added["newest"]) if added["newest"] else at
 
 
 def _entrance(sitting: Sitting) -> list[int]:

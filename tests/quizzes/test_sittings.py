@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import turns
+from core import clock, turns
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Enrolment
@@ -303,3 +304,34 @@ def test_results_are_known_to_nobody_while_somebody_still_sits(cast, sitting):
     assert sittings.results_wait_for(first, after) and not Attempt.objects.with_results_out(after).exists()
     attempts.submit(attempt=slow, at=after)
     assert not sittings.results_wait_for(first, after) and Attempt.objects.with_results_out(after).count() == 2
+
+
+def test_an_attempt_is_numbered_within_its_sitting(cast, quiz, sign_in):
+    """A trial came first: the first attempt in the exam is the first one there, on every page."""
+    now = clock.now()
+    trial = sitting_of(quiz, cast.learner, opens_at=now - timedelta(minutes=2), title="模拟场", results="at_once")
+    exam = sitting_of(quiz, cast.learner, opens_at=now - timedelta(minutes=1), title="正式考试", results="at_once")
+    tried = sittings.enter(person=cast.learner, sitting=trial, at=now)
+    attempts.submit(attempt=tried, at=now)
+    first = sittings.enter(person=cast.learner, sitting=exam, at=now)
+    client = sign_in(cast.learner)
+
+    page = client.get(reverse("attempt", args=[first.pk])).text
+    attempts.submit(attempt=first, at=now)
+    sittings.allow(person=cast.learner, quiz=quiz, sitting=exam, extra_attempts=1, reason="死机", by=cast.hr, at=now)
+    second = sittings.enter(person=cast.learner, sitting=exam, at=now)
+
+    assert (tried.number, first.number, second.number) == (1, 2, 3) and (tried.turn, first.turn, second.turn) == (1, 1, 2)
+    assert "第 1 次答题" in page and "第 2 次答题" not in page
+    assert "第 1 次答题" in client.get(reverse("attempt_result", args=[first.pk])).text
+    assert "第 2 次答题" in client.get(reverse("attempt", args=[second.pk])).text
+    listed = client.get(reverse("quiz", args=[quiz.key])).context["page_attempts"]
+    assert [(row["attempt"].turn, row["attempt"].sitting.title) for row in listed] == [(2, "正式考试"), (1, "正式考试"), (1, "模拟场")]
+
+
+def test_attempts_outside_sittings_are_numbered_among_themselves(cast, quiz, enrolment):
+    first = attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+    attempts.submit(attempt=first, at=NOON)
+    second = attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+
+    assert [one.turn for one in Attempt.objects.in_turn().order_by("pk")] == [first.turn, second.turn] == [1, 2]
