@@ -38,7 +38,9 @@ def guess(data: bytes, name: str) -> str:
     if head.startswith(b"PK"):
         return "qti" if b"imsmanifest.xml" in data else "xlsx"
     text = head.replace(b"\x00", b"").upper()  # UTF-16 too
-    if text.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith((b"<?XML", b"<!", b"<QUIZ", b"<QTI")):  # GIFT may be full of HTML
+    if name.lower().endswith(".xml") or text.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(
+        (b"<?XML", b"<!", b"<QUIZ", b"<QTI")
+    ):  # GIFT may be full of HTML
         return "qti" if b"QTI-ASSESSMENT-ITEM" in text else "moodlexml"
     if name.lower().endswith((".csv", ".xlsx")):
         return "xlsx"

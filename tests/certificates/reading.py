@@ -3,7 +3,10 @@
 import asyncio
 import io
 import subprocess
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -12,6 +15,14 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
+
+T = TypeVar("T")
+
+
+def apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives, run in a thread of its own: a test of the browser may have left a running loop in this one."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def trust(folder: Path, *authorities: x509.Certificate) -> Path:
@@ -44,7 +55,7 @@ def status(data: bytes, *authorities: x509.Certificate) -> PdfSignatureStatus:
     reader = PdfFileReader(io.BytesIO(data))
     [signature] = reader.embedded_signatures
     context = ValidationContext(trust_roots=roots, allow_fetching=False)
-    return asyncio.run(async_validate_pdf_signature(signature, context, ts_validation_context=context))
+    return apart(async_validate_pdf_signature(signature, context, ts_validation_context=context))
 
 
 def pyhanko_is_content(data: bytes, *authorities: x509.Certificate) -> bool:

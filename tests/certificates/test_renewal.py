@@ -291,7 +291,7 @@ def test_without_end_or_without_a_window_there_is_nothing_to_renew(cast, kinds):
     endless = done(a_completion(cast.learner))
     assert renewals.path_of(endless, at=OPEN).stand == Stand.ENDLESS
     kind = CertificateKind.objects.get(key="training", county=cast.county)
-    kind.validity_months, kind.renewal_window_days = 24, 0
+    kind.validity_months, kind.renewal_window_days, kind.reminder_days = 24, 0, 0
     services.publish(kind=kind, at=NOON)
     other = done(a_completion(cast.learner))
     assert renewals.path_of(other, at=OPEN).stand == Stand.NOT_RENEWED and renewals.due(cast.learner, at=OPEN) == []

@@ -1,6 +1,5 @@
 """Signed papers, looked at by programs that we did not write."""
 
-import asyncio
 import io
 import os
 import random
@@ -32,7 +31,7 @@ from certificates.services import keys as service
 from core import clock
 from core.errors import Refused
 from tests.cast import NOON
-from tests.certificates.reading import pdfsig, pdfsig_is_content, pyhanko_is_content, status, trust
+from tests.certificates.reading import apart, pdfsig, pdfsig_is_content, pyhanko_is_content, status, trust
 
 SOFTHSM = next((path for path in ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so") if os.path.exists(path)), "")
 
@@ -290,7 +289,7 @@ def test_a_signature_is_made_where_an_event_loop_runs(certificate, nss):
 
     unsigned = paper.pdf(certificate)
     keyring.paper_key()
-    assert pyhanko_is_content(asyncio.run(within()), *authorities())
+    assert pyhanko_is_content(apart(within()), *authorities())
 
 
 def test_a_paper_key_is_for_documents_and_nothing_else(keys, cast):

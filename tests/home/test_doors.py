@@ -212,7 +212,7 @@ def queries_of(path, client):
     return len(seen)
 
 
-def test_my_learning_takes_thirteen_queries_however_many_courses(sign_in, cast, now):
+def test_my_learning_takes_fifteen_queries_however_many_courses(sign_in, cast, now):
     furnished(cast, 3, now)
     few = queries_of(reverse("my_learning"), sign_in(cast.learner))
     for number in range(20, 26):
@@ -221,13 +221,13 @@ def test_my_learning_takes_thirteen_queries_however_many_courses(sign_in, cast, 
             enrolments.enrol(person=cast.learner, course=course, at=now)
     many = queries_of(reverse("my_learning"), sign_in(cast.learner))
 
-    assert few == many <= 13
+    assert few == many <= 15
 
 
-def test_my_learning_of_a_leader_takes_fifteen_at_most(sign_in, cast, now):
+def test_my_learning_of_a_leader_takes_sixteen_at_most(sign_in, cast, now):
     furnished(cast, 4, now)
 
-    assert queries_of(reverse("my_learning"), sign_in(cast.own_leader)) <= 15
+    assert queries_of(reverse("my_learning"), sign_in(cast.own_leader)) <= 16
 
 
 # ---- dashboard -----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from tests.conftest import wagtails_ground
 
 def test_a_county_opens_with_its_catalogue_and_kinds(cast, capsys):
     call_command("open_county", "532325")
-    assert CataloguePage.objects.count() == 1 and CertificateKind.objects.filter(county=cast.county).count() == 4
+    assert CataloguePage.objects.count() == 1 and CertificateKind.objects.filter(county=cast.county).count() == 6
     assert "姚安县人民政府" in capsys.readouterr().out
 
 

@@ -38,7 +38,8 @@ def templates() -> list[Path]:
 def test_every_icon_that_a_template_names_is_in_the_sprite():
     known = set(re.findall(r'<symbol id="([\w-]+)"', (vendor.VENDOR / "icons" / "icons.svg").read_text()))
     asked = {(path.name, name) for path in templates() for name in re.findall(r'{% icon "([\w-]+)"', path.read_text())}
-    asked |= {(path.name, name) for path in templates() for name in re.findall(r'icon="([\w-]+)"', path.read_text())}
+    ours = [path for path in templates() if "wagtailadmin" not in path.read_text()]  # its own icons stand there
+    asked |= {(path.name, name) for path in ours for name in re.findall(r'icon="([\w-]+)"', path.read_text())}
     from home.templatetags import site_menu
 
     asked |= {("site_menu", door.icon) for door in (*site_menu.LEARNING, *site_menu.MANAGING, site_menu.SEARCH)}

@@ -70,7 +70,7 @@ def test_the_demo_banks_come_in_whole(cast, path):
     rows = yaml.safe_load(path.read_text())["questions"]
     report = bank.import_rows(rows, county=cast.county, at=NOON)
     assert len(report.new) == len(rows) and not report.refused
-    assert KnowledgePoint.objects.exists()
+    assert KnowledgePoint.objects.exists() or not any(row.get("point") for row in rows)
     again = bank.import_rows(rows, county=cast.county, at=NOON)
     assert (again.new, again.changed) == ([], [])
 

@@ -124,7 +124,8 @@ def test_what_is_noted_is_what_was_told(entered):
     page.evaluate(hide, "hidden")
     page.wait_for_timeout(2000)
     kinds = list(Incident.objects.order_by("pk").values_list("kind", flat=True))
-    assert kinds == ["pasted", "left", "returned", "left"]
+    # The last two happen in one instant here, and are sent in two requests.
+    assert kinds[:2] == ["pasted", "left"] and sorted(kinds[2:]) == ["left", "returned"]
     assert Incident.objects.get(kind="pasted").detail | {"ago": 0} == {"length": 4, "question": fill.position, "ago": 0}
     assert Incident.objects.get(kind="returned").detail["away"] in (2, 3)
     assert Presence.objects.get().unacknowledged == 0

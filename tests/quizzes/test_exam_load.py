@@ -68,6 +68,6 @@ def test_a_sign_of_life_takes_two_queries_beside_session_and_user(attempt, clien
 
 def test_entering_takes_the_same_queries_whatever_the_number_of_questions(seated, django_assert_max_num_queries):
     sitting, people = seated
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(34):
         sittings.enter(person=people[1], sitting=sitting, at=clock.now())
     assert Attempt.objects.get().items.count() == ITEMS

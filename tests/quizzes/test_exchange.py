@@ -121,7 +121,12 @@ def test_a_file_for_another_county_is_not_taken(trainer, cast):
 
 def test_a_file_that_is_no_bank_is_refused_with_the_reason(trainer, cast):
     assert "空" in send(trainer, b"   \n", "x.txt", county=cast.county.pk).text
-    for name, data in {"x.xlsx": b"%PDF-1.7 nonsense", "x.zip": b"PK\x03\x04 nonsense", "x.xml": b"<html><p>x</p></html>"}.items():
+    for name, data in {
+        "x.xlsx": b"%PDF-1.7 nonsense",
+        "x.zip": b"PK\x03\x04 nonsense",
+        "x.xml": b"<?xml version='1.0'?><html><p>x</p></html>",
+        "page.xml": b"<html><p>x</p></html>",
+    }.items():
         job = job_of(send(trainer, data, name, county=cast.county.pk))
         assert job.state == "refused" and job.message and not job.file
 
