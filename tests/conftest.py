@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,27 @@ from tests import cast as casting
 from tests.chromium import browser, enter, open_page
 
 __all__ = ["browser", "enter", "open_page"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_emptying():
+    """A last request of a browser that is gone may still run when the tables are emptied behind its test: then once more."""
+    from django.core.management.base import CommandError
+    from django.test import TransactionTestCase
+
+    empty = TransactionTestCase._fixture_teardown
+
+    def patient(case):
+        for _try in range(3):
+            try:
+                return empty(case)
+            except CommandError:
+                time.sleep(1)
+        return empty(case)
+
+    TransactionTestCase._fixture_teardown = patient
+    yield
+    TransactionTestCase._fixture_teardown = empty
 
 
 @pytest.fixture(autouse=True)
