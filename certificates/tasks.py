@@ -1,5 +1,7 @@
 from celery import shared_task
 
+from core import clock, turns
+
 
 @shared_task
 def render(certificate_id: int) -> None:
@@ -14,7 +16,6 @@ def render(certificate_id: int) -> None:
 def run_batch(pk: int) -> None:
     """Go on with work on many certificates, one turn; the rest is queued again. Safe to run twice, and beside itself does nothing."""
     from certificates.services import batches
-    from core import turns
 
     with turns.alone(f"certificates.batch.{pk}") as is_ours:
         remains = is_ours and batches.run(pk)
@@ -26,7 +27,6 @@ def run_batch(pk: int) -> None:
 def wipe_batches() -> None:
     """Remove packages that are older than a day. Safe to run at any time and twice."""
     from certificates.services import batches
-    from core import clock
 
     batches.wipe(at=clock.now())
 
@@ -35,7 +35,6 @@ def wipe_batches() -> None:
 def chain() -> None:
     """Chain the status events that were committed. Safe to run twice and by several at once."""
     from certificates import services
-    from core import clock
 
     services.chain(at=clock.now())
 
@@ -44,7 +43,6 @@ def chain() -> None:
 def publish_roots() -> None:
     """Close the finished days of the ledger. Safe to run twice, and after days of outage."""
     from certificates import services
-    from core import clock
 
     services.publish_roots(at=clock.now())
 
@@ -53,7 +51,6 @@ def publish_roots() -> None:
 def expire_due() -> None:
     """Put on record which certificates have run out. Safe to run at any time, twice and beside itself."""
     from certificates.services import standing
-    from core import clock
 
     standing.expire_due(at=clock.now())
 
@@ -62,7 +59,6 @@ def expire_due() -> None:
 def remind() -> None:
     """Write the reminders of certificates that run out. Safe to run twice."""
     from certificates.services import renewals
-    from core import clock
 
     renewals.remind(at=clock.now())
 
@@ -72,6 +68,5 @@ def catch_up(condition_set_id: int) -> None:
     """Issue to those who meet conditions that were put into force just now. Safe to run twice; reconcile does the rest."""
     from certificates.models import ConditionSet
     from certificates.services import ladder
-    from core import clock
 
     ladder.catch_up(conditions=ConditionSet.objects.select_related("kind__county").get(pk=condition_set_id), at=clock.now())

@@ -132,6 +132,7 @@ def _rows(batch: Batch) -> QuerySet:
             )
         return rows
     found = Certificate.objects.visible_to(batch.by).filter(unit__path__startswith=batch.unit.path)
+    found = found.select_related("kind", "version", "completion", "renews", "replaces")  # what a paper and its badge are made from
     return found.filter(issued_on__year=batch.year) if batch.year else found
 
 
