@@ -72,6 +72,17 @@ class DecisionForm(forms.Form):
     )
 
 
+class WithdrawalForm(forms.Form):
+    """Why a proposal is taken back."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        help_text=_("Kept on record with the proposal; the holder does not see it."),
+        widget=forms.Textarea(attrs={"rows": 2, "class": "form-control"}),
+    )
+
+
 class IssuedForm(forms.Form):
     """What narrows HR's list."""
 

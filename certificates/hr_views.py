@@ -1,4 +1,7 @@
-"""What HR does to a certificate: suspend, restore, propose to end or correct it, and decide what a colleague proposed."""
+"""What HR does to a certificate: suspend, restore, propose to end or correct it, and decide what a colleague proposed.
+
+What one proposed oneself one may withdraw.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from certificates import rules, services
-from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm
+from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm, WithdrawalForm
 from certificates.models import Certificate, Proposal, State
 from certificates.permissions import counties_of, may_rule, officers_over
 from certificates.services.standing import is_reversed, refuse_own
@@ -153,36 +156,47 @@ def certificate_proposals(request: HttpRequest) -> HttpResponse:
 @never_cache
 @recently_signed_in
 def certificate_proposal(request: HttpRequest, pk: int) -> HttpResponse:
-    """One proposal with what it would change, and the second officer's yes or no."""
+    """One proposal with what it would change, and the second officer's yes or no; whoever made it may withdraw it."""
     rows = Proposal.objects.visible_to(request.user).select_related("by__unit", "decision__by")
     proposal = get_object_or_404(rows, pk=pk)
     found = visible(request, proposal.certificate.number)
-    form = DecisionForm(request.POST or None)
+    own = proposal.by_id == request.user.pk
+    form = (WithdrawalForm if own else DecisionForm)(request.POST or None)
     verdict = request.POST.get("decision")
-    if request.method == "POST" and verdict not in ("accept", "decline"):
-        form.add_error(None, _("Please choose: confirm or decline."))
+    if request.method == "POST" and verdict not in (["withdraw"] if own else ["accept", "decline"]):
+        form.add_error(
+            None,
+            _("You proposed this yourself. A second officer has to decide; until then you can withdraw it.")
+            if own
+            else _("Please choose: confirm or decline."),
+        )
     if request.method == "POST" and form.is_valid():
-        accepts = verdict == "accept"
+        reason = form.cleaned_data["reason"]
         try:
-            services.decide(proposal=proposal, is_accepted=accepts, by=request.user, at=clock.now(), reason=form.cleaned_data["reason"])
+            if own:
+                services.withdraw(proposal=proposal, by=request.user, at=clock.now(), reason=reason)
+            else:
+                services.decide(proposal=proposal, is_accepted=verdict == "accept", by=request.user, at=clock.now(), reason=reason)
         except Refused as refusal:
             form.add_error(None, refusal.message)
             proposal = rows.get(pk=pk)  # somebody may have been quicker
             found = visible(request, found.number)
         else:
-            messages.success(request, _done(proposal, accepts))
+            messages.success(request, _done(proposal, verdict))
             return redirect("certificate", number=found.number)
     log_reading(request, found, "certificate proposal")
     decision, state = getattr(proposal, "decision", None), found.state_on(clock.today())
     name_places([proposal.by])
     is_open = decision is None and state not in (State.REVOKED, State.REPLACED)
+    binds = proposal.kind == Proposal.Kind.REVOKE and is_reversed(found)
     context = {
         "proposal": proposal,
         "decision": decision,
         "certificate": found,
         "state": state,
         "is_open": is_open,
-        "may_decide": is_open and proposal.by_id != request.user.pk,
+        "may_decide": is_open and not own,
+        "may_withdraw": is_open and own and not binds,
         "lacks_second": is_open and _lacks_second(found, proposal.by_id),
         "is_reversed": is_reversed(found),
         "changes": _changes(found, proposal) if proposal.kind == Proposal.Kind.REPLACE else [],
@@ -248,8 +262,10 @@ def _lacks_second(found: Certificate, first: int) -> bool:
     return not officers_over(found).exclude(pk=first).exists()
 
 
-def _done(proposal: Proposal, accepts: bool) -> str:
-    if not accepts:
+def _done(proposal: Proposal, verdict: str) -> str:
+    if verdict == "withdraw":
+        return _("The proposal is withdrawn. The certificate stays as it is.")
+    if verdict == "decline":
         return _("The proposal is declined. The certificate stays as it is.")
     if proposal.kind == Proposal.Kind.REVOKE:
         return _("The certificate is revoked.")

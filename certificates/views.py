@@ -98,7 +98,7 @@ def certificate(request: HttpRequest, number: str) -> HttpResponse:
             "events": events,
             "last": next((event for event in reversed(events) if event.kind != StatusEvent.Kind.EXPIRED), None),
             "successor": Certificate.objects.filter(replaces=found).only("number").first() if state == State.REPLACED else None,
-            "declined": [each for each in proposals if hasattr(each, "decision") and not each.decision.is_accepted],
+            "came_to_nothing": [each for each in proposals if hasattr(each, "decision") and not each.decision.is_accepted],
             "open_proposals": [each for each in proposals if not hasattr(each, "decision")] if state not in ENDED else [],
             "may_rule": rules,
             "is_holder": found.person_id == request.user.pk,

@@ -19,6 +19,7 @@ ACTS = {
     "restore": _("Suspension of a certificate ended"),
     "propose": _("Revocation or replacement of a certificate proposed"),
     "decline": _("Proposal about a certificate declined"),
+    "take_back": _("Proposal about a certificate withdrawn"),
     "revoke": _("Certificate revoked"),
     "replace": _("Certificate replaced"),
     "share": _("Link to a certificate made"),

@@ -67,16 +67,25 @@ class Proposal(Fact):
 
 
 class ProposalDecision(Fact):
-    """What the second officer decided on a proposal. Once; its consequence is a StatusEvent of the same instant."""
+    """What became of a proposal: the second officer accepted or declined it, or whoever made it withdrew it. Once.
+
+    The consequence of an accepted one is a StatusEvent of the same instant; the others leave the certificate as it is.
+    """
 
     proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
     is_accepted = models.BooleanField()
+    is_withdrawal = models.BooleanField(default=False)
     reason = models.TextField(_("reason"), blank=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(is_accepted=False) | Q(is_withdrawal=False), name="withdrawn_is_not_accepted"),
+        ]
+
     def __str__(self) -> str:
-        return f"{self.proposal_id}: {'accepted' if self.is_accepted else 'declined'}"
+        return f"{self.proposal_id}: {'withdrawn' if self.is_withdrawal else 'accepted' if self.is_accepted else 'declined'}"
 
 
 class StatusEvent(Fact):

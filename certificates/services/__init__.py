@@ -9,7 +9,7 @@ from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_ren
 from certificates.services.issuing import issue, issue_if_awarded, of_completion, papers_on_request
 from certificates.services.keys import gaps_of_keys
 from certificates.services.kinds import DEFAULT_KINDS, EDITORS, ensure_kinds, gaps_of_review, publish, sync_editors, version_in_force
-from certificates.services.proposals import CORRECTABLE, corrected, decide, propose, revoke_with
+from certificates.services.proposals import CORRECTABLE, corrected, decide, propose, revoke_with, withdraw
 from certificates.services.sharing import share, stop_sharing
 from certificates.services.standing import expire_due, restore, suspend
 
@@ -45,4 +45,5 @@ __all__ = [
     "suspend",
     "sync_editors",
     "version_in_force",
+    "withdraw",
 ]

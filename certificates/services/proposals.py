@@ -1,8 +1,12 @@
-"""What two officers do to a certificate: one proposes to revoke it, or to replace it with corrected facts; another decides."""
+"""What two officers do to a certificate: one proposes to revoke it, or to replace it with corrected facts; another decides.
+
+Whoever proposed may take it back until then.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -67,7 +71,7 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
 
     Raises:
         PermissionDenied: `by` is not HR of the county.
-        Refused: own_certificate, own_proposal, decided, revoked, replaced, clock_back; declined: no_reason, reversed;
+        Refused: own_certificate, own_proposal, decided, withdrawn, revoked, replaced, clock_back; declined: no_reason, reversed;
             a replacement: reversed, expired.
     """
     locked = standing.locked_for(by, proposal.certificate_id)
@@ -76,11 +80,12 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
     if taken is not None:
         return _same(taken, is_accepted=is_accepted, by=by)
     if proposal.by_id == by.pk:
-        raise Refused(_("You proposed this yourself. A second officer has to decide."), code="own_proposal")
+        raise Refused(_("You proposed this yourself. A second officer has to decide; until then you can withdraw it."), code="own_proposal")
     standing.refuse_final(standing.newest_deciding(locked))
     standing.refuse_clock_back(locked, at=at)
     if not is_accepted:
-        return _decline(proposal, locked, reason=reason, by=by, at=at)
+        _refuse_while_reversed(proposal, locked)
+        return _come_to_nothing(proposal, locked, "certificates.decline", is_withdrawal=False, reason=reason, by=by, at=at)
     decision = ProposalDecision.objects.create(proposal=proposal, is_accepted=True, reason=reason.strip(), by=by, at=at)
     if proposal.kind == Proposal.Kind.REVOKE:
         _end(proposal, locked, Kind.REVOKED, by=by, at=at)
@@ -99,6 +104,32 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
             proposed_by=proposal.by.name,
         )
     return decision
+
+
+@transaction.atomic
+def withdraw(*, proposal: Proposal, by: Person, reason: str, at: datetime) -> ProposalDecision:
+    """Take back one's own proposal, with a reason, while nobody has decided on it. Withdrawing it again returns what stands.
+
+    Locks the certificate, as `decide` does: of the two at once the second one is told who was quicker. The certificate stays
+    as it is, and the next proposal may follow. What a reversed completion proposed is nobody's to take back.
+
+    Raises:
+        PermissionDenied: `by` is not HR of the county, or did not propose it.
+        Refused: own_certificate, decided, revoked, replaced, reversed, clock_back, no_reason.
+    """
+    locked = standing.locked_for(by, proposal.certificate_id)
+    proposal = Proposal.objects.select_related("by").get(pk=proposal.pk)
+    if proposal.by_id != by.pk:
+        raise PermissionDenied
+    taken = ProposalDecision.objects.filter(proposal=proposal).select_related("by").first()
+    if taken is not None:
+        if taken.is_withdrawal:
+            return taken
+        raise _decided_already(taken)
+    standing.refuse_final(standing.newest_deciding(locked))
+    standing.refuse_clock_back(locked, at=at)
+    _refuse_while_reversed(proposal, locked)
+    return _come_to_nothing(proposal, locked, "certificates.take_back", is_withdrawal=True, reason=reason, by=by, at=at)
 
 
 @transaction.atomic
@@ -176,10 +207,16 @@ def _refuse_replacement(certificate: Certificate, *, at: datetime) -> None:
 
 
 def _same(taken: ProposalDecision, *, is_accepted: bool, by: Person) -> ProposalDecision:
-    if (taken.by_id, taken.is_accepted) == (by.pk, is_accepted):
+    if (taken.by_id, taken.is_accepted, taken.is_withdrawal) == (by.pk, is_accepted, False):
         return taken
+    raise _decided_already(taken)
+
+
+def _decided_already(taken: ProposalDecision) -> Refused:
     facts = {"name": taken.by.name, "day": f"{clock.local(taken.at):%Y-%m-%d %H:%M}"}
-    raise Refused(
+    if taken.is_withdrawal:
+        return Refused(_("%(name)s withdrew this proposal at %(day)s already.") % facts, code="withdrawn")
+    return Refused(
         _("%(name)s accepted this proposal at %(day)s already.") % facts
         if taken.is_accepted
         else _("%(name)s declined this proposal at %(day)s already.") % facts,
@@ -187,18 +224,31 @@ def _same(taken: ProposalDecision, *, is_accepted: bool, by: Person) -> Proposal
     )
 
 
-def _decline(proposal: Proposal, certificate: Certificate, *, reason: str, by: Person, at: datetime) -> ProposalDecision:
+def _refuse_while_reversed(proposal: Proposal, certificate: Certificate) -> None:
+    """Let a proposal pass that may come to nothing: the revocation of a certificate without its completion may not.
+
+    Raises:
+        Refused: reversed.
+    """
     if proposal.kind == Proposal.Kind.REVOKE and standing.is_reversed(certificate):
         raise Refused(
             _(
-                "The completion behind this certificate was reversed, so its revocation cannot be declined. The certificate stays suspended until it is confirmed."
+                "The completion behind this certificate was reversed, so its revocation can be neither declined nor withdrawn. The certificate stays suspended until it is confirmed."
             ),
             code="reversed",
         )
-    decision = ProposalDecision.objects.create(proposal=proposal, is_accepted=False, reason=standing.reason_given(reason), by=by, at=at)
+
+
+def _come_to_nothing(
+    proposal: Proposal, certificate: Certificate, action: str, *, is_withdrawal: bool, reason: str, by: Person, at: datetime
+) -> ProposalDecision:
+    """The row that ends a proposal and leaves the certificate as it is, and its trace."""
+    decision = ProposalDecision.objects.create(
+        proposal=proposal, is_accepted=False, is_withdrawal=is_withdrawal, reason=standing.reason_given(reason), by=by, at=at
+    )
     audit.record(
         certificate,
-        "certificates.decline",
+        action,
         by=by,
         kind=proposal.kind,
         reason=decision.reason,

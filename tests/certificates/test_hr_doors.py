@@ -240,6 +240,29 @@ def test_who_decides_too_late_is_told_who_was_quicker(cast, proposal, second, si
     assert response.status_code == 422 and second.name in response.text and "已" in response.text
 
 
+def test_whoever_proposed_withdraws_on_the_page_and_the_record_says_so(cast, certificate, proposal, second, sign_in):
+    client, page = sign_in(cast.hr), reverse("certificate_proposal", args=[proposal.pk])
+    assert 'value="withdraw"' in client.get(page).text and 'value="accept"' not in client.get(page).text
+    assert client.post(page, {"decision": "withdraw", "reason": " "}).status_code == 422
+    response = client.post(page, {"decision": "withdraw", "reason": "提错了人"}, follow=True)
+    assert "申请已撤回" in response.text and "提错了人" in response.text
+    assert 'name="decision"' not in client.get(page).text and "提错了人" in client.get(page).text
+    assert "已撤回" in client.get(reverse("certificate_proposals") + "?decided").text
+    assert "提错了人" in sign_in(cast.auditor).get(at("certificate", certificate)).text
+    assert "提错了人" not in sign_in(cast.learner).get(at("certificate", certificate)).text
+    assert sign_in(second).get(reverse("certificates_issued")).context["waiting"] == 0
+    late = sign_in(second).post(page, {"decision": "accept"})
+    assert late.status_code == 422 and cast.hr.name in late.text and "已于" in late.text and "撤回" in late.text
+    assert not StatusEvent.objects.filter(kind="revoked").exists()
+
+
+def test_the_second_officer_is_offered_no_withdrawal(cast, proposal, second, sign_in):
+    client, page = sign_in(second), reverse("certificate_proposal", args=[proposal.pk])
+    assert 'value="withdraw"' not in client.get(page).text
+    assert client.post(page, {"decision": "withdraw", "reason": "x"}).status_code == 422
+    assert Proposal.objects.open().get() == proposal
+
+
 def test_a_proposal_about_a_reversed_completion_says_so(cast, certificate, second, sign_in):
     Reversal.objects.create(completion=certificate.completion, reason="查实代学", by=cast.reviewer, at=NOON)
     [gap] = services.gaps_of_revocation(NOON)

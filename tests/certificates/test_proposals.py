@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import close_old_connections, connection
+from django.db import IntegrityError, close_old_connections, connection, transaction
 from wagtail.models import ModelLogEntry
 
 from certificates import rules, services
@@ -16,6 +16,7 @@ from core.errors import Refused
 from courses.models import Reversal
 from courses.services import completions
 from courses.signals import completion_reversed
+from people.models import Person
 from tests.cast import EVERYBODY, NOON, grant
 from tests.certificates.conftest import a_completion, end, second_officer
 from tests.certificates.test_standing import DAY, TODAY, TRACED, refusal
@@ -116,6 +117,83 @@ def test_deciding_the_same_again_returns_the_decision_and_the_opposite_is_told_w
             services.decide(proposal=proposal, is_accepted=verdict, by=by, at=NOON, reason="x")
         assert refused.value.code == "decided" and second.name in refused.value.message
     assert certificate.events.filter(kind="revoked").count() == 1
+
+
+def withdraw(cast, proposal, *, by=None, at=NOON, reason="提错了人"):
+    return services.withdraw(proposal=proposal, by=by or cast.hr, reason=reason, at=at)
+
+
+def test_whoever_proposed_withdraws_with_a_reason_on_record_and_may_propose_again(cast, certificate, second):
+    proposal = propose(cast, certificate)
+    assert refusal(withdraw, cast=cast, proposal=proposal, reason=" ") == "no_reason"
+    assert refusal(withdraw, cast=cast, proposal=proposal, at=NOON - timedelta(seconds=1)) == "clock_back"
+    taken = withdraw(cast, proposal, reason=" 提错了人 ", at=NOON + DAY)
+    assert (taken.is_accepted, taken.is_withdrawal, taken.reason, taken.by, taken.at) == (False, True, "提错了人", cast.hr, NOON + DAY)
+    assert certificate.state_on(TODAY + DAY) == State.VALID and not Proposal.objects.open().exists()
+    logged = ModelLogEntry.objects.get(action="certificates.take_back")
+    assert logged.user == cast.hr and logged.data["reason"] == "提错了人"
+    assert withdraw(cast, proposal, reason="别的说法", at=NOON + DAY) == taken
+    again = propose(cast, certificate, at=NOON + 2 * DAY)
+    services.decide(proposal=again, is_accepted=True, by=second, at=NOON + 2 * DAY)
+    assert certificate.state_on(TODAY + 2 * DAY) == State.REVOKED
+
+
+@pytest.mark.parametrize("who", [*sorted(EVERYBODY), "second"])
+def test_nobody_but_who_made_a_proposal_withdraws_it(cast, certificate, second, who):
+    proposal = propose(cast, certificate)
+    someone = second if who == "second" else getattr(cast, who)
+    if who == "hr":
+        assert withdraw(cast, proposal, by=someone).is_withdrawal
+        return
+    with pytest.raises(PermissionDenied):
+        withdraw(cast, proposal, by=someone)
+    assert not ProposalDecision.objects.exists()
+
+
+def test_who_lost_the_role_meanwhile_does_not_withdraw(cast, certificate):
+    proposal = propose(cast, certificate)
+    cast.hr.role_grants.update(ends_on=TODAY)
+    with pytest.raises(PermissionDenied):
+        withdraw(cast, proposal, by=Person.objects.get(pk=cast.hr.pk))
+
+
+def test_what_is_withdrawn_is_not_decided_and_what_is_decided_is_not_withdrawn(cast, certificate, second):
+    proposal = propose(cast, certificate)
+    withdraw(cast, proposal)
+    for by, verdict in ((second, True), (second, False), (cast.hr, False)):
+        with pytest.raises(Refused) as refused:
+            services.decide(proposal=proposal, is_accepted=verdict, by=by, at=NOON, reason="x")
+        assert refused.value.code == "withdrawn" and cast.hr.name in refused.value.message
+    declined = propose(cast, certificate)
+    services.decide(proposal=declined, is_accepted=False, by=second, at=NOON, reason="证据不足")
+    assert refusal(withdraw, cast=cast, proposal=declined) == "decided"
+    accepted = propose(cast, certificate)
+    services.decide(proposal=accepted, is_accepted=True, by=second, at=NOON)
+    assert refusal(withdraw, cast=cast, proposal=accepted) == "decided"
+
+
+def test_no_row_says_accepted_and_withdrawn(cast, certificate):
+    proposal = propose(cast, certificate)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ProposalDecision.objects.create(proposal=proposal, is_accepted=True, is_withdrawal=True, reason="x", by=cast.hr, at=NOON)
+
+
+def test_the_revocation_of_what_was_reversed_is_nobody_s_to_withdraw(cast, certificate, second):
+    """Neither the one that the reversal proposed nor one that waited before it."""
+    reverse(cast, certificate, by=cast.hr)
+    assert refusal(withdraw, cast=cast, proposal=certificate.proposals.get()) == "reversed"
+    other = services.issue(completion=a_completion(cast.learner), at=NOON)
+    waiting = propose(cast, other)
+    reverse(cast, other)
+    assert refusal(withdraw, cast=cast, proposal=waiting) == "reversed"
+    assert services.gaps_of_revocation(NOON) == []
+
+
+def test_a_correction_may_be_withdrawn_when_the_completion_was_reversed(cast, certificate):
+    proposal = propose(cast, certificate, "replace", corrections=NAME)
+    reverse(cast, certificate)
+    assert withdraw(cast, proposal).is_withdrawal
+    assert Proposal.objects.open().get().kind == "revoke"
 
 
 def test_what_is_ended_is_ended(cast, certificate, second):
@@ -398,6 +476,26 @@ def test_of_two_officers_who_decide_at_once_exactly_one_wins(real):
         assert codes(outcomes) == ["decided", "done"], number
         ends = certificate.events.filter(kind__in=["revoked", "replaced"]).count()
         assert ends == int(proposal.decision.is_accepted) and Certificate.objects.filter(replaces=certificate).count() <= ends
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["revoke", "replace"])
+def test_withdrawn_and_accepted_at_once_a_proposal_is_one_of_both(real, kind):
+    for number in range(8):
+        certificate = services.issue(completion=a_completion(real.learner), at=NOON)
+        proposal = propose(real, certificate, kind, corrections=NAME)
+        first, second = officers(real)
+        acts = [
+            lambda: services.withdraw(proposal=proposal, by=first, reason="提错了人", at=NOON),
+            lambda: services.decide(proposal=proposal, is_accepted=True, by=second, at=NOON),
+        ]
+        outcomes = at_once(*(acts if number % 2 else reversed(acts)))
+        decision = ProposalDecision.objects.get(proposal=proposal)
+        assert codes(outcomes) == (["done", "withdrawn"] if decision.is_withdrawal else ["decided", "done"]), number
+        ends = certificate.events.filter(kind__in=["revoked", "replaced"]).count()
+        assert ends == int(decision.is_accepted) and decision.is_accepted != decision.is_withdrawal
+        assert Certificate.objects.filter(replaces=certificate).count() == (ends if kind == "replace" else 0)
 
 
 @pytest.mark.postgres
