@@ -1,12 +1,14 @@
 """Papers have a queue of their own: hundreds of them keep nothing waiting that somebody waits for."""
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
 from celery import current_app
 from django.conf import settings
-from kombu import Connection
+from kombu import Connection, Exchange, Queue
+from kombu.utils import json as kombu_json
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = re.compile(r"celery\b.* -A config worker\b(.*)")
@@ -55,3 +57,65 @@ def test_the_broker_on_disk_hands_out_each_queue_apart(tmp_path):
         assert taken == ["overdue"]
         # Sent within one tick of the file system's clock, in either order.
         assert {papers.get(no_ack=True).payload for _ in range(2)} == {"paper 1", "paper 2"}
+
+
+@pytest.fixture
+def broker(tmp_path):
+    folders = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path), "control_folder": str(tmp_path / "control")}
+    (tmp_path / "control").mkdir()
+    with Connection("filesystem://", transport_options=folders) as connection:
+        connection.transport.state.clear()  # the process remembers what it bound, in whichever folder
+        yield connection
+        connection.transport.state.clear()
+
+
+def test_nobody_finds_a_message_on_disk_before_it_is_whole(broker, tmp_path, monkeypatch):
+    queue = settings.CELERY_TASK_QUEUES[0](broker.default_channel)
+    queue.declare()
+    seen, dumps = [], kombu_json.dumps
+
+    def looked_for_while_written(payload, *args, **kwargs):
+        seen.append(queue.get(no_ack=True))
+        return dumps(payload, *args, **kwargs)
+
+    for module in ("config.broker.dumps", "kombu.transport.filesystem.dumps"):
+        monkeypatch.setattr(module, looked_for_while_written)
+    broker.Producer().publish("overdue", exchange=queue.exchange, routing_key=queue.routing_key)
+
+    assert seen == [None]
+    assert queue.get(no_ack=True).payload == "overdue"
+    assert not [path.name for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_a_message_that_a_crash_cut_off_stops_no_worker(broker, tmp_path):
+    queue = settings.CELERY_TASK_QUEUES[0](broker.default_channel)
+    queue.declare()
+    (tmp_path / "1_cut-off.celery.msg").write_bytes(b"")
+    broker.Producer().publish("overdue", exchange=queue.exchange, routing_key=queue.routing_key)
+
+    assert queue.get(no_ack=True) is None
+    assert queue.get(no_ack=True).payload == "overdue"
+
+
+def test_processes_that_start_at_once_read_no_half_written_bindings(broker, tmp_path):
+    """Each binds while the others read: with kombu's own transport a reader finds an empty table."""
+    control, faults = tmp_path / "control", []
+
+    def start(which: int) -> None:
+        options = broker.transport_options
+        with Connection("filesystem://", transport_options=options) as own:
+            for turn in range(25):
+                try:
+                    Queue(f"q{turn}", Exchange(f"x{turn}"), routing_key=f"q{turn}")(own.default_channel).declare()
+                    own.default_channel.get_table(f"x{turn}")
+                except ValueError as fault:
+                    faults.append(fault)
+
+    threads = [threading.Thread(target=start, args=(which,)) for which in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert not faults
+    assert len(list(control.glob("*.exchange"))) == 25
