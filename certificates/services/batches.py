@@ -5,10 +5,11 @@ Each step may run twice: issuing gives what stands, a paper that is there is kep
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.core.exceptions import PermissionDenied
@@ -37,7 +38,9 @@ MOST_NAMED = 200
 MOST_PACKED = 20_000
 MOST_TRIES = 3
 Kind, State = Batch.Kind, Batch.State
+Row = TypeVar("Row", bound=Model)
 Now = Callable[[], datetime]
+Step = Callable[[Batch, list[Any], datetime], None]
 
 
 def may_order(user, unit: Unit) -> bool:
@@ -101,20 +104,13 @@ def run(pk: int, *, now: Now = clock.now) -> bool:
         return False
     Batch.objects.filter(pk=pk).update(tries=batch.tries + 1, seen_at=now())
     until = now() + ONE_TURN
-    steps: dict[str, Callable[[Any, datetime], None]] = {Kind.ISSUE: _issue, Kind.RENDER: _render, Kind.PACK: _ready}
+    steps: dict[str, Step] = {Kind.ISSUE: _issue_all, Kind.RENDER: _render_all, Kind.PACK: _make_ready}
     do = steps[batch.kind]
     while now() < until:
         step = list(_rows(batch).filter(pk__gt=batch.after).order_by("pk")[:STEP])
         if not step:
             return _finish(batch, now)
-        for row in step:
-            try:
-                do(row, now())
-            except Refused as refusal:
-                _note(batch, row, refusal.message)
-            except Exception:  # one that cannot be done never stops the rest
-                log.exception("batch_row_failed", batch=pk, row=row.pk)
-                _note(batch, row, _("An unexpected error; it is in the log."))
+        do(batch, step, now())
         batch.after, batch.done = step[-1].pk, min(batch.done + len(step), batch.total)
         if not _is_noted(batch, now()):
             return False
@@ -125,6 +121,7 @@ def _rows(batch: Batch) -> QuerySet:
     """What the batch is about, as far as whoever ordered it may read it."""
     if batch.kind == Kind.ISSUE:
         rows = Completion.objects.standing().visible_to(batch.by).exclude(certificate="").filter(certificates__isnull=True)
+        rows = rows.select_related("course")
         rows = rows.filter(unit__path__startswith=batch.unit.path)
         if batch.year:
             rows = rows.filter(
@@ -136,17 +133,42 @@ def _rows(batch: Batch) -> QuerySet:
     return found.filter(issued_on__year=batch.year) if batch.year else found
 
 
-def _issue(completion: Completion, at: datetime) -> None:
+def _issue_all(batch: Batch, completions: list[Completion], at: datetime) -> None:
+    """Those of one kind in one transaction; where that fails, each in its own."""
+    groups: dict[tuple, list[Completion]] = defaultdict(list)
+    for completion in completions:
+        groups[completion.course.county_id, completion.certificate].append(completion)
     with issuing.papers_on_request():
-        issuing.issue(completion=completion, at=at)
+        for group in groups.values():
+            try:
+                outcomes = issuing.issue_all(completions=[one.pk for one in group], at=at)
+            except Exception:
+                log.warning("batch_step_failed", batch=batch.pk, exc_info=True)
+                _one_by_one(batch, group, lambda completion: issuing.issue(completion=completion, at=at))
+                continue
+            for completion in group:
+                outcome = outcomes[completion.pk]
+                if isinstance(outcome, Refused):
+                    _note(batch, completion, outcome.message)
 
 
-def _render(certificate: Certificate, at: datetime) -> None:
-    files.remake(certificate)
+def _render_all(batch: Batch, certificates: list[Certificate], at: datetime) -> None:
+    _one_by_one(batch, certificates, files.remake)
 
 
-def _ready(certificate: Certificate, at: datetime) -> None:
-    files.read(certificate, "pdf")
+def _make_ready(batch: Batch, certificates: list[Certificate], at: datetime) -> None:
+    _one_by_one(batch, certificates, lambda certificate: files.read(certificate, "pdf"))
+
+
+def _one_by_one(batch: Batch, rows: Iterable[Row], do: Callable[[Row], object]) -> None:
+    for row in rows:
+        try:
+            do(row)
+        except Refused as refusal:
+            _note(batch, row, refusal.message)
+        except Exception:  # one that cannot be done never stops the rest
+            log.exception("batch_row_failed", batch=batch.pk, row=row.pk)
+            _note(batch, row, _("An unexpected error; it is in the log."))
 
 
 def _note(batch: Batch, row: Model, why: str) -> None:

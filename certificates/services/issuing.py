@@ -1,6 +1,7 @@
 """The only writer of certificates."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from certificates.signals import certificate_issued
 from core import clock
 from core.errors import Refused
 from core.figures import figure
-from courses.models import Completion, Reversal
+from courses.models import Completion
 from people.models import Unit
 from people.models.snapshot import copied_from
 
@@ -28,51 +29,109 @@ NOT_NOW = {"suspended", "not_renewable"}  # the completion stands, and earns non
 _paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
 
 
-@transaction.atomic
 def issue(*, completion: Completion, at: datetime) -> Certificate:
     """Issue the certificate that this completion earns, once: a renewal of the one held, where its window is open, else a fresh one.
 
-    Locks the completion, what the person holds of the kind, then the number sequence of the kind, county
-    and year until the transaction ends: numbers have no gaps. Calling it again returns the certificate that
-    stands. The paper and the picture are made on commit, unless `papers_on_request()`.
+    As `issue_all` does. Calling it again returns the certificate that stands.
 
     Raises:
         Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
             the completion was reversed ("reversed"), its county's code gives no number ("no_number"),
             the one held is suspended ("suspended"), or the course only renews and this renews nothing ("not_renewable").
     """
-    standing = of_completion(completion)
-    if standing is not None:
-        return standing
-    completion = Completion.objects.select_for_update(of=("self",), no_key=True).select_related("course__county").get(pk=completion.pk)
-    standing = of_completion(completion)
-    if standing is not None:
-        return standing
-    kind = _kind_of(completion)
+    outcome = issue_all(completions=[completion.pk], at=at)[completion.pk]
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+@transaction.atomic
+def issue_all(*, completions: Sequence[int], at: datetime) -> dict[int, Certificate | Refused]:
+    """Issue what each of these completions earns, once; what came of it, or why nothing, by the completion's key.
+
+    Locks the completions, what their people hold of the kind, then the number sequences of kind, county
+    and year until the transaction ends: numbers have no gaps. So give it few at a time, and of one kind: two sequences
+    locked by one may be locked the other way round by another. The papers and the pictures are made on commit, unless
+    `papers_on_request()`. Ten queries, and a handful for each certificate.
+    """
+    # Locked first and read afterwards: a query that waited for a lock does not see rows that came meanwhile.
+    found = Completion.objects.filter(pk__in=completions)
+    list(found.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
+    outcomes: dict[int, Certificate | Refused] = dict(_standing(completions))
+    earned: dict[CertificateKind, list[tuple[Completion, Certificate | None]]] = defaultdict(list)
+    kinds = _Kinds()
+    for completion in found.select_related("course__county", "reversal").order_by("pk"):
+        if completion.pk in outcomes:
+            continue
+        try:
+            kind = kinds.of(completion)
+            renewed = _renewed_by(completion, kind) if kinds.may_renew(kind, completion, completions) else None
+            earned[kind].append((completion, renewed))
+        except Refused as refusal:
+            outcomes[completion.pk] = refusal
+    for kind, rows in earned.items():
+        try:
+            outcomes |= _write_all(kind, rows, at)
+        except Refused as refusal:
+            outcomes |= {completion.pk: refusal for completion, _renewed in rows}
+    return outcomes
+
+
+def _write_all(kind: CertificateKind, rows: list[tuple[Completion, Certificate | None]], at: datetime) -> dict[int, Certificate | Refused]:
     version = version_in_force(kind, at=at)
     design = version.content
-    renewed = _renewed_by(completion, kind)
     year, issued_on = clock.year_of(at), clock.today(at)
-    certificate = Certificate(
-        **copied_from(completion),
-        completion=completion,
-        kind=kind,
-        version=version,
-        renews=renewed,
-        number=next_number(kind, completion.course.county, year),
-        title=design["title"],
-        text=_text(design["wording"], completion),
-        issuer=design["issuer"],
-        course_code=completion.course_code,
-        course_title=completion.course_title,
-        edition_number=completion.edition_number,
-        hours=completion.hours,
-        score=completion.score,
-        issued_on=issued_on,
-        valid_until=rules.renewed_until(issued_on, renewed.valid_until if renewed else None, design["validity_months"]),
-        issued_at=at,
-    )
-    return write(certificate=certificate, at=at)
+    numbers = next_numbers(kind, rows[0][0].course.county, year, len(rows))
+    made = [
+        Certificate(
+            **copied_from(completion),
+            completion=completion,
+            kind=kind,
+            version=version,
+            renews=renewed,
+            number=number,
+            title=design["title"],
+            text=_text(design["wording"], completion),
+            issuer=design["issuer"],
+            course_code=completion.course_code,
+            course_title=completion.course_title,
+            edition_number=completion.edition_number,
+            hours=completion.hours,
+            score=completion.score,
+            issued_on=issued_on,
+            valid_until=rules.renewed_until(issued_on, renewed.valid_until if renewed else None, design["validity_months"]),
+            issued_at=at,
+        )
+        for (completion, renewed), number in zip(rows, numbers, strict=True)
+    ]
+    for certificate in made:
+        certificate.facts_digest = rules.digest(certificate.facts())
+    Certificate.objects.bulk_create(made)
+    for certificate in made:
+        _tell(certificate, at)
+    return {completion.pk: certificate for (completion, _renewed), certificate in zip(rows, made, strict=True)}
+
+
+class _Kinds:
+    """What completions of one call have in common, read once."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple, CertificateKind] = {}
+        self._holders: dict[int, set[int]] = {}
+
+    def of(self, completion: Completion) -> CertificateKind:
+        """The kind that the completion earns. Raises Refused as `issue` says."""
+        key = (completion.course.county_id, completion.certificate, completion.course_code)
+        if hasattr(completion, "reversal") or key not in self._kinds:
+            self._kinds[key] = _kind_of(completion)
+        return self._kinds[key]
+
+    def may_renew(self, kind: CertificateKind, completion: Completion, completions: Sequence[int]) -> bool:
+        """Whether there is anything to look at: the person holds one of the kind, or the course does nothing but renew."""
+        if kind.pk not in self._holders:
+            held = Certificate.objects.filter(kind=kind, person__completions__in=completions)
+            self._holders[kind.pk] = set(held.values_list("person", flat=True))
+        return not completion.certificate or completion.person_id in self._holders[kind.pk]
 
 
 def write(*, certificate: Certificate, at: datetime, basis: Iterable[Basis] = ()) -> Certificate:
@@ -82,10 +141,14 @@ def write(*, certificate: Certificate, at: datetime, basis: Iterable[Basis] = ()
     for fact in basis:
         fact.certificate = certificate
         fact.save()
+    _tell(certificate, at)
+    return certificate
+
+
+def _tell(certificate: Certificate, at: datetime) -> None:
     StatusEvent.objects.create(certificate=certificate, kind=StatusEvent.Kind.ISSUED, at=at)
     certificate_issued.send(sender=Certificate, certificate=certificate, at=at)
     order_paper(certificate)
-    return certificate
 
 
 def order_paper(certificate: Certificate) -> None:
@@ -97,6 +160,13 @@ def order_paper(certificate: Certificate) -> None:
 def of_completion(completion: Completion | int) -> Certificate | None:
     """The certificate that stands for a completion: the newest, where one was replaced."""
     return Certificate.objects.filter(completion=completion).order_by("-pk").first()
+
+
+def _standing(completions: Iterable[int]) -> Iterator[tuple[int, Certificate]]:
+    """The certificates of these completions by its key; the last of each is the one that stands."""
+    for certificate in Certificate.objects.filter(completion__in=completions).order_by("pk"):
+        if certificate.completion_id is not None:
+            yield certificate.completion_id, certificate
 
 
 @contextmanager
@@ -134,7 +204,7 @@ def _kind_of(completion: Completion) -> CertificateKind:
     kind = None if completion.certificate else renewals.kind_renewed_by(completion)
     if not completion.certificate and kind is None:
         raise Refused(_("The course “%(course)s” awards no certificate.") % {"course": completion.course_title}, code="no_award")
-    if Reversal.objects.filter(completion=completion).exists():
+    if hasattr(completion, "reversal"):
         raise Refused(_("The completion was reversed: no certificate is issued for it."), code="reversed")
     county = completion.course.county
     kind = kind or CertificateKind.objects.filter(county=county, key=completion.certificate).first()
@@ -169,13 +239,27 @@ def next_number(kind: CertificateKind, county: Unit, year: int) -> str:
     Raises:
         Refused: prefix, category and code make no well-formed number ("no_number").
     """
+    return next_numbers(kind, county, year, 1)[0]
+
+
+def next_numbers(kind: CertificateKind, county: Unit, year: int, count: int) -> list[str]:
+    """The same for several. Two queries, but for the first number of a year."""
     which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
-    NumberSequence.objects.get_or_create(**which)
-    sequence = NumberSequence.objects.select_for_update().get(**which)
-    sequence.last += 1
+    locked = NumberSequence.objects.select_for_update().filter(**which)
+    sequence = locked.first()
+    numbers = _compose(which, county, sequence.last if sequence else 0, count)  # before a row is made for what numbers nothing
+    if sequence is None:
+        NumberSequence.objects.get_or_create(**which)
+        sequence = locked.get()
+        numbers = _compose(which, county, sequence.last, count)
+    sequence.last += count
     sequence.save(update_fields=["last"])
+    return numbers
+
+
+def _compose(which: dict[str, Any], county: Unit, last: int, count: int) -> list[str]:
     try:
-        return rules.compose_number(serial=sequence.last, **which)
+        return [rules.compose_number(serial=serial, **which) for serial in range(last + 1, last + count + 1)]
     except ValueError as fault:
         raise Refused(
             _("%(county)s can number no certificate: its code is %(code)s, and six digits are needed.")

@@ -34,6 +34,7 @@ from certificates.services import issuing
 from certificates.services.kinds import version_in_force
 from core import audit, clock
 from core.errors import Refused
+from core.prepared import Prepared
 from core.reconcile import Gap
 from courses.models import Completion, Course
 from people.models import Person, Role, Unit
@@ -123,8 +124,16 @@ class Explanation:
 
 def sets_in_force(county: Unit | int | None = None) -> list[ConditionSet]:
     """The conditions that stand, of a county or of all, with their kinds. One query."""
-    found = ConditionSet.objects.in_force().select_related("kind__county").order_by("kind__category", "kind__key", "pk")
-    return list(found.filter(kind__county=county) if county else found)
+    if county is None:
+        return list(_sets())
+    return _sets_of(county.pk if isinstance(county, Unit) else county)
+
+
+def _sets() -> QuerySet[ConditionSet]:
+    return ConditionSet.objects.in_force().select_related("kind__county").order_by("kind__category", "kind__key", "pk")
+
+
+_sets_of = Prepared(lambda county: _sets().filter(kind__county=county))  # asked whenever somebody completes anything
 
 
 def explain(person: Person, conditions: ConditionSet, *, at: datetime) -> Explanation:

@@ -15,6 +15,7 @@ from certificates.models import Batch, Certificate
 from certificates.services import batches
 from core import clock
 from core.errors import Refused
+from courses.models import Reversal
 from people.models import ReadingOfOthers
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion
@@ -46,15 +47,15 @@ def test_what_was_earned_is_issued_once_however_often_the_batch_runs(cast, missi
 
 def test_a_batch_goes_on_where_a_killed_worker_left_it(cast, missing, monkeypatch):
     monkeypatch.setattr(batches, "STEP", 1)
-    issue, seen = services.issuing.issue, []
+    issue, seen = services.issuing.issue_all, []
 
     def dies_at_the_third(**facts):
-        seen.append(facts["completion"].pk)
+        seen.append(facts["completions"])
         if len(seen) == 3:
             raise KeyboardInterrupt
         return issue(**facts)
 
-    monkeypatch.setattr(services.issuing, "issue", dies_at_the_third)
+    monkeypatch.setattr(services.issuing, "issue_all", dies_at_the_third)
     batch = ordered("issue", cast)
     with pytest.raises(KeyboardInterrupt):
         batches.run(batch.pk)
@@ -88,6 +89,41 @@ def test_one_that_cannot_be_done_is_named_and_stops_nobody(cast, missing, privat
     batch.refresh_from_db()
     assert (batch.state, batch.done, batch.failed) == ("done", 5, 1) and len(batch.failures) == 1
     assert len([name for name in files.names_of(2026) if name.endswith(".pdf")]) == 4
+
+
+def test_one_that_cannot_be_issued_is_named_and_the_others_of_its_step_are_issued_without_a_gap(cast, missing, monkeypatch):
+    facts = Certificate.facts
+
+    def fails_for_the_colleague(self):
+        if self.person_id == cast.colleague.pk:
+            raise RuntimeError
+        return facts(self)
+
+    monkeypatch.setattr(Certificate, "facts", fails_for_the_colleague)
+    batch = ordered("issue", cast)
+    batches.run(batch.pk)
+    batch.refresh_from_db()
+    assert (batch.state, batch.done, batch.failed) == ("done", 4, 1) and batch.failures[0][0].startswith(cast.colleague.name)
+    serials = sorted(int(number.split("-")[4]) for number in Certificate.objects.values_list("number", flat=True))
+    assert serials == [1, 2, 3]
+
+
+def test_what_is_refused_is_said_and_takes_no_number(cast, missing, kinds):
+    outcomes = services.issuing.issue_all(completions=[one.pk for one in missing], at=NOON)
+    assert [type(outcomes[one.pk]) for one in missing] == [Certificate] * 4
+    reversed_one, other = a_completion(cast.learner), a_completion(cast.colleague)
+    Reversal.objects.create(completion=reversed_one, reason="登记有误", by=cast.hr, at=NOON)
+    outcomes = services.issuing.issue_all(completions=[reversed_one.pk, other.pk], at=NOON)
+    assert outcomes[reversed_one.pk].code == "reversed" and "-00005-" in outcomes[other.pk].number
+
+
+def test_a_certificate_more_in_a_step_costs_a_few_queries(cast, missing, kinds, django_assert_max_num_queries):
+    services.issue(completion=missing[0], at=NOON)  # makes the version and the sequence
+    with django_assert_max_num_queries(12 + 6 * 3), services.papers_on_request():  # who holds one may renew it: three of the six
+        services.issuing.issue_all(completions=[one.pk for one in missing], at=NOON)
+    more = [a_completion(cast.learner).pk for _ in range(10)]
+    with django_assert_max_num_queries(12 + 6 * 10), services.papers_on_request():
+        services.issuing.issue_all(completions=more, at=NOON)
 
 
 def test_making_papers_again_keeps_every_fact(cast, kinds, private):
@@ -137,14 +173,14 @@ def test_a_package_is_gone_after_a_day(cast, kinds, private):
 def test_a_cancelled_batch_stops_after_its_step_and_what_was_done_stays(cast, missing, monkeypatch):
     monkeypatch.setattr(batches, "STEP", 1)
     batch = ordered("issue", cast)
-    issue = services.issuing.issue
+    issue = services.issuing.issue_all
 
     def cancels(**facts):
         if not Certificate.objects.exists():
             batches.cancel(batch=batch, by=cast.hr, at=NOON)
         return issue(**facts)
 
-    monkeypatch.setattr(services.issuing, "issue", cancels)
+    monkeypatch.setattr(services.issuing, "issue_all", cancels)
     assert batches.run(batch.pk) is False
     assert Certificate.objects.count() == 1 and Batch.objects.get().state == "cancelled"
     with pytest.raises(Refused):
