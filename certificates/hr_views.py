@@ -20,14 +20,16 @@ from django.views.decorators.http import require_safe
 from certificates import rules, services
 from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm, WithdrawalForm
 from certificates.models import Certificate, Proposal, State
-from certificates.permissions import counties_of, may_rule, officers_over
+from certificates.permissions import administrators_over, counties_of, may_rule, officers_over
 from certificates.services.standing import is_reversed, refuse_own
 from certificates.views import PER_PAGE, log_reading, name_places, visible
 from core import clock
 from core.errors import Refused
-from people.models import Role
+from people.models import Person, Role
 from people.reauthentication import recently_signed_in
 from people.services import readings
+
+NAMED = 5  # of those who may decide
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def certificate_proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "is_open": is_open,
         "may_decide": is_open and not own,
         "may_withdraw": is_open and own and not binds,
-        "lacks_second": is_open and _lacks_second(found, proposal.by_id),
+        "second": _second(found, proposal.by_id) if is_open else None,
         "is_reversed": is_reversed(found),
         "changes": _changes(found, proposal) if proposal.kind == Proposal.Kind.REPLACE else [],
         "form": form,
@@ -253,13 +255,26 @@ def _act(request: HttpRequest, found: Certificate, act: Act, form, do: Callable)
         "certificate": found,
         "state": found.state_on(clock.today()),
         "form": form,
-        "lacks_second": act.needs_second and _lacks_second(found, request.user.pk),
+        "second": _second(found, request.user.pk) if act.needs_second else None,
     }
     return render(request, "certificates/act.html", context, status=422 if form.errors else 200)
 
 
-def _lacks_second(found: Certificate, first: int) -> bool:
-    return not officers_over(found).exclude(pk=first).exists()
+@dataclass(frozen=True)
+class Second:
+    """Who may decide on a proposal, some of them by name with `place`; where nobody may yet, whom to ask to change that."""
+
+    officers: list[Person]
+    more: int
+    administrators: list[Person]
+
+
+def _second(found: Certificate, first: int) -> Second:
+    """Three queries at most."""
+    able = list(officers_over(found).exclude(pk=first).select_related("unit").order_by("is_superuser", "name", "pk"))
+    asked = [] if able else list(administrators_over(found).select_related("unit").order_by("name", "pk")[:NAMED])
+    name_places([*able[:NAMED], *asked])
+    return Second(able[:NAMED], max(0, len(able) - NAMED), asked)
 
 
 def _done(proposal: Proposal, verdict: str) -> str:

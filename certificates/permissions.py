@@ -29,12 +29,35 @@ def may_rule(user, certificate) -> bool:
     return any(county.path == where or county.pk == certificate.kind.county_id for county in counties_of(user, [Role.HR]))
 
 
+def issued_q(user, prefix: str = "") -> Q:
+    """Condition on a certificate, or on what reaches one through `prefix`: issued by a county over the whole of which the user is HR.
+
+    Whoever issued a certificate answers for it, whomever it was issued to: a guest of another county too. It opens the
+    certificate and nothing else of the guest.
+    """
+    return Q(**{f"{prefix}kind__county__in": counties_of(user, [Role.HR])})
+
+
+def _counties_over(certificate) -> Q:
+    """Condition on Unit: the county where the holder served, and the one that issued the certificate."""
+    where = Q(pk=certificate.kind.county_id)
+    return where | Q(path=certificate.unit.county_path) if certificate.unit_id else where
+
+
 def officers_over(certificate):
-    """Those who rule over a certificate of somebody else and can open it: HR of the whole county where the holder served."""
-    county = certificate.unit.county_path if certificate.unit_id else None
-    grants = RoleGrant.objects.filter(role=Role.HR, ends_on=None, unit__path=county)
+    """Those who rule over a certificate of somebody else: HR of the whole county where the holder served, or of the one that issued it.
+
+    There is no unit above a county whose HR could step in: counties are the roots of the tree, and nothing crosses between them.
+    """
+    grants = RoleGrant.objects.filter(role=Role.HR, ends_on=None, unit__in=Unit.objects.filter(_counties_over(certificate)))
     holders = Person.objects.filter(Q(is_superuser=True) | Q(pk__in=grants.values("person")), is_active=True)
     return holders.exclude(pk=certificate.person_id)
+
+
+def administrators_over(certificate):
+    """Those who can make somebody an officer over a certificate: administrators of the same counties."""
+    grants = RoleGrant.objects.filter(role=Role.ADMINISTRATOR, ends_on=None, unit__in=Unit.objects.filter(_counties_over(certificate)))
+    return Person.objects.filter(pk__in=grants.values("person"), is_active=True)
 
 
 class KindPolicy(BasePermissionPolicy):

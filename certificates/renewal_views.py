@@ -32,7 +32,7 @@ def running_out(request: HttpRequest, kind: str = "html") -> HttpResponseBase:
     form = RunningOutForm(request.GET)
     wanted = form.wanted()
     choose = renewals.run_out if wanted["which"] == "past" else renewals.running_out
-    found = choose(Certificate.objects.visible_to(request.user), day=today, days=wanted["days"])
+    found = choose(Certificate.objects.of_people_read_by(request.user), day=today, days=wanted["days"])
     if query := wanted["q"]:
         found = found.filter(
             Q(number__icontains=query)

@@ -35,6 +35,13 @@ EXPIRING = "expiring"
 
 class CertificateQuerySet(FactQuerySet):
     def visible_to(self, user) -> "CertificateQuerySet":
+        """Those of the people whose records the user reads; for HR of a county also those that the county issued to guests."""
+        from certificates.permissions import issued_q
+
+        return self.filter(records_q(user) | issued_q(user)) if user.is_authenticated else self.none()
+
+    def of_people_read_by(self, user) -> "CertificateQuerySet":
+        """Those of the people whose records the user reads, alone: for lists that follow people, not certificates."""
         return self.filter(records_q(user))
 
     def with_state(self) -> "CertificateQuerySet":

@@ -22,15 +22,15 @@ class ProposalQuerySet(FactQuerySet):
         return self.filter(~Exists(ended), decision=None)
 
     def visible_to(self, user) -> "ProposalQuerySet":
-        """Those about certificates of a county whose HR the user is, other people's only: nobody decides on their own."""
-        from certificates.permissions import counties_of
+        """Those about certificates of people of a county whose HR the user is, or issued by it. Nobody decides on their own."""
+        from certificates.permissions import counties_of, issued_q
 
         if not user.is_authenticated:
             return self.none()
         others = self.exclude(certificate__person=user.pk)
         if user.is_superuser:
             return others
-        reach = Q(pk__in=[])
+        reach = issued_q(user, "certificate__")
         for county in counties_of(user, [Role.HR]):
             reach |= Q(certificate__unit__path__startswith=county.path)
         return others.filter(reach)

@@ -11,7 +11,7 @@ from certificates.models import Certificate, Proposal, State, StatusEvent
 from core import clock
 from courses.models import Reversal
 from people.models import ReadingOfOthers
-from tests.cast import EVERYBODY, NOON, grant
+from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import a_completion, end
 from tests.certificates.test_standing import DAY, TRACED
 
@@ -151,12 +151,26 @@ def test_a_county_without_a_second_officer_is_told_what_to_do(cast, certificate,
     for address in (at("certificate_revoke", other), at("certificate_replace", other), reverse("certificate_proposal", args=[proposal.pk])):
         page = client.get(address).text
         assert "没有第二位" in page and "suspend/" in page, address
+        assert cast.admin.name in page, address  # who can give the role
     assert "没有第二位" not in client.get(at("certificate_suspend", other)).text
+    cast.admin.role_grants.update(ends_on=clock.today())
+    assert "系统运行维护" in client.get(at("certificate_revoke", other)).text
     from tests.certificates.conftest import second_officer
 
-    second_officer(cast)
+    second = second_officer(cast)
     for address in (at("certificate_revoke", other), reverse("certificate_proposal", args=[proposal.pk])):
-        assert "没有第二位" not in client.get(address).text
+        page = client.get(address).text
+        assert "没有第二位" not in page and f"{second.name}（姚安县人民政府办公室）" in page
+
+
+def test_many_who_may_decide_are_named_in_part_and_cost_no_more_queries(cast, certificate, sign_in, django_assert_max_num_queries):
+    for number in range(8):
+        grant(person(f"YA2{number:04d}", f"复核{number}", cast.section, title="科员"), "hr", cast.county)
+    grant(person("YA30000", "下级人事", cast.section), "hr", cast.bureau)  # not over the whole county
+    client = sign_in(cast.hr)
+    with django_assert_max_num_queries(16):
+        page = client.get(at("certificate_revoke", certificate)).text
+    assert page.count("复核") == 5 and "另有3人" in page.replace(" ", "") and "下级人事" not in page
 
 
 def test_one_who_may_not_sign_in_any_more_or_holds_the_certificate_is_no_second_officer(cast, certificate, second, sign_in):
