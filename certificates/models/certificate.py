@@ -161,13 +161,18 @@ class Certificate(ServedAt, Fact):
     def state_on(self, day: date) -> State:
         """What it was worth at the end of a day, or is worth now if the day is today.
 
-        Costs a query for a day before the newest event.
+        Costs a query for a day before the newest event. An event that a clock which was set back since calls one of
+        tomorrow stands today: what was revoked is never shown as valid again.
         """
         decided = self.decided()
-        events = [decided] if decided else []
-        if decided and day < clock.today(decided[1]):
-            events = list(StatusEvent.objects.deciding().filter(certificate=self.pk).order_by("pk").values_list("kind", "at"))
-        standing = rules.standing(((kind, clock.today(at)) for kind, at in events), day)
+        events = [(decided[0], clock.today(decided[1]))] if decided else []
+        if events and day < events[0][1]:
+            if day >= clock.today():
+                events = [(events[0][0], day)]
+            else:
+                rows = StatusEvent.objects.deciding().filter(certificate=self.pk).order_by("pk").values_list("kind", "at")
+                events = [(kind, clock.today(at)) for kind, at in rows]
+        standing = rules.standing(events, day)
         if standing is not None:
             return State(standing)
         if day < self.issued_on:

@@ -242,3 +242,17 @@ def test_a_certificate_without_a_course_is_shown_without_one(page, certificate):
     text = page(new.number)
 
     assert "（，" not in text and "None" not in text and "合格" in text
+
+
+def test_a_clock_that_was_set_back_shows_nothing_revoked_or_suspended_as_valid(page, client, cast, certificate):
+    """The events are dated tomorrow and later then, but they happened."""
+    today = clock.today()
+    for number, kind in enumerate(("suspended", "revoked")):
+        an_event(certificate, kind, cast.hr, clock.now() + timedelta(days=2 + number))
+
+        assert f"check-{kind}" in page(certificate.number) and "check-valid" not in page(certificate.number)
+        asked = {"on": today.isoformat()}
+        data = client.get(reverse("verify_json", args=[certificate.number]), asked).json()
+        assert data["status"] == data["status_on"] == kind
+        assert certificate.state_on(today) == kind and not Certificate.objects.in_force(today).exists()
+        assert certificate.state_on(today - timedelta(days=1)) == "valid"
