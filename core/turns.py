@@ -58,11 +58,14 @@ def place(name: str, *, every: timedelta, at_once: int, at: datetime) -> datetim
     """The moment at which one more of a line may come in; `at` itself, or one before it, means now.
 
     One comes in `every` so long, and `at_once` may come together after a pause (generic cell rate algorithm,
-    ITU-T I.371). Locks the line for an instant; four queries.
+    ITU-T I.371). Locks the line for an instant; two queries, but for its first place.
     """
     start = at - every * at_once
-    Line.objects.get_or_create(name=name, defaults={"given_until": start})
-    line = Line.objects.select_for_update().get(name=name)
+    locked = Line.objects.select_for_update().filter(name=name)
+    line = locked.first()
+    if line is None:
+        Line.objects.get_or_create(name=name, defaults={"given_until": start})
+        line = locked.get()
     moment = max(line.given_until, start)
     Line.objects.filter(name=name).update(given_until=moment + every)
     return moment

@@ -1,6 +1,7 @@
 """The candidate's doors around an exam: own sittings, entering, signs of life, the receipt slip."""
 
 import json
+from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -11,8 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from core import clock
 from core.errors import Refused
+from core.prepared import Prepared
 from people.services.readings import address_of
-from quizzes.models import Attempt, Sitting
+from quizzes.models import Attempt, Candidate, Sitting
 from quizzes.services import attempts, entrance, exam_papers, own_sittings, presence, sittings, slips
 from quizzes.views import is_ended, not_found, signed_out, state_in_json, unreadable
 
@@ -56,11 +58,13 @@ def own(request: HttpRequest) -> HttpResponse:
 def sitting(request: HttpRequest, pk: int) -> HttpResponse:
     """The rules of a sitting, one's own admission and what is noted; POST enters."""
     now = clock.now()
-    sitting = get_object_or_404(Sitting.objects.known_to(request.user).timed().select_related("quiz"), pk=pk)
-    refusal = turn = None
+    known = Sitting.objects.known_to(request.user).timed().select_related("quiz")
+    sitting = _listed.first(pk, request.user.pk) or get_object_or_404(known, pk=pk)
+    refusal = None
     if request.method == "POST":
         turn = entrance.turn(person=request.user, sitting=sitting, token=request.POST.get("turn", ""), at=now)
-    if turn is not None and turn.at <= now:
+        if turn.at > now:
+            return _wait(request, sitting, turn, now)
         try:
             return redirect("attempt", sittings.enter(person=request.user, sitting=sitting, at=now).pk)
         except Refused as error:
@@ -87,11 +91,22 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "results": RESULTS[sitting.results],
             "total": exam_papers.questions_for(sitting, request.user),
             "scripts": SCRIPTS,
-            "turn": turn if turn is not None and turn.at > now else None,
-            "turn_in": max(int((turn.at - now).total_seconds() * 1000) + 1, 0) if turn is not None else 0,
         },
         status=409 if request.method == "POST" else 200,
     )
+
+
+def _wait(request: HttpRequest, sitting: Sitting, turn: entrance.Turn, now: datetime) -> HttpResponse:
+    """A page of few words and no query: hundreds may be told at the same moment."""
+    turn_in = int((turn.at - now).total_seconds() * 1000) + 1
+    return render(request, "quizzes/sitting_turn.html", {"sitting": sitting, "turn": turn, "turn_in": turn_in}, status=409)
+
+
+@Prepared
+def _listed(pk, person):
+    """The sitting, where the person is on its list: what nearly everybody is who enters one."""
+    own = Candidate.objects.filter(person=person).values("sitting")
+    return Sitting.objects.published().filter(pk=pk, pk__in=own).timed().select_related("quiz")
 
 
 def _used_up(request: HttpRequest, sitting: Sitting, mine: own_sittings.OwnSitting, now) -> Refused | None:

@@ -18,7 +18,7 @@ from quizzes.services import sittings
 
 SALT = "quizzes.entrance"
 LONGEST_WAIT = timedelta(minutes=5)  # after which people come in whatever the load
-AT_ONCE_SECONDS = 2
+AT_ONCE_SECONDS = 0.5  # what may come in together after a pause; a longer rush holds up the answers of those who sit
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _place(person: Person, sitting: Sitting, at: datetime) -> datetime:
     given = local.get(key)
     if given is None:
         every = timedelta(seconds=1 / settings.EXAM_ENTRIES_PER_SECOND)
-        given = turns.place("exams", every=every, at_once=settings.EXAM_ENTRIES_PER_SECOND * AT_ONCE_SECONDS, at=at)
+        given = turns.place("exams", every=every, at_once=max(1, int(settings.EXAM_ENTRIES_PER_SECOND * AT_ONCE_SECONDS)), at=at)
         local.set(key, given, timeout=LONGEST_WAIT.total_seconds())
     return given
 

@@ -19,9 +19,10 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def slow(settings):
+def slow(settings, monkeypatch):
     """One a second, two together."""
     settings.EXAM_ENTRIES_PER_SECOND = 1
+    monkeypatch.setattr(entrance, "AT_ONCE_SECONDS", 2)
 
 
 @pytest.fixture
@@ -92,6 +93,22 @@ def test_whose_turn_is_later_is_told_so_and_comes_in_with_the_token(cast, quiz, 
     monkeypatch.setattr(clock, "now", lambda: now + 2 * SECOND)
     assert learner.post(f"/sittings/{sitting.pk}/", {"turn": token}).status_code == 302
     assert Attempt.objects.get().person == cast.learner
+
+
+def test_to_be_told_to_wait_costs_little(cast, quiz, slow, sign_in, django_assert_max_num_queries):
+    sitting = sitting_of(quiz, cast.learner, opens_at=clock.now(), late_entry_minutes=20)
+    for _other in range(9):
+        turns.place("exams", every=SECOND, at_once=2, at=clock.now())
+    learner = sign_in(cast.learner)
+    assert learner.post(f"/sittings/{sitting.pk}/").status_code == 409
+    with django_assert_max_num_queries(5):
+        assert learner.post(f"/sittings/{sitting.pk}/").status_code == 409
+
+
+def test_a_pace_below_two_a_second_still_lets_one_in_at_a_time(cast, timed, settings):
+    settings.EXAM_ENTRIES_PER_SECOND = 1
+    waits = [entrance.turn(person=person, sitting=timed, token="", at=NOON).at - NOON for person in (cast.learner, cast.colleague)]
+    assert waits == [-SECOND, 0 * SECOND]
 
 
 @pytest.mark.browser
