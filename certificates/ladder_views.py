@@ -18,6 +18,7 @@ from certificates.forms import AttestForm, ConditionsForm
 from certificates.models import Certificate, CertificateKind, ConditionSet
 from certificates.permissions import KindPolicy, counties_of
 from certificates.services import ladder, renewals
+from certificates.views import name_places
 from core import clock
 from core.errors import Refused
 from people.models import Person, Unit
@@ -59,6 +60,7 @@ def ladder_people(request: HttpRequest) -> HttpResponse:
     found = _people(request.user, chosen, query) if chosen else Person.objects.none()
     page = Paginator(found.select_related("unit").order_by("unit__path", "name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
     explained = ladder.explain_all(page, [chosen], at=at) if chosen else {}
+    name_places(page)
     rows = [(person, _shown(request.user, person, explained[person.pk][0])) for person in page]
     shaken = list(ladder.shaken(Certificate.objects.visible_to(request.user), day=clock.today(at))[:PER_PAGE]) if reads else []
     filters = {"q": query, "kind": chosen.kind.key if chosen else "", "page": page.number}
@@ -88,6 +90,7 @@ def ladder_person(request: HttpRequest, kind_id: int, person_id: int) -> HttpRes
     if conditions is None:
         raise Http404
     person = get_object_or_404(_everybody(request.user, conditions).select_related("unit"), pk=person_id)
+    name_places([person])
     may_attest = ladder.may_attest(request.user, conditions.kind) and person.pk != request.user.pk
     form = AttestForm(request.POST or None, conditions=conditions)
     refusal = None
@@ -255,5 +258,6 @@ def _shown(user, person: Person, explanation: ladder.Explanation) -> dict:
         "points": points,
         "missing": [point for point in points if not point.is_met],
         "held": explanation.held if reads else None,
+        "is_suspended": explanation.is_suspended,
         "reads": reads,
     }

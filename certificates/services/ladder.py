@@ -97,6 +97,11 @@ class Explanation:
         return [point for point in self.points if not point.is_met]
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether what is held counts nothing for now."""
+        return self.held is not None and (self.held.decided() or (None,))[0] == StatusEvent.Kind.SUSPENDED
+
+    @property
     def is_earned(self) -> bool:
         """Whether the certificate is to be issued now."""
         return self.held is None and not self.missing and self.is_new

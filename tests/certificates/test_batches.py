@@ -250,6 +250,11 @@ def test_hr_orders_watches_and_downloads_and_it_is_on_record(
     assert trace.reader == cast.hr and trace.filters["purpose"] == "年终归档" and trace.rows == 1
 
 
+def test_the_button_of_a_batch_speaks_of_work_and_not_of_learning(sign_in, cast):
+    page = sign_in(cast.hr).get(reverse("certificate_batches")).content.decode()
+    assert ">开始处理</button>" in page and "开始学习" not in page
+
+
 def test_a_batch_is_nobody_elses(cast, kinds, private, sign_in):
     services.issue(completion=a_completion(cast.learner), at=NOON)
     batch = ordered("pack", cast)

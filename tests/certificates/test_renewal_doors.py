@@ -9,7 +9,7 @@ from certificates import rules, services
 from certificates.models import Attestation, Certificate, ConditionSet, Reminder, StatusEvent
 from certificates.services import ladder, renewals
 from core import clock
-from people.models import ReadingOfOthers
+from people.models import ReadingOfOthers, Unit
 from tests.cast import EVERYBODY, grant
 from tests.certificates.conftest import a_completion
 from tests.certificates.test_ladder import LOWER, ROWS, finish
@@ -212,6 +212,21 @@ def test_attesting_keeps_input_asks_for_evidence_and_can_be_taken_back(cast, set
     assert list(Attestation.objects.values_list("is_met", flat=True)) == [True, False]
     own = reverse("ladder_person", args=[sets["compiler"].kind_id, cast.trainer.pk])
     assert client.post(own, {"key": ROWS, "act": "attest", "evidence": "自己"}).status_code == 403
+
+
+def test_the_list_of_people_names_their_organ_and_what_is_suspended(cast, sets, sign_in):
+    for code in LOWER:
+        finish(cast.learner, code, cast.county)
+    held = Certificate.objects.get(person=cast.learner, kind__key="basic")
+    client, asked = sign_in(cast.hr), {"kind": sets["basic"].kind_id, "q": cast.learner.employee_number}
+
+    text = client.get(reverse("ladder_people"), asked).content.decode()
+    organ = Unit.objects.get(path=cast.learner.unit.organ_path)
+    assert f"{organ.name} {cast.learner.unit.name}" in text and organ != cast.learner.unit
+    assert "✓ 已持有" in text and "已暂停" not in text.split("<tbody>")[1]
+
+    services.suspend(certificate=held, by=cast.hr, reason="查", at=held.issued_at)
+    assert "持有，已暂停" in client.get(reverse("ladder_people"), asked).content.decode()
 
 
 def test_the_list_of_people_does_not_grow_in_queries(cast, sets, sign_in, django_assert_max_num_queries):
