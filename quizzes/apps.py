@@ -12,7 +12,7 @@ class QuizzesConfig(AppConfig):
         from core import reconcile
         from courses.slots import QUIZZES
         from quizzes import receivers, tasks  # noqa: F401
-        from quizzes.services import attempts, exchange, marking, quizzes, ratings, remarks
+        from quizzes.services import attempts, exchange, marking, paper_marks, quizzes, ratings, remarks
 
         QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)
         reconcile.register("quizzes.overdue", attempts.overdue_gaps)
@@ -20,4 +20,5 @@ class QuizzesConfig(AppConfig):
         reconcile.register("quizzes.markings", ratings.unfinished_gaps)
         reconcile.register("quizzes.remarks", remarks.unapplied_gaps)
         reconcile.register("quizzes.lost_passes", remarks.lost_gaps)
+        reconcile.register("quizzes.corrected_passes", paper_marks.lost_gaps)
         reconcile.register("quizzes.imports", partial(exchange.stuck_gaps, again=tasks.import_again))

@@ -218,6 +218,7 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect("remark", pk)
     context = {"remark": found, "decision": decision, "form": form, "may_decide": may_decide}
     context |= {"is_hr": holds_over(request.user, county, Role.HR), "names": holds_over(request.user, county, Role.HR, Role.AUDITOR)}
+    context["organises"] = holds_over(request.user, county, Role.HR)
     context |= _dry_run(found) if decision is None else _trace(found)
     by_hand = remarks.by_hand(found)
     context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}

@@ -14,14 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
-from core.figures import figure
 from people.models import Person, ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
 from people.views.staff import label_units
 from quizzes import chances
 from quizzes import sitting_forms as forms
-from quizzes.models import Attempt, Candidate, Quiz, Sitting
+from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
 from quizzes.models.sittings import ORGANISERS
 from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
 from quizzes.services import candidates, exam_papers, paper_marks, readiness, sittings
@@ -33,13 +32,13 @@ SHOWN = 200  # rows of each kind on a plan; its counts are always whole
 Kind = ReadingOfOthers.Kind
 
 
-def _sitting(request: HttpRequest, pk: int) -> Sitting:
+def sitting_of(request: HttpRequest, pk: int) -> Sitting:
     """A sitting that the user organises; for everybody else there is none."""
     found = Sitting.objects.organised_by(request.user).timed().with_numbers().select_related("quiz__county")
     return get_object_or_404(found, pk=pk)
 
 
-def _page(request: HttpRequest, name: str, sitting: Sitting, context: dict, *, wrong: bool = False) -> HttpResponse:
+def page_of(request: HttpRequest, name: str, sitting: Sitting, context: dict, *, wrong: bool = False) -> HttpResponse:
     """A page of one sitting, with what its head shows."""
     about = {"sitting": sitting, "state": sitting.state(clock.now()), "here": name}
     return render(request, f"quizzes/manage/{name}.html", about | context, status=422 if wrong else 200)
@@ -90,14 +89,14 @@ def sitting_new(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     form = forms.SittingForm(request.POST or None, instance=sitting, user=request.user, begun=bool(sitting.begun))
     if _written(request, form, Sitting.objects.get(pk=pk)) is not None:
         messages.success(request, _("The sitting is changed."))
         return redirect("sitting_manage", pk)
     standing = Sitting.objects.timed().with_numbers().get(pk=pk)
     context = {"form": form, "has_exams": True, "has_papers": form.fields["papers"].queryset.exists()}
-    return _page(request, "edit", standing, context, wrong=form.is_bound)
+    return page_of(request, "edit", standing, context, wrong=form.is_bound)
 
 
 def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | None) -> Sitting | None:
@@ -116,7 +115,7 @@ def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | N
 @require_safe
 def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything about one sitting, and what would go wrong on the day."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
     context = {
         "invigilators": list(sitting.invigilators.order_by("employee_number")),
@@ -130,15 +129,16 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
         "allowances": sitting.allowances.count(),
+        "corrections": paper_marks.waiting_in(sitting) if given else [],
     }
-    return _page(request, "overview", sitting, context)
+    return page_of(request, "overview", sitting, context)
 
 
 @login_required
 @require_POST
 def sitting_act(request: HttpRequest, pk: int) -> HttpResponse:
     """Publish, withdraw or throw away."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     act = request.POST.get("act")
     try:
         if act == "publish":
@@ -164,7 +164,7 @@ def sitting_act(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
     """The list by pages, with rooms and seats to write and people to take off. Each page read is logged."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     refusal = None
     if request.method == "POST":
         try:
@@ -178,24 +178,25 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
         found = found.filter(Q(person__name__icontains=words) | Q(person__employee_number__icontains=words))
     if room:
         found = found.filter(room="" if room == "-" else room)
-    begun = Attempt.objects.filter(sitting=sitting).values("person")
     page = Paginator(_in_order(found), PAGE).get_page(request.GET.get("page"))
     rows = list(page)
     page.object_list = rows
     label_units([row.person for row in rows], [])
+    here = Attempt.objects.filter(sitting=sitting, person__in=[row.person_id for row in rows])
     if refusal:
         for row in rows:  # what was typed stays on the page
             row.room, row.seat = (request.POST.get(f"{name}-{row.pk}", getattr(row, name)) for name in ("room", "seat"))
     _log(request, sitting, Kind.READ, "exam candidates", rows=len(rows), filters={"q": words, "room": room, "page": page.number})
     context = {
         "page": page,
-        "begun": set(begun.filter(person__in=[row.person_id for row in rows]).values_list("person", flat=True)),
+        "begun": set(here.values_list("person", flat=True)),
+        "on_paper": set(here.filter(submission__cause=Submission.Cause.PAPER).values_list("person", flat=True)),
         "rooms": _rooms(sitting),
         "has_papers": sitting.papers.exists(),
         "chosen": {"q": words, "room": room},
         "refusal": refusal,
     }
-    return _page(request, "candidates", sitting, context, wrong=refusal is not None)
+    return page_of(request, "candidates", sitting, context, wrong=refusal is not None)
 
 
 def _in_order(found):
@@ -228,7 +229,7 @@ SOURCES = {"unit": forms.ByUnitForm, "course": forms.ByCourseForm, "list": forms
 @require_http_methods(["GET", "HEAD", "POST"])
 def candidates_add(request: HttpRequest, pk: int) -> HttpResponse:
     """Three ways to name candidates; each leads to the plan. Nothing is written here."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     source = request.POST.get("source", "")
     asked = {name: _source_form(request, name, sitting, is_used=name == source) for name in SOURCES}
     form = asked.get(source)
@@ -237,7 +238,7 @@ def candidates_add(request: HttpRequest, pk: int) -> HttpResponse:
             return _plan_page(request, sitting, _named(sitting, source, form.cleaned_data))
         except Refused as refusal:
             form.add_error(None, refusal.message)
-    return _page(request, "add", sitting, {"forms": asked, "source": source, "form": form}, wrong=form is not None)
+    return page_of(request, "add", sitting, {"forms": asked, "source": source, "form": form}, wrong=form is not None)
 
 
 def _source_form(request: HttpRequest, name: str, sitting: Sitting, *, is_used: bool):
@@ -263,7 +264,7 @@ def _named(sitting: Sitting, source: str, given: dict) -> list[candidates.Row]:
 @require_POST
 def candidates_put(request: HttpRequest, pk: int) -> HttpResponse:
     """Carry out the plan that was looked at, or hand its refused rows back as a file."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     rows = candidates.rows_of_text(request.POST.get("rows", ""))
     if request.POST.get("act") == "refused":
         return _refused_rows(candidates.plan(sitting=sitting, rows=rows))
@@ -290,7 +291,7 @@ def _plan_page(request: HttpRequest, sitting: Sitting, rows: list[candidates.Row
     plan = candidates.plan(sitting=sitting, rows=rows)
     label_units([candidate.person for candidate in plan.new[:SHOWN]], [])
     context = {"plan": plan, "rows": candidates.as_text(rows), "shown": SHOWN, "refusal": refusal, "is_nobody": not rows}
-    return _page(request, "plan", sitting, context, wrong=bool(refusal))
+    return page_of(request, "plan", sitting, context, wrong=bool(refusal))
 
 
 def _refused_rows(plan: candidates.Plan) -> HttpResponse:
@@ -310,7 +311,7 @@ def _refused_rows(plan: candidates.Plan) -> HttpResponse:
 @require_safe
 def candidates_export(request: HttpRequest, pk: int) -> HttpResponse:
     """The list with rooms and seats as a workbook, which can be handed in again. Logged before the first byte leaves."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     rows = list(_in_order(Candidate.objects.filter(sitting=sitting)))
     label_units([row.person for row in rows], [])
     _log(request, sitting, Kind.EXPORT, "exam candidates xlsx", rows=len(rows))
@@ -329,7 +330,7 @@ def candidates_export(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_rooms(request: HttpRequest, pk: int) -> HttpResponse:
     """The rooms with how many sit there; fill them by themselves."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     form = forms.RoomsForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -350,7 +351,7 @@ def sitting_rooms(request: HttpRequest, pk: int) -> HttpResponse:
                 request, ngettext("%(count)d person has a place.", "%(count)d people have a place.", seated) % {"count": seated}
             )
             return redirect("sitting_rooms", pk)
-    return _page(request, "rooms", sitting, {"form": form, "rooms": _rooms(sitting)}, wrong=form.is_bound)
+    return page_of(request, "rooms", sitting, {"form": form, "rooms": _rooms(sitting)}, wrong=form.is_bound)
 
 
 # ---- invigilators and allowances -----------------------------------------------------------
@@ -360,7 +361,7 @@ def sitting_rooms(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_invigilators(request: HttpRequest, pk: int) -> HttpResponse:
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     if request.method == "POST":
         person = get_object_or_404(Person.objects.within(sitting.quiz.county), pk=_number(request.POST.get("person")))
         act = sittings.dismiss if request.POST.get("act") == "dismiss" else sittings.appoint
@@ -373,7 +374,7 @@ def sitting_invigilators(request: HttpRequest, pk: int) -> HttpResponse:
     words = request.GET.get("q", "").strip()[:60]
     found = _search(Person.objects.serving().within(sitting.quiz.county).exclude(pk__in=[p.pk for p in appointed]), words)
     label_units([*appointed, *found], [])
-    return _page(request, "invigilators", sitting, {"appointed": appointed, "found": found, "words": words, "limit": FOUND})
+    return page_of(request, "invigilators", sitting, {"appointed": appointed, "found": found, "words": words, "limit": FOUND})
 
 
 def _search(people, words: str) -> list[Person]:
@@ -392,7 +393,7 @@ def _number(text: str | None) -> int:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
     """More time or another attempt for one candidate, beforehand; what was given, by whom and why."""
-    sitting = _sitting(request, pk)
+    sitting = sitting_of(request, pk)
     listed = Person.objects.within(sitting.quiz.county)
     if sitting.is_listed:
         listed = listed.filter(candidacies__sitting=sitting)
@@ -413,44 +414,7 @@ def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
     given = list(sitting.allowances.select_related("person", "by").order_by("-pk"))
     _log(request, sitting, Kind.READ, "exam allowances", rows=len(given))
     context = {"form": form, "person": person, "found": found, "words": words, "given": given, "limit": FOUND}
-    return _page(request, "allowances", sitting, context, wrong=form.is_bound)
-
-
-@login_required
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse:
-    """What one candidate of a closed sitting wrote on paper: choose the paper, then the points of each question."""
-    sitting = _sitting(request, pk)
-    listed = Person.objects.within(sitting.quiz.county).select_related("unit")
-    if sitting.is_listed:
-        listed = listed.filter(candidacies__sitting=sitting)
-    person = get_object_or_404(listed, pk=person_pk)
-    handed_out = list(sitting.papers.order_by("label"))
-    asked = _number(request.POST.get("paper") or request.GET.get("paper"))
-    paper = next((paper for paper in handed_out if paper.pk == asked), handed_out[0] if len(handed_out) == 1 else None)
-    form = forms.PaperMarksForm(request.POST or None, paper=paper) if paper is not None else None
-    if request.method == "POST" and form is not None and form.is_valid():
-        try:
-            marking = paper_marks.enter_marks(
-                person=person, paper=paper, sitting=sitting, points=form.points, by=request.user, at=clock.now()
-            )
-        except Refused as refusal:
-            form.add_error(None, refusal.message)
-        else:
-            outcome = {"name": person.name, "score": figure(marking.score), "out_of": figure(marking.out_of)}
-            messages.success(request, _("Entered for %(name)s: %(score)s of %(out_of)s points.") % outcome)
-            return redirect("sitting_candidates", pk)
-    label_units([person], [])
-    context = {
-        "person": person,
-        "candidate": sitting.candidates.filter(person=person).first(),
-        "papers": handed_out,
-        "paper": paper,
-        "form": form,
-        "standing": Attempt.objects.filter(sitting=sitting, person=person).first(),
-    }
-    return _page(request, "marks", sitting, context, wrong=bool(form and form.is_bound))
+    return page_of(request, "allowances", sitting, context, wrong=form.is_bound)
 
 
 def _log(request: HttpRequest, sitting: Sitting, kind: str, what: str, *, rows: int, filters: dict | None = None) -> None:

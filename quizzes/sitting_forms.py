@@ -1,5 +1,6 @@
 """Forms with which HR sets up sittings, and invigilators add time."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from django import forms
@@ -8,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from core.figures import figure
 from courses.models import Course
 from people.models import Duty, Unit
-from quizzes.models import Paper, Quiz, Sitting
+from quizzes.models import AttemptItem, Paper, PaperItem, Quiz, Sitting
 from quizzes.permissions import counties_organised_by
 from quizzes.services import exam_papers
 from quizzes.services.sittings import FIXED_ONCE_BEGUN, Terms, terms_of
@@ -203,9 +204,9 @@ class TimeForm(forms.Form):
 class PaperMarksForm(forms.Form):
     """One field for each question of a paper; it shows nothing of what was asked."""
 
-    def __init__(self, *args, paper: Paper, **kwargs):
+    def __init__(self, *args, items: Iterable[PaperItem | AttemptItem], **kwargs):
         super().__init__(*args, **kwargs)
-        self.items = list(paper.items.order_by("position"))
+        self.items = list(items)
         for item in self.items:
             self.fields[f"points-{item.position}"] = forms.DecimalField(
                 label=_("Question %(number)d (%(kind)s, 0 to %(points)s)")
@@ -230,3 +231,36 @@ class PaperMarksForm(forms.Form):
     @property
     def out_of(self) -> Decimal:
         return sum((item.points for item in self.items), start=Decimal(0))
+
+
+class CorrectionForm(PaperMarksForm):
+    """The points as they stand now, to be put right; `fixed` are positions whose points nobody enters any more."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, max_value=2**62)
+    reason = forms.CharField(
+        label=_("Why are they corrected?"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Such as: question 7 was added up wrongly. The candidate reads it beside the result."),
+    )
+
+    def __init__(self, *args, earned: Mapping[int, Decimal | None], fixed: set[int], **kwargs):
+        super().__init__(*args, **kwargs)
+        for item in self.items:
+            field = self.fields[f"points-{item.position}"]
+            field.initial = earned[item.position]
+            if item.position in fixed:
+                field.disabled = True
+                field.help_text = _("A re-marking gave everybody these points.")
+        self.fields["reason"] = self.fields.pop("reason")  # below the points
+
+    @property
+    def point_fields(self) -> list[forms.BoundField]:
+        return [self[f"points-{item.position}"] for item in self.items]
+
+
+class CorrectionDecisionForm(forms.Form):
+    may_lose = forms.BooleanField(label=_("The pass may be lost by it, with all that rests on it"), required=False)
+    reason = forms.CharField(
+        label=_("Reason"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3}), help_text=_("A no needs one.")
+    )

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from quizzes import analysis_views, desk, exam_views, media, organising, paper_views, practice_views, views, watching
+from quizzes import analysis_views, desk, exam_views, media, organising, paper_marks_views, paper_views, practice_views, views, watching
 
 urlpatterns = [
     re_path(r"^quizzes/images/(?P<digest>[0-9a-f]{16})/$", media.bank_image, name="bank_image"),
@@ -33,7 +33,13 @@ urlpatterns = [
     path("sittings/manage/<int:pk>/rooms/", organising.sitting_rooms, name="sitting_rooms"),
     path("sittings/manage/<int:pk>/invigilators/", organising.sitting_invigilators, name="sitting_invigilators"),
     path("sittings/manage/<int:pk>/allowances/", organising.sitting_allowances, name="sitting_allowances"),
-    path("sittings/manage/<int:pk>/marks/<int:person_pk>/", organising.sitting_marks, name="sitting_marks"),
+    path("sittings/manage/<int:pk>/marks/<int:person_pk>/", paper_marks_views.sitting_marks, name="sitting_marks"),
+    path("sittings/manage/<int:pk>/marks/<int:person_pk>/correct/", paper_marks_views.marks_correct, name="marks_correct"),
+    path(
+        "sittings/manage/<int:pk>/marks/<int:person_pk>/corrections/<int:correction_pk>/",
+        paper_marks_views.marks_decide,
+        name="marks_decide",
+    ),
     path("people/<int:pk>/attempts/", organising.person_attempts, name="person_attempts"),
     path("sittings/<int:pk>/watch/", watching.sitting_watch, name="sitting_watch"),
     path("sittings/<int:pk>/watch/time/", watching.sitting_time, name="sitting_time"),

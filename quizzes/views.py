@@ -23,8 +23,8 @@ from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from people.services import readings
-from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting
-from quizzes.services import attempts, papers, presence, ratings, remarks, sittings
+from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting, Submission
+from quizzes.services import attempts, paper_marks, papers, presence, ratings, remarks, sittings
 
 LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
 GONE = {"over", "time_over"}
@@ -343,7 +343,8 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     marks = list(result.marks.select_related("item", "answer").order_by("item__position"))
     told, keys = remarks.told(attempt.submission), remarks.keys(mark.item for mark in marks)
     comments = ratings.comments(attempt.submission) if result.is_complete else {}
-    lines = [_line(mark, keys[mark.item_id], comments.get(mark.item_id, [])) for mark in marks]
+    on_paper = attempt.submission.cause == Submission.Cause.PAPER
+    lines = [_line(mark, keys[mark.item_id], comments.get(mark.item_id, []), is_on_paper=on_paper) for mark in marks]
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
     return render(
         request,
@@ -354,8 +355,10 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             "result": result,
             "lines": lines,
             "is_own": is_own,
+            "on_paper": on_paper,
             "standing": standing,
             "remarks": told,
+            "corrections": [one for one in paper_marks.corrections_of(attempt.submission) if not one.is_waiting and one.decision.approved],
             "open": sum(line["mark"].fraction is None for line in lines),
             "right": sum(line["mark"].fraction == 1 for line in lines),
             "minutes": _minutes(attempt),
@@ -363,7 +366,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def _line(mark: ItemMark, key: Any, comments: list[str]) -> dict:
+def _line(mark: ItemMark, key: Any, comments: list[str], *, is_on_paper: bool = False) -> dict:
     item, kind = mark.item, mark.item.item_kind
     response = mark.answer.response if mark.answer else None
     return {
@@ -371,7 +374,7 @@ def _line(mark: ItemMark, key: Any, comments: list[str]) -> dict:
         "item": item,
         "kind": kind,
         "comments": comments,
-        "is_answered": response is not None,
+        "is_answered": response is not None or is_on_paper,
         "lines": kind.explain(item.shown, key, response),
     }
 

@@ -16,6 +16,8 @@ ACTIONS = {
     "quizzes.paper_sealed": _("Exam paper sealed"),
     "quizzes.paper_printed": _("Exam paper printed"),
     "quizzes.marks_entered": _("Marks entered from paper"),
+    "quizzes.correction_proposed": _("Correction of marks from paper proposed"),
+    "quizzes.correction_decided": _("Correction of marks from paper decided"),
     "quizzes.marked_by_people": _("Marked by people"),
     "quizzes.remark_proposed": _("Re-marking proposed"),
     "quizzes.remark_decided": _("Re-marking decided"),

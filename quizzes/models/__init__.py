@@ -1,5 +1,6 @@
 from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question
+from quizzes.models.corrections import PaperCorrection, PaperCorrectionDecision
 from quizzes.models.exchange import ImportJob
 from quizzes.models.images import BankImage
 from quizzes.models.papers import Paper, PaperItem, Seal
@@ -25,6 +26,8 @@ __all__ = [
     "Marking",
     "MarkingTask",
     "Paper",
+    "PaperCorrection",
+    "PaperCorrectionDecision",
     "PaperItem",
     "Presence",
     "Question",

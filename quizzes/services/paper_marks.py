@@ -1,24 +1,38 @@
-"""What was written on paper: marks that somebody gave by hand become an attempt with its marking."""
+"""What was written on paper: marks that somebody gave by hand become an attempt with its marking, and are corrected by a further one."""
 
 import random
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core import audit
 from core.errors import Refused
-from courses.models import Enrolment
-from people.models import Person
+from core.reconcile import Gap
+from courses.models import Completion, Enrolment
+from people.models import Person, Role
 from people.models.snapshot import served_at
 from quizzes import rules
-from quizzes.models import Attempt, AttemptItem, Marking, Paper, Sitting, Submission
+from quizzes.models import (
+    Attempt,
+    AttemptItem,
+    ItemMark,
+    Marking,
+    Paper,
+    PaperCorrection,
+    PaperCorrectionDecision,
+    Sitting,
+    Submission,
+)
 from quizzes.models.sittings import closing_of
-from quizzes.services import marking, papers, sittings
+from quizzes.permissions import holds_over
+from quizzes.services import lost_passes, marking, papers, remarks, sittings
 
 
 @transaction.atomic
@@ -28,7 +42,7 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
     It counts as handed in when the sitting closed; when it was entered stands on the marking.
 
     Enrols in the exam's course where needed, as entering does, from the opening of the sitting on. Locks the enrolment. What was entered wrongly is
-    answered by marking again, never by editing.
+    answered by `correct`, never by editing.
 
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), own_marks, not_a_candidate,
@@ -50,12 +64,7 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
     if Attempt.objects.filter(person=person, sitting=sitting).exists():
         raise Refused(_("%(name)s has a paper in this sitting already.") % {"name": person.name}, code="sat_already")
     items = list(paper.items.all())
-    wrong = [item.position for item in items if not 0 <= points.get(item.position, Decimal(-1)) <= item.points]
-    if wrong or set(points) - {item.position for item in items}:
-        raise Refused(
-            _("Points are missing or outside what the question gives: %(places)s.") % {"places": "、".join(map(str, wrong)) or "?"},
-            code="bad_points",
-        )
+    _refuse_bad_points(points, {item.position: item.points for item in items})
     attempt = Attempt.objects.create(
         **served_at(person),
         quiz=quiz,
@@ -74,9 +83,221 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
         for item in items
     )
     submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=closing_of(sitting))
-    marked = [
-        marking.Marked(item, None, Fraction(points[item.position]) / Fraction(item.points), points[item.position].quantize(rules.HUNDREDTH))
-        for item in kept
-    ]
+    marked = [_marked(item, points[item.position]) for item in kept]
     audit.record(quiz, "quizzes.marks_entered", by=by, person=person.pk, paper=paper.label)
     return marking.append(submission, marked, cause=Marking.Cause.PAPER, at=at)
+
+
+def _refuse_bad_points(points: Mapping[int, Decimal], most: Mapping[int, Decimal]) -> None:
+    wrong = [position for position, top in most.items() if not 0 <= points.get(position, Decimal(-1)) <= top]
+    if wrong or set(points) - set(most):
+        raise Refused(
+            _("Points are missing or outside what the question gives: %(places)s.") % {"places": "、".join(map(str, wrong)) or "?"},
+            code="bad_points",
+        )
+
+
+def _marked(item: AttemptItem, points: Decimal) -> marking.Marked:
+    return marking.Marked(item, None, Fraction(points) / Fraction(item.points), points.quantize(rules.HUNDREDTH))
+
+
+# ---- corrections ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a correction does, or would do, to the marking that stands."""
+
+    before: Marking
+    lines: list[tuple[int, Decimal, Decimal]]  # position, points so far, points as corrected; of what changes
+    score: Decimal
+    percent: Decimal
+    earns_pass: bool
+
+    @property
+    def gains_pass(self) -> bool:
+        return self.earns_pass and not self.before.passed
+
+    @property
+    def loses_pass(self) -> bool:
+        return self.before.passed and not self.earns_pass
+
+    @property
+    def needs_second(self) -> bool:
+        """Whether a second person has to agree: a pass comes or goes by it."""
+        return self.gains_pass or self.loses_pass
+
+
+def effect(marking_: Marking, points: Mapping[int, Decimal], marks: list[ItemMark] | None = None) -> Effect:
+    """What these points in place of those of the marking would do. Two queries at most."""
+    marks = list(marking_.marks.select_related("item")) if marks is None else marks
+    lines = [(m.item.position, m.earned or Decimal(0), points[m.item.position]) for m in marks if points[m.item.position] != m.earned]
+    score = sum(points.values(), start=Decimal(0))
+    earns = rules.passes(score, marking_.out_of, marking_.submission.attempt.pass_percent)
+    return Effect(marking_, sorted(lines), score, rules.percent(score, marking_.out_of), earns)
+
+
+@transaction.atomic
+def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal], reason: str, by: Person, at: datetime) -> PaperCorrection:
+    """Say that marks were entered otherwise than they stand on the sheet: the points of every question, by position, and why.
+
+    Where no pass comes or goes by it a new marking takes the place of the old one at once; else it waits for a second
+    person (`decide`). `seen` is the marking that was looked at. Locks the submission.
+
+    Raises:
+        Refused: not_paper, own_marks, no_reason, marked_since (another marking stands by now), open_already (a correction
+            waits), bad_points, given_to_all (points that a re-marking gave to everybody), same_points.
+    """
+    submission = _locked(submission)
+    if submission.cause != Submission.Cause.PAPER:
+        raise Refused(_("Only marks that were entered from paper are corrected here."), code="not_paper")
+    if submission.attempt.person_id == by.pk:
+        raise Refused(_("Nobody corrects marks of their own: somebody else has to do it."), code="own_marks")
+    if not reason.strip():
+        raise Refused(_("Say why the marks are corrected; the reason stays in the record."), code="no_reason")
+    if submission.corrections.waiting().exists():
+        raise Refused(_("A correction of these marks waits for a second person already."), code="open_already")
+    current = _current(submission, seen)
+    marks = list(current.marks.select_related("item"))
+    _refuse_bad_points(points, {mark.item.position: mark.item.points for mark in marks})
+    found = effect(current, points, marks)
+    given = remarks.given_to_all(submission) & {position for position, _was, _becomes in found.lines}
+    if given:
+        places = "、".join(map(str, sorted(given)))
+        raise Refused(_("A re-marking gave everybody full marks for question %(places)s.") % {"places": places}, code="given_to_all")
+    if not found.lines:
+        raise Refused(_("These are the points that stand."), code="same_points")
+    made = PaperCorrection.objects.create(
+        submission=submission,
+        marking=current,
+        points={str(position): str(value) for position, value in points.items()},
+        reason=reason.strip()[:500],
+        by=by,
+        at=at,
+    )
+    audit.record(submission.attempt.quiz, "quizzes.correction_proposed", by=by, person=submission.attempt.person_id, correction=made.pk)
+    if not found.needs_second:
+        _apply(made, found, by=by, at=at)
+    return made
+
+
+@transaction.atomic
+def decide(
+    *, correction: PaperCorrection, approved: bool, by: Person, at: datetime, may_lose: bool = False, reason: str = ""
+) -> PaperCorrectionDecision:
+    """The second person's yes or no. A pass that the points do not earn stays unless HR says that it may be lost.
+
+    With a yes a new marking supersedes the one that stood, and what rests on a lost pass falls as after a re-marking.
+    Locks the submission.
+
+    Raises:
+        Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), no_reason (a no
+            needs one), marked_since (another marking stands by now: a yes would undo it).
+    """
+    submission = _locked(correction.submission)
+    if PaperCorrectionDecision.objects.filter(correction=correction).exists():
+        raise Refused(_("This correction has been decided already."), code="decided")
+    if correction.by_id == by.pk:
+        raise Refused(_("Somebody else has to decide: two persons stand behind a correction that changes a pass."), code="same_person")
+    if submission.attempt.person_id == by.pk:
+        raise Refused(_("Nobody corrects marks of their own: somebody else has to do it."), code="own_marks")
+    if may_lose and not holds_over(by, submission.attempt.quiz.county, Role.HR):
+        raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+    if approved:
+        current = _current(submission, correction.marking_id)
+        return _apply(correction, effect(current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
+    if not reason.strip():
+        raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
+    made = PaperCorrectionDecision.objects.create(correction=correction, reason=reason.strip()[:500], by=by, at=at)
+    _record_decision(made, submission)
+    return made
+
+
+def points_of(correction: PaperCorrection) -> dict[int, Decimal]:
+    """The points that the correction asks for, by position."""
+    return {int(position): Decimal(value) for position, value in correction.points.items()}
+
+
+def hanging_on(marking_: Marking) -> Completion | None:
+    """The standing completion that rests on this pass and on no other."""
+    return remarks.completion_on(marking_) if marking_.passed else None
+
+
+def _locked(submission: Submission) -> Submission:
+    found = Submission.objects.select_for_update(no_key=True, of=("self",))
+    return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting").get(pk=submission.pk)
+
+
+def _current(submission: Submission, seen: int) -> Marking:
+    current = Marking.objects.current().get(submission=submission)
+    if current.pk != seen:
+        raise Refused(_("The marks have changed since you looked. Look at the points that stand now, and begin anew."), code="marked_since")
+    current.submission = submission
+    return current
+
+
+def _apply(
+    correction: PaperCorrection, found: Effect, *, by: Person, at: datetime, may_lose: bool = False, reason: str = ""
+) -> PaperCorrectionDecision:
+    before, submission = found.before, found.before.submission
+    points, changed = points_of(correction), {position for position, _was, _becomes in found.lines}
+    marked = []
+    for mark in before.marks.select_related("item", "answer"):
+        if mark.item.position in changed:
+            marked.append(_marked(mark.item, points[mark.item.position]))
+        else:
+            marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction or 0), mark.earned))
+    keeps = found.loses_pass and not may_lose
+    made = marking.append(submission, marked, cause=Marking.Cause.PAPER, at=at, supersedes=before, keeps_pass=keeps)
+    decision = PaperCorrectionDecision.objects.create(
+        correction=correction,
+        made=made,
+        may_lose=may_lose,
+        gained_pass=made.passed and not before.passed,
+        lost_pass=before.passed and not made.passed,
+        kept_pass=keeps,
+        reason=reason.strip()[:500],
+        by=by,
+        at=at,
+    )
+    _record_decision(decision, submission)
+    if decision.lost_pass:
+        _take_back(decision, submission.attempt, at)
+    return decision
+
+
+def _record_decision(decision: PaperCorrectionDecision, submission: Submission) -> None:
+    attempt = submission.attempt
+    facts = {"person": attempt.person_id, "correction": decision.correction_id, "approved": decision.approved}
+    audit.record(attempt.quiz, "quizzes.correction_decided", by=decision.by, **facts, may_lose=decision.may_lose)
+
+
+def _take_back(decision: PaperCorrectionDecision, attempt: Attempt, at: datetime) -> None:
+    reason = _("Marks from paper were corrected: %(reason)s") % {"reason": decision.correction.reason}
+    lost_passes.take_back(attempt, by=decision.by, reason=reason, at=at)
+
+
+def corrections_of(submission: Submission) -> list[PaperCorrection]:
+    """What was asked to be corrected, newest first, each with its decision and both markings. One query."""
+    if submission.cause != Submission.Cause.PAPER:
+        return []
+    return list(submission.corrections.select_related("by", "marking", "decision__by", "decision__made"))
+
+
+def waiting_in(sitting: Sitting) -> list[PaperCorrection]:
+    """The corrections of a sitting that wait for a second person. One query."""
+    found = PaperCorrection.objects.waiting().filter(submission__attempt__sitting=sitting)
+    return list(found.select_related("submission__attempt").order_by("pk"))
+
+
+def lost_gaps(at: datetime) -> list[Gap]:
+    """What stands as met though a correction took the pass away. One query."""
+    lost = PaperCorrectionDecision.objects.filter(lost_passes.still_count("correction__submission__attempt"), lost_pass=True)
+    found = lost.select_related("by", "correction__submission__attempt__quiz", "correction__submission__attempt__enrolment")
+    return [
+        Gap(
+            f"attempt {one.correction.submission.attempt_id} is no pass any more and counts",
+            partial(_take_back, one, one.correction.submission.attempt, at),
+        )
+        for one in found.order_by("pk")[:1000]
+    ]

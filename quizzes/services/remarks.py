@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from core.reconcile import Gap
-from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet
-from courses.services import completions
+from courses.models import Completion, EditionRequirement, RequirementMet
 from people.models import Person, Role
 from quizzes import kinds, rules
 from quizzes.models import (
@@ -32,7 +31,7 @@ from quizzes.models import (
     Submission,
 )
 from quizzes.permissions import holds_over
-from quizzes.services import bank, marking
+from quizzes.services import bank, lost_passes, marking
 
 QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
@@ -184,6 +183,15 @@ def _hanging(enrolments: set[int]) -> dict[tuple[int, str], Completion]:
     return {(enrolment, key): proofs[pk] for pk, enrolment, key in met.values_list("pk", "enrolment", "requirement__key") if pk in proofs}
 
 
+def completion_on(passed: Marking) -> Completion | None:
+    """The standing completion that rests on this pass; none where another pass of the round would bear it too."""
+    attempt = passed.submission.attempt
+    others = Marking.objects.current().filter(passed=True, submission__attempt__quiz=attempt.quiz_id).exclude(pk=passed.pk)
+    if others.filter(submission__attempt__enrolment=attempt.enrolment_id).exists():
+        return None
+    return _hanging({attempt.enrolment_id}).get((attempt.enrolment_id, attempt.quiz.key))
+
+
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
     """The share of each item under the remedy, by mark. Two queries at most.
 
@@ -229,6 +237,14 @@ def _key_under(remark: Remark, item: AttemptItem) -> dict | None:
         return item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
     except kinds.Wrong:
         return None
+
+
+def given_to_all(submission: Submission) -> set[int]:
+    """The positions at which everybody gets full marks by an approved re-marking. Two queries."""
+    items = list(submission.attempt.items.all())
+    free = Remark.objects.filter(question__in=[item.question_id for item in items], decision__approved=True, remedy=Remark.Remedy.ALL_RIGHT)
+    reaches = {(remark.question_id, remark.version) for remark in free}
+    return {item.position for item in items if any(q == item.question_id and item.question_version <= v for q, v in reaches)}
 
 
 def keys(items: Iterable[AttemptItem]) -> dict[int, Any]:
@@ -352,15 +368,8 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     return True
 
 
-@transaction.atomic
 def _take_back(attempt: Attempt, remark: Remark, at: datetime) -> None:
-    """What rests on a lost pass falls: the completion, or what was met towards one. Another pass of the same round keeps both."""
-    Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.enrolment_id)
-    passes = Marking.objects.current().filter(passed=True, submission__attempt__quiz=attempt.quiz_id)
-    if not passes.filter(submission__attempt__enrolment=attempt.enrolment_id).exists():
-        completions.take_back(
-            enrolment=attempt.enrolment, kind=QUIZ, key=attempt.quiz.key, by=remark.decision.by, reason=_reversal_reason(remark), at=at
-        )
+    lost_passes.take_back(attempt, by=remark.decision.by, reason=_reversal_reason(remark), at=at)
 
 
 def _reversal_reason(remark: Remark) -> str:
@@ -421,17 +430,8 @@ def unapplied_gaps(at: datetime) -> list[Gap]:
 
 def lost_gaps(at: datetime) -> list[Gap]:
     """Requirements that stand as met, and completions that rest on them, though a re-marking took the pass away. One query."""
-    whose = {"submission__attempt__enrolment": OuterRef("submission__attempt__enrolment")}
-    quiz = {"submission__attempt__quiz": OuterRef("submission__attempt__quiz")}
-    passes = Marking.objects.current().filter(passed=True, **whose, **quiz)
-    met = RequirementMet.objects.standing().filter(
-        enrolment=OuterRef("submission__attempt__enrolment"),
-        requirement__kind=QUIZ,
-        requirement__key=OuterRef("submission__attempt__quiz__key"),
-    )
-    met = met.filter(enrolment__completion__reversal=None)
     lost = (
-        RemarkedMarking.objects.filter(Exists(met), ~Exists(passes), lost_pass=True)
+        RemarkedMarking.objects.filter(lost_passes.still_count("submission__attempt"), lost_pass=True)
         .select_related("submission__attempt__quiz", "submission__attempt__enrolment", "remark__question", "remark__decision__by")
         .order_by("pk")[:1000]
     )

@@ -59,7 +59,7 @@ def test_hr_goes_from_the_overview_to_the_marks_of_one_candidate(sign_in, cast, 
     assert "22.5" in done.text
     marking = Marking.objects.get()
     assert (marking.cause, str(marking.score), Attempt.objects.get().paper) == ("paper", "22.50", paper)
-    assert address not in hr.get(reverse("sitting_candidates", args=[sitting.pk])).text
+    assert "已录入成绩" in hr.get(reverse("sitting_candidates", args=[sitting.pk])).text
 
 
 def test_points_beyond_the_maximum_are_refused_and_what_was_typed_stays(sign_in, cast, sitting, address):

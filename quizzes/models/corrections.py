@@ -1,0 +1,75 @@
+"""Marks that were entered from paper, corrected: asked for by one person, decided by another where a pass hangs on it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact, FactQuerySet
+from people.models import Person
+from quizzes.models.attempts import Marking, Submission
+
+
+class CorrectionQuerySet(FactQuerySet):
+    def waiting(self) -> "CorrectionQuerySet":
+        """Those that nobody has decided."""
+        return self.filter(decision=None)
+
+
+class PaperCorrection(Fact):
+    """Somebody says that points were entered otherwise than they stand on the sheet.
+
+    `marking` is the one that stood then; `points` are all of the paper's, by position, as they should have been entered.
+    What came of it is a PaperCorrectionDecision. There is none while a second person has yet to look.
+    """
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="corrections")
+    marking = models.ForeignKey(Marking, on_delete=models.PROTECT, related_name="corrections")
+    points = models.JSONField()
+    reason = models.CharField(_("reason"), max_length=500)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    objects = CorrectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("correction of marks from paper")
+        verbose_name_plural = _("corrections of marks from paper")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.submission_id} · {self.reason}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a second person has yet to look. One query unless the decision was selected."""
+        return not hasattr(self, "decision")
+
+
+class PaperCorrectionDecision(Fact):
+    """A correction was made, or turned down. By the one who asked for it only where no pass came or went by it.
+
+    `may_lose`: HR says that the pass may be lost; without it a pass stays, whatever the points are.
+    """
+
+    correction = models.OneToOneField(PaperCorrection, on_delete=models.PROTECT, related_name="decision")
+    made = models.OneToOneField(Marking, on_delete=models.PROTECT, null=True, related_name="corrected")
+    may_lose = models.BooleanField(default=False)
+    gained_pass = models.BooleanField(default=False)
+    lost_pass = models.BooleanField(default=False)
+    kept_pass = models.BooleanField(default=False)  # the new score would not have earned it
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("decision on a correction")
+        verbose_name_plural = _("decisions on corrections")
+
+    def __str__(self) -> str:
+        return f"{self.correction_id} · {self.approved}"
+
+    @property
+    def approved(self) -> bool:
+        return self.made_id is not None
+
+
+__all__ = ["PaperCorrection", "PaperCorrectionDecision"]

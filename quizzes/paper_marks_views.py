@@ -1,0 +1,177 @@
+"""HR's doors to what was written on paper: enter the points of a candidate, correct them, agree to a correction."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core import clock
+from core.errors import Refused
+from core.figures import figure
+from courses.slots import HANGING
+from people.models import Person, ReadingOfOthers, Role
+from people.services import readings
+from people.views.staff import label_units
+from quizzes import sitting_forms as forms
+from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
+from quizzes.organising import page_of, sitting_of
+from quizzes.permissions import holds_over
+from quizzes.services import paper_marks, remarks
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse:
+    """What one candidate of a closed sitting wrote on paper: choose the paper, then the points of each question. Later: what was entered."""
+    sitting = sitting_of(request, pk)
+    person = _candidate(sitting, person_pk)
+    standing = Attempt.objects.filter(sitting=sitting, person=person).select_related("submission").first()
+    if standing is not None and request.method != "POST":
+        return _entered(request, sitting, person, standing)
+    handed_out = list(sitting.papers.order_by("label"))
+    asked = request.POST.get("paper") or request.GET.get("paper") or ""
+    paper = next((paper for paper in handed_out if str(paper.pk) == asked), handed_out[0] if len(handed_out) == 1 else None)
+    form = forms.PaperMarksForm(request.POST or None, items=paper.items.order_by("position")) if paper is not None else None
+    if request.method == "POST" and form is not None and form.is_valid():
+        try:
+            marking = paper_marks.enter_marks(
+                person=person, paper=paper, sitting=sitting, points=form.points, by=request.user, at=clock.now()
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            outcome = {"name": person.name, "score": figure(marking.score), "out_of": figure(marking.out_of)}
+            messages.success(request, _("Entered for %(name)s: %(score)s of %(out_of)s points.") % outcome)
+            return redirect("sitting_candidates", pk)
+    context = {"papers": handed_out, "paper": paper, "form": form}
+    return _page(request, sitting, person, context, wrong=bool(form and form.is_bound))
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def marks_correct(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse:
+    """Correct what was entered from paper: the points as they stand on the sheet, and why."""
+    sitting = sitting_of(request, pk)
+    person = _candidate(sitting, person_pk)
+    attempt = get_object_or_404(_on_paper(sitting, person))
+    current = attempt.submission.result
+    marks = list(current.marks.select_related("item").order_by("item__position"))
+    form = forms.CorrectionForm(
+        request.POST or None,
+        items=[mark.item for mark in marks],
+        earned={mark.item.position: mark.earned for mark in marks},
+        fixed=remarks.given_to_all(attempt.submission),
+        initial={"seen": current.pk},
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = paper_marks.correct(
+                submission=attempt.submission,
+                seen=form.cleaned_data["seen"],
+                points=form.points,
+                reason=form.cleaned_data["reason"],
+                by=request.user,
+                at=clock.now(),
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            if made.is_waiting:
+                messages.success(
+                    request, _("Kept. A pass comes or goes by it, so a second person has to agree; until then the marks stand.")
+                )
+            else:
+                messages.success(request, _("Corrected. What stood before stays on record."))
+            return redirect("sitting_marks", pk, person_pk)
+    context = {"attempt": attempt, "form": form, "correcting": True, "is_own": person.pk == request.user.pk}
+    return _page(request, sitting, person, context, wrong=form.is_bound)
+
+
+@login_required
+@never_cache
+@require_POST
+def marks_decide(request: HttpRequest, pk: int, person_pk: int, correction_pk: int) -> HttpResponse:
+    """The second person's yes or no to a correction."""
+    sitting = sitting_of(request, pk)
+    person = _candidate(sitting, person_pk)
+    attempt = get_object_or_404(_on_paper(sitting, person))
+    correction = get_object_or_404(PaperCorrection, pk=correction_pk, submission=attempt.submission)
+    form = forms.CorrectionDecisionForm(request.POST)
+    if form.is_valid():
+        try:
+            decision = paper_marks.decide(
+                correction=correction, approved=request.POST.get("decision") == "yes", by=request.user, at=clock.now(), **form.cleaned_data
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            told = (
+                _("Corrected. What stood before stays on record.") if decision.approved else _("Turned down: the marks stay as they are.")
+            )
+            messages.success(request, told)
+            return redirect("sitting_marks", pk, person_pk)
+    return _entered(request, sitting, person, attempt, form)
+
+
+def _candidate(sitting: Sitting, pk: int) -> Person:
+    listed = Person.objects.within(sitting.quiz.county).select_related("unit")
+    if sitting.is_listed:
+        listed = listed.filter(candidacies__sitting=sitting)
+    return get_object_or_404(listed, pk=pk)
+
+
+def _on_paper(sitting: Sitting, person: Person):
+    found = Attempt.objects.filter(sitting=sitting, person=person, submission__cause=Submission.Cause.PAPER)
+    return found.with_result().select_related("submission", "paper", "quiz")
+
+
+def _entered(
+    request: HttpRequest, sitting: Sitting, person: Person, attempt: Attempt, decision: forms.CorrectionDecisionForm | None = None
+) -> HttpResponse:
+    """The marks that stand, what was corrected, and what waits for a second person."""
+    on_paper = _on_paper(sitting, person).filter(pk=attempt.pk).first()
+    if on_paper is None:
+        return _page(request, sitting, person, {"standing": attempt})
+    submission = on_paper.submission
+    result = submission.result
+    history = paper_marks.corrections_of(submission)
+    waiting = next((one for one in history if one.is_waiting), None)
+    marks = list(result.marks.select_related("item").order_by("item__position"))
+    context = {
+        "standing": on_paper,
+        "entered": result,
+        "marks": marks,
+        "history": [one for one in history if not one.is_waiting],
+        "waiting": waiting,
+        "effect": paper_marks.effect(result, paper_marks.points_of(waiting), marks) if waiting else None,
+        "is_stale": waiting is not None and waiting.marking_id != result.pk,
+        "is_own": person.pk == request.user.pk,
+        "may_decide": waiting is not None and request.user.pk not in {waiting.by_id, person.pk},
+        "is_hr": holds_over(request.user, sitting.quiz.county, Role.HR),
+        "completion": (completion := paper_marks.hanging_on(result) if waiting else None),
+        "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
+        "form": decision or forms.CorrectionDecisionForm(),
+    }
+    return _page(request, sitting, person, context, wrong=decision is not None)
+
+
+def _page(request: HttpRequest, sitting: Sitting, person: Person, context: dict, *, wrong: bool = False) -> HttpResponse:
+    label_units([person], [])
+    if request.user.pk != person.pk:
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="marks from paper",
+            unit=sitting.quiz.county,
+            subject=person,
+            filters={"sitting": sitting.pk},
+            rows=1,
+            request=request,
+        )
+    about = {"person": person, "candidate": sitting.candidates.filter(person=person).first()}
+    return page_of(request, "marks", sitting, about | context, wrong=wrong)

@@ -1,0 +1,287 @@
+"""Marks that were entered from paper and are corrected: nothing is overwritten, two persons where a pass hangs on it."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from wagtail.models import ModelLogEntry
+
+from core import clock
+from core.errors import Refused
+from core.models import FactChanged
+from courses.models import Completion, Reversal
+from evaluation.models import LedgerEntry
+from people.models import Role
+from quizzes.models import ItemMark, Marking, PaperCorrection, PaperCorrectionDecision, Remark, RemarkDecision, Sitting
+from quizzes.services import lost_passes, paper_marks, remarks
+from tests.cast import EVERYBODY, NOON, grant
+from tests.quizzes.test_paper_marks_doors import RIGHT, sitting  # noqa: F401
+from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
+
+PASSED = {1: "5", 2: "2.5", 3: "5", 4: "10"}  # of 25, and 60 % are needed
+FAILED = PASSED | {4: "0"}
+
+
+def points(written: dict[int, str]) -> dict[int, Decimal]:
+    return {position: Decimal(value) for position, value in written.items()}
+
+
+@pytest.fixture
+def second(cast):
+    """Somebody else who organises exams, and is HR of the whole county too."""
+    grant(cast.other_leader, Role.HR, cast.county)
+    return cast.other_leader
+
+
+@pytest.fixture
+def entered(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
+    def go(written):
+        with django_capture_on_commit_callbacks(execute=True):
+            paper = sitting.papers.first()
+            made = paper_marks.enter_marks(
+                person=cast.learner, paper=paper, sitting=sitting, points=points(written), by=cast.hr, at=clock.now()
+            )
+        return made.submission
+
+    return go
+
+
+@pytest.fixture
+def correct(cast, django_capture_on_commit_callbacks):
+    def go(submission, written, **changes):
+        facts = {"seen": submission.result.pk, "reason": "第4题误录", "by": cast.hr, "at": clock.now()} | changes
+        with django_capture_on_commit_callbacks(execute=True):
+            return paper_marks.correct(submission=submission, points=points(written), **facts)
+
+    return go
+
+
+@pytest.fixture
+def decide(second, django_capture_on_commit_callbacks):
+    def go(correction, **changes):
+        facts = {"approved": True, "by": second, "at": clock.now()} | changes
+        with django_capture_on_commit_callbacks(execute=True):
+            return paper_marks.decide(correction=correction, **facts)
+
+    return go
+
+
+def stands(submission) -> Marking:
+    return Marking.objects.current().get(submission=submission)
+
+
+def refused(call, *given, **more) -> str:
+    with pytest.raises(Refused) as error:
+        call(*given, **more)
+    return error.value.code
+
+
+def test_points_that_move_no_pass_are_corrected_at_once_and_what_stood_stays(entered, correct, cast):
+    submission = entered(PASSED)
+    first = stands(submission)
+
+    made = correct(submission, PASSED | {2: "5"})
+
+    now = stands(submission)
+    assert (str(first.score), str(now.score), now.supersedes, now.cause) == ("22.50", "25.00", first, "paper")
+    assert Marking.objects.get(pk=first.pk).score == first.score and first.marks.get(item__position=2).earned == Decimal("2.50")
+    assert now.marks.get(item__position=2).fraction == 1 and now.passed
+    assert (made.reason, made.by, made.decision.made) == ("第4题误录", cast.hr, now) and not made.is_waiting
+    assert set(ModelLogEntry.objects.filter(action__startswith="quizzes.correction").values_list("action", flat=True)) == {
+        "quizzes.correction_proposed",
+        "quizzes.correction_decided",
+    }
+    with pytest.raises(FactChanged):
+        made.save()
+
+
+def test_a_pass_that_comes_by_it_waits_for_a_second_person(entered, correct, decide, cast):
+    submission = entered(FAILED)
+    assert not stands(submission).passed
+
+    made = correct(submission, PASSED)
+
+    assert made.is_waiting and not stands(submission).passed and not Completion.objects.exists()
+    assert refused(paper_marks.decide, correction=made, approved=True, by=cast.hr, at=clock.now()) == "same_person"
+    assert refused(correct, submission, PASSED) == "open_already"
+    done = decide(made)
+    assert stands(submission).passed and done.gained_pass
+    assert Completion.objects.get().completed_at == submission.at and LedgerEntry.objects.filter(person=cast.learner).exists()
+    assert refused(decide, made) == "decided"
+
+
+def test_a_pass_stays_unless_hr_says_that_it_may_be_lost(entered, correct, decide, cast):
+    submission = entered(PASSED)
+    made = correct(submission, FAILED)
+    assert refused(paper_marks.decide, correction=made, approved=True, may_lose=True, by=cast.admin, at=clock.now()) == "only_hr"
+
+    done = decide(made, by=cast.admin)
+
+    now = stands(submission)
+    assert now.passed and now.percent == 50 and done.kept_pass and not Reversal.objects.exists()
+
+
+def test_what_rests_on_a_lost_pass_falls_with_the_reason(entered, correct, decide):
+    submission = entered(PASSED)
+    assert Completion.objects.standing().exists()
+    made = correct(submission, FAILED)
+
+    done = decide(made, may_lose=True)
+
+    assert done.lost_pass and not stands(submission).passed
+    assert "第4题误录" in Reversal.objects.get().reason and not Completion.objects.standing().exists()
+    assert paper_marks.lost_gaps(clock.now()) == []
+
+
+def test_a_pass_that_fell_and_still_counts_is_a_gap_that_mends_itself(entered, correct, decide, monkeypatch):
+    made = correct(entered(PASSED), FAILED)
+    with monkeypatch.context() as patched:
+        patched.setattr(lost_passes, "take_back", lambda *a, **k: None)
+        decide(made, may_lose=True)
+    (gap,) = paper_marks.lost_gaps(clock.now())
+
+    gap.mend()
+
+    assert Reversal.objects.exists() and paper_marks.lost_gaps(clock.now()) == []
+
+
+def test_a_no_needs_a_reason_and_changes_nothing(entered, correct, decide):
+    submission = entered(FAILED)
+    before, made = stands(submission), correct(submission, PASSED)
+    assert refused(decide, made, approved=False) == "no_reason"
+
+    decide(made, approved=False, reason="答题纸上确实没有作答")
+
+    assert stands(submission) == before and not PaperCorrectionDecision.objects.get().approved
+    assert correct(submission, PASSED).is_waiting  # and can be asked anew
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"reason": "  "}, "no_reason"),
+        ({"seen": 0}, "marked_since"),
+        ({"written": PASSED}, "same_points"),
+        ({"written": PASSED | {4: "11"}}, "bad_points"),
+        ({"written": PASSED | {9: "1"}}, "bad_points"),
+        ({"written": {1: "5"}}, "bad_points"),
+    ],
+)
+def test_what_cannot_be_corrected_is_refused_and_nothing_is_written(entered, correct, changes, code):
+    submission = entered(PASSED)
+    written = changes.pop("written", PASSED | {2: "5"})
+    assert refused(correct, submission, written, **changes) == code
+    assert Marking.objects.count() == 1 and not PaperCorrection.objects.exists()
+
+
+def test_nobody_corrects_marks_of_their_own_nor_agrees_to_them(entered, correct, decide, cast):
+    submission = entered(FAILED)
+    assert refused(correct, submission, PASSED, by=cast.learner) == "own_marks"
+    assert refused(decide, correct(submission, PASSED), by=cast.learner) == "own_marks"
+
+
+def test_an_agreement_to_points_that_changed_meanwhile_is_refused(entered, correct, decide):
+    submission = entered(FAILED)
+    made = correct(submission, PASSED)
+    current = stands(submission)
+    again = Marking.objects.create(
+        submission=submission, supersedes=current, cause="remark", at=clock.now(), score=13, out_of=25, percent=52, passed=False
+    )
+    ItemMark.objects.bulk_create(
+        ItemMark(marking=again, item=mark.item, fraction=mark.fraction, earned=mark.earned) for mark in current.marks.all()
+    )
+    assert refused(decide, made) == "marked_since" and stands(submission) == again
+    decide(made, approved=False, reason="重新提出")
+
+
+def test_points_that_a_remarking_gave_to_everybody_are_left_alone(entered, correct, cast):
+    submission = entered(PASSED)
+    item = submission.attempt.items.get(position=2)
+    asked = Remark.objects.create(
+        question=item.question, version=item.question_version, remedy="all_right", reason="有歧义", by=cast.trainer, at=NOON
+    )
+    RemarkDecision.objects.create(remark=asked, approved=True, by=cast.reviewer, at=NOON)
+    assert remarks.apply(asked, at=clock.now()) == 1
+    assert refused(correct, submission, PASSED | {2: "0"}) == "given_to_all"
+
+    correct(submission, PASSED | {1: "4", 2: "5"})
+
+    assert str(stands(submission).score) == "24.00" and remarks.apply(asked, at=clock.now()) == 0
+
+
+# ---- the doors -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def addresses(sitting, cast):  # noqa: F811
+    return reverse("sitting_marks", args=[sitting.pk, cast.learner.pk]), reverse("marks_correct", args=[sitting.pk, cast.learner.pk])
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_marks_are_corrected_by_those_who_organise_the_sitting(sign_in, cast, entered, addresses, who):
+    submission = entered(PASSED)
+    client, (_page, address) = sign_in(getattr(cast, who)), addresses
+    may = who in {"hr", "admin"}
+    assert client.get(address).status_code == (200 if may else 404)
+    posted = RIGHT | {"points-2": "5", "seen": submission.result.pk, "reason": "误录"}
+    assert client.post(address, posted).status_code == (302 if may else 404)
+    assert PaperCorrection.objects.exists() == may
+
+
+def test_two_of_hr_correct_a_pass_on_their_pages(sign_in, cast, second, entered, sitting, addresses):  # noqa: F811
+    submission = entered(FAILED)
+    page, address = addresses
+    hr, other = Client(), Client()
+    hr.force_login(cast.hr)
+    other.force_login(second)
+    assert page in hr.get(reverse("sitting_candidates", args=[sitting.pk])).text and address in hr.get(page).text
+    form = hr.get(address).text
+    assert 'value="2.50"' in form or 'value="2.5"' in form
+
+    posted = RIGHT | {"seen": submission.result.pk, "reason": "第4题误录"}
+    told = hr.post(address, posted, follow=True).text
+    assert "须由第二人" in told and page in other.get(reverse("sitting_manage", args=[sitting.pk])).text
+    again = hr.post(address, posted)  # sent twice
+    assert again.status_code == 422 and PaperCorrection.objects.count() == 1
+
+    made = PaperCorrection.objects.get()
+    door = reverse("marks_decide", args=[sitting.pk, cast.learner.pk, made.pk])
+    assert door not in hr.get(page).text and door in other.get(page).text
+    assert hr.post(door, {"decision": "yes"}).status_code == 422 and not stands(submission).passed
+    assert "同意更正" in other.get(page).text
+    done = other.post(door, {"decision": "yes"}, follow=True).text
+    assert stands(submission).passed and "第4题误录" in done
+    assert page not in other.get(reverse("sitting_manage", args=[sitting.pk])).text
+
+
+def test_a_correction_of_somebody_else_is_not_decided_at_this_address(sign_in, cast, second, entered, correct, sitting):  # noqa: F811
+    made = correct(entered(FAILED), PASSED)
+    other = Sitting.objects.create(quiz=sitting.quiz, title="别场", opens_at=sitting.opens_at, closes_at=sitting.closes_at, is_listed=False)
+    for pk, person in ((other.pk, cast.learner), (sitting.pk, cast.colleague)):
+        door = reverse("marks_decide", args=[pk, person.pk, made.pk])
+        assert sign_in(second).post(door, {"decision": "yes"}).status_code == 404
+    assert made.is_waiting
+
+
+def test_the_candidate_reads_that_marks_were_corrected_and_why(sign_in, cast, entered, correct):
+    submission = entered(PASSED)
+    address = reverse("attempt_result", args=[submission.attempt_id])
+    correct(submission, PASSED | {2: "5"}, reason="第2题少计两分半")
+
+    page = sign_in(cast.learner).get(address).text
+
+    assert "第2题少计两分半" in page and "90" in page and "100" in page
+    assert "纸质作答" in page and "未作答" not in page and reverse("attempt_slip", args=[submission.attempt_id]) not in page
+
+
+def test_the_page_of_entered_marks_asks_the_same_for_many_corrections(
+    sign_in, cast, entered, correct, addresses, django_assert_max_num_queries
+):
+    submission, client = entered(PASSED), sign_in(cast.hr)
+    for value in ("5", "4", "3", "2"):
+        submission = type(submission).objects.get(pk=submission.pk)
+        correct(submission, PASSED | {2: value})
+    client.get(addresses[0])
+    with django_assert_max_num_queries(30):
+        client.get(addresses[0])
