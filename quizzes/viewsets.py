@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Avg, Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.functional import cached_property
 from django.utils.text import Truncator
@@ -26,7 +26,7 @@ from wagtail.admin.widgets.button import Button
 from wagtail.permissions import register_permission_policy
 
 from core import clock
-from quizzes import exchange, media, stems
+from quizzes import exchange, media, stems, versions
 from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
@@ -142,7 +142,10 @@ class QuestionCreateView(SaysWhatIsAlike, CreateView):
 
 
 class QuestionEditView(SaysWhatIsAlike, EditView):
-    pass
+    @cached_property
+    def header_more_buttons(self):
+        kept = Button(_("Versions"), url=reverse("questions:versions", args=[self.object.pk]), icon_name="history", priority=60)
+        return [*super().header_more_buttons, kept]
 
 
 class QuestionExportView(exchange.Exporting, QuestionIndexView):
@@ -198,6 +201,8 @@ class QuestionViewSet(OfCountyViewSet):
             path("preview/", preview_question, name="preview"),
             path("similar/", similar_questions, name="similar"),
             path("images/", media.upload, name="images"),
+            path("<int:pk>/versions/", self._kept_in_county(versions_of_question), name="versions"),
+            path("<int:pk>/versions/<int:number>/", self._kept_in_county(version_of_question), name="version"),
             path("export/", self.construct_view(QuestionExportView, **self.get_index_view_kwargs()), name="export"),
         ]
 
@@ -231,6 +236,23 @@ def preview_question(request: HttpRequest) -> HttpResponse:
         else {"wrong": " ".join(error for errors in form.errors.values() for error in errors)}
     )
     return render(request, "quizzes/admin/question_preview.html", context)
+
+
+def versions_of_question(request: HttpRequest, pk: int) -> HttpResponse:
+    """The versions of a question: who, when, what changed, how many attempts saw each."""
+    question = get_object_or_404(Question, pk=pk)
+    return render(request, "quizzes/admin/versions.html", {"question": question, "versions": versions.of(question)})
+
+
+def version_of_question(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One version, read-only: as learners saw it, what is right, and the explanation."""
+    question = get_object_or_404(Question, pk=pk)
+    several = versions.of(question)
+    version = next((one for one in several if one.number == number), None)
+    if version is None:
+        raise Http404
+    context = {"question": question, "version": version, "newest": several[0].number, "reading": versions.reading(question, number)}
+    return render(request, "quizzes/admin/version.html", context)
 
 
 class ChangeQuestions(BulkAction):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from core import clock
+from core.models import Fact
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes import kinds
@@ -46,6 +47,9 @@ class KnowledgePoint(models.Model):
         return self.name
 
 
+LEVELS = [(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))]
+
+
 class QuestionQuerySet(OfCountyQuerySet):
     def drawable(self, on: date | None = None) -> "QuestionQuerySet":
         """Questions that a paper may use on a day (today): reviewed, their source in force, their answer not merely from memory."""
@@ -82,7 +86,7 @@ class Question(models.Model):
     code = models.CharField(_("code"), max_length=40)
     course_code = models.CharField(_("course"), max_length=20, db_index=True)
     kind = models.CharField(_("kind"), max_length=10, choices=kinds.choices)
-    difficulty = models.PositiveSmallIntegerField(_("difficulty"), choices=[(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))], default=1)
+    difficulty = models.PositiveSmallIntegerField(_("difficulty"), choices=LEVELS, default=1)
     point = models.ForeignKey(
         KnowledgePoint, on_delete=models.PROTECT, null=True, blank=True, related_name="questions", verbose_name=_("knowledge point")
     )
@@ -109,6 +113,21 @@ class Question(models.Model):
 
     objects = QuestionQuerySet.as_manager()
 
+    # What a version is made of: what learners see, and by what it is drawn and marked. Point, tags and status are not.
+    CONTENT = (
+        "course_code",
+        "kind",
+        "difficulty",
+        "stem",
+        "content",
+        "key",
+        "explanation",
+        "source",
+        "source_since",
+        "source_until",
+        "mark",
+    )
+
     class Meta:
         verbose_name = _("bank question")
         verbose_name_plural = _("bank questions")
@@ -122,3 +141,36 @@ class Question(models.Model):
     @property
     def item_kind(self) -> kinds.ItemKind:
         return kinds.of(self.kind)
+
+
+class QuestionVersion(Fact):
+    """One version of a question, whole, as somebody left it; the standing one too.
+
+    Written with the question, in the same transaction. `by` is empty for what an operator brought in. A
+    question older than this table has the version that stood when the table came; of those before it only
+    papers and attempts have copies (`quizzes.versions` finds them).
+    """
+
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField()
+    course_code = models.CharField(_("course"), max_length=20)
+    kind = models.CharField(_("kind"), max_length=10, choices=kinds.choices)
+    difficulty = models.PositiveSmallIntegerField(_("difficulty"), choices=LEVELS)
+    stem = models.TextField(_("stem"))
+    content = models.JSONField(_("options"))
+    key = models.JSONField(_("right answer"))
+    explanation = models.TextField(_("explanation"), blank=True)
+    source = models.CharField(_("source clause"), max_length=200, blank=True)
+    source_since = models.DateField(_("source in force since"), null=True)
+    source_until = models.DateField(_("source in force until"), null=True)
+    mark = models.CharField(_("evidence mark"), max_length=1)
+
+    class Meta:
+        verbose_name = _("version of a question")
+        verbose_name_plural = _("versions of questions")
+        constraints = [models.UniqueConstraint(fields=["question", "number"], name="question_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.question_id}.{self.number}"

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from core import audit, uploads
+from core import audit, clock, uploads
 from core.errors import Refused, RefusedRows, RowError
 from courses.models import CataloguePage, Course, CoursePage
 from people.models import Person, Role, Unit
@@ -23,18 +23,18 @@ from quizzes.formats import rows as mappings
 from quizzes.formats.base import LONGEST_STEM, bounded, named_images
 from quizzes.formats.sheet import refused_rows
 from quizzes.kinds import Wrong
-from quizzes.models import BankImage, Question
+from quizzes.models import BankImage, Question, QuestionVersion
 from quizzes.permissions import holds_over
 from quizzes.services import images
 from quizzes.services.points import Tree
 
-CONTENT = ["course_code", "kind", "difficulty", "stem", "content", "key", "explanation", "source", "source_since", "source_until", "mark"]
+CONTENT = Question.CONTENT
 ROWS_AT_ONCE = 500
 PROGRESS_EVERY = 100  # items
 MOST_PAIRS = 100
 
 __all__ = [
-    "LONGEST_STEM", "Report", "change", "export", "import_file", "import_found", "import_rows", "items_of", "read", "refuse_review",
+    "LONGEST_STEM", "Report", "change", "export", "import_file", "import_found", "import_rows", "items_of", "keep_versions", "read", "refuse_review",
     "refused_file", "settle_status", "similar", "similar_to", "write",
 ]  # fmt: skip
 
@@ -316,6 +316,17 @@ def _write(
     Question.objects.bulk_create([question for question, _item in made], batch_size=ROWS_AT_ONCE)
     fields = [*CONTENT, "point", "tags", "version", "updated_at", "edited_by", "status"]
     Question.objects.bulk_update([question for question, _item in altered], fields, batch_size=200)
+    keep_versions([question for question, _item in both], by=by, at=at)
+
+
+def keep_versions(questions: Iterable[Question], *, by: Person | None, at: datetime) -> None:
+    """Write down the versions that these questions have now. One statement for each 500."""
+    questions = list(questions)
+    for start in range(0, len(questions), ROWS_AT_ONCE):
+        QuestionVersion.objects.bulk_create(
+            QuestionVersion(question=one, number=one.version, by=by, at=at, **{name: getattr(one, name) for name in CONTENT})
+            for one in questions[start : start + ROWS_AT_ONCE]
+        )
 
 
 @transaction.atomic
@@ -331,6 +342,8 @@ def write(question: Question, *, by: Person | None, is_agreed: bool = False) -> 
     before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk) if question.pk else None
     _settle_status(question, before, by, is_agreed=is_agreed)
     question.save()
+    if before is None or question.version > before.version:
+        keep_versions([question], by=by, at=clock.now())
     return question
 
 
@@ -365,10 +378,10 @@ def refuse_review(question: Question, by: Person) -> None:
 def change(*, questions: Collection[int], by: Person, at: datetime, tag: str = "", **facts: Any) -> tuple[list[str], list[Refused]]:
     """Set these facts of many questions of the user's counties, as `write` would of each; add a tag to each.
 
-    Gives the codes of those that changed, and why others were left as they were. Locks them; three queries.
+    Gives the codes of those that changed, and why others were left as they were. Locks them; four queries.
     """
     found = Question.objects.visible_to(by).select_for_update(of=("self",)).select_related("county").filter(pk__in=questions)
-    changed, refused = [], []
+    changed, refused, risen = [], [], []
     for question in found.order_by("pk"):
         before = copy(question)
         for name, value in facts.items():
@@ -386,7 +399,10 @@ def change(*, questions: Collection[int], by: Person, at: datetime, tag: str = "
             continue
         question.updated_at = at
         changed.append(question)
+        if question.version > before.version:
+            risen.append(question)
     Question.objects.bulk_update(changed, [*facts, "tags", "version", "status", "edited_by", "updated_at"], batch_size=200)
+    keep_versions(risen, by=by, at=at)
     for county in {question.county for question in changed}:
         codes = [question.code for question in changed if question.county == county]
         audit.record(county, "quizzes.questions_changed", by=by, codes=codes, facts=sorted(facts), tag=tag)

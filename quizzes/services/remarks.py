@@ -297,12 +297,12 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
         remark=remark, approved=approved, may_lose=approved and may_lose, reason=reason.strip()[:500], by=by, at=at
     )
     if approved:
-        _mend(remark, by)
+        _mend(remark, by, at)
     audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
     return decision
 
 
-def _mend(remark: Remark, by: Person) -> None:
+def _mend(remark: Remark, by: Person, at: datetime) -> None:
     """The question gets a version of its own, which the re-marking does not reach: papers drawn from now on are marked as they are."""
     question = remark.question
     if remark.remedy == Remark.Remedy.NEW_KEY:
@@ -311,6 +311,7 @@ def _mend(remark: Remark, by: Person) -> None:
     if question.version == remark.version:
         question.version += 1
         question.save(update_fields=["version", "updated_at"])
+        bank.keep_versions([question], by=by, at=at)
 
 
 def apply(remark: Remark, *, at: datetime) -> int:

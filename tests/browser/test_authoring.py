@@ -23,6 +23,8 @@ TRAINERS = {
     "questions:add": (),
     "questions:edit": ("question",),
     "questions:export": (),
+    "questions:versions": ("question",),
+    "questions:version": ("question", "number"),
     "question-import:index": (),
     "question-import:job": ("job",),
     "knowledge-points:index": (),
@@ -61,6 +63,7 @@ def keys(cast):
     exchange.check(job.pk, clock=clock.now)
     return {
         "question": Question.objects.filter(county=cast.county).first().pk,
+        "number": 1,
         "quiz": Quiz.objects.get(key=found["quiz"][0]).pk,
         "course": Course.objects.get(code="P01").pk,
         "course_page": CoursePage.objects.get(code="P01").pk,
