@@ -2,6 +2,7 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.blocks.base import BlockWidget
@@ -67,11 +68,13 @@ class ReviewedPageForm(WagtailAdminPageForm):
     def is_publishing(self) -> bool:
         return self.is_approving or any(name in self.data for name in SUBMITTING)
 
-    @property
+    @cached_property
     def county(self):
         """The county whose catalogue the page stands or will stand in."""
-        catalogue = self.parent_page.specific
-        return getattr(catalogue, "county", None) or catalogue.get_parent().specific.county
+        from courses.models import CataloguePage
+
+        paths = [self.parent_page.path[:end] for end in range(CataloguePage.steplen, len(self.parent_page.path) + 1, CataloguePage.steplen)]
+        return CataloguePage.objects.select_related("county").get(path__in=paths).county
 
     def _post_clean(self):
         super()._post_clean()

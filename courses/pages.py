@@ -12,7 +12,6 @@ from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, HelpPanel, MultiFieldPanel, ObjectList, TabbedInterface
 from wagtail.fields import StreamField
@@ -23,6 +22,7 @@ from wagtail.search import index
 from core.errors import Refused
 from core.text import search_tokens
 from courses.blocks import LessonBody
+from courses.fellows import FellowsManager, fellows_of, shared_property
 from courses.forms import CoursePageForm, LessonPageForm
 from courses.models.course import Line, PassRule
 from people.models import Duty, Unit
@@ -48,6 +48,13 @@ class ReviewedPermissions(ShelfPermissions):
     def can_unschedule(self):
         return super().can_publish()
 
+    def can_delete(self, ignore_bulk=False):
+        """As Wagtail has it: who may only change pages deletes none that is published, nor one above it. Asked once for a whole list."""
+        if not self.user.is_active or self.user.is_superuser or "publish" in self.permissions or "change" not in self.permissions:
+            return super().can_delete(ignore_bulk)
+        may_take_all = ignore_bulk or "bulk_delete" in self.permissions or self.page.is_leaf()
+        return may_take_all and not (self.page.live or self.page.is_above_live)
+
     def can_reorder_children(self):
         """Lessons are ordered by whoever writes them; the order reaches learners with the next approval."""
         return self.can_edit() and not self.page_locked()
@@ -61,8 +68,24 @@ class ReviewedPermissions(ShelfPermissions):
 class ShownToLearners(Page):
     """What course and lesson pages share: titles that fit a record, and publication as one step with its edition."""
 
+    objects = FellowsManager()
+
     class Meta:
         abstract = True
+
+    @shared_property
+    def is_above_live(pages):
+        """Whether something published stands below."""
+        parents = [page.path for page in pages if page.numchild]
+        below = models.Q(pk__in=[])
+        for path in parents:
+            below |= models.Q(path__startswith=path, depth__gt=len(path) // Page.steplen)
+        live = Page.objects.live().filter(below).values_list("path", flat=True) if parents else []
+        return {page.pk: any(path.startswith(page.path) and path != page.path for path in live) for page in pages}
+
+    def _get_site_root_paths(self, cache_object=None, **kwargs):
+        """Where no request is at hand Wagtail keeps them on the page: here on one of all that were fetched together."""
+        return super()._get_site_root_paths(cache_object or fellows_of(self)[0], **kwargs)
 
     def clean(self):
         super().clean()
@@ -209,9 +232,15 @@ class CoursePage(ShownToLearners):
         """Chinese pairs for Wagtail's own search, so that editors find 安全 inside 安全生产."""
         return search_tokens(self.title, self.code, self.summary, *self.tags)
 
+    @shared_property
+    def _shown(pages):
+        """The course that was published from the page; a listing asks for it several times a row."""
+        from courses.models import Course
+
+        return dict(Course.objects.filter(page__in=[page.pk for page in pages]).values_list("page", "pk"))
+
     def get_url_parts(self, request=None):
-        course = getattr(self, "course", None)
-        return _learner_url(self, reverse("course", args=[course.pk]) if course else None, request)
+        return _learner_url(self, reverse("course", args=[self._shown]) if self._shown else None, request)
 
     def serve(self, request, *args, **kwargs):
         course = getattr(self, "course", None)
@@ -257,13 +286,16 @@ class LessonPage(ShownToLearners):
     def get_url_parts(self, request=None):
         return _learner_url(self, reverse("lesson", args=self._shown) if self._shown else None, request)
 
-    @cached_property
-    def _shown(self) -> tuple | None:
-        """Course and slug of the newest edition that has this lesson; a listing asks for them several times a row."""
+    @shared_property
+    def _shown(pages):
+        """Course and slug of the newest edition that has the lesson; a listing asks for them several times a row."""
         from courses.models import EditionLesson
 
-        shown = EditionLesson.objects.filter(key=self.translation_key, edition__course__page__path=self.path[: -self.steplen])
-        return shown.order_by("-edition__number").values_list("edition__course", "slug").first()
+        places = {(page.translation_key, page.path[: -Page.steplen]): page.pk for page in pages}
+        keys, courses = {key for key, _path in places}, {path for _key, path in places}
+        shown = EditionLesson.objects.filter(key__in=keys, edition__course__page__path__in=courses).order_by("edition__number")
+        found = shown.values_list("key", "edition__course__page__path", "edition__course", "slug")
+        return {places[key, path]: (course, slug) for key, path, course, slug in found if (key, path) in places}
 
     def serve(self, request, *args, **kwargs):
         parts = self.get_url_parts(request)

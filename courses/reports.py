@@ -38,7 +38,7 @@ class CourseStatisticsView(ReportView):
     list_export = ["code", "current.title", "begun", "under_way", "completed"]
 
     def dispatch(self, request, *args, **kwargs):
-        if not permissions.own_catalogues(request.user).exists():
+        if not permissions.catalogues_of(request.user):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 

@@ -46,7 +46,7 @@ class OwnCoursesView(IndexView):
 
     def get_base_queryset(self):
         below = Q(pk__in=[])
-        for catalogue in permissions.own_catalogues(self.request.user):
+        for catalogue in permissions.catalogues_of(self.request.user):
             below |= Q(path__startswith=catalogue.path)
         return self.annotate_queryset(
             CoursePage.objects.filter(below).select_related("course").annotate(edition=F("course__current__number"))
@@ -66,7 +66,7 @@ class OwnCoursesView(IndexView):
 
 class OwnCoursesMenuItem(MenuItem):
     def is_shown(self, request):
-        return permissions.own_catalogues(request.user).exists()
+        return bool(permissions.catalogues_of(request.user))
 
 
 class OwnCoursesViewSet(PageListingViewSet):

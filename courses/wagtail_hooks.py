@@ -11,7 +11,7 @@ from courses.viewsets import LessonsOfCourseViewSet, OwnCoursesViewSet
 
 class CourseStatistics(MenuItem):
     def is_shown(self, request):
-        return permissions.own_catalogues(request.user).exists()
+        return bool(permissions.catalogues_of(request.user))
 
 
 @hooks.register("register_log_actions")

@@ -49,7 +49,7 @@ class Figure(SummaryItem):
 @hooks.register("construct_homepage_summary_items", order=100)
 def count_own_county(request, items):
     items[:] = [item for item in items if not isinstance(item, PagesSummaryItem)]
-    catalogues = list(permissions.own_catalogues(request.user))
+    catalogues = permissions.catalogues_of(request.user)
     if not catalogues:
         return
     courses = CoursePage.objects.none()

@@ -72,7 +72,7 @@ class Start:
 
 def start_of(user: Person) -> Start:
     """What stands on this person's start page now."""
-    start = Start(catalogues=list(permissions.own_catalogues(user)))
+    start = Start(catalogues=permissions.catalogues_of(user))
     if not start.catalogues:
         return start
     below = Q(pk__in=[])
