@@ -1,10 +1,6 @@
 from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
-<<<<<<< HEAD
-from quizzes.models.bank import KnowledgePoint, Question
-from quizzes.models.corrections import PaperCorrection, PaperCorrectionDecision
-=======
 from quizzes.models.bank import KnowledgePoint, Question, QuestionVersion
->>>>>>> d5c5c26 (Keep every version of a question, to be read beside it)
+from quizzes.models.corrections import PaperCorrection, PaperCorrectionDecision
 from quizzes.models.exchange import ImportJob
 from quizzes.models.images import BankImage
 from quizzes.models.papers import Paper, PaperItem, Seal

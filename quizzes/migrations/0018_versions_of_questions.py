@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
     """Every version of a question is kept; the ones that stand now are the first."""
 
     dependencies = [
-        ('quizzes', '0016_hang_allowances'),
+        ('quizzes', '0017_paper_corrections'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
