@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('issue', 'Issue what was earned'), ('render', 'Make the papers again'), ('pack', 'Pack the papers for download')], max_length=8, verbose_name='what')),
                 ('year', models.PositiveSmallIntegerField(default=0, verbose_name='year')),
                 ('purpose', models.CharField(blank=True, max_length=200, verbose_name='purpose')),
-                ('state', models.CharField(choices=[('running', 'Under way'), ('done', 'Done'), ('cancelled', 'Cancelled'), ('failed', 'Failed')], default='running', max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('running', 'Being worked on'), ('done', 'Done'), ('cancelled', 'Cancelled'), ('failed', 'Failed')], default='running', max_length=10, verbose_name='state')),
                 ('total', models.PositiveIntegerField(default=0)),
                 ('done', models.PositiveIntegerField(default=0)),
                 ('after', models.BigIntegerField(default=0)),

@@ -25,7 +25,7 @@ class Batch(models.Model):
         PACK = "pack", _("Pack the papers for download")
 
     class State(models.TextChoices):
-        RUNNING = "running", _("Under way")
+        RUNNING = "running", _("Being worked on")
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
         FAILED = "failed", _("Failed")
