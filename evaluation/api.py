@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime, BeforeValidator
 
+from certificates.models import Certificate
 from core import clock
 from courses.models import Completion
 from evaluation import changes, records
@@ -23,6 +24,7 @@ from people.services import readings
 
 LIMIT = 500
 CURSOR_SALT = "evaluation.api.completions.changes"
+HIGHER_SALT = "evaluation.api.higher"
 router = Router()
 
 
@@ -135,10 +137,123 @@ def completions_are_only_read(request: HttpRequest):
     raise Problem(405, _("Completions are only read here."), code="method")
 
 
+class GroundOut(Schema):
+    """One fact that a higher certificate rests on."""
+
+    condition: str = Field(description="The condition, in the words of the day of issue.")
+    on: date = Field(description="When it was met: a lower certificate issued, a course completed, a thing attested.")
+    certificate_number: str = Field(description="Number of the lower certificate; empty for others.")
+    completion_id: int | None = Field(description="`id` of the completion, as in /completions; null for others.")
+    attested_by: str = Field(description="Who attested it; empty for others.")
+
+
+class HigherOut(Schema):
+    """One higher certificate that no single completion earned, with what it rests on. Facts are those printed on it."""
+
+    number: str
+    kind: str = Field(description="Key of the kind of certificate.")
+    title: str
+    employee_number: str = Field(description="工号 at the event.")
+    person_name: str
+    unit_code: str
+    unit_name: str
+    post_title: str
+    duties: list[str]
+    hours: Decimal = Field(description="Of all courses that it rests on, by itself or through lower ones: not to be added to theirs.")
+    issued_at: datetime = Field(description="ISO 8601 with the county's offset.")
+    valid_until: date | None = Field(description="Last day of validity; null: without end.")
+    state: str = Field(description="valid, expired, suspended, replaced or revoked, as of today.")
+    replaces: str = Field(description="Number of the one that it corrects; empty for most.")
+    rests_on: list[GroundOut]
+
+
+class HigherListOut(Schema):
+    items: list[HigherOut]
+    next_cursor: str | None = Field(description="Give it back as `cursor` for the rows after these; null at the end.")
+    has_more: bool
+
+
+class HigherIn(Schema):
+    unit: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(
+        None, description="Code of a unit: it and those below it, inside the token's reach."
+    )
+    person: Annotated[str, Field(max_length=32, pattern=PLAIN)] | None = Field(None, description="Employee number at the event.")
+    limit: int = Field(100, ge=1, le=LIMIT, description="Rows a page.")
+    cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
+
+
+@router.get(
+    "/certificates/higher",
+    response={200: HigherListOut, **PROBLEMS},
+    auth=Token(ApiToken.Scope.COMPLETIONS),
+    throttle=[CallsAMinute()],
+    operation_id="list_higher_certificates",
+    summary="Higher certificates, with what they rest on",
+    url_name="higher_certificates",
+)
+def higher_certificates(request: HttpRequest, wanted: Query[HigherIn]):
+    """Higher certificates as they stand today, in the order of their issue, by pages of at most 500.
+
+    They are earned by several lower certificates, courses and attestations, so no row of /completions shows them. They are
+    few: pull them whole each time, which also brings what became of earlier ones. Certificates of one course, and renewals
+    by one, stand with its completion.
+    """
+    refuse_strange_parameters(request, HigherIn.model_fields)
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    at = clock.now()
+    unit = _unit(token, wanted.unit)
+    found = records.higher(Certificate.objects.of_people_read_by(token.owner).filter(_reach(token)))
+    if unit:
+        found = found.filter(unit__path__startswith=unit.path)
+    if wanted.person:
+        found = found.filter(employee_number=wanted.person)
+    key = signing.Signer(salt=HIGHER_SALT).signature("\n".join([token.unit.path, wanted.unit or "", wanted.person or ""]))[:16]
+    after = _read_cursor(wanted.cursor, key, salt=HIGHER_SALT)
+    page = list(found.filter(pk__gt=after).select_related("kind", "replaces").order_by("pk")[: wanted.limit + 1])
+    has_more, page = len(page) > wanted.limit, page[: wanted.limit]
+    readings.record(
+        reader=token.owner,
+        kind=ReadingOfOthers.Kind.API,
+        what="higher certificates",
+        unit=unit,
+        rows=len(page),
+        request=request,
+        at=at,
+        filters={**wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}), "token": token.prefix, "after": after},
+    )
+    today = clock.today(at)
+    return {
+        "items": [_higher_sent(row, today) for row in page],
+        "next_cursor": signing.dumps({"a": page[-1].pk, "f": key}, salt=HIGHER_SALT, compress=True) if has_more else None,
+        "has_more": has_more,
+    }
+
+
+@router.api_operation(["POST", "PUT", "PATCH", "DELETE"], "/certificates/higher", auth=None, include_in_schema=False)
+def higher_certificates_are_only_read(request: HttpRequest):
+    raise Problem(405, _("Certificates are only read here."), code="method")
+
+
+def _higher_sent(row: Certificate, today: date) -> dict:
+    record = records.of_higher(row, today)
+    sent = {name: getattr(record, name) for name in ("employee_number", "person_name", "unit_code", "unit_name", "post_title", "duties")}
+    return sent | {
+        "number": row.number,
+        "kind": row.kind.key,
+        "title": row.title,
+        "hours": row.hours,
+        "issued_at": timezone.localtime(row.issued_at),
+        "valid_until": row.valid_until,
+        "state": record.certificate_state,
+        "replaces": row.replaces.number if row.replaces else "",
+        "rests_on": [asdict(ground) for ground in record.rests_on],
+    }
+
+
 def as_sent(record: records.Record) -> dict:
     """A record as the API sends it: every field of the export, instants in the county's offset."""
     sent = asdict(record)
-    del sent["person_id"]
+    del sent["person_id"], sent["rests_on"]
     for name in ("enrolled_at", "completed_at", "reversed_at"):
         sent[name] = timezone.localtime(sent[name]) if sent[name] else None
     return sent
@@ -193,12 +308,12 @@ def _filter_key(token: ApiToken, wanted: CompletionsIn) -> str:
     return signing.Signer(salt=CURSOR_SALT).signature("\n".join(parts))[:16]
 
 
-def _read_cursor(text: str | None, key: str) -> int:
-    """The change up to which the caller has read."""
+def _read_cursor(text: str | None, key: str, salt: str = CURSOR_SALT) -> int:
+    """The change, or the row, up to which the caller has read."""
     if not text:
         return 0
     try:
-        held = signing.loads(text, salt=CURSOR_SALT)
+        held = signing.loads(text, salt=salt)
     except signing.BadSignature as error:
         raise Problem(422, _("The cursor is damaged: use “next_cursor” exactly as it came."), code="cursor") from error
     if held["f"] != key:

@@ -9,7 +9,7 @@ from evaluation.records import Found
 
 
 def records(found: Found, *, at) -> Exporter:
-    """The records that a filter found, with every field of the API in the same order."""
+    """The records that a filter found, with every field of the API in the same order, and what a higher certificate rests on."""
     columns = [
         Column(_("Record"), lambda r: r.id, 8),
         Column(_("Status"), lambda r: str(r.status_label), 12),
@@ -37,5 +37,6 @@ def records(found: Found, *, at) -> Exporter:
         Column(_("Certificate valid until"), lambda r: r.certificate_valid_until, 12),
         Column(_("Reversed at"), lambda r: r.reversed_at, 20),
         Column(_("Reason of the reversal"), lambda r: r.reversal_reason, 30),
+        Column(_("Rests on"), lambda r: r.rests_on_words, 40),
     ]
     return Exporter(_("Completion records %(day)s") % {"day": clock.today(at).isoformat()}, columns, found.stream())

@@ -2,7 +2,8 @@
 
 A record says what one person did with one course. Completed and reversed ones are completions;
 in progress is an enrolment without one; not started is a required course that nothing was begun
-of. What it shows of a completion was copied at the event and never changes.
+of. What it shows of a completion was copied at the event and never changes. A higher certificate
+that no single completion earned is a record of its own, and says what it rests on.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,11 +12,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models import DecimalField, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, TextField
 from django.db.models.functions import Cast
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from certificates.models import Certificate, State, StatusEvent
+from certificates.models import Basis, Certificate, State, StatusEvent
+from certificates.models.certificate import CertificateQuerySet
 from core import clock
 from courses.models import Completion, Course, Enrolment
 from evaluation import rules, standing
@@ -30,6 +33,7 @@ class Status(models.TextChoices):
     IN_PROGRESS = "in_progress", _("Under way")
     NOT_STARTED = "not_started", _("Required, not started")
     REVERSED = "reversed", _("Reversed")
+    HIGHER = "higher", _("Higher certificate")
 
 
 class Sort(models.TextChoices):
@@ -74,6 +78,27 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """One fact that a higher certificate rests on: a lower certificate, a completed course, or what somebody attested."""
+
+    condition: str
+    on: date
+    certificate_number: str = ""
+    completion_id: int | None = None
+    attested_by: str = ""
+
+    @property
+    def words(self) -> str:
+        """Such as "P01 政务公开基础（2026-03-02 完成）"."""
+        facts = {"condition": self.condition, "day": self.on.isoformat(), "number": self.certificate_number, "name": self.attested_by}
+        if self.certificate_number:
+            return gettext("%(condition)s (%(number)s)") % facts
+        if self.attested_by:
+            return gettext("%(condition)s (attested on %(day)s by %(name)s)") % facts
+        return gettext("%(condition)s (completed on %(day)s)") % facts
+
+
+@dataclass(frozen=True)
 class Record:
     """One row, as the page, the exports and the API show it. Instants carry the zone; hours have two decimals."""
 
@@ -104,6 +129,11 @@ class Record:
     certificate_valid_until: date | None
     reversed_at: datetime | None
     reversal_reason: str
+    rests_on: tuple[Ground, ...] = ()  # of a higher certificate
+
+    @property
+    def rests_on_words(self) -> str:
+        return "；".join(ground.words for ground in self.rests_on)
 
     @property
     def status_label(self) -> str:
@@ -148,6 +178,8 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
         return Found(_enrolments(user, wanted), lambda rows: (_of_enrolment(row) for row in rows))
     if wanted.status == Status.NOT_STARTED:
         return _not_started(user, wanted, at)
+    if wanted.status == Status.HIGHER:
+        return Found(_higher_found(user, wanted), lambda rows: (of_higher(row, today) for row in rows))
     source = completions(Completion.objects.visible_to(user))
     source = source.filter(reversal__isnull=wanted.status != Status.REVERSED)
     source = _narrow(source, wanted, "completed_at")
@@ -224,6 +256,64 @@ def of_completion(row: Completion, today: date) -> Record:
         reversed_at=row.reversed_at,
         reversal_reason=row.reversal_reason or "",
     )
+
+
+def higher(source: CertificateQuerySet) -> CertificateQuerySet:
+    """Of some certificates the higher ones that no completion's record shows, with what they rest on. Two queries.
+
+    One that a course renewed stands with the completion of that course.
+    """
+    facts = Basis.objects.select_related("lower", "completion", "attestation__by")
+    return (
+        source.filter(completion=None)
+        .with_state()
+        .annotate(unit_code=F("unit__code"))
+        .select_related("kind")
+        .prefetch_related(Prefetch("basis", facts))
+    )
+
+
+def _higher_found(user, wanted: Filter) -> QuerySet:
+    source = higher(Certificate.objects.of_people_read_by(user))
+    if wanted.course:
+        source = source.filter(Exists(Basis.objects.filter(certificate=OuterRef("pk"), completion__course=wanted.course)))
+    order = {"at": "issued_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "title"}
+    order |= {"-hours": "-hours"}
+    return _narrow(source, replace(wanted, course=None), "issued_at").order_by(order.get(wanted.sort, "-issued_at"), "-pk")
+
+
+def of_higher(row: Certificate, today: date) -> Record:
+    """The record of a row of `higher()`. It shows no hours: they stand with the courses that it rests on, and count once."""
+    return replace(
+        _BLANK,
+        status=Status.HIGHER,
+        person_id=row.person_id,
+        employee_number=row.employee_number,
+        person_name=row.person_name,
+        unit_code=row.unit_code or "",  # type: ignore[attr-defined]
+        unit_name=row.unit_name,
+        post_title=row.post_title,
+        duties=list(row.duties),
+        course_title=row.title,
+        completed_at=row.issued_at,
+        certificate_number=row.number,
+        certificate_state=str(row.state_on(today)),
+        certificate_valid_until=row.valid_until,
+        rests_on=grounds(row),
+    )
+
+
+def grounds(certificate: Certificate) -> tuple[Ground, ...]:
+    """What a certificate of `higher()` rests on, as it was written with it. No query."""
+    found = []
+    for fact in certificate.basis.all():
+        if fact.lower:
+            found.append(Ground(fact.condition, fact.lower.issued_on, certificate_number=fact.lower.number))
+        elif fact.completion:
+            found.append(Ground(fact.condition, clock.today(fact.completion.completed_at), completion_id=fact.completion_id))
+        else:
+            found.append(Ground(fact.condition, clock.today(fact.attestation.at), attested_by=fact.attestation.by.name))
+    return tuple(found)
 
 
 def _enrolments(user, wanted: Filter) -> QuerySet:
@@ -357,4 +447,18 @@ _BLANK = Record(
     reversal_reason="",
 )
 
-__all__ = ["Filter", "Found", "Record", "Sort", "Status", "completions", "find", "of_completion", "unit_names"]
+__all__ = [
+    "Filter",
+    "Found",
+    "Ground",
+    "Record",
+    "Sort",
+    "Status",
+    "completions",
+    "find",
+    "grounds",
+    "higher",
+    "of_completion",
+    "of_higher",
+    "unit_names",
+]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from certificates.models import Certificate
 from core import clock
 from core.errors import Refused
 from core.figures import figure
@@ -287,6 +288,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         elsewhere = sums.get(year, part.hours.total) - part.hours.total
         part.elsewhere = figure(elsewhere) if elsewhere else None
     begun = Enrolment.objects.visible_to(user).filter(person=person, completion__isnull=True).select_related("edition", "course")
+    higher = records.higher(Certificate.objects.of_people_read_by(user).filter(person=person)).order_by("-issued_at", "-pk")
     names = records.unit_names(user)
     return render(
         request,
@@ -296,6 +298,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "mine": user.pk == person.pk,
             "years": [by_year[year] for year in sorted(by_year, reverse=True)],
             "begun": begun.order_by("-enrolled_at"),
+            "higher": [records.of_higher(row, today) for row in higher],
             "at": at,
             "unit_name": names.get(person.unit.path, ("", person.unit.name))[1] if person.unit else "",
             "postings": [

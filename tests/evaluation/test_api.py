@@ -102,6 +102,7 @@ def test_a_row_of_the_api_is_the_row_of_the_export(cast, course, pull, sign_in):
             "certificate_valid_until",
             "reversed_at",
             "reversal_reason",
+            None,  # what a higher certificate rests on: those have a door of their own
         ]
         for cell, name in zip(line, plain, strict=True):
             if name is None:

@@ -172,7 +172,7 @@ def test_each_status_has_its_rows(cast, course, sign_in):
 
 
 @pytest.mark.parametrize("sort", ["-at", "at", "name", "number", "unit", "course", "-hours", "-score"])
-@pytest.mark.parametrize("status", ["completed", "in_progress", "not_started", "reversed"])
+@pytest.mark.parametrize("status", ["completed", "in_progress", "not_started", "reversed", "higher"])
 def test_every_order_of_every_status_is_shown_and_exported(cast, course, sign_in, sort, status):
     rows.course(cast.county, "T02", required=["publisher"])
     rows.complete(cast.learner, course)
