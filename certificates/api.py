@@ -4,10 +4,12 @@ from datetime import date
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 from pydantic import BeforeValidator
 
+from certificates import rules
 from certificates.models import Certificate, CertificateKind, State
 from core import clock
 from people.api import PLAIN, PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters, written_as_a_day
@@ -45,7 +47,7 @@ def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
     """Whether somebody who serves in the token's unit, or below it, holds a valid certificate of a kind.
 
     Suspended, replaced, revoked and expired ones do not count. Ask in the moment of the decision and keep no answer:
-    a certificate may be suspended a minute later. Each call is logged for the auditor.
+    a certificate may be suspended a minute later. With `If-None-Match` an unchanged answer is 304. Each call is logged for the auditor.
     """
     refuse_strange_parameters(request, HeldIn.model_fields)
     token: ApiToken = request.auth  # type: ignore[attr-defined]
@@ -70,8 +72,16 @@ def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
         at=at,
         filters={"person": wanted.employee_number, "kind": wanted.kind, "on": wanted.on and on.isoformat(), "token": token.prefix},
     )
-    response["Cache-Control"] = "no-store"
-    return {"holds": found is not None, "number": found and found.number, "valid_until": found and found.valid_until, "on": on}
+    answer = {"holds": found is not None, "number": found and found.number, "valid_until": found and found.valid_until, "on": on}
+    tag = f'"{rules.digest({name: value and str(value) for name, value in answer.items()})[:32]}"'
+    # To be asked again each time, in the moment of the decision: a tag saves the body, never the question.
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Language", "ETag": tag}
+    unchanged = get_conditional_response(request, etag=tag, response=HttpResponse(headers=headers))
+    if unchanged is not None and unchanged.status_code == 304:
+        return unchanged
+    for name, value in headers.items():
+        response[name] = value
+    return answer
 
 
 def _in_force(person: Person, kind: str, county_path: str, on: date) -> Certificate | None:

@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -20,10 +21,12 @@ from django.utils.translation import gettext as _
 
 from certificates import files
 from certificates.models import Batch, Certificate
+from certificates.models import State as CertificateState
 from certificates.services import issuing
 from certificates.storage import papers
 from core import audit, clock
 from core.errors import Refused
+from core.exports import Column, Exporter, csv_chunks
 from core.reconcile import Gap
 from courses.models import Completion
 from people.models import Person, Role, Unit
@@ -38,6 +41,8 @@ MOST_NAMED = 200
 MOST_PACKED = 20_000
 MOST_TRIES = 3
 Kind, State = Batch.Kind, Batch.State
+# In a package not among those that stand: the paper does not say so. One that has expired says it itself.
+SET_APART = (CertificateState.SUSPENDED, CertificateState.REVOKED, CertificateState.REPLACED)
 Row = TypeVar("Row", bound=Model)
 Now = Callable[[], datetime]
 Step = Callable[[Batch, list[Any], datetime], None]
@@ -198,29 +203,71 @@ def _finish(batch: Batch, now: Now) -> bool:
 
 
 def _pack(batch: Batch, now: Now) -> str:
-    """Write the package of all papers; where it lies. Holds one paper in memory at a time."""
+    """Write the package of all papers, with a list that says what each was worth that day; where it lies.
+
+    What is suspended, revoked or replaced lies in a folder named so. Holds one paper in memory at a time.
+    """
+    day, listed = clock.today(now()), []
     with tempfile.TemporaryFile() as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
             for number, certificate in enumerate(
-                _rows(batch).order_by("unit__path", "person_name", "pk").iterator(chunk_size=500), start=1
+                _rows(batch).with_state().order_by("unit__path", "person_name", "pk").iterator(chunk_size=500), start=1
             ):
+                state = certificate.state_on(day)
+                name = _name_in_package(certificate, state)
                 try:
-                    package.writestr(_name_in_package(certificate), files.read(certificate, "pdf"))
+                    package.writestr(name, files.read(certificate, "pdf"))
                 except Refused:
-                    continue  # it is among the failures already
+                    name = ""  # it is among the failures already
+                listed.append(_Packed.of(certificate, state, name))
                 if number % (STEP * 8) == 0 and not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(seen_at=now()):
                     break
+            package.writestr("清单.csv", b"".join(csv_chunks(_list_of(listed, day))))
             for line in [_failures_as_text(batch)] if batch.failures else []:
                 package.writestr("未能生成.txt", line)
         out.seek(0)
         return papers().save(f"batches/{batch.pk}-{batch.made_at:%Y%m%d%H%M%S}.zip", File(out))
 
 
-def _name_in_package(certificate: Certificate) -> str:
+@dataclass(frozen=True)
+class _Packed:
+    """A line of the list in a package: copies, so that no row is held."""
+
+    number: str
+    person_name: str
+    unit_name: str
+    title: str
+    issued_on: date
+    valid_until: date | None
+    state: str
+    file: str
+
+    @classmethod
+    def of(cls, certificate: Certificate, state: CertificateState, file: str) -> "_Packed":
+        facts = (certificate.number, certificate.person_name, certificate.unit_name, certificate.title)
+        return cls(*facts, certificate.issued_on, certificate.valid_until, str(state.label), file)
+
+
+def _list_of(packed: list[_Packed], day: date) -> Exporter:
+    columns = [
+        Column(_("Certificate number"), lambda one: one.number),
+        Column(_("Name"), lambda one: one.person_name),
+        Column(_("Unit"), lambda one: one.unit_name),
+        Column(_("Certificate"), lambda one: one.title),
+        Column(_("Issued on"), lambda one: one.issued_on),
+        Column(_("Valid until"), lambda one: one.valid_until),
+        Column(_("State on %(day)s") % {"day": day.isoformat()}, lambda one: one.state),
+        Column(_("File"), lambda one: one.file),
+    ]
+    return Exporter("清单", columns, packed)
+
+
+def _name_in_package(certificate: Certificate, state: CertificateState) -> str:
     def safe(text: str) -> str:
         return "".join(sign if sign.isalnum() or sign in "·（）()-_ " else "_" for sign in text).strip()[:60] or "_"
 
-    return f"{safe(certificate.unit_name)}/{safe(certificate.person_name)}-{safe(certificate.title)}-{certificate.number}.pdf"
+    folder = f"{safe(str(state.label))}/" if state in SET_APART else ""
+    return f"{folder}{safe(certificate.unit_name)}/{safe(certificate.person_name)}-{safe(certificate.title)}-{certificate.number}.pdf"
 
 
 def _failures_as_text(batch: Batch) -> str:

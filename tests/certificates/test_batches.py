@@ -1,5 +1,6 @@
 """Many certificates at once: ordered, watched, cancelled, taken up again after a crash, without doubles."""
 
+import csv
 import io
 import threading
 import zipfile
@@ -18,7 +19,7 @@ from core.errors import Refused
 from courses.models import Reversal
 from people.models import ReadingOfOthers
 from tests.cast import NOON
-from tests.certificates.conftest import a_completion
+from tests.certificates.conftest import a_completion, end
 
 DAY = timedelta(days=1)
 
@@ -147,8 +148,54 @@ def test_a_package_holds_each_paper_of_the_unit_and_year_by_unit_and_name(cast, 
     batch.refresh_from_db()
     assert batch.state == "done"
     package = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch))))
-    [name] = package.namelist()
-    assert mine.number in name and mine.person_name in name and package.read(name).startswith(b"%PDF-")
+    name, listed = package.namelist()
+    assert mine.number in name and mine.person_name in name and package.read(name).startswith(b"%PDF-") and listed == "清单.csv"
+
+
+def test_a_package_says_what_each_was_worth_that_day_and_sets_apart_what_does_not_stand(cast, kinds, private, second):
+    names = ("valid", "expired", "suspended", "restored", "revoked", "replaced")
+    made = {name: services.issue(completion=a_completion(cast.learner), at=NOON) for name in names}
+    made["expired"] = services.issue(completion=a_completion(cast.learner, at=NOON - 900 * DAY), at=NOON - 900 * DAY)
+    for name in ("suspended", "restored"):
+        services.suspend(certificate=made[name], by=cast.hr, reason="x", at=NOON)
+    services.restore(certificate=made["restored"], by=cast.hr, reason="x", at=NOON)
+    end(cast, made["revoked"])
+    end(cast, made["replaced"], corrections={"person_name": "=张晓明"})
+    made["corrected"] = made["replaced"].replacement
+    batch = ordered("pack", cast, year=0)
+    batches.run(batch.pk, now=lambda: NOON)
+    batch.refresh_from_db()
+    package = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch))))
+    data = package.read("清单.csv")
+    assert data.startswith(b"\xef\xbb\xbf") and b"\r\n" in data
+    lines = {line["证书编号"]: line for line in csv.DictReader(io.StringIO(data.decode("utf-8-sig")))}
+    said = {name: lines[one.number]["2026-06-15的状态"] for name, one in made.items()}
+    assert said == {
+        "valid": "有效",
+        "expired": "已过期",
+        "suspended": "已暂停",
+        "restored": "有效",
+        "revoked": "已撤销",
+        "replaced": "已替换",
+        "corrected": "有效",
+    }
+    assert lines[made["corrected"].number]["姓名"] == "'=张晓明"  # no formula
+    for name, one in made.items():
+        file = lines[one.number]["文件"]
+        assert one.number in file and package.read(file).startswith(b"%PDF-")
+        folder = said[name] if name in ("suspended", "revoked", "replaced") else one.unit_name
+        assert file.split("/")[0] == folder.replace(" ", " "), name
+    assert len(package.namelist()) == len(lines) + 1
+
+
+def test_a_paper_that_cannot_be_made_is_in_the_list_without_a_file(cast, kinds, private):
+    services.issue(completion=a_completion(cast.learner, name="张\U0001f600"), at=NOON)
+    batch = ordered("pack", cast)
+    batches.run(batch.pk)
+    batch.refresh_from_db()
+    package = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch))))
+    [line] = csv.DictReader(io.StringIO(package.read("清单.csv").decode("utf-8-sig")))
+    assert line["文件"] == "" and set(package.namelist()) == {"清单.csv", "未能生成.txt"}
 
 
 def test_names_in_a_package_lead_nowhere_else(cast, kinds, private):
@@ -156,7 +203,7 @@ def test_names_in_a_package_lead_nowhere_else(cast, kinds, private):
     batch = ordered("pack", cast)
     batches.run(batch.pk)
     batch.refresh_from_db()
-    [name] = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch)))).namelist()
+    name, _listed = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch)))).namelist()
     assert ".." not in name and name.count("/") == 1
 
 

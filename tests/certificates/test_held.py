@@ -51,7 +51,7 @@ def test_a_holder_holds_it_today(ask, certificate):
     response = ask()
 
     assert told(response) == {"holds": True, "number": certificate.number, "valid_until": "2028-06-15"}
-    assert response["Cache-Control"] == "no-store"
+    assert response["Cache-Control"] == "private, no-cache" and "Authorization" in response["Vary"]
     assert told(ask(kind="basic")) == NOBODY
 
 
@@ -184,3 +184,22 @@ def test_the_command_makes_such_a_token(cast, capsys):
     call_command("api_token", "create", "--user", cast.hr.employee_number, "--scope", "certificates:check", "--unit", cast.county.code)
 
     assert "gzk_" in capsys.readouterr().out and ApiToken.objects.get().scopes == ["certificates:check"]
+
+
+def test_an_unchanged_answer_is_not_sent_again_and_a_changed_one_is(cast, client, certificate, key_of):
+    key = key_of()
+
+    def ask(tag=None, person="YA10001", key=key):
+        headers = {"Authorization": f"Bearer {key}"} | ({"If-None-Match": tag} if tag else {})
+        return client.get(DOOR, {"employee_number": person, "kind": "training"}, headers=headers)
+
+    first = ask()
+    tag = first["ETag"]
+    again = ask(tag)
+    assert (again.status_code, again.content, again["ETag"], again["Cache-Control"]) == (304, b"", tag, "private, no-cache")
+    assert ReadingOfOthers.objects.filter(what="certificate held").count() == 2  # asked is asked
+    assert ask(tag, person="XX99999").status_code == 200
+    assert client.get(DOOR, {"employee_number": "YA10001", "kind": "training"}, headers={"If-None-Match": tag}).status_code == 401
+    an_event(certificate, "suspended", clock.now(), cast.hr)
+    changed = ask(tag)
+    assert changed.status_code == 200 and not changed.json()["holds"] and changed["ETag"] != tag
