@@ -231,7 +231,7 @@ def _of_pdf(report: dict, *, on: date | None, at: datetime) -> Finding:
     if inside is not None:
         if inside.is_genuine and is_same:
             notes.append(gettext("The badge inside the file is genuine."))
-        elif is_same and all(reason.code == Code.WITHDRAWN_KEY for reason in inside.reasons):
+        elif is_same and _is_withdrawn(_told(inside)):
             notes.append(gettext("The badge inside the file was signed with a key that has been withdrawn."))
         else:
             notes.append(gettext("The badge inside the file is not the one of this certificate."))
@@ -280,11 +280,11 @@ def _of_json(data: bytes, *, on: date | None, at: datetime) -> Finding:
         return Finding("badge", *_without_certificate(verdict))
     answer = answers.find(verdict.certificate.number, on=on, at=at)
     is_proven = verdict.is_genuine or bool(verdict.kid)
-    reasons = verdict.reasons if is_proven else tuple(one for one in verdict.reasons if _may_be_told(one, verdict.certificate))
+    reasons = _told(verdict)
     if verdict.is_genuine:
         code = "badge_genuine"
     else:
-        code = "badge_withdrawn" if {one.code for one in verdict.reasons} == {Code.WITHDRAWN_KEY} else "badge_changed"
+        code = "badge_withdrawn" if _is_withdrawn(reasons) else "badge_changed"
     facts, others = _badge_lines(reasons, answer)
     notes = tuple(one.message for one in reasons if one.code not in (Code.CHANGED, Code.WITHDRAWN_KEY) and one.field not in _BADGE_FACTS)
     return Finding("badge", code, answer, facts, others, is_proven, notes=notes[:MOST_OTHERS])
@@ -299,6 +299,19 @@ def _without_certificate(verdict: Verdict) -> tuple[str]:
     if code in (Code.FOREIGN_ISSUER, Code.FOREIGN_CONTEXT):
         return ("badge_foreign",)
     return ("other",) if code == Code.NOT_A_BADGE else ("unreadable",)
+
+
+def _told(verdict: Verdict) -> tuple[Reason, ...]:
+    """The reasons against a badge, as far as they may be told: all of them where our signature fits. Whatever is said follows from these alone."""
+    certificate = verdict.certificate
+    if certificate is None or verdict.is_genuine or verdict.kid:
+        return verdict.reasons
+    return tuple(one for one in verdict.reasons if _may_be_told(one, certificate))
+
+
+def _is_withdrawn(told: tuple[Reason, ...]) -> bool:
+    """Whether nothing is said against a badge but that its key was withdrawn."""
+    return {one.code for one in told} == {Code.WITHDRAWN_KEY}
 
 
 def _may_be_told(reason: Reason, certificate: Certificate) -> bool:

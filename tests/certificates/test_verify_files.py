@@ -11,8 +11,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from certificates import badge, files, paper, rules, services, status_lists
+from certificates import badge, files, keyring, paper, rules, services, status_lists
 from certificates.models import Certificate, CertificateKind, StatusEvent
+from certificates.services import keys as keys_of
 from certificates.verify import inspection, judgement
 from core import clock, uploads
 from tests.cast import NOON
@@ -406,6 +407,21 @@ def test_names_cannot_be_tried_out_on_a_badge_of_ones_own_making(drop, certifica
     assert told[0] == told[1] and verdict(told[0]) == "badge_changed"
     other = json.loads(badge.as_json(signed_badge).decode().replace("张小明", "王大强")) | {"proof": proof}
     assert set(changed(drop(badge.as_json(other)))) == {"name", "text"}
+
+
+def test_names_cannot_be_tried_out_with_a_key_that_was_withdrawn(drop, certificate, signed_badge, unsigned):
+    """Nobody can check its signature any more, so everything but the name and the post may be right."""
+    keys_of.retire(kid=keyring.kid_in_use("badge"), at=clock.now(), compromised=True)
+    told = []
+    for name, post in (("张小明", "科员"), ("张大明", "科长")):
+        made = badge.as_json(signed_badge).decode().replace("张小明", name).replace("科员", post).encode()
+        for data in (made, written_anew(unsigned, attached={"badge.json": made})):
+            answer = drop(data)
+            answer["certificate"].pop("checked_at")
+            told.append(answer)
+    assert told[:2] == told[2:]
+    assert verdict(told[0]) == "badge_withdrawn" and verdict(told[1]) == "unsigned"
+    assert "已作废的密钥" in str(told[1]["file"]["notes"])
 
 
 def test_a_name_in_a_long_text_cannot_be_tried_out_either(drop, certificate, cast, kinds, private):
