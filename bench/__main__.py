@@ -271,7 +271,9 @@ def main() -> None:
             rate, bad = wrk(path, cookies=used, script=script)
             rows.append((name, f"{rate:.0f}/s" + (f" ({bad} failed)" if bad else ""), f">= {target}/s", rate >= target and not bad))
         rate, bad = wrk("/", cookies=cookies, script=_save_script(facts["seats"], and_look=True))
-        notes = [f"attempt page, each view after an answer of its own: {rate / 2:.0f} of both a second" + (f", {bad} failed" if bad else "")]
+        notes = [
+            f"attempt page, each view after an answer of its own: {rate / 2:.0f} of both a second" + (f", {bad} failed" if bad else "")
+        ]
         exam_rows, exam_notes = exam.measure("127.0.0.1", PORT)
         rows += exam_rows
         notes += exam_notes

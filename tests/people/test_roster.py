@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from python_calamine import CalamineWorkbook
 
 from core.errors import Refused, RefusedRows
 from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
@@ -547,6 +548,21 @@ def test_a_dry_run_writes_nothing(cast, tmp_path):
     assert not Person.objects.filter(employee_number="YA20001").exists()
     with pytest.raises(CommandError):
         call_command("import_roster", str(tmp_path / "none.csv"))
+
+
+def test_the_command_says_in_words_what_would_change_and_gives_the_refused_rows_back(cast, tmp_path, capsys):
+    path, refused = tmp_path / "花名册.xlsx", tmp_path / "退回.xlsx"
+    path.write_bytes(workbook(row(), row(number=cast.learner.employee_number, name="张改名"), row(number="YA20002", phone="12")).getvalue())
+    with pytest.raises(SystemExit):
+        call_command("import_roster", str(path), dry_run=True, refused=refused)
+    said = capsys.readouterr().out
+    assert "YA20001 " in said and "新增" in said
+    assert f"{cast.learner.employee_number} 张改名：" in said and "张小明 → 张改名" in said
+    assert "人员 新增 / 变动 / 不变：1 / 1 / 0" in said and "不符合要求的行：1" in said
+    assert "仅预演，未写入。" in said and "_" not in said, "no names of fields"
+    (given_back,) = CalamineWorkbook.from_path(refused).get_sheet_by_index(0).to_python()[1:]
+    assert "YA20002" in given_back and "手机" in given_back[-1]
+    assert not Person.objects.filter(employee_number="YA20001").exists()
 
 
 # --- one posting at a time -------------------------------------------------------------------
