@@ -37,7 +37,7 @@ def judge(document: dict[str, Any], *, at: datetime) -> Judged:
     """Whether a key of ours signed the list, in the form in which we sign lists, and whether it still counts."""
     method = str(document["proof"].get("verificationMethod", "")) if isinstance(document.get("proof"), dict) else ""
     issuer, _mark, kid = method.partition("#")
-    if document.get("issuer") != issuer or issuer != badge.site_did():
+    if document.get("issuer") != issuer or issuer not in map(badge.site_did, badge.sites()):
         return Judged("list_foreign")
     public = keyring.badge_key(kid)
     if public is None or not _has_our_form(document):

@@ -198,16 +198,13 @@ def _frame(language: str, look: Look) -> tuple[str, str]:
     return before, after
 
 
-def _sent(data: dict) -> JsonResponse:
-    response = JsonResponse(data, json_dumps_params={"ensure_ascii": False})
+def _sent(data: dict, **options) -> JsonResponse:
+    """For programs, pages of other sites among them: a refusal is an answer that they have to be able to read as well."""
+    response = JsonResponse(data, json_dumps_params={"ensure_ascii": False}, **options)
     response["Access-Control-Allow-Origin"] = "*"
     return response
 
 
 def _problem(status: int, code: str, detail: str) -> JsonResponse:
-    return JsonResponse(
-        {"type": "about:blank", "title": detail, "status": status, "detail": detail, "code": code},
-        status=status,
-        content_type="application/problem+json",
-        json_dumps_params={"ensure_ascii": False},
-    )
+    problem = {"type": "about:blank", "title": detail, "status": status, "detail": detail, "code": code}
+    return _sent(problem, status=status, content_type="application/problem+json")

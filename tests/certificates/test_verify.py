@@ -106,6 +106,16 @@ def test_programs_get_problems_with_a_code(client, certificate):
         assert response.json()["code"] == code
 
 
+def test_pages_of_other_sites_may_read_an_answer_and_a_refusal_alike(client, certificate, settings):
+    door = reverse("verify_json", args=[certificate.number])
+    answers = [client.get(door), client.get(reverse("verify_json", args=["abc"])), client.post(reverse("verify_file_json"))]
+    settings.VERIFY_PER_MINUTE = 1
+    answers.append(client.get(door))
+
+    assert [each.status_code for each in answers] == [200, 422, 200, 429]
+    assert {each.headers.get("Access-Control-Allow-Origin") for each in answers} == {"*"}
+
+
 def test_one_query_and_no_session(client, certificate, django_assert_num_queries):
     with django_assert_num_queries(1):
         response = client.get(reverse("verify_number", args=[certificate.number]))

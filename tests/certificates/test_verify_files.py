@@ -483,6 +483,14 @@ def test_a_changed_or_foreign_status_list_is_told_as_such(drop, certificate, set
     assert verdict(drop(badge.as_json(document))) == "list_foreign"
 
 
+def test_a_status_list_from_before_the_site_moved_is_still_ours(drop, certificate, settings):
+    document = status_lists.signed("revocation", 0, at=clock.now() - timedelta(days=30))
+    settings.FORMER_SITE_URLS = [settings.WAGTAILADMIN_BASE_URL]
+    settings.WAGTAILADMIN_BASE_URL = "https://learning.elsewhere.example"
+
+    assert verdict(drop(badge.as_json(document))) == "list_outdated"
+
+
 def test_the_badge_inside_a_paper_is_looked_at_too(drop, certificate, cast, unsigned):
     own, other = badge.file(certificate), badge.file(services.issue(completion=a_completion(cast.colleague), at=NOON))
     sign = Keys.of_the_site().sign
