@@ -30,7 +30,7 @@ from quizzes import exchange, media, stems, versions
 from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
-from quizzes.services import bank, papers, readiness
+from quizzes.services import bank, papers, points, readiness
 
 for model in (Question, KnowledgePoint, Quiz):
     register_permission_policy(model, AuthorPolicy(model))
@@ -73,21 +73,34 @@ class InCounty:
 
 
 class QuestionFilterSet(WagtailFilterSet):
+    """Two queries for the choices, whatever the bank holds."""
+
     course_code = django_filters.ChoiceFilter(label=gettext_lazy("course"), choices=[])
-    point = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("knowledge point"), queryset=lambda request: KnowledgePoint.objects.filter(county__in=counties_of(request.user))
-    )
+    point = django_filters.ChoiceFilter(label=gettext_lazy("knowledge point"), choices=[], method="at_or_below")
+    tag = django_filters.ChoiceFilter(label=gettext_lazy("tag"), choices=[], method="with_tag")
 
     class Meta:
         model = Question
-        fields = ["course_code", "kind", "difficulty", "status", "mark", "point"]
+        fields = ["course_code", "kind", "difficulty", "status", "mark", "point", "tag"]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        codes = (
-            Question.objects.filter(county__in=counties_of(self.request.user)).order_by("course_code").values_list("course_code", flat=True)
-        )
-        self.filters["course_code"].extra["choices"] = [(code, code) for code in codes.distinct()]
+        counties = counties_of(self.request.user)
+        used = list(Question.objects.filter(county__in=counties).order_by().values_list("course_code", "tags").distinct())
+        codes = sorted({code for code, _tags in used})
+        tags = sorted({tag for _code, several in used for tag in several})
+        self.points = {point.pk: point for point in KnowledgePoint.objects.filter(county__in=counties)}
+        self.ways = points.ways(self.points)
+        self.filters["course_code"].extra["choices"] = [(code, code) for code in codes]
+        self.filters["tag"].extra["choices"] = [(tag, tag) for tag in tags]
+        in_order = sorted(self.ways.items(), key=lambda entry: entry[1])
+        self.filters["point"].extra["choices"] = [(str(pk), " / ".join(names)) for pk, names in in_order]
+
+    def at_or_below(self, rows, name, value):
+        return rows.filter(point__in=points.below(int(value), self.ways, self.points))
+
+    def with_tag(self, rows, name, value):
+        return rows.tagged(value)
 
 
 def _facility(question: Question) -> str:
@@ -95,6 +108,9 @@ def _facility(question: Question) -> str:
 
 
 class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
+    def search_queryset(self, rows):
+        return rows.holding(self.search_query) if self.is_searching else rows
+
     def annotated(self, rows):
         uses = AttemptItem.objects.filter(question=OuterRef("pk")).order_by().values("question").annotate(n=Count("pk")).values("n")
         marks = (
@@ -274,7 +290,11 @@ class ChangeQuestions(BulkAction):
         return super().dispatch(request)
 
     def get_all_objects_in_listing_query(self, parent_id):
-        return Question.objects.visible_to(self.request.user).values_list("pk", flat=True)
+        """What the listing shows on all its pages: its address, with search and filters, comes along."""
+        asked = self.request.GET
+        rows = Question.objects.visible_to(self.request.user).holding(asked.get("q", ""))
+        filters = QuestionFilterSet(asked, queryset=rows, request=self.request)
+        return filters.qs.values_list("pk", flat=True) if filters.is_valid() else []
 
     def check_perm(self, question):
         return AuthorPolicy(Question).user_has_permission_for_instance(self.request.user, "change", question)

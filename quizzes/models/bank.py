@@ -1,8 +1,10 @@
 """The question bank."""
 
+import json
 from datetime import date
 
-from django.db import models
+from django.db import connections, models
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -57,6 +59,25 @@ class QuestionQuerySet(OfCountyQuerySet):
         in_force = models.Q(source_until=None) | models.Q(source_until__gte=day)
         has_begun = models.Q(source_since=None) | models.Q(source_since__lte=day)
         return self.filter(in_force & has_begun, status=Question.Status.REVIEWED).exclude(mark="M")
+
+    def holding(self, query: str) -> "QuestionQuerySet":
+        """Questions in which each word of the query stands somewhere, inside other words too: code, stem, options, explanation, source, tags."""
+        found = self.annotate(content_text=Cast("content", models.TextField()), tags_text=Cast("tags", models.TextField()))
+        for word in query.split():
+            anywhere = models.Q(content_text__icontains=self._in_json(word)) | models.Q(tags_text__icontains=self._in_json(word))
+            for name in ("code", "stem", "explanation", "source", "point__name"):
+                anywhere |= models.Q(**{f"{name}__icontains": word})
+            found = found.filter(anywhere)
+        return found
+
+    def tagged(self, tag: str) -> "QuestionQuerySet":
+        """Questions with exactly this tag among theirs."""
+        whole = f'"{self._in_json(tag)}"'
+        return self.annotate(tags_text=Cast("tags", models.TextField())).filter(tags_text__contains=whole)
+
+    def _in_json(self, text: str) -> str:
+        """The text as it stands inside a JSON column read as text: SQLite keeps what Python wrote, with escapes."""
+        return json.dumps(text, ensure_ascii=connections[self.db].vendor != "postgresql")[1:-1]
 
     def unreserved(self) -> "QuestionQuerySet":
         """Questions for course quizzes and practice: neither reserved for exams nor on a paper for one that was not withdrawn."""

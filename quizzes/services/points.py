@@ -10,26 +10,38 @@ from quizzes.models import KnowledgePoint
 Names = tuple[str, ...]
 
 
+def ways(points: dict[int, KnowledgePoint]) -> dict[int, Names]:
+    """The names from the root down to each of these points."""
+    return {pk: _way(point, points) for pk, point in points.items()}
+
+
+def below(pk: int, names: dict[int, Names], points: dict[int, KnowledgePoint]) -> list[int]:
+    """A point and all below it, of the same county."""
+    top, county = names[pk], points[pk].county_id
+    return [one for one, way in names.items() if way[: len(top)] == top and points[one].county_id == county]
+
+
+def _way(point: KnowledgePoint | None, points: dict[int, KnowledgePoint]) -> Names:
+    names: list[str] = []
+    seen: set[int] = set()
+    while point is not None and point.pk not in seen:
+        seen.add(point.pk)
+        names.insert(0, point.name)
+        point = points.get(point.parent_id)  # type: ignore[arg-type]
+    return tuple(names)
+
+
 class Tree:
     """The points of a county, read once: one query, and one more for each level that is added."""
 
     def __init__(self, county: Unit) -> None:
         self.county = county
         self.points = {point.pk: point for point in KnowledgePoint.objects.filter(county=county)}
-        self._names = {pk: self._way(point) for pk, point in self.points.items()}
+        self._names = ways(self.points)
         self._by_names = {names: self.points[pk] for pk, names in self._names.items()}
         self._by_name: dict[str, list[KnowledgePoint]] = {}
         for point in self.points.values():
             self._by_name.setdefault(point.name, []).append(point)
-
-    def _way(self, point: KnowledgePoint) -> Names:
-        names: list[str] = []
-        seen: set[int] = set()
-        while point is not None and point.pk not in seen:
-            seen.add(point.pk)
-            names.insert(0, point.name)
-            point = self.points.get(point.parent_id)  # type: ignore[arg-type, assignment]
-        return tuple(names)
 
     def path(self, pk: int | None) -> str:
         """The path of a point; "" for none."""
@@ -49,8 +61,7 @@ class Tree:
 
     def below(self, point: KnowledgePoint) -> list[int]:
         """The point and all below it."""
-        names = self._names[point.pk]
-        return [pk for pk, way in self._names.items() if way[: len(names)] == names]
+        return below(point.pk, self._names, self.points)
 
     def ensure(self, paths: Iterable[str]) -> dict[str, KnowledgePoint]:
         """The points of these paths; what is not there yet is made, with all that is above it."""
