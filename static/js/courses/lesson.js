@@ -20,7 +20,8 @@
         return;
       }
       const right = inputs.every((input) => input.checked === input.hasAttribute("data-right"));
-      verdict.textContent = right ? check.dataset.allRight : check.dataset.notRight;
+      const partly = !right && inputs.some((input) => input.checked && input.hasAttribute("data-right"));
+      verdict.textContent = right ? check.dataset.allRight : partly ? check.dataset.partlyRight : check.dataset.notRight;
       verdict.className = "check-verdict " + (right ? "is-right" : "is-wrong");
       answers.hidden = false;
       answers.open = true;
