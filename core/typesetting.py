@@ -41,12 +41,12 @@ def _compiler(folder: Path) -> typst.Compiler:
 
 
 def texts_in(data: Any) -> Iterator[str]:
-    """Every text in some nested data, but those under `svg`: they are pictures."""
+    """Every text in some nested data, but those under `svg` and `drawn`: pictures, and formulas, which bring a font of their own."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, dict):
         for name, value in data.items():
-            if name != "svg":
+            if name not in {"svg", "drawn"}:
                 yield from texts_in(value)
     elif isinstance(data, list | tuple):
         for value in data:

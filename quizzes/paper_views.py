@@ -134,6 +134,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
             "is_stale": any(item.question_version != item.question.version for item in items),
             "has_sealed": any(seal.by_id == request.user.pk for seal in found.seal_marks),
             "refusal": refusal,
+            "raw_formulas": printing.raw_formulas(found),
         },
         status=409 if refusal else 200,
     )

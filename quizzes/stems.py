@@ -65,12 +65,19 @@ def plain(text: str) -> str:
 
 
 def pieces(text: str) -> list[tuple[str, str]]:
-    """The text cut up for paper: ("text", …), ("formula", its LaTeX) and ("image", its digest), in order."""
+    """The text cut up for paper: ("text", …), ("formula", its LaTeX), ("display", that of one on a line of its own) and
+    ("image", its digest), in order."""
     made, end = [], 0
     for found in MARKED.finditer(text):
         made.append(("text", text[end : found.start()]))
         marker = IMAGE.fullmatch(found["image"] or "")
-        made.append(("image", marker[2]) if marker else ("formula", (found["inline"] or found["display"]).strip()))
+        made.append(
+            ("image", marker[2])
+            if marker
+            else ("formula", found["inline"].strip())
+            if found["inline"]
+            else ("display", found["display"].strip())
+        )
         end = found.end()
     return [(what, piece) for what, piece in [*made, ("text", text[end:])] if piece]
 
@@ -134,9 +141,7 @@ def _img(marker: str) -> str:
 def _formula(latex: str, is_display: bool) -> str:
     """MathML of a formula, with the LaTeX beside it for browsers and readers without MathML. Raises: Unreadable."""
     latex = latex.strip()
-    if not latex or len(latex) > LONGEST_FORMULA:
-        raise Unreadable(_("it must have between 1 and %(limit)d characters") % {"limit": LONGEST_FORMULA})
-    inner = _written(_tree(latex), 0)
+    inner = _written(tree_of(latex), 0)
     said = escape(latex)
     display = ' display="block"' if is_display else ""
     return (
@@ -145,9 +150,12 @@ def _formula(latex: str, is_display: bool) -> str:
     )
 
 
-def _tree(latex: str) -> Any:
+def tree_of(latex: str) -> Any:
+    """The formula as a tree of MathML, of which nothing is trusted yet (`require_known`). Raises: Unreadable."""
     from latex2mathml.converter import convert_to_element  # reads a table of 2,500 symbols: only where formulas are
 
+    if not latex or len(latex) > LONGEST_FORMULA:
+        raise Unreadable(_("it must have between 1 and %(limit)d characters") % {"limit": LONGEST_FORMULA})
     opened = 0
     for sign in re.sub(r"\\[{}\\]", "", latex):
         opened += {"{": 1, "}": -1}.get(sign, 0)
@@ -162,14 +170,19 @@ def _tree(latex: str) -> Any:
     return row
 
 
-def _written(element: Any, depth: int) -> str:
-    """An element of the formula with what is known of it, and nothing else. Raises: Unreadable."""
-    children = list(element)
-    if depth > DEEPEST * 2 or element.tag not in _ELEMENTS or len(children) != _PARTS.get(element.tag, len(children)):
+def require_known(element: Any, depth: int) -> None:
+    """Let one element of a formula pass that we know. Raises: Unreadable."""
+    if depth > DEEPEST * 2 or element.tag not in _ELEMENTS or len(element) != _PARTS.get(element.tag, len(element)):
         raise Unreadable(_("something is missing, or nested too deeply"))
     text = unescape(element.text or "")
     if "\\" in text and element.tag != "mtext":
         raise Unreadable(_("%(command)s is not known") % {"command": text[:30]})
+
+
+def _written(element: Any, depth: int) -> str:
+    """An element of the formula with what is known of it, and nothing else. Raises: Unreadable."""
+    require_known(element, depth)
+    children, text = list(element), unescape(element.text or "")
     attributes = "".join(
         f' {name}="{value}"' for name, value in element.attrib.items() if name in _VALUES and _VALUES[name].fullmatch(value)
     )

@@ -2,6 +2,7 @@
 
 import base64
 import random
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import audit, typesetting
+from core import audit, fonts, typesetting
 from core.errors import Refused
 from core.figures import figure
 from core.text import printable
 from people.models import Person
-from quizzes import kinds, stems
+from quizzes import formulas, kinds, stems
 from quizzes.models import BankImage, Paper, PaperItem
 
 LAYOUT = Path(__file__).parent.parent / "layouts" / "exam.typ"
+FORMULAS = {"formula", "display"}
 PARTS = {"paper": "试卷", "sheet": "答题纸", "key": "参考答案与评分"}  # Chinese documents, whatever language a page is read in
 
 
@@ -26,7 +28,8 @@ PARTS = {"paper": "试卷", "sheet": "答题纸", "key": "参考答案与评分"
 def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time.
 
-    Formulas stand as their LaTeX. Three queries; an image each is read from the storage.
+    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries;
+    an image each is read from the storage.
 
     Raises:
         Refused: not_sealed; missing_glyph (a character that no font has).
@@ -62,6 +65,16 @@ def _item(paper: Paper, item: PaperItem, *, with_key: bool) -> dict[str, Any]:
     }
 
 
+def item_for_sheet(paper: Paper, item: PaperItem) -> dict[str, Any]:
+    """What an answer sheet needs of an item: its number, its points, and the places to answer; nothing of what is asked."""
+    return _places(_item(paper, item, with_key=False))
+
+
+def _places(drawn: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in drawn.items() if name in {"number", "points", "choices", "blanks", "rows"}}
+    return kept | {"parts": [_places(part) for part in drawn["parts"]]}
+
+
 def _drawn(kind: kinds.ItemKind, stem: str, points: Decimal, shape: kinds.OnPaper, *, with_key: bool) -> dict[str, Any]:
     """An item, or a part of one, as the layout draws it; nothing of the key unless it is asked for."""
     return {
@@ -80,8 +93,41 @@ def _drawn(kind: kinds.ItemKind, stem: str, points: Decimal, shape: kinds.OnPape
     }
 
 
-def _marked(text: str) -> list[dict[str, str]]:
-    return [{"what": what, "it": printable(piece)} for what, piece in stems.pieces(text)]
+def _marked(text: str) -> list[dict[str, Any]]:
+    return [
+        {"what": what, "it": printable(piece)} | ({"drawn": _formula(piece)} if what in FORMULAS else {})
+        for what, piece in stems.pieces(text)
+    ]
+
+
+def _formula(latex: str) -> formulas.Node | None:
+    """The formula for the layout; None where it cannot be read, or where a character of it has no glyph."""
+    try:
+        node = formulas.drawing(latex)
+    except stems.Unreadable:
+        return None
+    return None if fonts.missing([formulas.needs_text_font(node)]) else node
+
+
+def raw_formulas(paper: Paper) -> list[tuple[int, str]]:
+    """The formulas that cannot be typeset and are printed as their LaTeX: the position of the question, and what is written. One query."""
+    found = []
+    for item in paper.items.order_by("position"):
+        drawn = _item(paper, item, with_key=True)
+        found += [(item.position, latex) for latex in dict.fromkeys(_untypeset(drawn))]
+    return found
+
+
+def _untypeset(data: Any) -> Iterator[str]:
+    if isinstance(data, dict):
+        if data.get("what") in FORMULAS and data["drawn"] is None:
+            yield data["it"]
+        for name, value in data.items():
+            if name != "drawn":
+                yield from _untypeset(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _untypeset(value)
 
 
 def _pictures(paper: Paper, printed: list[dict]) -> dict[str, dict[str, str]]:
@@ -99,5 +145,5 @@ def _pictures(paper: Paper, printed: list[dict]) -> dict[str, dict[str, str]]:
 
 def _digests(data: Any) -> set[str]:
     if isinstance(data, dict):
-        return {data["it"]} if data.get("what") == "image" else {one for value in data.values() for one in _digests(value)}
+        return {data["it"]} if data.get("what") == "image" else {one for name, v in data.items() if name != "drawn" for one in _digests(v)}
     return {one for value in data for one in _digests(value)} if isinstance(data, list) else set()
