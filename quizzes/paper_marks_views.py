@@ -1,12 +1,14 @@
 """HR's doors to what was written on paper: enter the points of a candidate, correct them, agree to a correction."""
 
+import io
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core import clock
 from core.errors import Refused
@@ -19,7 +21,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
 from quizzes.permissions import holds_over
-from quizzes.services import paper_marks, remarks
+from quizzes.services import paper_marks, printing, remarks, sheets
 
 
 @login_required
@@ -35,11 +37,17 @@ def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
     handed_out = list(sitting.papers.order_by("label"))
     asked = request.POST.get("paper") or request.GET.get("paper") or ""
     paper = next((paper for paper in handed_out if str(paper.pk) == asked), handed_out[0] if len(handed_out) == 1 else None)
-    form = forms.PaperMarksForm(request.POST or None, items=paper.items.order_by("position")) if paper is not None else None
+    form = forms.EnterMarksForm(request.POST or None, items=paper.items.order_by("position")) if paper is not None else None
     if request.method == "POST" and form is not None and form.is_valid():
         try:
             marking = paper_marks.enter_marks(
-                person=person, paper=paper, sitting=sitting, points=form.points, by=request.user, at=clock.now()
+                person=person,
+                paper=paper,
+                sitting=sitting,
+                points=form.points,
+                code=form.cleaned_data["code"],
+                by=request.user,
+                at=clock.now(),
             )
         except Refused as refusal:
             form.add_error(None, refusal.message)
@@ -116,6 +124,32 @@ def marks_decide(request: HttpRequest, pk: int, person_pk: int, correction_pk: i
             messages.success(request, told)
             return redirect("sitting_marks", pk, person_pk)
     return _entered(request, sitting, person, attempt, form)
+
+
+@login_required
+@never_cache
+@require_GET
+def sitting_sheets(request: HttpRequest, pk: int) -> HttpResponse:
+    """The answer sheets of the candidates as one PDF; `room` for one room, `blank` for sheets without a name. Each download is logged."""
+    sitting = sitting_of(request, pk)
+    room = request.GET.get("room")
+    only = None if not room else "" if room == "-" else room
+    try:
+        made = sheets.pdf(sitting=sitting, by=request.user, at=clock.now(), room=only, blank="blank" in request.GET)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("sitting_candidates", pk)
+    readings.record(
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.EXPORT,
+        what="answer sheets",
+        unit=sitting.quiz.county,
+        filters={"sitting": sitting.pk, "room": room or ""},
+        rows=0 if "blank" in request.GET else sitting.listed,
+        request=request,
+    )
+    name = f"{sitting.title}-{room + '-' if room and room != '-' else ''}{printing.PARTS['sheet']}.pdf"
+    return FileResponse(io.BytesIO(made), as_attachment=True, filename=name, content_type="application/pdf")
 
 
 def _candidate(sitting: Sitting, pk: int) -> Person:

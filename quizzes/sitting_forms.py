@@ -233,6 +233,22 @@ class PaperMarksForm(forms.Form):
         return sum((item.points for item in self.items), start=Decimal(0))
 
 
+class EnterMarksForm(PaperMarksForm):
+    """Marks of a sheet; its code, where it bears one, says whose it is and of which paper."""
+
+    code = forms.CharField(
+        label=_("Code on the answer sheet"),
+        required=False,
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false", "placeholder": "K7M-2XQ"}
+        ),
+        help_text=_(
+            "It stands beside the name on a printed sheet and is checked against the person and the paper. A blank sheet has none."
+        ),
+    )
+
+
 class CorrectionForm(PaperMarksForm):
     """The points as they stand now, to be put right; `fixed` are positions whose points nobody enters any more."""
 

@@ -30,6 +30,7 @@ urlpatterns = [
     path("sittings/manage/<int:pk>/candidates/add/", organising.candidates_add, name="candidates_add"),
     path("sittings/manage/<int:pk>/candidates/put/", organising.candidates_put, name="candidates_put"),
     path("sittings/manage/<int:pk>/candidates.xlsx", organising.candidates_export, name="candidates_export"),
+    path("sittings/manage/<int:pk>/sheets.pdf", paper_marks_views.sitting_sheets, name="sitting_sheets"),
     path("sittings/manage/<int:pk>/rooms/", organising.sitting_rooms, name="sitting_rooms"),
     path("sittings/manage/<int:pk>/invigilators/", organising.sitting_invigilators, name="sitting_invigilators"),
     path("sittings/manage/<int:pk>/allowances/", organising.sitting_allowances, name="sitting_allowances"),

@@ -15,6 +15,7 @@ ACTIONS = {
     "quizzes.paper_withdrawn": _("Exam paper withdrawn"),
     "quizzes.paper_sealed": _("Exam paper sealed"),
     "quizzes.paper_printed": _("Exam paper printed"),
+    "quizzes.sheets_printed": _("Answer sheets printed"),
     "quizzes.marks_entered": _("Marks entered from paper"),
     "quizzes.correction_proposed": _("Correction of marks from paper proposed"),
     "quizzes.correction_decided": _("Correction of marks from paper decided"),

@@ -32,12 +32,16 @@ from quizzes.models import (
 )
 from quizzes.models.sittings import closing_of
 from quizzes.permissions import holds_over
-from quizzes.services import lost_passes, marking, papers, remarks, sittings
+from quizzes.services import lost_passes, marking, papers, remarks, sheets, sittings
 
 
 @transaction.atomic
-def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mapping[int, Decimal], by: Person, at: datetime) -> Marking:
+def enter_marks(
+    *, person: Person, paper: Paper, sitting: Sitting, points: Mapping[int, Decimal], by: Person, at: datetime, code: str = ""
+) -> Marking:
     """Record a paper that somebody wrote by hand: points by position. The attempt, its end and its marking are made at once.
+
+    `code` is that of a sheet that bears a name: it has to be this person's, of this paper. A blank sheet has none.
 
     It counts as handed in when the sitting closed; when it was entered stands on the marking.
 
@@ -46,7 +50,8 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
 
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), own_marks, not_a_candidate,
-            sat_already, bad_points (naming the positions); no_course and as `enrolments.enrol` says.
+            sat_already, bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
+            and as `enrolments.enrol` says.
     """
     quiz = paper.quiz
     if sitting.is_draft or at < sitting.over_at:
@@ -57,6 +62,8 @@ def enter_marks(*, person: Person, paper: Paper, sitting: Sitting, points: Mappi
         raise Refused(_("Nobody enters marks of their own: somebody else has to do it."), code="own_marks")
     if sitting.is_listed and not sitting.candidates.filter(person=person).exists():
         raise Refused(_("%(name)s is not on the list of this sitting.") % {"name": person.name}, code="not_a_candidate")
+    if code.strip():
+        sheets.require_code(code, sitting=sitting, person=person, paper=paper)
     enrolment = sittings.round_for(
         person=person, quiz=quiz, at=sitting.opens_at
     )  # when it was sat says which round, not when it was marked

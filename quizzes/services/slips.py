@@ -18,7 +18,7 @@ from quizzes.models import Answer, Attempt, AttemptItem
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing in it is read as something else
 LENGTH = 12  # signs of five bits
 _CODE = re.compile(rf"([0-9]{{1,18}})([{ALPHABET}]{{{LENGTH}}})")
-_MISREAD = str.maketrans("OIL", "011")
+MISREAD = str.maketrans("OIL", "011")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def of(attempt: Attempt) -> Slip:
 
 def check(code: str) -> Slip | None:
     """The slip with this code as the server knows it; None when no slip has it. Small slips of the pen are forgiven."""
-    read = _CODE.fullmatch(re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", code[:100]).upper()).translate(_MISREAD))
+    read = _CODE.fullmatch(re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", code[:100]).upper()).translate(MISREAD))
     if read is None:
         return None
     attempt = Attempt.objects.select_related("submission", "sitting", "quiz", "person").filter(pk=int(read[1]), submission__isnull=False)
