@@ -103,10 +103,10 @@ def _wait(request: HttpRequest, sitting: Sitting, turn: entrance.Turn, now: date
 
 
 @Prepared
-def _listed(pk, person):
+def _listed(sitting, person):
     """The sitting, where the person is on its list: what nearly everybody is who enters one."""
     own = Candidate.objects.filter(person=person).values("sitting")
-    return Sitting.objects.published().filter(pk=pk, pk__in=own).timed().select_related("quiz")
+    return Sitting.objects.published().filter(pk=sitting, pk__in=own).timed().select_related("quiz")
 
 
 def _used_up(request: HttpRequest, sitting: Sitting, mine: own_sittings.OwnSitting, now) -> Refused | None:

@@ -18,7 +18,8 @@ from people.models import Person, Role, RoleGrant, Unit
 from quizzes.models import Attempt
 from quizzes.services import attempts, sittings
 from tests.cast import grant
-from tests.counties import in_full_swing
+from tests.counties import in_full_swing, make_quiz
+from tests.quizzes.conftest import sitting_of
 
 needs_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'")
 
@@ -60,6 +61,7 @@ def values(cast):
     response = attempts.right_response(item)
     attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=response, token="device.1", at=clock.now())
     sittings.allow(person=cast.learner, quiz=attempt.quiz, extra_attempts=1, reason="停电", by=cast.hr, at=clock.now())
+    exam = make_quiz(cast, "y01-exam", "Y01")
     browser = Client()
     browser.force_login(cast.learner)
     return {
@@ -80,6 +82,7 @@ def values(cast):
         "device": "other",
         "county_path": cast.county.path,
         "key": browser.session.session_key,
+        "sitting": sitting_of(exam, cast.learner, opens_at=clock.now()).pk,
         "number": Certificate.objects.filter(person=cast.learner).first().number,
     }
 
