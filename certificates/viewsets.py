@@ -1,7 +1,10 @@
 """Certificate kinds in the Wagtail admin: each county's own, with a live preview of the paper, approved by two, in versions."""
 
+import json
+
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest
 from django.urls import path, reverse
 from django.utils.functional import cached_property
@@ -17,6 +20,7 @@ from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, Snippe
 from certificates import templates_desk
 from certificates.forms import CertificateKindForm
 from certificates.models import CertificateKind
+from certificates.models.review import refuse_decided
 from certificates.preview import unfit
 
 RENEWAL_FIELDS = ["renewal_window_days", "renewal_grace_days", "renewal_course", "reminder_days"]
@@ -57,7 +61,18 @@ class _WithVersions:
 
 
 class _Edit(_WithVersions, snippets.EditView):
-    pass
+    def workflow_action_action(self):
+        """What Wagtail does, but told in words where somebody decided while this one was being saved."""
+        waiting = self.object.current_workflow_task_state
+        refuse_decided(waiting)
+        more = json.loads(self.request.POST.get("workflow-action-extra-data", "{}"))
+        waiting.task.specific.on_action(waiting, self.request.user, self.workflow_action, **more)
+
+    @transaction.atomic
+    def cancel_workflow_action(self):
+        CertificateKind.hold(self.object.pk)
+        refuse_decided(self.object.current_workflow_task_state)
+        return super().cancel_workflow_action()
 
 
 class _Index(snippets.IndexView):

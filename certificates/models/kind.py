@@ -156,6 +156,18 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
 
         return preview(request, self, mode_name)
 
+    @classmethod
+    def hold(cls, pk) -> None:
+        """Lock a kind until the transaction ends: what is written and what is decided about it come one after the other."""
+        list(cls.objects.select_for_update(of=("self",), no_key=True).filter(pk=pk).values_list("pk"))
+
+    @transaction.atomic
+    def save_revision(self, *args, **kwargs):
+        """Keep a draft. While somebody decides it waits, so that what is published is what was decided about. Locks the kind."""
+        if self.pk:
+            self.hold(self.pk)
+        return super().save_revision(*args, **kwargs)
+
     def publish(self, revision, user=None, *, at=None, **kwargs):
         """Go live in one transaction with the version that certificates are issued from: both or neither.
 

@@ -3,11 +3,30 @@
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import Task, TaskState
 
 from certificates.models.kind import CertificateKind
 from core import foureyes
+from core.errors import Refused
+
+
+def refuse_decided(task_state: TaskState | None) -> None:
+    """Let a step of a workflow pass that still waits; to be asked with the kind locked.
+
+    Raises:
+        Refused: decided, with who was quicker.
+    """
+    if task_state is not None and task_state.status == TaskState.STATUS_IN_PROGRESS:
+        return
+    by = task_state.finished_by if task_state is not None else None
+    raise Refused(
+        gettext("%(name)s has decided on this template already. Please look at it again.") % {"name": by.name}
+        if by
+        else gettext("This template waits for no decision any more. Please look at it again."),
+        code="decided",
+    )
 
 
 class KindReview(Task):
@@ -36,10 +55,17 @@ class KindReview(Task):
 
     @transaction.atomic
     def on_action(self, task_state, user, action_name, **kwargs):
-        """An approval names what it vouches for; without that it is none, whichever way it came."""
+        """An approval names what it vouches for; without that it is none, whichever way it came. Locks the kind.
+
+        Raises:
+            Refused: decided.
+        """
         vouched = kwargs.pop("no_emblem", False)
         if action_name == "approve" and vouched is not True:
             raise PermissionDenied
+        CertificateKind.hold(task_state.workflow_state.object_id)
+        task_state.refresh_from_db()  # read before the lock, and with its workflow: somebody may have been quicker
+        refuse_decided(task_state)
         return super().on_action(task_state, user, action_name, **kwargs)
 
     def user_can_access_editor(self, obj, user):
