@@ -20,6 +20,8 @@ from people.models import Unit
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion
 
+AT_ONCE = 50
+
 
 def test_a_completion_is_answered_by_a_certificate_in_the_same_transaction(cast, kinds):
     completion = a_completion(cast.learner)
@@ -228,22 +230,22 @@ def test_a_kind_needs_a_county_with_a_code_of_six_digits(cast, kinds):
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_twenty_at_once_get_numbers_without_gap_and_each_completion_one_certificate(private):
+def test_fifty_at_once_get_numbers_without_gap_and_each_completion_one_certificate(private):
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL")
     from tests.cast import assemble
 
     cast = assemble()
     services.ensure_kinds(cast.county)
-    completions = [a_completion(cast.learner, score=Decimal(60 + i)) for i in range(20)]
+    completions = [a_completion(cast.learner, score=Decimal(60 + i % 40)) for i in range(AT_ONCE)]
     failures = []
-    barrier = threading.Barrier(20)
+    barrier = threading.Barrier(AT_ONCE)
 
     def work(index):
         try:
             barrier.wait()
             # each thread issues its own and a neighbour's, so every completion is issued twice at once
-            for which in (index, (index + 1) % 20):
+            for which in (index, (index + 1) % AT_ONCE):
                 try:
                     with transaction.atomic():
                         services.issue(completion=completions[which], at=NOON)
@@ -257,12 +259,12 @@ def test_twenty_at_once_get_numbers_without_gap_and_each_completion_one_certific
             close_old_connections()
             connection.close()
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(20)]
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not failures
     serials = sorted(int(number.split("-")[4]) for number in Certificate.objects.values_list("number", flat=True))
-    assert serials == list(range(1, 21))
-    assert NumberSequence.objects.get().last == 20
+    assert serials == list(range(1, AT_ONCE + 1))
+    assert NumberSequence.objects.get().last == AT_ONCE
