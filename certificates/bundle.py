@@ -24,6 +24,8 @@ PROGRAM = settings.BASE_DIR / "docs" / "check_proof.py"
 def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
     """The files by name. The badge is the one that the paper carries; the status lists say what holds at this instant.
 
+    Issuer and lists bear the name that the badge gives the site: of an older paper perhaps the one before it moved.
+
     Raises:
         Refused: the paper cannot be made or signed here, as `files.read` says.
     """
@@ -31,13 +33,15 @@ def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
     carried, chain = signing.carried_by(pdf), files.chain_of(pdf)
     assert carried is not None and chain is not None, "files.read lets no paper pass without them"
     authority = chain[1]
-    block = certificate.pk // status_lists.LENGTH
-    lists = {f"status-{purpose}.json": badge.as_json(status_lists.signed(purpose, block, at=at)) for purpose in status_lists.SETS}
+    block, site = certificate.pk // status_lists.LENGTH, _site_of(carried)
+    lists = {
+        f"status-{purpose}.json": badge.as_json(status_lists.signed(purpose, block, at=at, site=site)) for purpose in status_lists.SETS
+    }
     proof = ledger.proof_of(certificate)
     found = {
         f"{certificate.number}.pdf": pdf,
         f"{certificate.number}.badge.json": carried,
-        "did.json": badge.as_json(badge.issuer_document()),
+        "did.json": badge.as_json(badge.issuer_document(site)),
         **lists,
         PROOF: badge.as_json(proof),
         "ca.pem": authority.public_bytes(serialization.Encoding.PEM),
@@ -46,6 +50,12 @@ def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
     }
     found["README.txt"] = _words(certificate, found, authority, proof["status"], at=at).encode()
     return found
+
+
+def _site_of(carried: bytes) -> str:
+    """The address of the site in whose name a badge of ours was signed."""
+    did = json.loads(carried)["issuer"]["id"]
+    return next((address for address in badge.sites() if badge.site_did(address) == did), badge.site())
 
 
 def write(certificate: Certificate, folder: Path, *, at: datetime) -> list[str]:
@@ -78,7 +88,8 @@ def write(certificate: Certificate, folder: Path, *, at: datetime) -> list[str]:
 
 def _words(certificate: Certificate, found: dict[str, bytes], authority: x509.Certificate, status: str, *, at: datetime) -> str:
     """How each file is checked with programs of others, in Chinese and English."""
-    document = json.loads(found[f"{certificate.number}.badge.json"])
+    carried = found[f"{certificate.number}.badge.json"]
+    document, site = json.loads(carried), _site_of(carried)
     entry = document["credentialStatus"][0]
     return render_to_string(
         "certificates/bundle.txt",
@@ -88,11 +99,11 @@ def _words(certificate: Certificate, found: dict[str, bytes], authority: x509.Ce
             "authority": authority.subject.rfc4514_string(),
             "fingerprint": authority.fingerprint(hashes.SHA256()).hex(":").upper(),
             "place": entry["statusListIndex"],
-            "did": badge.site_did(),
+            "did": badge.site_did(site),
             "kid": document["proof"]["verificationMethod"].partition("#")[2],
             "status": status,
             "proof": PROOF,
-            "did_address": f"{badge.site()}/.well-known/did.json",
+            "did_address": f"{site}/.well-known/did.json",
             "check_address": document["id"],
         },
     )

@@ -129,6 +129,21 @@ def test_the_status_lists_say_what_holds_when_they_are_exported(exported, certif
     assert _is_set(tmp_path / "later", "revocation") and not _is_set(tmp_path / "later", "suspension")
 
 
+def test_a_paper_from_before_the_site_moved_comes_with_the_issuer_and_the_lists_that_its_badge_names(certificate, settings, tmp_path):
+    files.read(certificate, "pdf")
+    settings.FORMER_SITE_URLS = [settings.WAGTAILADMIN_BASE_URL]
+    settings.WAGTAILADMIN_BASE_URL = "https://moved.example"
+
+    call_command("export_certificate", certificate.number, "--to", str(tmp_path / "moved"), stdout=StringIO())
+
+    found, document = (json.loads(the(tmp_path / "moved", name).read_bytes()) for name in ("*.badge.json", "did.json"))
+    assert document["id"] == found["issuer"]["id"] == found["proof"]["verificationMethod"].partition("#")[0]
+    assert "moved.example" not in document["id"] and document["id"] in (tmp_path / "moved" / "README.txt").read_text()
+    for purpose in ("revocation", "suspension"):
+        assert not _is_set(tmp_path / "moved", purpose)
+        assert json.loads((tmp_path / "moved" / f"status-{purpose}.json").read_bytes())["issuer"] == document["id"]
+
+
 def check_proof(folder: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-I", "check_proof.py", "inclusion-proof.json", "did.json"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
