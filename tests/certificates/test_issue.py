@@ -82,6 +82,16 @@ def test_printed_facts_are_copied_and_follow_nothing_afterwards(cast, certificat
     assert "“政务公开政策解读”" in before["text"] and "2.5学时" in before["text"] and "92.5分" in before["text"]
 
 
+def test_the_digest_of_the_facts_is_salted_so_that_nobody_tries_names_on_it(certificate, cast, kinds):
+    facts = certificate.facts()
+    other = services.issue(completion=a_completion(cast.colleague), at=NOON)
+
+    assert rules.digest(facts) == certificate.facts_digest
+    assert len(certificate.salt) == 32 and certificate.salt != other.salt
+    assert rules.digest({name: fact for name, fact in facts.items() if name != "salt"}) != certificate.facts_digest
+    assert rules.digest(facts | {"salt": other.salt}) != certificate.facts_digest
+
+
 def test_a_certificate_is_never_edited_or_deleted(certificate):
     with pytest.raises(FactChanged):
         certificate.save()
