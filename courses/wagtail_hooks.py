@@ -17,6 +17,7 @@ class CourseStatistics(MenuItem):
 @hooks.register("register_log_actions")
 def register_actions(actions):
     actions.register_action("courses.reverse", _("Completion reversed"), _("Completion reversed"))
+    actions.register_action("courses.policy_in_force", _("Credit policy put into force"), _("Credit policy put into force"))
     actions.register_action("courses.withdraw", _("Requirement open again"), _("Requirement open again"))
 
 
