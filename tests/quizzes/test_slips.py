@@ -1,6 +1,7 @@
 """Receipt slips: they fit one attempt and its answers, and nobody else can make them."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db.models import QuerySet
@@ -110,3 +111,12 @@ def test_the_result_of_a_course_quiz_leads_to_its_slip(sign_in, cast, attempt):
     assert f'href="{address}"' in client.get(reverse("attempt_result", args=[attempt.pk])).text
     page = client.get(address).text
     assert slips.of(attempt).code in page and "查看成绩" in page
+
+
+def test_pages_and_guides_call_a_receipt_and_a_seal_by_one_word_each():
+    """交卷回执 and 密封: 凭条 and 封存 are other words for the same, and readers ask what the difference is."""
+    root = Path(__file__).parents[2]
+    texts = [root / "locale/zh_Hans/LC_MESSAGES/django.po", *root.glob("docs/**/*.md"), *root.glob("home/demo/*.yaml")]
+    texts += [*root.glob("quizzes/**/*.html"), *root.glob("quizzes/layouts/*.typ")]
+    assert len(texts) > 20
+    assert [(text.name, word) for text in texts for word in ("凭条", "封存") if word in text.read_text()] == []

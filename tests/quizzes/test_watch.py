@@ -307,8 +307,8 @@ def test_a_slip_is_genuine_or_not_and_tells_whose_it_is(cast, sitting, running, 
     genuine = client.post(url, {"code": code.lower()}).text
     forged = client.post(url, {"code": code[:-1] + ("0" if code[-1] != "0" else "1")}).text
 
-    assert "凭条有效" in genuine and "张小明" in genuine and "1 / 6" in genuine
-    assert "没有此验证码的凭条" in forged and "张小明" not in forged
+    assert "回执有效" in genuine and "张小明" in genuine and "1 / 6" in genuine
+    assert "没有此编码的回执" in forged and "张小明" not in forged
     assert ReadingOfOthers.objects.filter(what="receipt slip", subject=cast.learner).count() == 1
     for nonsense in ("", "\x00", "9" * 300, "DROP TABLE", json.dumps({})):
         assert client.post(url, {"code": nonsense}).status_code == 200
