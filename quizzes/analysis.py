@@ -47,6 +47,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
             "out_of",
             "passed",
             "submission__attempt__unit__path",
+            "submission__attempt__paper__label",
             "submission__attempt__started_at",
             "submission__at",
         )
@@ -55,11 +56,15 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
         return {"people": 0}
     totals = {attempt: statistics.Total(float(score), float(out_of)) for _pk, attempt, score, out_of, *_rest in rows}
     analysis = statistics.Analysis(totals, passed=[attempt for _pk, attempt, _s, _o, passed, *_rest in rows if passed])
+    form_of = {attempt: label for _pk, attempt, _s, _o, _passed, _path, label, *_rest in rows if label}
+    forms = statistics.Forms(totals, form_of)
     wrong: dict[int, dict[int, str]] = defaultdict(dict)
     samples: dict[tuple[int, int], int] = {}  # of each version of a question one item that somebody saw
     for attempt, question, version, item, earned, points, fraction, picked in _marks(markings):
         samples[question, version] = item
         analysis.add(attempt, (question, version), earned=float(earned), points=float(points), picked=picked)
+        if form_of:
+            forms.add(attempt, (question, version), earned=float(earned), points=float(points))
         if sitting is not None and picked and fraction < 1:
             wrong[attempt][question] = "|".join(picked)
     seconds = _seconds(markings)
@@ -67,6 +72,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
     return {
         "people": test.people,
         "test": asdict(test) | {"minutes": _minutes(rows)},
+        "forms": [asdict(form) for form in forms.figures()],
         "items": _items(analysis, seconds, samples),
         "units": _units(rows, quiz.county),
         "similar": [asdict(pair) for pair in _similar(wrong, sitting)] if sitting is not None else [],

@@ -220,6 +220,16 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             _in_words(found.figures["units"]),
         ),
     ]
+    if forms := found.figures.get("forms"):
+        of_forms = [
+            Column(_("Paper"), lambda row: row["form"], 10),
+            Column(_("people"), lambda row: row["people"], 10),
+            Column(_("number of questions"), lambda row: row["items"], 10),
+            Column(_("reliability"), lambda row: _rounded(row["reliability"]), 12),
+            Column(_("kind of reliability"), lambda row: row["reliability_kind"], 12),
+            Column(_("standard error of measurement"), lambda row: _rounded(row["standard_error"], 2), 14),
+        ]
+        tables.append(Exporter(_("papers"), of_forms, forms))
     return workbook(f"{quiz.key}-analysis", tables)
 
 

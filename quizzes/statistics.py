@@ -11,6 +11,7 @@ Terms and formulas, with where they come from:
   Measurement (1972).
 * coefficient alpha: k/(k−1) · (1 − Σ item variances / variance of totals). Cronbach, Psychometrika
   16 (1951). KR-20 is the same for right/wrong items. Kuder & Richardson, Psychometrika 2 (1937).
+* of parallel papers each has an alpha of its own, over those who wrote it and its items.
 * where everybody has a paper of their own, alpha does not exist. The coefficient given then is
   Eρ² = σ²(p) / (σ²(p) + σ²(i:p)/k) of the design "items nested in persons". Brennan,
   Generalizability Theory (2001), ch. 3.
@@ -24,7 +25,7 @@ Terms and formulas, with where they come from:
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -215,12 +216,7 @@ class Analysis:
         if n < FEWEST or k < 2:
             return None, ""
         if all(tally.n == n for tally in self._items.values()):
-            scores = [total.score for total in self.totals.values()]
-            of_totals = _variance(n, sum(scores), sum(s * s for s in scores))
-            of_items = sum(_variance(t.n, t.earned, t.earned_squared) for t in self._items.values())
-            if of_totals <= 0:
-                return None, ""
-            return k / (k - 1) * (1 - of_items / of_totals), "kr20" if all(t.is_binary for t in self._items.values()) else "alpha"
+            return _alpha([total.score for total in self.totals.values()], self._items.values())
         return self._nested()
 
     def _nested(self) -> tuple[float | None, str]:
@@ -233,6 +229,65 @@ class Analysis:
         between = _variance(n, sum(means), sum(m * m for m in means))
         error = within * sum(1 / mine.n for mine in people) / n  # σ²(i:p)/k, papers may differ in length
         return (max(between - error, 0.0) / between, "nested") if between > 0 else (None, "")
+
+
+@dataclass(frozen=True)
+class FormFigures:
+    """One of several parallel papers. Without figures where fewer than FEWEST wrote it."""
+
+    form: Any
+    people: int
+    items: int
+    reliability: float | None
+    reliability_kind: str  # "alpha", "kr20", "" when there is none
+    standard_error: float | None  # in percent
+
+
+class Forms:
+    """Reliability of each parallel paper: marked items come one at a time, as to `Analysis`."""
+
+    def __init__(self, totals: Mapping[Any, Total], form_of: Mapping[Any, Any]) -> None:
+        self.totals, self.form_of = totals, form_of
+        self._items: dict[Any, dict[Any, _Tally]] = defaultdict(lambda: defaultdict(_Tally))
+
+    def add(self, person: Any, item: Any, *, earned: float, points: float) -> None:
+        """One item of one person; nothing for who wrote none of the papers."""
+        form = self.form_of.get(person)
+        if form is None:
+            return
+        tally = self._items[form][item]
+        tally.n += 1
+        tally.earned += earned
+        tally.earned_squared += earned * earned
+        tally.is_binary = tally.is_binary and (earned == 0 or earned == points)
+
+    def figures(self) -> list[FormFigures]:
+        """One for each paper that somebody wrote, in their order."""
+        wrote: dict[Any, list[Total]] = defaultdict(list)
+        for person, form in self.form_of.items():
+            wrote[form].append(self.totals[person])
+        return [self._of(form, wrote[form]) for form in sorted(wrote)]
+
+    def _of(self, form: Any, totals: list[Total]) -> FormFigures:
+        n, items = len(totals), self._items[form]
+        reliability, kind, error = None, "", None
+        if n >= FEWEST and len(items) >= 2 and all(tally.n == n for tally in items.values()):
+            reliability, kind = _alpha([total.score for total in totals], items.values())
+        if reliability is not None:
+            percents = [total.share * 100 for total in totals]
+            spread = math.sqrt(max(_variance(n, sum(percents), sum(p * p for p in percents)), 0.0))
+            error = spread * math.sqrt(1 - min(max(reliability, 0.0), 1.0))
+        return FormFigures(form, n, len(items), reliability, kind, error)
+
+
+def _alpha(scores: Sequence[float], items: Collection[_Tally]) -> tuple[float | None, str]:
+    """Coefficient alpha of one paper that all wrote, and whether it is KR-20; none where all scores are alike."""
+    n, k = len(scores), len(items)
+    of_totals = _variance(n, sum(scores), sum(s * s for s in scores))
+    if of_totals <= 0:
+        return None, ""
+    of_items = sum(_variance(t.n, t.earned, t.earned_squared) for t in items)
+    return k / (k - 1) * (1 - of_items / of_totals), "kr20" if all(t.is_binary for t in items) else "alpha"
 
 
 def _variance(n: int, total: float, squares: float) -> float:

@@ -7,12 +7,13 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from courses.models import Enrolment
 from people.models.snapshot import served_at
 from quizzes import analysis, analysis_views
-from quizzes.models import Analysis, Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Question, Sitting, Submission
+from quizzes.models import Analysis, Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Paper, Question, Sitting, Submission
 from quizzes.services import analyses, bank, remarks
 from tests.cast import EVERYBODY, NOON, person
 from tests.factories import make_course
@@ -111,6 +112,32 @@ def test_the_figures_are_those_of_the_papers(crowd, quiz):
     assert figures["items"][0]["seconds"] == 30 and figures["test"]["minutes"] == 10
     assert figures["items"][0]["texts"] == {"A": "对", "B": "错一", "C": "错二"} and figures["items"][0]["right"] == ["A"]
     assert {row["unit"]: row["people"] for row in figures["units"]} == {"姚安县教育体育局": 6, "姚安县财政局": 6}
+
+
+def test_each_parallel_paper_has_its_reliability_beside_the_whole(crowd, quiz, cast, django_assert_max_num_queries):
+    paper = Paper.objects.create(quiz=quiz, label="A", made_by=cast.trainer, made_at=NOON)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE quizzes_attempt SET paper_id = %s", [paper.pk])
+    with django_assert_max_num_queries(10):
+        (form,) = analysis.compute(quiz)["forms"]
+    assert (form["form"], form["people"], form["items"], form["reliability_kind"]) == ("A", 12, 4, "kr20")
+    assert form["reliability"] == pytest.approx(analysis.compute(quiz)["test"]["reliability"])
+
+
+def test_the_page_and_the_workbook_show_the_reliability_of_each_paper(sign_in, crowd, quiz, cast):
+    figures = analysis.compute(quiz)
+    figures["forms"] = [
+        {"form": "A", "people": 40, "items": 4, "reliability": 0.7654, "reliability_kind": "kr20", "standard_error": 9.5},
+        {"form": "B", "people": 7, "items": 4, "reliability": None, "reliability_kind": "", "standard_error": None},
+    ]
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client = sign_in(cast.trainer)
+
+    page = client.get(reverse("quiz_analysis", args=[quiz.key])).text
+    book = openpyxl.load_workbook(io.BytesIO(client.get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert "各平行卷的信度" in page and "0.77" in page and "Cronbach" in page
+    assert [cell.value for cell in book["试卷"][2]][:4] == ["A", 40, 4, 0.765] and book["试卷"][3][3].value is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from quizzes.statistics import GROUPS, Analysis, Total, at_least, similarities
+from quizzes.statistics import FEWEST, GROUPS, Analysis, Forms, Total, at_least, similarities
 
 RNG = np.random.default_rng()
 
@@ -179,3 +179,40 @@ def test_an_error_that_everybody_makes_is_no_hint():
 def test_honest_rooms_give_about_as_few_hints_as_chance_lets_expect():
     hints = sum(len(similarities(wrong_answers(), [list(range(60))])) for _ in range(20))
     assert hints <= 5  # expected: at most 0.05 a room
+
+
+def forms_of(**matrices) -> Forms:
+    """Each paper with its people as rows; the items of no two papers are the same."""
+    people = {(label, n): (label, row) for label, matrix in matrices.items() for n, row in enumerate(matrix)}
+    totals = {person: Total(float(row.sum()), float(len(row))) for person, (_label, row) in people.items()}
+    forms = Forms(totals, {person: label for person, (label, _row) in people.items()})
+    for person, (label, row) in people.items():
+        for item, earned in enumerate(row):
+            forms.add(person, (label, item), earned=float(earned), points=1.0)
+    return forms
+
+
+def test_each_parallel_paper_has_the_alpha_of_its_own_covariance_matrix():
+    matrices = {"A": binary(60, 12), "B": np.clip(binary(80, 9) + RNG.choice([0, -0.5], (80, 9)), 0, 1)}
+
+    found = forms_of(**matrices).figures()
+
+    assert [(form.form, form.people, form.items, form.reliability_kind) for form in found] == [("A", 60, 12, "kr20"), ("B", 80, 9, "alpha")]
+    for form in found:
+        matrix = matrices[form.form]
+        covariance, k = np.cov(matrix, rowvar=False), matrix.shape[1]
+        alpha = k / (k - 1) * (1 - np.trace(covariance) / covariance.sum())
+        assert form.reliability == pytest.approx(alpha)
+        percents = matrix.sum(axis=1) / k * 100
+        assert form.standard_error == pytest.approx(percents.std(ddof=1) * math.sqrt(1 - alpha))
+
+
+def test_a_paper_that_few_wrote_has_no_figures():
+    few, enough = forms_of(A=binary(FEWEST - 1, 6), B=binary(FEWEST, 6)).figures()
+    assert (few.people, few.reliability, few.standard_error) == (FEWEST - 1, None, None)
+    assert enough.people == FEWEST and enough.reliability is not None
+
+
+def test_a_paper_whose_scores_are_all_alike_has_no_reliability():
+    (form,) = forms_of(A=np.ones((20, 5))).figures()
+    assert form.reliability is None and form.standard_error is None
