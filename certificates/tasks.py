@@ -57,10 +57,12 @@ def expire_due() -> None:
 
 @shared_task
 def remind() -> None:
-    """Write the reminders of certificates that run out. Safe to run twice."""
-    from certificates.services import renewals
+    """Write the reminders of certificates that run out, and mail them where the deployment wants it. Safe to run twice."""
+    from certificates.services import mailing, renewals
 
-    renewals.remind(at=clock.now())
+    at = clock.now()
+    renewals.remind(at=at)
+    mailing.remind(at=at)
 
 
 @shared_task

@@ -8,7 +8,7 @@ from certificates.models.ladder import Attestation, Basis, ConditionSet
 from certificates.models.ledger import ChainEntry, DayRoot
 from certificates.models.number import NumberSequence
 from certificates.models.picture import TemplatePicture
-from certificates.models.renewal import Reminder
+from certificates.models.renewal import Reminder, ReminderLetter
 from certificates.models.review import KindReview
 from certificates.models.share import ShareLink, ShareLinkQuerySet
 from certificates.models.status import Proposal, ProposalDecision, StatusEvent
@@ -30,6 +30,7 @@ __all__ = [
     "Proposal",
     "ProposalDecision",
     "Reminder",
+    "ReminderLetter",
     "ShareLink",
     "ShareLinkQuerySet",
     "SigningKey",

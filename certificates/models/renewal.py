@@ -30,6 +30,16 @@ class Reminder(Fact):
         return f"{self.certificate_id}: {self.stage}"
 
 
+class ReminderLetter(Fact):
+    """A reminder was mailed too. Absent where the deployment sends none, or the holder has no address."""
+
+    reminder = models.OneToOneField(Reminder, on_delete=models.PROTECT, related_name="letter")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.reminder_id)
+
+
 def problems_of_renewal(kind) -> dict[str, str]:
     """What is wrong with the renewal settings of a kind, by field."""
     from courses.models import Course

@@ -1,6 +1,6 @@
 """The only writers of certificates, of what becomes of them and of their kinds.
 
-`issuing`, `renewals`, `ladder`, `standing`, `proposals`, `kinds`, `pictures`, `chaining`, `keys`, `batches`; `gaps` for
+`issuing`, `renewals`, `ladder`, `standing`, `proposals`, `kinds`, `pictures`, `chaining`, `keys`, `batches`, `mailing`; `gaps` for
 reconcile.
 """
 

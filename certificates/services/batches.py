@@ -20,7 +20,7 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from certificates import files
-from certificates.models import Batch, Certificate
+from certificates.models import Batch, Certificate, CertificateQuerySet
 from certificates.models import State as CertificateState
 from certificates.services import issuing
 from certificates.storage import papers
@@ -133,6 +133,10 @@ def _rows(batch: Batch) -> QuerySet:
                 completed_at__gte=clock.start_of(date(batch.year, 1, 1)), completed_at__lt=clock.start_of(date(batch.year + 1, 1, 1))
             )
         return rows
+    return _certificates(batch)
+
+
+def _certificates(batch: Batch) -> CertificateQuerySet:
     found = Certificate.objects.visible_to(batch.by).filter(unit__path__startswith=batch.unit.path)
     found = found.select_related("kind", "version", "completion", "renews", "replaces")  # what a paper and its badge are made from
     return found.filter(issued_on__year=batch.year) if batch.year else found
@@ -211,7 +215,7 @@ def _pack(batch: Batch, now: Now) -> str:
     with tempfile.TemporaryFile() as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
             for number, certificate in enumerate(
-                _rows(batch).with_state().order_by("unit__path", "person_name", "pk").iterator(chunk_size=500), start=1
+                _certificates(batch).with_state().order_by("unit__path", "person_name", "pk").iterator(chunk_size=500), start=1
             ):
                 state = certificate.state_on(day)
                 name = _name_in_package(certificate, state)
