@@ -59,6 +59,26 @@ def test_with_a_passphrase_the_files_are_encrypted_and_another_passphrase_reads_
     assert refusal.value.code == "no_key" and "correct horse" not in str(refusal.value)
 
 
+def test_a_file_that_cannot_be_read_is_logged_without_passphrase_or_content(bare, settings, caplog, capsys):
+    settings.SIGNING_KEYS_PASSPHRASE = "correct horse"
+    service.ensure(at=NOON)
+    path = keyring.path_of(keyring.kid_in_use("badge"))
+    whole = path.read_text()
+    secrets = ["correct horse", "battery staple", *(line for line in whole.splitlines() if not line.startswith("-----"))]
+    told = ""
+    for passphrase, content in (("battery staple", whole), ("correct horse", whole[: len(whole) // 2])):
+        settings.SIGNING_KEYS_PASSPHRASE = passphrase
+        path.write_text(content)
+        keyring.forget()
+        with pytest.raises(Refused) as refused:
+            keyring.sign(b"root of a day")
+        told += refused.value.message
+    told += caplog.text + "".join(capsys.readouterr())
+
+    assert told.count("signing_key_unreadable") >= 2
+    assert not [secret for secret in secrets if secret in told]
+
+
 def test_no_row_log_or_repr_holds_a_private_key(bare, caplog):
     service.ensure(at=NOON)
     service.rotate(purpose="badge", at=LATER)
