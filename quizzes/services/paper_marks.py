@@ -162,7 +162,7 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
         raise Refused(_("Nobody corrects marks of their own: somebody else has to do it."), code="own_marks")
     if not reason.strip():
         raise Refused(_("Say why the marks are corrected; the reason stays in the record."), code="no_reason")
-    if submission.corrections.waiting().exists():
+    if PaperCorrection.objects.filter(submission=submission).waiting().exists():
         raise Refused(_("A correction of these marks waits for a second person already."), code="open_already")
     current = _current(submission, seen)
     marks = list(current.marks.select_related("item"))
@@ -288,7 +288,7 @@ def corrections_of(submission: Submission) -> list[PaperCorrection]:
     """What was asked to be corrected, newest first, each with its decision and both markings. One query."""
     if submission.cause != Submission.Cause.PAPER:
         return []
-    return list(submission.corrections.select_related("by", "marking", "decision__by", "decision__made"))
+    return list(PaperCorrection.objects.filter(submission=submission).select_related("by", "marking", "decision__by", "decision__made"))
 
 
 def waiting_in(sitting: Sitting) -> list[PaperCorrection]:
