@@ -19,6 +19,7 @@ from quizzes.formats.base import (
     Outcome,
     carried,
     check_carried,
+    doubted,
     named_images,
     settle,
     settled,
@@ -40,8 +41,12 @@ class Aiken(Format):
     hint = gettext_lazy("Plain text. Single choice only, without code, explanation or images; the course is the one chosen above.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
+        text, doubt = text_of(data)
+        return doubted(self._read(text), doubt)
+
+    def _read(self, text: str) -> Iterator[Found]:
         draft: _Draft | None = None
-        for number, line in enumerate(text_of(data).split("\n"), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             answer, option = ANSWER.match(line), OPTION.match(line)
             if not line.strip():
                 if draft is not None and draft.options:

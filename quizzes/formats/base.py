@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
-from core.tables import as_text, decode
+from core.tables import as_text, decoded
 from quizzes import kinds, stems
 from quizzes.kinds import Wrong
 
@@ -65,6 +65,7 @@ class Found:
     kind: str = ""
     row: int = 0  # for files that have rows
     values: list = dataclasses.field(default_factory=list)  # the cells as handed in, for files that have rows
+    doubts: list[str] = dataclasses.field(default_factory=list)  # what a person should look at; it changes nothing
 
     def refuse(self, wrong: Wrong) -> "Found":
         """The same place without its item."""
@@ -333,15 +334,26 @@ def arranged(natural: list[str], letters: str) -> list[str]:
 # ---- bytes ---------------------------------------------------------------------------------
 
 
-def text_of(data: bytes) -> str:
-    """A text file of any usual encoding as text with plain line ends and no marks of byte order.
+def text_of(data: bytes) -> tuple[str, str]:
+    """(a text file of any usual encoding as text with plain line ends and no marks of byte order, a doubt about it or "").
 
     Raises:
         Refused: the encoding cannot be told.
     """
     if b"\x00" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = _with_mark(data)
-    return decode(data).replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
+    text, encoding, is_sure = decoded(data)
+    doubt = "" if is_sure else _("The encoding of the file was guessed: it was read as %(encoding)s. Look whether the Chinese is right.")
+    return text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n"), doubt and doubt % {"encoding": encoding}
+
+
+def doubted(found: Iterator[Found], doubt: str) -> Iterator[Found]:
+    """The same, with a doubt about the whole file at the first one."""
+    for one in found:
+        if doubt:
+            one.doubts.append(doubt)
+            doubt = ""
+        yield one
 
 
 def _with_mark(data: bytes) -> bytes:

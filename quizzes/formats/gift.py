@@ -22,6 +22,7 @@ from quizzes.formats.base import (
     Outcome,
     carried,
     check_carried,
+    doubted,
     facts,
     from_facts,
     read_facts,
@@ -68,8 +69,12 @@ class Gift(Format):
     )
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
+        text, doubt = text_of(data)
+        return doubted(self._read(text), doubt)
+
+    def _read(self, text: str) -> Iterator[Found]:
         category = ""
-        for block in _blocks(text_of(data)):
+        for block in _blocks(text):
             found = Found(_("line %(line)d") % {"line": block.line})
             try:
                 text, comments = _parts(block)
@@ -104,6 +109,25 @@ class Gift(Format):
 
 
 def _blocks(text: str) -> Iterator[_Block]:
+    for block in _paragraphs(text):
+        yield from _apart(block) if sum("}" in line for line in block.lines) > 1 else [block]
+
+
+def _apart(block: _Block) -> Iterator[_Block]:
+    """Items between which somebody forgot the blank line: one ends with its brace, and behind it stands another with braces of its own."""
+    begins, is_open, has_answer = 0, False, False
+    for place, line in enumerate(block.lines):
+        bare = "" if line.lstrip().startswith("//") else ESCAPED.sub("", line)
+        if has_answer and not is_open and place > begins and any("{" in ESCAPED.sub("", later) for later in block.lines[place:]):
+            yield _Block(block.line + begins, block.lines[begins:place])
+            begins, has_answer = place, False
+        for sign in re.findall("[{}]", bare):
+            is_open, has_answer = sign == "{", sign == "}"
+        has_answer = has_answer and bare.rstrip().endswith("}")
+    yield _Block(block.line + begins, block.lines[begins:])
+
+
+def _paragraphs(text: str) -> Iterator[_Block]:
     block: _Block | None = None
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -111,6 +135,9 @@ def _blocks(text: str) -> Iterator[_Block]:
                 yield block
             block = None
         elif block is None:
+            block = _Block(number, [line])
+        elif line.startswith("$CATEGORY:") and any(not each.lstrip().startswith("//") for each in block.lines[-3:]):
+            yield block
             block = _Block(number, [line])
         else:
             block.lines.append(line)

@@ -31,7 +31,7 @@ def text_of(data: bytes) -> str:
             pass
         else:
             return decoded.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
-    return base.text_of(data)
+    return base.text_of(data)[0]
 
 
 def check_declarations(text: str) -> None:

@@ -20,7 +20,7 @@ from people.models import Person, Role, Unit
 from quizzes import formats, rules
 from quizzes.formats import Found, Item, Outcome
 from quizzes.formats import rows as mappings
-from quizzes.formats.base import LONGEST_STEM, bounded, named_images
+from quizzes.formats.base import LONGEST_STEM, MADE_CODE, bounded, named_images
 from quizzes.formats.sheet import refused_rows
 from quizzes.kinds import Wrong
 from quizzes.models import BankImage, Question, QuestionVersion
@@ -82,6 +82,22 @@ class Report:
             **{name: said.count(name) for name in ("imported", "changed", "refused")},
             "warnings": len(self.warnings),
         }
+
+    def as_refused(self, file_name: str) -> list[Outcome]:
+        """The outcomes of a file that is not written because questions of it are refused: a first line says so of the whole file.
+
+        The good ones are not imported either, and say why. The outcomes as they are where nothing is refused.
+        """
+        if not self.refused:
+            return self.outcomes
+        count = {"count": len(self.refused)}
+        head = Outcome(file_name, "refused", [_("Nothing was written: %(count)d questions of this file are refused.") % count])
+        why = _("Good by itself, but nothing of the file was written, because %(count)d other questions are refused.") % count
+        left = [
+            one if one.outcome == "refused" else replace(one, outcome="refused", reasons=[why, *one.reasons], bank="")
+            for one in self.outcomes
+        ]
+        return [head, *left]
 
 
 def import_file(
@@ -171,7 +187,7 @@ def import_found(
             elif bank == "updated" and question is not None:
                 altered.append((question, one.item))
         _note(report, one, bank)
-    report.warnings = [*_unknown_courses(county, kept), *_doubled_stems(county, kept)]
+    report.warnings += [*_unknown_courses(county, kept), *_doubled_stems(county, kept)]
     report.warnings.sort(key=lambda warning: warning.row)
     if dry_run:
         return report
@@ -214,7 +230,12 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
         if not one.item.course_code:
             one.refuse(Wrong(_("the course is missing"), _("course (课程)")))
         elif one.code in first:
-            one.refuse(Wrong(_("the code stands in %(place)s already") % {"place": first[one.code].place}))
+            said = (
+                _("the stem is doubled: the same question, without a code, stands in %(place)s already")
+                if one.code.startswith(MADE_CODE)
+                else _("the code stands in %(place)s already")
+            )
+            one.refuse(Wrong(said % {"place": first[one.code].place}))
         else:
             first[one.code] = one
             wanted |= named_images(one.item) - one.item.images.keys()
@@ -239,9 +260,11 @@ def _note(report: Report, one: Found, bank: str) -> None:
     if one.item is None:
         report.refused.append(_error(one, one.refusal, one.field))
         report.refused_found.append(one)
-        report.outcomes.append(Outcome(one.place, "refused", [one.reason], one.code, one.kind))
+        report.outcomes.append(Outcome(one.place, "refused", [one.reason, *one.doubts], one.code, one.kind))
     else:
-        report.outcomes.append(Outcome(one.place, "changed" if one.changes else "imported", one.changes, one.code, one.kind, bank))
+        outcome = "changed" if one.changes else "imported"
+        report.outcomes.append(Outcome(one.place, outcome, [*one.changes, *one.doubts], one.code, one.kind, bank))
+    report.warnings += [_error(one, doubt) for doubt in one.doubts]
 
 
 def _error(one: Found, message: str, field_name: str = "") -> ItemError:

@@ -38,9 +38,9 @@ class Command(BaseCommand):
         how = {"county": county_of(county), "at": clock.now(), "course_code": options["course"]}
         try:
             found = list(self.found(file, options["format"]))
-            report = bank.import_found(found, **how, dry_run=True) if options["report"] else None
-            if report is not None:
-                write_report(options["report"], report.outcomes)
+            if options["report"]:
+                report = bank.import_found(found, **how, dry_run=True)
+                write_report(options["report"], report.outcomes if skip_bad else report.as_refused(file.name))
             report = bank.import_found(found, **how, skip_bad=skip_bad, dry_run=dry_run)
         except OSError as error:
             raise CommandError(f"{error.filename or file}: {error.strerror}")
@@ -51,6 +51,8 @@ class Command(BaseCommand):
                 self.stderr.write(str(error))
             raise CommandError(refused.message)
         except Refused as refused:
+            if options["report"]:
+                write_report(options["report"], [formats.Outcome(file.name, "refused", [refused.message])])
             raise CommandError(refused.message)
         self.say(report, dry_run=dry_run)
         if report.refused and not skip_bad:

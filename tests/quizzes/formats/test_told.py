@@ -1,0 +1,137 @@
+"""What a report says is what happened: of encodings that were guessed, of blank lines that are missing, of files that were not written."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from core.tables import decoded
+from quizzes import formats
+from quizzes.models import Question
+from quizzes.services import bank
+from tests.cast import NOON
+
+SIMPLE = "行政机关不能当场答复的，应当自收到申请之日起几个工作日内予以答复？\nA. 七个工作日\nB. 二十个工作日\nANSWER: B\n"
+FULL = "行政機關不能當場答復的，應當自收到申請之日起幾個工作日內予以答復？\nA. 七個工作日\nB. 二十個工作日\nANSWER: B\n"
+
+
+def read(text, key="gift", encoding="utf-8"):
+    data = text.encode(encoding) if isinstance(text, str) else text
+    return list(formats.of(key).read(data, name="x.txt"))
+
+
+# ---- encodings
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "name"),
+    [(SIMPLE, "gb18030", "GBK"), (FULL, "cp950", "Big5"), (SIMPLE, "utf-8-sig", "UTF-8"), (FULL, "utf-16", "UTF-16")],
+)
+def test_encodings_are_told_apart(text, encoding, name):
+    assert decoded(text.encode(encoding)) == (text, name, True)
+    (found,) = read(text, "aiken", encoding)
+    assert found.item.stem == text.split("\n")[0] and found.item.key == ["B"] and found.doubts == []
+
+
+def test_an_encoding_that_cannot_be_decided_is_a_doubt_in_the_report(cast):
+    data = "题\nA. 瓩\nB. 乙\nANSWER: B\n".encode("gb18030")  # four signs, too few to tell
+    report = bank.import_file(io.BytesIO(data), name="x.txt", format="aiken", county=cast.county, at=NOON, course_code="P01", dry_run=True)
+    assert [outcome.outcome for outcome in report.outcomes] == ["imported"] and "编码是推测的" in report.outcomes[0].reasons[0]
+    assert any("编码是推测的" in warning.message for warning in report.warnings)
+
+
+def test_utf16_without_its_mark_and_mac_line_ends_are_read():
+    for encoding in ("utf-16-le", "utf-16-be"):
+        (found,) = read(SIMPLE.replace("\n", "\r"), "aiken", encoding)
+        assert found.item.key == ["B"] and found.doubts == []
+
+
+# ---- GIFT without blank lines
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\n// a comment\n", "\n// [id:Z9]\n"])
+def test_two_items_without_a_blank_line_between_are_two(between):
+    one, two = read(f"::甲::几日？{{=7 ~20}}{between}::乙::对吗？{{T}}\n")
+    assert (one.item.kind, one.item.stem, two.item.kind, two.item.stem) == ("single", "几日？", "judge", "对吗？")
+    assert two.item.code == "Z9" or "Z9" not in between
+
+
+def test_items_over_several_lines_without_blank_lines_are_split_where_one_ends():
+    found = read("几日？{\n=7\n~20\n}\n第二题\n题干？{\n=甲\n~乙\n}\n三{T}\n")
+    assert [one.item.stem for one in found] == ["几日？", "第二题\n题干？", "三"]
+    assert [one.place for one in found] == ["第1行", "第5行", "第10行"]
+
+
+def test_a_missing_word_and_escaped_braces_are_not_split():
+    (one,) = read("以{=公开 ~保密}\n为常态。\n")
+    assert one.item.stem.endswith("为常态。")
+    (two,) = read("集合\\{1\\}\n有几个元素？{=1 ~2}\n")
+    assert two.item.stem == "集合{1}\n有几个元素？"
+
+
+def test_two_blanks_in_one_text_are_told_and_not_merged():
+    (one,) = read("以{=公开}为常态、以{=不公开}为例外。\n")
+    assert one.item is None and "花括号" in one.reason
+
+
+def test_a_category_right_behind_an_item_is_a_category():
+    one, two = read("对吗？{T}\n$CATEGORY: 依申请\n\n错吗？{F}\n")
+    assert (one.item.stem, one.item.point, two.item.point) == ("对吗？", "", "依申请")
+
+
+def test_many_items_without_blank_lines_take_no_long_time():
+    found = read("\n".join(f"第{n}题？{{T}}" for n in range(5000)))
+    assert len(found) == 5000 and all(one.item for one in found)
+
+
+# ---- doubled questions
+
+
+def test_a_doubled_question_without_a_code_is_told_by_its_stem(cast):
+    text = "对吗？{T}\n\n对吗？{T}\n\n// [id:A1]\n甲？{T}\n\n// [id:A1]\n乙？{T}\n"
+    report = bank.import_file(
+        io.BytesIO(text.encode()), name="x.txt", format="gift", county=cast.county, at=NOON, course_code="P01", dry_run=True
+    )
+    first, second = (str(error.message) for error in report.refused)
+    assert "题干重复" in first and "编号已" not in first and "编号" in second and "题干重复" not in second
+
+
+# ---- a file that was refused
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "bank.txt").write_text("// [id:A1]\n对吗？{T}\n\n没有答案的说明\n\n// [id:A2]\n错吗？{F}\n", encoding="utf-8")
+    return tmp_path / "bank.txt", tmp_path / "report.json"
+
+
+def lines_of(report):
+    return json.loads(report.read_text())
+
+
+def test_a_refused_import_reports_nothing_as_imported(cast, files):
+    file, report = files
+    with pytest.raises(CommandError):
+        call_command("import_questions", str(file), county=cast.county.code, course="P01", report=str(report))
+    head, *lines = lines_of(report)
+    assert not Question.objects.exists()
+    assert (head["place"], head["outcome"]) == ("bank.txt", "refused") and "没有写入" in head["reason"]
+    assert [line["outcome"] for line in lines] == ["refused"] * 3 and [line["bank"] for line in lines] == [""] * 3
+    assert "本题没有问题" in lines[0]["reason"] and "花括号" in lines[1]["reason"] and "本题没有问题" not in lines[1]["reason"]
+
+
+def test_an_import_that_leaves_the_bad_ones_out_reports_what_it_wrote(cast, files):
+    file, report = files
+    call_command("import_questions", str(file), county=cast.county.code, course="P01", skip_bad=True, report=str(report))
+    assert [(line["code"], line["outcome"]) for line in lines_of(report)] == [("A1", "imported"), ("", "refused"), ("A2", "imported")]
+    assert Question.objects.count() == 2
+
+
+def test_a_file_that_is_none_of_its_format_has_a_report_too(cast, tmp_path):
+    file, report = tmp_path / "x.xml", tmp_path / "report.json"
+    file.write_text('<?xml version="1.0"?><!DOCTYPE quiz [<!ENTITY a "b">]><quiz>&a;</quiz>')
+    with pytest.raises(CommandError):
+        call_command("import_questions", str(file), format="moodlexml", county=cast.county.code, report=str(report))
+    (line,) = lines_of(report)
+    assert (line["place"], line["outcome"]) == ("x.xml", "refused") and line["reason"]
