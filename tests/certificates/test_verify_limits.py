@@ -11,7 +11,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certificates import rules
+from certificates import badge, rules
 from certificates.verify import limits, work
 from core import clock
 from core.errors import Refused
@@ -206,6 +206,20 @@ def test_files_cost_ten_points_and_say_that_the_file_has_to_be_chosen_again(clie
 
     assert [one.status_code for one in sent] == [422, 422, 429]
     assert "重新选择" in sent[2].content.decode() and sum_of(sent[2])["next"] == "/verify/"
+
+
+def test_a_file_with_a_number_that_was_never_issued_costs_as_much_more_as_a_number(client, certificate, door, settings):
+    settings.VERIFY_PER_MINUTE = limits.FILE + limits.MISS
+    own = badge.as_json(badge.signed(certificate))
+    other = own.replace(certificate.number.encode(), never_issued(77).split("/")[2].encode())
+
+    def after(data: bytes) -> list[int]:
+        limits.tally.clear()
+        sent = client.post("/verify/file.json", {"file": SimpleUploadedFile("b.json", data)})
+        return [sent.status_code, *ask(client, door)]
+
+    assert after(own) == [200, 200]
+    assert after(other) == [200, 429]
 
 
 def test_the_form_itself_costs_nothing(client, door):
