@@ -264,7 +264,7 @@ class CorrectionForm(PaperMarksForm):
         super().__init__(*args, **kwargs)
         for item in self.items:
             field = self.fields[f"points-{item.position}"]
-            field.initial = earned[item.position]
+            field.initial = None if earned[item.position] is None else Decimal(figure(earned[item.position]))
             if item.position in fixed:
                 field.disabled = True
                 field.help_text = _("A re-marking gave everybody these points.")

@@ -237,7 +237,7 @@ def test_two_of_hr_correct_a_pass_on_their_pages(sign_in, cast, second, entered,
     other.force_login(second)
     assert page in hr.get(reverse("sitting_candidates", args=[sitting.pk])).text and address in hr.get(page).text
     form = hr.get(address).text
-    assert 'value="2.50"' in form or 'value="2.5"' in form
+    assert 'value="2.5"' in form and 'value="5"' in form and 'value="5.00"' not in form
 
     posted = RIGHT | {"seen": submission.result.pk, "reason": "第4题误录"}
     told = hr.post(address, posted, follow=True).text
