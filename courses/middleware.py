@@ -13,6 +13,7 @@ LIMITS = (
     ("/admin/question-import/", uploads.MAX_BANK),
     ("/admin/", uploads.MAX_DOCUMENT),
     ("/verify/", uploads.MAX_CERTIFICATE),
+    ("/my/hours/new/", uploads.MAX_EVIDENCE * uploads.MOST_EVIDENCE),
 )
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from courses.models import Course
+from evaluation.models import LearnedElsewhere
 from evaluation.permissions import units_in_reach
 from evaluation.records import Filter, Sort, Status
 from people.models import Duty
@@ -141,6 +142,50 @@ class ReversalForm(forms.Form):
         help_text=_("It stays in the record, and the person can read it."),
     )
     sure = forms.BooleanField(label=_("I have checked the proof; the completion, its hours and its certificate shall no longer count."))
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _styled(self)
+
+
+class SeveralFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Several files in one field; a list of them."""
+
+    def clean(self, data, initial=None) -> list:
+        given = [one for one in (data if isinstance(data, list | tuple) else [data]) if one]
+        return [super(FilesField, self).clean(one, initial) for one in given or [None]]
+
+
+class ClaimForm(forms.Form):
+    """What was learned elsewhere, with its evidence."""
+
+    kind = forms.ChoiceField(label=_("Way of learning"), choices=LearnedElsewhere.choices)
+    title = forms.CharField(label=_("Subject"), max_length=120, help_text=_("As on the notice or the certificate."))
+    organiser = forms.CharField(label=_("Organiser"), max_length=120)
+    starts_on = forms.DateField(label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    ends_on = forms.DateField(label=_("Until (last day of learning)"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    hours = forms.DecimalField(label=_("Hours"), max_digits=5, decimal_places=2, min_value=Decimal("0.01"), max_value=Decimal(999))
+    note = forms.CharField(label=_("Further remarks"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+    files = FilesField(
+        label=_("Evidence"),
+        widget=SeveralFiles(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
+        help_text=_("A notice, a sign-in sheet or a certificate, as PDF or photograph; up to five files of 10 MB each."),
+    )
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _styled(self)
+
+
+class ClaimDecisionForm(forms.Form):
+    """The reason, where a claim is refused."""
+
+    reason = forms.CharField(label=_("Reason, if you refuse"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

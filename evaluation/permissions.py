@@ -1,8 +1,8 @@
-"""Who may open the records of others, and who may correct them."""
+"""Who may open the records of others, who may correct them, and who decides on claims of hours."""
 
 from django.db.models import Q
 
-from people.models import Person, Role, Unit
+from people.models import Person, Role, RoleGrant, Unit
 from people.models.unit import within_paths
 from people.permissions import READS_RECORDS, paths_of
 
@@ -41,3 +41,24 @@ def reversible_q(user) -> Q:
     if user.is_superuser:
         return EVERYTHING
     return within_paths(paths_of(user, [Role.HR]))
+
+
+def decides_q(user) -> Q:
+    """Condition on HourClaim: of people who served, on its last day, where the user is HR."""
+    return reversible_q(user) if user.is_authenticated else Q(pk__in=[])
+
+
+def claims_q(user) -> Q:
+    """Condition on HourClaim: one's own, and those that one decides on or audits."""
+    if not user.is_authenticated:
+        return Q(pk__in=[])
+    if user.is_superuser:
+        return EVERYTHING
+    return Q(person=user.pk) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR]))
+
+
+def deciders_on(claim):
+    """Those who may decide on a claim: HR over the unit where the person served, other than the person."""
+    grants = RoleGrant.objects.filter(role=Role.HR, ends_on=None)
+    over = [grant.person_id for grant in grants.select_related("unit") if claim.unit and claim.unit.path.startswith(grant.unit.path)]
+    return Person.objects.filter(pk__in=over, is_active=True).exclude(pk=claim.person_id)

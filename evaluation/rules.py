@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
@@ -95,3 +96,33 @@ def check_correction(*, balance: Decimal, change: Decimal, step: Decimal) -> Cor
     if left < 0:
         return Correction("below_zero", left)
     return Correction(None, left)
+
+
+@dataclass(frozen=True)
+class ClaimTerms:
+    """What a policy says of hours that are claimed."""
+
+    step: Decimal
+    hours_per_day: Decimal | None
+
+
+def check_claim(*, starts_on: date, ends_on: date, hours: Decimal, today: date, terms: ClaimTerms) -> str | None:
+    """Why a claim cannot be filed: "order", "future", "two_years", "too_old", "none", "steps", "too_many"; None where it can.
+
+    It lies in one calendar year, this one or the last; in the policy's steps, and at most `hours_per_day` for each of its days.
+    """
+    if ends_on < starts_on:
+        return "order"
+    if ends_on > today:
+        return "future"
+    if ends_on.year != starts_on.year:
+        return "two_years"
+    if ends_on.year < today.year - 1:
+        return "too_old"
+    if hours <= 0:
+        return "none"
+    if not is_in_steps(hours, terms.step):
+        return "steps"
+    days = (ends_on - starts_on).days + 1
+    most = min(terms.hours_per_day or Decimal(24), Decimal(24)) * days
+    return "too_many" if hours > most else None

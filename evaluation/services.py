@@ -14,7 +14,7 @@ from core.errors import Refused
 from core.figures import figure, share
 from courses.models import Completion, CreditPolicy, Reversal
 from evaluation import changes, rules
-from evaluation.models import LedgerEntry
+from evaluation.models import HourClaim, LearnedElsewhere, LedgerEntry
 from people.models import Duty, DutyAssignment, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
 from people.permissions import has_role, paths_of
@@ -282,16 +282,16 @@ class HoursExplained:
 
 
 def explain_hours(person: Person, year: int, *, at: datetime | None = None) -> HoursExplained:
-    """Why a person has so many hours in a year: rows, rules, targets. Four queries."""
+    """Why a person has so many hours in a year: rows, rules, targets. Five queries at most."""
     at = at or clock.now()
-    entries = list(LedgerEntry.objects.filter(person=person, year=year).select_related("completion", "policy", "author"))
+    entries = list(LedgerEntry.objects.filter(person=person, year=year).with_reasons())
     policy = policies_on(day_of(year, at)).of(person.unit)
     duties = duties_on(day_of(year, at), [person.pk]).get(person.pk, set())
     return explained(year=year, entries=entries, policy=policy, duties=duties)
 
 
 def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | None, duties: Iterable[str]) -> HoursExplained:
-    """The explanation from rows at hand. No query, if entries came with completion, policy and author."""
+    """The explanation from rows at hand. No query, if entries came `with_reasons()`."""
     by_kind = {kind: sum((e.hours for e in entries if e.kind == kind), Decimal(0)) for kind in LedgerEntry.Kind.values}
     total = rules.hours(sum(by_kind.values(), Decimal(0)))
     words = _("%(total)s hours = %(online)s for courses + %(test)s for tests passed") % {
@@ -299,6 +299,8 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
         "online": figure(by_kind[ONLINE]),
         "test": figure(by_kind[TEST]),
     }
+    if elsewhere := sum((by_kind[kind] for kind in LearnedElsewhere.values), Decimal(0)):
+        words += _(" + %(hours)s learned elsewhere") % {"hours": figure(elsewhere)}
     if any(entry.kind == CORRECTION for entry in entries):
         words += _(", corrections %(hours)s") % {"hours": signed(by_kind[CORRECTION])}
     return HoursExplained(
@@ -308,7 +310,7 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
         words=words,
         rule=rule_words(policy) if policy else "",
         topic=topic_target(total, duties, policy),
-        online=online_target(total, policy),
+        online=online_target(total - elsewhere, policy),
     )
 
 
@@ -342,6 +344,12 @@ def words_of(entry: LedgerEntry) -> str:
         if entry.completion_id:
             return _("The completion was reversed by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
         return _("Corrected by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
+    if entry.claim is not None:
+        return _("%(days)s, %(organiser)s; approved by %(officers)s") % {
+            "days": days_of(entry.claim),
+            "organiser": entry.claim.organiser,
+            "officers": _(", ").join(one.by.name for one in entry.claim.steps),
+        }
     policy, completion = entry.policy, entry.completion
     if policy is None or completion is None:
         return str(entry.get_kind_display())
@@ -355,6 +363,13 @@ def words_of(entry: LedgerEntry) -> str:
         "band": band_words(band),
         "source": policy.name,
     }
+
+
+def days_of(claim: HourClaim) -> str:
+    """One day, or the first and the last."""
+    if claim.starts_on == claim.ends_on:
+        return claim.starts_on.isoformat()
+    return f"{claim.starts_on.isoformat()} — {claim.ends_on.isoformat()}"
 
 
 def rule_words(policy: CreditPolicy) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evaluation import views
+from evaluation import claim_views, views
 
 urlpatterns = [
     path("records/", views.record_list, name="records"),
@@ -14,4 +14,9 @@ urlpatterns = [
     path("people/<int:pk>/file/", views.learning_file, name="learning_file"),
     path("people/<int:pk>/hours/correct/", views.correct_hours, name="correct_hours"),
     path("my/file/", views.my_file, name="my_file"),
+    path("my/hours/", claim_views.my_claims, name="my_claims"),
+    path("my/hours/new/", claim_views.file_claim, name="claim_new"),
+    path("hours/claims/", claim_views.claim_list, name="claim_list"),
+    path("hours/claims/<int:pk>/", claim_views.claim, name="claim"),
+    path("hours/claims/<int:pk>/evidence/<int:position>/", claim_views.claim_evidence, name="claim_evidence"),
 ]

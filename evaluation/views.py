@@ -25,8 +25,8 @@ from evaluation import exports, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, units_in_reach
-from people.models import Person, ReadingOfOthers, Unit
-from people.permissions import READS_RECORDS, require_role
+from people.models import Person, ReadingOfOthers, Role, Unit
+from people.permissions import READS_RECORDS, has_role, require_role
 from people.services import readings
 
 PER_PAGE = 50
@@ -67,6 +67,7 @@ def record_list(request: HttpRequest) -> HttpResponse:
             "page": page,
             "openable": openable if page is not None else set(),
             "shortcuts": _year_shortcuts(request, at),
+            "decides_claims": has_role(request.user, Role.HR, Role.AUDITOR),
             "filter_is_on": any(request.GET.get(name) for name in ("q", "unit", "course", "duty", "since", "until")),
             "export_query": urlencode({k: v for k, v in request.GET.items() if k != "page" and v}),
         },
@@ -269,7 +270,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         year = clock.year_of(row.completed_at)
         by_year.setdefault(year, FileYear(year)).completions.append(records.of_completion(row, today))
     entries: dict[int, list[LedgerEntry]] = {}
-    ledger = LedgerEntry.objects.visible_to(user).filter(person=person).select_related("completion", "policy", "author")
+    ledger = LedgerEntry.objects.visible_to(user).filter(person=person).with_reasons()
     for entry in ledger:
         entries.setdefault(entry.year, []).append(entry)
         by_year.setdefault(entry.year, FileYear(entry.year))

@@ -27,7 +27,7 @@ from people.models import Person
 
 NEW_FOR = timedelta(days=30)
 ELECTIVES = 3
-LEDGER_ROWS = LedgerEntry.objects.select_related("completion", "policy", "author")
+LEDGER_ROWS = LedgerEntry.objects.with_reasons()
 
 
 @dataclass

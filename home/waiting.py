@@ -1,11 +1,13 @@
-"""What waits for somebody: answers to mark, re-markings and changes of certificates to decide. Nothing for who has no such role."""
+"""What waits for somebody: answers to mark, re-markings, changes of certificates and claims of hours to decide. Nothing for who has no such role."""
 
 from dataclasses import dataclass
 
+from django.db.models import Count, QuerySet, Value
 from django.urls import reverse
 from django.utils.translation import ngettext
 
 from certificates.models import Proposal
+from evaluation.models import HourClaim
 from people.models import Person, Role
 from people.permissions import has_role, paths_of
 from quizzes.models import Remark
@@ -20,21 +22,41 @@ class Work:
 
 
 def for_person(person: Person) -> list[Work]:
-    """No query for learners, three at most for others."""
-    found = []
-    if is_author(person) and (answers := ratings.waiting(person).count()):
-        words = ngettext("%(count)d answer waits to be marked", "%(count)d answers wait to be marked", answers) % {"count": answers}
-        found.append(Work(words, reverse("marking")))
+    """No query for learners, one for others."""
+    rows: dict[str, QuerySet] = {}
+    if is_author(person):
+        rows["answers"] = ratings.waiting(person)
     if has_role(person, Role.HR, Role.REVIEWER):
-        open_ones = Remark.objects.filter(decision__isnull=True).exclude(by=person)
+        rows["remarks"] = Remark.objects.filter(decision__isnull=True).exclude(by=person)
         if not person.is_superuser:
-            open_ones = open_ones.filter(question__county__path__in=paths_of(person, (Role.HR, Role.REVIEWER)))
-        if remarks := open_ones.count():
-            words = ngettext("%(count)d re-marking waits for a decision", "%(count)d re-markings wait for a decision", remarks)
-            found.append(Work(words % {"count": remarks}, reverse("remark_list")))
-    if has_role(person, Role.HR) and (proposals := Proposal.objects.waiting_for(person).count()):
-        words = ngettext(
-            "%(count)d certificate waits for your confirmation", "%(count)d certificates wait for your confirmation", proposals
-        )
-        found.append(Work(words % {"count": proposals}, reverse("certificate_proposals")))
+            rows["remarks"] = rows["remarks"].filter(question__county__path__in=paths_of(person, (Role.HR, Role.REVIEWER)))
+    if has_role(person, Role.HR):
+        rows["proposals"] = Proposal.objects.waiting_for(person)
+        rows["claims"] = HourClaim.objects.waiting_for(person)
+    found = []
+    for name, count in _counted(rows).items():
+        words, door = _said(name, count)
+        found.append(Work(words % {"count": count}, reverse(door)))
     return found
+
+
+def _counted(rows: dict[str, QuerySet]) -> dict[str, int]:
+    """How many rows each has, in this order; those without any are left out. One query, none for nothing."""
+    parts = [
+        found.order_by().values(name=Value(name)).annotate(n=Count("pk", distinct=True)).values_list("name", "n")
+        for name, found in rows.items()
+    ]
+    counts = dict(parts[0].union(*parts[1:], all=True)) if parts else {}
+    return {name: counts[name] for name in rows if counts.get(name)}
+
+
+def _said(name: str, count: int) -> tuple[str, str]:
+    """The sentence for so many of them, and the door."""
+    if name == "answers":
+        return ngettext("%(count)d answer waits to be marked", "%(count)d answers wait to be marked", count), "marking"
+    if name == "remarks":
+        return ngettext("%(count)d re-marking waits for a decision", "%(count)d re-markings wait for a decision", count), "remark_list"
+    if name == "proposals":
+        words = ngettext("%(count)d certificate waits for your confirmation", "%(count)d certificates wait for your confirmation", count)
+        return words, "certificate_proposals"
+    return ngettext("%(count)d claim of hours waits for you", "%(count)d claims of hours wait for you", count), "claim_list"

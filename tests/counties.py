@@ -62,6 +62,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "compiler": (compiler.kind_id,),
         "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
         "batch": (batch.pk,),
+        **claims_in_every_state(cast, at=at),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
@@ -97,6 +98,31 @@ def certificates_in_every_state(cast: Cast, *, at: datetime) -> dict[str, tuple]
         "to_replace": (to_replace.pk,),
         "decided": (decision.proposal_id,),
     }
+
+
+def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
+    """Hours learned elsewhere: one claim of the learner waits, one was turned down; one of the colleague is approved once."""
+    from decimal import Decimal
+
+    from courses.services import policies
+    from evaluation import claims
+
+    policies.ensure_default()
+    day = clock.today(at)
+
+    def filed(someone, title: str):
+        facts = claims.Facts("lecture", title, "州政务公开办（虚构）", day, day, Decimal("7.5"), "上午讲座，下午分组讨论。")
+        files = [claims.File("签到表.pdf", b"%PDF-1.7\n%%EOF\n")]
+        return claims.file(person=someone, facts=facts, files=files, form_key=title, at=at)
+
+    waits, refused, once = (
+        filed(cast.learner, "政务公开业务培训班"),
+        filed(cast.learner, "政策解读讲座"),
+        filed(cast.colleague, "政务公开业务培训班"),
+    )
+    claims.refuse(claim=refused, by=cast.hr, reason="签到表看不清，请重新拍照后再申报。", at=at)
+    claims.approve(claim=once, by=cast.hr, at=at)
+    return {"claim": (waits.pk,), "claim_refused": (refused.pk,), "claim_once": (once.pk,)}
 
 
 def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:

@@ -44,6 +44,9 @@ class CreditPolicy(models.Model):
     yearly_target = models.DecimalField(_("yearly online target"), max_digits=6, decimal_places=2)
     duty_targets = models.JSONField(_("targets by duty"), default=dict)  # {"staff": "20"}: hours of this topic
     step = models.DecimalField(_("step"), max_digits=4, decimal_places=2)
+    hours_per_day = models.DecimalField(
+        _("most hours for a day of lectures or exchange"), max_digits=4, decimal_places=2, null=True, blank=True
+    )
     once_per_course_per_year = models.BooleanField(_("once per course per year"), default=True)
     reading_share = models.DecimalField(
         _("share of a lesson's minutes that must be spent on it"), max_digits=3, decimal_places=2, default=0

@@ -62,6 +62,7 @@ def read(data: object, *, county: Unit | None = None) -> CreditPolicy:
         yearly_target=_hours(data.get("yearly_online_target"), "yearly_online_target"),
         duty_targets=targets,
         step=_hours(data.get("rounding"), "rounding"),
+        hours_per_day=_hours(_given(data, "face_to_face", dict).get("per_day"), "face_to_face") if "face_to_face" in data else None,
         once_per_course_per_year=_given(data, "once_per_course_per_year", bool),
         reading_share=_hours(data.get("reading_share", 0), "reading_share"),
     )

@@ -22,6 +22,7 @@ from certificates.services import ladder, renewals
 from core import clock
 from courses.models import Course
 from courses.services import authoring, enrolments, progress
+from evaluation import claims
 from evaluation import services as evaluation
 from home.demo import pictures
 from home.demo.certificates import load_looks
@@ -230,6 +231,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
                 break
     credit_the_spring_seminar(county, people, at=at)
     tell_of_higher_certificates(county, at=at)
+    claim_hours(at=at)
     tell_the_learners_story(at=at)
 
 
@@ -308,6 +310,19 @@ def sit(person: Person, quiz: Quiz, *, right: bool, at: datetime, draw: random.R
             at=at + timedelta(seconds=20 * number),
         )
     return attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at + timedelta(minutes=8))
+
+
+def claim_hours(*, at: datetime) -> None:
+    """Hours learned elsewhere: one claim waits for the first officer, one was turned down with a reason."""
+    learner, liaison, officer = (Person.objects.select_related("unit").get(employee_number=login) for login in ("learner", "liaison", "hr"))
+    day = clock.today(at - timedelta(days=6))
+    paper = pictures.notice("培训通知（演示）", f"时间：{day}，一天", "内容：政务公开业务", "举办单位与人员均为虚构。")
+    for person, title, way in ((learner, "政务公开业务培训班", "lecture"), (liaison, "赴邻县交流学习", "exchange")):
+        facts = claims.Facts(way, title, "州政务公开办（虚构）", day, day, Decimal("7.5"), "附培训通知。")
+        files = [claims.File("培训通知.png", paper)]
+        claim = claims.file(person=person, facts=facts, files=files, form_key=f"demo-{way}", at=at - timedelta(days=2))
+        if person == liaison:
+            claims.refuse(claim=claim, by=officer, reason="只有通知，请补充签到表后重新申报。", at=at - timedelta(days=1))
 
 
 def tell_the_learners_story(*, at: datetime) -> None:

@@ -58,3 +58,15 @@ def twenty_working_days() -> bytes:
 
 
 DRAWINGS = {"twenty_working_days": ("20个工作日怎么数", twenty_working_days)}
+
+
+def notice(*lines: str) -> bytes:
+    """A sheet of paper with a heading and lines, as somebody would photograph it. PNG."""
+    picture = Image.new("RGB", (900, 1200), "white")
+    draw = ImageDraw.Draw(picture)
+    for number, line in enumerate(lines):
+        face = _face(fonts.SANS_BOLD, 44) if number == 0 else _face(fonts.SANS, 32)
+        draw.text((80, 110 + 90 * number), line, font=face, fill="black")
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()

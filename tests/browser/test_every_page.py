@@ -52,6 +52,12 @@ WALK = {
         "certificate_ladder",
         "certificate:suspended",
         "my_file",
+        "my_claims",
+        "claim_new",
+        "claim:claim",
+        "claim:claim_refused",
+        "claim:claim_once=404",
+        "claim_list=403",
         "search",
         "search?q=公开",
         "search?q=没有这个词",
@@ -78,7 +84,7 @@ WALK = {
         "attempt_result:sat",
     ],
     "colleague": ["sitting:now", "attempt_slip:handed_in"],
-    "stranger": ["my_learning", "course_list", "my_certificates", "my_file", "sittings"],  # where nothing is yet
+    "stranger": ["my_learning", "course_list", "my_certificates", "my_file", "my_claims", "sittings"],  # where nothing is yet
     "liaison": [
         "my_learning",
         "my_certificates",
@@ -128,6 +134,10 @@ WALK = {
         "records",
         "records?q=没有这个人",
         "records_units",
+        "claim_list",
+        "claim_list?show=all",
+        "claim:claim",
+        "claim:claim_once",
         "records_unit:bureau",
         "reverse_completion:completion",
         "learning_file:learner",
@@ -247,7 +257,7 @@ NOT_PAGES = {
     "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused", "certificates_running_out_csv",
+    "claim_evidence", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused", "certificates_running_out_csv",
     "mfa_download_recovery_codes", "candidates_export", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",

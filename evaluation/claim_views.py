@@ -1,0 +1,174 @@
+"""The web doors of claims: one's own, filing one, the officers' list, one claim with its evidence and decisions."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from core import clock
+from core.errors import Refused
+from core.figures import figure
+from evaluation import claims, services
+from evaluation.forms import ClaimDecisionForm, ClaimForm
+from evaluation.models import Evidence, HourClaim
+from evaluation.permissions import decides_q
+from people.models import Role
+from people.permissions import require_role
+from people.services import readings
+
+PER_PAGE = 50
+SHOWN = ("waiting", "open", "all")
+
+
+@login_required
+@never_cache
+@require_safe
+def my_claims(request: HttpRequest) -> HttpResponse:
+    """One's own claims, newest first."""
+    mine = claims.listed(request.user).filter(person=request.user)
+    page = Paginator(mine, PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "evaluation/claims/mine.html", {"page": page, "rows": [_row(one) for one in page.object_list]})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def file_claim(request: HttpRequest) -> HttpResponse:
+    """File a claim with its evidence."""
+    form = ClaimForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        data = dict(form.cleaned_data)
+        form_key, files = data.pop("form_key"), data.pop("files")
+        try:
+            claim = claims.file(
+                person=request.user,
+                facts=claims.Facts(**data),
+                files=[claims.File(one.name, one.read(claims.MAX_EVIDENCE + 1)) for one in files[: claims.MOST_FILES + 1]],
+                form_key=form_key,
+                at=clock.now(),
+            )
+        except Refused as refusal:
+            form.add_error(_field_of(refusal), refusal.message)
+        else:
+            messages.success(request, _("The claim of %(hours)s hours is filed.") % {"hours": figure(claim.hours)})
+            return redirect("claim", claim.pk)
+    return render(request, "evaluation/claims/new.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+def _field_of(refusal: Refused) -> str | None:
+    days = dict.fromkeys(("order", "future", "two_years", "too_old", "no_unit"), "ends_on")
+    hours = dict.fromkeys(("none", "steps", "too_many"), "hours")
+    files = dict.fromkeys(("no_evidence", "too_many_files", "too_large", "wrong_content"), "files")
+    return {**days, **hours, **files}.get(refusal.code)
+
+
+@login_required
+@never_cache
+@require_safe
+def claim_list(request: HttpRequest) -> HttpResponse:
+    """Claims in one's reach: what waits for oneself, what is open, or all. Each page read is logged."""
+    require_role(request.user, Role.HR, Role.AUDITOR)
+    shown = request.GET.get("show", "")
+    shown = shown if shown in SHOWN else SHOWN[0]
+    found = claims.listed(request.user).exclude(person=request.user)
+    if shown == "waiting":
+        found = found.filter(pk__in=HourClaim.objects.waiting_for(request.user).values("pk"))
+    elif shown == "open":
+        found = found.filter(pk__in=HourClaim.objects.open().values("pk"))
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    rows = [_row(one) for one in page.object_list]
+    readings.record(
+        reader=request.user,
+        kind="read",
+        what="claims of hours",
+        filters={"show": shown, "page": page.number},
+        rows=len(rows),
+        request=request,
+    )
+    tabs = [("waiting", _("Waiting for me")), ("open", _("All open")), ("all", _("All"))]
+    return render(request, "evaluation/claims/list.html", {"page": page, "rows": rows, "shown": shown, "tabs": tabs})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def claim(request: HttpRequest, pk: int) -> HttpResponse:
+    """One claim with its evidence and decisions; POST approves, refuses or withdraws it."""
+    found = get_object_or_404(claims.listed(request.user).select_related("unit", "person__unit"), pk=pk)
+    own = found.person_id == request.user.pk
+    decides = not own and HourClaim.objects.filter(decides_q(request.user), pk=pk).exists()
+    form = ClaimDecisionForm(request.POST or None)
+    if request.method == "POST":
+        if not (own or decides):
+            raise Http404
+        try:
+            _act(request, found, form)
+        except Refused as refusal:
+            form.add_error("reason" if refusal.code == "no_reason" else None, refusal.message)
+        else:
+            return redirect("claim", pk)
+    if not own:
+        readings.record(
+            reader=request.user, kind="read", what="claim of hours", unit=found.unit, subject=found.person, rows=1, request=request
+        )
+    approved_by_me = any(one.by_id == request.user.pk for one in found.steps)
+    context = {
+        "claim": found,
+        "state": HourClaim.State(found.state),
+        "days": services.days_of(found),
+        "evidence": list(found.evidence.all()),
+        "own": own,
+        "may_decide": decides and found.is_open and not approved_by_me,
+        "approved_by_me": decides and found.is_open and approved_by_me,
+        "beside": claims.beside(found) if not own else [],
+        "lacks_officer": claims.lacks_officer(found),
+        "form": form,
+    }
+    return render(request, "evaluation/claims/claim.html", context, status=422 if form.is_bound and form.errors else 200)
+
+
+def _act(request: HttpRequest, found: HourClaim, form: ClaimDecisionForm) -> None:
+    at, act = clock.now(), request.POST.get("act")
+    if not form.is_valid():
+        return
+    if act == "approve":
+        after = claims.approve(claim=found, by=request.user, at=at)
+        said = (
+            _("Approved; the hours are in the ledger.") if not after.is_open else _("Approved. A second officer has to approve it as well.")
+        )
+    elif act == "refuse":
+        claims.refuse(claim=found, by=request.user, reason=form.cleaned_data["reason"], at=at)
+        said = _("Refused; the person reads your reason.")
+    elif act == "withdraw":
+        claims.withdraw(claim=found, by=request.user, at=at)
+        said = _("The claim is withdrawn.")
+    else:
+        raise Http404
+    messages.success(request, said)
+
+
+@login_required
+@never_cache
+@require_safe
+def claim_evidence(request: HttpRequest, pk: int, position: int) -> HttpResponse:
+    """A file of a claim, for the person and those who decide on it or audit. Reading another's is logged."""
+    found = get_object_or_404(HourClaim.objects.visible_to(request.user).select_related("unit", "person"), pk=pk)
+    one = get_object_or_404(Evidence, claim=found, position=position)
+    data = claims.read(one)
+    if found.person_id != request.user.pk:
+        readings.record(
+            reader=request.user, kind="read", what="evidence of a claim", unit=found.unit, subject=found.person, rows=1, request=request
+        )
+    response = HttpResponse(data, content_type=one.content_type)
+    response["Content-Disposition"] = content_disposition_header(True, one.name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _row(claim: HourClaim) -> tuple[HourClaim, str, str]:
+    return claim, HourClaim.State(claim.state).label, services.days_of(claim)

@@ -1,0 +1,244 @@
+"""Claims of hours learned outside the platform: the only writers, and what there is to know about one.
+
+The person files it with evidence; two officers of HR approve it, one after the other; the second approval enters the
+hours. What was entered wrongly is answered by a correction, as every entry of the ledger.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from certificates.storage import papers
+from core import audit, clock, uploads
+from core.errors import Refused
+from core.figures import figure
+from courses.services import policies
+from evaluation import rules
+from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
+from evaluation.permissions import deciders_on, decides_q
+from people.models import Person
+from people.models.snapshot import copied_from, served_at
+
+MOST_FILES, MAX_EVIDENCE = uploads.MOST_EVIDENCE, uploads.MAX_EVIDENCE
+TAKEN = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}
+Verdict = ClaimDecision.Verdict
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a person says of what they learned."""
+
+    kind: str
+    title: str
+    organiser: str
+    starts_on: date
+    ends_on: date
+    hours: Decimal
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    data: bytes
+
+
+@transaction.atomic
+def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, at: datetime) -> HourClaim:
+    """File a claim. The same form sent twice gives one claim. Locks the person's row.
+
+    Raises:
+        Refused: no unit on that day ("no_unit"), days or hours that cannot be ("order", "future", "two_years", "too_old", "none",
+            "steps", "too_many"), or evidence that is missing, too much, too large or of another kind
+            ("no_evidence", "too_many_files", "too_large", "wrong_content").
+    """
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
+    standing = HourClaim.objects.filter(person=person, form_key=form_key).first()
+    if standing is not None:
+        return standing
+    served = served_at(person, on=facts.ends_on)
+    if served["unit"] is None:
+        raise Refused(_("You served in no unit on %(day)s: hours cannot be entered for it.") % {"day": facts.ends_on}, code="no_unit")
+    policy = policies.in_force(day=facts.ends_on, county=served["unit"].county)
+    terms = rules.ClaimTerms(policy.step, policy.hours_per_day)
+    problem = rules.check_claim(starts_on=facts.starts_on, ends_on=facts.ends_on, hours=facts.hours, today=clock.today(at), terms=terms)
+    if problem is not None:
+        raise Refused(_said(problem, terms), code=problem)
+    kinds = [_kind_of(one) for one in files]
+    if not files:
+        raise Refused(_("Add the evidence: a notice, a sign-in sheet or a certificate, as PDF or photograph."), code="no_evidence")
+    if len(files) > MOST_FILES:
+        raise Refused(_("At most %(count)d files can be added.") % {"count": MOST_FILES}, code="too_many_files")
+    claim = HourClaim.objects.create(
+        **served,
+        kind=facts.kind,
+        title=facts.title.strip(),
+        organiser=facts.organiser.strip(),
+        starts_on=facts.starts_on,
+        ends_on=facts.ends_on,
+        hours=facts.hours,
+        note=facts.note.strip(),
+        policy=policy,
+        form_key=form_key,
+        at=at,
+    )
+    for position, (one, content_type) in enumerate(zip(files, kinds, strict=True)):
+        _keep(claim, position, one, content_type)
+    return claim
+
+
+def _kind_of(one: File) -> str:
+    if len(one.data) > MAX_EVIDENCE:
+        raise Refused(_("“%(name)s” has more than %(limit)d MB.") % {"name": one.name, "limit": MAX_EVIDENCE // 2**20}, code="too_large")
+    kind = uploads.content_kind(one.data[:4096])
+    if kind not in TAKEN:
+        raise Refused(_("“%(name)s” is neither a PDF nor a photograph (JPEG, PNG).") % {"name": one.name}, code="wrong_content")
+    return kind
+
+
+def _keep(claim: HourClaim, position: int, one: File, content_type: str) -> None:
+    digest = hashlib.sha256(one.data).hexdigest()
+    # Stored before the row that names it: a file without a row is waste, a row without a file would be a loss.
+    stored = papers().save(f"claims/{claim.year}/{claim.pk}/{digest}{TAKEN[content_type]}", ContentFile(one.data))
+    Evidence.objects.create(
+        claim=claim, position=position, name=one.name[-120:], content_type=content_type, size=len(one.data), sha256=digest, file=stored
+    )
+
+
+def _said(problem: str, terms: rules.ClaimTerms) -> str:
+    if problem == "too_many" and terms.hours_per_day:
+        return _("At most %(hours)s hours count for a day.") % {"hours": figure(terms.hours_per_day)}
+    return {
+        "order": _("The last day lies before the first."),
+        "future": _("The last day has not come yet: claim hours when they are over."),
+        "two_years": _("Hours count in one year: file one claim for each year."),
+        "too_old": _("Hours can be claimed for this year and the last only."),
+        "none": _("Say how many hours."),
+        "steps": _("Hours are counted in steps of %(step)s.") % {"step": figure(terms.step)},
+        "too_many": _("A day has 24 hours."),
+    }[problem]
+
+
+@transaction.atomic
+def approve(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
+    """Approve as the first officer, or as the second: then the hours are in the ledger. Locks the claim and the person's row.
+
+    Writes an audit entry. Once the claim is decided, a second click of the same officer changes nothing.
+
+    Raises:
+        Refused: no right ("not_hr"), one's own claim ("own_claim"), approved by the same officer before ("same_officer"), or it is over ("over").
+    """
+    held = _held(claim, by)
+    if any(one.by_id == by.pk for one in held.steps):
+        raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
+    step = len(held.steps) + 1
+    ClaimDecision.objects.create(claim=held, step=step, verdict=Verdict.APPROVED, by=by, at=at)
+    audit.record(held.person, "evaluation.claim_approved", by=by, claim=held.pk, hours=str(held.hours), step=step)
+    if step == 2:
+        _credit(held, by, at)
+    return HourClaim.objects.get(pk=held.pk)
+
+
+def _credit(claim: HourClaim, by: Person, at: datetime) -> LedgerEntry:
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=claim.person_id)
+    return LedgerEntry.objects.create(
+        **copied_from(claim),
+        kind=claim.kind,
+        year=claim.year,
+        hours=claim.hours,
+        course_title=claim.title,
+        claim=claim,
+        policy_id=claim.policy_id,
+        author=by,
+        at=at,
+    )
+
+
+@transaction.atomic
+def refuse(*, claim: HourClaim, by: Person, reason: str, at: datetime) -> HourClaim:
+    """Refuse it, with a reason that the person reads. Locks the claim. Writes an audit entry.
+
+    Raises:
+        Refused: no reason ("no_reason"), or as `approve`. An officer who has approved it cannot refuse it.
+    """
+    if not reason.strip():
+        raise Refused(_("A refusal needs a reason: the person reads it."), code="no_reason")
+    held = _held(claim, by)
+    if any(one.by_id == by.pk for one in held.steps):
+        raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
+    ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.REFUSED, reason=reason.strip(), by=by, at=at)
+    audit.record(held.person, "evaluation.claim_refused", by=by, claim=held.pk, reason=reason.strip())
+    return HourClaim.objects.get(pk=held.pk)
+
+
+@transaction.atomic
+def withdraw(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
+    """The person takes the claim back, as long as it is not decided. Locks the claim.
+
+    Raises:
+        Refused: not one's own ("not_own"), or it is over ("over").
+    """
+    held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
+    if held.person_id != by.pk:
+        raise Refused(_("A claim is withdrawn by whoever filed it."), code="not_own")
+    _require_open(held)
+    ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.WITHDRAWN, by=by, at=at)
+    return HourClaim.objects.get(pk=held.pk)
+
+
+def _held(claim: HourClaim, by: Person) -> HourClaim:
+    held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
+    if held.person_id == by.pk:
+        raise Refused(_("Nobody decides on their own hours."), code="own_claim")
+    if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
+        raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
+    _require_open(held)
+    return held
+
+
+def _require_open(held: HourClaim) -> None:
+    if not held.is_open:
+        raise Refused(_("This claim is over: %(state)s.") % {"state": HourClaim.State(held.state).label}, code="over")
+
+
+# Reading
+
+
+def listed(user) -> QuerySet[HourClaim]:
+    """The claims that the user may read, with what their lists show. Two queries when read."""
+    return HourClaim.objects.visible_to(user).prefetch_related("decisions__by")
+
+
+def beside(claim: HourClaim) -> list[HourClaim]:
+    """Other claims of the person that touch the same days and were not refused: what a doubled claim looks like. Two queries."""
+    others = HourClaim.objects.filter(person=claim.person_id, starts_on__lte=claim.ends_on, ends_on__gte=claim.starts_on)
+    live = others.exclude(pk=claim.pk).prefetch_related("decisions")
+    return [one for one in live if one.state not in (HourClaim.State.REFUSED, HourClaim.State.WITHDRAWN)]
+
+
+def lacks_officer(claim: HourClaim) -> bool:
+    """Whether nobody is there who could give the approval that it waits for. One query."""
+    return claim.is_open and not deciders_on(claim).exclude(pk__in=[one.by_id for one in claim.steps]).exists()
+
+
+def read(evidence: Evidence) -> bytes:
+    """The bytes of a file, checked against its digest.
+
+    Raises:
+        Refused: the file in storage is missing or not the one that was filed ("damaged").
+    """
+    try:
+        with papers().open(evidence.file) as stored:
+            data = stored.read()
+    except FileNotFoundError:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != evidence.sha256:
+        raise Refused(_("This file is damaged or missing in storage. Please restore it from the backup."), code="damaged")
+    return data

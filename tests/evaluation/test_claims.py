@@ -1,0 +1,335 @@
+"""Hours learned elsewhere: filed with evidence, approved by two, entered once."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import Refused
+from evaluation import claims, rules, services
+from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
+from people.models import ReadingOfOthers
+from tests.cast import EVERYBODY, NOON, grant, person
+from tests.certificates.conftest import private
+from tests.evaluation import rows
+from tests.quizzes.test_races import together
+
+__all__ = ["private"]
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00" * 40
+DAY = timedelta(days=1)
+LAST_WEEK = date(2026, 6, 8)
+
+
+pytestmark = pytest.mark.usefixtures("private")
+
+
+@pytest.fixture
+def policy(cast):
+    return rows.policy(hours_per_day="7.5")
+
+
+@pytest.fixture
+def second(cast):
+    someone = person("YA30001", "第二位", cast.other_bureau)
+    grant(someone, "hr", cast.county)
+    return someone
+
+
+def facts(**more):
+    given_facts = {
+        "kind": "lecture",
+        "title": "政务公开业务培训",
+        "organiser": "州政务公开办",
+        "starts_on": LAST_WEEK,
+        "ends_on": LAST_WEEK + DAY,
+        "hours": Decimal("15"),
+    }
+    return claims.Facts(**(given_facts | more))
+
+
+def filed(someone, key="k1", files=None, **more):
+    evidence = [claims.File("通知.pdf", PDF)] if files is None else files
+    return claims.file(person=someone, facts=facts(**more), files=evidence, form_key=key, at=NOON)
+
+
+# Filing
+
+
+def test_a_claim_counts_nothing_until_two_officers_have_approved_it(cast, policy, second):
+    claim = filed(cast.learner)
+    assert (claim.state, claim.unit_name, claim.year) == ("first", "姚安县教育体育局 办公室", 2026)
+    assert services.balance(cast.learner, 2026) == 0
+
+    assert claims.approve(claim=claim, by=cast.hr, at=NOON).state == "second"
+    assert services.balance(cast.learner, 2026) == 0
+
+    assert claims.approve(claim=claim, by=second, at=NOON).state == "credited"
+    entry = LedgerEntry.objects.get()
+    assert (entry.kind, entry.hours, entry.year, entry.claim, entry.policy) == ("lecture", Decimal(15), 2026, claim, policy)
+    assert services.balance(cast.learner, 2026) == Decimal(15)
+
+
+def test_the_same_form_sent_twice_is_one_claim(cast, policy):
+    assert filed(cast.learner) == filed(cast.learner)
+    assert HourClaim.objects.count() == 1 == Evidence.objects.count()
+
+
+def test_where_somebody_served_on_its_last_day_is_on_the_claim(cast, policy):
+    from people.models import Posting
+
+    Posting.objects.filter(person=cast.learner).update(ends_on=LAST_WEEK + 2 * DAY)
+    Posting.objects.create(person=cast.learner, unit=cast.other_bureau, title="科员", starts_on=LAST_WEEK + 3 * DAY)
+    cast.learner.unit = cast.other_bureau
+    cast.learner.save()
+    assert filed(cast.learner).unit == cast.section
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"ends_on": LAST_WEEK - DAY}, "order"),
+        ({"ends_on": date(2026, 6, 16)}, "future"),
+        ({"starts_on": date(2025, 12, 31), "ends_on": date(2026, 1, 1)}, "two_years"),
+        ({"starts_on": date(2024, 12, 31), "ends_on": date(2024, 12, 31)}, "too_old"),
+        ({"hours": Decimal(0)}, "none"),
+        ({"hours": Decimal("1.1")}, "steps"),
+        ({"hours": Decimal("15.25")}, "too_many"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_written(cast, policy, more, code):
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, **more)
+    assert refused.value.code == code and not HourClaim.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ([], "no_evidence"),
+        ([claims.File(f"{n}.pdf", PDF) for n in range(6)], "too_many_files"),
+        ([claims.File("通知.pdf", b"MZ\x90\x00" + b"\x00" * 100)], "wrong_content"),
+        ([claims.File("页面.pdf", b"<html><script>alert(1)</script></html>")], "wrong_content"),
+        ([claims.File("大.pdf", PDF + b"0" * claims.MAX_EVIDENCE)], "too_large"),
+    ],
+)
+def test_evidence_is_judged_by_its_content(cast, policy, files, code):
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, files=files)
+    assert refused.value.code == code and not HourClaim.objects.exists()
+
+
+@given(st.dates(date(2024, 1, 1), date(2026, 12, 31)), st.integers(0, 40), st.integers(1, 4000))
+def test_whatever_a_rule_lets_pass_lies_in_one_year_and_within_its_days(starts_on, length, quarters):
+    terms = rules.ClaimTerms(Decimal("0.25"), Decimal("7.5"))
+    ends_on, hours, today = starts_on + length * DAY, quarters * Decimal("0.25"), date(2026, 6, 15)
+    if rules.check_claim(starts_on=starts_on, ends_on=ends_on, hours=hours, today=today, terms=terms) is None:
+        assert starts_on.year == ends_on.year >= 2025 and ends_on <= today and 0 < hours <= Decimal("7.5") * (length + 1)
+
+
+# Deciding
+
+
+def test_one_officer_alone_enters_no_hours(cast, policy):
+    claim = filed(cast.learner)
+    claims.approve(claim=claim, by=cast.hr, at=NOON)
+    for act in (
+        lambda: claims.approve(claim=claim, by=cast.hr, at=NOON),
+        lambda: claims.refuse(claim=claim, by=cast.hr, reason="x", at=NOON),
+    ):
+        with pytest.raises(Refused) as refused:
+            act()
+        assert refused.value.code == "same_officer"
+    assert not LedgerEntry.objects.exists() and claims.lacks_officer(claim)
+
+
+def test_the_database_itself_refuses_a_second_approval_by_the_same_officer_and_a_second_entry(cast, policy, second):
+    claim = filed(cast.learner)
+    claims.approve(claim=claim, by=cast.hr, at=NOON)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ClaimDecision.objects.create(claim=claim, step=2, verdict="approved", by=cast.hr, at=NOON)
+    claims.approve(claim=claim, by=second, at=NOON)
+    entry = LedgerEntry.objects.get()
+    copy = {f.attname: getattr(entry, f.attname) for f in entry._meta.concrete_fields if f.attname != "id"}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        LedgerEntry.objects.create(**copy)
+
+
+def test_nobody_decides_on_their_own_hours(cast, policy, second):
+    claim = filed(cast.hr)
+    for act in (claims.approve, lambda **facts: claims.refuse(reason="x", **facts)):
+        with pytest.raises(Refused) as refused:
+            act(claim=claim, by=cast.hr, at=NOON)
+        assert refused.value.code == "own_claim"
+
+
+@pytest.mark.parametrize("who", sorted(set(EVERYBODY) - {"hr", "learner"}))
+def test_only_hr_over_the_unit_decides(cast, policy, who):
+    claim = filed(cast.learner)
+    with pytest.raises(Refused) as refused:
+        claims.approve(claim=claim, by=getattr(cast, who), at=NOON)
+    assert refused.value.code == "not_hr" and claim.state == "first"
+
+
+def test_a_refusal_ends_it_with_a_reason_that_the_person_reads(cast, policy, second, sign_in):
+    claim = filed(cast.learner)
+    with pytest.raises(Refused):
+        claims.refuse(claim=claim, by=cast.hr, reason="  ", at=NOON)
+    claims.approve(claim=claim, by=second, at=NOON)
+    assert claims.refuse(claim=claim, by=cast.hr, reason="签到表缺页", at=NOON).state == "refused"
+    with pytest.raises(Refused) as refused:
+        claims.approve(claim=claim, by=second, at=NOON)
+    assert refused.value.code == "over" and not LedgerEntry.objects.exists()
+    assert "签到表缺页" in sign_in(cast.learner).get(reverse("claim", args=[claim.pk])).text
+
+
+def test_the_person_takes_back_what_is_open_and_nobody_else_does(cast, policy, second):
+    claim = filed(cast.learner)
+    with pytest.raises(Refused) as refused:
+        claims.withdraw(claim=claim, by=cast.hr, at=NOON)
+    assert refused.value.code == "not_own"
+    assert claims.withdraw(claim=claim, by=cast.learner, at=NOON).state == "withdrawn"
+    with pytest.raises(Refused):
+        claims.approve(claim=claim, by=second, at=NOON)
+
+
+def test_what_looks_like_a_doubled_claim_is_shown(cast, policy):
+    first, other = filed(cast.learner), filed(cast.learner, key="k2", title="同一次培训")
+    far = filed(cast.learner, key="k3", starts_on=date(2026, 3, 1), ends_on=date(2026, 3, 1), hours=Decimal(1))
+    assert claims.beside(first) == [other] and claims.beside(far) == []
+    claims.withdraw(claim=other, by=cast.learner, at=NOON)
+    assert claims.beside(first) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_three_officers_approving_at_once_enter_the_hours_once(cast, policy, second):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    third = person("YA30002", "第三位", cast.other_bureau)
+    grant(third, "hr", cast.county)
+    claim = filed(cast.learner)
+    found = together(*[lambda by=by: claims.approve(claim=claim, by=by, at=NOON) for by in (cast.hr, second, third)])
+    assert sum(isinstance(one, Refused) and one.code == "over" for one in found) == 1
+    assert LedgerEntry.objects.count() == 1 and ClaimDecision.objects.count() == 2
+
+
+# What the hours count for
+
+
+def test_hours_from_elsewhere_count_for_this_topic_and_not_as_online_learning(cast, policy, second, course):
+    rows.complete(cast.learner, course, rule=policy)
+    claim = filed(cast.learner)
+    claims.approve(claim=claim, by=cast.hr, at=NOON)
+    claims.approve(claim=claim, by=second, at=NOON)
+    told = services.explain_hours(cast.learner, 2026, at=NOON)
+    assert told.total == Decimal("16.5") and "15" in told.words
+    assert told.topic.share == 82 and told.online.share == 3  # of 20, of 50
+    assert cast.hr.name in told.entries[-1].words and second.name in told.entries[-1].words
+
+
+def test_the_reasons_of_a_ledger_take_no_more_queries_for_more_entries(cast, policy, second, django_assert_num_queries):
+    def queries():
+        with django_assert_num_queries(5):
+            services.explain_hours(cast.learner, 2026, at=NOON)
+
+    for number in range(3):
+        claim = filed(cast.learner, key=f"k{number}")
+        claims.approve(claim=claim, by=cast.hr, at=NOON)
+        claims.approve(claim=claim, by=second, at=NOON)
+        queries()
+
+
+# Doors
+
+
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
+@pytest.mark.parametrize("door", ["claim", "claim_evidence"])
+def test_the_person_hr_and_the_auditor_open_a_claim_and_reading_is_logged(cast, policy, sign_in, who, door):
+    claim = filed(cast.learner)
+    args = [claim.pk, 0] if door == "claim_evidence" else [claim.pk]
+    response = sign_in(getattr(cast, who)).get(reverse(door, args=args))
+    assert response.status_code == (200 if who in {"learner", "hr", "auditor"} else 404)
+    assert ReadingOfOthers.objects.filter(subject=cast.learner).exists() == (who in {"hr", "auditor"})
+    if door == "claim" and response.status_code == 200:
+        assert ('value="approve"' in response.text) == (who == "hr") and ('value="withdraw"' in response.text) == (who == "learner")
+
+
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
+def test_who_may_not_decide_decides_nothing_by_posting(cast, policy, sign_in, who):
+    claim = filed(cast.learner)
+    sign_in(getattr(cast, who)).post(reverse("claim", args=[claim.pk]), {"act": "approve"})
+    assert ClaimDecision.objects.exists() == (who == "hr")
+
+
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
+def test_the_officers_list_is_for_hr_and_the_auditor(cast, policy, sign_in, who):
+    filed(cast.learner)
+    filed(cast.stranger, key="k2")
+    response = sign_in(getattr(cast, who)).get(reverse("claim_list"), {"show": "all"})
+    found = {"hr": {cast.learner}, "auditor": {cast.learner}, "other_hr": {cast.stranger}}
+    assert response.status_code == (200 if who in found else 403)
+    if who in found:
+        assert {one.person for one, _state, _days in response.context["rows"]} == found[who]
+
+
+def test_the_officers_list_takes_no_more_queries_for_more_claims(cast, policy, sign_in, django_assert_max_num_queries):
+    client = sign_in(cast.hr)
+    for number in range(12):
+        filed(cast.learner, key=f"k{number}")
+    with django_assert_max_num_queries(14):
+        assert len(client.get(reverse("claim_list"), {"show": "open"}).context["rows"]) == 12
+
+
+def test_what_waits_is_told_to_the_officer_until_it_is_approved(cast, policy, second, sign_in):
+    claim = filed(cast.learner)
+    assert list(HourClaim.objects.waiting_for(cast.hr)) == [claim]
+    assert "1 件学时申报" in sign_in(cast.hr).get(reverse("my_learning")).text
+    claims.approve(claim=claim, by=cast.hr, at=NOON)
+    assert not HourClaim.objects.waiting_for(cast.hr).exists() and list(HourClaim.objects.waiting_for(second)) == [claim]
+    claims.approve(claim=claim, by=second, at=NOON)
+    assert not HourClaim.objects.waiting_for(second).exists() and not HourClaim.objects.open().exists()
+
+
+def test_a_claim_is_filed_on_its_page_and_a_refused_one_keeps_what_was_typed(cast, policy, sign_in, monkeypatch):
+    from core import clock
+
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    client, door = sign_in(cast.learner), reverse("claim_new")
+    form = client.get(door).context["form"]
+    typed = {
+        "kind": "exchange",
+        "title": "赴邻县交流",
+        "organiser": "县政府办",
+        "starts_on": "2026-06-08",
+        "ends_on": "2026-06-08",
+        "hours": "8",
+        "note": "",
+        "form_key": form["form_key"].value(),
+    }
+    bare = client.post(door, typed | {"hours": "7.5"})
+    assert bare.status_code == 422 and list(bare.context["form"].errors) == ["files"] and "赴邻县交流" in bare.text
+    refused = client.post(door, typed | {"files": SimpleUploadedFile("表.pdf", PDF)})
+    assert refused.status_code == 422 and "赴邻县交流" in refused.text and "7.5" in refused.text
+    response = client.post(
+        door, typed | {"hours": "7.5", "files": [SimpleUploadedFile("表.pdf", PDF), SimpleUploadedFile("照片.png", PNG)]}
+    )
+    claim = HourClaim.objects.get()
+    assert response.url == reverse("claim", args=[claim.pk])
+    assert [one.content_type for one in claim.evidence.all()] == ["application/pdf", "image/png"]
+    sent = client.get(reverse("claim_evidence", args=[claim.pk, 0]))
+    assert sent.content == PDF and sent["Content-Disposition"].startswith("attachment") and sent["X-Content-Type-Options"] == "nosniff"
+    assert "赴邻县交流" in client.get(reverse("my_claims")).text
+
+
+def test_a_file_that_was_changed_in_storage_is_not_given_out(cast, policy, private):
+    one = filed(cast.learner).evidence.get()
+    (private / one.file).write_bytes(b"%PDF-1.7 other")
+    with pytest.raises(Refused) as refused:
+        claims.read(one)
+    assert refused.value.code == "damaged"
