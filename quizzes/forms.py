@@ -199,6 +199,16 @@ class QuizForm(OfCountyForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["policies"] = PoliciesField(label=self.fields["policies"].label, help_text=self.fields["policies"].help_text)
+        codes = set(
+            Question.objects.filter(county__in=counties_of(self.for_user)).order_by().values_list("course_code", flat=True).distinct()
+        )
+        self.fields["further_banks"] = forms.MultipleChoiceField(
+            label=self.fields["further_banks"].label,
+            help_text=self.fields["further_banks"].help_text,
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            choices=[(code, code) for code in sorted(codes | set(self.instance.further_banks))],
+        )
         if self.instance.pk:
             self.fields["key"].disabled = True  # lessons name the quiz by it
         for name in self.USUAL:

@@ -357,7 +357,7 @@ class WarnsOfLacks:
         quiz = super().save_instance()
         for line in papers.missing_for(Quiz.objects.get(pk=quiz.pk)):
             messages.warning(
-                self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": quiz.course_code, "line": line}
+                self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": "、".join(quiz.banks), "line": line}
             )
         if said := readiness.earns_nothing(quiz):
             messages.warning(self.request, said)
@@ -414,6 +414,7 @@ class QuizViewSet(OfCountyViewSet):
         [
             FieldPanel("title"),
             FieldRowPanel([FieldPanel("key"), FieldPanel("course_code")]),
+            FieldPanel("further_banks"),
             MultiFieldPanel(
                 [
                     FieldRowPanel([FieldPanel("minutes"), FieldPanel("attempts_allowed"), FieldPanel("pass_percent")]),

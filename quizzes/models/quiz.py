@@ -20,6 +20,12 @@ def check_policies(policies: object) -> None:
         raise ValidationError(_("There is no such way of marking."), code="unknown_policy")
 
 
+def check_banks(codes: object) -> None:
+    """A list of course codes."""
+    if not isinstance(codes, list) or not all(isinstance(code, str) and code for code in codes):
+        raise ValidationError(_("This is no list of courses."), code="no_list")
+
+
 class QuizQuerySet(models.QuerySet):
     def visible_to(self, user) -> "QuizQuerySet":
         """Quizzes of one's own county, and those that a course of one's county or a shared one asks for."""
@@ -42,6 +48,13 @@ class Quiz(ClusterableModel):
     key = models.SlugField(_("key"), max_length=60, unique=True)
     title = models.CharField(_("title"), max_length=120)
     course_code = models.CharField(_("course"), max_length=20, help_text=_("Questions are drawn from this course's bank."))
+    further_banks = models.JSONField(
+        _("further banks"),
+        default=list,
+        blank=True,
+        validators=[check_banks],
+        help_text=_("Questions are drawn from the banks of these courses of the county too."),
+    )
     minutes = models.PositiveSmallIntegerField(_("time limit in minutes"), default=20)
     attempts_allowed = models.PositiveSmallIntegerField(_("attempts allowed"), default=3)
     pass_percent = models.PositiveSmallIntegerField(
@@ -77,6 +90,11 @@ class Quiz(ClusterableModel):
 
     def __str__(self) -> str:
         return f"{self.title}（{self.course_code}）"
+
+    @property
+    def banks(self) -> list[str]:
+        """The courses of the county whose questions it draws: its own first."""
+        return list(dict.fromkeys([self.course_code, *self.further_banks]))
 
 
 class DrawRule(models.Model):

@@ -48,9 +48,9 @@ def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime, may_starv
 
 
 def _served(exam: Quiz) -> list[Quiz]:
-    """The course quizzes that the exam's bank serves now."""
-    others = Quiz.objects.filter(county=exam.county_id, course_code=exam.course_code, is_exam=False).order_by("key")
-    return [quiz for quiz in others if quiz.draws.exists() and not papers.missing_for(quiz)]
+    """The course quizzes that the exam's banks serve now."""
+    others = Quiz.objects.filter(county=exam.county_id, is_exam=False).order_by("key")
+    return [quiz for quiz in others if set(quiz.banks) & set(exam.banks) and quiz.draws.exists() and not papers.missing_for(quiz)]
 
 
 def _refuse_to_starve(served: list[Quiz], may_starve: bool) -> None:

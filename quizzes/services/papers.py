@@ -55,7 +55,7 @@ def candidates(quiz: Quiz, on: date | None = None) -> list[rules.Candidate]:
 
     What is reserved for exams, or stands on a paper made for one, is for exams only.
     """
-    rows = Question.objects.drawable(on).filter(county=quiz.county_id, course_code=quiz.course_code)
+    rows = Question.objects.drawable(on).filter(county=quiz.county_id, course_code__in=quiz.banks)
     if not quiz.is_exam:
         rows = rows.unreserved()
     exhausted = used_up(quiz) if quiz.most_uses else set()
@@ -64,11 +64,11 @@ def candidates(quiz: Quiz, on: date | None = None) -> list[rules.Candidate]:
 
 def used_up(quiz: Quiz) -> set[int]:
     """Questions that stood on as many exam papers as the quiz allows. Counted once a minute in each process: it reads every use."""
-    key = f"used-up:{quiz.pk}:{quiz.most_uses}"
+    key = f"used-up:{quiz.pk}:{quiz.most_uses}:{hash(tuple(quiz.banks))}"
     found = caches["local"].get(key)
     if found is None:
         uses = AttemptItem.objects.filter(
-            question__county=quiz.county_id, question__course_code=quiz.course_code, attempt__quiz__is_exam=True
+            question__county=quiz.county_id, question__course_code__in=quiz.banks, attempt__quiz__is_exam=True
         )
         counted = uses.order_by().values("question").annotate(uses=Count("pk")).filter(uses__gte=quiz.most_uses)
         found = set(counted.values_list("question", flat=True))
@@ -106,7 +106,7 @@ def _drawn(quiz: Quiz, solve: Callable[[list[rules.Draw]], T]) -> T:
     except rules.CannotServe as error:
         raise Refused(
             _("The question bank of %(course)s cannot serve “%(title)s” now: %(missing)s. Please tell the trainer.")
-            % {"course": quiz.course_code, "title": quiz.title, "missing": "；".join(missing_in_words(error.lacks))},
+            % {"course": "、".join(quiz.banks), "title": quiz.title, "missing": "；".join(missing_in_words(error.lacks))},
             code="bank_cannot_serve",
         )
 

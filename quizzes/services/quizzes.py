@@ -22,7 +22,7 @@ POINTS = Decimal("5")
 
 
 # What the papers and marks of a sitting hang on: the same for the first who enters and the last.
-FIXED_FOR_SITTINGS = {"course_code", "minutes", "pass_percent", "policies", "draws"}
+FIXED_FOR_SITTINGS = {"course_code", "further_banks", "minutes", "pass_percent", "policies", "draws"}
 
 
 def refuse_other_terms(*, quiz: Quiz, changed: Collection[str], at: datetime) -> None:

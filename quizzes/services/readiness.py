@@ -37,10 +37,11 @@ def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
     """Published sittings to come that cannot be held since these questions were changed, in sentences. For whoever changed them."""
     about = {(question.county_id, question.course_code) for question in questions}
     coming = Sitting.objects.published().filter(opens_at__gt=at, quiz__county__in={county for county, _course in about})
-    coming = coming.filter(quiz__course_code__in={course for _county, course in about}).select_related("quiz").order_by("opens_at")
+    coming = coming.select_related("quiz").order_by("opens_at")
     return [
         _("“%(sitting)s” on %(day)s: %(fault)s")
         % {"sitting": sitting.title, "day": clock.local(sitting.opens_at).strftime("%Y-%m-%d"), "fault": fault}
         for sitting in coming
+        if about & {(sitting.quiz.county_id, course) for course in sitting.quiz.banks}
         for fault in faults(sitting)
     ]
