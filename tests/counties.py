@@ -132,7 +132,7 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     an essay that waits for a marker. liaison invigilates. Of the first one question was marked again, of another it is proposed.
     Gives what the addresses of their pages are made of, by name.
     """
-    from quizzes.services import analyses, exam_papers, sittings
+    from quizzes.services import analyses, exam_papers, paper_marks, sittings
     from tests.quizzes.exams import HOUR, make_sitting
 
     at = clock.now()
@@ -148,7 +148,10 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     for author in (cast.reviewer, cast.trainer):
         exam_papers.seal(paper=printed, digest=printed.digest(), by=author, at=at)
     held.papers.set([printed])  # handed out to who wrote by hand
-    held.candidates.create(person=cast.other_leader)
+    for someone in (cast.other_leader, cast.own_leader):
+        held.candidates.create(person=someone)
+    points = {item.position: item.points for item in printed.items.all()}
+    paper_marks.enter_marks(person=cast.own_leader, paper=printed, sitting=held, points=points, by=cast.hr, at=at)
     written = make_exam(cast, "x02-exam", "X02", title="年度考试（含论述题）", essay=True)
     now = make_sitting(cast, written, title="年度考试第一场", opens_at=at - 20 * MINUTE, late_entry_minutes=40)
     coming = make_sitting(cast, exam, title="补考", opens_at=at + HOUR)
@@ -161,6 +164,7 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
         "sat": (sat.pk,),
         "paper": (paper.pk,),
         "on_paper": (held.pk, cast.other_leader.pk),
+        "entered": (held.pk, cast.own_leader.pk),
         "now": (now.pk,),
         "coming": (coming.pk,),
         "draft": (draft.pk,),
