@@ -185,7 +185,13 @@ class ClaimForm(forms.Form):
 class ClaimDecisionForm(forms.Form):
     """The reason, where a claim is refused."""
 
-    reason = forms.CharField(label=_("Reason, if you refuse"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Needed if you refuse: the person reads it."),
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

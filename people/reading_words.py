@@ -26,6 +26,7 @@ LABELS = {
     "question": gettext_lazy("question of the bank"),
     "token": gettext_lazy("API key"),
     "after": gettext_lazy("after change"),
+    "show": gettext_lazy("shown"),
 }
 VALUES = {
     "status": {
@@ -36,6 +37,7 @@ VALUES = {
         **dict(Person.Status.choices),
     },
     "duty": dict(Duty.choices),
+    "show": {"waiting": gettext_lazy("Waiting for me"), "open": gettext_lazy("All open"), "all": gettext_lazy("All")},
     "only": {"behind": gettext_lazy("Lacking a required course"), "hours": gettext_lazy("Below the hours target")},
 }
 OF_THE_EXTENT = {"found", "page"}

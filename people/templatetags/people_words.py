@@ -44,6 +44,11 @@ DOORS = {
     "quiz attempts": gettext_noop("quiz attempts of a person"),
     "re-marking": gettext_noop("who gains or loses by a re-mark"),
     "similar answers": gettext_noop("similar answers in an exam"),
+    "marks from paper": gettext_noop("marks of a person from paper"),
+    "answer sheets": gettext_noop("answer sheets with names"),
+    "claims of hours": gettext_noop("claims of hours of others"),
+    "claim of hours": gettext_noop("claim of hours of a person"),
+    "evidence of a claim": gettext_noop("evidence of a person's claim of hours"),
 }
 
 
