@@ -153,10 +153,9 @@ def sitting_sheets(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _candidate(sitting: Sitting, pk: int) -> Person:
-    listed = Person.objects.within(sitting.quiz.county).select_related("unit")
-    if sitting.is_listed:
-        listed = listed.filter(candidacies__sitting=sitting)
-    return get_object_or_404(listed, pk=pk)
+    """Whoever is on the list, wherever they serve by now; without a list whoever serves in the county."""
+    listed = Person.objects.filter(candidacies__sitting=sitting) if sitting.is_listed else Person.objects.within(sitting.quiz.county)
+    return get_object_or_404(listed.select_related("unit"), pk=pk)
 
 
 def _on_paper(sitting: Sitting, person: Person):

@@ -170,7 +170,7 @@ def _act(request: HttpRequest, found: Paper) -> HttpResponse:
         exam_papers.seal(paper=found, digest=request.POST.get("digest", ""), by=request.user, at=clock.now())
         messages.success(request, _("Sealed with your name."))
     elif act == "refresh":
-        changed = exam_papers.refresh(paper=found, by=request.user)
+        changed = exam_papers.refresh(paper=found, by=request.user, at=clock.now())
         messages.success(request, _("%(count)d questions were brought up to date; earlier seals no longer count.") % {"count": changed})
     elif act == "withdraw":
         exam_papers.withdraw(paper=found, by=request.user, at=clock.now())

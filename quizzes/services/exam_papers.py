@@ -121,13 +121,15 @@ def _next_label(quiz: Quiz) -> str:
 
 
 @transaction.atomic
-def refresh(*, paper: Paper, by: Person) -> int:
+def refresh(*, paper: Paper, by: Person, at: datetime) -> int:
     """Take the questions as they are in the bank now; how many had changed. Seals over the old ones no longer count.
 
     Raises:
-        Refused: sat_already.
+        Refused: sat_already, handed_out (a published sitting of it has opened: some may be writing on paper).
     """
     paper = Paper.objects.select_for_update(of=("self",)).get(pk=paper.pk)
+    if paper.sittings.filter(is_draft=False, opens_at__lte=at).exists():
+        raise Refused(_("This paper was handed out in a sitting: it stays as it is."), code="handed_out")
     if paper.attempts.exists():
         raise Refused(_("Somebody has sat this paper: it stays as it is."), code="sat_already")
     changed = []

@@ -49,7 +49,8 @@ def enter_marks(
     answered by `correct`, never by editing.
 
     Raises:
-        Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), own_marks, not_a_candidate,
+        Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
+            written: the seals cover questions, pass mark and ways of marking), own_marks, not_a_candidate,
             sat_already, bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
             and as `enrolments.enrol` says.
     """
@@ -58,6 +59,15 @@ def enter_marks(
         raise Refused(_("Marks from paper are entered when the sitting is over for everybody."), code="not_over")
     if not sitting.papers.filter(pk=paper.pk).exists():
         raise Refused(_("This paper was not handed out in the sitting."), code="other_paper")
+    if not paper.is_sealed:
+        raise Refused(
+            _(
+                "Paper %(label)s is not as two persons sealed it: its questions, the pass mark or the ways of marking were changed since. "
+                "Put them back as they were when it was written, then enter the marks."
+            )
+            % {"label": paper.label},
+            code="not_sealed",
+        )
     if person.pk == by.pk:
         raise Refused(_("Nobody enters marks of their own: somebody else has to do it."), code="own_marks")
     if sitting.is_listed and not sitting.candidates.filter(person=person).exists():

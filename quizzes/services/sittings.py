@@ -73,7 +73,7 @@ def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = N
     sitting = locked(sitting)
     standing = vars(terms_of(sitting))
     changed = {name for name, value in vars(terms).items() if standing[name] != value}
-    if changed & FIXED_ONCE_BEGUN and Attempt.objects.filter(sitting=sitting).exists():
+    if changed & FIXED_ONCE_BEGUN and _has_begun(sitting, at):
         raise Refused(
             _(
                 "Somebody has begun in “%(sitting)s”: exam, papers, window, grace, spread and whether there is a list are fixed now. "
@@ -125,6 +125,13 @@ def _give_papers(sitting: Sitting, papers: Iterable[Paper]) -> None:
     sitting.papers.set(papers)
     _refuse_unsealed(sitting)
     _refuse_insiders(sitting)
+
+
+def _has_begun(sitting: Sitting, at: datetime) -> bool:
+    """Whether somebody sits or sat it. Who writes on paper has no attempt until the marks are entered: with papers, from the opening on."""
+    if Attempt.objects.filter(sitting=sitting).exists():
+        return True
+    return not sitting.is_draft and sitting.opens_at <= at and sitting.papers.exists()
 
 
 def _refuse_unsealed(sitting: Sitting) -> None:
@@ -268,7 +275,7 @@ def withdraw(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
     sitting = locked(sitting)
     if sitting.is_draft:
         return sitting
-    if Attempt.objects.filter(sitting=sitting).exists():
+    if _has_begun(sitting, at):
         raise Refused(_("Somebody has begun in “%(sitting)s”: it stands.") % {"sitting": sitting.title}, code="has_begun")
     sitting.is_draft = True
     sitting.save(update_fields=["is_draft"])
@@ -286,7 +293,7 @@ def discard(*, sitting: Sitting, by: Person, at: datetime) -> None:
     sitting = locked(sitting)
     if not sitting.is_draft:
         raise Refused(_("Only a draft can be thrown away: withdraw it first."), code="not_a_draft")
-    if Attempt.objects.filter(sitting=sitting).exists():
+    if _has_begun(sitting, at):
         raise Refused(_("Somebody has begun in “%(sitting)s”: it stands.") % {"sitting": sitting.title}, code="has_begun")
     if sitting.allowances.exists() or sitting.extensions.exists():
         raise Refused(_("Extra time or attempts were given in this sitting: the record of it stays."), code="has_allowances")

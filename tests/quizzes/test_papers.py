@@ -1,5 +1,6 @@
 """Exam papers: parallel ones, fixed ones, seals of two persons, exposure, what is reserved, and marks from paper."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -108,7 +109,7 @@ def test_a_change_breaks_the_seal_and_cannot_be_sealed_unseen(exam, cast):
     bank.write(question, by=cast.trainer)
     assert Paper.objects.get().is_sealed  # editing the bank changes no paper
 
-    assert exam_papers.refresh(paper=paper, by=cast.trainer) == 1
+    assert exam_papers.refresh(paper=paper, by=cast.trainer, at=NOON) == 1
     assert not Paper.objects.get().is_sealed
     with pytest.raises(Refused) as refused:
         exam_papers.seal(paper=Paper.objects.get(), digest=seen, by=cast.admin, at=NOON)
@@ -145,7 +146,7 @@ def test_everybody_gets_one_of_the_sealed_papers_and_keeps_it(exam, sitting, cas
     assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + MINUTE) == attempt
     assert {i.question_id for i in attempt.items.all()} == {i.question_id for i in attempt.paper.items.all()}
     with pytest.raises(Refused):
-        exam_papers.refresh(paper=attempt.paper, by=cast.trainer)
+        exam_papers.refresh(paper=attempt.paper, by=cast.trainer, at=NOON)
 
 
 def test_papers_are_spread_evenly(exam, sitting, cast):
@@ -218,9 +219,46 @@ def test_a_draw_by_knowledge_point_takes_those_below_it(exam, cast):
 @pytest.fixture
 def paper(exam, sitting, cast):
     made = exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5)), ("J-0", Decimal(10))], by=cast.trainer, at=NOON)
+    seal_twice(made, cast)
     sitting.papers.add(made)
     enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P01"), at=NOON)
     return made
+
+
+def test_what_was_written_on_paper_is_what_marks_are_entered_for(paper, sitting, cast):
+    from quizzes.models import Quiz
+
+    question = paper.items.first().question
+    question.stem = "下一年的题干"
+    bank.write(question, by=cast.trainer)
+    with pytest.raises(Refused) as refused:
+        exam_papers.refresh(paper=paper, by=cast.trainer, at=AFTER)
+    assert refused.value.code == "handed_out"
+
+    facts = {
+        "person": cast.learner,
+        "paper": paper,
+        "sitting": sitting,
+        "points": {1: Decimal(5), 2: Decimal(10)},
+        "by": cast.hr,
+        "at": AFTER,
+    }
+    before = paper.quiz.pass_percent
+    Quiz.objects.filter(pk=paper.quiz_id).update(pass_percent=99)
+    with pytest.raises(Refused) as refused:
+        paper_marks.enter_marks(**facts | {"paper": Paper.objects.get(pk=paper.pk)})
+    assert refused.value.code == "not_sealed" and not Attempt.objects.exists()
+    Quiz.objects.filter(pk=paper.quiz_id).update(pass_percent=before)
+    assert paper_marks.enter_marks(**facts | {"paper": Paper.objects.get(pk=paper.pk)}).passed
+
+
+def test_a_sitting_that_is_written_on_paper_has_begun_when_it_opens(paper, sitting, cast):
+    before, later = sitting.opens_at - MINUTE, sitting.opens_at + MINUTE
+    for act in (sittings.withdraw, lambda **facts: sittings.write(terms=replace(sittings.terms_of(sitting), papers=frozenset()), **facts)):
+        with pytest.raises(Refused) as refused:
+            act(sitting=sitting, by=cast.hr, at=later)
+        assert refused.value.code == "has_begun"
+    assert sittings.withdraw(sitting=sitting, by=cast.hr, at=before).is_draft
 
 
 def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, django_capture_on_commit_callbacks):
@@ -421,3 +459,12 @@ def test_a_bulk_edit_in_the_admin_names_the_exam_that_it_endangers(exam, cast, s
     path = "/admin/bulk/quizzes/question/change/?" + urlencode([("id", pk) for pk in ids])
     page = sign_in(cast.trainer).post(path, {"status": "retired"}, follow=True)
     assert not Question.objects.filter(kind="judge", status="reviewed").exists() and "明日考试" in page.text
+
+
+def test_a_listed_candidate_who_serves_in_another_county_by_now_is_still_entered(paper, sitting, cast, sign_in):
+    cast.learner.unit = cast.other_county
+    cast.learner.save()
+    door = reverse("sitting_marks", args=[sitting.pk, cast.learner.pk])
+    assert sign_in(cast.hr).get(door).status_code == 200
+    assert sign_in(cast.hr).get(reverse("sitting_marks", args=[sitting.pk, cast.stranger.pk])).status_code == 404
+    assert sign_in(cast.other_hr).get(door).status_code in (403, 404)

@@ -207,6 +207,8 @@ def on_paper(cast, quiz, django_capture_on_commit_callbacks):
         sitting = sitting_of(quiz, cast.learner, opens_at=opens_at, results="at_once")
         codes = list(quiz_codes(quiz))
         paper = exam_papers.make_fixed(quiz=quiz, chosen=[(code, Decimal(5)) for code in codes], by=cast.trainer, at=opens_at)
+        for author in (cast.trainer, cast.reviewer):
+            exam_papers.seal(paper=paper, digest=paper.digest(), by=author, at=opens_at)
         sitting.papers.add(paper)
         points = {item.position: item.points for item in paper.items.all()}
         with django_capture_on_commit_callbacks(execute=True):

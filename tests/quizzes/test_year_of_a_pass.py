@@ -128,6 +128,8 @@ def test_marks_from_paper_are_of_the_day_of_the_sitting(cast, quiz, december, dj
     december.refresh_from_db()
     codes = Question.objects.filter(course_code="P01").order_by("code").values_list("code", flat=True)
     paper = exam_papers.make_fixed(quiz=quiz, chosen=[(code, Decimal(5)) for code in codes], by=cast.trainer, at=NOON)
+    for author in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=author, at=NOON)
     december.papers.add(paper)
     points = {item.position: item.points for item in paper.items.all()}
     with django_capture_on_commit_callbacks(execute=True):
