@@ -62,7 +62,7 @@ def file_claim(request: HttpRequest) -> HttpResponse:
 
 def _field_of(refusal: Refused) -> str | None:
     days = dict.fromkeys(("order", "future", "two_years", "too_old", "no_unit"), "ends_on")
-    hours = dict.fromkeys(("none", "steps", "too_many"), "hours")
+    hours = dict.fromkeys(("none", "steps", "too_many", "too_many_together"), "hours")
     files = dict.fromkeys(("no_evidence", "too_many_files", "too_large", "wrong_content"), "files")
     return {**days, **hours, **files}.get(refusal.code)
 

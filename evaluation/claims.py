@@ -56,7 +56,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
 
     Raises:
         Refused: no unit on that day ("no_unit"), days or hours that cannot be ("order", "future", "two_years", "too_old", "none",
-            "steps", "too_many"), or evidence that is missing, too much, too large or of another kind
+            "steps", "too_many"; "too_many_together" with other claims for the same days), or evidence that is missing, too much, too large or of another kind
             ("no_evidence", "too_many_files", "too_large", "wrong_content").
     """
     Person.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
@@ -71,6 +71,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
     problem = rules.check_claim(starts_on=facts.starts_on, ends_on=facts.ends_on, hours=facts.hours, today=clock.today(at), terms=terms)
     if problem is not None:
         raise Refused(_said(problem, terms), code=problem)
+    _refuse_crowded(person, facts, terms)
     kinds = [_kind_of(one) for one in files]
     if not files:
         raise Refused(_("Add the evidence: a notice, a sign-in sheet or a certificate, as PDF or photograph."), code="no_evidence")
@@ -92,6 +93,23 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
     for position, (one, content_type) in enumerate(zip(files, kinds, strict=True)):
         _keep(claim, position, one, content_type)
     return claim
+
+
+def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> None:
+    standing = _live(HourClaim.objects.filter(person=person, starts_on__lte=facts.ends_on, ends_on__gte=facts.starts_on))
+    spans = [(one.starts_on, one.ends_on, one.hours) for one in standing]
+    if standing and not rules.is_within_days([*spans, (facts.starts_on, facts.ends_on, facts.hours)], hours_per_day=terms.hours_per_day):
+        raise Refused(
+            _("With what you have claimed for these days already (%(titles)s) it is more than a day may count.")
+            % {"titles": "、".join(one.title for one in standing)},
+            code="too_many_together",
+        )
+
+
+def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
+    """Those that wait or are credited."""
+    ended = (HourClaim.State.REFUSED, HourClaim.State.WITHDRAWN)
+    return [one for one in claims.prefetch_related("decisions") if one.state not in ended]
 
 
 def _kind_of(one: File) -> str:
@@ -219,8 +237,7 @@ def listed(user) -> QuerySet[HourClaim]:
 def beside(claim: HourClaim) -> list[HourClaim]:
     """Other claims of the person that touch the same days and were not refused: what a doubled claim looks like. Two queries."""
     others = HourClaim.objects.filter(person=claim.person_id, starts_on__lte=claim.ends_on, ends_on__gte=claim.starts_on)
-    live = others.exclude(pk=claim.pk).prefetch_related("decisions")
-    return [one for one in live if one.state not in (HourClaim.State.REFUSED, HourClaim.State.WITHDRAWN)]
+    return _live(others.exclude(pk=claim.pk))
 
 
 def lacks_officer(claim: HourClaim) -> bool:

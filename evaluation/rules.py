@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
@@ -126,3 +126,15 @@ def check_claim(*, starts_on: date, ends_on: date, hours: Decimal, today: date, 
     days = (ends_on - starts_on).days + 1
     most = min(terms.hours_per_day or Decimal(24), Decimal(24)) * days
     return "too_many" if hours > most else None
+
+
+def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:
+    """Hours learned elsewhere that are left after corrections by hand: what was taken away answers a claim first, then online learning."""
+    return max(Decimal(0), elsewhere + min(Decimal(0), by_hand))
+
+
+def is_within_days(claims: Iterable[tuple[date, date, Decimal]], *, hours_per_day: Decimal | None) -> bool:
+    """Whether claims of one person (first day, last day, hours) that touch each other keep together to the most for a day."""
+    claims = list(claims)
+    days = {starts_on + timedelta(days=n) for starts_on, ends_on, _hours in claims for n in range((ends_on - starts_on).days + 1)}
+    return sum((hours for _starts, _ends, hours in claims), Decimal(0)) <= min(hours_per_day or Decimal(24), Decimal(24)) * len(days)

@@ -201,6 +201,15 @@ def balances(person_ids: Iterable[int], year: int) -> dict[int, Decimal]:
     return {row["person_id"]: rules.hours(row["total"]) for row in sums}
 
 
+def balances_by_kind(person_ids: Iterable[int], year: int) -> dict[int, dict[str, Decimal]]:
+    """The same by kind of entry; kinds without one are absent. One query."""
+    found: dict[int, dict[str, Decimal]] = {}
+    sums = LedgerEntry.objects.filter(person_id__in=person_ids, year=year).order_by().values_list("person_id", "kind")
+    for person_id, kind, total in sums.annotate(total=Sum("hours")):
+        found.setdefault(person_id, {})[kind] = rules.hours(total)
+    return found
+
+
 @dataclass(frozen=True)
 class PolicyBook:
     """The policies that hold on one day: the general one and those that counties set for themselves."""
@@ -303,6 +312,7 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
         words += _(" + %(hours)s learned elsewhere") % {"hours": figure(elsewhere)}
     if any(entry.kind == CORRECTION for entry in entries):
         words += _(", corrections %(hours)s") % {"hours": signed(by_kind[CORRECTION])}
+    by_hand = sum((entry.hours for entry in entries if entry.kind == CORRECTION and entry.completion_id is None), Decimal(0))
     return HoursExplained(
         year=year,
         total=total,
@@ -310,7 +320,7 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
         words=words,
         rule=rule_words(policy) if policy else "",
         topic=topic_target(total, duties, policy),
-        online=online_target(total - elsewhere, policy),
+        online=online_target(total - rules.left_elsewhere(elsewhere, by_hand), policy),
     )
 
 

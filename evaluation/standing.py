@@ -172,7 +172,7 @@ class CourseState:
 
 @dataclass
 class PersonStanding:
-    """One person's year. `courses` are the required ones with their state."""
+    """One person's year. `courses` are the required ones with their state; `sat` and `passed` count quizzes of the year."""
 
     person: Person
     required: int
@@ -180,6 +180,8 @@ class PersonStanding:
     hours: Decimal
     target: Decimal | None
     courses: list[CourseState] = field(default_factory=list)
+    sat: int = 0
+    passed: int = 0
 
     @property
     def missing(self) -> int:
@@ -203,6 +205,10 @@ class PersonStanding:
     def done_share(self) -> int | None:
         return share(self.done, self.required)
 
+    @property
+    def passed_share(self) -> int | None:
+        return share(self.passed, self.sat)
+
 
 def standings(people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> list[PersonStanding]:
     """The figures of `with_standing` for rows of it, or of `counted`, with the courses by name.
@@ -219,10 +225,10 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
     for rule in asked.select_related("course__current", "course__county").order_by("course__code", "course_id"):
         pairs.append((rule.duty, rule.course_id))
         courses[rule.course_id] = rule.course
-    done = set(Completion.objects.standing().filter(person__in=ids, completed_at__lt=_end(year)).values_list("person_id", "course_id"))
-    begun = set(Enrolment.objects.filter(person__in=ids, completion__isnull=True).values_list("person_id", "course_id"))
+    done, begun = _done_and_begun(ids, year)
     known = {person.pk: rules.hours(person.hours) for person in people if hasattr(person, "hours")}
     hours = known if len(known) == len(people) else services.balances(ids, year)
+    tests = tests_of(ids, year=year, at=at)
     book = services.policies_on(services.day_of(year, at), history)
     by_county: dict[str, dict[str, list[int]]] = {}
     found = []
@@ -251,9 +257,25 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
                 hours=hours.get(person.pk, Decimal(0)),
                 target=target[1] if target else None,
                 courses=states,
+                sat=tests.get(person.pk, (0, 0))[0],
+                passed=tests.get(person.pk, (0, 0))[1],
             )
         )
     return found
+
+
+def _done_and_begun(ids: list[int], year: int) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """(person, course) of standing completions by the end of the year, and of rounds that no completion ended. One query."""
+    done, begun = set(), set()
+    rounds = Enrolment.objects.filter(person__in=ids)
+    for person, course, completed_at, reversal in rounds.values_list(
+        "person_id", "course_id", "completion__completed_at", "completion__reversal"
+    ):
+        if completed_at is None:
+            begun.add((person, course))
+        elif reversal is None and completed_at < _end(year):
+            done.add((person, course))
+    return done, begun
 
 
 def _duties_of(people: list[Person]) -> dict[int, set[str]]:
@@ -356,7 +378,26 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
 
 
 def _tests(serving: QuerySet, *, year: int, at: datetime) -> Iterable[tuple[str, int, int]]:
-    """(unit path, person × quiz sat, of those passed) in the year. Of each pair the first submission and the first pass count.
+    """(unit path, person × quiz sat, of those passed) in the year. One query."""
+    return _counted_tests(_first_tests(serving.values("pk"), year=year, at=at), "served_path")
+
+
+def tests_of(person_ids: Iterable[int], *, year: int, at: datetime) -> dict[int, tuple[int, int]]:
+    """The same by person: quizzes sat in the year, and of those passed; who sat none is absent. One query."""
+    tests = _first_tests(person_ids, year=year, at=at)
+    return {person: (sat, passed) for person, sat, passed in _counted_tests(tests, "person")}
+
+
+def _counted_tests(tests: QuerySet, by: str) -> QuerySet:
+    counted_tests = tests.order_by().values(by)
+    counted_tests = counted_tests.annotate(
+        sat=Count("pk", filter=Q(is_first=True)), passed=Count("pk", filter=Q(is_first_pass=True, is_pass=True))
+    )
+    return counted_tests.values_list(by, "sat", "passed")
+
+
+def _first_tests(people, *, year: int, at: datetime) -> QuerySet:
+    """What these people handed in in the year. Of each person and quiz the first submission and the first pass count.
 
     A test counts from when its results are out: a small unit's rate would tell them before.
     """
@@ -366,19 +407,12 @@ def _tests(serving: QuerySet, *, year: int, at: datetime) -> Iterable[tuple[str,
         path = Subquery(_last_posting("person", year).values("unit__path"))
     over = Attempt.objects.with_results_out(at).filter(submission__at__gte=start, submission__at__lt=end)
     earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
-    tests = (
-        over.filter(person__in=serving.values("pk"))
-        .annotate(
-            served_path=path,
-            is_first=~Exists(earlier),
-            is_pass=Exists(over.passed().filter(pk=OuterRef("pk"))),
-            is_first_pass=~Exists(earlier.passed()),
-        )
-        .order_by()
-        .values("served_path")
-        .annotate(sat=Count("pk", filter=Q(is_first=True)), passed=Count("pk", filter=Q(is_first_pass=True, is_pass=True)))
+    return over.filter(person__in=people).annotate(
+        served_path=path,
+        is_first=~Exists(earlier),
+        is_pass=Exists(over.passed().filter(pk=OuterRef("pk"))),
+        is_first_pass=~Exists(earlier.passed()),
     )
-    return tests.values_list("served_path", "sat", "passed")
 
 
 __all__ = [
@@ -389,6 +423,7 @@ __all__ = [
     "required_courses",
     "requirements",
     "standings",
+    "tests_of",
     "unit_standings",
     "with_standing",
     "within",

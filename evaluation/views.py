@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -155,17 +155,8 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     at = clock.now()
     year = _year(request, at)
     unit = get_object_or_404(units_in_reach(request.user), pk=pk)
-    only = request.GET.get("only", "")
     history = services.policy_history()
-    people = standing.counted(year=year, at=at).filter(standing.within([unit]))
-    people = standing.with_standing(people, year=year, at=at, history=history)
-    if only == "behind":
-        people = people.filter(missing__gt=0)
-    elif only == "hours":
-        people = people.filter(hours__lt=F("target"))
-    else:
-        only = ""
-    people = people.order_by("-missing", "hours", "employee_number")
+    only, people = _people_of(request, unit, year=year, at=at, history=history)
     page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
     rows = standing.standings(page.object_list, year=year, at=at, history=history)
     names = records.unit_names(request.user)
@@ -186,12 +177,43 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "year": year,
             "years": years(at),
             "only": only,
+            "export_query": urlencode({"year": year} | ({"only": only} if only else {})),
             "page": page,
             "is_past": year < clock.year_of(at),
             "openable": openable,
             "rows": [(row, names.get(row.person.served_path, ("", "—"))[1]) for row in rows],
         },
     )
+
+
+@login_required
+@never_cache
+@require_safe
+def unit_people_export(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
+    """The same people, all of them, with their hours by kind of entry, as a file. Logged before the first byte leaves."""
+    require_role(request.user, *READS_RECORDS)
+    at = clock.now()
+    year = _year(request, at)
+    unit = get_object_or_404(units_in_reach(request.user), pk=pk)
+    only, people = _people_of(request, unit, year=year, at=at, history=services.policy_history())
+    _log(request, Kind.EXPORT, f"people of a unit {kind}", unit=unit, rows=people.count(), filters={"year": year, "only": only})
+    name = _("%(unit)s %(year)s, people and hours, %(day)s") % {"unit": unit.name, "year": year, "day": clock.today(at).isoformat()}
+    exporter = exports.people_of_a_year(people, name=name, names=records.unit_names(request.user), year=year, at=at)
+    return exporter.csv() if kind == "csv" else exporter.xlsx()
+
+
+def _people_of(request: HttpRequest, unit: Unit, *, year: int, at, history) -> tuple[str, QuerySet]:
+    """Which of them are asked for, and the people of a unit and those below it, with their standing."""
+    only = request.GET.get("only", "")
+    people = standing.counted(year=year, at=at).filter(standing.within([unit]))
+    people = standing.with_standing(people, year=year, at=at, history=history)
+    if only == "behind":
+        people = people.filter(missing__gt=0)
+    elif only == "hours":
+        people = people.filter(hours__lt=F("target"))
+    else:
+        only = ""
+    return only, people.order_by("-missing", "hours", "employee_number")
 
 
 def _year(request: HttpRequest, at) -> int:
@@ -404,4 +426,14 @@ def _log(request: HttpRequest, kind: str, what: str, **more) -> None:
     readings.record(reader=request.user, kind=kind, what=what, request=request, **more)
 
 
-__all__ = ["correct_hours", "learning_file", "my_file", "record_export", "record_list", "reverse_completion", "unit_people", "unit_table"]
+__all__ = [
+    "correct_hours",
+    "learning_file",
+    "my_file",
+    "record_export",
+    "record_list",
+    "reverse_completion",
+    "unit_people",
+    "unit_people_export",
+    "unit_table",
+]

@@ -68,7 +68,7 @@ def _send_one(reminder: Reminder, letter: EmailMessage | None, at: datetime) -> 
         return False
     except SMTPServerDisconnected:
         raise
-    except SMTPException as error:
+    except (SMTPException, ValueError) as error:  # ValueError: an address that is none
         log.warning("reminder_not_mailed", reminder=reminder.pk, error=type(error).__name__)
         return False
     return True

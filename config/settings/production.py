@@ -22,4 +22,5 @@ CSRF_COOKIE_SECURE = True
 
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.whole("EMAIL_PORT", 25)
+EMAIL_TIMEOUT = 10  # seconds; letters are sent inside a transaction, which a silent mail server must not hold
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "webmaster@localhost")

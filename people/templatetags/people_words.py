@@ -18,6 +18,8 @@ DOORS = {
     "completion records csv": gettext_noop("completion records as CSV"),
     "completion records xlsx": gettext_noop("completion records as Excel"),
     "people of a unit": gettext_noop("people of a unit"),
+    "people of a unit csv": gettext_noop("people of a unit with their hours as CSV"),
+    "people of a unit xlsx": gettext_noop("people of a unit with their hours as Excel"),
     "learning file": gettext_noop("learning file of a person"),
     "certificate held": gettext_noop("whether a person holds a certificate"),
     "certificate pdf": gettext_noop("certificate of a person as PDF"),

@@ -259,7 +259,7 @@ NOT_PAGES = {
     "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read", "higher_certificates", "higher_certificates_are_only_read",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "claim_evidence", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "roster_refused", "certificates_running_out_csv",
+    "claim_evidence", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "records_unit_csv", "records_unit_xlsx", "roster_refused", "certificates_running_out_csv",
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",

@@ -199,11 +199,23 @@ def test_the_person_takes_back_what_is_open_and_nobody_else_does(cast, policy, s
 
 
 def test_what_looks_like_a_doubled_claim_is_shown(cast, policy):
-    first, other = filed(cast.learner), filed(cast.learner, key="k2", title="同一次培训")
+    first = filed(cast.learner, hours=Decimal(7))
+    other = filed(cast.learner, key="k2", title="同一次培训", hours=Decimal(7))
     far = filed(cast.learner, key="k3", starts_on=date(2026, 3, 1), ends_on=date(2026, 3, 1), hours=Decimal(1))
     assert claims.beside(first) == [other] and claims.beside(far) == []
     claims.withdraw(claim=other, by=cast.learner, at=NOON)
     assert claims.beside(first) == []
+
+
+def test_two_claims_for_the_same_days_count_no_more_together_than_the_days_may(cast, policy):
+    first = filed(cast.learner)  # fifteen hours on two days
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, key="k2", hours=Decimal("0.25"))
+    assert refused.value.code == "too_many_together" and first.title in refused.value.message
+    filed(cast.learner, key="k3", ends_on=LAST_WEEK + 2 * DAY, hours=Decimal("7.5"))  # a third day
+    filed(cast.colleague, key="k4")
+    claims.withdraw(claim=first, by=cast.learner, at=NOON)
+    filed(cast.learner, key="k5", hours=Decimal("7.5"))
 
 
 @pytest.mark.postgres
@@ -230,6 +242,8 @@ def test_hours_from_elsewhere_count_for_this_topic_and_not_as_online_learning(ca
     told = services.explain_hours(cast.learner, 2026, at=NOON)
     assert told.total == Decimal("16.5") and "15" in told.words
     assert told.topic.share == 82 and told.online.share == 3  # of 20, of 50
+    services.correct(person=cast.learner, year=2026, hours=Decimal(-15), reason="培训未到场", by=cast.hr, at=NOON)
+    assert services.explain_hours(cast.learner, 2026, at=NOON).online.share == 3, "what answers a claim takes nothing from online learning"
     assert cast.hr.name in told.entries[-1].words and second.name in told.entries[-1].words
 
 
@@ -239,7 +253,7 @@ def test_the_reasons_of_a_ledger_take_no_more_queries_for_more_entries(cast, pol
             services.explain_hours(cast.learner, 2026, at=NOON)
 
     for number in range(3):
-        claim = filed(cast.learner, key=f"k{number}")
+        claim = filed(cast.learner, key=f"k{number}", hours=Decimal(5))
         claims.approve(claim=claim, by=cast.hr, at=NOON)
         claims.approve(claim=claim, by=second, at=NOON)
         queries()
@@ -281,7 +295,7 @@ def test_the_officers_list_is_for_hr_and_the_auditor(cast, policy, sign_in, who)
 def test_the_officers_list_takes_no_more_queries_for_more_claims(cast, policy, sign_in, django_assert_max_num_queries):
     client = sign_in(cast.hr)
     for number in range(12):
-        filed(cast.learner, key=f"k{number}")
+        filed(cast.learner, key=f"k{number}", hours=Decimal(1))
     with django_assert_max_num_queries(14):
         assert len(client.get(reverse("claim_list"), {"show": "open"}).context["rows"]) == 12
 

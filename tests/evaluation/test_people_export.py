@@ -1,0 +1,92 @@
+"""How people stand in a year, as a file: the hours of the ledger by kind, corrections and claims among them."""
+
+import csv
+import io
+from decimal import Decimal
+
+import openpyxl
+import pytest
+from django.urls import reverse
+
+from evaluation import services
+from people.models import ReadingOfOthers
+from tests.cast import EVERYBODY, NOON, person
+from tests.evaluation import rows
+from tests.evaluation.test_pages import READERS, body
+
+pytestmark = pytest.mark.usefixtures("noon")
+
+
+@pytest.fixture
+def noon(monkeypatch):
+    from core import clock
+
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+
+
+@pytest.fixture
+def stood(cast, course):
+    """The learner has completed what is required, and HR has entered a seminar."""
+    rows.complete(cast.learner, course)
+    services.correct(person=cast.learner, year=2026, hours=Decimal(15), reason="培训班", by=cast.hr, at=NOON)
+
+
+def table(response) -> dict[str, dict[str, str]]:
+    text = body(response)
+    assert text.startswith("\ufeff")
+    return {row["工号"]: row for row in csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))}
+
+
+def test_every_hour_of_the_ledger_is_in_the_file_by_its_kind(cast, stood, sign_in):
+    found = table(sign_in(cast.hr).get(reverse("records_unit_csv", args=[cast.bureau.pk])))
+    mine = found[cast.learner.employee_number]
+    assert (mine["学时：网络课程"], mine["学时：测试合格"], mine["学时：更正"], mine["学时合计"]) == ("1.00", "0.50", "15.00", "16.50")
+    assert (mine["必修课程"], mine["其中已完成"], mine["学时目标"], mine["是否达标"]) == ("1", "1", "20", "否")
+    theirs = found[cast.colleague.employee_number]
+    assert (theirs["学时合计"], theirs["未完成必修课"]) == ("0.00", "P01")
+    assert Decimal(mine["学时合计"]) == services.balance(cast.learner, 2026)
+
+
+def test_the_workbook_says_the_same(cast, stood, sign_in):
+    response = sign_in(cast.hr).get(reverse("records_unit_xlsx", args=[cast.bureau.pk]))
+    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    heads, *lines = [[cell.value for cell in line] for line in sheet.iter_rows()]
+    mine = next(dict(zip(heads, line, strict=True)) for line in lines if line[1] == cast.learner.employee_number)
+    assert (mine["学时合计"], mine["学时：更正"]) == (16.5, 15)
+
+
+def test_the_file_keeps_to_the_filter_of_the_page(cast, stood, sign_in):
+    found = table(sign_in(cast.hr).get(reverse("records_unit_csv", args=[cast.bureau.pk]), {"only": "behind"}))
+    assert set(found) == {cast.colleague.employee_number}
+
+
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
+def test_who_reads_records_there_takes_the_file_and_leaves_a_trace(cast, stood, sign_in, who):
+    response = sign_in(getattr(cast, who)).get(reverse("records_unit_csv", args=[cast.bureau.pk]))
+    reads = who in READERS
+    assert response.status_code == (200 if reads else 404 if who in {"other_leader", "other_hr"} else 403)
+    traces = ReadingOfOthers.objects.filter(reader=getattr(cast, who), kind="export", what="people of a unit csv")
+    assert traces.count() == (1 if reads else 0)
+    if reads:
+        assert traces.get().rows == len(table(response))
+
+
+def test_tests_of_the_year_are_counted_by_person_as_by_unit(cast, course, sign_in):
+    from evaluation import standing
+
+    rows.sat(cast.learner, course, passed=False)
+    rows.sat(cast.learner, course, passed=True, number=2)
+    rows.sat(cast.colleague, course, passed=False)
+    found = standing.tests_of([cast.learner.pk, cast.colleague.pk, cast.trainer.pk], year=2026, at=NOON)
+    assert found == {cast.learner.pk: (1, 1), cast.colleague.pk: (1, 0)}
+    of_unit = standing.unit_standings([cast.section], year=2026, at=NOON)[cast.section.path]
+    assert (of_unit.sat, of_unit.passed) == (2, 1)
+
+
+def test_the_file_takes_no_more_queries_for_more_people(cast, stood, sign_in, django_assert_max_num_queries):
+    client, door = sign_in(cast.hr), reverse("records_unit_csv", args=[cast.county.pk])
+    body(client.get(door))
+    for number in range(12):
+        person(f"YA4{number:04}", f"新来{number}", cast.section, "staff")
+    with django_assert_max_num_queries(24):
+        assert len(table(client.get(door))) > 20
