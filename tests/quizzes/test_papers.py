@@ -462,6 +462,8 @@ def test_a_bulk_edit_in_the_admin_names_the_exam_that_it_endangers(exam, cast, s
 
 
 def test_a_listed_candidate_who_serves_in_another_county_by_now_is_still_entered(paper, sitting, cast, sign_in):
+    Sitting.objects.filter(pk=sitting.pk).update(is_listed=True)
+    sitting.candidates.create(person=cast.learner)
     cast.learner.unit = cast.other_county
     cast.learner.save()
     door = reverse("sitting_marks", args=[sitting.pk, cast.learner.pk])
