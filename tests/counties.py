@@ -111,7 +111,7 @@ def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
     day = clock.today(at)
 
     def filed(someone, title: str):
-        facts = claims.Facts("lecture", title, "州政务公开办（虚构）", day, day, Decimal("7.5"), "上午讲座，下午分组讨论。")
+        facts = claims.Facts("lecture", title, "州政务公开办（虚构）", day, day, Decimal("3.5"), "上午讲座，课后分组讨论。")
         files = [claims.File("签到表.pdf", b"%PDF-1.7\n%%EOF\n")]
         return claims.file(person=someone, facts=facts, files=files, form_key=title, at=at)
 
