@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 class Channel(filesystem.Channel):
     def _put(self, queue, payload, **kwargs):
         """Write the message aside, then give it its name: nobody finds it before it is whole."""
-        path = Path(self.data_folder_out) / f"{round(monotonic() * 1000)}_{uuid4()}.{queue}.msg"
+        path = Path(self.data_folder_out) / f"{round(monotonic() * 1000):015d}_{uuid4()}.{queue}.msg"  # names are taken in their order
         half = path.with_name(f"{path.name}.half")
         half.write_text(dumps(payload))
         os.replace(half, path)

@@ -90,7 +90,7 @@ def test_nobody_finds_a_message_on_disk_before_it_is_whole(broker, tmp_path, mon
 def test_a_message_that_a_crash_cut_off_stops_no_worker(broker, tmp_path):
     queue = settings.CELERY_TASK_QUEUES[0](broker.default_channel)
     queue.declare()
-    (tmp_path / "1_cut-off.celery.msg").write_bytes(b"")
+    (tmp_path / f"{1:015d}_cut-off.celery.msg").write_bytes(b"")
     broker.Producer().publish("overdue", exchange=queue.exchange, routing_key=queue.routing_key)
 
     assert queue.get(no_ack=True) is None
