@@ -96,7 +96,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
 
 
 def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> None:
-    standing = _live(HourClaim.objects.filter(person=person, starts_on__lte=facts.ends_on, ends_on__gte=facts.starts_on))
+    standing = _live(_touching(person.pk, facts.starts_on, facts.ends_on))
     spans = [(one.starts_on, one.ends_on, one.hours) for one in standing]
     if standing and not rules.is_within_days([*spans, (facts.starts_on, facts.ends_on, facts.hours)], hours_per_day=terms.hours_per_day):
         raise Refused(
@@ -104,6 +104,11 @@ def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> No
             % {"titles": "、".join(one.title for one in standing)},
             code="too_many_together",
         )
+
+
+def _touching(person_id: int, starts_on: date, ends_on: date) -> QuerySet[HourClaim]:
+    """The claims of a person that share a day with these."""
+    return HourClaim.objects.filter(person=person_id, starts_on__lte=ends_on, ends_on__gte=starts_on)
 
 
 def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
@@ -148,14 +153,12 @@ def _said(problem: str, terms: rules.ClaimTerms) -> str:
 def approve(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
     """Approve as the first officer, or as the second: then the hours are in the ledger. Locks the claim and the person's row.
 
-    Writes an audit entry. Once the claim is decided, a second click of the same officer changes nothing.
+    Writes an audit entry.
 
     Raises:
         Refused: no right ("not_hr"), one's own claim ("own_claim"), approved by the same officer before ("same_officer"), or it is over ("over").
     """
     held = _held(claim, by)
-    if any(one.by_id == by.pk for one in held.steps):
-        raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     step = len(held.steps) + 1
     ClaimDecision.objects.create(claim=held, step=step, verdict=Verdict.APPROVED, by=by, at=at)
     audit.record(held.person, "evaluation.claim_approved", by=by, claim=held.pk, hours=str(held.hours), step=step)
@@ -189,8 +192,6 @@ def refuse(*, claim: HourClaim, by: Person, reason: str, at: datetime) -> HourCl
     if not reason.strip():
         raise Refused(_("A refusal needs a reason: the person reads it."), code="no_reason")
     held = _held(claim, by)
-    if any(one.by_id == by.pk for one in held.steps):
-        raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.REFUSED, reason=reason.strip(), by=by, at=at)
     audit.record(held.person, "evaluation.claim_refused", by=by, claim=held.pk, reason=reason.strip())
     return HourClaim.objects.get(pk=held.pk)
@@ -218,6 +219,8 @@ def _held(claim: HourClaim, by: Person) -> HourClaim:
     if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
         raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
     _require_open(held)
+    if any(one.by_id == by.pk for one in held.steps):
+        raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     return held
 
 
@@ -236,8 +239,7 @@ def listed(user) -> QuerySet[HourClaim]:
 
 def beside(claim: HourClaim) -> list[HourClaim]:
     """Other claims of the person that touch the same days and were not refused: what a doubled claim looks like. Two queries."""
-    others = HourClaim.objects.filter(person=claim.person_id, starts_on__lte=claim.ends_on, ends_on__gte=claim.starts_on)
-    return _live(others.exclude(pk=claim.pk))
+    return _live(_touching(claim.person_id, claim.starts_on, claim.ends_on).exclude(pk=claim.pk))
 
 
 def lacks_officer(claim: HourClaim) -> bool:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from certificates import rules, tasks
-from certificates.models import Basis, Certificate, CertificateKind, NumberSequence, StatusEvent
+from certificates.models import Basis, Certificate, CertificateKind, NumberSequence, StatusEvent, TemplateVersion
 from certificates.services import renewals
 from certificates.services.kinds import version_in_force
 from certificates.signals import certificate_issued
@@ -71,17 +71,19 @@ def issue_all(*, completions: Sequence[int], at: datetime) -> dict[int, Certific
             outcomes[completion.pk] = refusal
     for kind, rows in earned.items():
         try:
-            outcomes |= _write_all(kind, rows, at)
+            version = version_in_force(kind, at=at)
+            numbers = next_numbers(kind, rows[0][0].course.county, clock.year_of(at), len(rows))
         except Refused as refusal:
             outcomes |= {completion.pk: refusal for completion, _renewed in rows}
+        else:  # what a receiver refuses from here on undoes the whole call
+            outcomes |= _write_all(kind, version, zip(rows, numbers, strict=True), at)
     return outcomes
 
 
-def _write_all(kind: CertificateKind, rows: list[tuple[Completion, Certificate | None]], at: datetime) -> dict[int, Certificate | Refused]:
-    version = version_in_force(kind, at=at)
-    design = version.content
-    year, issued_on = clock.year_of(at), clock.today(at)
-    numbers = next_numbers(kind, rows[0][0].course.county, year, len(rows))
+def _write_all(
+    kind: CertificateKind, version: TemplateVersion, rows: Iterable[tuple[tuple[Completion, Certificate | None], str]], at: datetime
+) -> dict[int, Certificate | Refused]:
+    design, issued_on = version.content, clock.today(at)
     made = [
         Certificate(
             **copied_from(completion),
@@ -102,14 +104,14 @@ def _write_all(kind: CertificateKind, rows: list[tuple[Completion, Certificate |
             valid_until=rules.renewed_until(issued_on, renewed.valid_until if renewed else None, design["validity_months"]),
             issued_at=at,
         )
-        for (completion, renewed), number in zip(rows, numbers, strict=True)
+        for (completion, renewed), number in rows
     ]
     for certificate in made:
         certificate.facts_digest = rules.digest(certificate.facts())
     Certificate.objects.bulk_create(made)
     for certificate in made:
         _tell(certificate, at)
-    return {completion.pk: certificate for (completion, _renewed), certificate in zip(rows, made, strict=True)}
+    return {certificate.completion.pk: certificate for certificate in made if certificate.completion}
 
 
 class _Kinds:
