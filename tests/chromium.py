@@ -12,6 +12,11 @@ PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 
 
+def fits(page) -> None:
+    """Nothing is wider than the screen. It waits for the page: one that is still on its way has no document to measure."""
+    page.wait_for_function("document.readyState === 'complete' && document.documentElement.scrollWidth <= innerWidth")
+
+
 @pytest.fixture(scope="session")
 def browser():
     from playwright.sync_api import sync_playwright

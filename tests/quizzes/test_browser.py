@@ -8,7 +8,7 @@ import pytest
 from core import clock
 from quizzes.models import Answer, Attempt, Submission
 from quizzes.services import attempts
-from tests.chromium import PHONE
+from tests.chromium import PHONE, fits
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -57,7 +57,7 @@ def fill_all(page, items):
 
 def test_a_learner_answers_all_kinds_on_a_phone_and_passes(on_the_page):
     page, _attempt, items = on_the_page
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    fits(page)
     assert re.match(r"(20:00|19:\d\d)", page.inner_text("#clock"))
     fill_all(page, items)
     assert page.inner_text("#answered") == "6"

@@ -10,12 +10,11 @@ from playwright.sync_api import expect
 from core import clock
 from quizzes.models import Answer, Attempt, Incident, Presence, Submission
 from quizzes.services import sittings, slips
-from tests.chromium import DESK, PHONE
+from tests.chromium import DESK, PHONE, fits
 from tests.quizzes.conftest import sitting_of
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-WIDTH = "document.documentElement.scrollWidth"
 
 
 @pytest.fixture
@@ -33,7 +32,8 @@ def test_the_entrance_opens_by_itself_and_leads_through_the_exam_to_the_slip(cas
     page.goto(f"{live_server.url}/my/")
     page.click("a:has-text('年度考试')")
     page.wait_for_url(f"**/sittings/{sitting.pk}/")
-    assert page.evaluate(WIDTH) <= 360 and page.is_hidden("#enter") and "粘贴" in page.inner_text("main")
+    fits(page)
+    assert page.is_hidden("#enter") and "粘贴" in page.inner_text("main")
     expect(page.locator("#countdown")).to_have_text(re.compile(r"^00:00:\d\d$"))
     expect(page.locator("#enter")).to_be_visible(timeout=60_000)
     page.click("#enter button")
@@ -44,7 +44,7 @@ def test_the_entrance_opens_by_itself_and_leads_through_the_exam_to_the_slip(cas
     page.wait_for_url("**/submit/")
     page.click("#hand-in")
     page.wait_for_url("**/slip/")
-    assert page.evaluate(WIDTH) <= 360
+    fits(page)
     code = page.inner_text(".quiz-slip-code").split()[-1]
     assert slips.check(code).attempt == Attempt.objects.get() and "合格" not in page.inner_text("main")
 

@@ -7,51 +7,47 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from quizzes.models import Marking, PaperCorrection
-from tests.chromium import DESK, PHONE
+from tests.chromium import DESK, PHONE, fits
 from tests.quizzes.test_corrections import second  # noqa: F401
 from tests.quizzes.test_paper_marks_doors import sitting  # noqa: F401
 from tests.quizzes.test_papers import exam  # noqa: F401
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-WIDTH = "document.documentElement.scrollWidth"
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_two_of_hr_enter_correct_and_agree(cast, second, sitting, open_page, enter, live_server, size):  # noqa: F811
-    def looked_at(page):
-        assert page.evaluate(WIDTH) <= size["width"], page.url
-
     hr = enter(open_page(size), cast.hr)
     hr.goto(live_server.url + reverse("sitting_candidates", args=[sitting.pk]))
-    looked_at(hr)
+    fits(hr)
     hr.click("text=录入成绩")
     hr.check("input[name=paper] >> nth=0")
     hr.keyboard.press("Enter")
     for position, points in enumerate(("5", "2.5", "5", "0"), start=1):
         hr.fill(f"[name=points-{position}]", points)
-    looked_at(hr)
+    fits(hr)
     hr.click("main button.btn-primary")
     hr.click("text=已录入成绩")
-    looked_at(hr)
+    fits(hr)
 
     hr.click("main a:has-text('更正成绩')")
     hr.fill("[name=points-4]", "10")
     hr.fill("[name=reason]", "第4题误录为零分")
     assert hr.inner_text("[data-total]") == "22.5"
-    looked_at(hr)
+    fits(hr)
     hr.click("main button.btn-primary")
     expect(hr.locator("main")).to_contain_text("待第二人同意")
     assert hr.locator("main button").count() == 0
-    looked_at(hr)
+    fits(hr)
 
     other = enter(open_page(size), second)
     other.goto(live_server.url + reverse("sitting_manage", args=[sitting.pk]))
-    looked_at(other)
+    fits(other)
     other.click("main section a:has-text('张小明')")
-    looked_at(other)
+    fits(other)
     other.focus("main button.btn-primary")
     other.keyboard.press("Enter")
     expect(other.locator("main")).to_contain_text("更正记录")
-    looked_at(other)
+    fits(other)
     assert Marking.objects.current().get().passed and PaperCorrection.objects.count() == 1
