@@ -1,4 +1,5 @@
 from people.models.access import ActivationCode, ApiToken, ReadingOfOthers, Role, RoleGrant
+from people.models.leave import Leave
 from people.models.person import Person
 from people.models.posting import Duty, DutyAssignment, Posting
 from people.models.roster_import import RosterImport
@@ -10,6 +11,7 @@ __all__ = [
     "ApiToken",
     "Duty",
     "DutyAssignment",
+    "Leave",
     "Person",
     "Posting",
     "ReadingOfOthers",

@@ -1,14 +1,13 @@
-"""The hour ledger, claims of hours learned elsewhere, and the order in which records change."""
+"""Claims of hours learned outside the platform, their evidence, and what two officers decided."""
 
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
-from courses.models import Completion, CreditPolicy
+from courses.models import CreditPolicy
 from evaluation.permissions import claims_q, decides_q
 from people.models import Person, ServedAt
-from people.permissions import records_q
 
 
 class LearnedElsewhere(models.TextChoices):
@@ -142,88 +141,3 @@ class ClaimDecision(Fact):
 
 
 ENDS = ~models.Q(verdict=ClaimDecision.Verdict.APPROVED) | models.Q(step=2)
-
-
-class LedgerEntryQuerySet(FactQuerySet):
-    def visible_to(self, user) -> "LedgerEntryQuerySet":
-        return self.filter(records_q(user))
-
-    def with_reasons(self) -> "LedgerEntryQuerySet":
-        """With all that `services.words_of` reads, in a fixed number of queries."""
-        return self.select_related("completion", "policy", "author", "claim").prefetch_related("claim__decisions__by")
-
-
-class LedgerEntry(ServedAt, Fact):
-    """Hours credited to (or, as a correction, taken from) one person in one year. Never changed.
-
-    Appears in the transaction of the completion, or of the second approval of a claim. A second round of a course in the same year
-    leaves no entry where the policy counts a course once a year. `year` is the county's calendar
-    year of the completion, also for the correction that takes its hours back.
-
-    `once_key` is what may be written once only: the person's turn at a course in a year
-    ("course:12:2026:0"), or the form that a correction came from. Null where nothing limits it.
-    """
-
-    class Kind(models.TextChoices):
-        ONLINE = "online", _("Online course")
-        TEST = "test", _("Test passed")
-        LECTURE = LearnedElsewhere.LECTURE.value, LearnedElsewhere.LECTURE.label
-        EXCHANGE = LearnedElsewhere.EXCHANGE.value, LearnedElsewhere.EXCHANGE.label
-        SELF_STUDY = LearnedElsewhere.SELF_STUDY.value, LearnedElsewhere.SELF_STUDY.label
-        EXTERNAL = LearnedElsewhere.EXTERNAL.value, LearnedElsewhere.EXTERNAL.label
-        CORRECTION = "correction", _("Correction")
-
-    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
-    year = models.PositiveSmallIntegerField(_("year"))
-    hours = models.DecimalField(_("hours"), max_digits=6, decimal_places=2)
-    course_code = models.CharField(_("course code"), max_length=20, blank=True)
-    course_title = models.CharField(_("course"), max_length=120, blank=True)
-    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, null=True, related_name="ledger_entries")
-    claim = models.OneToOneField(HourClaim, on_delete=models.PROTECT, null=True, related_name="entry")
-    policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, null=True, related_name="+")
-    reason = models.TextField(_("reason"), blank=True)
-    author = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
-    once_key = models.CharField(max_length=80, null=True, editable=False)
-    at = models.DateTimeField(_("when"), db_index=True)
-
-    objects = LedgerEntryQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("ledger entry")
-        verbose_name_plural = _("ledger entries")
-        ordering = ["at", "pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["completion", "kind"], name="ledger_once_per_completion_and_kind"),
-            models.UniqueConstraint(fields=["person", "kind", "once_key"], name="ledger_once_per_key"),
-        ]
-        indexes = [models.Index(fields=["person", "year"], name="ledger_person_year")]
-
-    def __str__(self) -> str:
-        return f"{self.person_name} · {self.year} · {self.hours}"
-
-
-class RecordChange(models.Model):
-    """How the record of a completion reads has changed: it appeared, was reversed, its certificate or its hours changed.
-
-    Written in the transaction of the event, without a number. `changes.settle` numbers it once it is
-    committed, so that of two numbers the lower could be read first: who has read up to a number has
-    missed nothing below it. Not a fact: the facts are the completion, its reversal, the certificate's
-    events and the ledger entries; this is only their order for those who read on.
-    """
-
-    class Kind(models.TextChoices):
-        COMPLETED = "completed", _("Completed")
-        REVERSED = "reversed", _("Reversed")
-        CERTIFICATE = "certificate", _("Certificate")
-        HOURS = "hours", _("Hours")
-
-    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="changes")
-    kind = models.CharField(max_length=12, choices=Kind.choices)
-    at = models.DateTimeField()
-    number = models.BigIntegerField(null=True, unique=True, editable=False)
-
-    class Meta:
-        indexes = [models.Index(fields=["completion", "number"], name="change_of_completion")]
-
-    def __str__(self) -> str:
-        return f"{self.number} · {self.completion_id} · {self.kind}"

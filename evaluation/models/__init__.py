@@ -1,0 +1,22 @@
+from evaluation.models.change import RecordChange
+from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
+from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
+from evaluation.models.ledger import LedgerEntry
+from evaluation.models.period import Calculation, Period, PeriodStep, PersonLine, UnitLine
+
+__all__ = [
+    "Calculation",
+    "ClaimDecision",
+    "Evidence",
+    "HourClaim",
+    "Indicator",
+    "IndicatorApproval",
+    "IndicatorVersion",
+    "LearnedElsewhere",
+    "LedgerEntry",
+    "Period",
+    "PeriodStep",
+    "PersonLine",
+    "RecordChange",
+    "UnitLine",
+]

@@ -1,0 +1,187 @@
+"""The yearly evaluation of a county: its period, the steps that it took, and what was calculated for whom."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact, FactQuerySet
+from evaluation.models.indicator import IndicatorVersion
+from people.models import Person, Unit
+
+
+class PeriodQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "PeriodQuerySet":
+        """Those of one's own county."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(county__path=user.unit.county_path) if user.unit_id else self.none()
+
+
+class Period(Fact):
+    """One year's evaluation of one county by one indicator, with the dates that were announced. Never changed.
+
+    Days belong to the period in the county's time zone: the cut-off day ends at 24:00. Publicity and appeals are counted in
+    working days from the day after they were opened. Where it stands is told by its newest step.
+    """
+
+    county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
+    year = models.PositiveSmallIntegerField(_("year"))
+    version = models.ForeignKey(IndicatorVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("version of the indicator"))
+    opens_on = models.DateField(_("opening roster of"))
+    cutoff_on = models.DateField(_("last day that counts"))
+    publicity_days = models.PositiveSmallIntegerField(_("working days of publicity"))
+    appeal_days = models.PositiveSmallIntegerField(_("working days for appeals"))
+    freeze_on = models.DateField(_("to be frozen by"))
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(_("when"))
+
+    objects = PeriodQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("period of evaluation")
+        verbose_name_plural = _("periods of evaluation")
+        ordering = ["-year", "county"]
+        constraints = [
+            models.UniqueConstraint(fields=["county", "year"], name="period_once_a_year"),
+            models.CheckConstraint(
+                condition=Q(opens_on__lt=F("cutoff_on")) & Q(cutoff_on__lt=F("freeze_on")), name="period_dates_in_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.county} · {self.year}"
+
+    @cached_property
+    def steps_taken(self) -> list["PeriodStep"]:
+        """In order: from what was prefetched, or one query."""
+        return sorted(self.steps.all(), key=lambda step: step.number)
+
+    @property
+    def state(self) -> str:
+        """Where it stands: what its newest step led to."""
+        return self.steps_taken[-1].state if self.steps_taken else Period.State.OPEN
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open")
+        CUT_OFF = "cut_off", _("Cut off")
+        PUBLICITY = "publicity", _("In publicity")
+        APPEALS = "appeals", _("Appeals")
+        FROZEN = "frozen", _("Frozen")
+        HANDED_OVER = "handed_over", _("Handed over")
+
+
+class Calculation(Fact):
+    """All lines of a period as they came out at one moment, from what was known then. Never changed.
+
+    Its lines are the record: what was published, what was frozen, what a later look would give. `digest` is the SHA-256 of
+    the lines in their canonical order (`evaluation.indicators.calculation.digest_of`).
+    """
+
+    class Purpose(models.TextChoices):
+        PUBLICITY = "publicity", _("For publicity")
+        FREEZE = "freeze", _("Frozen")
+        SUPPLEMENT = "supplement", _("Supplementary list")
+
+    period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="calculations")
+    number = models.PositiveSmallIntegerField()
+    purpose = models.CharField(max_length=12, choices=Purpose.choices)
+    version = models.ForeignKey(IndicatorVersion, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(_("when"))
+
+    class Meta:
+        ordering = ["period", "number"]
+        constraints = [models.UniqueConstraint(fields=["period", "number"], name="calculation_once_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.period} · {self.number}"
+
+
+class PeriodStep(Fact):
+    """A step of a period: who took it, when, and what it led to. Steps are numbered without gaps; two at once cannot both be."""
+
+    period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="steps")
+    number = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=12, choices=Period.State.choices)
+    calculation = models.ForeignKey(Calculation, on_delete=models.PROTECT, null=True, related_name="+")
+    due_on = models.DateField(_("until"), null=True)
+    reason = models.TextField(_("reason"), blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    second = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(_("when"))
+
+    class Meta:
+        ordering = ["period", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["period", "number"], name="period_step_once"),
+            models.CheckConstraint(condition=Q(second=None) | ~Q(second=F("by")), name="period_step_by_two"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period} · {self.get_state_display()}"
+
+
+class UnitLine(Fact):
+    """One unit in one calculation: an organ with all its sections.
+
+    `figures` holds every variable of the formulas by name, as decimal strings; `items` what each item came to:
+    [{"key", "points", "full", "void"}], `void` where its denominator was nothing and its points went to the others.
+    """
+
+    calculation = models.ForeignKey(Calculation, on_delete=models.PROTECT, related_name="units")
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    unit_code = models.CharField(max_length=40)
+    unit_name = models.CharField(max_length=160)
+    is_vertical = models.BooleanField()
+    figures = models.JSONField(default=dict)
+    items = models.JSONField(default=list)
+    bonus = models.DecimalField(max_digits=7, decimal_places=2)
+    deduction = models.DecimalField(max_digits=7, decimal_places=2)
+    total = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+    band = models.CharField(max_length=20, blank=True)
+    rank = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        ordering = ["calculation", "unit_code"]
+        constraints = [models.UniqueConstraint(fields=["calculation", "unit"], name="unit_line_once")]
+
+    def __str__(self) -> str:
+        return f"{self.unit_name} · {self.total}"
+
+
+class PersonLine(Fact):
+    """One person in one calculation: where they are counted and why, and what stands for them.
+
+    `counted` False: on nobody's denominator, for `reason` ("joined_late", "left", "leave" …: `evaluation.indicators.roster`).
+    """
+
+    calculation = models.ForeignKey(Calculation, on_delete=models.PROTECT, related_name="people")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    employee_number = models.CharField(max_length=32)
+    person_name = models.CharField(max_length=60)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    organ = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    unit_code = models.CharField(max_length=40)
+    unit_name = models.CharField(max_length=160)
+    post_title = models.CharField(max_length=60, blank=True)
+    duties = models.JSONField(default=list)
+    counted = models.BooleanField()
+    reason = models.CharField(max_length=20)
+    required = models.PositiveSmallIntegerField()
+    done = models.PositiveSmallIntegerField()
+    tests = models.PositiveSmallIntegerField()
+    passed = models.PositiveSmallIntegerField()
+    hours = models.DecimalField(max_digits=7, decimal_places=2)
+    target = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+
+    class Meta:
+        ordering = ["calculation", "employee_number"]
+        constraints = [models.UniqueConstraint(fields=["calculation", "person"], name="person_line_once")]
+        indexes = [models.Index(fields=["calculation", "organ"], name="person_line_organ")]
+
+    def __str__(self) -> str:
+        return f"{self.person_name} · {self.unit_name}"
