@@ -1,5 +1,6 @@
 from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
+from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
 from evaluation.models.ledger import LedgerEntry
 from evaluation.models.period import Calculation, Period, PeriodStep, PersonLine, UnitLine
@@ -8,6 +9,7 @@ __all__ = [
     "Calculation",
     "ClaimDecision",
     "Evidence",
+    "HandOver",
     "HourClaim",
     "Indicator",
     "IndicatorApproval",
@@ -17,6 +19,10 @@ __all__ = [
     "Period",
     "PeriodStep",
     "PersonLine",
+    "Receiver",
     "RecordChange",
+    "Reply",
+    "ReplyRow",
+    "Settlement",
     "UnitLine",
 ]
