@@ -129,7 +129,7 @@ class CorrectionForm(forms.Form):
     def __init__(self, *args, at, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["year"].choices = [(year, year) for year in years(at)]
-        _styled(self)
+        styled(self)
 
 
 class ReversalForm(forms.Form):
@@ -145,7 +145,7 @@ class ReversalForm(forms.Form):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        _styled(self)
+        styled(self)
 
 
 class SeveralFiles(forms.ClearableFileInput):
@@ -179,7 +179,7 @@ class ClaimForm(forms.Form):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        _styled(self)
+        styled(self)
 
 
 class ClaimDecisionForm(forms.Form):
@@ -195,10 +195,11 @@ class ClaimDecisionForm(forms.Form):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        _styled(self)
+        styled(self)
 
 
-def _styled(form: forms.Form) -> None:
+def styled(form: forms.Form) -> None:
+    """Give each field the look that the templates expect, and mark what is wrong."""
     for name, field in form.fields.items():
         kind = (
             "form-select"
