@@ -89,4 +89,23 @@ class Line(models.Model):
         return f"{self.name}: {self.given_until:%H:%M:%S}"
 
 
-__all__ = ["Fact", "FactChanged", "FactQuerySet", "Gauge", "Line"]
+class WorkdayNotice(models.Model):
+    """What an official notice says of one day: a holiday on a weekday, or a weekend day that is worked instead (调休).
+
+    Only for days of which the library of holidays does not know, or where a later notice changed them.
+    """
+
+    day = models.DateField(_("day"), unique=True)
+    is_worked = models.BooleanField(_("worked"))
+    source = models.CharField(_("source"), max_length=200)
+
+    class Meta:
+        verbose_name = _("notice of working days")
+        verbose_name_plural = _("notices of working days")
+        ordering = ["day"]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.is_worked}"
+
+
+__all__ = ["Fact", "FactChanged", "FactQuerySet", "Gauge", "Line", "WorkdayNotice"]

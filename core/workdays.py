@@ -1,0 +1,57 @@
+"""Official working days: the State Council's yearly calendar of holidays and shifted weekends, and what was announced since.
+
+The calendar up to `chinese_calendar`'s last year comes with that library. What is announced later is data: a `WorkdayNotice`
+says of a day that it is worked or not, and by which notice. A year that neither knows yet is counted by its weekends, and
+`is_known` says that it is so: pages tell it.
+"""
+
+from datetime import date, timedelta
+
+import chinese_calendar
+
+from core.models import WorkdayNotice
+
+DAY = timedelta(days=1)
+
+
+def is_workday(day: date) -> bool:
+    """Whether the day is worked. One query."""
+    return _is_workday(day, _notices(day, day))
+
+
+def add_workdays(day: date, count: int) -> date:
+    """The `count`th working day after a day, which itself does not count (0: the day itself). One query.
+
+    A time limit of five working days that begins on a Friday ends on the next Friday, at 24:00 in the county's time zone.
+    """
+    if count < 0:
+        raise ValueError("working days are counted forwards")
+    notices = _notices(day, day + (10 * count + 60) * DAY)
+    while count:
+        day += DAY
+        count -= _is_workday(day, notices)
+    return day
+
+
+def is_known(year: int) -> bool:
+    """Whether the holidays of a year were announced: by the library, or by any notice about a day of it. One query at most."""
+    return _of_library(date(year, 1, 1)) is not None or WorkdayNotice.objects.filter(day__year=year).exists()
+
+
+def _notices(since: date, until: date) -> dict[date, bool]:
+    return dict(WorkdayNotice.objects.filter(day__range=(since, until)).values_list("day", "is_worked"))
+
+
+def _is_workday(day: date, notices: dict[date, bool]) -> bool:
+    if day in notices:
+        return notices[day]
+    known = _of_library(day)
+    return day.weekday() < 5 if known is None else known
+
+
+def _of_library(day: date) -> bool | None:
+    """What the library says; None for a year that it does not know."""
+    try:
+        return chinese_calendar.is_workday(day)
+    except NotImplementedError:
+        return None
