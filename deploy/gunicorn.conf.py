@@ -1,9 +1,9 @@
-"""gunicorn for one machine. WEB_CONCURRENCY and WEB_THREADS change its size."""
+"""gunicorn for one machine. WEB_CONCURRENCY and WEB_THREADS change its size, BIND_ADDRESS and PORT where it listens."""
 
 import multiprocessing
 import os
 
-bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
+bind = f"{os.environ.get('BIND_ADDRESS', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
 # One thread a process: pages are work for the processor, and threads that share Python's lock
 # halve what two cores give. One process more than cores keeps them busy while a query runs.
 workers = int(os.environ.get("WEB_CONCURRENCY", multiprocessing.cpu_count() + 1))

@@ -30,3 +30,11 @@ def test_every_make_target_that_the_readme_names_exists():
     named = set(re.findall(r"`make (\w+)`|^make (\w+)", (ROOT / "README.md").read_text(), re.M))
 
     assert [target for pair in named for target in pair if target and f"\n{target}:" not in makefile] == []
+
+
+def test_every_process_of_make_run_is_a_service_of_systemd_that_the_readme_counts():
+    procfile = dict(re.findall(r"^(\w+): exec (\w+)", (ROOT / "deploy/Procfile").read_text(), re.M))
+    services = {path.stem.removeprefix("learning-"): path.read_text() for path in (ROOT / "deploy/systemd").glob("*.service")}
+
+    assert {name for name, program in procfile.items() if f"/bin/{program} " in services.get(name, "")} == set(procfile) == set(services)
+    assert f"four processes under systemd ({', '.join(procfile)})" in (ROOT / "README.md").read_text()

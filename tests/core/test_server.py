@@ -22,7 +22,13 @@ def server(tmp_path):
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("gunicorn")), "config.wsgi", "--config", "deploy/gunicorn.conf.py"],
         cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings.test", "PORT": str(port), "WEB_CONCURRENCY": "1"},
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "PORT": str(port),
+            "WEB_CONCURRENCY": "1",
+            "BIND_ADDRESS": "127.0.0.1",
+        },
         stderr=subprocess.DEVNULL,
     )
     address = ("127.0.0.1", port)
@@ -51,6 +57,13 @@ def ask(*connections: HTTPConnection) -> list[bool]:
 
 def test_a_worker_gives_back_the_connections_above_its_share(server):
     assert sum(ask(*[HTTPConnection(*server, timeout=30) for _number in range(8)])) <= 3
+
+
+def test_it_listens_on_the_address_that_it_was_told_alone(server):
+    _host, port = server
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", port))
 
 
 def test_a_lone_connection_is_kept(server):
