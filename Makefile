@@ -11,7 +11,7 @@ export PORT
 help:
 	@echo "make run     start the whole product here (web, workers, scheduler) with demo data; PORT, DATABASE_URL, DEMO_PASSWORD"
 	@echo "make test    every test, on SQLite and on PostgreSQL where one answers (TEST_DATABASE_URL)"
-	@echo "make bench   the speed figures, each beside its target"
+	@echo "make bench   the speed figures, each beside its target; fails when one is missed"
 	@echo "make lint    ruff, types, import contracts, templates"
 
 setup: $(VENV)/.run-ready
