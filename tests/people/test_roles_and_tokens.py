@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from core.errors import Refused
 from people.models import ApiToken, Person, Role, RoleGrant
@@ -167,6 +168,18 @@ def test_the_command_makes_lists_and_revokes(cast, capsys):
         call_command("api_token", "create", "--user", "YA10001", "--scope", "completions")
     with pytest.raises(CommandError):
         call_command("api_token", "create", "--user", "NOBODY", "--scope", "completions")
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "refused"), [("zh-hans", "密钥只显示这一次", "没有工号为“NOBODY”"), ("en", "shown only once", "nobody")]
+)
+def test_the_command_speaks_the_language_of_the_site(cast, capsys, language, told, refused):
+    with translation.override(language):
+        call_command("api_token", "create", "--user", "YA10008", "--scope", "completions")
+        output = capsys.readouterr()
+        assert told in output.err and told not in output.out, "the key stands alone, for scripts"
+        with pytest.raises(CommandError, match=refused):
+            call_command("api_token", "create", "--user", "NOBODY", "--scope", "completions")
 
 
 def test_nobody_grants_a_role_to_themselves(cast):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import Refused
@@ -38,15 +39,18 @@ class Command(BaseCommand):
         if unit:
             over = Unit.objects.filter(code=unit).first()
             if over is None:
-                raise CommandError(f"{unit}: 没有这个单位代码")
+                raise CommandError(_("There is no unit with the code “%(code)s”.") % {"code": unit})
         else:
             own = units_of(owner, Role.HR) or ([owner.unit.county] if owner.is_superuser and owner.unit else [])
             if not own:
-                raise CommandError(f"{user}: 不是任何单位的人事考评人员，请用 --unit 指明单位")
+                raise CommandError(_("%(number)s is no HR officer of any unit. Please name the unit with --unit.") % {"number": user})
             over = own[0]
         at = clock.now()
-        _token, key = tokens.create(owner=owner, name=name, scopes=scope, unit=over, expires_at=at + timedelta(days=days), at=at)
-        self.stderr.write("密钥只显示这一次，请立即保存：")
+        token, key = tokens.create(owner=owner, name=name, scopes=scope, unit=over, expires_at=at + timedelta(days=days), at=at)
+        told = {"day": clock.today(token.expires_at), "prefix": token.prefix}
+        self.stderr.write(
+            _("This key is shown only once; keep it now. It ends on %(day)s; to end it earlier: api_token revoke %(prefix)s") % told
+        )
         self.stdout.write(key)
 
     def list(self, user: str | None = None, **options) -> None:
@@ -55,8 +59,8 @@ class Command(BaseCommand):
             found = found.filter(owner=self.person(user))
         at = clock.now()
         for token in found:
-            state = "已撤销" if token.revoked_at else "已过期" if token.expires_at <= at else "有效"
-            used = clock.today(token.last_used_at).isoformat() if token.last_used_at else "未使用"
+            state = _("Revoked") if token.revoked_at else _("Expired") if token.expires_at <= at else _("Valid")
+            used = clock.today(token.last_used_at).isoformat() if token.last_used_at else _("never used")
             self.stdout.write(
                 "\t".join(
                     [
@@ -78,12 +82,12 @@ class Command(BaseCommand):
         if not found and token.isdigit():
             found = ApiToken.objects.filter(pk=int(token))
         if len(found) != 1:
-            raise CommandError(f"{token}: 没有这个密钥，或前缀不唯一")
+            raise CommandError(_("%(token)s: there is no such token, or several begin so.") % {"token": token})
         tokens.revoke(token=found[0], at=clock.now())
-        self.stdout.write(f"已撤销 {found[0].prefix}…")
+        self.stdout.write(_("The token %(prefix)s… is revoked.") % {"prefix": found[0].prefix})
 
     def person(self, number: str) -> Person:
         try:
             return Person.objects.get(employee_number=number)
         except Person.DoesNotExist as error:
-            raise CommandError(f"{number}: 没有这个工号") from error
+            raise CommandError(_("There is nobody with the employee number “%(number)s”.") % {"number": number}) from error
