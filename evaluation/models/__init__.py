@@ -1,5 +1,7 @@
 from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
+from evaluation.models.correction import PointCorrection
+from evaluation.models.figure import FigureConfirmation, UnitFigure
 from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
 from evaluation.models.ledger import LedgerEntry
@@ -9,6 +11,7 @@ __all__ = [
     "Calculation",
     "ClaimDecision",
     "Evidence",
+    "FigureConfirmation",
     "HandOver",
     "HourClaim",
     "Indicator",
@@ -19,10 +22,12 @@ __all__ = [
     "Period",
     "PeriodStep",
     "PersonLine",
+    "PointCorrection",
     "Receiver",
     "RecordChange",
     "Reply",
     "ReplyRow",
     "Settlement",
+    "UnitFigure",
     "UnitLine",
 ]

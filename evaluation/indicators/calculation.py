@@ -1,0 +1,351 @@
+"""The lines of a period: whom it counts, what stands for them, and what each unit comes to.
+
+Set-based: the number of queries depends neither on people nor on units. A required course is one that a duty of the
+person's day asks for by today's rules, open and published before the cut-off (as in `evaluation.standing`); it is done
+when a completion from before the end of the cut-off day stands, also one of an earlier year. Hours are those of the
+ledger's year for what was learned up to the cut-off: hours approved or corrected later count, hours learned later do not.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+
+from django.db.models import Max, Q, QuerySet, Sum
+
+from core import clock
+from core.snapshots import one_snapshot
+from courses.models import Completion, Course, DutyRule, Edition, EditionRequirement, Need
+from evaluation import rules, services
+from evaluation.indicators import figures, roster, scoring
+from evaluation.indicators.spec import Spec, read
+from evaluation.models import Calculation, IndicatorVersion, LedgerEntry, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
+from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
+from people.models import DutyAssignment, Leave, Person, Posting, Unit
+from quizzes.models import Attempt
+
+WRITTEN_AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Lines as they would be written now; none of them is saved."""
+
+    people: list[PersonLine]
+    units: list[UnitLine]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a calculation reads by: county, year, days, the version's rules, and the moment from which it is seen."""
+
+    county: Unit
+    year: int
+    terms: roster.Terms
+    at: datetime
+
+    @property
+    def ends_at(self) -> datetime:
+        """24:00 of the cut-off day."""
+        return clock.end_of(self.terms.cutoff_on)
+
+
+def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
+    terms = roster.Terms(period.opens_on, period.cutoff_on, clock.today(at), spec.rules.months_joined, spec.rules.months_away)
+    return Frame(period.county, period.year, terms, at)
+
+
+def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime) -> Outcome:
+    """Every line of a period by its version, or by another one; nothing is written. Eleven queries for any number of people.
+
+    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts.
+    """
+    version = version or period.version
+    spec = read(version.spec)
+    frame = frame_of(period, spec, at)
+    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
+    people = _people_lines(frame, units)
+    return Outcome(people, _unit_lines(frame, spec, period, people, units))
+
+
+def record(*, period: Period, purpose: str, by: Person | None, at: datetime) -> Calculation:
+    """Calculate a period by its version and write the lines, in one snapshot of the database.
+
+    The caller decides whether it may be, and holds the lock of the period's row: two at once would take one number. Called
+    inside a transaction, that one has to be `core.snapshots.one_snapshot` for the promise to hold.
+    """
+    with one_snapshot():
+        outcome = calculate(period=period, at=at)
+        last = Calculation.objects.filter(period=period).aggregate(last=Max("number"))["last"] or 0
+        made = Calculation.objects.create(
+            period=period,
+            number=last + 1,
+            purpose=purpose,
+            version=period.version,
+            digest=_digest(outcome.people, outcome.units),
+            by=by,
+            at=at,
+        )
+        for lines in (outcome.people, outcome.units):
+            for line in lines:
+                line.calculation = made
+            for start in range(0, len(lines), WRITTEN_AT_ONCE):
+                type(lines[0]).objects.append(lines[start : start + WRITTEN_AT_ONCE])
+    return made
+
+
+def digest_of(calculation: Calculation) -> str:
+    """The SHA-256 of a calculation's lines as they stand: it equals `calculation.digest` unless somebody changed them. Two queries."""
+    return _digest(PersonLine.objects.filter(calculation=calculation), UnitLine.objects.filter(calculation=calculation))
+
+
+def _digest(people: Iterable[PersonLine], units: Iterable[UnitLine]) -> str:
+    """One JSON array a line (key, then the columns of `evaluation.periods.lines`), sorted by their bytes, each ended by a newline."""
+    rows = [_canonical(f"P:{line.employee_number}", line, OF_PEOPLE) for line in people]
+    rows += [_canonical(f"U:{line.unit_code}", line, OF_UNITS) for line in units]
+    digest = hashlib.sha256()
+    for row in sorted(rows):
+        digest.update(row + b"\n")
+    return digest.hexdigest()
+
+
+def _canonical(key: str, line: PersonLine | UnitLine, columns: Iterable[str]) -> bytes:
+    values = [str(value) if isinstance(value := getattr(line, name), Decimal) else value for name in columns]
+    return json.dumps([key, *values], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+# People
+
+
+def _people_lines(frame: Frame, units: Mapping[int, Unit]) -> list[PersonLine]:
+    """A line for everybody who served in the county in the period, by employee number."""
+    stays, names = _stays(frame)
+    leaves = _leaves(frame)
+    places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
+    held = _duties(frame, places)
+    asked = _Asked(frame)
+    done, passed, hours = _done(frame, asked), _passed(frame, asked), _hours(frame)
+    organs = {unit.path: unit for unit in units.values()}
+    labels = {pk: _label(unit, organs) for pk, unit in units.items()}
+    lines = []
+    for person, place in places.items():
+        unit = units[place.stay.unit]
+        duties = held.get(person, ())
+        courses, tests, target = asked.of(duties)
+        finished = courses & done.get(person, frozenset())
+        number, name = names[person]
+        lines.append(
+            PersonLine(
+                person_id=person,
+                employee_number=number,
+                person_name=name,
+                unit_id=unit.pk,
+                organ_id=organs[unit.organ_path].pk,
+                unit_code=unit.code,
+                unit_name=labels[unit.pk],
+                post_title=place.stay.title,
+                duties=list(duties),
+                counted=place.counted,
+                reason=str(place.reason),
+                required=len(courses),
+                done=len(finished),
+                tests=len(tests),
+                passed=sum(course in finished or quiz in passed.get(person, ()) for course, quiz in tests),
+                hours=rules.hours(hours.get(person)),
+                target=target,
+            )
+        )
+    return sorted(lines, key=lambda line: line.employee_number)
+
+
+def _label(unit: Unit, organs: Mapping[str, Unit]) -> str:
+    """A section with its organ's name before it, as records copy it (`people.models.snapshot`)."""
+    return f"{organs[unit.organ_path].name} {unit.name}" if unit.kind == Unit.Kind.SECTION else unit.name
+
+
+def _touching(frame: Frame) -> Q:
+    """Condition on what has a first and a last day: it touches the period."""
+    return Q(starts_on__lte=frame.terms.cutoff_on) & (Q(ends_on=None) | Q(ends_on__gte=frame.terms.opens_on))
+
+
+def _postings(frame: Frame) -> QuerySet:
+    return Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
+
+
+def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
+    """Each person's main postings in order, and number and name. One query."""
+    rows = (
+        _postings(frame)
+        .order_by("person_id", "starts_on", "pk")
+        .values_list("person_id", "person__employee_number", "person__name", "unit_id", "title", "starts_on", "ends_on")
+    )
+    stays, names = {}, {}
+    for person, group in groupby(rows.iterator(chunk_size=10_000), key=lambda row: row[0]):
+        of_person = list(group)
+        names[person] = of_person[0][1:3]
+        stays[person] = [roster.Stay(*row[3:]) for row in of_person]
+    return stays, names
+
+
+def _leaves(frame: Frame) -> dict[int, list[tuple[date, date | None]]]:
+    """Each person's leaves that stand and touch the period. One query."""
+    found = defaultdict(list)
+    standing = Leave.objects.standing().filter(_touching(frame), person__in=_postings(frame).values("person"))
+    for person, starts_on, ends_on in standing.order_by().values_list("person_id", "starts_on", "ends_on"):
+        found[person].append((starts_on, ends_on))
+    return found
+
+
+def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple[str, ...]]:
+    """The duties that each person held in the county on the day that they are counted by. One query."""
+    rows = DutyAssignment.objects.filter(_touching(frame), posting__unit__path__startswith=frame.county.path)
+    found = defaultdict(set)
+    for person, duty, starts_on, ends_on in rows.values_list("posting__person_id", "duty", "starts_on", "ends_on").iterator(
+        chunk_size=10_000
+    ):
+        place = places.get(person)
+        if place is not None and starts_on <= place.as_of and (ends_on is None or ends_on >= place.as_of):
+            found[person].add(duty)
+    return {person: tuple(sorted(duties)) for person, duties in found.items()}
+
+
+class _Asked:
+    """What the county asks of a set of duties: courses, their tests, hours. Three queries, whatever is asked."""
+
+    def __init__(self, frame: Frame) -> None:
+        published = Edition.objects.filter(published_at__lt=frame.ends_at).values("course")
+        binding = DutyRule.objects.binding(frame.county.path).filter(
+            need=Need.REQUIRED, course__is_open=True, course__current__isnull=False, course__in=published
+        )
+        self.courses: dict[str, set[int]] = defaultdict(set)
+        for duty, course in binding.values_list("duty", "course_id"):
+            self.courses[duty].add(course)
+        self.all = frozenset().union(*self.courses.values()) if self.courses else frozenset()
+        wanted = EditionRequirement.objects.filter(
+            kind=EditionRequirement.Kind.QUIZ, edition__in=Course.objects.filter(pk__in=self.all).values("current")
+        )
+        self.tests: dict[int, set[str]] = defaultdict(set)
+        for course, quiz in wanted.values_list("edition__course_id", "key"):
+            self.tests[course].add(quiz)
+        policy = services.policies_on(min(frame.terms.cutoff_on, frame.terms.known_until)).of(frame.county)
+        self._targets = policy.duty_targets if policy else {}
+        self._known: dict[tuple[str, ...], tuple[frozenset[int], frozenset[tuple[int, str]], Decimal | None]] = {}
+
+    @property
+    def quizzes(self) -> set[str]:
+        return set().union(*self.tests.values())
+
+    def of(self, duties: tuple[str, ...]) -> tuple[frozenset[int], frozenset[tuple[int, str]], Decimal | None]:
+        """Required courses, (course, quiz) of their tests, and the target in hours (None without one)."""
+        if duties not in self._known:
+            courses = frozenset(rules.required_of(duties, self.courses))
+            tests = frozenset((course, quiz) for course in courses for quiz in self.tests.get(course, ()))
+            target = rules.target_of(duties, self._targets)
+            self._known[duties] = courses, tests, rules.hours(target[1]) if target else None
+        return self._known[duties]
+
+
+def _done(frame: Frame, asked: _Asked) -> dict[int, set[int]]:
+    """The required courses that each person has completed. One query."""
+    standing = Completion.objects.standing().filter(course__in=asked.all, completed_at__lt=frame.ends_at)
+    return _by_person(standing.order_by().values_list("person_id", "course_id"))
+
+
+def _passed(frame: Frame, asked: _Asked) -> dict[int, set[str]]:
+    """The tests of required courses that each person has passed, in whichever attempt. One query.
+
+    Results that are not out yet count for nobody: a small unit's figure would tell them. What a reversed completion
+    rested on does not count.
+    """
+    attempts = Attempt.objects.with_results_out(frame.at).passed().filter(submission__at__lt=frame.ends_at, quiz__key__in=asked.quizzes)
+    attempts = attempts.filter(enrolment__completion__reversal__isnull=True)
+    return _by_person(attempts.order_by().values_list("person_id", "quiz__key"))
+
+
+def _by_person(rows: QuerySet) -> dict[int, set]:
+    found = defaultdict(set)
+    for person, what in rows.iterator(chunk_size=10_000):
+        found[person].add(what)
+    return found
+
+
+def _hours(frame: Frame) -> dict[int, Decimal]:
+    """Hours of the year for what was learned up to the cut-off, by person. One query."""
+    entries = LedgerEntry.objects.filter(year=frame.year, person__in=_postings(frame).values("person"))
+    later = Q(completion__completed_at__gte=frame.ends_at) | Q(claim__ends_on__gt=frame.terms.cutoff_on)
+    sums = entries.exclude(later).order_by().values("person_id").annotate(total=Sum("hours"))
+    return dict(sums.values_list("person_id", "total"))
+
+
+# Units
+
+
+def _unit_lines(frame: Frame, spec: Spec, period: Period, people: Iterable[PersonLine], units: Mapping[int, Unit]) -> list[UnitLine]:
+    """A line for every organ of the county that was there in the period or counts somebody, by code."""
+    by_organ: dict[int, list[PersonLine]] = defaultdict(list)
+    for line in people:
+        by_organ[line.organ_id].append(line)
+    reported, corrections = _reported(period), _corrections(period)
+    names = [figure.name for figure in figures.REPORTED] + [one.key for one in (*spec.bonus, *spec.deduct)]
+    found: list[UnitLine] = []
+    for unit in units.values():
+        if not (by_organ.get(unit.pk) or _is_organ(unit, frame)):
+            continue
+        given = reported.get(unit.pk, {})
+        values = figures.count(by_organ.get(unit.pk, ())) | {name: given.get(name, Decimal(0)) for name in names}
+        result = scoring.score(spec, values, corrections.get(unit.pk))
+        found.append(
+            UnitLine(
+                unit_id=unit.pk,
+                unit_code=unit.code,
+                unit_name=unit.name,
+                is_vertical=unit.is_vertical,
+                figures={name: _written(value) for name, value in values.items()},
+                items=[{"key": one.item.key, "points": str(one.points), "full": str(one.full), "void": one.void} for one in result.items],
+                bonus=result.bonus,
+                deduction=result.deduction,
+                total=result.total,
+                band=result.band,
+            )
+        )
+    places = scoring.rank({line.unit_id: line.total for line in found if line.total is not None and not line.is_vertical})
+    for line in found:
+        line.rank = places.get(line.unit_id)
+    return sorted(found, key=lambda line: line.unit_code)
+
+
+def _is_organ(unit: Unit, frame: Frame) -> bool:
+    """Whether a unit is a department or township that was open in the period. The county itself has a line only with people."""
+    still_there = unit.closed_on is None or unit.closed_on > frame.terms.opens_on
+    return unit.kind in (Unit.Kind.DEPARTMENT, Unit.Kind.TOWNSHIP) and unit.path == unit.organ_path and still_there
+
+
+def _written(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _reported(period: Period) -> dict[int, dict[str, Decimal]]:
+    """Of each unit and figure the newest report that was confirmed. One query."""
+    found: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    if period.pk:
+        rows = UnitFigure.objects.confirmed().filter(period=period).order_by("pk")
+        for unit, name, value in rows.values_list("unit_id", "name", "value"):
+            found[unit][name] = value
+    return found
+
+
+def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
+    """The points that granted appeals gave, by unit and item. One query."""
+    found: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    if period.pk:
+        sums = PointCorrection.objects.filter(period=period).order_by().values_list("unit_id", "item_key").annotate(total=Sum("points"))
+        for unit, key, points in sums:
+            found[unit][key] = Decimal(str(points)).quantize(scoring.CENT)
+    return found
+
+
+__all__ = ["Frame", "Outcome", "calculate", "digest_of", "frame_of", "record"]

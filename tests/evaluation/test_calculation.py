@@ -1,0 +1,251 @@
+"""Who is counted, what stands for them, and what a unit comes to."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from evaluation.indicators import calculation, versions
+from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
+from people.models import Leave, Posting
+from people.models.snapshot import served_at
+from tests.cast import NOON, person
+from tests.evaluation import rows
+
+CLOSED = datetime(2026, 12, 21, 1, 0, tzinfo=UTC)  # the morning after the cut-off day
+
+
+@pytest.fixture
+def period(cast, policy):
+    return Period.objects.create(
+        county=cast.county,
+        year=2026,
+        version=versions.ensure_default(at=NOON),
+        opens_on=date(2026, 1, 1),
+        cutoff_on=date(2026, 12, 20),
+        publicity_days=5,
+        appeal_days=5,
+        freeze_on=date(2027, 1, 10),
+        by=cast.hr,
+        at=NOON,
+    )
+
+
+def outcome(period, at=CLOSED):
+    found = calculation.calculate(period=period, at=at)
+    return {line.employee_number: line for line in found.people}, {line.unit_code: line for line in found.units}
+
+
+def move(someone, unit, *, on, title="科员"):
+    Posting.objects.filter(person=someone, ends_on=None).update(ends_on=on - timedelta(days=1))
+    return Posting.objects.create(person=someone, unit=unit, title=title, starts_on=on)
+
+
+def leave(someone, first, last, *, by, void=None):
+    return Leave.objects.create(
+        **served_at(someone), kind="sick", starts_on=first, ends_on=last, voucher="病假条", by=by, form_key=f"{first}", at=NOON
+    )
+
+
+def confirmed(period, unit, name, value, *, by, second, key="k"):
+    made = UnitFigure.objects.create(
+        period=period, unit=unit, name=name, value=Decimal(value), reason="台账", by=by, form_key=f"{name}{value}{key}", at=NOON
+    )
+    FigureConfirmation.objects.create(figure=made, author=by, by=second, at=NOON)
+    return made
+
+
+def test_everybody_serving_has_one_line_where_they_serve(cast, period):
+    people, units = outcome(period)
+
+    assert len(people) == 10 and "DY10001" not in people
+    assert (people["YA10001"].unit_code, people["YA10001"].organ.code) == ("532325-D03-01", "532325-D03")
+    assert people["YA10001"].unit_name == "姚安县教育体育局 办公室"
+    assert people["YA10002"].duties == ["publisher", "staff"]
+    assert set(units) == {"532325-D01", "532325-D03", "532325-D09"}
+
+
+def test_who_moved_in_june_is_counted_in_the_new_unit_and_who_moved_in_november_in_the_old(cast, period):
+    move(cast.learner, cast.other_bureau, on=date(2026, 6, 1))
+    move(cast.colleague, cast.other_bureau, on=date(2026, 11, 2))
+
+    people, units = outcome(period)
+
+    assert (people["YA10001"].organ, people["YA10001"].reason) == (cast.other_bureau, "moved")
+    assert (people["YA10002"].organ, people["YA10002"].reason) == (cast.bureau, "moved_late")
+    assert people["YA10002"].duties == ["publisher", "staff"]  # of the last day there
+    assert units["532325-D09"].figures["在册人数"] == "2" and units["532325-D03"].figures["在册人数"] == "3"
+
+
+def test_who_joined_late_left_or_was_on_leave_keeps_a_line_that_says_so(cast, period):
+    late = person("YA20001", "晚来", cast.section)
+    Posting.objects.filter(person=late).update(starts_on=date(2026, 9, 22))
+    Posting.objects.filter(person=cast.colleague).update(ends_on=date(2026, 6, 30))
+    leave(cast.learner, date(2026, 3, 1), date(2026, 5, 31), by=cast.hr)
+
+    people, units = outcome(period)
+
+    assert [(people[n].counted, people[n].reason) for n in ("YA20001", "YA10002", "YA10001")] == [
+        (False, "joined_late"),
+        (False, "left"),
+        (False, "leave"),
+    ]
+    assert units["532325-D03"].figures["在册人数"] == "2"
+
+
+def test_a_leave_that_was_taken_back_takes_nobody_out(cast, period):
+    wrong = leave(cast.learner, date(2026, 3, 1), date(2026, 5, 31), by=cast.hr)
+    Leave.objects.create(
+        **served_at(cast.learner),
+        kind="sick",
+        starts_on=date(2026, 3, 1),
+        ends_on=date(2026, 5, 31),
+        voucher="病假条",
+        replaces=wrong,
+        is_void=True,
+        by=cast.hr,
+        form_key="void",
+        at=NOON,
+    )
+
+    people, _units = outcome(period)
+
+    assert people["YA10001"].counted and people["YA10001"].reason == "roster"
+
+
+def test_a_completion_counts_to_the_last_second_of_the_cut_off_day_and_not_after(cast, period, course):
+    last = datetime(2026, 12, 20, 15, 59, 59, tzinfo=UTC)
+    rows.complete(cast.learner, course, at=last)
+    rows.complete(cast.colleague, course, at=last + timedelta(seconds=1))
+
+    people, units = outcome(period)
+
+    assert (people["YA10001"].required, people["YA10001"].done, people["YA10001"].hours) == (1, 1, Decimal("1.50"))
+    assert (people["YA10002"].required, people["YA10002"].done, people["YA10002"].hours) == (1, 0, Decimal("0.00"))
+    assert (units["532325-D03"].figures["应训人数"], units["532325-D03"].figures["完成必修人数"]) == ("2", "1")
+
+
+def test_a_reversed_completion_counts_for_nothing(cast, period, course):
+    rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
+
+    people, _units = outcome(period)
+
+    assert (people["YA10001"].done, people["YA10001"].hours) == (0, Decimal("0.00"))
+
+
+def test_void_items_give_their_points_to_the_others(cast, period, course):
+    rows.complete(cast.learner, course)
+    rows.complete(cast.colleague, course)
+
+    _people, units = outcome(period)
+
+    line = units["532325-D03"]  # no test, no leader with a required course, no task: K2, K4, K5 are void
+    assert [(one["key"], one["points"], one["full"], one["void"]) for one in line.items] == [
+        ("K1", "6.00", "6.00", False),
+        ("K2", "0.00", "0.00", True),
+        ("K3", "0.00", "4.00", False),
+        ("K4", "0.00", "0.00", True),
+        ("K5", "0.00", "0.00", True),
+    ]
+    assert (line.total, line.band, line.rank) == (Decimal("6.00"), "中", 1)
+
+
+def test_a_unit_whose_every_item_is_void_has_no_total(cast, period, course):
+    _people, units = outcome(period)
+
+    line = units["532325-D09"]
+    assert (line.total, line.band, line.rank) == (None, "", None)
+
+
+def test_what_was_reported_counts_once_it_is_confirmed_and_the_newest_of_it(cast, period, course):
+    confirmed(period, cast.bureau, "年度任务数", "4", by=cast.hr, second=cast.admin)
+    confirmed(period, cast.bureau, "审核通过的标准目录条目", "4", by=cast.hr, second=cast.admin)
+    confirmed(period, cast.bureau, "审核通过的标准目录条目", "3", by=cast.hr, second=cast.admin)
+    confirmed(period, cast.bureau, "B1", "5", by=cast.hr, second=cast.admin)
+    UnitFigure.objects.create(
+        period=period, unit=cast.bureau, name="年度任务数", value=1, reason="未确认", by=cast.hr, form_key="x", at=NOON
+    )
+
+    _people, units = outcome(period)
+
+    line = units["532325-D03"]  # live: K1 3, K3 2, K5 2
+    assert line.figures["年度任务数"] == "4" and line.figures["审核通过的标准目录条目"] == "3"
+    assert {one["key"]: one["points"] for one in line.items}["K5"] == "2.14"  # 2 * 3/4 * 10/7
+    assert (line.bonus, line.total) == (Decimal("1.00"), Decimal("3.14"))
+
+
+def test_a_granted_correction_adds_points_within_the_item(cast, period, course):
+    rows.complete(cast.learner, course)
+    for points in ("1.20", "9.00"):
+        PointCorrection.objects.create(
+            period=period,
+            unit=cast.bureau,
+            item_key="K1",
+            points=Decimal(points),
+            reason="申诉成立",
+            by=cast.hr,
+            approved=cast.admin,
+            at=NOON,
+        )
+
+    _people, units = outcome(period)
+
+    assert units["532325-D03"].items[0]["points"] == units["532325-D03"].items[0]["full"] == "6.00"
+
+
+def test_a_test_that_nobody_may_know_the_result_of_yet_counts_for_nobody(cast, period, course):
+    from courses.models import EditionRequirement
+
+    EditionRequirement.objects.create(
+        edition=course.current, kind="quiz", key="quiz", title="测试", position=2, lesson=course.current.lessons.get()
+    )
+    rows.sat(cast.learner, course, passed=True)
+    rows.sat(cast.colleague, course, passed=False)
+
+    people, units = outcome(period)
+
+    assert [(people[n].tests, people[n].passed) for n in ("YA10001", "YA10002")] == [(1, 1), (1, 0)]
+    assert (units["532325-D03"].figures["应考人数"], units["532325-D03"].figures["首轮或补考合格人数"]) == ("2", "1")
+
+
+def test_what_is_recorded_is_what_was_calculated_and_has_its_digest(cast, period, course):
+    rows.complete(cast.learner, course)
+
+    first = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    second = calculation.record(period=period, purpose="freeze", by=cast.hr, at=CLOSED + timedelta(days=1))
+
+    assert (first.number, second.number) == (1, 2)
+    assert first.digest == second.digest == calculation.digest_of(first) == calculation.digest_of(second)
+    assert PersonLine.objects.filter(calculation=first).count() == 10
+    assert UnitLine.objects.get(calculation=first, unit=cast.bureau).figures["完成必修人数"] == "1"
+
+
+def test_another_fact_is_another_digest(cast, period, course):
+    first = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    rows.complete(cast.learner, course)
+
+    assert calculation.record(period=period, purpose="freeze", by=cast.hr, at=CLOSED).digest != first.digest
+
+
+def test_the_number_of_queries_does_not_grow_with_people_or_units(cast, period, course, django_assert_num_queries):
+    def asked(expected):
+        with django_assert_num_queries(expected):
+            calculation.calculate(period=period, at=CLOSED)
+
+    period.version, period.county  # the caller has them at hand
+    asked(11)
+    for number in range(20):
+        unit = cast.county.add_child(code=f"N{number}", name=f"单位{number}", kind="department")
+        rows.complete(person(f"N{number}", f"人{number}", unit, "staff"), course)
+    asked(11)
+
+
+def test_a_year_without_a_period_can_be_tried(cast, policy, course):
+    version = versions.ensure_default(at=NOON)
+    year = Period(county=cast.county, year=2026, version=version, opens_on=date(2026, 1, 1), cutoff_on=date(2026, 12, 20))
+
+    found = calculation.calculate(period=year, at=NOON)
+
+    assert len(found.people) == 10 and not Period.objects.exists()
+    assert timezone.is_aware(NOON)
