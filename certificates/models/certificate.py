@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from django.conf import settings
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from certificates import rules
@@ -48,6 +48,11 @@ class CertificateQuerySet(FactQuerySet):
         """Each with the newest event that decides its worth, so that asking for its state today costs no query."""
         newest = StatusEvent.objects.deciding().filter(certificate=OuterRef("pk")).order_by("-pk")
         return self.annotate(decided_kind=Subquery(newest.values("kind")[:1]), decided_at=Subquery(newest.values("at")[:1]))
+
+    def with_recorded_end(self) -> "CertificateQuerySet":
+        """Each with whether its end is on record: then a clock that was set back since does not show it as valid again."""
+        over = StatusEvent.objects.filter(certificate=OuterRef("pk"), kind=StatusEvent.Kind.EXPIRED)
+        return self.annotate(end_is_recorded=Exists(over))
 
     def in_force(self, day: date) -> "CertificateQuerySet":
         """Those that are valid today, `day` being today: neither run out nor suspended, replaced or revoked."""
@@ -162,7 +167,7 @@ class Certificate(ServedAt, Fact):
         """What it was worth at the end of a day, or is worth now if the day is today.
 
         Costs a query for a day before the newest event. An event that a clock which was set back since calls one of
-        tomorrow stands today: what was revoked is never shown as valid again.
+        tomorrow stands today: what was revoked is never shown as valid again; nor is what has expired, if read `with_recorded_end()`.
         """
         decided = self.decided()
         events = [(decided[0], clock.today(decided[1]))] if decided else []
@@ -178,5 +183,7 @@ class Certificate(ServedAt, Fact):
         if day < self.issued_on:
             return State.NOT_ISSUED
         if self.valid_until is not None and self.valid_until < day:
+            return State.EXPIRED
+        if self.__dict__.get("end_is_recorded") and day >= clock.today():
             return State.EXPIRED
         return State.VALID

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from certificates import rules, tasks
@@ -24,7 +25,8 @@ from people.models import Unit
 from people.models.snapshot import copied_from
 
 log = structlog.get_logger(__name__)
-UNREADY = {"no_kind", "no_number"}  # refusals that are the county's to mend, not the learner's
+UNREADY = {"no_kind", "no_number", "clock_back"}  # refusals that are the county's to mend, not the learner's
+SET_BACK = timedelta(hours=1)  # less is no clock set back: servers differ, and a repair that takes long dates all by its beginning
 NOT_NOW = {"suspended", "not_renewable"}  # the completion stands, and earns none as long as that is so
 _paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
 
@@ -37,6 +39,7 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
     Raises:
         Refused: the course awards none ("no_award"), its county has no kind of that key ("no_kind"),
             the completion was reversed ("reversed"), its county's code gives no number ("no_number"),
+            the clock stands before the newest issue ("clock_back"),
             the one held is suspended ("suspended"), or the course only renews and this renews nothing ("not_renewable").
     """
     outcome = issue_all(completions=[completion.pk], at=at)[completion.pk]
@@ -72,7 +75,7 @@ def issue_all(*, completions: Sequence[int], at: datetime) -> dict[int, Certific
     for kind, rows in earned.items():
         try:
             version = version_in_force(kind, at=at)
-            numbers = next_numbers(kind, rows[0][0].course.county, clock.year_of(at), len(rows))
+            numbers = next_numbers(kind, rows[0][0].course.county, len(rows), at=at)
         except Refused as refusal:
             outcomes |= {completion.pk: refusal for completion, _renewed in rows}
         else:  # what a receiver refuses from here on undoes the whole call
@@ -184,8 +187,8 @@ def papers_on_request() -> Iterator[None]:
 def issue_if_awarded(*, completion: Completion, at: datetime) -> Certificate | None:
     """What a completion triggers: its certificate, if the course awards or renews one.
 
-    A county that has not set up the kind, or whose code gives no number, does not cost its learner
-    the completion: the fault is logged and reconcile shows the gap until it is mended.
+    A county that has not set up the kind, or whose code gives no number, does not cost its learner the completion, nor does
+    a clock that was set back: the fault is logged and reconcile shows the gap until it is mended.
     Nor does one that cannot be renewed now, or is suspended: the pages say so.
     """
     if not completion.certificate and renewals.kind_renewed_by(completion) is None:
@@ -235,17 +238,19 @@ def _renewed_by(completion: Completion, kind: CertificateKind) -> Certificate | 
     raise Refused(path.words if path else none_held, code="not_renewable")
 
 
-def next_number(kind: CertificateKind, county: Unit, year: int) -> str:
+def next_number(kind: CertificateKind, county: Unit, *, at: datetime) -> str:
     """The next number of a sequence, which stays locked until the transaction ends.
 
     Raises:
-        Refused: prefix, category and code make no well-formed number ("no_number").
+        Refused: prefix, category and code make no well-formed number ("no_number"), or the clock was set back ("clock_back").
     """
-    return next_numbers(kind, county, year, 1)[0]
+    return next_numbers(kind, county, 1, at=at)[0]
 
 
-def next_numbers(kind: CertificateKind, county: Unit, year: int, count: int) -> list[str]:
-    """The same for several. Two queries, but for the first number of a year."""
+def next_numbers(kind: CertificateKind, county: Unit, count: int, *, at: datetime) -> list[str]:
+    """The same for several. Three queries, but for the first number of a year."""
+    refuse_clock_back(at=at)
+    year = clock.year_of(at)
     which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
     locked = NumberSequence.objects.select_for_update().filter(**which)
     sequence = locked.first()
@@ -257,6 +262,25 @@ def next_numbers(kind: CertificateKind, county: Unit, year: int, count: int) -> 
     sequence.last += count
     sequence.save(update_fields=["last"])
     return numbers
+
+
+def refuse_clock_back(*, at: datetime) -> None:
+    """Let an instant pass that is not clearly before the newest issue: a wrong day and, over New Year, a number of the wrong year
+    would stand on the paper for good. One look at an index.
+
+    Raises:
+        Refused: clock_back.
+    """
+    newest = Certificate.objects.aggregate(at=Max("issued_at"))["at"]
+    if newest is not None and newest - at > SET_BACK:
+        raise Refused(
+            _(
+                "The server's clock says %(now)s, but a certificate was issued at %(newest)s already. "
+                "Nothing is issued until the clock is put right."
+            )
+            % {"now": f"{clock.local(at):%Y-%m-%d %H:%M:%S}", "newest": f"{clock.local(newest):%Y-%m-%d %H:%M:%S}"},
+            code="clock_back",
+        )
 
 
 def _compose(which: dict[str, Any], county: Unit, last: int, count: int) -> list[str]:

@@ -366,7 +366,7 @@ def _issue(explanation: Explanation, *, at: datetime) -> Certificate:
         kind=kind,
         version=version,
         round=explanation.round,
-        number=issuing.next_number(kind, kind.county, clock.year_of(at)),
+        number=issuing.next_number(kind, kind.county, at=at),
         title=design["title"],
         issuer=design["issuer"],
         course_title=rules.short_list([_printed(point) for point in explanation.points], LONGEST_LINE),

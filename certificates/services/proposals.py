@@ -72,7 +72,7 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
     Raises:
         PermissionDenied: `by` is not HR of the county.
         Refused: own_certificate, own_proposal, decided, withdrawn, revoked, replaced, clock_back; declined: no_reason, reversed;
-            a replacement: reversed, expired.
+            a replacement: reversed, expired, no_number.
     """
     locked = standing.locked_for(by, proposal.certificate_id)
     proposal = Proposal.objects.select_related("by").get(pk=proposal.pk)
@@ -291,7 +291,7 @@ def corrected(old: Certificate, corrections: Mapping[str, str]) -> Certificate:
 def _issue_corrected(old: Certificate, proposal: Proposal, *, by: Person, at: datetime) -> Certificate:
     """The certificate that stands in for a faulty one. See `decide` for what it keeps and what is its own."""
     new = corrected(old, proposal.corrections)
-    new.number = issuing.next_number(old.kind, old.kind.county, clock.year_of(at))
+    new.number = issuing.next_number(old.kind, old.kind.county, at=at)
     new.issued_on, new.issued_at = clock.today(at), at
     new.facts_digest = rules.digest(new.facts())
     new.save()

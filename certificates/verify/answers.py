@@ -94,6 +94,7 @@ def _query(number):
     renewal = Certificate.objects.filter(renews=OuterRef("pk")).order_by("-pk").values("number")[:1]
     return (
         Certificate.objects.with_state()
+        .with_recorded_end()
         .filter(number=number)
         .annotate(
             replaced_by_number=F("replacement__number"),

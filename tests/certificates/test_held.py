@@ -76,6 +76,12 @@ def test_the_last_day_counts_and_the_day_after_it_and_the_day_before_the_issue_d
     assert [told(ask(on=day))["holds"] for day in ("2023-06-15", "2023-06-16", "2025-06-16", "2025-06-17")] == [False, True, True, False]
 
 
+def test_one_whose_end_is_on_record_does_not_count_again_when_the_clock_is_set_back(cast, ask, certificate):
+    services.expire_due(at=NOON + timedelta(days=733))
+
+    assert told(ask()) == NOBODY and told(ask(on="2026-07-01"))["holds"]
+
+
 def test_of_several_the_one_that_lasts_longest_is_named(cast, ask, certificate):
     later = services.issue(completion=a_completion(cast.learner), at=NOON + timedelta(days=90))
 

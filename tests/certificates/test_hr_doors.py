@@ -352,7 +352,7 @@ def test_the_history_names_both_officers(cast, certificate, second, sign_in):
 
 
 @pytest.mark.parametrize("state", ["valid", "expiring", "suspended", "revoked", "replaced", "expired"])
-def test_hr_s_list_can_be_narrowed_to_a_state(cast, kinds, private, second, sign_in, state):
+def test_hr_s_list_can_be_narrowed_to_a_state(cast, kinds, private, second, sign_in, state, in_any_order):
     now = clock.now()
     make = lambda moment: services.issue(completion=a_completion(cast.learner), at=moment)  # noqa: E731
     made = {"valid": make(now - DAY), "expiring": make(now - 700 * DAY), "expired": make(now - 900 * DAY)}

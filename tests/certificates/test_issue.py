@@ -71,6 +71,29 @@ def test_the_year_of_a_number_is_the_county_s_year(cast, kinds):
     assert certificate.issued_on.isoformat() == "2027-01-01"
 
 
+def test_over_new_year_a_clock_set_back_gives_no_number_of_the_old_year(cast, kinds):
+    new_year = NOON.replace(month=12, day=31, hour=17)  # 1:00 on 1 January in the county
+    services.issue(completion=a_completion(cast.learner), at=new_year)
+    with pytest.raises(Refused) as refused:
+        services.issue(completion=a_completion(cast.colleague), at=new_year - timedelta(hours=2))
+    assert refused.value.code == "clock_back" and "2027-01-01 01:00:00" in refused.value.message
+    assert list(NumberSequence.objects.values_list("year", "last")) == [(2027, 1)]
+
+    # less than an hour is the clock of another server, or a repair that takes long
+    assert services.issue(completion=a_completion(cast.colleague), at=new_year - timedelta(minutes=59)).issued_on.year == 2027
+
+
+def test_while_the_clock_stands_before_the_newest_issue_completions_stand_and_are_answered_later(cast, kinds):
+    services.issue(completion=a_completion(cast.learner), at=NOON + timedelta(days=1))
+    waiting = a_completion(cast.colleague)
+    course_completed.send(sender=type(waiting), completion=waiting, at=NOON)
+    assert not waiting.certificates.exists()
+
+    [gap] = services.gaps_of_issue(NOON + timedelta(days=2))
+    gap.mend()
+    assert waiting.certificates.get().issued_on.isoformat() == "2026-06-17"
+
+
 def test_printed_facts_are_copied_and_follow_nothing_afterwards(cast, certificate):
     before = Certificate.objects.get(pk=certificate.pk).facts()
     cast.learner.name, cast.learner.unit = "改名", cast.other_bureau

@@ -239,7 +239,7 @@ def test_after_a_rotation_older_roots_stay_valid_and_newer_ones_bear_the_new_key
 # ---- clocks -----------------------------------------------------------------------------------
 
 
-def test_a_clock_that_was_set_back_breaks_no_chain_and_is_told(cast, certificate):
+def test_a_clock_that_was_set_back_breaks_no_chain_and_is_told(cast, certificate, in_any_order):
     services.chain(at=NOON)
     services.publish_roots(at=NOON + DAY)
     issue(cast.colleague, at=NOON - 30 * DAY)
@@ -255,7 +255,7 @@ def test_a_clock_that_was_set_back_breaks_no_chain_and_is_told(cast, certificate
     assert "entry 3" in finding and "the clock was set back" in finding
 
 
-def test_a_clock_that_ran_ahead_for_an_hour_blocks_no_later_day(cast, certificate):
+def test_a_clock_that_ran_ahead_for_an_hour_blocks_no_later_day(cast, certificate, in_any_order):
     services.chain(at=NOON)
     issue(cast.colleague, at=NOON + 365 * DAY)
     services.chain(at=NOON + 365 * DAY)

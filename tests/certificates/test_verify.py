@@ -57,6 +57,15 @@ def test_an_expired_certificate_says_since_when(page, cast, kinds, private):
     assert "check-expired" in text and "2025-06-16" in text
 
 
+def test_what_has_expired_on_record_is_not_valid_again_when_the_clock_is_set_back(page, client, certificate):
+    assert "check-valid" in page(certificate.number)
+    services.expire_due(at=NOON + timedelta(days=733))  # a day that the clock, set back, calls one to come
+
+    assert "check-expired" in page(certificate.number)
+    sent = client.get(f"/verify/{certificate.number}.json", {"on": "2026-07-01"}).json()
+    assert (sent["status"], sent["status_on"]) == ("expired", "valid")
+
+
 def test_a_mistyped_number_is_told_from_an_unknown_one(page, certificate):
     wrong = certificate.number[:-1] + ("A" if certificate.number[-1] != "A" else "B")
     assert "check-wrong_check" in page(wrong, 422)
