@@ -99,6 +99,7 @@ class ApprovalForm(TaskStateCommentForm):
     no_emblem = forms.BooleanField(
         label=_("I have looked at the paper. Its pictures show no national emblem and no seal that the issuer may not use.")
     )
+    seen = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)  # the draft that was looked at
 
 
 class PictureForm(forms.Form):

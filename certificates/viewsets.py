@@ -1,6 +1,7 @@
 """Certificate kinds in the Wagtail admin: each county's own, with a live preview of the paper, approved by two, in versions."""
 
 import json
+from functools import partial
 
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
@@ -20,7 +21,7 @@ from wagtail.snippets.views.chooser import ChooseResultsView, ChooseView, Snippe
 from certificates import templates_desk
 from certificates.forms import CertificateKindForm
 from certificates.models import CertificateKind
-from certificates.models.review import refuse_decided
+from certificates.models.review import refuse_changed, refuse_decided, seen_in
 from certificates.preview import unfit
 
 RENEWAL_FIELDS = ["renewal_window_days", "renewal_grace_days", "renewal_course", "reminder_days"]
@@ -61,11 +62,22 @@ class _WithVersions:
 
 
 class _Edit(_WithVersions, snippets.EditView):
+    def save_instance(self):
+        """The form is saved before it is approved: not over words that came after it was opened."""
+        if self.action == "workflow-action" and self.workflow_action == "approve":
+            CertificateKind.hold(self.object.pk)
+            loaded = self.request.POST.get("loaded_revision_id", "")
+            opened = self.object.revisions.filter(pk=loaded).first() if loaded.isdecimal() else None
+            refuse_changed(self.object, seen_in(opened))
+        return super().save_instance()
+
     def workflow_action_action(self):
         """What Wagtail does, but told in words where somebody decided while this one was being saved."""
         waiting = self.object.current_workflow_task_state
         refuse_decided(waiting)
         more = json.loads(self.request.POST.get("workflow-action-extra-data", "{}"))
+        if self.workflow_action == "approve":
+            more["seen"] = seen_in(self.new_revision)
         waiting.task.specific.on_action(waiting, self.request.user, self.workflow_action, **more)
 
     @transaction.atomic
@@ -73,6 +85,24 @@ class _Edit(_WithVersions, snippets.EditView):
         CertificateKind.hold(self.object.pk)
         refuse_decided(self.object.current_workflow_task_state)
         return super().cancel_workflow_action()
+
+
+class _NamesWhatIsSeen:
+    """The window that asks for an approval carries which draft it was opened on."""
+
+    def get_form_class(self):
+        form = super().get_form_class()
+        if self.action_name != "approve" or form is None:
+            return form
+        return partial(form, initial={"seen": seen_in(self.object.latest_revision)})
+
+
+class _Decide(_NamesWhatIsSeen, snippets.WorkflowActionView):
+    pass
+
+
+class _AskForDecision(_NamesWhatIsSeen, snippets.CollectWorkflowActionDataView):
+    pass
 
 
 class _Index(snippets.IndexView):
@@ -128,6 +158,8 @@ class CertificateKindViewSet(snippets.SnippetViewSet):
     edit_view_class = _Edit
     create_template_name = "certificates/admin/kind_create.html"
     edit_template_name = "certificates/admin/kind_edit.html"
+    workflow_action_view_class = _Decide
+    collect_workflow_action_data_view_class = _AskForDecision
     preview_on_edit_view_class = _PreviewOnEdit
     preview_on_add_view_class = _PreviewOnCreate
     chooser_viewset_class = _Chooser

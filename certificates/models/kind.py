@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
 
@@ -296,7 +297,10 @@ class TemplateVersion(Fact):
         verbose_name = _("template version")
         verbose_name_plural = _("template versions")
         ordering = ["kind", "number"]
-        constraints = [models.UniqueConstraint(fields=["kind", "number"], name="template_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "number"], name="template_version_once"),
+            models.CheckConstraint(condition=~Q(approved_by=F("by")), name="template_version_by_two"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind_id} v{self.number}"

@@ -5,8 +5,9 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from wagtail.models import Task, TaskState
+from wagtail.models import Revision, Task, TaskState
 
+from certificates import rules
 from certificates.models.kind import CertificateKind
 from core import foureyes
 from core.errors import Refused
@@ -26,6 +27,29 @@ def refuse_decided(task_state: TaskState | None) -> None:
         if by
         else gettext("This template waits for no decision any more. Please look at it again."),
         code="decided",
+    )
+
+
+def seen_in(revision: Revision | None) -> str:
+    """What names the words and the look that somebody was shown: a SHA-256 over the draft, without Wagtail's bookkeeping."""
+    return rules.digest(foureyes.text_of(revision)) if revision is not None else ""
+
+
+def refuse_changed(kind: CertificateKind, seen: str) -> None:
+    """Let an approval pass of what the draft still says; to be asked with the kind locked.
+
+    Raises:
+        Refused: changed, with who changed it.
+    """
+    newest = kind.revisions.order_by("pk").select_related("user").last()
+    if seen and seen == seen_in(newest):
+        return
+    raise Refused(
+        gettext("This template was changed after you opened it, by %(name)s. Nothing was approved: please look at it again.")
+        % {"name": newest.user.name}
+        if newest is not None and newest.user is not None
+        else gettext("This template was changed after you opened it. Nothing was approved: please look at it again."),
+        code="changed",
     )
 
 
@@ -55,17 +79,20 @@ class KindReview(Task):
 
     @transaction.atomic
     def on_action(self, task_state, user, action_name, **kwargs):
-        """An approval names what it vouches for; without that it is none, whichever way it came. Locks the kind.
+        """An approval names what it vouches for, and by `seen` (see `seen_in`) the draft that was looked at; without the first
+        it is none, and without the second it is refused, whichever way it came. Locks the kind.
 
         Raises:
-            Refused: decided.
+            Refused: decided, changed.
         """
-        vouched = kwargs.pop("no_emblem", False)
+        vouched, seen = kwargs.pop("no_emblem", False), kwargs.pop("seen", "")
         if action_name == "approve" and vouched is not True:
             raise PermissionDenied
         CertificateKind.hold(task_state.workflow_state.object_id)
         task_state.refresh_from_db()  # read before the lock, and with its workflow: somebody may have been quicker
         refuse_decided(task_state)
+        if action_name == "approve":
+            refuse_changed(CertificateKind.objects.get(pk=task_state.workflow_state.object_id), seen)
         return super().on_action(task_state, user, action_name, **kwargs)
 
     def user_can_access_editor(self, obj, user):

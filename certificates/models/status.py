@@ -1,7 +1,7 @@
 """What became of a certificate, and what two officers decide together."""
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
@@ -128,7 +128,8 @@ class StatusEvent(Fact):
                 fields=["certificate", "kind"],
                 condition=Q(kind__in=["issued", "revoked", "replaced", "expired"]),
                 name="certificate_event_once",
-            )
+            ),
+            models.CheckConstraint(condition=~Q(second=F("by")), name="certificate_event_by_two"),
         ]
 
     def __str__(self) -> str:

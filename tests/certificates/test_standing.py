@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 from wagtail.models import ModelLogEntry
@@ -162,10 +163,15 @@ def test_a_reversed_completion_keeps_its_certificate_suspended(cast, certificate
     assert refusal(services.restore, certificate=certificate, by=cast.hr, reason="x", at=NOON) == "reversed"
 
 
+def test_the_database_takes_no_event_with_one_person_as_both(cast, certificate):
+    with pytest.raises(IntegrityError, match="certificate_event_by_two"), transaction.atomic():
+        StatusEvent.objects.create(certificate=certificate, kind="revoked", reason="x", by=cast.hr, second=cast.hr, at=NOON)
+
+
 # ---- states in a query ----------------------------------------------------------------------
 
 
-def test_each_certificate_is_found_in_its_one_state(cast, kinds, second, private):
+def test_each_certificate_is_found_in_its_one_state(cast, kinds, second, private, in_any_order):
     made = {
         name: services.issue(completion=a_completion(cast.learner), at=NOON)
         for name in ("valid", "suspended", "restored", "revoked", "replaced")

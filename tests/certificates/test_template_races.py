@@ -11,7 +11,7 @@ from certificates.models import CertificateKind, TemplateVersion
 from tests.cast import NOON, assemble, grant, person
 from tests.certificates.test_doors import EDIT, kind_form
 from tests.certificates.test_proposals import at_once
-from tests.certificates.test_templates import decide, in_force, submit
+from tests.certificates.test_templates import approving, decide, in_force, submit
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 ROUNDS = 5
@@ -108,12 +108,7 @@ def test_an_edit_with_approval_against_another_s_approval_publishes_no_words_of_
     author, (editor, approver) = signed_in(real.hr), map(signed_in, real.seconds)
     for number in range(1, ROUNDS + 1):
         submit(author, CertificateKind.objects.get(pk=kind.pk), title=f"第{number}稿")
-        draft = CertificateKind.objects.get(pk=kind.pk).get_latest_revision_as_object()
-        sent = kind_form(draft, title=f"第{number}稿改") | {
-            "action-workflow-action": "true",
-            "workflow-action-name": "approve",
-            "workflow-action-extra-data": '{"no_emblem": true}',
-        }
+        sent = approving(kind, title=f"第{number}稿改")
         outcomes = at_once(lambda: editor.post(reverse(EDIT, args=[kind.pk]), sent), lambda: decide(approver, kind))
         assert failures(outcomes) == [], outcomes
         version = stands(kind)

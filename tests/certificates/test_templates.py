@@ -5,12 +5,14 @@ import json
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from PIL import Image
 from wagtail.models import TaskState, WorkflowState
 
 from certificates import paper, services, slots
 from certificates.models import CertificateKind, KindReview, TemplatePicture, TemplateVersion
+from certificates.models.review import seen_in
 from certificates.services import pictures
 from core.errors import Refused
 from tests.cast import EVERYBODY, NOON, grant, person
@@ -46,10 +48,22 @@ def submit(client, kind, **changes):
 
 
 def decide(client, kind, action="approve", **vouched):
-    """What the button in the admin sends. Nothing where there is no button."""
-    task = CertificateKind.objects.get(pk=kind.pk).current_workflow_task_state
-    address = reverse(f"{SPACE}:workflow_action", args=[kind.pk, action, task.pk])
-    return client.post(address, {"comment": ""} | ({"no_emblem": "on"} if action == "approve" else {}) | vouched)
+    """What the button in the admin sends, pressed now. Nothing where there is no button."""
+    kind = CertificateKind.objects.get(pk=kind.pk)
+    address = reverse(f"{SPACE}:workflow_action", args=[kind.pk, action, kind.current_workflow_task_state.pk])
+    approval = {"no_emblem": "on", "seen": seen_in(kind.latest_revision)} if action == "approve" else {}
+    return client.post(address, {"comment": ""} | approval | vouched)
+
+
+def approving(kind, **changes):
+    """The form of the editor, opened now, sent with the button that approves."""
+    kind = CertificateKind.objects.get(pk=kind.pk)
+    return kind_form(kind.get_latest_revision_as_object(), **changes) | {
+        "action-workflow-action": "true",
+        "workflow-action-name": "approve",
+        "workflow-action-extra-data": '{"no_emblem": true}',
+        "loaded_revision_id": str(kind.latest_revision_id),
+    }
 
 
 def in_force(kind) -> TemplateVersion | None:
@@ -141,10 +155,8 @@ def test_nobody_approves_what_they_wrote_themselves(cast, kind, second, sign_in)
 
 def test_whoever_changes_it_while_it_waits_is_not_its_second_person(cast, kind, second, sign_in):
     submit(sign_in(cast.hr), kind, title="甲写的")
-    draft = CertificateKind.objects.get(pk=kind.pk).get_latest_revision_as_object()
     client = sign_in(second)
-    form = kind_form(draft, title="乙改的") | {"workflow-action-name": "approve", "workflow-action-extra-data": '{"no_emblem": true}'}
-    assert client.post(reverse(EDIT, args=[kind.pk]), form | {"action-workflow-action": "1"}).status_code == 409
+    assert client.post(reverse(EDIT, args=[kind.pk]), approving(kind, title="乙改的")).status_code == 409
     kind.refresh_from_db()
     assert kind.title == "培训合格证书" and in_force(kind) is None
     decide(sign_in(cast.admin), kind)
@@ -165,13 +177,71 @@ def test_an_approval_needs_its_word_about_the_emblem(cast, kind, second, sign_in
     decide(client, kind, no_emblem="")
     kind.refresh_from_db()
     assert kind.workflow_in_progress and kind.title == "培训合格证书"
-    draft = kind.get_latest_revision_as_object()
-    form = kind_form(draft) | {"workflow-action-name": "approve", "workflow-action-extra-data": json.dumps({"comment": ""})}
-    assert client.post(reverse(EDIT, args=[kind.pk]), form | {"action-workflow-action": "1"}).status_code in (302, 403)
+    form = approving(kind) | {"workflow-action-extra-data": json.dumps({"comment": ""})}
+    assert client.post(reverse(EDIT, args=[kind.pk]), form).status_code in (302, 403)
     kind.refresh_from_db()
     assert kind.workflow_in_progress and kind.title == "培训合格证书"
     with pytest.raises(PermissionDenied):
         KindReview.objects.get().on_action(kind.current_workflow_task_state, second, "approve", no_emblem="on")
+
+
+def test_the_window_that_asks_for_the_approval_names_the_draft_that_it_was_opened_on(cast, kind, second, sign_in):
+    submit(sign_in(cast.hr), kind, title="新")
+    kind.refresh_from_db()
+    seen, client = seen_in(kind.latest_revision), sign_in(second)
+    for door in ("workflow_action", "collect_workflow_action_data"):
+        address = reverse(f"{SPACE}:{door}", args=[kind.pk, "approve", kind.current_workflow_task_state.pk])
+        assert f'name=\\"seen\\" value=\\"{seen}\\"' in client.get(address).text
+    assert 'name="loaded_revision_id"' in client.get(reverse(EDIT, args=[kind.pk])).text
+
+    assert decide(client, kind, seen="").status_code == 409  # which draft, it does not say
+    assert client.post(reverse(EDIT, args=[kind.pk]), approving(kind) | {"loaded_revision_id": ""}).status_code == 409
+    kind.refresh_from_db()
+    assert kind.workflow_in_progress and kind.title == "培训合格证书"
+
+
+@pytest.mark.parametrize("door", ["window", "editor"])
+def test_what_was_changed_after_it_was_opened_is_not_approved(cast, kind, second, sign_in, door):
+    submit(sign_in(cast.hr), kind, title="看到的")
+    window, editor = {"seen": seen_in(CertificateKind.objects.get(pk=kind.pk).latest_revision)}, approving(kind)
+    draft = CertificateKind.objects.get(pk=kind.pk).get_latest_revision_as_object()
+    sign_in(cast.admin).post(reverse(EDIT, args=[kind.pk]), kind_form(draft, title="换过的"))
+
+    client = sign_in(second)
+    refused = decide(client, kind, **window) if door == "window" else client.post(reverse(EDIT, args=[kind.pk]), editor)
+    assert refused.status_code == 409 and cast.admin.name in refused.text
+    kind.refresh_from_db()
+    assert kind.title == "培训合格证书" and kind.workflow_in_progress
+    assert kind.get_latest_revision_as_object().title == "换过的"  # nothing was saved over it
+
+    assert decide(client, kind).status_code == 302  # looked at again
+    kind.refresh_from_db()
+    assert kind.title == "换过的" and in_force(kind).approved_by == second
+
+
+def test_saving_the_same_words_again_makes_no_approval_stale(cast, kind, second, sign_in):
+    submit(sign_in(cast.hr), kind, title="新")
+    seen = seen_in(CertificateKind.objects.get(pk=kind.pk).latest_revision)
+    draft = CertificateKind.objects.get(pk=kind.pk).get_latest_revision_as_object()
+    sign_in(cast.admin).post(reverse(EDIT, args=[kind.pk]), kind_form(draft))
+    assert decide(sign_in(second), kind, seen=seen).status_code == 302
+    kind.refresh_from_db()
+    assert kind.title == "新"
+
+
+def test_the_editor_s_button_approves_what_its_page_shows(cast, kind, second, sign_in):
+    submit(sign_in(cast.hr), kind, title="新")
+    assert sign_in(second).post(reverse(EDIT, args=[kind.pk]), approving(kind)).status_code == 302
+    kind.refresh_from_db()
+    assert kind.title == "新" and in_force(kind).approved_by == second
+
+
+def test_the_database_takes_no_version_that_its_author_approved(cast, kind):
+    version = services.version_in_force(kind, at=NOON)
+    version.pk, version.number, version._state.adding = None, 2, True
+    version.by = version.approved_by = cast.hr
+    with pytest.raises(IntegrityError, match="template_version_by_two"), transaction.atomic():
+        version.save()
 
 
 def test_a_template_that_was_sent_back_goes_live_after_it_was_mended(cast, kind, second, sign_in):
