@@ -94,11 +94,11 @@ def batch_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @login_required
 @require_safe
-def batch_file(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """The package. Each download is a reading of the records of many, with its purpose."""
+def batch_file(request: HttpRequest, pk: int, part: int) -> StreamingHttpResponse:
+    """A part of the package. Each download is a reading of the records of many, with its purpose."""
     found = get_object_or_404(Batch.objects.visible_to(request.user).select_related("unit"), pk=pk)
     require_role(request.user, Role.HR)
-    pieces = batches.package_of(found) if batches.may_order(request.user, found.unit) else None
+    pieces = batches.package_of(found, part) if batches.may_order(request.user, found.unit) else None
     if pieces is None:
         raise Http404
     readings.record(
@@ -106,11 +106,12 @@ def batch_file(request: HttpRequest, pk: int) -> StreamingHttpResponse:
         kind="export",
         what="certificates as ZIP",
         unit=found.unit,
-        filters={"year": found.year, "purpose": found.purpose},
+        filters={"year": found.year, "purpose": found.purpose, "part": part},
         rows=found.total,
         request=request,
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")
-    name = f"{_('Certificates')}-{found.unit.name}-{found.year or _('all years')}.zip"
+    which = f"-{part}" if len(found.files) > 1 else ""
+    name = f"{_('Certificates')}-{found.unit.name}-{found.year or _('all years')}{which}.zip"
     response["Content-Disposition"] = content_disposition_header(True, name)
     return response

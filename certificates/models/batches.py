@@ -16,7 +16,8 @@ class Batch(models.Model):
     """One order for many certificates of a unit and a year: issue what was earned, make papers again, or pack them.
 
     A worker does it step by step and notes after each how far it came (`after`, the key of the last one), so that
-    another worker goes on there when this one dies. Not a fact: the certificates are; this is how they came about.
+    another worker goes on there when this one dies. A package is written in parts (`files`), each a step of its own, after
+    all its papers are there (`packed`, the key of the last one in a part). Not a fact: the certificates are; this is how they came about.
     """
 
     class Kind(models.TextChoices):
@@ -42,7 +43,8 @@ class Batch(models.Model):
     failures = models.JSONField(default=list)  # [what, why] of those that could not be done; the first MOST_NAMED
     failed = models.PositiveIntegerField(default=0)
     tries = models.PositiveSmallIntegerField(default=0)  # begun again without a step forward in between
-    file = models.CharField(max_length=200, blank=True)
+    files = models.JSONField(default=list)  # where the parts of a package lie; a name stands here before its file is written
+    packed = models.BigIntegerField(default=0)
     made_at = models.DateTimeField(_("ordered"))
     seen_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)

@@ -1,6 +1,6 @@
 """Many certificates at once, in the background: issued, made again, packed; cancelled, and taken up again after a crash.
 
-Each step may run twice: issuing gives what stands, a paper that is there is kept, and a package is written anew.
+Each step may run twice: issuing gives what stands, a paper that is there is kept, and a part of a package is written anew.
 """
 
 import tempfile
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import structlog
 from django.core.exceptions import PermissionDenied
@@ -39,6 +39,7 @@ SILENT = timedelta(minutes=5)  # so long without a sign of life: the worker was 
 KEPT = timedelta(days=1)  # a package carries names: it is kept for a day
 MOST_NAMED = 200
 MOST_PACKED = 20_000
+PART = 2000  # papers in one file of a package: as many as are read and written within a fraction of what a task may take
 MOST_TRIES = 3
 Kind, State = Batch.Kind, Batch.State
 # In a package not among those that stand: the paper does not say so. One that has expired says it itself.
@@ -113,10 +114,15 @@ def run(pk: int, *, now: Now = clock.now) -> bool:
     do = steps[batch.kind]
     while now() < until:
         step = list(_rows(batch).filter(pk__gt=batch.after).order_by("pk")[:STEP])
-        if not step:
-            return _finish(batch, now)
-        do(batch, step, now())
-        batch.after, batch.done = step[-1].pk, min(batch.done + len(step), batch.total)
+        if step:
+            do(batch, step, now())
+            batch.after, batch.done = step[-1].pk, min(batch.done + len(step), batch.total)
+        elif batch.kind == Kind.PACK and (part := _next_part(batch)):
+            if not _is_packed(batch, part, now):
+                return False
+        else:
+            _finish(batch, now())
+            return False
         if not _is_noted(batch, now()):
             return False
     return True
@@ -187,50 +193,73 @@ def _note(batch: Batch, row: Model, why: str) -> None:
         batch.failures.append([what, why])
 
 
-def _is_noted(batch: Batch, at: datetime, **fields) -> bool:
+def _is_noted(batch: Batch, at: datetime) -> bool:
     """Whether the batch still runs; then how far it came is on record. Progress forgives earlier deaths."""
     return bool(
         Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(
-            after=batch.after, done=batch.done, failures=batch.failures, failed=batch.failed, tries=0, seen_at=at, **fields
+            after=batch.after,
+            done=batch.done,
+            failures=batch.failures,
+            failed=batch.failed,
+            files=batch.files,
+            packed=batch.packed,
+            tries=0,
+            seen_at=at,
         )
     )
 
 
-def _finish(batch: Batch, now: Now) -> bool:
-    name = _pack(batch, now) if batch.kind == Kind.PACK else ""
-    ended = Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(
-        state=State.DONE, done=batch.total, ended_at=now(), seen_at=now(), file=name
-    )
-    if not ended and name:  # cancelled meanwhile
+def _finish(batch: Batch, at: datetime) -> None:
+    Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(state=State.DONE, done=batch.total, ended_at=at, seen_at=at)
+
+
+def _next_part(batch: Batch) -> list[int]:
+    left = _certificates(batch).filter(pk__gt=batch.packed, pk__lte=batch.after).order_by("pk")
+    return list(left.values_list("pk", flat=True)[:PART])
+
+
+def _is_packed(batch: Batch, keys: list[int], now: Now) -> bool:
+    """Write a part of a package whose papers are all there, each in memory alone. False: the batch was cancelled meanwhile.
+
+    Its name goes on record first: what a killed worker left half is written over by the next one, or wiped with the rest.
+    """
+    name = f"batches/{batch.pk}-{batch.made_at:%Y%m%d%H%M%S}-{keys[0]}.zip"
+    if name not in batch.files:
+        batch.files.append(name)
+        if not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(files=batch.files, seen_at=now()):
+            return False
+    with tempfile.TemporaryFile() as out:
+        if not _write_part(batch, keys, out, now):
+            return False
+        out.seek(0)
         papers().delete(name)
-    return False
+        papers().save(name, File(out))
+    batch.packed = keys[-1]
+    return True
 
 
-def _pack(batch: Batch, now: Now) -> str:
-    """Write the package of all papers, with a list that says what each was worth that day; where it lies.
+def _write_part(batch: Batch, keys: list[int], out: IO[bytes], now: Now) -> bool:
+    """The papers by unit and name, with a list that says what each was worth that day. False: cancelled meanwhile.
 
-    What is suspended, revoked or replaced lies in a folder named so. Holds one paper in memory at a time.
+    What is suspended, revoked or replaced lies in a folder named so.
     """
     day, listed = clock.today(now()), []
-    with tempfile.TemporaryFile() as out:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
-            for number, certificate in enumerate(
-                _certificates(batch).with_state().order_by("unit__path", "person_name", "pk").iterator(chunk_size=500), start=1
-            ):
-                state = certificate.state_on(day)
-                name = _name_in_package(certificate, state)
-                try:
-                    package.writestr(name, files.read(certificate, "pdf"))
-                except Refused:
-                    name = ""  # it is among the failures already
-                listed.append(_Packed.of(certificate, state, name))
-                if number % (STEP * 8) == 0 and not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(seen_at=now()):
-                    break
-            package.writestr("清单.csv", b"".join(csv_chunks(_list_of(listed, day))))
-            for line in [_failures_as_text(batch)] if batch.failures else []:
-                package.writestr("未能生成.txt", line)
-        out.seek(0)
-        return papers().save(f"batches/{batch.pk}-{batch.made_at:%Y%m%d%H%M%S}.zip", File(out))
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
+        rows = _certificates(batch).filter(pk__gte=keys[0], pk__lte=keys[-1]).with_state().order_by("unit__path", "person_name", "pk")
+        for number, certificate in enumerate(rows.iterator(chunk_size=500), start=1):
+            state = certificate.state_on(day)
+            name = _name_in_package(certificate, state)
+            try:
+                package.writestr(name, files.read(certificate, "pdf"))
+            except Refused:
+                name = ""  # it is among the failures already
+            listed.append(_Packed.of(certificate, state, name))
+            if number % (STEP * 8) == 0 and not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(seen_at=now()):
+                return False
+        package.writestr("清单.csv", b"".join(csv_chunks(_list_of(listed, day))))
+        if batch.failures:
+            package.writestr("未能生成.txt", _failures_as_text(batch))
+    return True
 
 
 @dataclass(frozen=True)
@@ -279,11 +308,12 @@ def _failures_as_text(batch: Batch) -> str:
 
 
 def wipe(*, at: datetime) -> int:
-    """Remove packages that are older than a day. Safe to run at any time and twice."""
-    old = list(Batch.objects.exclude(file="").filter(ended_at__lt=at - KEPT)[:1000])
+    """Remove packages that are older than a day, finished or not. Safe to run at any time and twice."""
+    old = list(Batch.objects.filter(kind=Kind.PACK, ended_at__lt=at - KEPT).exclude(files=[])[:1000])
     for batch in old:
-        papers().delete(batch.file)
-        Batch.objects.filter(pk=batch.pk).update(file="")
+        for name in batch.files:
+            papers().delete(name)
+        Batch.objects.filter(pk=batch.pk).update(files=[])
     return len(old)
 
 
@@ -302,12 +332,12 @@ def _mend(batch: Batch, at: datetime, again: Callable[[int], object]) -> None:
     log.error("batch_failed", batch=batch.pk, kind=batch.kind)
 
 
-def package_of(batch: Batch) -> Iterator[bytes] | None:
-    """The package in pieces, or None where there is none (any more)."""
-    if not batch.file:
+def package_of(batch: Batch, part: int = 1) -> Iterator[bytes] | None:
+    """A part of the package in pieces, or None where there is none (any more)."""
+    if batch.state != State.DONE or not 1 <= part <= len(batch.files):
         return None
     try:
-        opened = papers().open(batch.file)
+        opened = papers().open(batch.files[part - 1])
     except FileNotFoundError:
         return None
     return iter(opened.chunks(1024 * 1024))

@@ -139,7 +139,7 @@ def test_making_papers_again_keeps_every_fact(cast, kinds, private):
     assert (found.facts(), found.facts_digest, Certificate.objects.count()) == before and storage.exists(files.name_of(found, "pdf"))
 
 
-def test_a_package_holds_each_paper_of_the_unit_and_year_by_unit_and_name(cast, kinds, private):
+def test_a_package_holds_each_paper_of_the_unit_and_year_by_unit_and_name(cast, kinds, private, in_any_order):
     mine = services.issue(completion=a_completion(cast.learner), at=NOON)
     services.issue(completion=a_completion(cast.other_leader), at=NOON)
     services.issue(completion=a_completion(cast.learner, at=NOON - 400 * DAY), at=NOON - 400 * DAY)
@@ -152,7 +152,7 @@ def test_a_package_holds_each_paper_of_the_unit_and_year_by_unit_and_name(cast, 
     assert mine.number in name and mine.person_name in name and package.read(name).startswith(b"%PDF-") and listed == "清单.csv"
 
 
-def test_a_package_says_what_each_was_worth_that_day_and_sets_apart_what_does_not_stand(cast, kinds, private, second):
+def test_a_package_says_what_each_was_worth_that_day_and_sets_apart_what_does_not_stand(cast, kinds, private, second, in_any_order):
     names = ("valid", "expired", "suspended", "restored", "revoked", "replaced")
     made = {name: services.issue(completion=a_completion(cast.learner), at=NOON) for name in names}
     made["expired"] = services.issue(completion=a_completion(cast.learner, at=NOON - 900 * DAY), at=NOON - 900 * DAY)
@@ -214,7 +214,104 @@ def test_a_package_is_gone_after_a_day(cast, kinds, private):
     batch.refresh_from_db()
     assert batches.wipe(at=NOON + timedelta(hours=23)) == 0
     assert batches.wipe(at=NOON + timedelta(hours=25)) == 1 and batches.wipe(at=NOON + timedelta(hours=25)) == 0
-    assert not files.papers().exists(batch.file) and batches.package_of(Batch.objects.get()) is None
+    assert not files.papers().exists(batch.files[0]) and batches.package_of(Batch.objects.get()) is None
+
+
+# ---- a package in parts
+
+
+@pytest.fixture
+def five(cast, kinds, private, monkeypatch):
+    """Five certificates of three people, and packages of two papers a part."""
+    monkeypatch.setattr(batches, "PART", 2)
+    monkeypatch.setattr(batches, "STEP", 2)
+    people = (cast.learner, cast.colleague, cast.trainer, cast.learner, cast.colleague)
+    return [services.issue(completion=a_completion(someone), at=NOON) for someone in people]
+
+
+def parts_of(batch) -> list[list[str]]:
+    """The numbers of the papers in each part, by its list; each paper lies in the part that lists it."""
+    batch.refresh_from_db()
+    found = []
+    for part in range(1, len(batch.files) + 1):
+        package = zipfile.ZipFile(io.BytesIO(b"".join(batches.package_of(batch, part))))
+        lines = list(csv.DictReader(io.StringIO(package.read("清单.csv").decode("utf-8-sig"))))
+        assert all(package.read(line["文件"]).startswith(b"%PDF-") for line in lines) and len(package.namelist()) == len(lines) + 1
+        found.append(sorted(line["证书编号"] for line in lines))
+    return found
+
+
+def test_a_large_package_is_written_in_parts_and_holds_each_paper_once(cast, five):
+    batch = ordered("pack", cast)
+    assert batches.run(batch.pk) is False
+    numbers = [one.number for one in five]
+    assert parts_of(batch) == [numbers[0:2], numbers[2:4], numbers[4:5]] and batch.state == "done"
+    assert batches.package_of(batch, 0) is None and batches.package_of(batch, 4) is None
+
+
+def test_each_part_is_a_step_after_which_others_have_a_turn(cast, five):
+    ticks = iter(NOON + number * timedelta(seconds=50) for number in range(1000))
+    batch, turns = ordered("pack", cast), 1
+    while batches.run(batch.pk, now=lambda: next(ticks)):
+        turns += 1
+        assert Batch.objects.get().state == "running"
+    assert turns > 3 and sum(map(len, parts_of(batch))) == 5
+
+
+def test_a_worker_killed_in_a_part_is_followed_by_one_that_writes_this_part_anew_and_no_other(cast, five, monkeypatch):
+    write, begun = batches._write_part, []
+
+    def dies_in_the_second(batch, keys, out, now):
+        begun.append(keys[0])
+        if len(begun) == 2:
+            out.write(b"half a part")
+            raise KeyboardInterrupt
+        return write(batch, keys, out, now)
+
+    monkeypatch.setattr(batches, "_write_part", dies_in_the_second)
+    batch = ordered("pack", cast)
+    with pytest.raises(KeyboardInterrupt):
+        batches.run(batch.pk)
+    batch.refresh_from_db()
+    assert batch.state == "running" and len(batch.files) == 2 and batches.package_of(batch, 1) is None
+
+    [gap] = batches.stuck_gaps(clock.now() + timedelta(minutes=6), again=batches.run)
+    gap.mend()
+    numbers = [one.number for one in five]
+    assert parts_of(batch) == [numbers[0:2], numbers[2:4], numbers[4:5]]
+    assert begun == [five[0].pk, five[2].pk, five[2].pk, five[4].pk]
+
+
+def test_what_a_cancelled_package_left_is_gone_after_a_day(cast, five, monkeypatch):
+    write = batches._write_part
+
+    def cancels_after_the_first(batch, keys, out, now):
+        if keys[0] == five[2].pk:
+            batches.cancel(batch=batch, by=cast.hr, at=NOON)
+        return write(batch, keys, out, now)
+
+    monkeypatch.setattr(batches, "_write_part", cancels_after_the_first)
+    batch = ordered("pack", cast)
+    assert batches.run(batch.pk) is False
+    batch.refresh_from_db()
+    first, second = batch.files
+    assert batch.state == "cancelled" and files.papers().exists(first) and batches.package_of(batch, 1) is None
+
+    assert batches.wipe(at=NOON + timedelta(hours=25)) == 1
+    assert not files.papers().exists(first) and not files.papers().exists(second) and Batch.objects.get().files == []
+
+
+def test_the_page_offers_each_part(cast, five, sign_in):
+    batch = ordered("pack", cast)
+    batches.run(batch.pk)
+    client = sign_in(cast.hr)
+    page = client.get(reverse("certificate_batch", args=[batch.pk])).text
+    doors = [reverse("certificate_batch_file", args=[batch.pk, part]) for part in (1, 2, 3)]
+    assert all(f'href="{door}"' in page for door in doors) and "第3部分" in page
+    answer = client.get(doors[2])
+    assert "-3.zip" in answer["Content-Disposition"].replace("%2D", "-") and b"".join(answer.streaming_content).startswith(b"PK")
+    assert ReadingOfOthers.objects.get(what="certificates as ZIP").filters["part"] == 3
+    assert client.get(reverse("certificate_batch_file", args=[batch.pk, 4])).status_code == 404
 
 
 def test_a_cancelled_batch_stops_after_its_step_and_what_was_done_stays(cast, missing, monkeypatch):
@@ -291,7 +388,7 @@ def test_hr_orders_watches_and_downloads_and_it_is_on_record(
     batch = Batch.objects.get()
     page = client.get(reverse("certificate_batch", args=[batch.pk]))
     assert "下载压缩包" in page.text
-    answer = client.get(reverse("certificate_batch_file", args=[batch.pk]))
+    answer = client.get(reverse("certificate_batch_file", args=[batch.pk, 1]))
     assert zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).namelist()
     trace = ReadingOfOthers.objects.get(what="certificates as ZIP")
     assert trace.reader == cast.hr and trace.filters["purpose"] == "年终归档" and trace.rows == 1
@@ -306,7 +403,7 @@ def test_a_batch_is_nobody_elses(cast, kinds, private, sign_in):
     services.issue(completion=a_completion(cast.learner), at=NOON)
     batch = ordered("pack", cast)
     batches.run(batch.pk)
-    paths = [reverse(name, args=[batch.pk]) for name in ("certificate_batch", "certificate_batch_file")]
+    paths = [reverse("certificate_batch", args=[batch.pk]), reverse("certificate_batch_file", args=[batch.pk, 1])]
     for person in cast.people:
         if person != cast.hr:
             assert {sign_in(person).get(path).status_code for path in paths} <= {404}
