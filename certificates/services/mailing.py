@@ -17,7 +17,7 @@ from certificates.services import renewals
 from core import clock
 
 log = structlog.get_logger(__name__)
-AT_ONCE = 500  # letters a run: the next one goes on
+AT_ONCE = 500  # reminders a run; each run begins further on, so that those which always fail keep no other waiting
 TRIED_FOR = timedelta(days=3)  # older reminders are not sent any more: when mail is switched on, or was out of order for long
 
 
@@ -26,26 +26,30 @@ def remind(*, at: datetime) -> int:
 
     Nothing unless CERTIFICATES_REMIND_BY_MAIL is on. A letter and its row are one transaction, so a letter that the mail
     server refuses is tried again in the next run; one is sent twice only when the machine dies between the two. Two runs
-    at once send each letter once, and two stages that are due together are one letter. A server that cannot be reached ends the run.
+    at once send each letter once, and two stages that are due together are one letter, also of two runs. A server that cannot be reached ends the run.
     """
     if not settings.CERTIFICATES_REMIND_BY_MAIL:
         return 0
-    due, sent, told = list(_due(at)[:AT_ONCE]), 0, set[int]()
+    due, sent = _turn(at), 0
     if not due:
         return 0
     connection = get_connection()
     try:
         connection.open()
         for reminder in due:
-            letter = _written(reminder.certificate, connection) if reminder.certificate_id not in told else None
-            if _send_one(reminder, letter, at):
-                sent += letter is not None
-                told.add(reminder.certificate_id)
+            sent += _is_sent(reminder, _written(reminder.certificate, connection), at)
     except OSError as error:  # SMTPException too; what one address causes was told before
         log.error("reminders_not_mailed", error=str(error), left=len(due) - sent)
     finally:
         connection.close()
     return sent
+
+
+def _turn(at: datetime) -> list[Reminder]:
+    """Those of the due ones whose turn it is in the hour of `at`."""
+    keys = list(_due(at).values_list("pk", flat=True))
+    first = int(at.timestamp() // 3600) * AT_ONCE % len(keys) if len(keys) > AT_ONCE else 0
+    return list(_due(at).filter(pk__in=(keys[first:] + keys[:first])[:AT_ONCE]))
 
 
 def _due(at: datetime) -> QuerySet[Reminder]:
@@ -58,20 +62,29 @@ def _due(at: datetime) -> QuerySet[Reminder]:
     return found.select_related("certificate__person").order_by("pk")
 
 
-def _send_one(reminder: Reminder, letter: EmailMessage | None, at: datetime) -> bool:
+def _is_sent(reminder: Reminder, letter: EmailMessage, at: datetime) -> bool:
+    """Whether the letter went out now. It does not where one of this certificate did since the reminder was written.
+
+    Locks the certificate's reminders until it is sent.
+    """
     try:
         with transaction.atomic():
-            ReminderLetter.objects.create(reminder=reminder, at=at)  # the other of two runs waits here, then finds it
-            if letter is not None:
+            list(
+                Reminder.objects.select_for_update(no_key=True).filter(certificate=reminder.certificate_id).order_by("pk").values_list("pk")
+            )
+            letters = ReminderLetter.objects.filter(reminder__certificate=reminder.certificate_id)
+            is_told = letters.filter(at__gte=reminder.at).exists()
+            ReminderLetter.objects.create(reminder=reminder, at=at)
+            if not is_told:
                 letter.send()
-    except IntegrityError:
+    except IntegrityError:  # the other of two runs had it
         return False
     except SMTPServerDisconnected:
         raise
     except (SMTPException, ValueError) as error:  # ValueError: an address that is none
         log.warning("reminder_not_mailed", reminder=reminder.pk, error=type(error).__name__)
         return False
-    return True
+    return not is_told
 
 
 def _written(certificate: Certificate, connection) -> EmailMessage:

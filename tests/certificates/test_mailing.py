@@ -78,6 +78,22 @@ def test_one_address_that_is_refused_stops_nobody_and_is_tried_again(cast, certi
     assert mailing.remind(at=OPEN + DAY) == 1 and mailoutbox[-1].to == bad
 
 
+def test_addresses_that_are_always_refused_keep_no_later_one_waiting(cast, kinds, mailoutbox, monkeypatch):
+    for someone in (cast.learner, cast.trainer, cast.colleague):
+        services.issue(completion=a_completion(someone), at=NOON)
+    renewals.remind(at=OPEN)
+    send, good = EmailMessage.send, [cast.colleague.email]
+
+    def most_are_refused(letter, *args, **kwargs):
+        if letter.to != good:
+            raise SMTPRecipientsRefused({letter.to[0]: (550, b"no such user")})
+        return send(letter, *args, **kwargs)
+
+    monkeypatch.setattr(EmailMessage, "send", most_are_refused)
+    monkeypatch.setattr(mailing, "AT_ONCE", 1)
+    assert sum(mailing.remind(at=OPEN + hour * DAY / 24) for hour in range(3)) == 1 and mailoutbox[0].to == good
+
+
 def test_a_mail_server_that_is_gone_ends_the_run_and_loses_no_letter(cast, certificate, mailoutbox, monkeypatch):
     renewals.remind(at=OPEN)
     send = EmailMessage.send
@@ -101,7 +117,7 @@ def test_a_letter_costs_a_few_queries_and_no_more(cast, kinds, mailoutbox, djang
     for someone in (cast.learner, cast.colleague, cast.trainer, cast.reviewer, cast.hr):
         services.issue(completion=a_completion(someone), at=NOON)
     renewals.remind(at=OPEN)
-    with django_assert_max_num_queries(1 + 3 * 5):
+    with django_assert_max_num_queries(2 + 5 * 5):
         assert mailing.remind(at=OPEN) == 5
 
 
@@ -115,3 +131,15 @@ def test_two_runs_at_once_mail_each_letter_once(real, mailoutbox):  # noqa: F811
     renewals.remind(at=OPEN)
     outcomes = at_once(*[lambda: mailing.remind(at=OPEN)] * 3)
     assert sum(outcomes) == 4 == len(mailoutbox) == ReminderLetter.objects.count(), outcomes
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_at_once_with_two_stages_that_are_due_together_mail_one_letter(real, mailoutbox):  # noqa: F811
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    for someone in (real.learner, real.colleague, real.trainer, real.reviewer):
+        services.issue(completion=a_completion(someone), at=NOON)
+    assert renewals.remind(at=LAST_DAY) == 8
+    outcomes = at_once(*[lambda: mailing.remind(at=LAST_DAY)] * 3)
+    assert sum(outcomes) == 4 == len(mailoutbox) and ReminderLetter.objects.count() == 8, outcomes
