@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evaluation import claim_views, views
+from evaluation import claim_views, indicator_views, views
 
 urlpatterns = [
     path("records/", views.record_list, name="records"),
@@ -21,4 +21,10 @@ urlpatterns = [
     path("hours/claims/", claim_views.claim_list, name="claim_list"),
     path("hours/claims/<int:pk>/", claim_views.claim, name="claim"),
     path("hours/claims/<int:pk>/evidence/<int:position>/", claim_views.claim_evidence, name="claim_evidence"),
+    path("evaluation/indicators/", indicator_views.indicator_list, name="indicator_list"),
+    path("evaluation/indicators/<int:pk>/", indicator_views.indicator_version, name="indicator_version"),
+    path("evaluation/indicators/<int:pk>/next/", indicator_views.indicator_next, name="indicator_next"),
+    path("evaluation/indicators/<int:pk>/dry-run/", indicator_views.indicator_dry_run, name="indicator_dry_run"),
+    path("evaluation/periods/<int:pk>/figures/", indicator_views.period_figures, name="period_figures"),
+    path("evaluation/lines/<int:pk>/", indicator_views.unit_line, name="unit_line"),
 ]

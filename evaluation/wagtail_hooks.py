@@ -9,3 +9,7 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.correct_hours", _("Correct hours"), _("Hours corrected"))
     actions.register_action("evaluation.claim_approved", _("Approve a claim of hours"), _("Claim of hours approved"))
     actions.register_action("evaluation.claim_refused", _("Refuse a claim of hours"), _("Claim of hours refused"))
+    actions.register_action("evaluation.version_written", _("Write a version of an indicator"), _("Version of an indicator written"))
+    actions.register_action("evaluation.version_approved", _("Approve a version of an indicator"), _("Version of an indicator approved"))
+    actions.register_action("evaluation.figure_reported", _("Report a figure of a unit"), _("Figure of a unit reported"))
+    actions.register_action("evaluation.figure_confirmed", _("Confirm a figure of a unit"), _("Figure of a unit confirmed"))

@@ -63,6 +63,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
         "batch": (batch.pk,),
         **claims_in_every_state(cast, at=at),
+        **evaluation_in_publicity(cast, at=at),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
@@ -123,6 +124,44 @@ def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
     claims.refuse(claim=refused, by=cast.hr, reason="签到表看不清，请重新拍照后再申报。", at=at)
     claims.approve(claim=once, by=cast.hr, at=at)
     return {"claim": (waits.pk,), "claim_refused": (refused.pk,), "claim_once": (once.pk,)}
+
+
+def evaluation_in_publicity(cast: Cast, *, at) -> dict[str, tuple]:
+    """A period of the county that was calculated once; its own version of the indicator waits, a reported figure too."""
+    from datetime import date
+    from decimal import Decimal
+
+    from evaluation.indicator_forms import as_text, from_text
+    from evaluation.indicators import calculation, reports, versions
+    from evaluation.indicators.spec import read
+    from evaluation.models import Period, UnitLine
+
+    general, year = versions.ensure_default(at=at), clock.year_of(at)
+    period = Period.objects.create(
+        county=cast.county,
+        year=year,
+        version=general,
+        opens_on=date(year, 1, 1),
+        cutoff_on=date(year, 12, 20),
+        publicity_days=5,
+        appeal_days=5,
+        freeze_on=date(year + 1, 1, 10),
+        by=cast.hr,
+        at=at,
+    )
+    told = {"reason": "年度责任书第3页", "at": at, "by": cast.hr}
+    reports.report(period=period, unit=cast.bureau, values={"年度任务数": Decimal(4)}, form_key="tasks", **told)
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=at)
+    data = from_text(as_text(read(general.spec))) | {"chain_below": 7}
+    own = versions.propose(
+        county=cast.county, after=general, data=data, source="县考评办通知", mark="D", note="责任线提高到7分", by=cast.hr, at=at
+    )
+    return {
+        "general": (general.pk,),
+        "own_version": (own.pk,),
+        "period": (period.pk,),
+        "line": (UnitLine.objects.get(calculation=made, unit=cast.bureau).pk,),
+    }
 
 
 def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:

@@ -313,8 +313,8 @@ def _unit_lines(frame: Frame, spec: Spec, period: Period, people: Iterable[Perso
             )
         )
     places = scoring.rank({line.unit_id: line.total for line in found if line.total is not None and not line.is_vertical})
-    for line in found:
-        line.rank = places.get(line.unit_id)
+    for unit_line in found:
+        unit_line.rank = places.get(unit_line.unit_id)
     return sorted(found, key=lambda line: line.unit_code)
 
 

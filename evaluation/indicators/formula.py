@@ -81,7 +81,7 @@ _NODES = (ast.Expression, ast.Expr, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, 
 class _Evaluator(SimpleEval):
     def __init__(self, figures: Mapping[str, Decimal]) -> None:
         super().__init__(operators=OPERATORS, functions=FUNCTIONS, names=figures)
-        self.nodes = {kind: act for kind, act in self.nodes.items() if issubclass(kind, _NODES)}
+        self.nodes = {kind: act for kind, act in self.nodes.items() if issubclass(kind, _NODES)}  # type: ignore[has-type]
         self.nodes[ast.Constant] = self._decimal
 
     @staticmethod

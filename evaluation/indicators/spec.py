@@ -66,7 +66,7 @@ class Rung(_Part):
     """One level of the chain of responsibility: whom it reaches, and what follows."""
 
     level: Literal["joint", "direct", "primary"]
-    duties: Annotated[list[DutyKey], Field(min_length=1)]
+    duties: Annotated[list[DutyKey], Field(min_length=1)]  # type: ignore[valid-type]
     action: Name
 
 

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from core.models import Fact, FactQuerySet
 from evaluation.models.indicator import IndicatorVersion
 from people.models import Person, Unit
+from people.models.unit import within_paths
+from people.permissions import READS_RECORDS, paths_of
 
 
 class PeriodQuerySet(FactQuerySet):
@@ -125,6 +127,17 @@ class PeriodStep(Fact):
         return f"{self.period} · {self.get_state_display()}"
 
 
+class UnitLineQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "UnitLineQuerySet":
+        """All of the county to its HR and auditors; the organs in their reach to leaders and liaison officers; to others their own organ's."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        own = PersonLine.objects.filter(calculation=models.OuterRef("calculation"), organ=models.OuterRef("unit"), person=user.pk)
+        return self.filter(within_paths(paths_of(user, READS_RECORDS)) | models.Exists(own))
+
+
 class UnitLine(Fact):
     """One unit in one calculation: an organ with all its sections.
 
@@ -145,12 +158,24 @@ class UnitLine(Fact):
     band = models.CharField(max_length=20, blank=True)
     rank = models.PositiveSmallIntegerField(null=True)
 
+    objects = UnitLineQuerySet.as_manager()
+
     class Meta:
         ordering = ["calculation", "unit_code"]
         constraints = [models.UniqueConstraint(fields=["calculation", "unit"], name="unit_line_once")]
 
     def __str__(self) -> str:
         return f"{self.unit_name} · {self.total}"
+
+
+class PersonLineQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "PersonLineQuerySet":
+        """One's own, and those of whoever is counted where one reads records: a whole county, or one's subtree."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(Q(person=user.pk) | within_paths(paths_of(user, READS_RECORDS)))
 
 
 class PersonLine(Fact):
@@ -177,6 +202,8 @@ class PersonLine(Fact):
     passed = models.PositiveSmallIntegerField()
     hours = models.DecimalField(max_digits=7, decimal_places=2)
     target = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+
+    objects = PersonLineQuerySet.as_manager()
 
     class Meta:
         ordering = ["calculation", "employee_number"]

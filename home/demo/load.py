@@ -24,6 +24,7 @@ from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import claims
 from evaluation import services as evaluation
+from evaluation.indicators import versions
 from home.demo import pictures
 from home.demo.certificates import load_looks
 from home.demo.endings import load_endings
@@ -63,6 +64,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
         load_exam_course(county, at=at)
         load_exams(county, at=at)
         load_endings(county, at=at)
+        versions.ensure_default(at=at)
         return
     if connection.vendor == "sqlite":
         connection.cursor().execute("PRAGMA synchronous=OFF")  # for this process: a demo can be loaded again
@@ -71,6 +73,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     load_logins(county, password=password, at=at)
     say("courses and question bank")
     load_courses(county, at=at - OPENED)
+    versions.ensure_default(at=at - OPENED)
     say("learners")
     with certificates.papers_on_request():
         load_learning(county, at=at)

@@ -51,6 +51,7 @@ DOORS = {
     "claims of hours": gettext_noop("claims of hours of others"),
     "claim of hours": gettext_noop("claim of hours of a person"),
     "evidence of a claim": gettext_noop("evidence of a person's claim of hours"),
+    "people behind a figure": gettext_noop("people behind a figure of the evaluation"),
 }
 
 

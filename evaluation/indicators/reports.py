@@ -1,0 +1,113 @@
+"""Figures that officers report for a period: the only writers, and what waits or counts."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from evaluation.indicators import figures
+from evaluation.indicators.spec import Spec, read
+from evaluation.models import FigureConfirmation, Period, UnitFigure
+from evaluation.periods.permissions import runs
+from people.models import Person, Unit
+
+MOST = Decimal(9999)
+OVER = (Period.State.FROZEN, Period.State.HANDED_OVER)
+
+
+def reportable(spec: Spec) -> dict[str, str]:
+    """What may be reported by name, with its words: reported figures that a formula uses, then bonuses and deductions."""
+    used = {name for item in spec.items for name in item.read.names}
+    found = {figure.name: figure.name for figure in figures.REPORTED if figure.name in used}
+    return found | {one.key: one.name for one in (*spec.bonus, *spec.deduct)}
+
+
+@transaction.atomic
+def report(
+    *, period: Period, unit: Unit, values: Mapping[str, Decimal], reason: str, form_key: str, by: Person, at: datetime
+) -> list[UnitFigure]:
+    """Write what an officer reports of one unit; it counts once somebody else has confirmed it. The same form sent twice writes once.
+
+    Locks the period.
+
+    Raises:
+        Refused: not_hr, over (the period is frozen), unit (no organ of the county), nothing, unknown, value, no_reason.
+    """
+    if not runs(by, period):
+        raise Refused(_("Figures are reported by HR of the county."), code="not_hr")
+    Period.objects.select_for_update(no_key=True).get(pk=period.pk)
+    _require_open(period)
+    if not unit.path.startswith(period.county.path) or unit.path != unit.organ_path:
+        raise Refused(_("Choose a department or township of the county."), code="unit")
+    if not values:
+        raise Refused(_("Enter at least one figure."), code="nothing")
+    if not reason.strip():
+        raise Refused(_("Name the proof: a document, a list, a decision."), code="no_reason")
+    known = reportable(read(period.version.spec))
+    for name, value in values.items():
+        if name not in known:
+            raise Refused(_("“%(name)s” is not reported in this period.") % {"name": name}, code="unknown")
+        if not value.is_finite() or not 0 <= value <= MOST:
+            raise Refused(_("%(name)s: a number from 0 to %(most)s.") % {"name": known[name], "most": MOST}, code="value")
+    standing = list(UnitFigure.objects.filter(period=period, by=by, form_key=form_key))
+    if standing:
+        return standing
+    made = [
+        UnitFigure.objects.create(period=period, unit=unit, name=name, value=value, reason=reason.strip(), by=by, form_key=form_key, at=at)
+        for name, value in values.items()
+    ]
+    audit.record(unit, "evaluation.figure_reported", by=by, year=period.year, figures={one.name: str(one.value) for one in made})
+    return made
+
+
+def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmation:
+    """Let a reported figure count: somebody else than its author says so, once.
+
+    Raises:
+        Refused: not_hr, own, over (the period is frozen), replaced (a later report stands), done.
+    """
+    period = figure.period
+    if not runs(by, period):
+        raise Refused(_("Figures are confirmed by HR of the county."), code="not_hr")
+    if figure.by_id == by.pk:
+        raise Refused(_("You reported this figure: another HR officer has to confirm it."), code="own")
+    try:
+        with transaction.atomic():
+            Period.objects.select_for_update(no_key=True).get(pk=period.pk)
+            _require_open(period)
+            later = UnitFigure.objects.filter(period=period, unit=figure.unit_id, name=figure.name, pk__gt=figure.pk)
+            if later.exists():
+                raise Refused(_("A later report of this figure stands: confirm that one."), code="replaced")
+            confirmation = FigureConfirmation.objects.create(figure=figure, author_id=figure.by_id, by=by, at=at)
+            audit.record(figure.unit, "evaluation.figure_confirmed", by=by, year=period.year, figure=figure.name, value=str(figure.value))
+            return confirmation
+    except IntegrityError as error:
+        raise Refused(_("This figure is confirmed already."), code="done") from error
+
+
+def waiting(period: Period) -> list[UnitFigure]:
+    """Reports that nobody has confirmed and no later one replaces, by unit. One query."""
+    newest: dict[tuple[int, str], UnitFigure] = {}
+    for one in UnitFigure.objects.filter(period=period).select_related("unit", "by", "confirmation").order_by("pk"):
+        newest[one.unit_id, one.name] = one
+    left = [one for one in newest.values() if not hasattr(one, "confirmation")]
+    return sorted(left, key=lambda one: (one.unit.code, one.name))
+
+
+def counting(period: Period) -> list[UnitFigure]:
+    """Of each unit and figure the newest that was confirmed. One query."""
+    newest: dict[tuple[int, str], UnitFigure] = {}
+    confirmed = UnitFigure.objects.confirmed().filter(period=period).select_related("unit", "by", "confirmation__by")
+    for one in confirmed.order_by("pk"):
+        newest[one.unit_id, one.name] = one
+    return sorted(newest.values(), key=lambda one: (one.unit.code, one.name))
+
+
+def _require_open(period: Period) -> None:
+    newest = period.steps.order_by("-number").first()
+    if newest is not None and newest.state in OVER:
+        raise Refused(_("The period is frozen: nothing is reported any more."), code="over")

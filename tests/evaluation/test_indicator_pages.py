@@ -1,0 +1,390 @@
+"""The doors of indicators: who reads, who writes, who approves, what a line opens down to."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+import yaml
+from django.db import IntegrityError, transaction
+
+from core.errors import Refused
+from evaluation.indicator_forms import as_text
+from evaluation.indicators import calculation, dry_run, explain, reports, versions
+from evaluation.indicators.figures import COUNTED, FIGURES
+from evaluation.indicators.spec import read
+from evaluation.models import (
+    FigureConfirmation,
+    IndicatorVersion,
+    Period,
+    PeriodStep,
+    PersonLine,
+    PointCorrection,
+    UnitFigure,
+    UnitLine,
+)
+from people.models import ReadingOfOthers, Role
+from tests.cast import EVERYBODY, NOON, grant, person
+from tests.evaluation import rows
+
+CLOSED = datetime(2026, 12, 21, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def hr2(cast):
+    made = person("YA10011", "许人事", cast.other_bureau)
+    grant(made, Role.HR, cast.county)
+    return made
+
+
+@pytest.fixture
+def general(cast):
+    return versions.ensure_default(at=NOON)
+
+
+@pytest.fixture
+def period(cast, policy, general):
+    return Period.objects.create(
+        county=cast.county,
+        year=2026,
+        version=general,
+        opens_on=date(2026, 1, 1),
+        cutoff_on=date(2026, 12, 20),
+        publicity_days=5,
+        appeal_days=5,
+        freeze_on=date(2027, 1, 10),
+        by=cast.hr,
+        at=NOON,
+    )
+
+
+@pytest.fixture
+def line(cast, period, course):
+    rows.complete(cast.learner, course)
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    return UnitLine.objects.get(calculation=made, unit=cast.bureau)
+
+
+def changed(version, **parts) -> dict:
+    data = yaml.safe_load(as_text(read(version.spec)))
+    for item in data["items"]:
+        if item["key"] in parts:
+            item["points"] = parts[item["key"]]
+            item["formula"] = f"{parts[item['key']]}{item['formula'][1:]}"
+    return data
+
+
+def proposed(cast, general, **parts) -> IndicatorVersion:
+    return versions.propose(
+        county=cast.county,
+        after=general,
+        data=changed(general, **(parts or {"K1": 2, "K3": 3})),
+        source="县考核办通知",
+        mark="D",
+        note="学时更重",
+        by=cast.hr,
+        at=NOON,
+    )
+
+
+def statuses(cast, sign_in, address) -> dict[str, int]:
+    return {name: sign_in(getattr(cast, name)).get(address).status_code for name in EVERYBODY}
+
+
+# Versions
+
+
+def test_the_default_is_written_once_and_approved(cast):
+    assert versions.ensure_default(at=NOON) == versions.ensure_default(at=NOON)
+    assert IndicatorVersion.objects.get().approval.by is None
+
+
+def test_whoever_serves_in_the_county_reads_how_it_is_judged(cast, sign_in, general):
+    own = proposed(cast, general)
+
+    assert set(statuses(cast, sign_in, "/evaluation/indicators/").values()) == {200}
+    assert set(statuses(cast, sign_in, f"/evaluation/indicators/{general.pk}/").values()) == {200}
+    seen = statuses(cast, sign_in, f"/evaluation/indicators/{own.pk}/")
+    assert {name for name, status in seen.items() if status == 404} == {"other_hr", "stranger"}
+
+
+def test_a_version_is_shown_with_each_figures_definition(cast, sign_in, general):
+    page = sign_in(cast.learner).get(f"/evaluation/indicators/{general.pk}/").content.decode()
+
+    assert "3 * min(1, 完成必修人数 / 应训人数)" in page
+    assert str(FIGURES["完成必修人数"].words) in page and "取消当次学时和证书并通报" in page
+
+
+def test_hr_of_the_county_alone_writes_and_tries_versions(cast, sign_in, general, policy):
+    for door in ("next", "dry-run"):
+        seen = statuses(cast, sign_in, f"/evaluation/indicators/{general.pk}/{door}/")
+        assert {name for name, status in seen.items() if status == 200} == {"hr", "other_hr"}, door
+        assert {status for name, status in seen.items() if name not in ("hr", "other_hr")} == {403}
+
+
+def test_hr_writes_the_next_version_and_another_officer_approves_it(cast, sign_in, general, hr2):
+    client = sign_in(cast.hr)
+    form = {"text": yaml.safe_dump(changed(general, K1=2, K3=3), allow_unicode=True), "note": "学时更重", "source": "通知", "mark": "D"}
+
+    response = client.post(f"/evaluation/indicators/{general.pk}/next/", form)
+
+    made = IndicatorVersion.objects.get(indicator__county=cast.county)
+    assert response.status_code == 302 and (made.number, made.by, made.spec["items"][0]["points"]) == (1, cast.hr, "2")
+    assert client.post(f"/evaluation/indicators/{made.pk}/").status_code == 422  # one's own
+    assert sign_in(cast.auditor).post(f"/evaluation/indicators/{made.pk}/").status_code == 403
+    assert sign_in(cast.other_hr).post(f"/evaluation/indicators/{made.pk}/").status_code == 404
+    assert sign_in(hr2).post(f"/evaluation/indicators/{made.pk}/").status_code == 302
+    assert IndicatorVersion.objects.get(pk=made.pk).approval.by == hr2
+
+
+def test_a_text_with_faults_comes_back_with_each_of_them_and_nothing_lost(cast, sign_in, general):
+    data = changed(general, K1=9)
+    data["items"][1]["formula"] = "2 * 不存在的数 / 应考人数"
+    text = yaml.safe_dump(data, allow_unicode=True)
+
+    response = sign_in(cast.hr).post(
+        f"/evaluation/indicators/{general.pk}/next/", {"text": text, "note": "试", "source": "通知", "mark": "D"}
+    )
+
+    page = response.content.decode()
+    assert response.status_code == 422 and "不存在的数" in page and "16" in page and "K2" in page
+    assert response.context["form"]["text"].value() == text and response.context["form"]["note"].value() == "试"
+    assert not IndicatorVersion.objects.exclude(pk=general.pk).exists()
+
+
+@pytest.mark.parametrize("text", ["items: [", "a: &a [x]\nb: [*a, *a]", "", "- 1", "!!python/object/apply:os.system ['true']", "[" * 5000])
+def test_a_text_that_is_none_is_refused(cast, sign_in, general, text):
+    response = sign_in(cast.hr).post(
+        f"/evaluation/indicators/{general.pk}/next/", {"text": text, "note": "试", "source": "通知", "mark": "D"}
+    )
+
+    assert response.status_code == 422 and response.context["form"].errors["text"]
+
+
+def test_the_text_of_a_version_reads_back_as_the_version(cast, general):
+    spec = read(general.spec)
+
+    assert read(yaml.safe_load(as_text(spec))) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"note": " "}, "no_note"),
+        ({"source": ""}, "no_source"),
+        ({"mark": "X"}, "mark"),
+        ({"data": None}, "spec"),
+        ({"by": "auditor"}, "not_hr"),
+        ({"by": "other_hr"}, "not_hr"),
+    ],
+)
+def test_a_version_without_its_proof_or_by_somebody_else_is_refused(cast, general, change, code):
+    facts = {"data": changed(general, K1=2, K3=3), "source": "通知", "mark": "D", "note": "新", "by": "hr", **change}
+    facts["by"] = getattr(cast, facts["by"])
+
+    with pytest.raises(Refused) as caught:
+        versions.propose(county=cast.county, after=general, at=NOON, **facts)
+    assert caught.value.code == code
+
+
+def test_two_officers_do_not_write_over_each_other_and_nothing_new_is_no_version(cast, general):
+    first = proposed(cast, general)
+    with pytest.raises(Refused) as caught:
+        proposed(cast, general, K1=1, K2=4)
+    assert caught.value.code == "newer"
+    with pytest.raises(Refused) as caught:
+        proposed(cast, first, K1=2, K3=3)
+    assert caught.value.code == "same"
+
+
+def test_a_version_is_approved_once_and_the_database_wants_two(cast, general, hr2):
+    version = proposed(cast, general)
+    versions.approve(version=version, by=hr2, at=NOON)
+    with pytest.raises(Refused) as caught:
+        versions.approve(version=version, by=hr2, at=NOON)
+    assert caught.value.code == "done"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        type(version.approval).objects.create(version=proposed(cast, version, K1=1, K3=4), author=cast.hr, by=cast.hr, at=NOON)
+
+
+# Dry run
+
+
+def test_a_dry_run_shows_each_unit_by_both_versions_and_writes_nothing(cast, sign_in, general, period, course):
+    rows.complete(cast.learner, course)
+    new = proposed(cast, general, K1=1, K3=4)
+
+    found = {one.new.unit_code: one for one in dry_run.compare(period=period, old=general, new=new, at=NOON)}
+
+    assert (found["532325-D03"].old.total, found["532325-D03"].new.total) == (Decimal("3.00"), Decimal("1.00"))
+    assert found["532325-D03"].difference == Decimal("-2.00") and found["532325-D09"].difference is None
+    page = sign_in(cast.hr).get(f"/evaluation/indicators/{new.pk}/dry-run/").content.decode()
+    assert "-2.00" in page and "姚安县教育体育局" in page
+    assert not UnitLine.objects.exists()
+
+
+def test_a_dry_run_against_what_one_may_not_read_is_not_found(cast, sign_in, general):
+    own = proposed(cast, general)
+
+    assert sign_in(cast.other_hr).get(f"/evaluation/indicators/{general.pk}/dry-run/?against={own.pk}").status_code == 404
+
+
+# Reported figures
+
+
+def reported(period, cast, *, by=None, key="f1", value="4", name="年度任务数"):
+    return reports.report(
+        period=period, unit=cast.bureau, values={name: Decimal(value)}, reason="责任书", form_key=key, by=by or cast.hr, at=NOON
+    )[0]
+
+
+def test_a_figure_counts_once_another_officer_has_confirmed_it(cast, sign_in, period, hr2):
+    client = sign_in(cast.hr)
+    fields = {"unit": cast.bureau.pk, "figure_0": "", "figure_1": "4", "reason": "责任书", "form_key": "one"}
+    assert client.post(f"/evaluation/periods/{period.pk}/figures/", fields).status_code == 302
+    assert client.post(f"/evaluation/periods/{period.pk}/figures/", fields).status_code == 302  # sent twice
+    figure = UnitFigure.objects.get()
+    assert (figure.name, figure.value, figure.unit) == ("年度任务数", Decimal("4.00"), cast.bureau)
+
+    assert client.post(f"/evaluation/periods/{period.pk}/figures/", {"confirm": figure.pk}).status_code == 422
+    assert sign_in(hr2).post(f"/evaluation/periods/{period.pk}/figures/", {"confirm": figure.pk}).status_code == 302
+    assert FigureConfirmation.objects.get().by == hr2 and reports.counting(period) == [figure] and not reports.waiting(period)
+
+
+def test_hr_and_auditors_of_the_county_read_what_is_reported_and_hr_alone_reports(cast, sign_in, period):
+    seen = statuses(cast, sign_in, f"/evaluation/periods/{period.pk}/figures/")
+    assert {name for name, status in seen.items() if status == 200} == {"hr", "auditor"}
+    assert {name for name, status in seen.items() if status == 404} == {"other_hr", "stranger"}
+    assert sign_in(cast.auditor).post(f"/evaluation/periods/{period.pk}/figures/", {"unit": cast.bureau.pk}).status_code == 403
+
+
+def test_a_form_with_faults_keeps_what_was_entered(cast, sign_in, period):
+    fields = {"unit": cast.bureau.pk, "figure_1": "-3", "reason": "责任书", "form_key": "one"}
+
+    response = sign_in(cast.hr).post(f"/evaluation/periods/{period.pk}/figures/", fields)
+
+    assert response.status_code == 422 and response.context["form"]["figure_1"].value() == "-3"
+    assert "责任书" in response.content.decode() and not UnitFigure.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"values": {}}, "nothing"),
+        ({"values": {"应训人数": Decimal(3)}}, "unknown"),
+        ({"values": {"年度任务数": Decimal(-1)}}, "value"),
+        ({"values": {"年度任务数": Decimal("NaN")}}, "value"),
+        ({"reason": " "}, "no_reason"),
+        ({"unit": "section"}, "unit"),
+        ({"unit": "other_county"}, "unit"),
+        ({"by": "other_hr"}, "not_hr"),
+        ({"by": "auditor"}, "not_hr"),
+    ],
+)
+def test_what_cannot_be_reported_is_refused(cast, period, change, code):
+    facts = {"unit": "bureau", "values": {"年度任务数": Decimal(3)}, "reason": "责任书", "by": "hr", **change}
+    facts |= {name: getattr(cast, facts[name]) for name in ("unit", "by")}
+
+    with pytest.raises(Refused) as caught:
+        reports.report(period=period, form_key="x", at=NOON, **facts)
+    assert caught.value.code == code
+
+
+def test_only_the_newest_report_is_confirmed_and_once(cast, period, hr2):
+    old, new = reported(period, cast, key="a"), reported(period, cast, key="b", value="5")
+
+    assert reports.waiting(period) == [new]
+    with pytest.raises(Refused) as caught:
+        reports.confirm(figure=old, by=hr2, at=NOON)
+    assert caught.value.code == "replaced"
+    reports.confirm(figure=new, by=hr2, at=NOON)
+    with pytest.raises(Refused) as caught:
+        reports.confirm(figure=new, by=hr2, at=NOON)
+    assert caught.value.code == "done"
+
+
+def test_nothing_is_reported_or_confirmed_once_the_period_is_frozen(cast, period, hr2):
+    figure = reported(period, cast)
+    PeriodStep.objects.create(period=period, number=1, state="frozen", by=cast.hr, at=NOON)
+
+    for act in (lambda: reported(period, cast, key="late"), lambda: reports.confirm(figure=figure, by=hr2, at=NOON)):
+        with pytest.raises(Refused) as caught:
+            act()
+        assert caught.value.code == "over"
+
+
+def test_the_database_wants_two_persons_for_a_figure_and_for_points(cast, period):
+    figure = reported(period, cast)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        FigureConfirmation.objects.create(figure=figure, author=cast.hr, by=cast.hr, at=NOON)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PointCorrection.objects.create(
+            period=period, unit=cast.bureau, item_key="K1", points=1, reason="-", by=cast.hr, approved=cast.hr, at=NOON
+        )
+
+
+# A line opened up
+
+
+def test_a_line_opens_down_to_formulas_figures_and_rows(cast, sign_in, line):
+    page = sign_in(cast.hr).get(f"/evaluation/lines/{line.pk}/").content.decode()
+    assert "3 * min(1, 1 / 2)" in page and "3.00" in page
+
+    page = sign_in(cast.hr).get(f"/evaluation/lines/{line.pk}/?figure=完成必修人数").content.decode()
+    assert page.index("张小明") < page.index("李云") < page.index("赵一山")  # who counts comes first
+    assert "YA10001" in page and "应训人数" in page
+
+
+def test_every_counted_figure_is_the_number_of_people_shown_for_it(cast, line, course):
+    spec = read(line.calculation.version.spec)
+    people = list(PersonLine.objects.filter(calculation=line.calculation, organ=line.unit))
+
+    for figure in COUNTED:
+        found = explain.behind(figure, people, spec)
+        assert len(found) == 4 and all(one.why for one in found)
+        if figure.name != "学时合计":
+            assert sum(one.counts for one in found) == int(line.figures[figure.name]), figure.name
+
+
+def test_hr_and_auditors_see_all_a_leader_the_own_organ_and_others_themselves(cast, sign_in, line):
+    address = f"/evaluation/lines/{line.pk}/?figure=在册人数"
+    shown = {}
+    for name in EVERYBODY:
+        response = sign_in(getattr(cast, name)).get(address)
+        shown[name] = {one.line.employee_number for one in response.context["page"].object_list} if response.status_code == 200 else None
+    everybody = {"YA10001", "YA10002", "YA10003", "YA10005"}
+
+    assert {name for name, seen in shown.items() if seen == everybody} == {"hr", "auditor", "own_leader", "liaison"}
+    assert shown["learner"] == {"YA10001"} and shown["colleague"] == {"YA10002"}
+    assert {name for name, seen in shown.items() if seen is None} == set(EVERYBODY) - {
+        "hr", "auditor", "own_leader", "liaison", "learner", "colleague"
+    }  # fmt: skip
+
+
+def test_reading_the_people_of_a_unit_leaves_a_trace_and_reading_oneself_none(cast, sign_in, line):
+    sign_in(cast.learner).get(f"/evaluation/lines/{line.pk}/?figure=在册人数")
+    assert not ReadingOfOthers.objects.exists()
+
+    sign_in(cast.own_leader).get(f"/evaluation/lines/{line.pk}/?figure=在册人数")
+    trace = ReadingOfOthers.objects.get()
+    assert (trace.reader, trace.what, trace.rows, trace.filters["figure"]) == (cast.own_leader, "people behind a figure", 3, "在册人数")
+
+
+@pytest.mark.parametrize("name", ["不存在", "年度任务数"])
+def test_a_figure_that_no_people_stand_behind_is_not_found(cast, sign_in, line, name):
+    assert sign_in(cast.hr).get(f"/evaluation/lines/{line.pk}/?figure={name}").status_code == 404
+
+
+def test_strangers_are_sent_to_sign_in(client, cast, line):
+    for address in (f"/evaluation/lines/{line.pk}/", "/evaluation/indicators/"):
+        assert client.get(address).status_code == 302
+
+
+def test_a_line_takes_few_queries_however_many_people(cast, sign_in, period, course, django_assert_max_num_queries):
+    for number in range(60):
+        person(f"M{number}", f"人{number}", cast.section, "staff")
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    line = UnitLine.objects.get(calculation=made, unit=cast.bureau)
+    client = sign_in(cast.hr)
+
+    with django_assert_max_num_queries(20):
+        client.get(f"/evaluation/lines/{line.pk}/?figure=在册人数")
