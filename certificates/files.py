@@ -56,6 +56,16 @@ def _badge_key(data: bytes) -> str | None:
     return json.loads(carried)["proof"]["verificationMethod"].partition("#")[2] if carried else None
 
 
+def site_named_by(certificate: Certificate) -> str | None:
+    """The did:web that the badge in the stored paper names as its issuer; None where no paper lies there."""
+    try:
+        with papers().open(name_of(certificate, "pdf")) as file:
+            carried = signing.carried_by(file.read())
+    except FileNotFoundError:
+        return None
+    return json.loads(carried)["proof"]["verificationMethod"].partition("#")[0] if carried else None
+
+
 def _has_run_out(data: bytes, certificate: x509.Certificate) -> bool:
     """Whether programs say now that the certificate of the signature has expired. A proven time keeps it good."""
     return certificate.not_valid_after_utc <= clock.now() and not signing.is_timed(data)

@@ -5,7 +5,7 @@ reconcile.
 """
 
 from certificates.services.chaining import chain, explain, gaps_of_chain, gaps_of_roots, publish_roots
-from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_renewal, gaps_of_revocation
+from certificates.services.gaps import gaps_of_issue, gaps_of_paper, gaps_of_renewal, gaps_of_revocation, gaps_of_site
 from certificates.services.issuing import issue, issue_if_awarded, of_completion, papers_on_request
 from certificates.services.keys import gaps_of_keys
 from certificates.services.kinds import DEFAULT_KINDS, EDITORS, ensure_kinds, gaps_of_review, publish, sync_editors, version_in_force
@@ -31,6 +31,7 @@ __all__ = [
     "gaps_of_review",
     "gaps_of_revocation",
     "gaps_of_roots",
+    "gaps_of_site",
     "issue",
     "issue_if_awarded",
     "of_completion",

@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from certificates import tasks
 from certificates.models import Certificate, Proposal, StatusEvent
 from certificates.services import issuing, proposals, renewals
 from core import clock
+from core.errors import Refused
 from core.reconcile import Gap
 from courses.models import Completion, Reversal
 
@@ -82,6 +84,30 @@ def gaps_of_paper(at: datetime) -> list[Gap]:
                 if len(found) == GAPS_AT_ONCE:
                     return found
     return found
+
+
+def gaps_of_site(at: datetime) -> list[Gap]:
+    """Papers whose badge names an address that the settings do not know: after a move nobody could check them any more.
+
+    Looks at the oldest and the newest that lie in storage, of five each; makes none.
+    """
+    from certificates import badge, files
+
+    known = {badge.site_did(address) for address in badge.sites()}
+    found: dict[str, Gap] = {}
+    for order in ("pk", "-pk"):
+        for certificate in Certificate.objects.order_by(order)[:5]:
+            named = files.site_named_by(certificate)
+            if named and named not in known:
+                what = f"certificate {certificate.number} names {named}, and neither SITE_URL nor FORMER_SITE_URLS does"
+                found[named] = Gap(what, _no_repair)
+            if named:
+                break
+    return list(found.values())
+
+
+def _no_repair() -> None:
+    raise Refused(_("Put the address that the site had before into FORMER_SITE_URLS."), code="unknown_site")
 
 
 def _issuing(completion: Completion, at: datetime):

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, close_old_connections, connection, transaction
 
-from certificates import rules, services, tasks
+from certificates import files, rules, services, tasks
 from certificates.models import Certificate, CertificateKind, NumberSequence, State, StatusEvent
 from certificates.signals import certificate_issued
 from core.errors import Refused
@@ -113,6 +113,22 @@ def test_the_digest_of_the_facts_is_salted_so_that_nobody_tries_names_on_it(cert
     assert len(certificate.salt) == 32 and certificate.salt != other.salt
     assert rules.digest({name: fact for name, fact in facts.items() if name != "salt"}) != certificate.facts_digest
     assert rules.digest(facts | {"salt": other.salt}) != certificate.facts_digest
+
+
+def test_an_address_on_a_certificate_that_the_settings_do_not_know_is_told(cast, certificate, settings):
+    assert services.gaps_of_site(NOON) == []  # no paper lies there yet
+    files.read(certificate, "pdf")
+    assert services.gaps_of_site(NOON) == []
+
+    before, settings.WAGTAILADMIN_BASE_URL = settings.WAGTAILADMIN_BASE_URL, "https://new.yaoan.example"
+    [gap] = services.gaps_of_site(NOON)
+    assert certificate.number in gap.what and "did:web:" in gap.what
+    with pytest.raises(Refused) as refused:
+        gap.mend()
+    assert refused.value.code == "unknown_site"
+
+    settings.FORMER_SITE_URLS = [before]
+    assert services.gaps_of_site(NOON) == []
 
 
 def test_a_certificate_is_never_edited_or_deleted(certificate):
