@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
@@ -74,12 +75,10 @@ def claim_list(request: HttpRequest) -> HttpResponse:
     """Claims in one's reach: what waits for oneself, what is open, or all. Each page read is logged."""
     require_role(request.user, Role.HR, Role.AUDITOR)
     shown = request.GET.get("show", "")
-    shown = shown if shown in SHOWN else SHOWN[0]
-    found = claims.listed(request.user).exclude(person=request.user)
-    if shown == "waiting":
-        found = found.filter(pk__in=HourClaim.objects.waiting_for(request.user).values("pk"))
-    elif shown == "open":
-        found = found.filter(pk__in=HourClaim.objects.open().values("pk"))
+    lists = _lists(request.user)
+    if shown not in lists:  # come without a choice: to the first that holds anything
+        shown = next((name for name, rows in lists.items() if rows.exists()), SHOWN[0])
+    found = lists[shown]
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = [_row(one) for one in page.object_list]
     readings.record(
@@ -94,12 +93,19 @@ def claim_list(request: HttpRequest) -> HttpResponse:
     return render(request, "evaluation/claims/list.html", {"page": page, "rows": rows, "shown": shown, "tabs": tabs})
 
 
+def _lists(user) -> dict[str, QuerySet[HourClaim]]:
+    found = claims.listed(user).exclude(person=user)
+    waiting, is_open = HourClaim.objects.waiting_for(user), HourClaim.objects.open()
+    return dict(zip(SHOWN, (found.filter(pk__in=waiting.values("pk")), found.filter(pk__in=is_open.values("pk")), found), strict=True))
+
+
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def claim(request: HttpRequest, pk: int) -> HttpResponse:
     """One claim with its evidence and decisions; POST approves, refuses or withdraws it."""
-    found = get_object_or_404(claims.listed(request.user).select_related("unit", "person__unit"), pk=pk)
+    readable = claims.listed(request.user).select_related("unit", "person__unit")
+    found = get_object_or_404(readable, pk=pk)
     own = found.person_id == request.user.pk
     decides = not own and HourClaim.objects.filter(decides_q(request.user), pk=pk).exists()
     form = ClaimDecisionForm(request.POST or None)
@@ -110,6 +116,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
             _act(request, found, form)
         except Refused as refusal:
             form.add_error("reason" if refusal.code == "no_reason" else None, refusal.message)
+            found = get_object_or_404(readable, pk=pk)  # as it is by now: somebody may have been quicker
         else:
             return redirect("claim", pk)
     if not own:

@@ -187,11 +187,12 @@ def refuse(*, claim: HourClaim, by: Person, reason: str, at: datetime) -> HourCl
     """Refuse it, with a reason that the person reads. Locks the claim. Writes an audit entry.
 
     Raises:
-        Refused: no reason ("no_reason"), or as `approve`. An officer who has approved it cannot refuse it.
+        Refused: no reason ("no_reason"), or as `approve`. Who approved it first and has noticed a mistake may refuse it
+            until the second has approved; the person can claim anew.
     """
     if not reason.strip():
         raise Refused(_("A refusal needs a reason: the person reads it."), code="no_reason")
-    held = _held(claim, by)
+    held = _held(claim, by, may_have_approved=True)
     ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.REFUSED, reason=reason.strip(), by=by, at=at)
     audit.record(held.person, "evaluation.claim_refused", by=by, claim=held.pk, reason=reason.strip())
     return HourClaim.objects.get(pk=held.pk)
@@ -212,14 +213,14 @@ def withdraw(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
     return HourClaim.objects.get(pk=held.pk)
 
 
-def _held(claim: HourClaim, by: Person) -> HourClaim:
+def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> HourClaim:
     held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
     if held.person_id == by.pk:
         raise Refused(_("Nobody decides on their own hours."), code="own_claim")
     if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
         raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
     _require_open(held)
-    if any(one.by_id == by.pk for one in held.steps):
+    if not may_have_approved and any(one.by_id == by.pk for one in held.steps):
         raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     return held
 

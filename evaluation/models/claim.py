@@ -135,7 +135,7 @@ class ClaimDecision(Fact):
         ordering = ["claim", "step"]
         constraints = [
             models.UniqueConstraint(fields=["claim", "step"], name="claim_decided_once_per_step"),
-            models.UniqueConstraint(fields=["claim", "by"], name="claim_decided_once_per_officer"),
+            models.UniqueConstraint(fields=["claim", "by"], condition=models.Q(verdict="approved"), name="claim_approved_once_per_officer"),
             models.CheckConstraint(condition=models.Q(step__in=[1, 2]), name="claim_two_steps"),
         ]
 

@@ -138,14 +138,31 @@ def test_whatever_a_rule_lets_pass_lies_in_one_year_and_within_its_days(starts_o
 def test_one_officer_alone_enters_no_hours(cast, policy):
     claim = filed(cast.learner)
     claims.approve(claim=claim, by=cast.hr, at=NOON)
-    for act in (
-        lambda: claims.approve(claim=claim, by=cast.hr, at=NOON),
-        lambda: claims.refuse(claim=claim, by=cast.hr, reason="x", at=NOON),
-    ):
-        with pytest.raises(Refused) as refused:
-            act()
-        assert refused.value.code == "same_officer"
+    with pytest.raises(Refused) as refused:
+        claims.approve(claim=claim, by=cast.hr, at=NOON)
+    assert refused.value.code == "same_officer"
     assert not LedgerEntry.objects.exists() and claims.lacks_officer(claim)
+
+
+def test_who_approved_first_and_notices_a_mistake_refuses_it_until_the_second_has_approved(cast, policy, second, sign_in):
+    claim = filed(cast.learner)
+    claims.approve(claim=claim, by=cast.hr, at=NOON)
+    client, door = sign_in(cast.hr), reverse("claim", args=[claim.pk])
+    page = client.get(door).text
+    assert 'value="refuse"' in page and 'value="approve"' not in page
+    assert client.post(door, {"act": "refuse", "reason": "学时算错"}).status_code == 302
+    found = HourClaim.objects.get(pk=claim.pk)
+    assert found.state == "refused" and [one.verdict for one in found.steps] == ["approved", "refused"]  # both stay on record
+    with pytest.raises(Refused) as refused:
+        claims.approve(claim=claim, by=second, at=NOON)
+    assert refused.value.code == "over" and not LedgerEntry.objects.exists()
+
+    other = filed(cast.learner, key="k2", starts_on=date(2026, 5, 4), ends_on=date(2026, 5, 4), hours=Decimal(5))
+    for officer in (cast.hr, second):
+        claims.approve(claim=other, by=officer, at=NOON)
+    with pytest.raises(Refused) as refused:
+        claims.refuse(claim=other, by=cast.hr, reason="晚了", at=NOON)
+    assert refused.value.code == "over" and LedgerEntry.objects.get().claim == other
 
 
 def test_the_database_itself_refuses_a_second_approval_by_the_same_officer_and_a_second_entry(cast, policy, second):
@@ -290,6 +307,35 @@ def test_the_officers_list_is_for_hr_and_the_auditor(cast, policy, sign_in, who)
     assert response.status_code == (200 if who in found else 403)
     if who in found:
         assert {one.person for one, _state, _days in response.context["rows"]} == found[who]
+
+
+def test_the_officers_list_opens_where_there_is_something(cast, policy, second, sign_in):
+    claim = filed(cast.learner)
+
+    def opens_for(someone):
+        context = sign_in(someone).get(reverse("claim_list")).context
+        return context["shown"], len(context["rows"])
+
+    assert opens_for(cast.hr) == ("waiting", 1) and opens_for(cast.auditor) == ("open", 1)
+    claims.approve(claim=claim, by=cast.hr, at=NOON)
+    assert opens_for(cast.hr) == ("open", 1)
+    claims.approve(claim=claim, by=second, at=NOON)
+    assert opens_for(cast.hr) == opens_for(cast.auditor) == ("all", 1)
+    assert sign_in(cast.auditor).get(reverse("claim_list"), {"show": "waiting"}).context["shown"] == "waiting"  # what was chosen stays
+
+
+def test_who_was_slower_reads_what_the_quicker_one_decided(cast, policy, second, sign_in, monkeypatch):
+    claim = filed(cast.learner)
+    approve = claims.approve
+
+    def somebody_is_quicker(**given):
+        claims.refuse(claim=claim, by=second, reason="签到表缺页", at=NOON)
+        return approve(**given)
+
+    monkeypatch.setattr(claims, "approve", somebody_is_quicker)
+    answer = sign_in(cast.hr).post(reverse("claim", args=[claim.pk]), {"act": "approve"})
+    assert answer.status_code == 422 and "签到表缺页" in answer.text and second.name in answer.text
+    assert 'value="approve"' not in answer.text
 
 
 def test_the_officers_list_takes_no_more_queries_for_more_claims(cast, policy, sign_in, django_assert_max_num_queries):
