@@ -62,13 +62,17 @@ def issue_all(*, completions: Sequence[int], at: datetime) -> dict[int, Certific
     list(found.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
     outcomes: dict[int, Certificate | Refused] = dict(_standing(completions))
     earned: dict[CertificateKind, list[tuple[Completion, Certificate | None]]] = defaultdict(list)
-    kinds = _Kinds()
+    kinds, renewing = _Kinds(), set[int]()
     for completion in found.select_related("course__county", "reversal").order_by("pk"):
         if completion.pk in outcomes:
             continue
         try:
             kind = kinds.of(completion)
             renewed = _renewed_by(completion, kind) if kinds.may_renew(kind, completion, completions) else None
+            if renewed is not None and renewed.pk in renewing:  # by another completion of this call
+                _refuse_second_renewal(renewed, completion)
+                renewed = None
+            renewing |= {renewed.pk} if renewed is not None else set()
             earned[kind].append((completion, renewed))
         except Refused as refusal:
             outcomes[completion.pk] = refusal
@@ -236,6 +240,16 @@ def _renewed_by(completion: Completion, kind: CertificateKind) -> Certificate | 
         return None
     none_held = _("This course renews “%(title)s”, and none is held. It has to be earned first.") % {"title": kind.title}
     raise Refused(path.words if path else none_held, code="not_renewable")
+
+
+def _refuse_second_renewal(renewed: Certificate, completion: Completion) -> None:
+    """Let a completion pass that earns a fresh certificate, where another one renews what is held.
+
+    Raises:
+        Refused: its course only renews ("not_renewable").
+    """
+    if not completion.certificate:
+        raise Refused(_("%(number)s is renewed already, by another completion.") % {"number": renewed.number}, code="not_renewable")
 
 
 def next_number(kind: CertificateKind, county: Unit, *, at: datetime) -> str:

@@ -20,6 +20,7 @@ from courses.services import enrolments
 from courses.signals import course_completed
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion
+from tests.certificates.test_proposals import at_once, real  # noqa: F401 - a fixture
 from tests.factories import complete, make_course
 
 DAY = timedelta(days=1)
@@ -90,6 +91,47 @@ def test_without_a_window_or_an_end_nothing_is_renewed():
     assert rules.renewal_days(None, window_days=90, grace_days=0) is None
     assert rules.renewal_days(rules.date(2026, 1, 1), window_days=0, grace_days=9) is None
     assert rules.renewed_until(rules.date(2026, 1, 1), rules.date(2027, 1, 1), 0) is None
+
+
+# ---- many at once
+
+
+def test_renewals_of_several_people_in_one_batch_are_each_their_own(cast, held, renewal_test):
+    theirs = done(a_completion(cast.colleague, certificate="basic"))
+    completions = [renewal_test(OPEN), renewal_test(OPEN, cast.colleague), renewal_test(BEFORE)]
+    outcomes = services.issuing.issue_all(completions=[one.pk for one in completions], at=OPEN)
+    first, second, none = (outcomes[one.pk] for one in completions)
+    assert (first.renews, second.renews) == (held, theirs)
+    assert {first.valid_until, second.valid_until} == {rules.add_months(held.valid_until, 24)}
+    assert isinstance(none, Refused) and none.code == "not_renewable"
+    assert services.issuing.issue_all(completions=[one.pk for one in completions[:2]], at=AFTER) == {
+        completions[0].pk: first,
+        completions[1].pk: second,
+    }
+
+
+def test_who_stands_twice_in_one_batch_renews_once_and_the_other_completion_brings_nothing_double(cast, held, renewal_test):
+    twice = [renewal_test(OPEN), renewal_test(OPEN + DAY)]
+    outcomes = services.issuing.issue_all(completions=[one.pk for one in twice], at=OPEN + DAY)
+    assert outcomes[twice[0].pk].renews == held
+    assert isinstance(outcomes[twice[1].pk], Refused) and outcomes[twice[1].pk].code == "not_renewable"
+    assert Certificate.objects.filter(renews=held).count() == 1
+    assert [one.last for one in NumberSequence.objects.filter(category="02").order_by("year")][-1:] == [1]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_beside_live_completions_gives_each_one_certificate_and_leaves_no_gap(real):  # noqa: F811
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL: SQLite lets one writer in at a time")
+    people = (real.learner, real.colleague, real.trainer, real.reviewer)
+    completions = [a_completion(people[number % 4]) for number in range(12)]
+    keys = [one.pk for one in completions]
+    live = [lambda one=one: services.issue(completion=one, at=NOON) for one in completions[::3]]
+    outcomes = at_once(lambda: services.issuing.issue_all(completions=keys, at=NOON), *live)
+    assert [each for each in outcomes if isinstance(each, Exception)] == []
+    assert {key: one.pk for key, one in outcomes[0].items()} == dict(Certificate.objects.values_list("completion", "pk"))
+    assert sorted(int(number.split("-")[4]) for number in Certificate.objects.values_list("number", flat=True)) == list(range(1, 13))
 
 
 # ---- a test alone
