@@ -63,10 +63,16 @@ class Sheet(Format):
         found, missing = False, None
         for sheet in tables.read(io.BytesIO(data), name=name):
             try:
-                _header, rows = sheet.rows(COLUMNS)
+                header, rows = sheet.rows(COLUMNS)
             except Refused as error:
                 missing = missing or error
                 continue
+            if doubled := [column for column in SHEET if header.count(column) > 1]:
+                raise Refused(
+                    _("Sheet “%(sheet)s” has these columns twice: %(columns)s. Nobody could say which of them counts.")
+                    % {"sheet": sheet.name, "columns": "、".join(doubled)},
+                    code="doubled_column",
+                )
             found = True
             for row in rows:
                 yield _found(row)

@@ -2,6 +2,7 @@
 
 import random
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ class Choice(ItemKind):
             raise Wrong(_("an option is named twice"), _("answer"))
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
-        letters = list(re.sub(r"[\s,，、;；/]+", "", cells.answer.upper()))
+        letters = list(re.sub(r"[\s,，、;；/]+", "", unicodedata.normalize("NFKC", cells.answer).upper()))
         content, key = {"options": cells.options}, sorted(letters)
         expected = LETTERS[: len(cells.options)]
         if "".join(sorted(cells.options)) != expected:

@@ -4,6 +4,7 @@ import io
 import time
 import zipfile
 
+import openpyxl
 import pytest
 
 from core import uploads
@@ -225,3 +226,89 @@ def test_an_image_that_is_none_is_refused():
     for source in ("data:image/png;base64,AAAA", "data:image/svg+xml;base64,PHN2Zy8+", "@@PLUGINFILE@@/x.png", "file:///etc/passwd"):
         (found,) = read("moodlexml", QUIZ.format(GOOD.format(f'<![CDATA[<img src="{source}">甲]]>')))
         assert found.item is None and found.refusal
+
+
+# ---- workbooks -----------------------------------------------------------------------------
+
+HEADER = ["编号", "题型", "课程", "难度", "题干", "选项A", "选项B", "答案"]
+ROW = ["Q1", "单选题", "A01", 1, "几日？", "7", "20", "B"]
+
+
+def workbook(*rows, header=HEADER, shape=lambda sheet: None) -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in (header, *rows):
+        book.active.append(row)
+    shape(book.active)
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_formula_that_was_never_computed_is_no_text_and_refuses_its_row_alone():
+    first, second, third = read("xlsx", workbook([*ROW[:4], '="几"&"日"', *ROW[5:]], [*ROW[:7], "=1+1"], ROW))
+    assert first.item is None and second.item is None and third.item.stem == "几日？"
+
+
+def test_merged_cells_belong_to_their_first_row_and_the_other_one_says_what_it_lacks():
+    found = read("xlsx", workbook(ROW, [None, *ROW[1:4], None, *ROW[5:]], shape=lambda sheet: sheet.merge_cells("E2:E3")))
+    assert found[0].item and found[1].item is None and "题干" in found[1].reason
+
+
+def test_a_column_that_stands_twice_refuses_the_sheet():
+    with pytest.raises(Refused) as refused:
+        read("xlsx", workbook([*ROW, "另一个题干"], header=[*HEADER, "题干"]))
+    assert refused.value.code == "doubled_column" and "题干" in refused.value.message
+
+
+def test_one_cell_at_the_end_of_the_world_refuses_the_workbook():
+    def far(sheet):
+        sheet["XFD1048576"] = "x"
+
+    with pytest.raises(Refused) as refused:
+        read("xlsx", workbook(ROW, shape=far))
+    assert refused.value.code == "too_many_cells"
+
+
+def test_a_workbook_that_unpacks_without_end_is_refused():
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(ROW))) as good, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name in good.namelist():
+            data = good.read(name)
+            bomb.writestr(name, data.replace(b"<sheetData>", b"<sheetData>" + b" " * 120_000_000) if "sheet1" in name else data)
+    with pytest.raises(Refused) as refused:
+        read("xlsx", out.getvalue())
+    assert refused.value.code == "bomb"
+
+
+# ---- more of what others send --------------------------------------------------------------
+
+
+def test_a_manifest_whose_resources_depend_on_each_other_in_a_circle_is_read_once_each():
+    circle = manifest("a.xml", "b.xml").replace("/><resource", '><dependency identifierref="R1"/></resource><resource', 1)
+    circle = circle.replace('"/></resources>', '"><dependency identifierref="R0"/></resource></resources>')
+    found = read("qti", packed(**{"imsmanifest.xml": circle, "a.xml": ITEM, "b.xml": ITEM.replace('"I"', '"J"', 1)}))
+    assert len(found) == 2 and found[0].item
+
+
+@pytest.mark.parametrize("source", ["gone.png", "imsmanifest.xml", "http://example.org/x.png", "file:///etc/passwd", "../../x.png"])
+def test_a_picture_that_the_package_does_not_hold_refuses_its_item(source):
+    pictured = ITEM.replace("几日？", f'几日？<img src="{source}" alt=""/>')
+    (found,) = read("qti", packed(**{"imsmanifest.xml": manifest("a.xml"), "a.xml": pictured}))
+    assert found.item is None and found.reason
+
+
+def test_a_moodle_file_that_breaks_in_the_middle_and_at_its_end_keeps_what_is_whole():
+    category = '<question type="category"><category><text>$course$/top/甲/乙</text></category></question>'
+    broken = GOOD.format("坏 & 的")
+    found = read("moodlexml", "<quiz>" + category + GOOD.format("一？") + broken + GOOD.format("二？") + GOOD.format("三？")[:-40])
+    assert [one.item and one.item.stem for one in found] == ["一？", None, "二？", None]
+    assert found[2].item.point == "甲/乙"
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("gift", "::甲:: 政务公开的期限？ {=二十个工作日 ~七日}\n"), ("aiken", "政务公开的期限？\nA. 二十个工作日\nB. 七日\nANSWER: A\n")],
+)
+def test_text_formats_are_read_in_the_encodings_of_windows(key, text, encoding):
+    (found,) = read(key, text.encode(encoding))
+    assert found.item.stem == "政务公开的期限？" and found.item.key == ["A"]

@@ -223,3 +223,16 @@ def test_a_file_under_the_wrong_format_is_refused_or_yields_reasons():
             read(key, (SAMPLES / "gift.txt").read_bytes())
     for key, name in (("gift", "moodle4.xml"), ("aiken", "gift.txt")):
         assert all(one.refusal for one in read(key, (SAMPLES / name).read_bytes()) if one.item is None)
+
+
+# ---- a workbook as a county fills it in ----------------------------------------------------
+
+
+def test_a_workbook_with_a_title_row_and_a_sheet_of_hints_is_read_row_by_row():
+    found = {one.code: one for one in read("xlsx", (SAMPLES / "questions.xlsx").read_bytes())}
+
+    assert [one.place for one in found.values()] == [f"第{number}行" for number in range(3, 10)]
+    assert {code for code, one in found.items() if one.item is None} == {"T06"} and "答案" in found["T06"].reason
+    assert found["T02"].item.key == ["A", "B", "C"], "written in full-width letters"
+    assert found["T03"].item.key is False and found["T05"].item.kind == "order"
+    assert list(found["7"].item.content["options"].values()) == ["7", "20.5", "2026-01-01"]
