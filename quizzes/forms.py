@@ -3,6 +3,8 @@
 import re
 
 from django import forms
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminDateInput
@@ -10,7 +12,7 @@ from wagtail.admin.widgets import AdminDateInput
 from core import clock
 from core.errors import Refused
 from core.figures import figure
-from quizzes import formats, kinds
+from quizzes import formats, kinds, stems
 from quizzes.formats.base import LONGEST_TAG, check_tags
 from quizzes.models import KnowledgePoint, Question, Quiz
 from quizzes.permissions import counties_of
@@ -65,10 +67,14 @@ class QuestionForm(OfCountyForm):
         help_text=_("One a line. How it is written for each kind stands beside."),
     )
 
+    opened_on = forms.IntegerField(widget=forms.HiddenInput, required=False, max_value=2**31 - 1)  # the version that the form shows
+
     words = forms.CharField(label=_("tags"), required=False, help_text=_("Several with a semicolon between."))
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["opened_on"].initial = self.instance.version
         self.initial["words"] = "；".join(self.instance.tags or [])
         self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
         if self.instance.pk and self.instance.kind:
@@ -120,13 +126,30 @@ class QuestionForm(OfCountyForm):
         super()._post_clean()
         if not self.errors:
             try:
-                bank.settle_status(self.instance, by=self.for_user)
+                bank.settle_status(self.instance, by=self.for_user, seen=self.cleaned_data.get("opened_on"))
             except Refused as refusal:
-                self.add_error("status", refusal.message)
+                self.refuse(refusal)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Say why it is not saved. What somebody else saved meanwhile stands beside what was written here."""
+        if refusal.code != "edited":
+            self.add_error({"code_taken": "code"}.get(refusal.code, "status"), refusal.message)
+            return
+        standing = Question.objects.get(pk=self.instance.pk)
+        lines = standing.item_kind.to_lines(standing.content, standing.key)
+        said = format_html(
+            '{} <a href="{}" target="_blank">{}</a><br>{}<br>{}',
+            refusal.message,
+            reverse("questions:edit", args=[standing.pk]),
+            _("Open the question as it stands, and bring in there what is still missing."),
+            _("The stem that stands: %(stem)s") % {"stem": stems.plain(standing.stem)[:300]},
+            _("The options and answers that stand: %(lines)s") % {"lines": " ¦ ".join(lines)[:600]},
+        )
+        self.add_error(None, said)
 
     def save(self, commit=True):
         question = super().save(commit=False)
-        return bank.write(question, by=self.for_user) if commit else question
+        return bank.write(question, by=self.for_user, seen=self.cleaned_data.get("opened_on")) if commit else question
 
 
 class ChangeForm(forms.Form):

@@ -4,6 +4,7 @@ import secrets
 
 import django_filters
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Avg, Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -26,6 +27,7 @@ from wagtail.admin.widgets.button import Button
 from wagtail.permissions import register_permission_policy
 
 from core import clock
+from core.errors import Refused
 from quizzes import exchange, media, stems, versions
 from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
@@ -139,6 +141,15 @@ class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
 
 class SaysWhatIsAlike:
     """Saving a question tells of others whose stem is much the same, and when it has become a draft."""
+
+    def form_valid(self, form):
+        try:
+            with transaction.atomic():
+                return super().form_valid(form)
+        except Refused as refusal:  # somebody was quicker between the check and the lock
+            form.refuse(refusal)
+            self.is_valid(form)  # it is not any more: says so above the form
+            return self.form_invalid(form)
 
     def save_instance(self):
         was = Question.objects.filter(pk=self.object.pk).values_list("status", flat=True).first() if getattr(self, "object", None) else None

@@ -174,7 +174,10 @@ def import_found(
     county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     several, tree = _judged(list(found), county, course_code), Tree(county)
     kept = {one.code: one for one in several if one.item is not None}
-    standing = {q.code: q for q in Question.objects.filter(county=county, code__in=list(kept))}
+    inside = Question.objects.filter(county=county, code__in=list(kept))
+    if not dry_run:  # whoever edits one of them meanwhile comes before us, or after
+        inside = inside.select_for_update(of=("self",)).order_by("pk")
+    standing = {q.code: q for q in inside}
     report, made, altered = Report(), [], []
     for one in several:
         bank = ""
@@ -353,16 +356,22 @@ def keep_versions(questions: Iterable[Question], *, by: Person | None, at: datet
 
 
 @transaction.atomic
-def write(question: Question, *, by: Person | None, is_agreed: bool = False) -> Question:
+def write(question: Question, *, by: Person | None, is_agreed: bool = False, seen: int | None = None) -> Question:
     """Save a question that a trainer edited; its version rises when what learners see or how it is marked changed.
 
-    Locks the question. Attempts keep the copy that they saw. A reviewed question whose content changed is a draft
+    Locks the question, of a new one the county's bank. Attempts keep the copy that they saw. A reviewed question whose content changed is a draft
     again, unless two persons have agreed on the change (`is_agreed`); only a reviewer who did not edit it last makes it reviewed.
+    `seen` is the version that was edited: a newer one is never overwritten.
 
     Raises:
-        Refused: not_a_reviewer, own_question.
+        Refused: code_taken, edited, not_a_reviewer, own_question.
     """
-    before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk) if question.pk else None
+    if question.pk:
+        before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk)
+    else:
+        before = None
+        _refuse_taken_code(question)
+    _refuse_stale(before, seen)
     _settle_status(question, before, by, is_agreed=is_agreed)
     question.save()
     if before is None or question.version > before.version:
@@ -384,9 +393,27 @@ def _settle_status(question: Question, before: Question | None, by: Person | Non
         refuse_review(question, by)
 
 
-def settle_status(question: Question, *, by: Person) -> None:
+def settle_status(question: Question, *, by: Person, seen: int | None = None) -> None:
     """What `write` will make of version and status, for a form that wants to say so beside the field. Raises: as `write`."""
-    _settle_status(question, Question.objects.filter(pk=question.pk).first() if question.pk else None, by)
+    before = Question.objects.filter(pk=question.pk).first() if question.pk else None
+    _refuse_stale(before, seen)
+    _settle_status(question, before, by)
+
+
+def _refuse_taken_code(question: Question) -> None:
+    """A file that is being imported may bring the same code: it is waited for."""
+    county = Unit.objects.select_for_update(no_key=True).get(pk=question.county_id)
+    if Question.objects.filter(county=county, code=question.code).exists():
+        raise Refused(_("Another question has the code %(code)s already.") % {"code": question.code}, code="code_taken")
+
+
+def _refuse_stale(standing: Question | None, seen: int | None) -> None:
+    if standing is not None and seen is not None and standing.version != seen:
+        raise Refused(
+            _("Version %(now)d was saved while you edited version %(seen)d. Nothing of yours was saved, and nothing of theirs is lost.")
+            % {"now": standing.version, "seen": seen},
+            code="edited",
+        )
 
 
 def refuse_review(question: Question, by: Person) -> None:

@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from courses.services import catalogues
 from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
+from quizzes.services import bank
 from tests.cast import NOON
 from tests.quizzes.items import BANK
 
@@ -310,3 +311,42 @@ def test_the_form_of_an_exam_that_no_course_asks_for_says_so(trainer, cast, quiz
     facts = {"title": "年考", "key": "new", "course_code": "P01", "minutes": 10, "attempts_allowed": 1, "pass_percent": 60, "is_exam": "on"}
     page = trainer.post("/admin/quizzes/new/", facts | {"county": cast.county.pk} | draws({"kind": "single", "count": 1}), follow=True)
     assert "没有课程要求通过" in page.text
+
+
+def test_a_form_that_was_opened_on_an_older_version_saves_nothing_and_shows_both(trainer, cast, quiz):
+    trainer.post("/admin/questions/new/", question(county=cast.county.pk))
+    made = Question.objects.get(code="N1")
+    opened = trainer.get(f"/admin/questions/edit/{made.pk}/")
+    assert 'name="opened_on" value="1"' in opened.text
+    made.stem = "同事改过的题干？"
+    bank.write(made, by=cast.reviewer)
+
+    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on="1"))
+
+    made.refresh_from_db()
+    assert page.status_code == 200 and made.stem == "同事改过的题干？" and made.version == 2
+    assert "同事改过的题干？" in page.text and "我改的题干？" in page.text and "他人已保存第2版" in page.text
+    assert (
+        trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="合并后的题干？", opened_on="2")).status_code
+        == 302
+    )
+    assert Question.objects.get(code="N1").version == 3
+
+
+def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten(trainer, cast, quiz, monkeypatch):
+    trainer.post("/admin/questions/new/", question(county=cast.county.pk))
+    made = Question.objects.get(code="N1")
+    settle = bank.settle_status
+
+    def slowly(*args, **more):
+        settle(*args, **more)
+        standing = Question.objects.get(pk=made.pk)
+        standing.stem = "同事抢先保存的题干？"
+        bank.write(standing, by=cast.reviewer)
+
+    monkeypatch.setattr(bank, "settle_status", slowly)
+
+    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on="1"))
+
+    assert page.status_code == 200 and "同事抢先保存的题干？" in page.text and "我改的题干？" in page.text
+    assert Question.objects.get(code="N1").version == 2
