@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.core.paginator import Page, Paginator
 from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 from django.db.models.enums import TextChoices
+from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from quizzes.models import Answer, Attempt, AttemptItem, Candidate, Incident, Sitting
@@ -28,6 +29,7 @@ class State(TextChoices):
     UNSAVED = "unsaved", _("Answers not saved yet")
     ABSENT = "absent", _("Not come yet")
     WORKING = "working", _("Answering")
+    PAPER = "paper", _("Goes on on paper")
     DONE = "done", _("Handed in")
 
 
@@ -63,7 +65,17 @@ class Line:
     def order(self) -> tuple:
         """Trouble first: by state, the longest silence, the most that was noted; then by place."""
         noted = sum(n for kind, n in self.incidents.items() if kind != Incident.Kind.RETURNED)
-        return (RANK[self.state], -self.silent_for, -self.unacknowledged, -noted, self.room, self.seat, self.number)
+        return (
+            RANK[self.state],
+            -self.silent_for,
+            -self.unacknowledged,
+            -noted,
+            len(self.room),
+            self.room,
+            len(self.seat),
+            self.seat,
+            self.number,
+        )
 
 
 @dataclass(frozen=True)
@@ -88,13 +100,13 @@ def of(sitting: Sitting, *, at: datetime, room: str = "", state: str = "", page:
 
 def rooms_of(sitting: Sitting) -> list[tuple[str, int]]:
     """Each room with how many are to sit there; "" for those without one. One query."""
-    return list(Candidate.objects.filter(sitting=sitting).order_by("room").values_list("room").annotate(people=Count("pk")))
+    return list(Candidate.objects.filter(sitting=sitting).order_by(Length("room"), "room").values_list("room").annotate(people=Count("pk")))
 
 
 def _lines(sitting: Sitting, room: str, at: datetime) -> list[Line]:
     in_room = Q(room="" if room == NO_ROOM else room) if room else Q()
     listed = Candidate.objects.filter(in_room, sitting=sitting)
-    tried = Attempt.objects.filter(sitting=sitting).timed().select_related("submission", "presence").order_by("number")
+    tried = Attempt.objects.filter(sitting=sitting).timed().select_related("submission", "gone_on_paper", "presence").order_by("number")
     if room:
         tried = tried.filter(person__in=listed.values("person"))
     newest = {attempt.person_id: attempt for attempt in tried}
@@ -121,6 +133,9 @@ def _line(line: Line, attempt: Attempt | None, incidents: dict[int, dict[str, in
     if attempt is None:
         return line
     line.attempt, line.incidents = attempt, incidents.get(attempt.pk, {})
+    if hasattr(attempt, "gone_on_paper"):
+        line.state = State.PAPER
+        return line
     if hasattr(attempt, "submission") or is_overdue(attempt, at):
         line.state = State.DONE
         return line

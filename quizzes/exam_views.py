@@ -1,11 +1,13 @@
 """The candidate's doors around an exam: own sittings, entering, signs of life, the receipt slip."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -16,7 +18,7 @@ from core.prepared import Prepared
 from people.services.readings import address_of
 from quizzes.models import Attempt, Candidate, Sitting
 from quizzes.services import attempts, entrance, exam_papers, own_sittings, presence, sittings, slips
-from quizzes.views import is_ended, not_found, signed_out, state_in_json, unreadable
+from quizzes.views import is_ended, not_found, refuse_on_paper, signed_out, state_in_json, unreadable
 
 LONGEST_SIGN = 16 * 1024
 EVENTS_AT_ONCE = 50
@@ -24,6 +26,7 @@ FIGURES = ("ago", "away", "length", "question")
 HIGHEST = 10**6
 WATCHED = 20  # the latest sittings that an invigilator finds on the page
 LONGEST_REFRESH = 60 * 60  # seconds after which a page without the script asks again
+TURN = "turn"  # the cookie with one's place in the line
 SCRIPTS = [f"js/quizzes/{name}.js" for name in ("wire", "fields", "journal", "carrier", "clock", "presence", "attempt")]
 RESULTS = {
     Sitting.Results.AT_ONCE: gettext_lazy("Result and explanations are shown at once."),
@@ -62,16 +65,18 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
     sitting = _listed.first(pk, request.user.pk) or get_object_or_404(known, pk=pk)
     refusal = None
     if request.method == "POST":
-        turn = entrance.turn(person=request.user, sitting=sitting, token=request.POST.get("turn", ""), at=now)
+        turn = _turn(request, sitting, request.POST.get("turn", ""), now)
         if turn.at > now:
-            return _wait(request, sitting, turn, now)
+            return _keeping(turn, sitting, _wait(request, sitting, turn, now))
         try:
             return redirect("attempt", sittings.enter(person=request.user, sitting=sitting, at=now).pk)
         except Refused as error:
             refusal = error
     mine = own_sittings.one(person=request.user, sitting=sitting, at=now)
     door = sittings.admission(person=request.user, sitting=sitting, at=now)
-    if refusal is None and not mine.is_running:
+    if mine.is_on_paper:
+        refusal = attempts.gone_on_paper()
+    elif refusal is None and not mine.is_running:
         refusal = door.refusal or _used_up(request, sitting, mine, now)
     opens_in = max(int((door.opens_at - now).total_seconds() * 1000), 0)
     return render(
@@ -84,7 +89,7 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "refusal": refusal,
             "waits": bool(refusal and refusal.code == "too_early"),
             "completion": sittings.completed_before(person=request.user, quiz=sitting.quiz, at=now) if mine.attempt is None else None,
-            "is_over": mine.attempt is not None and not mine.is_running,
+            "is_over": mine.attempt is not None and not (mine.is_running or mine.is_on_paper),
             "opens_in": opens_in,
             "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),
             "closes_at": sittings.window_of(sitting, request.user.pk, sitting.added_minutes)[2],
@@ -96,10 +101,26 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+def _turn(request: HttpRequest, sitting: Sitting, token: str, now: datetime) -> entrance.Turn:
+    """The person's turn: by the token, else by that of the browser, which it keeps through a reload and for every web process."""
+    return entrance.turn(person=request.user, sitting=sitting, token=token or request.COOKIES.get(TURN, ""), at=now)
+
+
+def _keeping(turn: entrance.Turn, sitting: Sitting, response: HttpResponse) -> HttpResponse:
+    path, lasts = reverse("sitting", args=[sitting.pk]), int(entrance.KEPT.total_seconds())
+    response.set_cookie(TURN, turn.token, path=path, max_age=lasts, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
+    return response
+
+
 def _wait(request: HttpRequest, sitting: Sitting, turn: entrance.Turn, now: datetime) -> HttpResponse:
     """A page of few words and no query: hundreds may be told at the same moment."""
-    turn_in = int((turn.at - now).total_seconds() * 1000) + 1
-    return render(request, "quizzes/sitting_turn.html", {"sitting": sitting, "turn": turn, "turn_in": turn_in}, status=409)
+    context = {"sitting": sitting, "turn": turn, "turn_in": _turn_in(turn, now), "minutes": (turn.at - now) // timedelta(minutes=1) + 1}
+    return render(request, "quizzes/sitting_turn.html", context, status=409)
+
+
+def _turn_in(turn: entrance.Turn, now: datetime) -> int:
+    """Milliseconds."""
+    return int((turn.at - now).total_seconds() * 1000) + 1
 
 
 @Prepared
@@ -116,11 +137,16 @@ def _used_up(request: HttpRequest, sitting: Sitting, mine: own_sittings.OwnSitti
 
 
 @never_cache
-@require_GET
-def door(request: HttpRequest, pk: int) -> JsonResponse:
-    """{opens_in, may_enter, message}: whether one is let in now; for the page that waits. Milliseconds by the server's clock."""
+@require_http_methods(["GET", "POST"])
+def door(request: HttpRequest, pk: int) -> HttpResponse:
+    """{opens_in, may_enter, message}: whether one is let in now; for the page that waits. Milliseconds by the server's clock.
+
+    POST {turn} enters: {go}, the address of the attempt, or 409 with {turn_in, turn}, and with {message} where one is refused.
+    """
     if not request.user.is_authenticated:
         return signed_out()
+    if request.method == "POST":
+        return _come_in(request, pk)
     sitting = Sitting.objects.known_to(request.user).filter(pk=pk).first()
     if sitting is None:
         return not_found()
@@ -134,6 +160,26 @@ def door(request: HttpRequest, pk: int) -> JsonResponse:
             "message": found.refusal.message if found.refusal else "",
         }
     )
+
+
+def _come_in(request: HttpRequest, pk: int) -> HttpResponse:
+    now = clock.now()
+    try:
+        token = str(json.loads(request.body)["turn"]) if len(request.body) <= LONGEST_SIGN else ""
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return unreadable()
+    known = Sitting.objects.known_to(request.user).timed().select_related("quiz")
+    sitting = _listed.first(pk, request.user.pk) or known.filter(pk=pk).first()
+    if sitting is None:
+        return not_found()
+    turn = _turn(request, sitting, token, now)
+    if turn.at > now:
+        return _keeping(turn, sitting, JsonResponse({"turn_in": _turn_in(turn, now), "turn": turn.token}, status=409))
+    try:
+        attempt = sittings.enter(person=request.user, sitting=sitting, at=now)
+    except Refused as refusal:
+        return JsonResponse({"error": refusal.code, "message": refusal.message}, status=409)
+    return JsonResponse({"go": reverse("attempt", args=[attempt.pk])})
 
 
 @never_cache
@@ -190,8 +236,9 @@ def slip(request: HttpRequest, pk: int) -> HttpResponse:
     """What was received, with a code that an invigilator can check. Holds nothing of the result."""
     now = clock.now()
     attempt = get_object_or_404(
-        Attempt.objects.with_result().select_related("sitting", "quiz", "enrolment").timed(), pk=pk, person=request.user
+        Attempt.objects.with_result().select_related("sitting", "quiz", "enrolment", "gone_on_paper").timed(), pk=pk, person=request.user
     )
+    refuse_on_paper(attempt)
     if not is_ended(attempt, now):
         return redirect("attempt", pk)
     if not hasattr(attempt, "submission"):

@@ -137,16 +137,21 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def report_json(request: HttpRequest, pk: int) -> HttpResponse:
-    """The report as `manage.py import_questions --report` writes it."""
+    """The report as `manage.py import_questions --report` writes it; each line says, too, whether the question is in the bank by it."""
     job = _own(request, pk)
-    response = JsonResponse(job.report, safe=False, json_dumps_params={"ensure_ascii": False, "indent": 1})
+    is_done = job.state == ImportJob.State.DONE
+    lines = [line | {"written": is_done and line["outcome"] != "refused"} for line in job.report]
+    response = JsonResponse(lines, safe=False, json_dumps_params={"ensure_ascii": False, "indent": 1})
     return _download(response, f"import-{job.pk}.json")
 
 
 def report_xlsx(request: HttpRequest, pk: int) -> HttpResponseBase:
     job = _own(request, pk)
     outcomes = dict(_words())
-    effects = {"new": _("new"), "updated": _("changed in the bank"), "same": _("unchanged in the bank"), "": ""}
+    if job.state == ImportJob.State.DONE:
+        effects = {"new": _("new"), "updated": _("changed in the bank"), "same": _("unchanged in the bank"), "": ""}
+    else:
+        effects = {name: _("nothing is written") for name in ("new", "updated", "same", "")}
     labels = {kind.key: kind.label for kind in kinds.every()}
     columns = [
         exports.Column(_("Place in the file"), lambda line: line["place"], 30),

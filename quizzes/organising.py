@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
+from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -130,6 +131,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
         "allowances": sitting.allowances.count(),
         "corrections": paper_marks.waiting_in(sitting) if given else [],
+        "to_enter": paper_marks.to_enter(sitting) if given else [],
     }
     return page_of(request, "overview", sitting, context)
 
@@ -190,6 +192,7 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "page": page,
         "begun": set(here.values_list("person", flat=True)),
+        "to_enter": {attempt.person_id for attempt in paper_marks.to_enter(sitting)},
         "on_paper": set(here.filter(submission__cause=Submission.Cause.PAPER).values_list("person", flat=True)),
         "rooms": _rooms(sitting),
         "has_papers": sitting.papers.exists(),
@@ -200,12 +203,12 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _in_order(found):
-    return found.select_related("person__unit").order_by("room", "seat", "person__employee_number")
+    return found.select_related("person__unit").order_by(*Candidate.IN_ROOMS, "person__employee_number")
 
 
 def _rooms(sitting: Sitting) -> list[tuple[str, int]]:
     """Each room with how many sit there; "" for those without one."""
-    return list(sitting.candidates.order_by("room").values_list("room").annotate(people=Count("pk")))
+    return list(sitting.candidates.order_by(Length("room"), "room").values_list("room").annotate(people=Count("pk")))
 
 
 def _changed(request: HttpRequest, sitting: Sitting) -> str:

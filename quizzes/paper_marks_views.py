@@ -31,13 +31,18 @@ def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
     """What one candidate of a closed sitting wrote on paper: choose the paper, then the points of each question. Later: what was entered."""
     sitting = sitting_of(request, pk)
     person = _candidate(sitting, person_pk)
-    standing = Attempt.objects.filter(sitting=sitting, person=person).select_related("submission").first()
-    if standing is not None and request.method != "POST":
+    tried = Attempt.objects.filter(sitting=sitting, person=person).select_related("submission", "gone_on_paper__by", "paper")
+    standing = tried.order_by("pk").last()
+    went_on = standing if standing is not None and hasattr(standing, "gone_on_paper") else None
+    if standing is not None and went_on is None and request.method != "POST":
         return _entered(request, sitting, person, standing)
-    handed_out = list(sitting.papers.order_by("label"))
+    handed_out = [went_on.paper] if went_on is not None and went_on.paper else list(sitting.papers.order_by("label"))
     asked = request.POST.get("paper") or request.GET.get("paper") or ""
     paper = next((paper for paper in handed_out if str(paper.pk) == asked), handed_out[0] if len(handed_out) == 1 else None)
-    form = forms.EnterMarksForm(request.POST or None, items=paper.items.order_by("position")) if paper is not None else None
+    form = None
+    if paper is not None:
+        on_screen = paper_marks.on_screen(went_on, paper) if went_on is not None else {}
+        form = forms.EnterMarksForm(request.POST or None, items=paper.items.order_by("position"), on_screen=on_screen)
     if request.method == "POST" and form is not None and form.is_valid():
         try:
             marking = paper_marks.enter_marks(
@@ -53,9 +58,13 @@ def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
             form.add_error(None, refusal.message)
         else:
             outcome = {"name": person.name, "score": figure(marking.score), "out_of": figure(marking.out_of)}
-            messages.success(request, _("Entered for %(name)s: %(score)s of %(out_of)s points.") % outcome)
+            if marking.is_complete:
+                said = _("Entered for %(name)s: %(score)s of %(out_of)s points.")
+            else:
+                said = _("Kept for %(name)s: %(score)s of %(out_of)s points. It is a pass, so a second person has to agree.")
+            messages.success(request, said % outcome)
             return redirect("sitting_candidates", pk)
-    context = {"papers": handed_out, "paper": paper, "form": form}
+    context = {"papers": handed_out, "paper": paper, "form": form, "went_on": went_on}
     return _page(request, sitting, person, context, wrong=bool(form and form.is_bound))
 
 

@@ -201,6 +201,15 @@ class TimeForm(forms.Form):
     sure = forms.BooleanField(label=_("Add the time now. Added time cannot be taken back."))
 
 
+class OnPaperForm(forms.Form):
+    """Why a candidate goes on on paper."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, widget=forms.Textarea(attrs={"rows": 2}), help_text=_("It stays in the record.")
+    )
+    sure = forms.BooleanField(label=_("The screen takes no more answers of this person. This cannot be taken back."))
+
+
 class PaperMarksForm(forms.Form):
     """One field for each question of a paper; it shows nothing of what was asked."""
 
@@ -247,6 +256,14 @@ class EnterMarksForm(PaperMarksForm):
             "It stands beside the name on a printed sheet and is checked against the person and the paper. A blank sheet has none."
         ),
     )
+
+    def __init__(self, *args, on_screen: Mapping[int, Decimal], **kwargs):
+        """`on_screen`: points by position that answers given on the screen earn, before the person went on on paper."""
+        super().__init__(*args, **kwargs)
+        for position, earned in on_screen.items():
+            field = self.fields[f"points-{position}"]
+            field.initial = Decimal(figure(earned))
+            field.help_text = _("On the screen: %(points)s. What stands on the sheet is the later answer.") % {"points": figure(earned)}
 
 
 class CorrectionForm(PaperMarksForm):

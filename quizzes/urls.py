@@ -47,6 +47,7 @@ urlpatterns = [
     path("sittings/<int:pk>/watch/slip/", watching.sitting_slip, name="sitting_slip"),
     path("sittings/<int:pk>/watch/<int:attempt_pk>/", watching.watch_one, name="watch_one"),
     path("sittings/<int:pk>/watch/<int:attempt_pk>/time/", watching.attempt_time, name="attempt_time"),
+    path("sittings/<int:pk>/watch/<int:attempt_pk>/paper/", watching.attempt_on_paper, name="attempt_on_paper"),
     path("quizzes/<slug:key>/analysis/", analysis_views.quiz_analysis, name="quiz_analysis"),
     path("quizzes/<slug:key>/analysis.xlsx", analysis_views.quiz_analysis_file, name="quiz_analysis_file"),
     path("sittings/<int:pk>/analysis/", analysis_views.sitting_analysis, name="sitting_analysis"),

@@ -79,7 +79,8 @@ def _history(tried: list[Attempt], now: datetime) -> list[dict]:
                 "attempt": one,
                 "submission": submission,
                 "result": submission.result if shown else None,
-                "is_open": submission is None and not attempts.is_overdue(one, now),
+                "on_paper": hasattr(one, "gone_on_paper"),
+                "is_open": not attempts.is_closed(one) and not attempts.is_overdue(one, now),
             }
         )
     return rows
@@ -94,6 +95,7 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     attempt = _seen.first(pk, request.user.pk)
     if attempt is None:
         raise Http404
+    refuse_on_paper(attempt)
     if is_ended(attempt, now):
         return _ended(request, attempt)
     refusal = None
@@ -131,7 +133,7 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
 def _seen(attempt, person):
     newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     mine = Attempt.objects.filter(pk=attempt, person=person)
-    return mine.select_related("submission", "quiz").timed().in_turn().annotate(newest=Subquery(newest))
+    return mine.select_related("submission", "gone_on_paper", "quiz").timed().in_turn().annotate(newest=Subquery(newest))
 
 
 def _paper(attempt: Attempt) -> dict[str, str]:
@@ -173,6 +175,12 @@ def _posted(request: HttpRequest, items: list[AttemptItem]) -> dict:
 def _remaining(attempt: Attempt, now: datetime) -> int | None:
     """Milliseconds until the attempt's end by the server's clock; None without limit."""
     return max(int((attempt.due_at - now).total_seconds() * 1000), 0) if attempt.due_at else None
+
+
+def refuse_on_paper(attempt: Attempt) -> None:
+    """Raises: Refused, of an attempt that goes on on paper: there is nothing to see of it here."""
+    if hasattr(attempt, "gone_on_paper"):
+        raise attempts.gone_on_paper()
 
 
 def is_ended(attempt: Attempt, now: datetime) -> bool:
@@ -286,7 +294,8 @@ def not_found() -> JsonResponse:
 def submit(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks once more, naming what is open; POST ends the attempt."""
     now = clock.now()
-    attempt = get_object_or_404(Attempt.objects.select_related("submission").timed(), pk=pk, person=request.user)
+    attempt = get_object_or_404(Attempt.objects.select_related("submission", "gone_on_paper").timed(), pk=pk, person=request.user)
+    refuse_on_paper(attempt)
     if hasattr(attempt, "submission"):
         return _after(attempt)
     if request.method == "POST":
@@ -313,9 +322,16 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def result(request: HttpRequest, pk: int) -> HttpResponse:
     """Score, own and right answers, explanations. Nothing of it leaves before the attempt is over."""
-    found = Attempt.objects.readable_by(request.user).with_result().timed().in_turn().select_related("quiz", "enrolment__course", "sitting")
+    found = (
+        Attempt.objects.readable_by(request.user)
+        .with_result()
+        .timed()
+        .in_turn()
+        .select_related("quiz", "enrolment__course", "sitting", "gone_on_paper")
+    )
     attempt = get_object_or_404(found, pk=pk)
     is_own = attempt.person_id == request.user.pk
+    refuse_on_paper(attempt)
     if not is_ended(attempt, clock.now()):
         if is_own:
             return redirect("attempt", pk)
@@ -358,7 +374,11 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             "on_paper": on_paper,
             "standing": standing,
             "remarks": told,
-            "corrections": [one for one in paper_marks.corrections_of(attempt.submission) if not one.is_waiting and one.decision.approved],
+            "corrections": [
+                one
+                for one in paper_marks.corrections_of(attempt.submission)
+                if not (one.is_entry or one.is_waiting) and one.decision.approved
+            ],
             "open": sum(line["mark"].fraction is None for line in lines),
             "right": sum(line["mark"].fraction == 1 for line in lines),
             "minutes": _minutes(attempt),

@@ -17,6 +17,7 @@ ACTIONS = {
     "quizzes.paper_printed": _("Exam paper printed"),
     "quizzes.sheets_printed": _("Answer sheets printed"),
     "quizzes.marks_entered": _("Marks entered from paper"),
+    "quizzes.gone_on_paper": _("Candidate goes on on paper"),
     "quizzes.correction_proposed": _("Correction of marks from paper proposed"),
     "quizzes.correction_decided": _("Correction of marks from paper decided"),
     "quizzes.marked_by_people": _("Marked by people"),

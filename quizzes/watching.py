@@ -15,9 +15,9 @@ from people.models import ReadingOfOthers
 from people.services import readings
 from quizzes import board
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Sitting
-from quizzes.services import sittings, slips
-from quizzes.services.attempts import is_overdue
-from quizzes.sitting_forms import TimeForm
+from quizzes.services import paper_marks, sittings, slips
+from quizzes.services.attempts import is_closed, is_overdue
+from quizzes.sitting_forms import OnPaperForm, TimeForm
 
 EVERY = 10  # seconds between two looks of an open page
 OPENED = "watches"  # in the session: sittings whose reading is written down
@@ -106,17 +106,22 @@ def watch_one(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
             "extensions": list(attempt.extensions.select_related("by").order_by("pk")),
             "allowances": list(Allowance.objects.filter(sitting=sitting, person=attempt.person_id).select_related("by").order_by("pk")),
             "may_add_time": _may_have_time(attempt, at) and Sitting.objects.run_by(request.user).filter(pk=pk).exists(),
+            "gone_on_paper": getattr(attempt, "gone_on_paper", None),
             "at": at,
         },
     )
 
 
 def _attempt(sitting: Sitting, pk: int) -> Attempt:
-    return get_object_or_404(Attempt.objects.timed().select_related("submission", "presence", "person", "unit"), pk=pk, sitting=sitting)
+    return get_object_or_404(
+        Attempt.objects.timed().select_related("submission", "gone_on_paper__by", "presence", "person", "unit", "paper"),
+        pk=pk,
+        sitting=sitting,
+    )
 
 
 def _may_have_time(attempt: Attempt, at) -> bool:
-    return attempt.ends_at is not None and not hasattr(attempt, "submission") and not is_overdue(attempt, at)
+    return attempt.ends_at is not None and not is_closed(attempt) and not is_overdue(attempt, at)
 
 
 def _log_one(request: HttpRequest, attempt: Attempt, what: str) -> None:
@@ -152,6 +157,28 @@ def attempt_time(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse
     if attempt.person_id == request.user.pk:
         raise Http404
     return _add_time(request, sitting, attempt, {"attempt": attempt})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def attempt_on_paper(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
+    """One candidate goes on on paper: with a reason and a tick the screen is closed to them."""
+    sitting = _sitting(request, pk, may_add_time=True)
+    attempt = _attempt(sitting, attempt_pk)
+    if attempt.person_id == request.user.pk:
+        raise Http404
+    form = OnPaperForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            paper_marks.go_on(attempt=attempt, reason=form.cleaned_data["reason"], by=request.user, at=clock.now())
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("%(name)s goes on on paper.") % {"name": attempt.person_name})
+            return redirect("watch_one", sitting.pk, attempt.pk)
+    context = {"sitting": sitting, "attempt": attempt, "form": form}
+    return render(request, "quizzes/watch/on_paper.html", context, status=422 if form.is_bound else 200)
 
 
 def _add_time(request: HttpRequest, sitting: Sitting, attempt: Attempt | None, context: dict) -> HttpResponse:

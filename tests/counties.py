@@ -172,7 +172,7 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     Gives what the addresses of their pages are made of, by name.
     """
     from quizzes.services import analyses, exam_papers, paper_marks, sittings
-    from tests.quizzes.exams import HOUR, make_sitting
+    from tests.quizzes.exams import HOUR, agree, make_sitting
 
     at = clock.now()
     crowd = [person(f"YA2{n:04}", name, [cast.section, cast.other_bureau][n % 2], Duty.STAFF) for n, name in enumerate(CROWD, start=1)]
@@ -190,7 +190,8 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     for someone in (cast.other_leader, cast.own_leader):
         held.candidates.create(person=someone)
     points = {item.position: item.points for item in printed.items.all()}
-    paper_marks.enter_marks(person=cast.own_leader, paper=printed, sitting=held, points=points, by=cast.hr, at=at)
+    made = paper_marks.enter_marks(person=cast.own_leader, paper=printed, sitting=held, points=points, by=cast.hr, at=at)
+    agree(made, by=cast.admin, at=at)
     written = make_exam(cast, "x02-exam", "X02", title="年度考试（含论述题）", essay=True)
     now = make_sitting(cast, written, title="年度考试第一场", opens_at=at - 20 * MINUTE, late_entry_minutes=40)
     coming = make_sitting(cast, exam, title="补考", opens_at=at + HOUR)

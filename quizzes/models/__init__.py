@@ -1,4 +1,4 @@
-from quizzes.models.attempts import Answer, Attempt, AttemptItem, ItemMark, Marking, Submission
+from quizzes.models.attempts import Answer, Attempt, AttemptItem, GoneOnPaper, ItemMark, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question, QuestionVersion
 from quizzes.models.corrections import PaperCorrection, PaperCorrectionDecision
 from quizzes.models.exchange import ImportJob
@@ -19,6 +19,7 @@ __all__ = [
     "Candidate",
     "DrawRule",
     "Extension",
+    "GoneOnPaper",
     "ImportJob",
     "Incident",
     "ItemMark",

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from core.models import Fact, FactQuerySet
 from courses.models import Enrolment
-from people.models import Role, ServedAt
+from people.models import Person, Role, ServedAt
 from people.models.unit import within_paths
 from people.permissions import paths_of, records_q
 from quizzes import kinds
@@ -34,8 +34,12 @@ class AttemptQuerySet(FactQuerySet):
         return self.filter(models.Q(person=user) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR])))
 
     def open(self) -> "AttemptQuerySet":
-        """Attempts that have not been submitted."""
-        return self.filter(submission__isnull=True)
+        """Attempts that run on the screen: neither submitted nor gone on with on paper."""
+        return self.filter(submission__isnull=True, gone_on_paper__isnull=True)
+
+    def counted(self) -> "AttemptQuerySet":
+        """Attempts that count as one: what was gone on with on paper is counted when its marks are entered, as the attempt of then."""
+        return self.filter(gone_on_paper__isnull=True)
 
     def passed(self) -> "AttemptQuerySet":
         """Attempts whose marking that stands is a pass."""
@@ -65,11 +69,12 @@ class AttemptQuerySet(FactQuerySet):
 
     def in_turn(self) -> "AttemptQuerySet":
         """With `turn`, which attempt it is for the person: in its sitting, or of the round's attempts outside sittings."""
-        upto = Attempt.objects.filter(quiz=models.OuterRef("quiz"), pk__lte=models.OuterRef("pk")).order_by()
+        upto = Attempt.objects.counted().filter(quiz=models.OuterRef("quiz"), pk__lt=models.OuterRef("pk")).order_by()
         here = upto.filter(sitting=models.OuterRef("sitting"), person=models.OuterRef("person"))
         outside = upto.filter(sitting=None, enrolment=models.OuterRef("enrolment"))
         counted = [
-            models.Subquery(rows.values("quiz").annotate(n=models.Count("pk")).values("n"), output_field=models.IntegerField())
+            Coalesce(models.Subquery(rows.values("quiz").annotate(n=models.Count("pk")).values("n"), output_field=models.IntegerField()), 0)
+            + 1
             for rows in (outside, here)
         ]
         return self.annotate(turn=models.Case(models.When(sitting=None, then=counted[0]), default=counted[1]))
@@ -128,6 +133,26 @@ class Attempt(ServedAt, Fact):
     def shuts_at(self) -> datetime | None:
         """From this instant no answer is taken: the own end and the grace after it."""
         return self.ends_at and self.ends_at + timedelta(minutes=self.extra_minutes, seconds=self.grace_seconds)
+
+
+class GoneOnPaper(Fact):
+    """The candidate's machine died for good in an exam, and they write on by hand.
+
+    From then on the screen takes no answer of the attempt; what was acknowledged stays. The attempt is never submitted, marked or
+    counted: the marks of the sheet, answers of the screen included, are entered as an attempt of their own (`paper_marks`).
+    """
+
+    attempt = models.OneToOneField(Attempt, on_delete=models.PROTECT, related_name="gone_on_paper")
+    reason = models.CharField(_("reason"), max_length=300)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("attempt gone on with on paper")
+        verbose_name_plural = _("attempts gone on with on paper")
+
+    def __str__(self) -> str:
+        return f"{self.attempt_id} · {self.reason}"
 
 
 class AttemptItem(Fact):
@@ -216,7 +241,8 @@ class Marking(Fact):
     """One marking of a whole submission. Marking again, by a person or with a mended key, appends a row that supersedes it.
 
     While a person has yet to mark some of its items `is_complete` is false: the score counts what is
-    marked so far, and nobody has passed yet.
+    marked so far, and nobody has passed yet. So it is, too, while a second person has yet to agree to a pass that was entered
+    from paper.
     """
 
     class Cause(models.TextChoices):

@@ -18,13 +18,14 @@ class PaperCorrection(Fact):
     """Somebody says that points were entered otherwise than they stand on the sheet.
 
     `marking` is the one that stood then; `points` are all of the paper's, by position, as they should have been entered.
-    What came of it is a PaperCorrectionDecision. There is none while a second person has yet to look.
+    What came of it is a PaperCorrectionDecision. There is none while a second person has yet to look. Without a reason it is
+    the first entry of points that are a pass: the marking of then is not complete, and a second person has to agree.
     """
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="corrections")
     marking = models.ForeignKey(Marking, on_delete=models.PROTECT, related_name="corrections")
     points = models.JSONField()
-    reason = models.CharField(_("reason"), max_length=500)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
 
@@ -37,6 +38,11 @@ class PaperCorrection(Fact):
 
     def __str__(self) -> str:
         return f"{self.submission_id} · {self.reason}"
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether nothing is corrected: a pass was entered, and a second person is to agree."""
+        return not self.reason
 
     @property
     def is_waiting(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Length
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -202,6 +202,9 @@ class Candidate(models.Model):
         verbose_name = _("candidate")
         verbose_name_plural = _("candidates")
         constraints = [models.UniqueConstraint(fields=["sitting", "person"], name="candidate_once")]
+
+    # The order of rooms and seats: 2 before 10, though both are text.
+    IN_ROOMS = (Length("room"), "room", Length("seat"), "seat")
 
     def __str__(self) -> str:
         return f"{self.person} · {self.sitting}"

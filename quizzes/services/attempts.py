@@ -25,7 +25,7 @@ from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds, rules
-from quizzes.models import Allowance, Answer, Attempt, AttemptItem, Marking, Quiz, Sitting, Submission
+from quizzes.models import Allowance, Answer, Attempt, AttemptItem, GoneOnPaper, Marking, Quiz, Sitting, Submission
 from quizzes.services import exam_papers, marking, papers, results
 
 log = structlog.get_logger(__name__)
@@ -136,14 +136,20 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
     # Asked for a sitting, only its own attempts count and can be gone on with, to whichever round they belong.
     here = attempts
     if sitting is not None:
-        here = list(Attempt.objects.filter(person=enrolment.person_id, sitting=sitting).select_related("submission").timed().order_by("pk"))
-    open_ = next((a for a in here if not hasattr(a, "submission") and not is_overdue(a, at)), None)
+        tried = Attempt.objects.filter(person=enrolment.person_id, sitting=sitting)
+        here = list(tried.select_related("submission", "gone_on_paper").timed().order_by("pk"))
+    on_paper = [a for a in here if hasattr(a, "gone_on_paper")]
+    open_ = next((a for a in here if not is_closed(a) and not is_overdue(a, at)), None)
     has_passed = any(_is_known_pass(a, at) for a in attempts)
     allowed = allowed_attempts(quiz, sitting, enrolment)
-    left = None if allowed is None else max(allowed - len(here), 0)
+    goes_on_on_paper = bool(here) and here[-1] in on_paper  # its marks will be an attempt, and take its place
+    used = len(here) - len(on_paper) + goes_on_on_paper
+    left = None if allowed is None else max(allowed - used, 0)
     refusal = None
     if open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
         refusal = Refused(_completed_before(enrolment), code="new_round")
+    elif open_ is None and left == 0 and goes_on_on_paper:
+        refusal = gone_on_paper()
     elif open_ is None and left == 0 and has_passed:
         refusal = Refused(_("You have passed this quiz; all attempts are used."), code="attempts_used")
     elif open_ is None and left == 0:
@@ -180,7 +186,8 @@ def _is_known_pass(attempt: Attempt, at: datetime) -> bool:
 
 @Prepared
 def _taken(enrolment, quiz):
-    return Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission").timed().in_turn().order_by("number")
+    rows = Attempt.objects.filter(enrolment=enrolment, quiz=quiz).select_related("submission", "gone_on_paper")
+    return rows.timed().in_turn().order_by("number")
 
 
 def left_open(*, person: Person, quiz: Quiz) -> list[Attempt]:
@@ -202,7 +209,7 @@ def allowed_attempts(quiz: Quiz, sitting: Sitting | None, enrolment: Enrolment) 
 
 def is_used_up(enrolment: Enrolment, quiz: Quiz) -> bool:
     """Whether all attempts of this round are taken and none is a pass. Three queries."""
-    taken = Attempt.objects.filter(enrolment=enrolment, quiz=quiz)
+    taken = Attempt.objects.counted().filter(enrolment=enrolment, quiz=quiz)
     allowed = allowed_attempts(quiz, None, enrolment)
     return allowed is not None and taken.count() >= allowed and not taken.passed().exists()
 
@@ -216,6 +223,22 @@ def is_overdue(attempt: Attempt, at: datetime) -> bool:
     """Whether the attempt's own end and its grace are over. At that very instant no answer is taken any more."""
     shuts_at = attempt.shuts_at
     return shuts_at is not None and at >= shuts_at
+
+
+def is_closed(attempt: Attempt) -> bool:
+    """Whether the screen takes nothing of the attempt any more, whatever the clock says. Two queries unless both were selected."""
+    return hasattr(attempt, "submission") or hasattr(attempt, "gone_on_paper")
+
+
+def gone_on_paper() -> Refused:
+    """What somebody is told who goes on on paper."""
+    return Refused(
+        _(
+            "You go on with this exam on paper. The answers that were acknowledged here are kept and count; the result is shown when the "
+            "marks of your sheet are entered."
+        ),
+        code="gone_on_paper",
+    )
 
 
 @transaction.atomic
@@ -240,7 +263,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
     if state.open is not None:
         return state.open
     for one in state.attempts:
-        if not hasattr(one, "submission"):
+        if not is_closed(one):
             _end_left_open(one, sitting, at)
             state = _standing(enrolment, quiz, at, sitting)
     if state.open is not None:  # minutes were added to it just now
@@ -360,7 +383,7 @@ def save_form(*, attempt_id: int, person: Person, posted: Mapping[int, tuple[Any
         Refused: over, time_over, no_such_item, malformed, too_many; nothing is written then.
     """
     attempt = _locked(attempt_id, person)
-    _refuse_late(attempt, Submission.objects.filter(attempt=attempt_id).exists(), at)
+    _refuse_late(attempt, not Attempt.objects.open().filter(pk=attempt_id).exists(), at)
     items = {pk: (kind, shown) for pk, kind, shown in AttemptItem.objects.filter(attempt=attempt_id).values_list("pk", "kind", "shown")}
     latest = Answer.objects.latest_of(attempt_id)
     seen = {seq for _response, seq in posted.values() if seq}
@@ -405,7 +428,7 @@ def _state(attempt, item, token, known, device_length, device):
         Subquery(same.values("item")[:1]),
         Subquery(newer.values("seq")[:1]),
         Subquery(newer.values("response")[:1]),
-        Exists(Submission.objects.filter(attempt=attempt)),
+        ~Exists(Attempt.objects.open().filter(pk=attempt)),
         Subquery(Attempt.objects.filter(pk=attempt).timed().values("extra_minutes")),
     )
 
@@ -437,6 +460,8 @@ def _locked(attempt_id: int, person: Person) -> Attempt:
 
 
 def _refuse_late(attempt: Attempt, is_over: bool, at: datetime) -> None:
+    if is_over and GoneOnPaper.objects.filter(attempt=attempt.pk).exists():
+        raise Refused(gone_on_paper().message, code="over")
     if is_over:
         raise Refused(
             _("This attempt has been submitted: no more answers are taken. Everything that was acknowledged before counts."), code="over"
@@ -482,10 +507,15 @@ def submit(*, attempt: Attempt, cause: str = Submission.Cause.LEARNER, at: datet
     by the clock. The latest acknowledged answer of each item is marked against the frozen key.
     `attempt_marked` goes out inside the transaction; after its commit a pass is told to the course
     (T2), which reconcile repeats if it fails.
+
+    Raises:
+        Refused: gone_on_paper.
     """
     attempt, standing = _to_end(attempt)
     if standing is not None:
         return standing
+    if GoneOnPaper.objects.filter(attempt=attempt).exists():
+        raise gone_on_paper()
     if is_overdue(attempt, at):
         return _end(attempt, Submission.Cause.TIME, attempt.shuts_at or at)
     return _end(attempt, cause, at)
@@ -493,12 +523,12 @@ def submit(*, attempt: Attempt, cause: str = Submission.Cause.LEARNER, at: datet
 
 @transaction.atomic
 def end_by_clock(*, attempt: Attempt, at: datetime) -> Submission | None:
-    """End and mark the attempt at its own end, once, as `submit`; None while its time still runs.
+    """End and mark the attempt at its own end, once, as `submit`; None while its time still runs, or where it goes on on paper.
 
     Whoever found it over may have looked before minutes were added: only the look under the lock counts.
     """
     attempt, standing = _to_end(attempt)
-    if standing is not None or not is_overdue(attempt, at):
+    if standing is not None or not is_overdue(attempt, at) or GoneOnPaper.objects.filter(attempt=attempt).exists():
         return standing
     return _end(attempt, Submission.Cause.TIME, attempt.shuts_at or at)
 

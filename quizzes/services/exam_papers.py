@@ -33,7 +33,7 @@ def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime, may_starv
     Raises:
         Refused: bad_count (1 to 20), no_draws, bank_cannot_serve (naming what is missing for all of them), starves.
     """
-    served = _served(quiz)
+    served = _served(quiz, set(quiz.banks))
     if not 1 <= count <= MOST_PAPERS:
         raise Refused(_("Between 1 and %(most)d papers can be made at once.") % {"most": MOST_PAPERS}, code="bad_count")
     seed = secrets.token_hex(16)
@@ -47,10 +47,10 @@ def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime, may_starv
     return made
 
 
-def _served(exam: Quiz) -> list[Quiz]:
-    """The course quizzes that the exam's banks serve now."""
+def _served(exam: Quiz, banks: set[str]) -> list[Quiz]:
+    """The course quizzes of the county that these banks serve now."""
     others = Quiz.objects.filter(county=exam.county_id, is_exam=False).order_by("key")
-    return [quiz for quiz in others if set(quiz.banks) & set(exam.banks) and quiz.draws.exists() and not papers.missing_for(quiz)]
+    return [quiz for quiz in others if set(quiz.banks) & banks and quiz.draws.exists() and not papers.missing_for(quiz)]
 
 
 def _refuse_to_starve(served: list[Quiz], may_starve: bool) -> None:
@@ -72,7 +72,6 @@ def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person,
         Refused: bad_choice, naming codes that are unknown, doubled, not in use, or at the exam's ceiling of uses;
             points that are not above 0. starves, as `make_parallel`.
     """
-    served = _served(quiz)
     codes = [code for code, _points in chosen]
     if not 1 <= len(codes) <= MOST_ITEMS:
         raise Refused(_("A paper has between 1 and %(most)d questions.") % {"most": MOST_ITEMS}, code="bad_choice")
@@ -81,11 +80,12 @@ def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person,
         raise Refused(_("Named twice: %(codes)s.") % {"codes": "、".join(doubled)}, code="bad_choice")
     if any(points <= 0 for _code, points in chosen):
         raise Refused(_("Every question needs points above 0."), code="bad_choice")
-    known = dict(Question.objects.drawable().filter(county=quiz.county_id, code__in=codes).values_list("code", "pk"))
+    found = Question.objects.drawable().filter(county=quiz.county_id, code__in=codes).values_list("code", "pk", "course_code")
+    known, served = {code: pk for code, pk, _bank in found}, _served(quiz, {bank for _code, _pk, bank in found})
     missing = [code for code in codes if code not in known]
     if missing:
         raise Refused(_("Not in the county's bank, or not in use: %(codes)s.") % {"codes": "、".join(missing)}, code="bad_choice")
-    exhausted = papers.used_up(quiz) if quiz.most_uses else set()
+    exhausted = papers.used_up_of(quiz, known.values())
     spent = [code for code in codes if known[code] in exhausted]
     if spent:
         raise Refused(

@@ -86,14 +86,16 @@ def append(
     at: datetime,
     supersedes: Marking | None = None,
     keeps_pass: bool = False,
+    waits_for_second: bool = False,
 ) -> Marking:
     """Write one marking with its items, and tell the course of a pass after the commit, unless results wait.
 
     `supersedes` is the marking that stood; the database refuses a second one for it. `keeps_pass`
-    lets a pass stand that the new score would not earn. Sends `attempt_marked` inside the transaction.
+    lets a pass stand that the new score would not earn; `waits_for_second` leaves open whether it is one until a second
+    person has agreed, though every item has its points. Sends `attempt_marked` inside the transaction.
     """
     marked = list(marked)
-    is_complete = all(one.fraction is not None for one in marked)
+    is_complete = not waits_for_second and all(one.fraction is not None for one in marked)
     score = sum((one.points for one in marked if one.points is not None), start=Decimal("0.00"))
     out_of = sum((one.item.points for one in marked), start=Decimal("0.00"))
     passed = is_complete and (keeps_pass or rules.passes(score, out_of, submission.attempt.pass_percent))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from people.models import Person
 from quizzes.models import Attempt, Candidate, Sitting
-from quizzes.services.attempts import is_overdue
+from quizzes.services.attempts import is_closed, is_overdue
 from quizzes.services.sittings import window_of
 
 NEAR = timedelta(days=7)
@@ -30,6 +30,11 @@ class OwnSitting:
         return not (self.is_running or self.is_coming or self.may_enter)
 
     @property
+    def is_on_paper(self) -> bool:
+        """Whether it was begun on the screen and goes on on paper; no marks of it were entered yet."""
+        return self.attempt is not None and hasattr(self.attempt, "gone_on_paper")
+
+    @property
     def was_missed(self) -> bool:
         return self.is_past and self.attempt is None
 
@@ -38,7 +43,9 @@ def mine(*, person: Person, at: datetime) -> list[OwnSitting]:
     """The sittings that somebody is to sit, may sit, or has sat, the latest first. Three queries."""
     found = list(Sitting.objects.sat_by(person).timed().select_related("quiz"))
     places = {row.sitting_id: row for row in Candidate.objects.filter(person=person, sitting__in=found)}
-    tried = Attempt.objects.filter(person=person, sitting__in=found).select_related("submission").timed().order_by("number")
+    tried = (
+        Attempt.objects.filter(person=person, sitting__in=found).select_related("submission", "gone_on_paper").timed().order_by("number")
+    )
     newest = {attempt.sitting_id: attempt for attempt in tried}
     seen = [_seen(sitting, person, places.get(sitting.pk), newest.get(sitting.pk), at) for sitting in found]
     return [one for one in seen if one.sitting.is_listed or one.attempt or not one.is_past]
@@ -52,7 +59,7 @@ def near(*, person: Person, at: datetime) -> list[OwnSitting]:
 def one(*, person: Person, sitting: Sitting, at: datetime) -> OwnSitting:
     """This sitting as the person sees it, listed or not. Three queries."""
     place = Candidate.objects.filter(person=person, sitting=sitting).first()
-    tried = Attempt.objects.filter(person=person, sitting=sitting).select_related("submission").timed()
+    tried = Attempt.objects.filter(person=person, sitting=sitting).select_related("submission", "gone_on_paper").timed()
     return _seen(sitting, person, place, tried.order_by("-number").first(), at)
 
 
@@ -65,7 +72,7 @@ def _seen(sitting: Sitting, person: Person, place: Candidate | None, attempt: At
         opens_at=opens_at,
         last_entry_at=last_entry_at,
         attempt=attempt,
-        is_running=attempt is not None and not hasattr(attempt, "submission") and not is_overdue(attempt, at),
+        is_running=attempt is not None and not is_closed(attempt) and not is_overdue(attempt, at),
         is_coming=attempt is None and at < opens_at,
         may_enter=attempt is None and opens_at <= at < last_entry_at,
     )

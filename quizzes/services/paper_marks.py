@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -18,10 +19,12 @@ from core.reconcile import Gap
 from courses.models import Completion, Enrolment
 from people.models import Person, Role
 from people.models.snapshot import served_at
-from quizzes import rules
+from quizzes import kinds, rules
 from quizzes.models import (
+    Answer,
     Attempt,
     AttemptItem,
+    GoneOnPaper,
     ItemMark,
     Marking,
     Paper,
@@ -32,7 +35,7 @@ from quizzes.models import (
 )
 from quizzes.models.sittings import closing_of
 from quizzes.permissions import holds_over
-from quizzes.services import lost_passes, marking, papers, remarks, sheets, sittings
+from quizzes.services import attempts, lost_passes, marking, papers, remarks, sheets, sittings
 
 
 @transaction.atomic
@@ -43,7 +46,9 @@ def enter_marks(
 
     `code` is that of a sheet that bears a name: it has to be this person's, of this paper. A blank sheet has none.
 
-    It counts as handed in when the sitting closed; when it was entered stands on the marking.
+    It counts as handed in when the sitting closed; when it was entered stands on the marking. Points that are a pass are none
+    before a second person has agreed (`decide`): until then the marking is not complete. Who began on the screen has marks
+    from paper only where they went on on paper (`go_on`), and of the same paper.
 
     Enrols in the exam's course where needed, as entering does, from the opening of the sitting on. Locks the enrolment. What was entered wrongly is
     answered by `correct`, never by editing.
@@ -51,7 +56,7 @@ def enter_marks(
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
             written: the seals cover questions, pass mark and ways of marking), own_marks, not_a_candidate,
-            sat_already, bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
+            sat_already, began_other_paper (another one than on the screen), bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
             and as `enrolments.enrol` says.
     """
     quiz = paper.quiz
@@ -78,8 +83,15 @@ def enter_marks(
         person=person, quiz=quiz, at=sitting.opens_at
     )  # when it was sat says which round, not when it was marked
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
-    if Attempt.objects.filter(person=person, sitting=sitting).exists():
+    newest = Attempt.objects.filter(person=person, sitting=sitting).select_related("gone_on_paper", "paper").order_by("pk").last()
+    if newest is not None and not hasattr(newest, "gone_on_paper"):
         raise Refused(_("%(name)s has a paper in this sitting already.") % {"name": person.name}, code="sat_already")
+    if newest is not None and newest.paper is not None and newest.paper != paper:
+        raise Refused(
+            _("%(name)s began paper %(label)s on the screen and went on with it: enter the marks of that paper.")
+            % {"name": person.name, "label": newest.paper.label},
+            code="began_other_paper",
+        )
     items = list(paper.items.all())
     _refuse_bad_points(points, {item.position: item.points for item in items})
     attempt = Attempt.objects.create(
@@ -102,7 +114,64 @@ def enter_marks(
     submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=closing_of(sitting))
     marked = [_marked(item, points[item.position]) for item in kept]
     audit.record(quiz, "quizzes.marks_entered", by=by, person=person.pk, paper=paper.label)
-    return marking.append(submission, marked, cause=Marking.Cause.PAPER, at=at)
+    is_pass = rules.passes(
+        sum(points.values(), start=Decimal(0)), sum((item.points for item in items), start=Decimal(0)), quiz.pass_percent
+    )
+    made = marking.append(submission, marked, cause=Marking.Cause.PAPER, at=at, waits_for_second=is_pass)
+    if is_pass:
+        PaperCorrection.objects.create(
+            submission=submission, marking=made, points={str(position): str(value) for position, value in points.items()}, by=by, at=at
+        )
+    return made
+
+
+@transaction.atomic
+def go_on(*, attempt: Attempt, reason: str, by: Person, at: datetime) -> GoneOnPaper:
+    """End an open attempt of an exam on the screen, because its candidate writes on by hand. Locks it; twice gives what stands.
+
+    Answers that were acknowledged stay, and `on_screen` says what they earn; the attempt is not marked. Its marks are entered from
+    paper when the sitting is over.
+
+    Raises:
+        Refused: no_reason, own_attempt, no_printed_paper (the questions were drawn for this person alone), over.
+    """
+    if not reason.strip():
+        raise Refused(_("Say why the candidate goes on on paper; the reason stays in the record."), code="no_reason")
+    attempt = Attempt.objects.select_for_update(no_key=True, of=("self",)).select_related("quiz").get(pk=attempt.pk)
+    if attempt.person_id == by.pk:
+        raise Refused(_("Nobody decides this for themselves: somebody else has to do it."), code="own_attempt")
+    standing = GoneOnPaper.objects.filter(attempt=attempt).first()
+    if standing is not None:
+        return standing
+    if attempt.paper_id is None:
+        raise Refused(
+            _("The questions were drawn for this person alone, so there is no printed paper: let them go on at another device."),
+            code="no_printed_paper",
+        )
+    if Submission.objects.filter(attempt=attempt).exists() or attempts.is_overdue(attempt, at):
+        raise Refused(_("This attempt is over: it counts as it was handed in."), code="over")
+    made = GoneOnPaper.objects.create(attempt=attempt, reason=reason.strip()[:300], by=by, at=at)
+    audit.record(attempt.quiz, "quizzes.gone_on_paper", by=by, person=attempt.person_id, attempt=attempt.pk, reason=made.reason)
+    return made
+
+
+def on_screen(attempt: Attempt, paper: Paper) -> dict[int, Decimal]:
+    """What the acknowledged answers of an attempt that went on on paper earn, by position on the paper; absent what has no answer, or
+    needs a person. Three queries."""
+    latest = Answer.objects.latest_of(attempt.pk)
+    earned = {}
+    for item in attempt.items.all():
+        answer = latest.get(item.pk)
+        share = kinds.mark(item.kind, item.key, answer.response) if answer and answer.response is not None else None
+        if share is not None:
+            earned[item.question_id] = rules.earned(share, item.points)
+    return {item.position: earned[item.question_id] for item in paper.items.all() if item.question_id in earned}
+
+
+def to_enter(sitting: Sitting) -> list[Attempt]:
+    """Attempts that went on on paper, whose marks nobody has entered yet. One query."""
+    entered = Attempt.objects.filter(sitting=OuterRef("sitting"), person=OuterRef("person"), pk__gt=OuterRef("pk"))
+    return list(Attempt.objects.filter(~Exists(entered), sitting=sitting, gone_on_paper__isnull=False).order_by("pk"))
 
 
 def _refuse_bad_points(points: Mapping[int, Decimal], most: Mapping[int, Decimal]) -> None:
@@ -158,6 +227,7 @@ def effect(marking_: Marking, points: Mapping[int, Decimal], marks: list[ItemMar
 def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal], reason: str, by: Person, at: datetime) -> PaperCorrection:
     """Say that marks were entered otherwise than they stand on the sheet: the points of every question, by position, and why.
 
+    The same points again stand for a look at the sheet that a new key asked for, or for a pass that was turned down.
     Where no pass comes or goes by it a new marking takes the place of the old one at once; else it waits for a second
     person (`decide`). `seen` is the marking that was looked at. Locks the submission.
 
@@ -182,7 +252,7 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
     if given:
         places = "、".join(map(str, sorted(given)))
         raise Refused(_("A re-marking gave everybody full marks for question %(places)s.") % {"places": places}, code="given_to_all")
-    if not found.lines:
+    if not found.lines and current.is_complete and not remarks.waits_for_a_look(submission):
         raise Refused(_("These are the points that stand."), code="same_points")
     made = PaperCorrection.objects.create(
         submission=submission,
@@ -215,7 +285,7 @@ def decide(
     if PaperCorrectionDecision.objects.filter(correction=correction).exists():
         raise Refused(_("This correction has been decided already."), code="decided")
     if correction.by_id == by.pk:
-        raise Refused(_("Somebody else has to decide: two persons stand behind a correction that changes a pass."), code="same_person")
+        raise Refused(_("Somebody else has to decide: two persons stand behind what changes a pass."), code="same_person")
     if submission.attempt.person_id == by.pk:
         raise Refused(_("Nobody corrects marks of their own: somebody else has to do it."), code="own_marks")
     if may_lose and not holds_over(by, submission.attempt.quiz.county, Role.HR):

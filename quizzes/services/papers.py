@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.core.cache import caches
-from django.db.models import Avg, Count
+from django.db.models import Avg, Count, QuerySet
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
@@ -63,17 +63,26 @@ def candidates(quiz: Quiz, on: date | None = None) -> list[rules.Candidate]:
 
 
 def used_up(quiz: Quiz) -> set[int]:
-    """Questions that stood on as many exam papers as the quiz allows. Counted once a minute in each process: it reads every use."""
+    """Questions of the quiz's banks that stood on as many exam papers as it allows. Counted once a minute in each process: it reads
+    every use.
+    """
     key = f"used-up:{quiz.pk}:{quiz.most_uses}:{hash(tuple(quiz.banks))}"
     found = caches["local"].get(key)
     if found is None:
-        uses = AttemptItem.objects.filter(
-            question__county=quiz.county_id, question__course_code__in=quiz.banks, attempt__quiz__is_exam=True
-        )
-        counted = uses.order_by().values("question").annotate(uses=Count("pk")).filter(uses__gte=quiz.most_uses)
-        found = set(counted.values_list("question", flat=True))
+        inside = AttemptItem.objects.filter(question__county=quiz.county_id, question__course_code__in=quiz.banks)
+        found = _at_the_ceiling(quiz, inside)
         caches["local"].set(key, found, 60)
     return found
+
+
+def used_up_of(quiz: Quiz, questions: Iterable[int]) -> set[int]:
+    """Those of these questions, of whichever bank, that stood on as many exam papers as the quiz allows. One query; none without a ceiling."""
+    return _at_the_ceiling(quiz, AttemptItem.objects.filter(question__in=list(questions))) if quiz.most_uses else set()
+
+
+def _at_the_ceiling(quiz: Quiz, uses: QuerySet[AttemptItem]) -> set[int]:
+    counted = uses.filter(attempt__quiz__is_exam=True).order_by().values("question").annotate(uses=Count("pk"))
+    return set(counted.filter(uses__gte=quiz.most_uses).values_list("question", flat=True))
 
 
 def draw(quiz: Quiz, *, rng: random.Random, on: date | None = None) -> list[tuple[rules.Candidate, rules.Draw]]:

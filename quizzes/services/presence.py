@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from people.models import Person
 from quizzes.models import Answer, Attempt, Extension, Incident, Presence
-from quizzes.services.attempts import is_overdue
+from quizzes.services.attempts import is_closed, is_overdue
 
 INCIDENTS_PER_ATTEMPT = 400  # more say nothing new, and a script could write without end
 WRITE_APART = timedelta(seconds=2)
@@ -50,9 +50,9 @@ def state(*, attempt_id: int, person: Person, at: datetime) -> State:
         Attempt.DoesNotExist: no such attempt of this person.
     """
     newest = Answer.objects.filter(attempt=OuterRef("pk")).order_by("-seq").values("seq")[:1]
-    found = Attempt.objects.select_related("submission", "presence").timed().annotate(newest=Subquery(newest))
+    found = Attempt.objects.select_related("submission", "gone_on_paper", "presence").timed().annotate(newest=Subquery(newest))
     attempt = found.get(pk=attempt_id, person=person)
-    return State(attempt, hasattr(attempt, "submission") or is_overdue(attempt, at), attempt.newest or 0, added_to(attempt))
+    return State(attempt, is_closed(attempt) or is_overdue(attempt, at), attempt.newest or 0, added_to(attempt))
 
 
 def added_to(attempt: Attempt) -> list[Added]:

@@ -154,7 +154,7 @@ def complete(*, submission: Submission, at: datetime) -> Marking | None:
     Parts that the machine marks are marked with the key that stands now: a re-marking may have mended it meanwhile.
     """
     current = Marking.objects.current().select_related("submission__attempt").get(submission=submission)
-    if current.is_complete:
+    if current.is_complete or submission.cause == Submission.Cause.PAPER:  # of these a second person decides
         return None
     if MarkingTask.objects.filter(submission=submission, fraction=None).exists():
         return None
@@ -188,6 +188,7 @@ def unfinished_gaps(at: datetime) -> list[Gap]:
     done = (
         Marking.objects.current()
         .filter(is_complete=False)
+        .exclude(submission__cause=Submission.Cause.PAPER)
         .exclude(submission__marking_tasks__settled_at=None)
         .select_related("submission")
         .order_by("pk")[:1000]

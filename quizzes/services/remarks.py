@@ -23,6 +23,7 @@ from quizzes.models import (
     AttemptItem,
     ItemMark,
     Marking,
+    PaperCorrectionDecision,
     Question,
     Remark,
     RemarkDecision,
@@ -143,10 +144,27 @@ def _asked(remark: Remark) -> QuerySet[ItemMark]:
 
 
 def by_hand(remark: Remark) -> QuerySet[ItemMark]:
-    """Marks that somebody entered from paper: nobody but a person with the sheet can say what they earn under a new key."""
+    """Marks that somebody entered from paper: nobody but a person with the sheet can say what they earn under a new key.
+
+    Once it is decided, without those whose sheet somebody has looked at since: they were corrected, also to the same points.
+    """
     if remark.remedy != Remark.Remedy.NEW_KEY:
         return ItemMark.objects.none()
-    return _asked(remark).filter(_BY_HAND).select_related("item", "marking__submission__attempt").order_by("pk")
+    marks = _asked(remark).filter(_BY_HAND)
+    decision = RemarkDecision.objects.filter(remark=remark).first()
+    if decision is not None:
+        looked = PaperCorrectionDecision.objects.filter(made__isnull=False, at__gt=decision.at)
+        marks = marks.exclude(Exists(looked.filter(correction__submission=OuterRef("marking__submission"))))
+    return marks.select_related("item", "marking__submission__attempt").order_by("pk")
+
+
+def waits_for_a_look(submission: Submission) -> bool:
+    """Whether a new key asks for somebody who looks at this sheet again. Two queries, two more for each new key of its questions."""
+    if submission.cause != Submission.Cause.PAPER:
+        return False
+    questions = [item.question_id for item in submission.attempt.items.all()]
+    mended = Remark.objects.filter(question__in=questions, decision__approved=True, remedy=Remark.Remedy.NEW_KEY)
+    return any(by_hand(remark).filter(marking__submission=submission).exists() for remark in mended)
 
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
@@ -297,6 +315,7 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
         remark=remark, approved=approved, may_lose=approved and may_lose, reason=reason.strip()[:500], by=by, at=at
     )
     if approved:
+        remark.question = standing  # what was read before the lock may be older than a colleague's edit
         _mend(remark, by, at)
     audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
     return decision
@@ -355,7 +374,10 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         else:
             kept = None if mark.fraction is None else Fraction(mark.fraction)
             marked.append(marking.Marked(mark.item, mark.answer, kept, mark.earned))
-    made = marking.append(submission, marked, cause=Marking.Cause.REMARK, at=at, supersedes=current, keeps_pass=keeps)
+    waits = submission.cause == Submission.Cause.PAPER and not current.is_complete  # a second person has yet to agree to the entry
+    made = marking.append(
+        submission, marked, cause=Marking.Cause.REMARK, at=at, supersedes=current, keeps_pass=keeps, waits_for_second=waits
+    )
     RemarkedMarking.objects.create(
         remark=remark,
         marking=made,

@@ -65,7 +65,7 @@ def _blank(paper: Paper) -> dict[str, str]:
 
 def _of_candidates(sitting: Sitting, papers: list[Paper], room: str | None) -> list[dict[str, str]]:
     found = []
-    order = Candidate.objects.filter(sitting=sitting).select_related("person").order_by("room", "seat", "person__employee_number")
+    order = Candidate.objects.filter(sitting=sitting).select_related("person").order_by(*Candidate.IN_ROOMS, "person__employee_number")
     for place, row in enumerate(order):
         paper = papers[place % len(papers)]
         if room is None or row.room == room:

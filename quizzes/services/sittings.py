@@ -523,7 +523,7 @@ def extend(
             raise Refused(_("Nobody gives time to themselves: somebody else has to do it."), code="own_time")
         if attempt.ends_at is None:
             raise Refused(_("This attempt has no time limit."), code="no_limit")
-        if hasattr(attempt, "submission") or attempts.is_overdue(attempt, at):
+        if attempts.is_closed(attempt) or attempts.is_overdue(attempt, at):
             raise Refused(_("This attempt is over: no time can be added any more."), code="over")
     elif sitting is not None:
         sitting, at = _closed_to_entrants(sitting, at)

@@ -106,6 +106,7 @@ WALK = {
         "sitting_slip:now",
         "watch_one:silent",
         "attempt_time:silent",
+        "attempt_on_paper:silent",
     ],
     "trainer": [
         "ladder_people",

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from core import clock
-from quizzes.models import Quiz, Sitting
-from quizzes.services import candidates, sittings
+from people.models import Person
+from quizzes.models import Marking, Quiz, Sitting
+from quizzes.services import candidates, paper_marks, sittings
 from quizzes.services.candidates import Row
 from tests.cast import Cast
 
@@ -28,3 +29,9 @@ def put(sitting: Sitting, cast: Cast, *rows: Row, at, **more) -> candidates.Plan
     """Carry out the plan of these rows, as HR."""
     plan = candidates.plan(sitting=sitting, rows=rows)
     return candidates.put(sitting=sitting, rows=rows, by=cast.hr, at=at, seen=plan.digest, **more)
+
+
+def agree(entered: Marking, *, by: Person, at) -> Marking:
+    """The second person's yes to marks from paper that are a pass; the marking that stands then."""
+    waiting = entered.submission.corrections.waiting().get()
+    return paper_marks.decide(correction=waiting, approved=True, by=by, at=at).made

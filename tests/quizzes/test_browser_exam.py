@@ -160,3 +160,23 @@ def test_answers_under_way_at_the_end_still_count_in_the_grace(cast, quiz, open_
     submission = Submission.objects.get()
     assert (submission.cause, submission.at) == ("time", attempt.shuts_at)
     assert Answer.objects.get().response == "true" and "系统已自动交卷" in page.inner_text("main")
+
+
+def test_who_waits_for_the_turn_comes_in_though_the_server_was_away_in_between(
+    cast, open_sitting, open_page, enter, live_server, monkeypatch
+):
+    from quizzes.services import entrance
+
+    place = entrance._place
+    monkeypatch.setattr(entrance, "_place", lambda person, sitting, at, **more: place(person, sitting, at, **more) + timedelta(seconds=3))
+    page = enter(open_page(PHONE), cast.learner)
+    page.goto(f"{live_server.url}/sittings/{open_sitting.pk}/")
+    page.route("**/door/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.click("#enter button")
+    expect(page.locator("main")).to_contain_text("请保持本页")
+    expect(page.locator("#door-said")).to_contain_text("自动重试", timeout=20_000)
+    fits(page)
+    assert not Attempt.objects.exists()
+    page.unroute("**/door/")
+    page.wait_for_url("**/attempts/*/", timeout=60_000)
+    assert Attempt.objects.get().person == cast.learner

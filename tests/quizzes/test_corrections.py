@@ -14,8 +14,9 @@ from courses.models import Completion, Reversal
 from evaluation.models import LedgerEntry
 from people.models import Role
 from quizzes.models import ItemMark, Marking, PaperCorrection, PaperCorrectionDecision, Remark, RemarkDecision, Sitting
-from quizzes.services import lost_passes, paper_marks, remarks
+from quizzes.services import lost_passes, paper_marks, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
+from tests.quizzes.exams import agree
 from tests.quizzes.test_paper_marks_doors import RIGHT, sitting  # noqa: F401
 from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
 
@@ -36,13 +37,17 @@ def second(cast):
 
 @pytest.fixture
 def entered(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
-    def go(written):
+    """Marks from paper as one of HR entered them; where they are a pass another one has agreed."""
+
+    def go(written, agreed=True):
         with django_capture_on_commit_callbacks(execute=True):
             paper = sitting.papers.first()
             made = paper_marks.enter_marks(
                 person=cast.learner, paper=paper, sitting=sitting, points=points(written), by=cast.hr, at=clock.now()
             )
-        return made.submission
+            if agreed and not made.is_complete:
+                made = agree(made, by=cast.admin, at=clock.now())
+        return type(made.submission).objects.get(pk=made.submission_id)
 
     return go
 
@@ -171,8 +176,9 @@ def test_a_no_needs_a_reason_and_changes_nothing(entered, correct, decide):
 def test_what_cannot_be_corrected_is_refused_and_nothing_is_written(entered, correct, changes, code):
     submission = entered(PASSED)
     written = changes.pop("written", PASSED | {2: "5"})
+    before = Marking.objects.count(), PaperCorrection.objects.count()
     assert refused(correct, submission, written, **changes) == code
-    assert Marking.objects.count() == 1 and not PaperCorrection.objects.exists()
+    assert (Marking.objects.count(), PaperCorrection.objects.count()) == before
 
 
 def test_nobody_corrects_marks_of_their_own_nor_agrees_to_them(entered, correct, decide, cast):
@@ -210,6 +216,95 @@ def test_points_that_a_remarking_gave_to_everybody_are_left_alone(entered, corre
     assert str(stands(submission).score) == "24.00" and remarks.apply(asked, at=clock.now()) == 0
 
 
+# ---- the entry of a pass -------------------------------------------------------------------
+
+
+def test_nobody_passes_by_what_one_officer_entered_alone(entered, decide, cast):
+    submission = entered(PASSED, agreed=False)
+
+    first = stands(submission)
+    assert str(first.score) == "22.50" and not first.passed and not first.is_complete and not Completion.objects.exists()
+    (waiting,) = paper_marks.waiting_in(submission.attempt.sitting)
+    assert (
+        waiting.is_entry
+        and refused(decide, waiting, by=cast.hr) == "same_person"
+        and refused(decide, waiting, by=cast.learner) == "own_marks"
+    )
+
+    done = decide(waiting)
+
+    now = stands(submission)
+    assert now.passed and now.supersedes == first and done.gained_pass and Completion.objects.get().completed_at == submission.at
+
+
+def test_points_that_are_no_pass_stand_as_one_officer_entered_them(entered):
+    submission = entered(FAILED, agreed=False)
+    assert stands(submission).is_complete and not PaperCorrection.objects.exists()
+
+
+def test_an_entry_that_was_turned_down_is_no_pass_and_is_put_right(entered, correct, decide):
+    submission = entered(PASSED, agreed=False)
+    waiting = submission.corrections.get()
+    assert refused(decide, waiting, approved=False) == "no_reason"
+    decide(waiting, approved=False, reason="第4题只有5分")
+    assert not stands(submission).is_complete and not Completion.objects.exists()
+
+    correct(submission, FAILED)
+
+    assert stands(submission).is_complete and not stands(submission).passed
+
+
+def test_the_same_points_can_be_asked_for_again_after_a_no(entered, correct, decide):
+    submission = entered(PASSED, agreed=False)
+    decide(submission.corrections.get(), approved=False, reason="未找到答题纸")
+
+    made = correct(submission, PASSED, reason="已找到答题纸")
+
+    assert made.is_waiting and not stands(submission).passed
+    assert decide(made).gained_pass and stands(submission).passed
+
+
+def test_neither_a_remarking_nor_reconcile_stands_in_for_the_second_person(entered, cast):
+    submission = entered(PASSED, agreed=False)
+    assert ratings.unfinished_gaps(clock.now()) == [] and ratings.complete(submission=submission, at=clock.now()) is None
+    item = submission.attempt.items.get(position=2)
+    asked = Remark.objects.create(
+        question=item.question, version=item.question_version, remedy="all_right", reason="有歧义", by=cast.trainer, at=NOON
+    )
+    RemarkDecision.objects.create(remark=asked, approved=True, by=cast.reviewer, at=NOON)
+    assert remarks.apply(asked, at=clock.now()) == 1
+
+    now = stands(submission)
+    assert str(now.score) == "25.00" and not now.passed and not now.is_complete
+    assert ratings.unfinished_gaps(clock.now()) == []
+
+
+def test_a_second_officer_agrees_to_a_pass_on_the_page(sign_in, cast, second, sitting, addresses):  # noqa: F811
+    page, _correct = addresses
+    hr, other = Client(), Client()
+    hr.force_login(cast.hr)
+    other.force_login(second)
+    told = hr.post(page, RIGHT | {"paper": sitting.papers.first().pk}, follow=True).text
+    assert "须由第二人" in told
+    made = PaperCorrection.objects.get()
+    door = reverse("marks_decide", args=[sitting.pk, cast.learner.pk, made.pk])
+    assert door not in hr.get(page).text and "尚待第二人" in hr.get(page).text
+    assert page in other.get(reverse("sitting_manage", args=[sitting.pk])).text and "同意成绩" in other.get(page).text
+
+    done = other.post(door, {"decision": "yes"}, follow=True).text
+
+    assert stands(made.submission).passed and "录入，合格" in done
+    learner = Client()
+    learner.force_login(cast.learner)
+    assert "成绩更正" not in learner.get(reverse("attempt_result", args=[made.submission.attempt_id])).text
+
+
+def test_the_candidate_reads_that_a_second_person_has_yet_to_agree(sign_in, cast, entered):
+    submission = entered(PASSED, agreed=False)
+    page = sign_in(cast.learner).get(reverse("attempt_result", args=[submission.attempt_id])).text
+    assert "第二人" in page and "待评阅" not in page and "quiz-score is-partial" in page
+
+
 # ---- the doors -----------------------------------------------------------------------------
 
 
@@ -226,7 +321,7 @@ def test_marks_are_corrected_by_those_who_organise_the_sitting(sign_in, cast, en
     assert client.get(address).status_code == (200 if may else 404)
     posted = RIGHT | {"points-2": "5", "seen": submission.result.pk, "reason": "误录"}
     assert client.post(address, posted).status_code == (302 if may else 404)
-    assert PaperCorrection.objects.exists() == may
+    assert PaperCorrection.objects.exclude(reason="").exists() == may
 
 
 def test_two_of_hr_correct_a_pass_on_their_pages(sign_in, cast, second, entered, sitting, addresses):  # noqa: F811

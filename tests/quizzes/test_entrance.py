@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import caches
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import clock, turns
@@ -30,6 +30,7 @@ def timed(sitting):
     return type(sitting).objects.timed().get(pk=sitting.pk)
 
 
+@settings(deadline=None)  # writes to the database
 @given(st.lists(st.integers(0, 5_000), min_size=1, max_size=40), st.integers(1, 5))
 def test_in_no_second_do_more_come_in_than_the_pace_and_what_may_come_together(gaps, at_once):
     Line.objects.all().delete()
@@ -118,10 +119,80 @@ def test_the_page_comes_in_by_itself(cast, quiz, slow, open_page, enter, live_se
     from tests.chromium import PHONE
 
     sitting = sitting_of(quiz, cast.learner, opens_at=clock.now(), late_entry_minutes=20)
-    for _other in range(8):
+    for _other in range(20):
         turns.place("exams", every=SECOND, at_once=2, at=clock.now())
     page = enter(open_page(PHONE), cast.learner)
     page.goto(f"{live_server.url}/sittings/{sitting.pk}/")
     page.click("#enter button")
     page.wait_for_selector("text=请保持本页")
     page.wait_for_url("**/attempts/*/", timeout=60_000)
+
+
+def test_a_line_longer_than_five_minutes_is_never_let_in_all_at_once(cast, timed, slow):
+    """Nobody loses time by waiting longer here: twenty minutes of exam, thirty of window, ten of late entry past the first five."""
+    for _other in range(400):
+        turns.place("exams", every=SECOND, at_once=2, at=NOON)
+    places = []
+    for person in (cast.learner, cast.colleague, cast.own_leader, cast.trainer):
+        places.append(entrance.turn(person=person, sitting=timed, token="", at=NOON).at)
+    assert places == [NOON + 398 * SECOND + step * SECOND for step in range(4)]
+
+
+def test_who_comes_behind_the_last_moment_of_entry_is_spread_over_the_time_there_is(cast, timed, slow, monkeypatch):
+    last = sittings.window_of(timed, cast.learner.pk, 0)[1]
+    last = min(last, timed.closes_at - timedelta(minutes=timed.quiz.minutes))
+    seconds = int((last - NOON).total_seconds())
+    places = set()
+    for number in (1, 100, 250, 399):
+        caches["local"].clear()
+        monkeypatch.setattr(turns, "place", lambda *_a, number=number, **_k: NOON + (seconds + number) * SECOND)
+        places.add(entrance.turn(person=cast.learner, sitting=timed, token="", at=NOON).at)
+    assert places == {NOON + number * SECOND for number in (1, 100, 250, 399)} and max(places) < last
+
+
+def test_nobody_loses_more_than_five_minutes_of_a_window_that_is_as_long_as_the_exam(cast, timed, slow):
+    timed.closes_at = timed.opens_at + timedelta(minutes=timed.quiz.minutes)
+    for _other in range(1000):
+        turns.place("exams", every=SECOND, at_once=2, at=NOON)
+    waits = [entrance.turn(person=p, sitting=timed, token="", at=NOON).at - NOON for p in (cast.learner, cast.colleague)]
+    assert all(timedelta(0) <= wait < entrance.LONGEST_WAIT for wait in waits) and waits[0] != waits[1]
+
+
+def test_the_browser_keeps_the_place_through_a_reload_at_another_process(cast, quiz, slow, sign_in, monkeypatch):
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    sitting = sitting_of(quiz, cast.learner, opens_at=now, late_entry_minutes=20)
+    for _other in range(4):
+        turns.place("exams", every=SECOND, at_once=2, at=now)
+    learner = sign_in(cast.learner)
+    first = learner.post(f"/sittings/{sitting.pk}/").context["turn"].at
+    until = Line.objects.get(name="exams").given_until
+    caches["local"].clear()
+
+    again = learner.post(f"/sittings/{sitting.pk}/").context["turn"].at
+
+    assert again == first and Line.objects.get(name="exams").given_until == until
+
+
+def test_the_waiting_page_comes_in_by_its_script(cast, quiz, slow, sign_in, monkeypatch):
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    sitting = sitting_of(quiz, cast.learner, opens_at=now, late_entry_minutes=20)
+    for _other in range(4):
+        turns.place("exams", every=SECOND, at_once=2, at=now)
+    learner, door = sign_in(cast.learner), f"/sittings/{sitting.pk}/door/"
+
+    def ask(token=""):
+        return learner.post(door, {"turn": token}, content_type="application/json")
+
+    told = ask()
+    assert told.status_code == 409 and 2000 <= told.json()["turn_in"] <= 2001
+    assert learner.post(door, "x", content_type="application/json").status_code == 400
+    monkeypatch.setattr(clock, "now", lambda: now + 3 * SECOND)
+    assert ask(told.json()["turn"]).json() == {"go": f"/attempts/{Attempt.objects.get().pk}/"}
+    stranger = sign_in(cast.colleague)
+    refused = stranger.post(door, {"turn": ""}, content_type="application/json")
+    while refused.status_code == 409 and "turn" in refused.json():
+        now += 10 * SECOND
+        refused = stranger.post(door, {"turn": refused.json()["turn"]}, content_type="application/json")
+    assert refused.status_code == 409 and refused.json()["error"] == "not_listed"

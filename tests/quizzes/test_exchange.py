@@ -84,7 +84,21 @@ def test_the_report_can_be_taken_away_as_json_and_as_a_workbook(trainer, cast):
     assert lines[0] | {"kind": "single", "bank": "new", "reason": ""} == lines[0] and lines[1]["reason"] and lines[2]["reasons"]
     back = b"".join(trainer.get(f"/admin/question-import/{job.pk}/report.xlsx").streaming_content)
     rows = list(openpyxl.load_workbook(io.BytesIO(back)).active.iter_rows(values_only=True))
-    assert rows[0][0] == "文件中的位置" and rows[1][:4] == ("第4行 A1", "A1", "单选题", "原样导入") and len(rows) == 4
+    assert rows[0][0] == "文件中的位置" and rows[1][:5] == ("第4行 A1", "A1", "单选题", "原样导入", "未写入") and len(rows) == 4
+
+
+def test_the_report_says_whether_anything_was_written(trainer, cast):
+    job = job_of(send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01"))
+
+    def written():
+        return [line["written"] for line in json.loads(trainer.get(f"/admin/question-import/{job.pk}/report.json").content)]
+
+    assert written() == [False, False, False]
+    trainer.post(f"/admin/question-import/{job.pk}/confirm/", {"skip": "1"})
+    assert written() == [True, False, True]
+    other = job_of(send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01"))
+    trainer.post(f"/admin/question-import/{other.pk}/cancel/")
+    assert "未写入任何试题" in trainer.get(f"/admin/question-import/{other.pk}/").text
 
 
 def test_refused_rows_of_a_table_come_back_with_the_reasons_and_can_be_handed_in_again(trainer, cast):

@@ -15,6 +15,7 @@ from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper,
 from quizzes.services import attempts, bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
+from tests.quizzes.exams import agree
 
 MINUTE = timedelta(minutes=1)
 AFTER = NOON + 90 * MINUTE
@@ -249,7 +250,7 @@ def test_what_was_written_on_paper_is_what_marks_are_entered_for(paper, sitting,
         paper_marks.enter_marks(**facts | {"paper": Paper.objects.get(pk=paper.pk)})
     assert refused.value.code == "not_sealed" and not Attempt.objects.exists()
     Quiz.objects.filter(pk=paper.quiz_id).update(pass_percent=before)
-    assert paper_marks.enter_marks(**facts | {"paper": Paper.objects.get(pk=paper.pk)}).passed
+    assert paper_marks.enter_marks(**facts | {"paper": Paper.objects.get(pk=paper.pk)}).score == 15
 
 
 def test_a_sitting_that_is_written_on_paper_has_begun_when_it_opens(paper, sitting, cast):
@@ -266,6 +267,7 @@ def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, dj
         marking = paper_marks.enter_marks(
             person=cast.learner, paper=paper, sitting=sitting, points={1: Decimal("2.5"), 2: Decimal(10)}, by=cast.hr, at=AFTER
         )
+        marking = agree(marking, by=cast.admin, at=AFTER)
 
     assert (marking.cause, marking.score, marking.out_of, marking.passed) == ("paper", Decimal("12.50"), 15, True)
     assert Completion.objects.get().completed_at == sitting.closes_at and marking.at == AFTER
@@ -315,6 +317,7 @@ def test_marks_are_refused_where_they_cannot_belong(paper, sitting, cast, change
 def test_a_new_key_leaves_marks_from_paper_to_a_person_and_lists_them(paper, sitting, cast, sign_in):
     points = {1: Decimal(5), 2: Decimal(10)}
     entered = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+    entered = agree(entered, by=cast.admin, at=AFTER)
     facts = {"question": Question.objects.get(code="S-1"), "reason": "答案错误", "by": cast.trainer, "at": NOON}
     asked = remarks.propose(remedy="new_key", key=["B"], **facts)
 
@@ -325,6 +328,58 @@ def test_a_new_key_leaves_marks_from_paper_to_a_person_and_lists_them(paper, sit
     remarks.decide(remark=asked, approved=True, by=cast.hr, at=AFTER)
     assert remarks.apply(asked, at=AFTER) == 0 and Marking.objects.current().get() == entered
     assert "需由人查看" in sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).text
+
+    facts = {"submission": entered.submission, "seen": entered.pk, "points": points, "by": cast.hr}
+    paper_marks.correct(reason="已核对答题纸，得分不变", at=AFTER + MINUTE, **facts)
+    assert not remarks.by_hand(asked).exists(), "somebody has looked"
+    with pytest.raises(Refused) as refused:
+        paper_marks.correct(reason="再核对", at=AFTER + MINUTE, **facts | {"seen": entered.submission.markings.last().pk})
+    assert refused.value.code == "same_points"
+
+
+def test_the_ceiling_holds_for_fixed_questions_of_other_banks_too(exam, cast):
+    Question.objects.filter(code="S-1").update(course_code="P09")  # a bank that the exam does not draw from
+    make_course(cast.county, code="P09", lessons=1)
+    exam.most_uses = 1
+    exam.save()
+    other = quizzes.ensure(
+        county=cast.county,
+        key="other",
+        title="别的考试",
+        course_code="P09",
+        minutes=0,
+        pass_percent=60,
+        attempts=0,
+        draws=[{"kind": "single", "count": 1}],
+    )
+    enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P09"), at=NOON)
+    attempts.start(person=cast.learner, quiz=other, at=NOON)
+    type(other).objects.filter(pk=other.pk).update(is_exam=True)
+
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5))], by=cast.trainer, at=NOON)
+
+    assert refused.value.code == "bad_choice" and "S-1" in refused.value.message
+
+
+def test_a_fixed_paper_starves_no_course_quiz_of_another_bank_either(exam, cast):
+    Question.objects.filter(code="S-1").update(course_code="P09")
+    draws = [{"kind": "single", "count": 1}]
+    facts = {
+        "county": cast.county,
+        "key": "c9",
+        "title": "结业测试九",
+        "course_code": "P09",
+        "minutes": 0,
+        "pass_percent": 60,
+        "attempts": 0,
+    }
+    quizzes.ensure(draws=draws, **facts)
+    chosen = {"quiz": exam, "chosen": [("S-1", Decimal(5))], "by": cast.trainer, "at": NOON}
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_fixed(**chosen)
+    assert refused.value.code == "starves" and "结业测试九" in refused.value.message and not Paper.objects.exists()
+    assert exam_papers.make_fixed(may_starve=True, **chosen).items.count() == 1
 
 
 # ---- what papers take from course quizzes, and what becomes of them

@@ -3,15 +3,31 @@
 import threading
 import time
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
 
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
-from quizzes.models import Answer, Attempt, Candidate, Incident, ItemMark, Marking, Presence, Submission
-from quizzes.services import attempts, presence, sittings, slips
+from quizzes.models import (
+    Answer,
+    Attempt,
+    Candidate,
+    GoneOnPaper,
+    Incident,
+    ItemMark,
+    Marking,
+    PaperCorrection,
+    PaperCorrectionDecision,
+    Presence,
+    Question,
+    Remark,
+    Submission,
+)
+from quizzes.services import attempts, bank, exam_papers, paper_marks, presence, remarks, sittings, slips
 from tests.cast import NOON
+from tests.quizzes.conftest import sitting_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MINUTE = timedelta(minutes=1)
@@ -274,3 +290,152 @@ def test_giving_time_to_somebody_who_is_entering_locks_nobody_out(cast, sitting)
         ),
     )
     assert not any(isinstance(one, Exception) for one in results), results
+
+
+# ---- marks from paper and re-markings ------------------------------------------------------
+
+
+@pytest.fixture
+def on_paper(cast, quiz):
+    """A sitting that closed at half past twelve, its sealed paper, and full marks by position."""
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON, results="at_once")
+    codes = Question.objects.filter(course_code="P01").order_by("code").values_list("code", flat=True)
+    paper = exam_papers.make_fixed(quiz=quiz, chosen=[(code, Decimal(5)) for code in codes], by=cast.trainer, at=NOON)
+    for author in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=author, at=NOON)
+    sitting.papers.add(paper)
+    return sitting, paper, {item.position: item.points for item in paper.items.all()}
+
+
+AFTER = NOON + 60 * MINUTE
+
+
+def entered(on_paper, cast, points=None, by=None):
+    sitting, paper, full = on_paper
+    return paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points or full, by=by or cast.hr, at=AFTER)
+
+
+def one_chain(submission):
+    """Markings as one line without a fork, the last one standing."""
+    Marking.objects.current().get(submission=submission)
+    assert submission.markings.filter(supersedes=None).count() == 1
+
+
+def test_marks_of_one_sheet_entered_by_two_at_once_are_entered_once(on_paper, cast):
+    results = together(*[lambda by=by: entered(on_paper, cast, by=by) for by in (cast.hr, cast.admin) * 3])
+    refused = [one for one in results if isinstance(one, Refused)]
+    assert len(refused) == 5 and {one.code for one in refused} == {"sat_already"}, results
+    assert Submission.objects.count() == 1 and Marking.objects.count() == 1 and PaperCorrection.objects.count() == 1
+
+
+def test_a_pass_agreed_to_by_two_at_once_is_agreed_to_once(on_paper, cast):
+    made = entered(on_paper, cast)
+    waiting = PaperCorrection.objects.get()
+    acts = [lambda: paper_marks.decide(correction=waiting, approved=True, by=cast.admin, at=AFTER)] * 3
+    no = lambda: paper_marks.decide(correction=waiting, approved=False, reason="无答题纸", by=cast.admin, at=AFTER)  # noqa: E731
+    results = together(*acts, no)
+    assert sum(isinstance(one, PaperCorrectionDecision) for one in results) == 1, results
+    assert {one.code for one in results if isinstance(one, Refused)} == {"decided"}
+    one_chain(made.submission)
+
+
+def test_a_correction_its_decision_and_a_remarking_at_once_leave_one_line_of_markings(on_paper, cast):
+    """Three who change the marks of one sheet in the same moment: each is done, or told that the marks have changed."""
+    _sitting, _paper, full = on_paper
+    failed = entered(on_paper, cast, {position: Decimal(0) for position in full})
+    submission = failed.submission
+    waiting = paper_marks.correct(submission=submission, seen=failed.pk, points=full, reason="误录", by=cast.hr, at=AFTER)
+    item = submission.attempt.items.get(position=1)
+    asked = remarks.propose(question=item.question, remedy="all_right", reason="有歧义", by=cast.trainer, at=AFTER)
+    remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=AFTER)
+
+    results = together(
+        lambda: paper_marks.decide(correction=waiting, approved=True, by=cast.admin, at=AFTER),
+        lambda: paper_marks.correct(
+            submission=submission, seen=failed.pk, points=full | {1: Decimal(1)}, reason="再更正", by=cast.hr, at=AFTER
+        ),
+        lambda: remarks.apply(Remark.objects.get(pk=asked.pk), at=AFTER),
+        lambda: remarks.apply(Remark.objects.get(pk=asked.pk), at=AFTER),
+    )
+
+    assert not any(isinstance(one, Exception) and not isinstance(one, Refused) for one in results), results
+    assert {one.code for one in results if isinstance(one, Refused)} <= {"open_already", "marked_since", "given_to_all"}
+    one_chain(submission)
+    remarks.apply(Remark.objects.get(pk=asked.pk), at=AFTER)
+    assert Marking.objects.current().get(submission=submission).marks.get(item=item).fraction == 1  # the re-marking reached it
+
+
+def test_going_on_on_paper_races_answers_the_clock_and_the_hand_in(on_paper, cast):
+    sitting, _paper, _full = on_paper
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    items = list(attempt.items.all())
+
+    def save(number):
+        item = items[number]
+        right = attempts.right_response(item)
+        return attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=right, token=f"p{number}", at=NOON)
+
+    gone, handed_in, *saved = together(
+        lambda: paper_marks.go_on(attempt=attempt, reason="死机", by=cast.hr, at=NOON),
+        lambda: attempts.submit(attempt=attempt, at=NOON),
+        *[lambda number=number: save(number) for number in range(6)],
+    )
+
+    assert isinstance(gone, GoneOnPaper) != isinstance(handed_in, Submission), (gone, handed_in)
+    assert Submission.objects.count() + GoneOnPaper.objects.count() == 1
+    kept = set(Answer.objects.values_list("token", flat=True))
+    assert kept == {f"p{number}" for number, one in enumerate(saved) if not isinstance(one, Exception)}
+    assert {one.code for one in saved if isinstance(one, Exception)} <= {"over"}
+
+
+# ---- the bank ------------------------------------------------------------------------------
+
+
+def rows(stem):
+    return [{"id": "R-9", "type": "judge", "course": "P01", "stem": stem, "answer": True}]
+
+
+def test_a_file_and_an_edit_of_the_same_question_at_once_are_two_versions_or_one_is_refused(cast, quiz):
+    bank.import_rows(rows("题干"), county=cast.county, at=NOON)
+    pk = Question.objects.get(code="R-9").pk
+
+    def edit():
+        question = Question.objects.get(pk=pk)
+        question.stem = "编辑后的题干"
+        return bank.write(question, by=cast.trainer, seen=1)
+
+    for number in range(4):
+        results = together(lambda number=number: bank.import_rows(rows(f"文件题干{number}"), county=cast.county, at=NOON), edit)
+        failed = [one for one in results if isinstance(one, Exception)]
+        assert all(isinstance(one, Refused) and one.code == "edited" for one in failed), results
+    question = Question.objects.get(pk=pk)
+    assert list(question.versions.order_by("number").values_list("number", flat=True)) == list(range(1, question.version + 1))
+    assert question.versions.get(number=question.version).stem == question.stem
+
+
+def test_a_file_and_a_form_that_bring_the_same_new_code_at_once_make_one_question(cast, quiz):
+    def form():
+        made = Question(county=cast.county, code="R-9", course_code="P01", kind="judge", stem="表单题干", content={}, key=True)
+        return bank.write(made, by=cast.trainer)
+
+    results = together(lambda: bank.import_rows(rows("文件题干"), county=cast.county, at=NOON), form)
+    failed = [one for one in results if isinstance(one, Exception)]
+    assert all(isinstance(one, Refused) and one.code == "code_taken" for one in failed), results
+    assert Question.objects.filter(code="R-9").count() == 1
+
+
+def test_a_remarking_agreed_to_while_somebody_edits_keeps_the_edit(cast, quiz, attempt):
+    """The decision has read the question before the edit; only what stands under the lock counts."""
+    question = attempt.items.first().question
+    asked = remarks.propose(question=question, remedy="all_right", reason="有歧义", by=cast.trainer, at=NOON)
+
+    def edit():
+        standing = Question.objects.get(pk=question.pk)
+        standing.explanation = "新解析"
+        return bank.write(standing, by=cast.trainer)
+
+    results = together(edit, lambda: remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=NOON))
+    assert not any(isinstance(one, Exception) for one in results), results
+    standing = Question.objects.get(pk=question.pk)
+    assert standing.explanation == "新解析"
+    assert standing.versions.get(number=standing.version).explanation == "新解析"

@@ -17,6 +17,7 @@ from quizzes.services import attempts, candidates, exam_papers, marking, paper_m
 from tests.cast import NOON
 from tests.factories import complete, make_course
 from tests.quizzes.conftest import sitting_of
+from tests.quizzes.exams import agree
 
 MINUTE = timedelta(minutes=1)
 LAST_YEAR = NOON - timedelta(days=300)  # 2025
@@ -212,7 +213,8 @@ def on_paper(cast, quiz, django_capture_on_commit_callbacks):
         sitting.papers.add(paper)
         points = {item.position: item.points for item in paper.items.all()}
         with django_capture_on_commit_callbacks(execute=True):
-            return paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            return agree(made, by=cast.admin, at=at)
 
     return go
 

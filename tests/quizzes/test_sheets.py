@@ -125,3 +125,11 @@ def test_codes_that_were_printed_before_the_secret_changed_still_hold(sitting, c
     settings.SECRET_KEY = "another" * 8
     assert sheets.code_of(sitting, cast.learner.pk, paper) != code
     sheets.require_code(code, sitting=sitting, person=cast.learner, paper=paper)
+
+
+def test_seats_are_in_the_order_of_their_numbers(listed, cast):
+    for person, seat in ((cast.learner, "10"), (cast.colleague, "2")):
+        listed.candidates.filter(person=person).update(seat=seat)
+    listed.candidates.filter(person=cast.liaison).update(room="一号考场", seat="1")
+    order = [row.seat for row in listed.candidates.order_by(*Candidate.IN_ROOMS)]
+    assert order == ["1", "2", "10"]

@@ -17,6 +17,7 @@ from quizzes.services import attempts, bank, exam_papers, paper_marks, quizzes, 
 from tests.cast import NOON
 from tests.factories import make_course
 from tests.quizzes.conftest import sitting_of
+from tests.quizzes.exams import agree
 from tests.quizzes.test_ratings import RUBRIC
 
 MINUTE = timedelta(minutes=1)
@@ -134,6 +135,7 @@ def test_marks_from_paper_are_of_the_day_of_the_sitting(cast, quiz, december, dj
     points = {item.position: item.points for item in paper.items.all()}
     with django_capture_on_commit_callbacks(execute=True):
         marked = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=december, points=points, by=cast.hr, at=JANUARY)
+        marked = agree(marked, by=cast.admin, at=JANUARY)
 
     assert (marked.at, marked.submission.at) == (JANUARY, december.closes_at)
     assert Completion.objects.get().completed_at == december.closes_at

@@ -1,0 +1,213 @@
+"""A machine dies for good in an exam: its candidate goes on on paper, and nothing is lost, failed or counted twice."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from wagtail.models import ModelLogEntry
+
+from core import clock
+from core.errors import Refused
+from core.models import FactChanged
+from courses.models import Completion
+from quizzes import board
+from quizzes.models import Answer, Candidate, GoneOnPaper, Marking, Sitting, Submission
+from quizzes.services import attempts, exam_papers, paper_marks, presence, sittings
+from tests.cast import EVERYBODY, NOON
+from tests.quizzes.exams import agree
+from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
+
+MINUTE = timedelta(minutes=1)
+WHY = "主机损坏，无备用机"
+
+
+@pytest.fixture
+def sitting(exam, cast):  # noqa: F811
+    """Open since ten minutes, with the sealed papers A and B; the learner is listed, the liaison invigilates."""
+    opens_at = clock.now() - 10 * MINUTE
+    made = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=opens_at, closes_at=opens_at + 60 * MINUTE)
+    papers = exam_papers.make_parallel(quiz=exam, count=2, by=cast.trainer, at=NOON)
+    for paper in papers:
+        seal_twice(paper, cast)
+    made.papers.set(papers)
+    made.invigilators.add(cast.liaison)
+    Candidate.objects.create(sitting=made, person=cast.learner, room="一号考场", seat="07")
+    return made
+
+
+@pytest.fixture
+def begun(sitting, cast):
+    """The learner has begun and answered the judgement right on the screen."""
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=clock.now())
+    item = attempt.items.get(kind="judge")
+    save(attempt, item)
+    return attempt
+
+
+def save(attempt, item, token="t1"):
+    right = attempts.right_response(item)
+    return attempts.save(attempt_id=attempt.pk, person=attempt.person, item_id=item.pk, response=right, token=token, at=clock.now())
+
+
+def go_on(attempt, cast, **changes):
+    return paper_marks.go_on(**{"attempt": attempt, "reason": WHY, "by": cast.liaison, "at": clock.now()} | changes)
+
+
+def refused(call, *given, **more) -> str:
+    with pytest.raises(Refused) as error:
+        call(*given, **more)
+    assert error.value.message
+    return error.value.code
+
+
+def enter(attempt, cast, points=None, **changes):
+    sitting = Sitting.objects.get(pk=attempt.sitting_id)
+    points = points or {item.position: item.points for item in attempt.paper.items.all()}
+    facts = {"person": cast.learner, "paper": attempt.paper, "sitting": sitting, "points": points, "by": cast.hr, "at": sitting.over_at}
+    return paper_marks.enter_marks(**facts | changes)
+
+
+def test_the_screen_is_closed_with_a_reason_and_what_was_acknowledged_stays(begun, cast):
+    made = go_on(begun, cast)
+
+    assert (made.reason, made.by) == (WHY, cast.liaison) and go_on(begun, cast) == made
+    assert ModelLogEntry.objects.filter(action="quizzes.gone_on_paper").count() == 1
+    assert refused(save, begun, begun.items.get(kind="judge"), "t2") == "over" and Answer.objects.count() == 1
+    assert save(begun, begun.items.get(kind="judge"), "t1").seq == 1  # acknowledged stays acknowledged
+    item = begun.items.exclude(kind="judge").first()
+    posted = {item.pk: (attempts.right_response(item), 0)}
+    assert refused(attempts.save_form, attempt_id=begun.pk, person=cast.learner, posted=posted, at=clock.now()) == "over"
+    with pytest.raises(FactChanged):
+        made.save()
+
+
+def test_neither_the_candidate_nor_the_clock_hands_it_in(begun, cast):
+    go_on(begun, cast)
+    late = begun.shuts_at + 60 * MINUTE
+
+    assert refused(attempts.submit, attempt=begun, at=clock.now()) == "gone_on_paper"
+    assert attempts.submit_overdue(late) == 0 and attempts.end_by_clock(attempt=begun, at=late) is None
+    assert attempts.overdue_gaps(late) == [] and not Submission.objects.exists() and not Marking.objects.exists()
+    assert refused(sittings.extend, attempt=begun, minutes=5, reason="停电", by=cast.hr, at=clock.now()) == "over"
+
+
+def test_it_holds_up_no_results_of_the_others(begun, cast):
+    over = begun.sitting.over_at
+    assert not Sitting.objects.with_results_out(over).exists()
+    go_on(begun, cast)
+    assert Sitting.objects.with_results_out(over).exists()
+
+
+def test_who_went_on_on_paper_does_not_enter_again_unless_hr_gives_another_attempt(begun, sitting, cast):
+    go_on(begun, cast)
+    enters = {"person": cast.learner, "sitting": sitting, "at": clock.now()}
+    assert refused(sittings.enter, **enters) == "gone_on_paper"
+
+    sittings.allow(person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="换机", by=cast.hr, at=clock.now())
+    again = sittings.enter(**enters)
+
+    assert again != begun and refused(enter, begun, cast) == "sat_already" and paper_marks.to_enter(sitting) == []
+
+
+def test_the_marks_of_the_sheet_are_entered_once_and_count_as_one_attempt(begun, sitting, cast, django_capture_on_commit_callbacks):
+    go_on(begun, cast)
+    assert paper_marks.to_enter(sitting) == [begun]
+    with django_capture_on_commit_callbacks(execute=True):
+        made = agree(enter(begun, cast), by=cast.admin, at=begun.sitting.over_at)
+
+    attempt = made.submission.attempt
+    assert made.passed and attempt.turn == 1 and attempt.paper == begun.paper and attempt != begun
+    assert refused(enter, begun, cast) == "sat_already" and paper_marks.to_enter(sitting) == []
+    assert Submission.objects.count() == 1 and Answer.objects.filter(attempt=begun).exists()
+    assert Sitting.objects.with_numbers().get().handed_in == 1
+    state = attempts.standing(person=cast.learner, quiz=sitting.quiz, sitting=sitting, at=clock.now())
+    assert state.left == 0 and Completion.objects.filter(person=cast.learner).exists()
+
+
+def test_only_the_paper_of_the_screen_is_entered(begun, sitting, cast):
+    go_on(begun, cast)
+    other = sitting.papers.exclude(pk=begun.paper_id).get()
+    assert refused(enter, begun, cast, paper=other) == "began_other_paper" and not Marking.objects.exists()
+
+
+def test_what_the_screen_earned_is_known_by_the_number_on_the_paper(begun, cast):
+    go_on(begun, cast)
+    judge = begun.paper.items.get(kind="judge")
+    assert paper_marks.on_screen(begun, begun.paper) == {judge.position: judge.points}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda cast, attempt: {"reason": " "}, "no_reason"),
+        (lambda cast, attempt: {"by": cast.learner}, "own_attempt"),
+        (lambda cast, attempt: {"at": attempt.shuts_at}, "over"),
+        (lambda cast, attempt: attempts.submit(attempt=attempt, at=clock.now()) and {}, "over"),
+    ],
+)
+def test_the_screen_stays_open_where_it_must_not_be_closed(begun, cast, change, code):
+    assert refused(go_on, begun, cast, **change(cast, begun)) == code and not GoneOnPaper.objects.exists()
+
+
+def test_questions_drawn_for_one_person_are_on_no_printed_paper(open_sitting, cast):
+    attempt = sittings.enter(person=cast.learner, sitting=open_sitting, at=clock.now())
+    assert refused(go_on, attempt, cast) == "no_printed_paper"
+
+
+def test_the_board_and_the_open_page_know_of_it(begun, sitting, cast):
+    go_on(begun, cast)
+    assert board.of(sitting, at=clock.now()).page[0].state == board.State.PAPER
+    assert presence.state(attempt_id=begun.pk, person=cast.learner, at=clock.now()).is_over
+
+
+# ---- the doors -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_who_watches_the_sitting_lets_somebody_go_on_on_paper(begun, sitting, cast, sign_in, who):
+    address = reverse("attempt_on_paper", args=[sitting.pk, begun.pk])
+    client, may = sign_in(getattr(cast, who)), who in {"hr", "admin", "liaison"}
+    assert client.get(address).status_code == (200 if may else 404)
+    assert client.post(address, {"reason": WHY, "sure": "on"}).status_code == (302 if may else 404)
+    assert GoneOnPaper.objects.exists() == may
+
+
+def test_the_invigilator_closes_the_screen_and_hr_enters_the_sheet(begun, sitting, cast, sign_in):
+    one = reverse("watch_one", args=[sitting.pk, begun.pk])
+    door = reverse("attempt_on_paper", args=[sitting.pk, begun.pk])
+    liaison = sign_in(cast.liaison)
+    assert door in liaison.get(one).text
+    wrong = liaison.post(door, {"reason": WHY})
+    assert wrong.status_code == 422 and WHY in wrong.text and not GoneOnPaper.objects.exists()
+    done = liaison.post(door, {"reason": WHY, "sure": "on"}, follow=True).text
+    assert WHY in done and door not in done and "改用纸质" in liaison.get(reverse("sitting_watch", args=[sitting.pk])).text
+
+    Sitting.objects.filter(pk=sitting.pk).update(closes_at=clock.now() - MINUTE)
+    hr, page = sign_in(cast.hr), reverse("sitting_marks", args=[sitting.pk, cast.learner.pk])
+    assert page in hr.get(reverse("sitting_manage", args=[sitting.pk])).text
+    assert page in hr.get(reverse("sitting_candidates", args=[sitting.pk])).text
+    form = hr.get(page)
+    judge = begun.paper.items.get(kind="judge")
+    assert WHY in form.text and form.context["form"][f"points-{judge.position}"].value() == judge.points
+    posted = {f"points-{item.position}": str(item.points) for item in begun.paper.items.all()}
+    told = hr.post(page, posted | {"paper": begun.paper_id}, follow=True)
+    assert "须由第二人" in told.text and Marking.objects.get().score == sum(item.points for item in begun.paper.items.all())
+
+
+def test_the_candidate_is_told_on_every_page_of_the_attempt(begun, sitting, cast, sign_in):
+    go_on(begun, cast)
+    learner = sign_in(cast.learner)
+    for name in ("attempt", "attempt_submit", "attempt_result", "attempt_slip"):
+        page = learner.get(reverse(name, args=[begun.pk]))
+        assert page.status_code == 409 and "纸质" in page.text, name
+    assert "纸质" in learner.get(reverse("sitting", args=[sitting.pk])).text
+    assert "改用纸质" in learner.get(reverse("sittings")).text
+    assert learner.get(reverse("attempt_answer", args=[begun.pk])).json()["over"]
+
+
+def test_half_points_of_the_sheet_stand_as_entered(begun, cast):
+    go_on(begun, cast)
+    points = {item.position: Decimal(0) for item in begun.paper.items.all()}
+    made = enter(begun, cast, points)
+    assert made.is_complete and not made.passed and made.score == 0
