@@ -18,7 +18,7 @@ from core.prepared import Prepared
 from people.services.readings import address_of
 from quizzes.models import Attempt, Candidate, Sitting
 from quizzes.services import attempts, entrance, exam_papers, own_sittings, presence, sittings, slips
-from quizzes.views import is_ended, not_found, refuse_on_paper, signed_out, state_in_json, unreadable
+from quizzes.views import goes_on_on_paper, is_ended, not_found, signed_out, state_in_json, unreadable
 
 LONGEST_SIGN = 16 * 1024
 EVENTS_AT_ONCE = 50
@@ -238,7 +238,8 @@ def slip(request: HttpRequest, pk: int) -> HttpResponse:
     attempt = get_object_or_404(
         Attempt.objects.with_result().select_related("sitting", "quiz", "enrolment", "gone_on_paper").timed(), pk=pk, person=request.user
     )
-    refuse_on_paper(attempt)
+    if goes_on_on_paper(attempt):
+        return redirect("sitting", attempt.sitting_id)
     if not is_ended(attempt, now):
         return redirect("attempt", pk)
     if not hasattr(attempt, "submission"):

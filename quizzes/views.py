@@ -95,7 +95,8 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     attempt = _seen.first(pk, request.user.pk)
     if attempt is None:
         raise Http404
-    refuse_on_paper(attempt)
+    if goes_on_on_paper(attempt):
+        return redirect("sitting", attempt.sitting_id)
     if is_ended(attempt, now):
         return _ended(request, attempt)
     refusal = None
@@ -177,10 +178,9 @@ def _remaining(attempt: Attempt, now: datetime) -> int | None:
     return max(int((attempt.due_at - now).total_seconds() * 1000), 0) if attempt.due_at else None
 
 
-def refuse_on_paper(attempt: Attempt) -> None:
-    """Raises: Refused, of an attempt that goes on on paper: there is nothing to see of it here."""
-    if hasattr(attempt, "gone_on_paper"):
-        raise attempts.gone_on_paper()
+def goes_on_on_paper(attempt: Attempt) -> bool:
+    """Whether there is nothing to see of the attempt here: the page of its sitting says how it goes on. No query where it was selected."""
+    return hasattr(attempt, "gone_on_paper")
 
 
 def is_ended(attempt: Attempt, now: datetime) -> bool:
@@ -295,7 +295,8 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks once more, naming what is open; POST ends the attempt."""
     now = clock.now()
     attempt = get_object_or_404(Attempt.objects.select_related("submission", "gone_on_paper").timed(), pk=pk, person=request.user)
-    refuse_on_paper(attempt)
+    if goes_on_on_paper(attempt):
+        return redirect("sitting", attempt.sitting_id)
     if hasattr(attempt, "submission"):
         return _after(attempt)
     if request.method == "POST":
@@ -331,7 +332,10 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     )
     attempt = get_object_or_404(found, pk=pk)
     is_own = attempt.person_id == request.user.pk
-    refuse_on_paper(attempt)
+    if goes_on_on_paper(attempt):
+        if is_own:
+            return redirect("sitting", attempt.sitting_id)
+        raise Http404
     if not is_ended(attempt, clock.now()):
         if is_own:
             return redirect("attempt", pk)

@@ -199,8 +199,11 @@ def test_the_candidate_is_told_on_every_page_of_the_attempt(begun, sitting, cast
     go_on(begun, cast)
     learner = sign_in(cast.learner)
     for name in ("attempt", "attempt_submit", "attempt_result", "attempt_slip"):
-        page = learner.get(reverse(name, args=[begun.pk]))
-        assert page.status_code == 409 and "纸质" in page.text, name
+        page = learner.get(reverse(name, args=[begun.pk]), follow=True)
+        assert page.redirect_chain == [(reverse("sitting", args=[sitting.pk]), 302)] and "您已改用纸质继续作答" in page.text, name
+    assert learner.post(reverse("attempt_submit", args=[begun.pk])).status_code == 302
+    assert sign_in(cast.hr).get(reverse("attempt_result", args=[begun.pk])).status_code == 404
+    learner = sign_in(cast.learner)
     assert "纸质" in learner.get(reverse("sitting", args=[sitting.pk])).text
     assert "改用纸质" in learner.get(reverse("sittings")).text
     assert learner.get(reverse("attempt_answer", args=[begun.pk])).json()["over"]
