@@ -18,6 +18,7 @@ from core import clock, typesetting
 from core.figures import figure
 
 LAYOUTS = Path(__file__).parent / "layouts"
+SEAL = 36  # mm: how large a seal is in versions from before they said so
 NOTE = "本证明为培训合格证明，记载持证人参加培训并考核合格的情况，不属于法定证照。"
 NOTE_EN = "This certifies that its holder completed a training and passed its assessment. It is not a statutory licence."
 
@@ -131,6 +132,7 @@ def on_sheet(
         "qr_place": design["qr_place"],
         "signatories": [_set({name: rules.printable(text) for name, text in each.items()}) for each in design["signatories"]],
         "seal": _picture(county, design["seal"]),
+        "seal_mm": design.get("seal_mm", SEAL),
         "marks_seal_place": design["marks_seal_place"],
         "background": _picture(county, design["background"]),
         "rests_on_others": rests_on_others,

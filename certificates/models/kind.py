@@ -253,6 +253,8 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
 
     def design(self) -> dict:
         """What a certificate takes from its kind: all that decides how a paper reads and looks. The content of a version."""
+        # Across, with the code on top, the issuer has 34 mm: a larger seal would touch the dates above it.
+        is_flat = self.orientation == self.Orientation.LANDSCAPE and self.qr_place.startswith("top")
         return {
             "layout": "v2",
             "title": self.title,
@@ -267,6 +269,7 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
                 if getattr(self, name).strip()
             ],
             "seal": self.seal.digest if self.seal_id else None,
+            "seal_mm": 32 if is_flat else 36,
             "marks_seal_place": self.marks_seal_place and not self.seal_id,
             "background": self.background.digest if self.background_id else None,
             "accent": self.accent.lower(),

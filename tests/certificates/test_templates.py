@@ -562,6 +562,20 @@ def test_certificates_of_the_first_layout_are_printed_in_it_for_ever(cast, kind,
     assert services.issue(completion=a_completion(cast.colleague), at=NOON).version.content["layout"] == "v2"
 
 
+def test_a_seal_has_room_where_the_code_is_on_top_and_keeps_its_size_in_older_versions(cast, kind, private):
+    out = io.BytesIO()
+    Image.new("RGBA", (200, 200), (200, 30, 30, 90)).save(out, "PNG")
+    changed(kind, orientation="landscape", qr_place="top_right", seal=kept(cast, out.getvalue()))
+    new = services.issue(completion=a_completion(cast.learner), at=NOON)
+    assert paper.sheet(new)["seal_mm"] == 32
+    content = {name: value for name, value in new.version.content.items() if name != "seal_mm"}
+    TemplateVersion.objects.create(kind=kind, number=9, content=content, digest="0" * 64, at=NOON)
+    old = services.issue(completion=a_completion(cast.colleague), at=NOON)
+    assert paper.sheet(old)["seal_mm"] == 36 and paper.pdf(old) == paper.pdf(old)
+    changed(kind, orientation="portrait")
+    assert in_force(kind).content["seal_mm"] == 36
+
+
 def test_the_page_of_versions_shows_each_with_its_certificates_in_few_queries(cast, kind, sign_in, private, django_assert_max_num_queries):
     client = sign_in(cast.hr)
     address = reverse(f"{SPACE}:versions", args=[kind.pk])
