@@ -114,7 +114,7 @@ def _digest(people: Iterable[PersonLine], units: Iterable[UnitLine]) -> str:
 
 
 def _canonical(key: str, line: PersonLine | UnitLine, columns: Iterable[str]) -> bytes:
-    values = [str(value) if isinstance(value := getattr(line, name), Decimal) else value for name in columns]
+    values = [f"{value:.2f}" if isinstance(value := getattr(line, name), Decimal) else value for name in columns]
     return json.dumps([key, *values], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 

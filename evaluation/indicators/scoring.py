@@ -60,10 +60,10 @@ def score(spec: Spec, figures: Mapping[str, Decimal], corrections: Mapping[str, 
         )
         for item in spec.items
     ]
-    bonus, deduction = (sum((_extra(one, figures) for one in part), NOTHING) for part in (spec.bonus, spec.deduct))
+    bonus, deduction = (_hundredths(sum((_extra(one, figures) for one in part), NOTHING)) for part in (spec.bonus, spec.deduct))
     if not live:
         return Result(items, bonus, deduction, None, "")
-    total = max(NOTHING, sum(points.values(), NOTHING) + bonus - deduction)
+    total = _hundredths(max(NOTHING, sum(points.values(), NOTHING) + bonus - deduction))
     return Result(items, bonus, deduction, total, spec.band_of(total))
 
 

@@ -221,6 +221,13 @@ def test_what_is_recorded_is_what_was_calculated_and_has_its_digest(cast, period
     assert UnitLine.objects.get(calculation=first, unit=cast.bureau).figures["完成必修人数"] == "1"
 
 
+def test_a_total_of_nothing_has_the_digest_of_its_stored_line(cast, period, course):
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+
+    assert UnitLine.objects.get(calculation=made, unit=cast.bureau).total == 0
+    assert calculation.digest_of(made) == made.digest
+
+
 def test_another_fact_is_another_digest(cast, period, course):
     first = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
     rows.complete(cast.learner, course)

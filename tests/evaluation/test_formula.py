@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import Refused
@@ -115,6 +115,7 @@ def test_an_attack_or_a_slip_is_refused_by_name(text, code):
     assert caught.value.code == code and caught.value.message
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=80) | st.text(alphabet="甲乙零0123456789.+-*/() ,minaxroud", max_size=60))
 def test_whatever_is_written_has_a_value_is_void_or_is_refused(text):
     try:

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluation.indicators import roster
@@ -74,6 +74,7 @@ def test_every_reason_is_said_in_words():
 DAYS = st.dates(date(2025, 6, 1), date(2026, 12, 20))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(DAYS, min_size=1, max_size=5, unique=True), st.lists(st.tuples(DAYS, st.none() | DAYS), max_size=3))
 def test_whatever_the_postings_one_of_them_is_the_place(starts, leaves):
     days = sorted(starts)

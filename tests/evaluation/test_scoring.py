@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluation.indicators import scoring
@@ -22,6 +22,7 @@ def figures(**given) -> dict[str, Decimal]:
     return {name: Decimal(given.get(name, 0)) for name in NAMES}
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FIGURES_DRAWN, CORRECTIONS)
 def test_a_total_lies_between_nothing_and_the_best_and_is_the_sum_of_what_is_shown(values, corrections):
     result = scoring.score(SPEC, values, corrections)
@@ -32,13 +33,14 @@ def test_a_total_lies_between_nothing_and_the_best_and_is_the_sum_of_what_is_sho
     if result.total is None:
         assert all(one.void for one in result.items) and result.band == ""
         return
-    assert 0 <= result.total <= SPEC.best
+    assert 0 <= result.total <= SPEC.best and result.total.as_tuple().exponent == -2
     shown = sum(one.points for one in result.items)
     assert shown <= SPEC.full
     assert result.total == max(0, shown + result.bonus - result.deduction)
     assert sum(one.full for one in result.items) == SPEC.full
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FIGURES_DRAWN, CORRECTIONS, st.permutations(SPEC.items))
 def test_the_order_of_the_items_changes_nothing(values, corrections, items):
     turned = SPEC.model_copy(update={"items": items})
