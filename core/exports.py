@@ -111,8 +111,8 @@ def csv_chunks(exporter: Exporter) -> Iterator[bytes]:
         yield "".join(lines).encode()
 
 
-def write_xlsx(tables: list[Exporter], file: IO[bytes]) -> None:
-    """Write the workbook into a file; past a million rows a table goes on in a further sheet."""
+def write_xlsx(tables: list[Exporter], file: IO[bytes], *, created: datetime | None = None) -> None:
+    """Write the workbook into a file; past a million rows a table goes on in a further sheet. `created` is the date that it bears, else now."""
     with xlsxwriter.Workbook(
         file,
         {
@@ -123,6 +123,8 @@ def write_xlsx(tables: list[Exporter], file: IO[bytes]) -> None:
             "remove_timezone": True,
         },
     ) as book:
+        if created is not None:
+            book.set_properties({"created": created})
         head = book.add_format({"bold": True, "bg_color": "#E8EEF5", "bottom": 1})
         formats = {
             "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core import clock
 from core.errors import Refused
 from core.figures import figure
-from evaluation import claims, services
+from evaluation import claims, evidence, services
 from evaluation.forms import ClaimDecisionForm, ClaimForm
 from evaluation.models import Evidence, HourClaim
 from evaluation.permissions import decides_q
@@ -49,7 +49,7 @@ def file_claim(request: HttpRequest) -> HttpResponse:
             claim = claims.file(
                 person=request.user,
                 facts=claims.Facts(**data),
-                files=[claims.File(one.name, one.read(claims.MAX_EVIDENCE + 1)) for one in files[: claims.MOST_FILES + 1]],
+                files=[evidence.File(one.name, one.read(evidence.MAX_EVIDENCE + 1)) for one in files[: evidence.MOST_FILES + 1]],
                 form_key=form_key,
                 at=clock.now(),
             )
@@ -166,7 +166,7 @@ def claim_evidence(request: HttpRequest, pk: int, position: int) -> HttpResponse
     """A file of a claim, for the person and those who decide on it or audit. Reading another's is logged."""
     found = get_object_or_404(HourClaim.objects.visible_to(request.user).select_related("unit", "person"), pk=pk)
     one = get_object_or_404(Evidence, claim=found, position=position)
-    data = claims.read(one)
+    data = evidence.read(one)
     if found.person_id != request.user.pk:
         readings.record(
             reader=request.user, kind="read", what="evidence of a claim", unit=found.unit, subject=found.person, rows=1, request=request

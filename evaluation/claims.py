@@ -4,30 +4,26 @@ The person files it with evidence; two officers of HR approve it, one after the 
 hours. What was entered wrongly is answered by a correction, as every entry of the ledger.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from certificates.storage import papers
-from core import audit, clock, uploads
+from core import audit, clock
 from core.errors import Refused
 from core.figures import figure
 from courses.services import policies
 from evaluation import rules
+from evaluation.evidence import File, keep, kinds_of
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
 from evaluation.permissions import deciders_on, decides_q
 from people.models import Person
 from people.models.snapshot import copied_from, served_at
 
-MOST_FILES, MAX_EVIDENCE = uploads.MOST_EVIDENCE, uploads.MAX_EVIDENCE
-TAKEN = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}
 Verdict = ClaimDecision.Verdict
 
 
@@ -42,12 +38,6 @@ class Facts:
     ends_on: date
     hours: Decimal
     note: str = ""
-
-
-@dataclass(frozen=True)
-class File:
-    name: str
-    data: bytes
 
 
 @transaction.atomic
@@ -72,11 +62,9 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
     if problem is not None:
         raise Refused(_said(problem, terms), code=problem)
     _refuse_crowded(person, facts, terms)
-    kinds = [_kind_of(one) for one in files]
+    kinds = kinds_of(files)
     if not files:
         raise Refused(_("Add the evidence: a notice, a sign-in sheet or a certificate, as PDF or photograph."), code="no_evidence")
-    if len(files) > MOST_FILES:
-        raise Refused(_("At most %(count)d files can be added.") % {"count": MOST_FILES}, code="too_many_files")
     claim = HourClaim.objects.create(
         **served,
         kind=facts.kind,
@@ -90,8 +78,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
         form_key=form_key,
         at=at,
     )
-    for position, (one, content_type) in enumerate(zip(files, kinds, strict=True)):
-        _keep(claim, position, one, content_type)
+    keep(Evidence, files, kinds, folder=f"claims/{claim.year}/{claim.pk}", claim=claim)
     return claim
 
 
@@ -115,24 +102,6 @@ def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
     """Those that wait or are credited."""
     ended = (HourClaim.State.REFUSED, HourClaim.State.WITHDRAWN)
     return [one for one in claims.prefetch_related("decisions") if one.state not in ended]
-
-
-def _kind_of(one: File) -> str:
-    if len(one.data) > MAX_EVIDENCE:
-        raise Refused(_("“%(name)s” has more than %(limit)d MB.") % {"name": one.name, "limit": MAX_EVIDENCE // 2**20}, code="too_large")
-    kind = uploads.content_kind(one.data[:4096])
-    if kind not in TAKEN:
-        raise Refused(_("“%(name)s” is neither a PDF nor a photograph (JPEG, PNG).") % {"name": one.name}, code="wrong_content")
-    return kind
-
-
-def _keep(claim: HourClaim, position: int, one: File, content_type: str) -> None:
-    digest = hashlib.sha256(one.data).hexdigest()
-    # Stored before the row that names it: a file without a row is waste, a row without a file would be a loss.
-    stored = papers().save(f"claims/{claim.year}/{claim.pk}/{digest}{TAKEN[content_type]}", ContentFile(one.data))
-    Evidence.objects.create(
-        claim=claim, position=position, name=one.name[-120:], content_type=content_type, size=len(one.data), sha256=digest, file=stored
-    )
 
 
 def _said(problem: str, terms: rules.ClaimTerms) -> str:
@@ -246,19 +215,3 @@ def beside(claim: HourClaim) -> list[HourClaim]:
 def lacks_officer(claim: HourClaim) -> bool:
     """Whether nobody is there who could give the approval that it waits for. One query."""
     return claim.is_open and not deciders_on(claim).exclude(pk__in=[one.by_id for one in claim.steps]).exists()
-
-
-def read(evidence: Evidence) -> bytes:
-    """The bytes of a file, checked against its digest.
-
-    Raises:
-        Refused: the file in storage is missing or not the one that was filed ("damaged").
-    """
-    try:
-        with papers().open(evidence.file) as stored:
-            data = stored.read()
-    except FileNotFoundError:
-        data = b""
-    if hashlib.sha256(data).hexdigest() != evidence.sha256:
-        raise Refused(_("This file is damaged or missing in storage. Please restore it from the backup."), code="damaged")
-    return data

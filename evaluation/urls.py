@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evaluation import claim_views, indicator_views, views
+from evaluation import appeal_views, claim_views, indicator_views, period_views, views
 
 urlpatterns = [
     path("records/", views.record_list, name="records"),
@@ -27,4 +27,16 @@ urlpatterns = [
     path("evaluation/indicators/<int:pk>/dry-run/", indicator_views.indicator_dry_run, name="indicator_dry_run"),
     path("evaluation/periods/<int:pk>/figures/", indicator_views.period_figures, name="period_figures"),
     path("evaluation/lines/<int:pk>/", indicator_views.unit_line, name="unit_line"),
+    path("evaluation/", period_views.period_list, name="periods"),
+    path("evaluation/new/", period_views.period_new, name="period_new"),
+    path("evaluation/<int:pk>/", period_views.period, name="period"),
+    path("evaluation/<int:pk>/publicity/", period_views.period_publicity, name="period_publicity"),
+    path("evaluation/<int:pk>/package/", period_views.period_package, name="period_package"),
+    path("evaluation/<int:pk>/chain/", period_views.period_chain, name="period_chain"),
+    path("evaluation/<int:pk>/appeals/", appeal_views.appeal_list, name="appeals"),
+    path("evaluation/<int:pk>/appeals/new/", appeal_views.appeal_new, name="appeal_new"),
+    path("evaluation/appeals/<int:pk>/", appeal_views.appeal, name="appeal"),
+    path("evaluation/appeals/<int:pk>/evidence/<int:position>/", appeal_views.appeal_evidence, name="appeal_evidence"),
+    path("evaluation/reminders/<int:pk>/", period_views.reminder, name="reminder"),
+    path("my/reminders/", period_views.my_reminders, name="my_reminders"),
 ]

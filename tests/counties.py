@@ -64,6 +64,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "batch": (batch.pk,),
         **claims_in_every_state(cast, at=at),
         **evaluation_in_publicity(cast, at=at),
+        **evaluations(cast, at=at),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
@@ -106,14 +107,14 @@ def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
     from decimal import Decimal
 
     from courses.services import policies
-    from evaluation import claims
+    from evaluation import claims, evidence
 
     policies.ensure_default()
     day = clock.today(at)
 
     def filed(someone, title: str):
         facts = claims.Facts("lecture", title, "州政务公开办（虚构）", day, day, Decimal("3.5"), "上午讲座，课后分组讨论。")
-        files = [claims.File("签到表.pdf", b"%PDF-1.7\n%%EOF\n")]
+        files = [evidence.File("签到表.pdf", b"%PDF-1.7\n%%EOF\n")]
         return claims.file(person=someone, facts=facts, files=files, form_key=title, at=at)
 
     waits, refused, once = (
@@ -162,6 +163,33 @@ def evaluation_in_publicity(cast: Cast, *, at) -> dict[str, tuple]:
         "period": (period.pk,),
         "line": (UnitLine.objects.get(calculation=made, unit=cast.bureau).pk,),
     }
+
+
+def evaluations(cast: Cast, *, at) -> dict[str, tuple]:
+    """The year before last is frozen, with its reminders; last year's is open for appeals, and the learner has filed one."""
+    from evaluation.indicators import versions
+    from evaluation.models import Reminder, UnitLine
+    from evaluation.periods import appeals, package
+    from evaluation.periods import services as periods
+
+    year, version, by = clock.today(at).year, versions.ensure_default(at=at - timedelta(days=800)), cast.hr
+
+    def published(of: int, when):
+        period = periods.open_period(county=cast.county, year=of, version=version, by=by, at=when)
+        periods.cut_off(period=period, by=by, at=when)
+        periods.publish(period=period, by=by, at=when)
+        return period
+
+    old = published(year - 2, at - timedelta(days=90))
+    periods.open_appeals(period=old, by=by, at=at - timedelta(days=60))
+    periods.freeze(period=old, by=by, at=at - timedelta(days=30))
+    told = {"person": cast.own_leader, "person_name": cast.own_leader.name, "level": "primary", "action": "书面说明", "duties": ["chief"]}
+    line = UnitLine.objects.get(calculation=package.frozen(old), unit=cast.bureau)
+    mine = Reminder.objects.create(period=old, line=line, unit=cast.bureau, by=by, at=at - timedelta(days=29), **told)
+    last = published(year - 1, at - timedelta(days=30))
+    periods.open_appeals(period=last, by=by, at=at)
+    appeal = appeals.file(period=last, by=cast.learner, text="六月的讲座没有计入学时。", form_key="a", at=at)
+    return {"frozen_period": (old.pk,), "appeals_period": (last.pk,), "appeal": (appeal.pk,), "reminder": (mine.pk,)}
 
 
 def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:

@@ -1,3 +1,5 @@
+from evaluation.models.appeal import Appeal, AppealDecision, AppealEvidence
+from evaluation.models.chain import Reminder, ReminderAnswer
 from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
 from evaluation.models.correction import PointCorrection
@@ -6,8 +8,13 @@ from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Sett
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
 from evaluation.models.ledger import LedgerEntry
 from evaluation.models.period import Calculation, Period, PeriodStep, PersonLine, UnitLine
+from evaluation.models.reopening import Reopening
+from evaluation.models.seal import Seal
 
 __all__ = [
+    "Appeal",
+    "AppealDecision",
+    "AppealEvidence",
     "Calculation",
     "ClaimDecision",
     "Evidence",
@@ -25,8 +32,12 @@ __all__ = [
     "PointCorrection",
     "Receiver",
     "RecordChange",
+    "Reminder",
+    "ReminderAnswer",
+    "Reopening",
     "Reply",
     "ReplyRow",
+    "Seal",
     "Settlement",
     "UnitFigure",
     "UnitLine",

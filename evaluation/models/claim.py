@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
 from courses.models import CreditPolicy
+from evaluation.models.evidence import EvidenceFile
 from evaluation.permissions import claims_q, decides_q
 from people.models import Person, ServedAt
 
@@ -100,16 +101,10 @@ class HourClaim(ServedAt, Fact):
         return self.state in (self.State.FIRST, self.State.SECOND)
 
 
-class Evidence(Fact):
-    """A file that proves a claim. It lies in private storage under its digest."""
+class Evidence(EvidenceFile):
+    """A file that proves a claim."""
 
     claim = models.ForeignKey(HourClaim, on_delete=models.PROTECT, related_name="evidence")
-    position = models.PositiveSmallIntegerField()
-    name = models.CharField(max_length=120)
-    content_type = models.CharField(max_length=40)
-    size = models.PositiveIntegerField()
-    sha256 = models.CharField(max_length=64)
-    file = models.CharField(max_length=200)
 
     class Meta:
         ordering = ["claim", "position"]

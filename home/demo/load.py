@@ -22,7 +22,7 @@ from certificates.services import ladder, renewals
 from core import clock
 from courses.models import Course
 from courses.services import authoring, enrolments, progress
-from evaluation import claims
+from evaluation import claims, evidence
 from evaluation import services as evaluation
 from evaluation.indicators import versions
 from home.demo import pictures
@@ -322,7 +322,7 @@ def claim_hours(*, at: datetime) -> None:
     paper = pictures.notice("培训通知（演示）", f"时间：{day}，一天", "内容：政务公开业务", "举办单位与人员均为虚构。")
     for person, title, way in ((learner, "政务公开业务培训班", "lecture"), (liaison, "赴邻县交流学习", "exchange")):
         facts = claims.Facts(way, title, "州政务公开办（虚构）", day, day, Decimal("7.5"), "附培训通知。")
-        files = [claims.File("培训通知.png", paper)]
+        files = [evidence.File("培训通知.png", paper)]
         claim = claims.file(person=person, facts=facts, files=files, form_key=f"demo-{way}", at=at - timedelta(days=2))
         if person == liaison:
             claims.refuse(claim=claim, by=officer, reason="只有通知，请补充签到表后重新申报。", at=at - timedelta(days=1))

@@ -32,6 +32,7 @@ MANAGING = (
     Door("dashboard", _("Dashboard"), "speedometer2", READERS),
     Door("records", _("Records"), "table", READERS),
     Door("records_units", _("Units"), "building", READERS),
+    Door("periods", _("Evaluation"), "bar-chart-line", READERS),
     Door("person_list", _("Staff"), "people", frozenset({"hr", "administrator"})),
     Door("sittings_manage", _("Exam sittings"), "calendar-event", frozenset({"hr", "administrator"})),
     Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer", "administrator"})),

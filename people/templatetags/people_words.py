@@ -52,6 +52,12 @@ DOORS = {
     "claim of hours": gettext_noop("claim of hours of a person"),
     "evidence of a claim": gettext_noop("evidence of a person's claim of hours"),
     "people behind a figure": gettext_noop("people behind a figure of the evaluation"),
+    "evaluation package": gettext_noop("package of a yearly evaluation"),
+    "appeals": gettext_noop("appeals of others"),
+    "appeal": gettext_noop("appeal of a person"),
+    "evidence of an appeal": gettext_noop("evidence of an appeal"),
+    "chain of responsibility": gettext_noop("reminders of responsibility and their answers"),
+    "reminder of responsibility": gettext_noop("reminder of responsibility of a person"),
 }
 
 

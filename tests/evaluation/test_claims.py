@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Refused
-from evaluation import claims, rules, services
+from evaluation import claims, evidence, rules, services
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, NOON, grant, person
@@ -54,8 +54,8 @@ def facts(**more):
 
 
 def filed(someone, key="k1", files=None, **more):
-    evidence = [claims.File("通知.pdf", PDF)] if files is None else files
-    return claims.file(person=someone, facts=facts(**more), files=evidence, form_key=key, at=NOON)
+    proof = [evidence.File("通知.pdf", PDF)] if files is None else files
+    return claims.file(person=someone, facts=facts(**more), files=proof, form_key=key, at=NOON)
 
 
 # Filing
@@ -112,10 +112,10 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(cast, policy, more, co
     ("files", "code"),
     [
         ([], "no_evidence"),
-        ([claims.File(f"{n}.pdf", PDF) for n in range(6)], "too_many_files"),
-        ([claims.File("通知.pdf", b"MZ\x90\x00" + b"\x00" * 100)], "wrong_content"),
-        ([claims.File("页面.pdf", b"<html><script>alert(1)</script></html>")], "wrong_content"),
-        ([claims.File("大.pdf", PDF + b"0" * claims.MAX_EVIDENCE)], "too_large"),
+        ([evidence.File(f"{n}.pdf", PDF) for n in range(6)], "too_many_files"),
+        ([evidence.File("通知.pdf", b"MZ\x90\x00" + b"\x00" * 100)], "wrong_content"),
+        ([evidence.File("页面.pdf", b"<html><script>alert(1)</script></html>")], "wrong_content"),
+        ([evidence.File("大.pdf", PDF + b"0" * evidence.MAX_EVIDENCE)], "too_large"),
     ],
 )
 def test_evidence_is_judged_by_its_content(cast, policy, files, code):
@@ -391,5 +391,5 @@ def test_a_file_that_was_changed_in_storage_is_not_given_out(cast, policy, priva
     one = filed(cast.learner).evidence.get()
     (private / one.file).write_bytes(b"%PDF-1.7 other")
     with pytest.raises(Refused) as refused:
-        claims.read(one)
+        evidence.read(one)
     assert refused.value.code == "damaged"

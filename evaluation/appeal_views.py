@@ -1,0 +1,199 @@
+"""The web doors of appeals: filing one, the list of a period, one's own, one appeal with its trace."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from core import clock
+from core.errors import Refused
+from evaluation import evidence
+from evaluation.models import Appeal, AppealEvidence, Period, PersonLine, UnitLine
+from evaluation.period_forms import AppealDecisionForm, AppealForm
+from evaluation.periods import appeals, services
+from evaluation.periods.permissions import looks_into, runs
+from people.models import ReadingOfOthers
+from people.services import readings
+
+PER_PAGE = 50
+SHOWN = ("open", "all")
+Kind = ReadingOfOthers.Kind
+
+
+@login_required
+@never_cache
+@require_safe
+def appeal_list(request: HttpRequest, pk: int) -> HttpResponse:
+    """The appeals of a period that one may read: HR's and auditors' list with what is overdue, else one's own and one's unit's."""
+    period = get_object_or_404(Period.objects.visible_to(request.user).select_related("county"), pk=pk)
+    insider, today = looks_into(request.user, period), clock.today()
+    shown = request.GET.get("show", "")
+    shown = shown if shown in SHOWN else SHOWN[0]
+    found = appeals.listed(request.user).filter(period=period)
+    if insider and shown == "open":
+        found = found.filter(pk__in=Appeal.objects.open().values("pk")).order_by("due_on", "pk")
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(one, one.is_open and one.due_on < today) for one in page.object_list]
+    others = sum(1 for one, _late in rows if one.by_id != request.user.pk)
+    if others:
+        readings.record(reader=request.user, kind=Kind.READ, what="appeals", unit=period.county, rows=others, request=request)
+    context = {
+        "period": period,
+        "page": page,
+        "rows": rows,
+        "insider": insider,
+        "shown": shown,
+        "tabs": [("open", _("Open")), ("all", _("All"))],
+        "overdue": appeals.overdue(period, at=clock.now()).count() if insider else 0,
+        "refusal_to_file": appeals.refusal_to_file(period, at=clock.now()),
+    }
+    return render(request, "evaluation/periods/appeals.html", context)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
+    """Appeal about one's own line, or about an item of a unit that one speaks for."""
+    period = get_object_or_404(Period.objects.visible_to(request.user).select_related("county"), pk=pk)
+    closed = appeals.refusal_to_file(period, at=clock.now())
+    calculation = services.published(period)
+    lines: dict[str, UnitLine | None] = {}
+    choices = []
+    if calculation is not None:
+        own = PersonLine.objects.filter(calculation=calculation, person=request.user).first()
+        if own is not None:
+            choices.append(("own", _("My own line: %(name)s") % {"name": own.person_name}))
+            lines["own"] = None
+        items = appeals.item_keys(calculation)
+        for line in appeals.units_of(request.user, calculation):
+            choices += [(f"{line.unit_id}:{key}", f"{line.unit_name} · {name}") for key, name in items.items()]
+            lines |= {f"{line.unit_id}:{key}": line for key in items}
+    initial = {"about": request.GET.get("about", "")}
+    form = AppealForm(request.POST or None, request.FILES or None, choices=choices, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        about = form.cleaned_data["about"]
+        line = lines[about]
+        given = [one for one in form.cleaned_data["files"] if one is not None]
+        try:
+            made = appeals.file(
+                period=period,
+                by=request.user,
+                text=form.cleaned_data["text"],
+                form_key=form.cleaned_data["form_key"],
+                unit=line.unit if line is not None else None,
+                item_key=about.partition(":")[2],
+                files=[evidence.File(one.name, one.read(evidence.MAX_EVIDENCE + 1)) for one in given[: evidence.MOST_FILES + 1]],
+                at=clock.now(),
+            )
+        except Refused as refusal:
+            form.add_error(
+                {"no_text": "text", "too_long": "text", "wrong_content": "files", "too_large": "files", "too_many_files": "files"}.get(
+                    refusal.code
+                ),
+                refusal.message,
+            )
+        else:
+            messages.success(request, _("Your appeal is filed. It is to be answered by %(due)s.") % {"due": made.due_on})
+            return redirect("appeal", made.pk)
+    context = {"period": period, "form": form, "closed": closed, "choices": choices}
+    return render(request, "evaluation/periods/appeal_new.html", context, status=422 if form.is_bound else 200)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def appeal(request: HttpRequest, pk: int) -> HttpResponse:
+    """One appeal: what was objected, the evidence, every decision; POST grants, refuses or withdraws. Reading another's is logged."""
+    found = get_object_or_404(appeals.listed(request.user).select_related("calculation__version", "person"), pk=pk)
+    own = request.user.pk in (found.by_id, found.person_id)
+    decides = not own and runs(request.user, found.period)
+    form = AppealDecisionForm(request.POST or None, items=appeals.pointed_items(found.calculation))
+    if request.method == "POST":
+        if not (own or decides):
+            raise Http404
+        try:
+            _act(request, found, form)
+        except Refused as refusal:
+            form.add_error(
+                {"no_reason": "reason", "no_link": "link", "no_points": "points", "no_item": "item_key", "no_remedy": "how"}.get(
+                    refusal.code
+                ),
+                refusal.message,
+            )
+        else:
+            if not form.errors:
+                return redirect("appeal", pk)
+    if not own:
+        readings.record(reader=request.user, kind=Kind.READ, what="appeal", unit=found.unit, subject=found.by, rows=1, request=request)
+    decided_by_me = any(one.by_id == request.user.pk for one in found.decided)
+    lines = UnitLine.objects.filter(calculation=found.calculation, unit=found.unit)
+    context = {
+        "appeal": found,
+        "own": own,
+        "filed_by_me": found.by_id == request.user.pk,
+        "may_decide": decides and found.is_open,
+        "second": len(found.decided) == 1,
+        "decided_by_me": decides and found.is_open and decided_by_me,
+        "lacks_officer": decides and appeals.lacks_officer(found),
+        "late": found.is_open and found.due_on < clock.today(),
+        "item": appeals.item_keys(found.calculation).get(found.item_key, ""),
+        "line": PersonLine.objects.filter(calculation=found.calculation, person=found.person).first() if found.person_id else None,
+        "unit_line": lines.first(),
+        "evidence": list(found.evidence.all()),
+        "form": form,
+    }
+    return render(request, "evaluation/periods/appeal.html", context, status=422 if form.is_bound and form.errors else 200)
+
+
+def _act(request: HttpRequest, found: Appeal, form: AppealDecisionForm) -> None:
+    at, act, by = clock.now(), request.POST.get("act"), request.user
+    if act not in ("grant", "refuse", "withdraw"):
+        raise Http404
+    if not form.is_valid():
+        return
+    data = form.cleaned_data
+    if act == "grant":
+        how = data["how"]
+        remedy = appeals.Remedy(
+            record=data["record"] if how == "record" else "",
+            link=data["link"] if how == "record" else "",
+            item_key=data["item_key"] if how == "points" else "",
+            points=data["points"] if how == "points" else None,
+        )
+        after = appeals.grant(appeal=found, by=by, reason=data["reason"], at=at, remedy=remedy)
+        said = (
+            _("Granted. A second officer has to grant it as well.")
+            if after.is_open
+            else _("Granted by both; the next calculation counts it.")
+        )
+    elif act == "refuse":
+        appeals.refuse(appeal=found, by=by, reason=data["reason"], at=at)
+        said = _("Turned down; whoever filed it reads your reason.")
+    else:
+        appeals.withdraw(appeal=found, by=by, at=at)
+        said = _("The appeal is withdrawn.")
+    messages.success(request, said)
+
+
+@login_required
+@never_cache
+@require_safe
+def appeal_evidence(request: HttpRequest, pk: int, position: int) -> HttpResponse:
+    """A file of an appeal, for those who may read the appeal. Reading another's is logged."""
+    found = get_object_or_404(appeals.listed(request.user), pk=pk)
+    one = get_object_or_404(AppealEvidence, appeal=found, position=position)
+    data = evidence.read(one)
+    if request.user.pk not in (found.by_id, found.person_id):
+        readings.record(
+            reader=request.user, kind=Kind.READ, what="evidence of an appeal", unit=found.unit, subject=found.by, rows=1, request=request
+        )
+    response = HttpResponse(data, content_type=one.content_type)
+    response["Content-Disposition"] = content_disposition_header(True, one.name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

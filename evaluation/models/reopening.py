@@ -1,0 +1,26 @@
+"""Proposals to reopen a period."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact
+from evaluation.models.period import Period, PeriodStep
+from people.models import Person
+
+
+class Reopening(Fact):
+    """One officer proposes that a period go back to “cut off”; another one's confirmation is a `PeriodStep` by both.
+
+    It answers the step that it was proposed after: once any other step was taken, it is void.
+    """
+
+    period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="reopenings")
+    after = models.OneToOneField(PeriodStep, on_delete=models.PROTECT, related_name="reopening")
+    reason = models.TextField(_("reason"))
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("proposal to reopen a period")
+        verbose_name_plural = _("proposals to reopen periods")
+        ordering = ["period", "pk"]

@@ -1,0 +1,28 @@
+"""What makes the package of a frozen period the same bytes for ever."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Fact
+from evaluation.models.period import Calculation
+
+
+class Seal(Fact):
+    """The manifest of a frozen calculation and its signature, made in the transaction of the freeze. Never changed.
+
+    The files are written from the frozen lines each time; the manifest says which bytes they have to be. It and the
+    signature are kept, not made again: a key that is rotated or deleted, or a unit that is renamed, changes nothing.
+    `public_key` is the key's multibase (`certificates.keyring`).
+    """
+
+    calculation = models.OneToOneField(Calculation, on_delete=models.PROTECT, related_name="seal")
+    manifest = models.TextField()
+    kid = models.CharField(max_length=64)
+    public_key = models.CharField(max_length=80)
+    signature = models.CharField(max_length=88)
+    sha256 = models.CharField(max_length=64, help_text=_("Of the whole package."))
+    size = models.PositiveBigIntegerField()
+    at = models.DateTimeField(_("when"))
+
+    def __str__(self) -> str:
+        return self.sha256

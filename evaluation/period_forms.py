@@ -1,0 +1,132 @@
+"""Forms of the yearly evaluation's doors."""
+
+from decimal import Decimal
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from core import clock
+from evaluation.forms import FilesField, SeveralFiles, form_key, styled
+from evaluation.indicators.spec import read
+from evaluation.models import AppealDecision, IndicatorVersion
+from people.models import Role, Unit
+from people.permissions import units_of
+
+
+class OpenPeriodForm(forms.Form):
+    """County, year and version; the days may differ from those that the version proposes."""
+
+    county = forms.ModelChoiceField(label=_("County"), queryset=Unit.objects.none(), empty_label=None)
+    year = forms.IntegerField(label=_("Year"), min_value=2020, max_value=2100)
+    version = forms.ModelChoiceField(label=_("Indicator"), queryset=IndicatorVersion.objects.none(), empty_label=None)
+    opens_on = forms.DateField(label=_("Opening roster of"), required=False)
+    cutoff_on = forms.DateField(label=_("Last day that counts"), required=False)
+    publicity_days = forms.IntegerField(label=_("Working days of publicity"), required=False, min_value=1, max_value=60)
+    appeal_days = forms.IntegerField(label=_("Working days for appeals"), required=False, min_value=1, max_value=60)
+    freeze_on = forms.DateField(label=_("To be frozen by"), required=False)
+
+    def __init__(self, *args, user, at, **kwargs):
+        super().__init__(*args, **kwargs)
+        counties = self.counties(user)
+        self.fields["county"].queryset = Unit.objects.filter(pk__in=[one.pk for one in counties])
+        versions = IndicatorVersion.objects.filter(approval__isnull=False).select_related("indicator")
+        own = versions.filter(indicator__county__in=counties) | versions.filter(indicator__county=None)
+        self.fields["version"].queryset = own.order_by("-indicator__county", "-number")
+        self.fields["year"].initial = clock.year_of(at)
+        proposed = own.order_by("-indicator__county", "-number").first()
+        dates = read(proposed.spec).period if proposed is not None else None
+        for name in ("opens_on", "cutoff_on", "freeze_on"):
+            self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+            self.fields[name].help_text = _("Empty: as the indicator proposes.")
+        if dates is not None:
+            self.fields["publicity_days"].initial, self.fields["appeal_days"].initial = dates.publicity_days, dates.appeal_days
+        styled(self)
+
+    @staticmethod
+    def counties(user) -> list[Unit]:
+        """The counties whose evaluation the user opens."""
+        if user.is_superuser:
+            return list(Unit.objects.counties())
+        return [unit for unit in units_of(user, Role.HR) if unit.depth == 1]
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Everybody who looks into the period reads it."),
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        styled(self)
+
+
+class PurposeForm(forms.Form):
+    purpose = forms.CharField(label=_("Purpose"), max_length=200)
+
+
+class AnswerForm(forms.Form):
+    text = forms.CharField(label=_("Answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 5}))
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        styled(self)
+
+
+class AppealForm(forms.Form):
+    """About oneself, or about an item of a unit that one speaks for ("<unit>:<item>")."""
+
+    about = forms.ChoiceField(label=_("What is it about"))
+    text = forms.CharField(
+        label=_("Objection"), max_length=2000, widget=forms.Textarea(attrs={"rows": 5}), help_text=_("What is wrong, and how it is right.")
+    )
+    files = FilesField(
+        label=_("Evidence"),
+        required=False,
+        widget=SeveralFiles(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
+        help_text=_("PDF or photograph; up to five files of 10 MB each."),
+    )
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
+
+    def __init__(self, *args, choices, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["about"].choices = choices
+        styled(self)
+
+
+class AppealDecisionForm(forms.Form):
+    """What an officer decides: the reason always; how it was put right, where the first one grants."""
+
+    HOW = [("record", _("The record itself was corrected")), ("points", _("Points of an item are corrected"))]
+    how = forms.ChoiceField(label=_("If granted: what was put right"), choices=[("", "—"), *HOW], required=False)
+    record = forms.ChoiceField(label=_("Record that was corrected"), choices=[("", "—"), *AppealDecision.Record.choices], required=False)
+    link = forms.CharField(
+        label=_("Address of its page"),
+        required=False,
+        max_length=200,
+        help_text=_("As in the address bar, from the slash on: /people/12/file/"),
+    )
+    item_key = forms.ChoiceField(label=_("Item"), required=False)
+    points = forms.DecimalField(
+        label=_("Points more (or less, with a minus sign)"),
+        required=False,
+        max_digits=6,
+        decimal_places=2,
+        min_value=Decimal(-1000),
+        max_value=Decimal(1000),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Whoever appealed reads it."),
+    )
+
+    def __init__(self, *args, items, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["item_key"].choices = [("", "—"), *items.items()]
+        styled(self)

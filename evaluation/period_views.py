@@ -1,0 +1,287 @@
+"""The web doors of a county's yearly evaluation: its periods, their steps, what was published, the package, the chain."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core import clock, workdays
+from core.errors import Refused
+from evaluation.models import Period, PersonLine, Reminder, UnitLine
+from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReasonForm
+from evaluation.periods import appeals, chain, package, rules, services
+from evaluation.periods.permissions import looks_into, runs
+from people.models import ReadingOfOthers, Role
+from people.permissions import require_role
+from people.services import readings
+
+State = Period.State
+
+
+def _period(request: HttpRequest, pk: int) -> Period:
+    return get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator"), pk=pk)
+
+
+@login_required
+@never_cache
+@require_safe
+def period_list(request: HttpRequest) -> HttpResponse:
+    """The evaluations of one's county by year, newest first."""
+    found = Period.objects.visible_to(request.user).select_related("county").prefetch_related("steps")
+    return render(
+        request,
+        "evaluation/periods/list.html",
+        {"periods": found, "may_open": bool(OpenPeriodForm.counties(request.user)), "several": request.user.is_superuser},
+    )
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def period_new(request: HttpRequest) -> HttpResponse:
+    """Open a year's evaluation."""
+    require_role(request.user, Role.HR)
+    if not OpenPeriodForm.counties(request.user):
+        raise Http404
+    form = OpenPeriodForm(request.POST or None, user=request.user, at=clock.now())
+    if request.method == "POST" and form.is_valid():
+        try:
+            period = services.open_period(**form.cleaned_data, by=request.user, at=clock.now())
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("The evaluation of %(year)d is open.") % {"year": period.year})
+            return redirect("period", period.pk)
+    return render(request, "evaluation/periods/new.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def period(request: HttpRequest, pk: int) -> HttpResponse:
+    """One period: where it stands, its days, what comes next and why not yet; POST takes the next step."""
+    found, at = _period(request, pk), clock.now()
+    refusal = None
+    form = ReasonForm(request.POST if request.POST.get("act") == "propose_reopen" else None)
+    if request.method == "POST":
+        if not runs(request.user, found):
+            raise Http404
+        try:
+            said = _act(request, found, form)
+        except Refused as error:
+            refusal = error
+        else:
+            if said:
+                messages.success(request, said)
+                return redirect("period", pk)
+        found = _period(request, pk)
+    officer = runs(request.user, found)
+    upcoming = rules.FOLLOWS[found.state]
+    upcoming = None if upcoming == State.HANDED_OVER else upcoming
+    proposal = services.standing_proposal(found)
+    calculation = services.published(found)
+    context = {
+        "period": found,
+        "steps": found.steps.select_related("by", "second").order_by("number"),
+        "state": State(found.state),
+        "line": [(State(one).label, _place(one, found.state)) for one in rules.ORDER],
+        "officer": officer,
+        "insider": looks_into(request.user, found),
+        "upcoming": upcoming,
+        "upcoming_label": _verb(upcoming),
+        "hindrance": services.refusal_of(found, upcoming, at=at) if upcoming else None,
+        "calculation": calculation,
+        "may_appeal": appeals.refusal_to_file(found, at=at) is None,
+        "proposal": proposal,
+        "may_confirm": proposal is not None and officer and proposal.by_id != request.user.pk,
+        "may_propose": officer and proposal is None and found.state in rules.REOPENED_FROM,
+        "unknown_year": None if workdays.is_known(found.freeze_on.year) else found.freeze_on.year,
+        "overdue": appeals.overdue(found, at=at).count() if officer else 0,
+        "is_late": found.state in rules.ORDER[:4] and clock.today(at) > found.freeze_on,
+        "mine": PersonLine.objects.filter(calculation=calculation, person=request.user).first() if calculation else None,
+        "sealed": officer or looks_into(request.user, found),
+        "form": form,
+        "refusal": refusal,
+    }
+    return render(request, "evaluation/periods/period.html", context, status=422 if refusal or form.errors else 200)
+
+
+def _place(state: str, now: str) -> str:
+    here, there = rules.ORDER.index(now), rules.ORDER.index(state)
+    return "done" if there < here else "now" if there == here else "coming"
+
+
+def _verb(step: str | None) -> str:
+    return {
+        State.CUT_OFF: _("Cut off"),
+        State.PUBLICITY: _("Calculate and publish"),
+        State.APPEALS: _("Open appeals"),
+        State.FROZEN: _("Freeze and seal"),
+    }.get(step, "")
+
+
+def _act(request: HttpRequest, found: Period, form: ReasonForm) -> str:
+    """Take the step that the page asked for; what to say of it, empty where the form has to be filled in."""
+    at, act, by = clock.now(), request.POST.get("act"), request.user
+    if act == State.CUT_OFF:
+        services.cut_off(period=found, by=by, at=at)
+        return _("The period is cut off.")
+    if act == State.PUBLICITY:
+        step = services.publish(period=found, by=by, at=at)
+        return _("Published until the end of %(due)s.") % {"due": step.due_on}
+    if act == State.APPEALS:
+        step = services.open_appeals(period=found, by=by, at=at)
+        return _("Appeals can be filed until the end of %(due)s.") % {"due": step.due_on}
+    if act == State.FROZEN:
+        services.freeze(period=found, by=by, at=at)
+        return _("Frozen and sealed. The package can be taken.")
+    if act == "propose_reopen":
+        if not form.is_valid():
+            return ""
+        services.propose_reopen(period=found, by=by, reason=form.cleaned_data["reason"], at=at)
+        return _("Proposed. Another officer of HR has to confirm.")
+    if act == "reopen":
+        services.reopen(period=found, by=by, at=at)
+        return _("The period stands at “cut off” again.")
+    if act == "remind":
+        sent = chain.send(period=found, by=by, at=at)
+        return (
+            ngettext("%(count)d reminder sent.", "%(count)d reminders sent.", len(sent)) % {"count": len(sent)}
+            if sent
+            else _("Everybody responsible was reminded before; nothing was sent.")
+        )
+    raise Http404
+
+
+@login_required
+@never_cache
+@require_safe
+def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
+    """What was published: the county's units with total, band and rank, and one's own line. Names nobody else."""
+    found = _period(request, pk)
+    calculation = services.published(found)
+    if calculation is None:
+        raise Http404
+    lines = UnitLine.objects.filter(calculation=calculation)
+    ranked = sorted((one for one in lines if one.rank is not None), key=lambda one: (one.rank, one.unit_code))
+    others = [one for one in lines if one.rank is None]
+    names = {one["key"]: one["name"] for one in calculation.version.spec["items"]}
+    context = {
+        "period": found,
+        "calculation": calculation,
+        "step": found.steps_taken[-1] if found.steps_taken else None,
+        "rows": [(one, _items(one, names)) for one in [*ranked, *others]],
+        "mine": PersonLine.objects.filter(calculation=calculation, person=request.user).first(),
+        "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
+    }
+    return render(request, "evaluation/periods/publicity.html", context)
+
+
+def _items(line: UnitLine, names: dict[str, str]) -> list[dict]:
+    return [one | {"name": names.get(one["key"], one["key"])} for one in line.items]
+
+
+@login_required
+@never_cache
+@require_POST
+def period_package(request: HttpRequest, pk: int) -> HttpResponse:
+    """The signed package, for HR and auditors of the county, with the purpose; each is logged."""
+    found = _period(request, pk)
+    if not looks_into(request.user, found):
+        raise Http404
+    form = PurposeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Say what the package is needed for."))
+        return redirect("period", pk)
+    try:
+        calculation = package.frozen(found)
+        made = package.make(calculation)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("period", pk)
+    readings.record(
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.EXPORT,
+        what="evaluation package",
+        unit=found.county,
+        filters={"year": found.year, "purpose": form.cleaned_data["purpose"], "sha256": made.sha256},
+        rows=calculation.people.count(),
+        request=request,
+    )
+    response = HttpResponse(made.data, content_type="application/zip")
+    response["Content-Disposition"] = content_disposition_header(True, made.name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+# The chain of responsibility
+
+
+@login_required
+@never_cache
+@require_safe
+def period_chain(request: HttpRequest, pk: int) -> HttpResponse:
+    """Who was reminded and what they answered, for HR and auditors. Each page read is logged."""
+    found = _period(request, pk)
+    if not looks_into(request.user, found):
+        raise Http404
+    rows = list(chain.of_period(found))
+    readings.record(
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.READ,
+        what="chain of responsibility",
+        unit=found.county,
+        rows=len(rows),
+        request=request,
+    )
+    return render(
+        request,
+        "evaluation/periods/chain.html",
+        {"period": found, "rows": rows, "officer": runs(request.user, found), "published": services.published(found)},
+    )
+
+
+@login_required
+@never_cache
+@require_safe
+def my_reminders(request: HttpRequest) -> HttpResponse:
+    """The reminders that one got for one's duties."""
+    return render(request, "evaluation/periods/my_reminders.html", {"rows": list(chain.of_person(request.user))})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def reminder(request: HttpRequest, pk: int) -> HttpResponse:
+    """One reminder with its answers; POST answers one's own. Reading another's is logged."""
+    found = get_object_or_404(Reminder.objects.visible_to(request.user).select_related("line", "period__county", "person"), pk=pk)
+    own = found.person_id == request.user.pk
+    form = AnswerForm(request.POST or None)
+    if request.method == "POST":
+        if not own:
+            raise Http404
+        if form.is_valid():
+            try:
+                chain.answer(reminder=found, by=request.user, at=clock.now(), **form.cleaned_data)
+            except Refused as refusal:
+                form.add_error("text", refusal.message)
+            else:
+                messages.success(request, _("Your answer is kept."))
+                return redirect("reminder", pk)
+    if not own:
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="reminder of responsibility",
+            unit=found.line.unit,
+            subject=found.person,
+            rows=1,
+            request=request,
+        )
+    context = {"reminder": found, "own": own, "form": form, "answers": list(found.answers.all())}
+    return render(request, "evaluation/periods/reminder.html", context, status=422 if form.is_bound else 200)

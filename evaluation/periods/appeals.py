@@ -1,0 +1,296 @@
+"""Appeals against published lines: the only writers, and what there is to know about one.
+
+A person appeals about their own line, a leader or liaison about an item of the unit. One officer of HR may refuse; granting takes
+two, and says what was put right: the record itself, by its own door, or points of an item. Nobody decides on an appeal that they
+filed or that is about them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
+
+from core import audit, clock, workdays
+from core.errors import Refused
+from evaluation.evidence import File, keep, kinds_of
+from evaluation.models import Appeal, AppealDecision, AppealEvidence, Calculation, Period, PersonLine, PointCorrection, UnitLine
+from evaluation.periods import services
+from evaluation.periods.permissions import runs
+from people.models import Person, Role, Unit
+from people.models.unit import within_paths
+from people.permissions import paths_of
+
+Verdict = AppealDecision.Verdict
+MOST_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """How an appeal is granted: a corrected record with its page, or points of an item."""
+
+    record: str = ""
+    link: str = ""
+    item_key: str = ""
+    points: Decimal | None = None
+
+
+def may_speak_for(user, unit: Unit) -> bool:
+    """Whether the user appeals for a unit: its leader or liaison, or one over it."""
+    return any(unit.path.startswith(path) for path in paths_of(user, [Role.LEADER, Role.LIAISON]))
+
+
+def units_of(user, calculation: Calculation) -> QuerySet[UnitLine]:
+    """The lines of units that the user may appeal for. One query."""
+    lines = UnitLine.objects.filter(calculation=calculation)
+    return lines.filter(within_paths(paths_of(user, [Role.LEADER, Role.LIAISON])))
+
+
+def refusal_to_file(period: Period, *, at: datetime) -> Refused | None:
+    """Why no appeal can be filed now; None where one can. One query."""
+    step = period.steps.order_by("number").last()
+    if step is not None and step.state == Period.State.APPEALS and step.due_on is not None:
+        if clock.today(at) <= step.due_on:
+            return None
+        return Refused(_("Appeals could be filed until the end of %(due)s.") % {"due": step.due_on}, code="over")
+    if step is not None and step.state in (Period.State.FROZEN, Period.State.HANDED_OVER):
+        last = period.steps.filter(state=Period.State.APPEALS).order_by("number").last()
+        day = last.due_on if last is not None else None
+        return Refused(_("The evaluation is frozen. Appeals could be filed until the end of %(due)s.") % {"due": day}, code="over")
+    return Refused(_("Appeals can be filed once publicity is over and HR has opened them."), code="not_open")
+
+
+@transaction.atomic
+def file(
+    *,
+    period: Period,
+    by: Person,
+    text: str,
+    form_key: str,
+    at: datetime,
+    unit: Unit | None = None,
+    item_key: str = "",
+    files: Sequence[File] = (),
+) -> Appeal:
+    """Appeal about one's own line or, with `unit` and `item_key`, for a unit. The same form sent twice gives one appeal.
+
+    Locks the person's row and shares the period's, so that no freeze passes it by.
+
+    Raises:
+        Refused: not now ("over", "not_open"), nothing said or too much ("no_text", "too_long"), no line of one's own
+            ("no_line"), not one's unit ("not_unit"), no such item ("no_item"), or evidence that cannot be taken.
+    """
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
+    standing = Appeal.objects.filter(by=by, form_key=form_key).first()
+    if standing is not None:
+        return standing
+    Period.objects.select_for_update(of=("self",)).only("pk").get(pk=period.pk)
+    refusal = refusal_to_file(period, at=at)
+    if refusal is not None:
+        raise refusal
+    if not text.strip():
+        raise Refused(_("Say what is wrong, and how it is right."), code="no_text")
+    if len(text) > MOST_TEXT:
+        raise Refused(_("At most %(limit)s characters.") % {"limit": MOST_TEXT}, code="too_long")
+    calculation = services.published(period)
+    if calculation is None:
+        raise Refused(_("Appeals can be filed once publicity is over and HR has opened them."), code="not_open")
+    about = _unit_line(calculation, by, unit, item_key) if unit is not None else _own_line(calculation, by)
+    kinds = kinds_of(files)
+    appeal = Appeal.objects.create(
+        period=period,
+        calculation=calculation,
+        person=by if unit is None else None,
+        unit_id=about.unit_id if isinstance(about, UnitLine) else about.organ_id,
+        about=about.unit_name if isinstance(about, UnitLine) else about.person_name,
+        item_key=item_key if unit is not None else "",
+        text=text.strip(),
+        form_key=form_key,
+        due_on=workdays.add_workdays(clock.today(at), period.appeal_days),
+        by=by,
+        at=at,
+    )
+    keep(AppealEvidence, files, kinds, folder=f"appeals/{period.year}/{appeal.pk}", appeal=appeal)
+    audit.record(period, "evaluation.appeal_filed", by=by, appeal=appeal.pk)
+    return appeal
+
+
+def _own_line(calculation: Calculation, person: Person) -> PersonLine:
+    line = PersonLine.objects.filter(calculation=calculation, person=person).first()
+    if line is None:
+        raise Refused(_("Nothing was published about you in this evaluation."), code="no_line")
+    return line
+
+
+def _unit_line(calculation: Calculation, by: Person, unit: Unit, item_key: str) -> UnitLine:
+    line = UnitLine.objects.filter(calculation=calculation, unit=unit).first()
+    if line is None or not may_speak_for(by, unit):
+        raise Refused(_("A unit's appeal is filed by its leader or liaison."), code="not_unit")
+    if item_key not in item_keys(calculation):
+        raise Refused(_("Choose the item that the appeal is about."), code="no_item")
+    return line
+
+
+def item_keys(calculation: Calculation) -> dict[str, str]:
+    """The items that a unit may appeal about, by key: those with points, bonuses, deductions."""
+    spec = calculation.version.spec
+    return {one["key"]: f"{one['key']} {one['name']}" for part in ("items", "bonus", "deduct") for one in spec.get(part, [])}
+
+
+def pointed_items(calculation: Calculation) -> dict[str, str]:
+    """The items whose points can be corrected, by key."""
+    return {one["key"]: f"{one['key']} {one['name']}" for one in calculation.version.spec["items"]}
+
+
+@transaction.atomic
+def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Remedy | None = None) -> Appeal:
+    """Grant as the first officer, with the remedy, or as the second what the first proposed. Locks the appeal. Writes an audit entry.
+
+    The second word on points makes the `PointCorrection`; the next calculation counts it.
+
+    Raises:
+        Refused: no right ("not_hr"), one's own ("own"), granted by the same officer before ("same_officer"), it is over ("over"), no
+            reason ("no_reason"), or a remedy that is none ("no_remedy", "no_link", "no_item", "no_points").
+    """
+    held = _held(appeal, by)
+    if not reason.strip():
+        raise Refused(_("Give the reason: everybody concerned reads it."), code="no_reason")
+    first = held.decided[0] if held.decided else None
+    if first is not None and first.by_id == by.pk:
+        raise Refused(_("You have granted this appeal: another officer has to do it as well."), code="same_officer")
+    if first is None:
+        remedy = remedy or Remedy()
+        _require_remedy(held, remedy)
+        fields = {"record": remedy.record, "link": remedy.link.strip(), "item_key": remedy.item_key, "points": remedy.points}
+        correction = None
+    else:
+        fields = {"record": first.record, "link": first.link, "item_key": first.item_key, "points": first.points}
+        correction = _correct(held, first, by, at)
+    step = 1 if first is None else 2
+    AppealDecision.objects.create(
+        appeal=held, step=step, verdict=Verdict.GRANTED, reason=reason.strip(), correction=correction, by=by, at=at, **fields
+    )
+    audit.record(held.period, "evaluation.appeal_granted", by=by, appeal=held.pk, step=step, reason=reason.strip())
+    return Appeal.objects.get(pk=held.pk)
+
+
+def _correct(appeal: Appeal, first: AppealDecision, by: Person, at: datetime) -> PointCorrection | None:
+    if first.points is None:
+        return None
+    return PointCorrection.objects.create(
+        period=appeal.period,
+        unit=appeal.unit,
+        item_key=first.item_key,
+        points=first.points,
+        reason=first.reason,
+        by=first.by,
+        approved=by,
+        at=at,
+    )
+
+
+def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
+    if remedy.record:
+        if remedy.record not in AppealDecision.Record.values or remedy.points is not None:
+            raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
+        if not _is_page_of_ours(remedy.link.strip()):
+            raise Refused(
+                _("Give the address of the page that shows the correction; it begins with a slash, as “/people/12/file/”."), code="no_link"
+            )
+        return
+    if remedy.points is None:
+        raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
+    items = {one["key"]: Decimal(str(one["points"])) for one in appeal.calculation.version.spec["items"]}
+    if remedy.item_key not in items:
+        raise Refused(_("Choose the item whose points are corrected."), code="no_item")
+    if not remedy.points or abs(remedy.points) > items[remedy.item_key]:
+        raise Refused(
+            _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": items[remedy.item_key]}, code="no_points"
+        )
+
+
+def _is_page_of_ours(link: str) -> bool:
+    if not link.startswith("/") or link.startswith("//"):
+        return False
+    try:
+        resolve(link.partition("?")[0].partition("#")[0])
+    except Resolver404:
+        return False
+    return True
+
+
+@transaction.atomic
+def refuse(*, appeal: Appeal, by: Person, reason: str, at: datetime) -> Appeal:
+    """Refuse it, with a reason that whoever filed it reads; one officer suffices. Locks the appeal. Writes an audit entry.
+
+    Raises:
+        Refused: no reason ("no_reason"), or as `grant`; who granted it first may refuse it, having noticed a mistake.
+    """
+    held = _held(appeal, by)
+    if not reason.strip():
+        raise Refused(_("Give the reason: everybody concerned reads it."), code="no_reason")
+    AppealDecision.objects.create(appeal=held, step=len(held.decided) + 1, verdict=Verdict.REFUSED, reason=reason.strip(), by=by, at=at)
+    audit.record(held.period, "evaluation.appeal_refused", by=by, appeal=held.pk, reason=reason.strip())
+    return Appeal.objects.get(pk=held.pk)
+
+
+@transaction.atomic
+def withdraw(*, appeal: Appeal, by: Person, at: datetime) -> Appeal:
+    """Whoever filed it takes it back, as long as it is not decided. Locks the appeal.
+
+    Raises:
+        Refused: filed by somebody else ("not_own"), or it is over ("over").
+    """
+    held = Appeal.objects.select_for_update(of=("self",)).get(pk=appeal.pk)
+    if held.by_id != by.pk:
+        raise Refused(_("An appeal is withdrawn by whoever filed it."), code="not_own")
+    _require_open(held)
+    AppealDecision.objects.create(appeal=held, step=len(held.decided) + 1, verdict=Verdict.WITHDRAWN, by=by, at=at)
+    audit.record(held.period, "evaluation.appeal_withdrawn", by=by, appeal=held.pk)
+    return Appeal.objects.get(pk=held.pk)
+
+
+def _held(appeal: Appeal, by: Person) -> Appeal:
+    held = Appeal.objects.select_for_update(of=("self",)).select_related("period__county").get(pk=appeal.pk)
+    if by.pk in (held.by_id, held.person_id):
+        raise Refused(_("Nobody decides on their own appeal."), code="own")
+    if not runs(by, held.period):
+        raise Refused(_("Appeals are decided by HR of the whole county."), code="not_hr")
+    _require_open(held)
+    return held
+
+
+def _require_open(held: Appeal) -> None:
+    if not held.is_open:
+        raise Refused(_("This appeal is over: %(state)s.") % {"state": held.state_label}, code="over")
+
+
+# Reading
+
+
+def listed(user) -> QuerySet[Appeal]:
+    """The appeals that the user may read, with what their lists show. Two queries when read."""
+    return Appeal.objects.visible_to(user).select_related("period__county", "unit", "by").prefetch_related("decisions__by").distinct()
+
+
+def overdue(period: Period, *, at: datetime) -> QuerySet[Appeal]:
+    """Open appeals whose last day for an answer is over."""
+    return Appeal.objects.open().filter(period=period, due_on__lt=clock.today(at))
+
+
+def days_left(appeal: Appeal, today: date) -> int:
+    """Calendar days until an answer is due; negative when it is late."""
+    return (appeal.due_on - today).days
+
+
+def lacks_officer(appeal: Appeal) -> bool:
+    """Whether nobody is there who could give the word that it waits for. Two queries."""
+    if not appeal.is_open:
+        return False
+    excluded = {appeal.by_id, appeal.person_id, *(one.by_id for one in appeal.decided)} - {None}
+    holds = Q(role_grants__role=Role.HR, role_grants__ends_on=None, role_grants__unit=appeal.period.county_id) | Q(is_superuser=True)
+    return not Person.objects.filter(holds, is_active=True).exclude(pk__in=excluded).exists()

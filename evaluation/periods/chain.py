@@ -1,0 +1,119 @@
+"""The chain of responsibility (责任链): who is reminded of a unit's result below the version's mark, and what they answer."""
+
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from evaluation.indicators.spec import Spec, read
+from evaluation.models import Calculation, Period, Reminder, ReminderAnswer, UnitLine
+from evaluation.periods import services
+from evaluation.periods.permissions import runs
+from people.models import DutyAssignment, Person, Unit
+
+_WEIGHT = {Reminder.Level.JOINT: 0, Reminder.Level.DIRECT: 1, Reminder.Level.PRIMARY: 2}
+MOST_TEXT = 2000
+
+
+@transaction.atomic
+def send(*, period: Period, by: Person, at: datetime) -> list[Reminder]:
+    """Remind everybody responsible for a unit below the mark, by the newest published or frozen result. Returns the new reminders.
+
+    Sent again it adds whom a newer result reaches and changes nothing else. Locks the period's row. Writes an audit entry.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), nothing published ("not_published"), or the version knows no chain ("no_chain").
+    """
+    if not runs(by, period):
+        raise Refused(_("Reminders are sent by HR of the whole county."), code="not_hr")
+    Period.objects.select_for_update(of=("self",)).only("pk").get(pk=period.pk)
+    calculation = services.published(period)
+    if calculation is None:
+        raise Refused(_("Nothing is published yet: there is no result to remind anybody of."), code="not_published")
+    spec = read(calculation.version.spec)
+    if not spec.chain:
+        raise Refused(_("This version of the indicator names no chain of responsibility."), code="no_chain")
+    standing = set(Reminder.objects.filter(period=period).values_list("unit_id", "person_id"))
+    made = []
+    for line in below(calculation, spec):
+        for person, level, action, duties in responsible(line.unit, spec, on=period.cutoff_on):
+            if (line.unit_id, person.pk) not in standing:
+                made.append(
+                    Reminder.objects.create(
+                        period=period,
+                        line=line,
+                        unit_id=line.unit_id,
+                        person=person,
+                        person_name=person.name,
+                        level=level,
+                        action=action,
+                        duties=duties,
+                        by=by,
+                        at=at,
+                    )
+                )
+    if made:
+        audit.record(period, "evaluation.reminders_sent", by=by, count=len(made), calculation=calculation.number)
+    return made
+
+
+def below(calculation: Calculation, spec: Spec) -> list[UnitLine]:
+    """The units whose total lies below the mark, by code; one without a total has none. One query."""
+    lines = UnitLine.objects.filter(calculation=calculation, total__lt=spec.chain_below)
+    return list(lines.select_related("unit").order_by("unit_code"))
+
+
+def responsible(unit: Unit, spec: Spec, *, on: date) -> list[tuple[Person, str, str, list[str]]]:
+    """Who answers for an organ by the duties held in it on a day: person, level, action, duties. One query.
+
+    In side postings too. Whoever stands on two levels is named once, on the heavier.
+    """
+    lasting = Q(starts_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gte=on))
+    held = DutyAssignment.objects.filter(lasting, posting__unit__path__startswith=unit.path).select_related(
+        "posting__person", "posting__unit"
+    )
+    rungs = {duty: rung for rung in sorted(spec.chain, key=lambda rung: _WEIGHT[Reminder.Level(rung.level)]) for duty in rung.duties}
+    people: dict[int, Person] = {}
+    duties: dict[int, set[str]] = {}
+    for one in held.order_by("posting__person__employee_number"):
+        if one.duty in rungs and one.posting.unit.organ_path == unit.path:
+            people[one.posting.person_id] = one.posting.person
+            duties.setdefault(one.posting.person_id, set()).add(one.duty)
+    found: list[tuple[Person, str, str, list[str]]] = []
+    for pk, person in people.items():
+        rung = max((rungs[duty] for duty in duties[pk]), key=lambda rung: _WEIGHT[Reminder.Level(rung.level)])
+        found.append((person, rung.level, rung.action, sorted(duties[pk])))
+    return found
+
+
+@transaction.atomic
+def answer(*, reminder: Reminder, by: Person, text: str, form_key: str, at: datetime) -> ReminderAnswer:
+    """The reminded person answers; every answer is kept. The same form sent twice gives one. Locks the person's row.
+
+    Raises:
+        Refused: somebody else's reminder ("not_own"), nothing said ("no_text"), or too much ("too_long").
+    """
+    if reminder.person_id != by.pk:
+        raise Refused(_("A reminder is answered by whom it was sent to."), code="not_own")
+    if not text.strip():
+        raise Refused(_("Write your answer."), code="no_text")
+    if len(text) > MOST_TEXT:
+        raise Refused(_("At most %(limit)s characters.") % {"limit": MOST_TEXT}, code="too_long")
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
+    standing = ReminderAnswer.objects.filter(reminder=reminder, form_key=form_key).first()
+    return standing or ReminderAnswer.objects.create(reminder=reminder, text=text.strip(), form_key=form_key, at=at)
+
+
+def of_person(person: Person) -> QuerySet[Reminder]:
+    """One's own, newest first, with their answers. Two queries when read."""
+    return (
+        Reminder.objects.filter(person=person).select_related("line", "period__county").prefetch_related("answers").order_by("-at", "-pk")
+    )
+
+
+def of_period(period: Period) -> QuerySet[Reminder]:
+    """All of a period by unit, with their answers. Two queries when read."""
+    return Reminder.objects.filter(period=period).select_related("line").prefetch_related("answers")

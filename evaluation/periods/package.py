@@ -1,0 +1,262 @@
+"""The package of a frozen period: written from the frozen rows alone, the same bytes whenever it is made again.
+
+A ZIP of `units.csv`, `people.csv`, `results.xlsx` with both tables, `manifest.json` with the SHA-256 of each, `manifest.sig`
+(Ed25519 over the manifest's bytes) and `public-key.pem`. Headings and words in it are the format's own, never those of a
+translation. Everything is stored, not deflated: another build of zlib would press it into other bytes.
+How to check it: docs/evaluation.md.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.utils.translation import gettext as _
+
+from certificates import keyring
+from core import clock
+from core.errors import Refused
+from core.exports import Column, Exporter, csv_chunks, write_xlsx
+from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
+
+FORMAT = "county-evaluation-package/1"
+_EARLY = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP can tell
+_CENT = Decimal("0.01")
+# The words of format 1. Another word is another format: a package that was sealed says what it said.
+_DUTIES = {
+    "chief": "主要领导",
+    "deputy": "分管领导",
+    "section_head": "科室负责人",
+    "staff": "具体工作人员",
+    "liaison": "联络员",
+    "publisher": "发布员",
+    "county_leader": "县领导",
+    "lecturer": "讲师",
+    "appraiser": "考评",
+}
+_REASONS = {
+    "roster": "期初在册",
+    "joined": "期中调入已满期限",
+    "moved": "期中调动，在现单位计入",
+    "moved_late": "调动未满期限，在原单位计入",
+    "left_late": "截止前离开，仍计入",
+    "joined_late": "调入未满期限",
+    "left": "已离开",
+    "leave": "离岗或病产假已满期限",
+}
+_YES = {True: "是", False: "否"}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A whole package: its name and its bytes."""
+
+    name: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def frozen(period: Period) -> Calculation:
+    """The calculation that the period's last freeze wrote, as long as the period stands at it. One query.
+
+    Raises:
+        Refused: the period is not frozen, or was reopened since ("not_frozen").
+    """
+    steps = PeriodStep.objects.filter(period=period).select_related("calculation__period__county").order_by("-number")
+    for step in steps:
+        if step.state == Period.State.FROZEN and step.calculation is not None:
+            return step.calculation
+        if step.state != Period.State.HANDED_OVER:
+            break
+    raise Refused(_("The evaluation of %(year)d is not frozen.") % {"year": period.year}, code="not_frozen")
+
+
+def digest(period: Period) -> str:
+    """The SHA-256 of the package of a frozen period, as it was sealed. Two queries. Raises as `frozen` does."""
+    return Seal.objects.get(calculation=frozen(period)).sha256
+
+
+def of(period: Period) -> Package:
+    """The package of a frozen period. Raises as `frozen` and `make` do."""
+    return make(frozen(period))
+
+
+def make(calculation: Calculation) -> Package:
+    """The package of a sealed calculation, made again from its rows.
+
+    Raises:
+        Refused: what the rows give now is not what was sealed ("changed"): somebody changed them, or other software writes them.
+    """
+    seal = Seal.objects.get(calculation=calculation)
+    data = _zip(_files(calculation), seal.manifest.encode(), base64.b64decode(seal.signature), seal.public_key)
+    made = Package(_name(calculation.period), data)
+    if made.sha256 != seal.sha256:
+        raise Refused(
+            _("The package made now is not the one that was sealed at the freeze: its rows or the software that writes it were changed."),
+            code="changed",
+        )
+    return made
+
+
+def seal(calculation: Calculation, *, at: datetime) -> Seal:
+    """Write the manifest of a calculation and sign it, in the transaction of the freeze.
+
+    Raises:
+        Refused: there is no key to sign with here ("no_key").
+    """
+    files = _files(calculation)
+    manifest = _manifest(calculation, files, keyring.kid_in_use("badge"), at)
+    kid, signature = keyring.sign(manifest)
+    if json.loads(manifest)["key"] != kid:  # rotated between the two
+        manifest = _manifest(calculation, files, kid, at)
+        kid, signature = keyring.sign(manifest)
+    public_key = keyring.badge_key(kid)
+    if public_key is None or not keyring.is_signed(public_key, manifest, signature):
+        raise Refused(_("The signing key was changed at this moment. Please do it again."), code="no_key")
+    data = _zip(files, manifest, signature, public_key)
+    return Seal.objects.create(
+        calculation=calculation,
+        manifest=manifest.decode(),
+        kid=kid,
+        public_key=public_key,
+        signature=base64.b64encode(signature).decode(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        at=at,
+    )
+
+
+def _name(period: Period) -> str:
+    return f"evaluation-{period.county.code}-{period.year}.zip"
+
+
+def _manifest(calculation: Calculation, files: dict[str, bytes], kid: str, at: datetime) -> bytes:
+    period, version = calculation.period, calculation.version
+    said = {
+        "@type": FORMAT,
+        "appeal_days": period.appeal_days,
+        "calculation": {"digest": calculation.digest, "number": calculation.number},
+        "county": period.county.code,
+        "cutoff_on": period.cutoff_on.isoformat(),
+        "files": [{"name": name, "sha256": hashlib.sha256(files[name]).hexdigest(), "size": len(files[name])} for name in sorted(files)],
+        "freeze_on": period.freeze_on.isoformat(),
+        "frozen_at": clock.local(at).isoformat(timespec="seconds"),
+        "indicator": {"key": version.indicator.key, "source": version.source, "version": version.number},
+        "key": kid,
+        "opens_on": period.opens_on.isoformat(),
+        "publicity_days": period.publicity_days,
+        "rows": {"people": calculation.people.count(), "units": calculation.units.count()},
+        "year": period.year,
+    }
+    return (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _files(calculation: Calculation) -> dict[str, bytes]:
+    units, people = tables(calculation)
+    book = io.BytesIO()
+    write_xlsx([units, people], book, created=datetime(*_EARLY, tzinfo=UTC).replace(tzinfo=None))
+    return {
+        "people.csv": b"".join(csv_chunks(people)),
+        "results.xlsx": _stored(book),
+        "units.csv": b"".join(csv_chunks(units)),
+    }
+
+
+def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
+    """The frozen rows as two tables: units by code, people by employee number."""
+    spec = calculation.version.spec
+    lines = list(UnitLine.objects.filter(calculation=calculation).order_by("unit_code"))
+    units = [
+        Column("单位编码", lambda r: r.unit_code, 18),
+        Column("单位", lambda r: r.unit_name, 30),
+        Column("垂直管理", lambda r: _YES[r.is_vertical], 10),
+        Column("总分", lambda r: _figure(r.total)),
+        Column("等次", lambda r: r.band),
+        Column("名次", lambda r: r.rank),
+    ]
+    for item in spec["items"]:
+        units.append(Column(f"{item['key']} {item['name']}", _of_item(item["key"], "points")))
+        units.append(Column(f"{item['key']} 满分", _of_item(item["key"], "full")))
+    units += [Column("加分", lambda r: _figure(r.bonus)), Column("扣分", lambda r: _figure(r.deduction))]
+    units += [Column(name, _of_figures(name)) for name in sorted({name for line in lines for name in line.figures})]
+    people = [
+        Column("工号", lambda r: r.employee_number, 14),
+        Column("姓名", lambda r: r.person_name, 12),
+        Column("单位编码", lambda r: r.unit_code, 18),
+        Column("单位", lambda r: r.unit_name, 30),
+        Column("职务", lambda r: r.post_title, 14),
+        Column("职责", lambda r: "、".join(_DUTIES.get(duty, duty) for duty in r.duties), 20),
+        Column("计入", lambda r: _YES[r.counted], 8),
+        Column("计入说明", lambda r: _REASONS.get(r.reason, r.reason), 20),
+        Column("应修必修课", lambda r: r.required),
+        Column("完成必修课", lambda r: r.done),
+        Column("应考", lambda r: r.tests),
+        Column("合格", lambda r: r.passed),
+        Column("学时", lambda r: _figure(r.hours)),
+        Column("学时目标", lambda r: _figure(r.target)),
+    ]
+    of_people = PersonLine.objects.filter(calculation=calculation).order_by("employee_number")
+    return Exporter("单位", units, lines), Exporter("人员", people, _Again(of_people))
+
+
+class _Again:
+    """Rows that can be read more than once, streamed each time."""
+
+    def __init__(self, rows) -> None:
+        self.rows = rows
+
+    def __iter__(self):
+        return self.rows.iterator(chunk_size=2000)
+
+
+def _of_item(key: str, name: str):
+    def value(line: UnitLine) -> Decimal | None:
+        item = next((one for one in line.items if one["key"] == key), None)
+        return None if item is None else _figure(Decimal(item[name]))
+
+    return value
+
+
+def _of_figures(name: str):
+    return lambda line: Decimal(line.figures[name]) if name in line.figures else None
+
+
+def _figure(value: Decimal | None) -> Decimal | None:
+    return None if value is None else Decimal(value).quantize(_CENT)
+
+
+def _stored(book: io.BytesIO) -> bytes:
+    """The same workbook with its parts stored under one date."""
+    with zipfile.ZipFile(book) as archive:
+        return _archive((name, archive.read(name)) for name in archive.namelist())
+
+
+def _zip(files: dict[str, bytes], manifest: bytes, signature: bytes, public_key: str) -> bytes:
+    pem = Ed25519PublicKey.from_public_bytes(keyring.ed25519_of(public_key)).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    whole = {**files, "manifest.json": manifest, "manifest.sig": signature, "public-key.pem": pem}
+    return _archive((name, whole[name]) for name in sorted(whole))
+
+
+def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in entries:
+            entry = zipfile.ZipInfo(name, _EARLY)
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            archive.writestr(entry, data)
+    return made.getvalue()
+
+
+__all__ = ["FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "tables"]

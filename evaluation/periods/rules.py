@@ -1,0 +1,56 @@
+"""Which step of a period may follow which, and what stands in its way. Pure: no database, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+OPEN, CUT_OFF, PUBLICITY, APPEALS, FROZEN, HANDED_OVER = "open", "cut_off", "publicity", "appeals", "frozen", "handed_over"
+ORDER = (OPEN, CUT_OFF, PUBLICITY, APPEALS, FROZEN, HANDED_OVER)
+FOLLOWS: Mapping[str, str | None] = dict(zip(ORDER, [*ORDER[1:], None], strict=True))
+REOPENED_FROM = (PUBLICITY, APPEALS, FROZEN)
+"""What goes back to “cut off”. What was handed over does not: the receiver has it, and what came later is a supplementary list."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a period stands: its state, what day it is, the last days, and how many appeals nobody has answered."""
+
+    state: str
+    today: date
+    cutoff_on: date
+    due_on: date | None
+    open_appeals: int = 0
+
+
+def hindrance(to: str, at: Standing) -> str | None:
+    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered"; None where it can.
+
+    A last day ends at 24:00: the step after it is one of the next day.
+    """
+    if FOLLOWS.get(at.state) != to:
+        return "order"
+    if to == CUT_OFF and at.today <= at.cutoff_on:
+        return "too_early"
+    if to == APPEALS and at.due_on is not None and at.today <= at.due_on:
+        return "publicity_runs"
+    if to == FROZEN and at.due_on is not None and at.today <= at.due_on:
+        return "appeals_run"
+    if to == FROZEN and at.open_appeals:
+        return "unanswered"
+    return None
+
+
+def dates_problem(*, opens_on: date, cutoff_on: date, freeze_on: date, year: int, earliest_freeze: date) -> str | None:
+    """Why dates cannot be: "opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_short" for publicity and appeals; None where they can.
+
+    `earliest_freeze` is the first day after publicity and appeals, both opened as early as may be.
+    """
+    if opens_on >= cutoff_on:
+        return "opens_after_cutoff"
+    if cutoff_on >= freeze_on:
+        return "cutoff_after_freeze"
+    if cutoff_on.year != year:
+        return "other_year"
+    if freeze_on < earliest_freeze:
+        return "too_short"
+    return None

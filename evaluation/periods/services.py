@@ -1,0 +1,340 @@
+"""The steps of a period: the only writers. Each locks the period's row; two officers at once take one step."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.utils.translation import gettext as _
+
+from core import audit, clock, workdays
+from core.errors import Refused
+from core.snapshots import one_snapshot
+from evaluation.indicators import calculation, spec
+from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening
+from evaluation.periods import package, rules
+from evaluation.periods.permissions import runs
+from people.models import Person, Unit
+
+State = Period.State
+DAY = timedelta(days=1)
+TRIES = 5
+_SERIALIZATION = "40001"
+Made = TypeVar("Made")
+
+
+def open_period(
+    *,
+    county: Unit,
+    year: int,
+    version: IndicatorVersion,
+    by: Person,
+    at: datetime,
+    opens_on: date | None = None,
+    cutoff_on: date | None = None,
+    freeze_on: date | None = None,
+    publicity_days: int | None = None,
+    appeal_days: int | None = None,
+) -> Period:
+    """Open a county's evaluation of a year by an approved version; what is not given comes from that version. Writes an audit entry.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), a version of another county or not approved ("other_county", "not_approved"), the
+            year has one ("standing"), or dates that cannot be ("opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_short").
+    """
+    period = Period(county=county, year=year, version=version, by=by, at=at)
+    _require_hr(by, period)
+    if version.indicator.county_id not in (None, county.pk):
+        raise Refused(_("This indicator belongs to another county."), code="other_county")
+    if not IndicatorApproval.objects.filter(version=version).exists():
+        raise Refused(_("This version of the indicator is not approved yet: another officer of HR has to do it."), code="not_approved")
+    proposed = spec.read(version.spec).period
+    first, last, freeze = proposed.of(year)
+    period.opens_on, period.cutoff_on, period.freeze_on = opens_on or first, cutoff_on or last, freeze_on or freeze
+    period.publicity_days = proposed.publicity_days if publicity_days is None else publicity_days
+    period.appeal_days = proposed.appeal_days if appeal_days is None else appeal_days
+    _require_dates(period)
+    try:
+        with transaction.atomic():
+            period.save()
+            audit.record(period, "evaluation.period_opened", by=by, year=year, version=str(version))
+    except IntegrityError as error:
+        raise Refused(_("The evaluation of %(year)d is open already.") % {"year": year}, code="standing") from error
+    return period
+
+
+def earliest_freeze(period: Period) -> date:
+    """The first day on which a period could be frozen, each step taken as early as may be. Two queries."""
+    published_until = workdays.add_workdays(period.cutoff_on + DAY, period.publicity_days)
+    return workdays.add_workdays(published_until + DAY, period.appeal_days) + DAY
+
+
+def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """End the time that counts, once its last day is over.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or another officer
+            takes a step at this moment ("busy", "taken").
+    """
+    with transaction.atomic():
+        _enter(period, State.CUT_OFF, by, at)
+        return _take(period, State.CUT_OFF, by=by, at=at)
+
+
+def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """Calculate the period and publish it (公示) for its working days, from the next day on.
+
+    Raises:
+        Refused: as `cut_off`.
+    """
+
+    def act() -> PeriodStep:
+        _enter(period, State.PUBLICITY, by, at)
+        made = calculation.record(period=period, purpose=Calculation.Purpose.PUBLICITY, by=by, at=at)
+        due_on = workdays.add_workdays(clock.today(at), period.publicity_days)
+        return _take(period, State.PUBLICITY, by=by, at=at, calculation=made, due_on=due_on)
+
+    return _in_one_snapshot(act)
+
+
+def open_appeals(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """Let people and units appeal against what was published, for the period's working days, once publicity is over.
+
+    Raises:
+        Refused: as `cut_off`; publicity runs ("publicity_runs").
+    """
+    with transaction.atomic():
+        _enter(period, State.APPEALS, by, at)
+        due_on = workdays.add_workdays(clock.today(at), period.appeal_days)
+        return _take(period, State.APPEALS, by=by, at=at, calculation=published(period), due_on=due_on)
+
+
+def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """Calculate once more, with all that appeals corrected, and seal it. The same officer's second click changes nothing.
+
+    All is read in one snapshot of the database: a roster that changes meanwhile is seen as it was, or as it became, never half.
+
+    Raises:
+        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); another officer has frozen it
+            ("order"); nothing to sign with ("no_key").
+    """
+
+    def act() -> PeriodStep:
+        _require_hr(by, period)
+        _lock(period)
+        newest = _newest(period)
+        if newest is not None and newest.state == State.FROZEN and newest.by_id == by.pk:
+            return newest
+        _require_next(period, State.FROZEN, at)
+        made = calculation.record(period=period, purpose=Calculation.Purpose.FREEZE, by=by, at=at)
+        package.seal(made, at=at)
+        return _take(period, State.FROZEN, by=by, at=at, calculation=made)
+
+    return _in_one_snapshot(act)
+
+
+@transaction.atomic
+def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> Reopening:
+    """Propose that the period go back to “cut off”: its publicity, appeals and freeze are done again. Another officer confirms it.
+
+    A second proposal after the same step is the first one. Writes an audit entry.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or nothing to reopen ("order").
+    """
+    _require_hr(by, period)
+    if not reason.strip():
+        raise Refused(_("Say why the period has to be reopened."), code="no_reason")
+    _lock(period)
+    newest = _newest(period)
+    if newest is None or newest.state not in rules.REOPENED_FROM:
+        raise Refused(_said("not_reopened", period, at), code="order")
+    standing = Reopening.objects.filter(after=newest).first()
+    if standing is not None:
+        return standing
+    made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), by=by, at=at)
+    audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason)
+    return made
+
+
+@transaction.atomic
+def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """Confirm a proposal as another officer: the period stands at “cut off” again. What was frozen before stays on record.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+    """
+    _require_hr(by, period)
+    _lock(period)
+    proposal = standing_proposal(period)
+    if proposal is None:
+        raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
+    if proposal.by_id == by.pk:
+        raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason)
+
+
+# Reading
+
+
+def standing_proposal(period: Period) -> Reopening | None:
+    """The proposal to reopen that waits for a second officer. Two queries."""
+    newest = _newest(period)
+    return Reopening.objects.filter(after=newest).select_related("by").first() if newest is not None else None
+
+
+def published(period: Period) -> Calculation | None:
+    """What everybody of the county may read: the newest frozen or published calculation of a period that is past its cut-off. One query.
+
+    None while a reopened period waits to be published anew.
+    """
+    newest = _newest(period)
+    return newest.calculation if newest is not None and newest.state != State.HANDED_OVER else _last_frozen(period)
+
+
+def refusal_of(period: Period, to: str, *, at: datetime) -> str | None:
+    """Why a step cannot be taken now, in words; None where it can. Two queries."""
+    problem = rules.hindrance(to, _standing(period, at))
+    return None if problem is None else _said(problem, period, at)
+
+
+def _last_frozen(period: Period) -> Calculation | None:
+    step = PeriodStep.objects.filter(period=period, state=State.FROZEN).select_related("calculation").last()
+    return step.calculation if step is not None else None
+
+
+def _newest(period: Period) -> PeriodStep | None:
+    return PeriodStep.objects.filter(period=period).select_related("by", "calculation").order_by("number").last()
+
+
+def _standing(period: Period, at: datetime) -> rules.Standing:
+    newest = _newest(period)
+    return rules.Standing(
+        state=newest.state if newest is not None else State.OPEN,
+        today=clock.today(at),
+        cutoff_on=period.cutoff_on,
+        due_on=newest.due_on if newest is not None else None,
+        open_appeals=Appeal.objects.open().filter(period=period).count(),
+    )
+
+
+# Taking a step
+
+
+def _enter(period: Period, to: str, by: Person, at: datetime) -> None:
+    _require_hr(by, period)
+    _lock(period)
+    _require_next(period, to, at)
+
+
+def _require_hr(by: Person, period: Period) -> None:
+    if not runs(by, period):
+        raise Refused(_("The steps of an evaluation are taken by HR of the whole county."), code="not_hr")
+
+
+def _require_next(period: Period, to: str, at: datetime) -> None:
+    problem = rules.hindrance(to, _standing(period, at))
+    if problem is not None:
+        raise Refused(_said(problem, period, at), code=problem)
+
+
+def _require_dates(period: Period) -> None:
+    problem = rules.dates_problem(
+        opens_on=period.opens_on,
+        cutoff_on=period.cutoff_on,
+        freeze_on=period.freeze_on,
+        year=period.year,
+        earliest_freeze=earliest_freeze(period),
+    )
+    if problem is None:
+        return
+    said = {
+        "opens_after_cutoff": _("The opening roster's day lies on or after the last day that counts."),
+        "cutoff_after_freeze": _("The day to be frozen by lies on or before the last day that counts."),
+        "other_year": _("The last day that counts does not lie in %(year)d."),
+        "too_short": _("Publicity and appeals do not fit in: it can be frozen on %(earliest)s at the earliest."),
+    }[problem]
+    raise Refused(said % {"year": period.year, "earliest": earliest_freeze(period)}, code=problem)
+
+
+def _lock(period: Period) -> None:
+    """Hold the period's row. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do."""
+    try:
+        Period.objects.select_for_update(nowait=True, of=("self",)).only("pk").get(pk=period.pk)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) == _SERIALIZATION:
+            raise
+        raise Refused(_("Another officer is taking a step of this period at this moment. Look again in a minute."), code="busy") from error
+
+
+def _take(
+    period: Period,
+    to: str,
+    *,
+    by: Person,
+    at: datetime,
+    calculation: Calculation | None = None,
+    due_on: date | None = None,
+    reason: str = "",
+    second: Person | None = None,
+) -> PeriodStep:
+    newest = _newest(period)
+    number = newest.number + 1 if newest is not None else 1
+    try:
+        with transaction.atomic():
+            made = PeriodStep.objects.create(
+                period=period, number=number, state=to, calculation=calculation, due_on=due_on, reason=reason, by=by, second=second, at=at
+            )
+    except IntegrityError as error:
+        # The other one's step was committed after this transaction began to look.
+        raise Refused(_("Another officer has just taken a step of this period. Look again."), code="taken") from error
+    period.__dict__.pop("steps_taken", None)
+    audit.record(period, f"evaluation.period_{'reopened' if second is not None else to}", by=second or by, number=number, reason=reason)
+    return made
+
+
+def _in_one_snapshot(act: Callable[[], Made]) -> Made:
+    """Run a step in one snapshot; again where a row that it points at was changed while it looked."""
+    tries = 1 if connection.in_atomic_block else TRIES
+    while True:
+        tries -= 1
+        try:
+            with one_snapshot():
+                return act()
+        except OperationalError as error:
+            if not tries or getattr(error.__cause__, "sqlstate", None) != _SERIALIZATION:
+                raise
+
+
+def _said(problem: str, period: Period, at: datetime) -> str:
+    newest = _newest(period)
+    if problem == "order":
+        state = State(newest.state if newest is not None else State.OPEN).label
+        if newest is None or newest.by is None:
+            return _("The period stands at “%(state)s”: this is not its next step.") % {"state": state}
+        words = _("The period stands at “%(state)s” (by %(name)s, %(when)s): this is not its next step.")
+        return words % {"state": state, "name": newest.by.name, "when": f"{clock.local(newest.at):%Y-%m-%d %H:%M}"}
+    if problem == "not_reopened":
+        return _("Only what was published or frozen can be reopened. What was handed over is answered by a supplementary list.")
+    due_on = newest.due_on if newest is not None else None
+    return {
+        "too_early": _("The last day that counts, %(cutoff)s, is not over."),
+        "publicity_runs": _("Publicity runs until the end of %(due)s."),
+        "appeals_run": _("Appeals can be filed until the end of %(due)s."),
+        "unanswered": _("%(count)d appeals wait for an answer."),
+    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": _standing(period, at).open_appeals}
+
+
+__all__ = [
+    "cut_off",
+    "earliest_freeze",
+    "freeze",
+    "open_appeals",
+    "open_period",
+    "propose_reopen",
+    "publish",
+    "published",
+    "refusal_of",
+    "reopen",
+    "standing_proposal",
+]

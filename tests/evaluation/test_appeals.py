@@ -1,0 +1,208 @@
+"""Appeals: filed in their days, refused by one, granted by two, and counted by the next calculation. The chain of responsibility."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.errors import Refused
+from evaluation import evidence
+from evaluation.models import Appeal, AppealEvidence, PointCorrection, Reminder, ReminderAnswer, UnitLine
+from evaluation.periods import appeals, chain, package, services
+from people.models import DutyAssignment, Posting
+from tests.cast import grant, person
+from tests.certificates.conftest import keys, private
+from tests.evaluation import rows, year
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
+PDF = b"%PDF-1.7\n%%EOF\n"
+
+
+@pytest.fixture
+def policy(cast):
+    """Hours count, and one course is required of leaders and staff: nobody has begun it."""
+    rows.course(cast.county, required=["chief", "staff"])
+    return rows.policy()
+
+
+@pytest.fixture
+def second(cast):
+    someone = person("YA30001", "第二位", cast.other_bureau)
+    grant(someone, "hr", cast.county)
+    return someone
+
+
+@pytest.fixture
+def period(cast, policy):
+    return year.in_appeals(cast)
+
+
+def own(period, someone, key="a", at=year.APPEALS, **more):
+    return appeals.file(period=period, by=someone, text="学时少了两个", form_key=key, at=at, **more)
+
+
+def refused(code, act, /, *args, **more):
+    with pytest.raises(Refused) as found:
+        act(*args, **more)
+    assert found.value.code == code
+    return found.value.message
+
+
+def points(value="1", key="K1"):
+    return appeals.Remedy(item_key=key, points=Decimal(value))
+
+
+# Filing
+
+
+def test_a_person_appeals_about_their_own_line_with_evidence(cast, period):
+    appeal = own(period, cast.learner, files=[evidence.File("证明.pdf", PDF)])
+    assert (appeal.person, appeal.unit, appeal.about, appeal.state) == (cast.learner, cast.bureau, "张小明", "first")
+    assert appeal.due_on == date(2027, 1, 5) and evidence.read(AppealEvidence.objects.get()) == PDF
+    assert own(period, cast.learner) == appeal and Appeal.objects.count() == 1
+
+
+def test_a_leader_and_a_liaison_appeal_for_their_unit_and_nobody_else_does(cast, period):
+    assert own(period, cast.own_leader, unit=cast.bureau, item_key="K1").about == "姚安县教育体育局"
+    assert own(period, cast.liaison, unit=cast.bureau, item_key="D1").person is None
+    for who in (cast.learner, cast.other_leader, cast.hr, cast.trainer):
+        refused("not_unit", own, period, who, unit=cast.bureau, item_key="K1")
+    refused("no_item", own, period, cast.own_leader, key="b", unit=cast.bureau, item_key="K9")
+
+
+def test_after_the_deadline_an_appeal_is_refused_and_the_day_is_named(cast, period):
+    assert own(period, cast.learner, at=year.APPEALS + 7 * year.DAY).pk  # 5 January
+    assert "2027-01-05" in refused("over", own, period, cast.colleague, at=year.APPEALS + timedelta(days=7, hours=12))
+    appeals.refuse(appeal=Appeal.objects.get(), by=cast.hr, reason="台账无误", at=year.AFTER_APPEALS)
+    services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
+    assert "2027-01-05" in refused("over", own, period, cast.colleague, at=year.AFTER_APPEALS)
+
+
+def test_before_appeals_are_opened_none_is_taken(cast, policy):
+    refused("not_open", own, year.published(cast), cast.learner)
+
+
+def test_nothing_said_no_line_and_no_true_evidence_are_refused(cast, period):
+    refused("no_text", appeals.file, period=period, by=cast.learner, text="  ", form_key="a", at=year.APPEALS)
+    refused("no_line", own, period, cast.stranger)
+    refused("wrong_content", own, period, cast.learner, files=[evidence.File("a.pdf", b"<html>")])
+    assert not Appeal.objects.exists()
+
+
+# Deciding
+
+
+def test_one_officer_refuses_with_a_reason(cast, period):
+    appeal = own(period, cast.learner)
+    refused("no_reason", appeals.refuse, appeal=appeal, by=cast.hr, reason=" ", at=year.APPEALS)
+    assert appeals.refuse(appeal=appeal, by=cast.hr, reason="台账无误", at=year.APPEALS).state == "refused"
+    refused("over", appeals.refuse, appeal=appeal, by=cast.hr, reason="再", at=year.APPEALS)
+
+
+def test_granting_takes_two_and_points_count_in_the_frozen_result(cast, period, second):
+    appeal = own(period, cast.own_leader, unit=cast.bureau, item_key="K4")
+    before = UnitLine.objects.get(calculation=services.published(period), unit=cast.bureau)
+    after = appeals.grant(appeal=appeal, by=cast.hr, reason="局长已完成", remedy=points("0.5", "K4"), at=year.APPEALS)
+    assert after.state == "second" and not PointCorrection.objects.exists()
+    refused("same_officer", appeals.grant, appeal=appeal, by=cast.hr, reason="再", at=year.APPEALS)
+    assert appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS).state == "granted"
+    correction = PointCorrection.objects.get()
+    assert (correction.by, correction.approved, correction.unit, correction.points) == (cast.hr, second, cast.bureau, Decimal("0.5"))
+    services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
+    line = UnitLine.objects.get(calculation=package.frozen(period), unit=cast.bureau)
+    assert line.total > before.total
+
+
+def test_who_granted_first_and_notices_a_mistake_may_still_refuse(cast, period):
+    appeal = own(period, cast.learner)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=points(), at=year.APPEALS)
+    assert appeals.refuse(appeal=appeal, by=cast.hr, reason="看错了人", at=year.APPEALS).state == "refused"
+
+
+def test_a_corrected_record_is_named_with_its_page(cast, period, second):
+    appeal = own(period, cast.learner)
+    for link in ("", "https://example.cn/people/1/file/", "//example.cn/", "/no/such/page/"):
+        remedy = appeals.Remedy(record="hours", link=link)
+        refused("no_link", appeals.grant, appeal=appeal, by=cast.hr, reason="补", remedy=remedy, at=year.APPEALS)
+    remedy = appeals.Remedy(record="hours", link=f"/people/{cast.learner.pk}/file/")
+    appeals.grant(appeal=appeal, by=cast.hr, reason="已补录", remedy=remedy, at=year.APPEALS)
+    appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
+    assert [one.link for one in Appeal.objects.get().decided] == [remedy.link] * 2 and not PointCorrection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("remedy", "code"), [(None, "no_remedy"), (points("0"), "no_points"), (points("3.5"), "no_points"), (points("1", "B1"), "no_item")]
+)
+def test_a_grant_without_a_true_remedy_is_refused(cast, period, remedy, code):
+    refused(code, appeals.grant, appeal=own(period, cast.learner), by=cast.hr, reason="准", remedy=remedy, at=year.APPEALS)
+
+
+def test_nobody_decides_on_their_own_appeal_and_others_not_at_all(cast, period, second):
+    appeal = own(period, cast.hr)
+    refused("own", appeals.grant, appeal=appeal, by=cast.hr, reason="准", remedy=points(), at=year.APPEALS)
+    refused("own", appeals.refuse, appeal=appeal, by=cast.hr, reason="不", at=year.APPEALS)
+    for who in (cast.learner, cast.own_leader, cast.liaison, cast.auditor, cast.admin, cast.other_hr):
+        refused("not_hr", appeals.refuse, appeal=appeal, by=who, reason="不", at=year.APPEALS)
+    assert appeals.refuse(appeal=appeal, by=second, reason="无误", at=year.APPEALS).state == "refused"
+
+
+def test_whoever_filed_it_withdraws_it_and_nobody_else(cast, period):
+    appeal = own(period, cast.learner)
+    refused("not_own", appeals.withdraw, appeal=appeal, by=cast.hr, at=year.APPEALS)
+    assert appeals.withdraw(appeal=appeal, by=cast.learner, at=year.APPEALS).state == "withdrawn"
+    assert not Appeal.objects.open().exists()
+
+
+def test_what_is_late_is_listed_and_waiting_lists_leave_out_ones_own(cast, period, second):
+    appeal = own(period, cast.learner)
+    assert not appeals.overdue(period, at=year.APPEALS).exists()
+    assert appeals.overdue(period, at=year.AFTER_APPEALS).get() == appeal
+    own(period, cast.hr)
+    assert list(Appeal.objects.waiting_for(cast.hr)) == [appeal] and Appeal.objects.waiting_for(second).count() == 2
+    assert not Appeal.objects.waiting_for(cast.other_hr).exists() and not Appeal.objects.waiting_for(cast.auditor).exists()
+
+
+# The chain of responsibility
+
+
+def test_reminders_reach_those_who_held_the_duties_on_the_cut_off_day_and_only_once(cast, period):
+    DutyAssignment.objects.filter(posting__person=cast.colleague).update(ends_on=date(2026, 12, 19))
+    made = chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    of_bureau = {one.person: (one.level, one.action) for one in made if one.unit == cast.bureau}
+    assert of_bureau == {cast.learner: ("joint", "提醒"), cast.own_leader: ("primary", "书面说明")}
+    assert chain.send(period=period, by=cast.hr, at=year.APPEALS) == []
+    assert Reminder.objects.filter(person=cast.own_leader).count() == 1
+
+
+def test_who_left_after_the_cut_off_day_still_answers_and_side_postings_count(cast, period):
+    Posting.objects.filter(person=cast.learner).update(ends_on=date(2026, 12, 25))
+    side = Posting.objects.create(person=cast.other_leader, unit=cast.section, is_main=False, starts_on=date(2026, 3, 1))
+    DutyAssignment.objects.create(posting=side, duty="deputy", starts_on=date(2026, 3, 1))
+    found = {one.person: one.level for one in chain.send(period=period, by=cast.hr, at=year.APPEALS) if one.unit == cast.bureau}
+    assert found[cast.learner] == "joint" and found[cast.other_leader] == "direct"
+
+
+def test_a_unit_that_reached_the_mark_is_left_alone(cast, period, second):
+    calculation = services.published(period)
+    spec = chain.read(calculation.version.spec)
+    assert {line.unit_code for line in chain.below(calculation, spec)} == set(
+        UnitLine.objects.filter(calculation=calculation, total__lt=6).values_list("unit_code", flat=True)
+    )
+    assert not chain.below(calculation, spec.model_copy(update={"chain_below": Decimal(0)}))
+
+
+def test_answers_are_kept_and_only_ones_own_are_given(cast, period):
+    chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    mine = Reminder.objects.get(person=cast.own_leader)
+    for text, key in (("已开会部署", "1"), ("已开会部署", "1"), ("补充说明", "2")):
+        chain.answer(reminder=mine, by=cast.own_leader, text=text, form_key=key, at=year.APPEALS)
+    assert list(ReminderAnswer.objects.values_list("text", flat=True)) == ["已开会部署", "补充说明"]
+    refused("not_own", chain.answer, reminder=mine, by=cast.learner, text="我", form_key="3", at=year.APPEALS)
+    refused("no_text", chain.answer, reminder=mine, by=cast.own_leader, text=" ", form_key="4", at=year.APPEALS)
+
+
+def test_reminders_are_hrs_to_send_and_need_a_published_result(cast, policy):
+    period = year.opened(cast)
+    refused("not_published", chain.send, period=period, by=cast.hr, at=year.CLOSED)
+    refused("not_hr", chain.send, period=year.published(cast, period), by=cast.own_leader, at=year.CLOSED)

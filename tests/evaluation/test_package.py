@@ -1,0 +1,154 @@
+"""The package of a frozen year: complete, signed, and the same bytes whenever and wherever it is made."""
+
+import csv
+import io
+import json
+import subprocess
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import translation
+from openpyxl import load_workbook
+
+from certificates.services import keys as key_service
+from core.errors import Refused
+from evaluation.models import Seal
+from evaluation.periods import package
+from people.models import Person
+from tests.certificates.conftest import keys, private
+from tests.evaluation import rows, year
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys")
+
+
+@pytest.fixture
+def frozen(cast):
+    rows.policy()
+    cast.learner.name = "=1+1"
+    cast.learner.save()
+    return year.frozen(cast)
+
+
+def inside(made):
+    archive = zipfile.ZipFile(io.BytesIO(made.data))
+    return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_it_holds_every_frozen_row_in_csv_and_excel(frozen):
+    files, calculation = inside(package.of(frozen)), package.frozen(frozen)
+    assert list(files) == ["manifest.json", "manifest.sig", "people.csv", "public-key.pem", "results.xlsx", "units.csv"]
+    people = list(csv.reader(io.StringIO(files["people.csv"].decode("utf-8-sig"))))
+    assert [row[0] for row in people[1:]] == list(calculation.people.order_by("employee_number").values_list("employee_number", flat=True))
+    assert files["units.csv"].startswith(b"\xef\xbb\xbf") and len(files["units.csv"].splitlines()) == calculation.units.count() + 1
+    book = load_workbook(io.BytesIO(files["results.xlsx"]))
+    assert book.sheetnames == ["单位", "人员"] and book["人员"].max_row == len(people)
+    assert book["人员"]["B2"].value == "=1+1" and book["人员"]["B2"].data_type == "s"
+
+
+def test_what_a_spreadsheet_would_run_is_defused(frozen):
+    assert "'=1+1" in inside(package.of(frozen))["people.csv"].decode()
+
+
+def test_it_is_the_same_on_another_day_in_another_language(frozen, monkeypatch):
+    first = package.of(frozen).data
+    monkeypatch.setattr("time.time", lambda: datetime(2031, 7, 1, tzinfo=UTC).timestamp())
+    with translation.override("en"):
+        assert package.of(frozen).data == first
+    properties = zipfile.ZipFile(io.BytesIO(inside(package.of(frozen))["results.xlsx"])).read("docProps/core.xml").decode()
+    assert "1980-01-01" in properties and "202" not in properties
+    assert package.digest(frozen) == package.of(frozen).sha256
+
+
+def test_what_happens_later_changes_no_byte(frozen, cast):
+    first = package.of(frozen).data
+    Person.objects.filter(pk=cast.colleague.pk).update(name="改名了")
+    cast.county.name = "姚安县（更名）"
+    cast.county.save()
+    cast.section.code = "532325-X"
+    cast.section.save()
+    assert package.of(frozen).data == first
+
+
+def test_a_key_that_is_rotated_and_deleted_changes_no_byte(frozen):
+    first, kid = package.of(frozen).data, Seal.objects.get().kid
+    key_service.rotate(purpose="badge", at=year.AFTER_APPEALS)
+    key_service.retire(kid=kid, at=year.AFTER_APPEALS)
+    assert package.of(frozen).data == first
+
+
+def test_openssl_verifies_the_manifest_and_refuses_a_changed_one(frozen, tmp_path):
+    for name, data in inside(package.of(frozen)).items():
+        (tmp_path / name).write_bytes(data)
+    command = [
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-inkey",
+        "public-key.pem",
+        "-rawin",
+        "-in",
+        "manifest.json",
+        "-sigfile",
+        "manifest.sig",
+    ]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    (tmp_path / "manifest.json").write_bytes((tmp_path / "manifest.json").read_bytes().replace(b"2026", b"2027"))
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode != 0
+
+
+def test_the_manifest_names_every_file_with_its_hash(frozen):
+    import hashlib
+
+    files = inside(package.of(frozen))
+    said = json.loads(files["manifest.json"])
+    assert {one["name"]: (one["size"], one["sha256"]) for one in said["files"]} == {
+        name: (len(files[name]), hashlib.sha256(files[name]).hexdigest()) for name in ("people.csv", "results.xlsx", "units.csv")
+    }
+    assert (said["year"], said["county"], said["calculation"]["digest"]) == (2026, "532325", package.frozen(frozen).digest)
+    assert said["frozen_at"] == "2027-01-08T12:00:00+08:00" and said["key"] == Seal.objects.get().kid
+
+
+def test_rows_that_somebody_changed_are_not_passed_off_as_the_frozen_ones(frozen):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE evaluation_personline SET done = 99")
+    with pytest.raises(Refused) as refused:
+        package.of(frozen)
+    assert refused.value.code == "changed"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "to").mkdir()
+    return tmp_path / "to"
+
+
+def test_the_command_writes_it_and_says_so(frozen, folder):
+    said = io.StringIO()
+    call_command("evaluation_package", "2026", "--to", str(folder), "--county", "532325", stdout=said)
+    written = list(folder.iterdir())
+    assert [one.name for one in written] == ["evaluation-532325-2026.zip"] and written[0].read_bytes() == package.of(frozen).data
+    assert package.digest(frozen) in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["2025", "--to", "."], ["2026", "--to", "/no/such/folder"], ["2026", "--to", ".", "--county", "532326"]]
+)
+def test_the_command_fails_in_words_where_there_is_none(frozen, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CommandError):
+        call_command("evaluation_package", *arguments)
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_year_that_is_not_frozen_has_none(cast, folder):
+    rows.policy()
+    year.in_appeals(cast)
+    with pytest.raises(CommandError):
+        call_command("evaluation_package", "2026", "--to", str(folder))
+    assert not list(folder.iterdir())

@@ -1,0 +1,269 @@
+"""The doors of the yearly evaluation, tried by everybody of the cast."""
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from core import clock
+from evaluation.models import Appeal, AppealEvidence, Period, Reminder, ReminderAnswer
+from evaluation.periods import appeals, chain, package
+from people.models import ReadingOfOthers
+from tests.cast import EVERYBODY, grant, person
+from tests.certificates.conftest import keys, private
+from tests.evaluation import rows, year
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
+OUTSIDE = {"other_hr", "stranger"}
+everybody = pytest.mark.parametrize("who", EVERYBODY)
+
+
+@pytest.fixture
+def policy(cast):
+    """Hours count, and one course is required of leaders and staff: nobody has begun it."""
+    rows.course(cast.county, required=["chief", "staff"])
+    return rows.policy()
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """The doors' clock on a day of the year."""
+    return lambda at: monkeypatch.setattr(clock, "now", lambda: at)
+
+
+@pytest.fixture
+def period(cast, policy, on):
+    on(year.APPEALS)
+    return year.in_appeals(cast)
+
+
+@everybody
+def test_everybody_of_the_county_reads_its_period_and_nobody_of_another(cast, sign_in, period, who):
+    client = sign_in(getattr(cast, who))
+    wanted = 404 if who in OUTSIDE else 200
+    for name in ("period", "period_publicity", "appeals", "appeal_new"):
+        assert client.get(reverse(name, args=[period.pk])).status_code == wanted, name
+    assert client.get(reverse("periods")).status_code == 200 == client.get(reverse("my_reminders")).status_code
+    assert client.get(reverse("period_chain", args=[period.pk])).status_code == (200 if who in ("hr", "auditor") else 404)
+
+
+def test_nobody_reads_anything_signed_out(client, period):
+    for name in ("period", "period_publicity", "appeals", "appeal_new", "period_chain"):
+        assert client.get(reverse(name, args=[period.pk])).status_code == 302
+
+
+@pytest.mark.parametrize("who", sorted(set(EVERYBODY) - {"hr"}))
+def test_only_hr_takes_steps_at_the_door(cast, sign_in, on, who):
+    period = year.opened(cast)
+    on(year.CLOSED)
+    assert sign_in(getattr(cast, who)).post(reverse("period", args=[period.pk]), {"act": "cut_off"}).status_code == 404
+    assert Period.objects.get().state == "open"
+    assert sign_in(getattr(cast, who)).get(reverse("period_new")).status_code == (200 if who == "other_hr" else 403)
+
+
+def test_hr_takes_the_year_from_open_to_frozen_at_the_door(cast, sign_in, on):
+    from evaluation.indicators import versions
+
+    version = versions.ensure_default(at=year.NOON)
+    on(year.NOON)
+    client = sign_in(cast.hr)
+    wrong = {"county": cast.county.pk, "year": 2026, "version": version.pk, "freeze_on": "2026-12-25"}
+    page = client.post(reverse("period_new"), wrong)
+    assert page.status_code == 422 and "2027-01-06" in page.text and 'value="2026"' in page.text
+    assert client.post(reverse("period_new"), {**wrong, "freeze_on": ""}).status_code == 302
+    door = reverse("period", args=[Period.objects.get().pk])
+    on(year.NOON)
+    early = client.post(door, {"act": "cut_off"})
+    assert early.status_code == 422 and "2026-12-20" in early.text
+    for act, at in (("cut_off", year.CLOSED), ("publicity", year.CLOSED), ("appeals", year.APPEALS), ("frozen", year.AFTER_APPEALS)):
+        on(at)
+        assert f'value="{act}"' in client.get(door).text
+        assert client.post(door, {"act": act}).status_code == 302
+    assert Period.objects.get().state == "frozen"
+
+
+def test_the_page_says_what_comes_next_and_why_not_yet(cast, sign_in, period):
+    page = sign_in(cast.hr).get(reverse("period", args=[period.pk]))
+    assert "2027-01-05" in page.text and 'value="frozen"' not in page.text and "2027年放假安排尚未公布" in page.text
+
+
+def test_reopening_at_the_door_takes_two(cast, sign_in, period):
+    second = person("YA30001", "第二位", cast.other_bureau)
+    grant(second, "hr", cast.county)
+    door = reverse("period", args=[period.pk])
+    assert sign_in(cast.hr).post(door, {"act": "propose_reopen", "reason": ""}).status_code == 422
+    assert sign_in(cast.hr).post(door, {"act": "propose_reopen", "reason": "漏报"}).status_code == 302
+    assert 'value="reopen"' not in sign_in(cast.hr).get(door).text
+    assert sign_in(cast.hr).post(door, {"act": "reopen"}).status_code == 422
+    assert "漏报" not in sign_in(cast.learner).get(door).text
+    assert sign_in(second).post(door, {"act": "reopen"}).status_code == 302
+    assert Period.objects.get().state == "cut_off"
+
+
+# Publicity
+
+
+@pytest.mark.parametrize("who", ["learner", "own_leader", "hr", "auditor"])
+def test_publicity_shows_units_and_nobodys_line_but_ones_own(cast, sign_in, period, who):
+    me = getattr(cast, who)
+    text = sign_in(me).get(reverse("period_publicity", args=[period.pk])).text
+    main = text[text.index("<main") :]
+    assert cast.bureau.name in main and cast.other_bureau.name in main and "本人结果" in main
+    assert not [one.name for one in cast.people if one != me and one.name in main]
+
+
+def test_a_vertical_unit_is_shown_without_a_rank(cast, sign_in, on):
+    cast.other_bureau.is_vertical = True
+    cast.other_bureau.save()
+    period = year.published(cast)
+    text = sign_in(cast.learner).get(reverse("period_publicity", args=[period.pk])).text
+    row = text[text.index(cast.other_bureau.name) :].split("</tr>")[0]
+    assert "—" in row and "垂直" in row
+
+
+def test_what_is_not_published_is_not_there(cast, sign_in, on):
+    assert sign_in(cast.hr).get(reverse("period_publicity", args=[year.opened(cast).pk])).status_code == 404
+
+
+def test_publicity_takes_no_more_queries_for_more_units(cast, sign_in, on, django_assert_max_num_queries):
+    for number in range(15):
+        cast.county.refresh_from_db()
+        cast.county.add_child(code=f"532325-Z{number}", name=f"第{number}局", kind="department")
+    period = year.published(cast)
+    client = sign_in(cast.learner)
+    client.get(reverse("period_publicity", args=[period.pk]))
+    with django_assert_max_num_queries(14):
+        client.get(reverse("period_publicity", args=[period.pk]))
+
+
+# Appeals
+
+
+def file(cast, who="learner", key="a"):
+    return appeals.file(period=Period.objects.get(), by=getattr(cast, who), text="学时少了两个", form_key=key, at=year.APPEALS)
+
+
+def test_a_person_files_an_appeal_with_evidence_at_the_door(cast, sign_in, period):
+    door, client = reverse("appeal_new", args=[period.pk]), sign_in(cast.learner)
+    empty = client.post(door, {"about": "own", "text": "", "form_key": "k"})
+    assert empty.status_code == 422
+    bad = client.post(door, {"about": "own", "text": "少了两个学时", "form_key": "k", "files": SimpleUploadedFile("a.pdf", b"<html>")})
+    assert bad.status_code == 422 and "少了两个学时" in bad.text
+    good = {"about": "own", "text": "少了两个学时", "form_key": "k", "files": SimpleUploadedFile("证明.pdf", b"%PDF-1.7\n%%EOF\n")}
+    assert client.post(door, good).status_code == 302
+    made = Appeal.objects.get()
+    assert (made.person, made.text, AppealEvidence.objects.get().name) == (cast.learner, "少了两个学时", "证明.pdf")
+    evidence = client.get(reverse("appeal_evidence", args=[made.pk, 0]))
+    assert evidence.content.startswith(b"%PDF") and evidence["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_leader_is_offered_the_items_of_the_unit_and_a_learner_is_not(cast, sign_in, period):
+    door, value = reverse("appeal_new", args=[period.pk]), f"{cast.bureau.pk}:K1"
+    assert value in sign_in(cast.own_leader).get(door).text and value not in sign_in(cast.learner).get(door).text
+    assert sign_in(cast.learner).post(door, {"about": value, "text": "错", "form_key": "k"}).status_code == 422
+    assert sign_in(cast.own_leader).post(door, {"about": value, "text": "错", "form_key": "k"}).status_code == 302
+    assert (Appeal.objects.get().unit, Appeal.objects.get().item_key) == (cast.bureau, "K1")
+
+
+def test_after_the_deadline_the_door_names_the_day(cast, sign_in, period, on):
+    on(year.AFTER_APPEALS)
+    page = sign_in(cast.learner).post(reverse("appeal_new", args=[period.pk]), {"about": "own", "text": "错", "form_key": "k"})
+    assert page.status_code == 422 and "2027-01-05" in page.text and not Appeal.objects.exists()
+
+
+@everybody
+def test_a_persons_appeal_is_read_by_them_hr_and_auditors_alone(cast, sign_in, period, who):
+    made = file(cast)
+    status = sign_in(getattr(cast, who)).get(reverse("appeal", args=[made.pk])).status_code
+    assert status == (200 if who in ("learner", "hr", "auditor") else 404)
+    assert ReadingOfOthers.objects.filter(what="appeal").exists() == (who in ("hr", "auditor"))
+
+
+@everybody
+def test_a_units_appeal_is_read_by_those_who_speak_for_it_too(cast, sign_in, period, who):
+    made = appeals.file(period=period, by=cast.own_leader, unit=cast.bureau, item_key="K1", text="漏计", form_key="a", at=year.APPEALS)
+    status = sign_in(getattr(cast, who)).get(reverse("appeal", args=[made.pk])).status_code
+    assert status == (200 if who in ("own_leader", "liaison", "hr", "auditor") else 404)
+
+
+@pytest.mark.parametrize("who", sorted(set(EVERYBODY) - {"hr", "learner"}))
+def test_nobody_else_decides_at_the_door(cast, sign_in, period, who):
+    made = file(cast)
+    page = sign_in(getattr(cast, who)).post(reverse("appeal", args=[made.pk]), {"act": "refuse", "reason": "不"})
+    assert page.status_code == 404 and Appeal.objects.get().state == "first"
+
+
+def test_two_officers_grant_at_the_door_and_the_trace_shows_both(cast, sign_in, period):
+    second = person("YA30001", "第二位", cast.other_bureau)
+    grant(second, "hr", cast.county)
+    door = reverse("appeal", args=[file(cast).pk])
+    lacking = sign_in(cast.hr).post(door, {"act": "grant", "how": "points", "item_key": "K1", "points": "", "reason": "属实"})
+    assert lacking.status_code == 422
+    given = {"act": "grant", "how": "points", "item_key": "K1", "points": "0.5", "reason": "属实"}
+    assert sign_in(cast.hr).post(door, given).status_code == 302
+    assert 'value="grant"' not in sign_in(cast.hr).get(door).text
+    assert sign_in(second).post(door, {"act": "grant", "reason": "同意"}).status_code == 302
+    text = sign_in(cast.learner).get(door).text
+    assert cast.hr.name in text and "第二位" in text and "0.5" in text and Appeal.objects.get().state == "granted"
+
+
+def test_what_is_overdue_is_shown_to_hr(cast, sign_in, period, on):
+    file(cast)
+    assert "超期" not in sign_in(cast.hr).get(reverse("appeals", args=[period.pk])).text
+    on(year.AFTER_APPEALS)
+    assert "已超期" in sign_in(cast.hr).get(reverse("appeals", args=[period.pk])).text
+    assert "超期未答复" in sign_in(cast.hr).get(reverse("period", args=[period.pk])).text
+
+
+# The package
+
+
+@everybody
+def test_the_package_is_for_hr_and_auditors_with_a_purpose_and_is_logged(cast, sign_in, on, who):
+    on(year.AFTER_APPEALS)
+    period = year.frozen(cast)
+    door = reverse("period_package", args=[period.pk])
+    page = sign_in(getattr(cast, who)).post(door, {"purpose": "移交人社局"})
+    if who not in ("hr", "auditor"):
+        assert page.status_code == 404 and not ReadingOfOthers.objects.exists()
+        return
+    assert page.content == package.of(period).data and page["Content-Type"] == "application/zip"
+    trace = ReadingOfOthers.objects.get(what="evaluation package")
+    assert (trace.kind, trace.rows, trace.filters["purpose"]) == ("export", package.frozen(period).people.count(), "移交人社局")
+    assert json.dumps(trace.filters).count(package.digest(period)) == 1
+    assert sign_in(getattr(cast, who)).post(door, {"purpose": ""}).status_code == 302
+    assert ReadingOfOthers.objects.filter(what="evaluation package").count() == 1
+
+
+def test_without_a_freeze_there_is_no_package(cast, sign_in, period):
+    page = sign_in(cast.hr).post(reverse("period_package", args=[period.pk]), {"purpose": "看"})
+    assert page.status_code == 302 and not ReadingOfOthers.objects.filter(what="evaluation package").exists()
+
+
+# The chain
+
+
+def test_hr_sends_reminders_and_each_answers_their_own(cast, sign_in, period):
+    door = reverse("period", args=[period.pk])
+    assert sign_in(cast.hr).post(door, {"act": "remind"}).status_code == 302
+    count = Reminder.objects.count()
+    assert sign_in(cast.hr).post(door, {"act": "remind"}).status_code == 302 and Reminder.objects.count() == count > 0
+    mine = Reminder.objects.get(person=cast.own_leader)
+    assert reverse("reminder", args=[mine.pk]) in sign_in(cast.own_leader).get(reverse("my_reminders")).text
+    page = reverse("reminder", args=[mine.pk])
+    assert sign_in(cast.own_leader).post(page, {"text": " ", "form_key": "k"}).status_code == 422
+    for _twice in range(2):
+        assert sign_in(cast.own_leader).post(page, {"text": "已开会部署", "form_key": "k"}).status_code == 302
+    assert ReminderAnswer.objects.get().text == "已开会部署"
+    assert "已开会部署" in sign_in(cast.auditor).get(page).text
+    assert sign_in(cast.hr).post(page, {"text": "代答", "form_key": "x"}).status_code == 404
+
+
+@everybody
+def test_a_reminder_is_read_by_its_person_hr_and_auditors_alone(cast, sign_in, period, who):
+    chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    mine = Reminder.objects.get(person=cast.own_leader)
+    status = sign_in(getattr(cast, who)).get(reverse("reminder", args=[mine.pk])).status_code
+    assert status == (200 if who in ("own_leader", "hr", "auditor") else 404)
