@@ -174,10 +174,11 @@ def _requirements(pass_rule: str, lessons: list[LessonOutline]):
 
 
 def of_edition(edition: Edition, code: str) -> Outline:
-    """The outline of an edition. Two queries the first time in a process, none afterwards: editions never change."""
+    """The outline of an edition. Three queries the first time in a process, none afterwards: editions never change."""
     cache, name = caches["local"], f"outline:{edition.pk}:{edition.digest[:16]}"
     found = cache.get(name)
     if found is None:
+        edition = Edition.objects.get(pk=edition.pk)  # a page brings the few fields that it shows
         lessons = list(edition.lessons.all())
         requirements = list(edition.requirements.select_related("lesson"))
         found = Outline(

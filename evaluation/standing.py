@@ -210,14 +210,23 @@ class PersonStanding:
         return share(self.passed, self.sat)
 
 
-def standings(people: Iterable[Person], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> list[PersonStanding]:
+def standings(
+    people: Iterable[Person],
+    *,
+    year: int,
+    at: datetime,
+    history: list[CreditPolicy] | None = None,
+    duties: dict[int, set[str]] | None = None,
+    rounds: Iterable[tuple] | None = None,
+) -> list[PersonStanding]:
     """The figures of `with_standing` for rows of it, or of `counted`, with the courses by name.
 
-    Six queries at most for any number of people; `history` (services.policy_history) saves one, rows of `with_standing` another.
+    Six queries at most for any number of people. What the caller has at hand saves one each: `history` (services.policy_history),
+    rows of `with_standing`, `duties` held on the day that speaks for the year, `rounds` (of the people, with the values of ROUND).
     """
     people = list(people)
     ids = [person.pk for person in people]
-    duties = _duties_of(people)
+    duties = _duties_of(people) if duties is None else duties
     asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
     if year < clock.year_of(at):
         asked = asked.filter(_published_by("course", year))
@@ -225,7 +234,8 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
     for rule in asked.select_related("course__current", "course__county").order_by("course__code", "course_id"):
         pairs.append((rule.duty, rule.course_id))
         courses[rule.course_id] = rule.course
-    done, begun = _done_and_begun(ids, year)
+    rounds = Enrolment.objects.filter(person__in=ids).values_list(*ROUND) if rounds is None else rounds
+    done, begun = _done_and_begun(rounds, year)
     known = {person.pk: rules.hours(person.hours) for person in people if hasattr(person, "hours")}
     hours = known if len(known) == len(people) else services.balances(ids, year)
     tests = tests_of(ids, year=year, at=at)
@@ -264,13 +274,13 @@ def standings(people: Iterable[Person], *, year: int, at: datetime, history: lis
     return found
 
 
-def _done_and_begun(ids: list[int], year: int) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """(person, course) of standing completions by the end of the year, and of rounds that no completion ended. One query."""
+ROUND = ("person_id", "course_id", "completion__completed_at", "completion__reversal")
+
+
+def _done_and_begun(rounds: Iterable[tuple], year: int) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """(person, course) of standing completions by the end of the year, and of rounds that no completion ended."""
     done, begun = set(), set()
-    rounds = Enrolment.objects.filter(person__in=ids)
-    for person, course, completed_at, reversal in rounds.values_list(
-        "person_id", "course_id", "completion__completed_at", "completion__reversal"
-    ):
+    for person, course, completed_at, reversal in rounds:
         if completed_at is None:
             begun.add((person, course))
         elif reversal is None and completed_at < _end(year):
@@ -333,8 +343,8 @@ class UnitStanding:
         return self.should - self.did
 
 
-def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[str, UnitStanding]:
-    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Three queries.
+def unit_standings(units: Iterable[Unit], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> dict[str, UnitStanding]:
+    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Three queries, two with `history` at hand.
 
     Vertical organs are counted like others; who shows them marks them.
     """
@@ -349,7 +359,7 @@ def unit_standings(units: Iterable[Unit], *, year: int, at: datetime) -> dict[st
             should=Exists(asked),
             lacks=Exists(asked.filter(~_done(year))),
             hours=_hours(year),
-            target=_target(year=year, at=at),
+            target=_target(year=year, at=at, history=history),
         )
         .order_by()
         .values("served_path")

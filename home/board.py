@@ -13,6 +13,7 @@ from core.figures import share
 from courses.models import Completion, Enrolment
 from evaluation import standing
 from evaluation.permissions import people_of_records_q, units_in_reach
+from evaluation.services import policy_history
 from people.models import Person, Unit
 
 PEOPLE_SHOWN = 10
@@ -75,7 +76,7 @@ def tops_of(units: list[Unit]) -> list[Unit]:
 
 
 def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
-    """The board of one unit in reach, or of all; None if that unit is not in reach. Nine queries."""
+    """The board of one unit in reach, or of all; None if that unit is not in reach. Eight queries."""
     units = list(units_in_reach(user))
     tops = tops_of(units)
     chosen = next((unit for unit in units if unit.pk == unit_pk), None)
@@ -85,7 +86,8 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
         chosen = tops[0]
     year = clock.year_of(at)
     shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
-    found = standing.unit_standings(shown, year=year, at=at)
+    history = policy_history()
+    found = standing.unit_standings(shown, year=year, at=at, history=history)
     if chosen is None:
         total = standing.UnitStanding(None)
         for unit in tops:
@@ -98,7 +100,7 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
     for unit in [chosen] if chosen else tops:
         scope |= Q(unit__path__startswith=unit.path)
     serving = standing.counted(year=year, at=at).filter(people_of_records_q(user)).filter(scope)
-    people = standing.with_standing(serving, year=year, at=at)
+    people = standing.with_standing(serving, year=year, at=at, history=history)
     behind = (
         people.filter(missing__gt=0).select_related("unit").order_by("-missing", F("last_login").asc(nulls_first=True), "employee_number")
     )

@@ -6,14 +6,15 @@ Reads only. The number of queries does not depend on courses, enrolments or less
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.urls import reverse
 
-from certificates.models import Certificate
+from certificates.models import Certificate, State
 from certificates.services import renewals
 from core import clock
 from courses.models import (
     Course,
+    CreditPolicy,
     EditionRequirement,
     Enrolment,
     LessonPlace,
@@ -104,8 +105,10 @@ class Desk:
         return sum(course.is_overdue for course in self.due)
 
 
-def of(person: Person, *, at: datetime) -> Desk:
-    """Everything on the desk of a person at an instant. Eleven queries, one for the unit, one where a course awards nothing, two where something can be renewed."""
+def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = None) -> Desk:
+    """Everything on the desk of a person at an instant. Six queries, one without `history`, one where something is under way, one where a course awards nothing,
+    two where something can be renewed.
+    """
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
     courses = list(Course.objects.visible_to(person).open().select_related("current").with_need_for(person))
@@ -134,7 +137,9 @@ def of(person: Person, *, at: datetime) -> Desk:
     free = [desk[c.pk] for c in courses if c.need != Need.REQUIRED and c.pk not in done | renewing and c.pk not in open_now]
     free.sort(key=lambda one: (one.course.need != Need.ELECTIVE, bool(one.lacking), one.course.code))
     entries = list(LEDGER_ROWS.filter(person=person, year=year))
-    policy = evaluation.policies_on(evaluation.day_of(year, at)).of(person.unit)
+    policy = evaluation.policies_on(evaluation.day_of(year, at), history).of(person.unit)
+    paths = renewals.paths(person, at=at)
+    held = [path.certificate for path in paths]
     this_year = [row for row in completed if clock.year_of(row.completion.completed_at) == year]
     return Desk(
         year=year,
@@ -143,8 +148,8 @@ def of(person: Person, *, at: datetime) -> Desk:
         next=_next(due, under_way),
         electives=free[:ELECTIVES],
         hours=evaluation.explained(year=year, entries=entries, policy=policy, duties=duties),
-        certificates=list(Certificate.objects.in_force(today).filter(person=person, issued_at__gt=at - NEW_FOR)),
-        renewals=renewals.due(person, at=at),
+        certificates=[one for one in held if one.issued_at > at - NEW_FOR and one.state_on(today) == State.VALID],
+        renewals=renewals.open_among(paths),
         completed=this_year,
         required=sum(c.need == Need.REQUIRED for c in courses),
         required_done=sum(c.need == Need.REQUIRED and c.pk in done for c in courses),
@@ -152,16 +157,18 @@ def of(person: Person, *, at: datetime) -> Desk:
 
 
 def _enrolments(person: Person) -> list[Enrolment]:
-    """All rounds of the person with what became of them, newest completion first. One query."""
+    """All rounds of the person with what became of them, newest completion first, and when a lesson was last open (`seen_at`). One query."""
+    last = LessonPlace.objects.filter(enrolment=OuterRef("pk")).order_by("-seen_at")
     return list(
         Enrolment.objects.filter(person=person)
+        .annotate(seen_at=Subquery(last.values("seen_at")[:1]))
         .select_related("edition", "completion__reversal")
         .order_by(F("completion__completed_at").desc(nulls_last=True), "-enrolled_at")
     )
 
 
 def _steps(open_now: dict[int, Enrolment]) -> dict[int, dict]:
-    """For each open enrolment: how much is met, and the next step. Two queries."""
+    """For each open enrolment: how much is met, and the next step. One query."""
     if not open_now:
         return {}
     rows = {row.pk: row for row in open_now.values()}
@@ -169,26 +176,20 @@ def _steps(open_now: dict[int, Enrolment]) -> dict[int, dict]:
         EditionRequirement.objects.filter(edition__enrolments__in=rows)
         .annotate(enrolment_pk=F("edition__enrolments__pk"))
         .annotate(is_met=Exists(RequirementMet.objects.standing().filter(enrolment=OuterRef("enrolment_pk"), requirement=OuterRef("pk"))))
+        .annotate(is_seen=Exists(LessonPlace.objects.filter(enrolment=OuterRef("enrolment_pk"), lesson=OuterRef("lesson"))))
         .select_related("lesson")
         .order_by("position")
     )
-    places: dict[int, dict[int, datetime]] = {}
-    for enrolment_id, lesson_id, seen_at in LessonPlace.objects.filter(enrolment__in=rows).values_list(
-        "enrolment_id", "lesson_id", "seen_at"
-    ):
-        places.setdefault(enrolment_id, {})[lesson_id] = seen_at
     found: dict[int, dict] = {}
     for one in asked:
-        state = found.setdefault(one.enrolment_pk, {"met": 0, "asked": 0, "step": None, "seen_at": None})
+        state = found.setdefault(one.enrolment_pk, {"met": 0, "asked": 0, "step": None, "seen_at": rows[one.enrolment_pk].seen_at})
         state["asked"] += 1
         state["met"] += one.is_met
-        seen = places.get(one.enrolment_pk, {})
-        state["seen_at"] = max(seen.values(), default=None)
         if not one.is_met and state["step"] is None:
             is_quiz = one.kind == EditionRequirement.Kind.QUIZ
             # A quiz is reached through the lesson it stands in, where its rules are told.
             url = reverse("lesson", args=[rows[one.enrolment_pk].course_id, one.lesson.slug])
-            state["step"] = Step(title=one.title, is_quiz=is_quiz, url=url, is_resumed=not is_quiz and one.lesson_id in seen)
+            state["step"] = Step(title=one.title, is_quiz=is_quiz, url=url, is_resumed=not is_quiz and one.is_seen)
     return found
 
 

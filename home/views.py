@@ -17,6 +17,7 @@ from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
 from evaluation import standing
+from evaluation.services import policy_history
 from home import board, desk, finding, system, waiting
 from home.board import tops_of
 from home.models import HomePage
@@ -73,11 +74,17 @@ def my_learning(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     led = tops_of(units_of(request.user, Role.LEADER, Role.LIAISON))
     strips = []
+    history = policy_history()
     if led:
-        found = standing.unit_standings(led, year=clock.year_of(at), at=at)
+        found = standing.unit_standings(led, year=clock.year_of(at), at=at, history=history)
         strips = [found[unit.path] for unit in led]
     exams = own_sittings.near(person=request.user, at=at)
-    context = {"desk": desk.of(request.user, at=at), "strips": strips, "exams": exams, "work": waiting.for_person(request.user)}
+    context = {
+        "desk": desk.of(request.user, at=at, history=history),
+        "strips": strips,
+        "exams": exams,
+        "work": waiting.for_person(request.user),
+    }
     return render(request, "home/my_learning.html", context)
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -267,12 +268,12 @@ def _trace(found: Remark) -> dict:
         "-lost_pass", "-gained_pass", "-kept_pass", "pk"
     )
     rows = list(done[:SHOWN])
-    counts = {
-        "all": done.count(),
-        "gain": done.filter(gained_pass=True).count(),
-        "lose": done.filter(lost_pass=True).count(),
-        "kept": done.filter(kept_pass=True).count(),
-    }
+    counts = found.results.aggregate(
+        all=Count("pk"),
+        gain=Count("pk", filter=Q(gained_pass=True)),
+        lose=Count("pk", filter=Q(lost_pass=True)),
+        kept=Count("pk", filter=Q(kept_pass=True)),
+    )
     is_under_way = found.decision.approved and remarks.is_under_way(found)
     return {"rows": rows, "counts": counts, "shown": SHOWN, "is_under_way": is_under_way}
 

@@ -118,11 +118,12 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything about one sitting, and what would go wrong on the day."""
     sitting = sitting_of(request, pk)
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
+    given = exam_papers.papers_of(sitting)
     context = {
         "invigilators": list(sitting.invigilators.order_by("employee_number")),
         "is_author": counties_of(request.user).filter(pk=sitting.quiz.county_id).exists(),
-        "papers": (given := list(sitting.papers.order_by("label"))),
-        "unsealed": exam_papers.unsealed_of(sitting) if given else [],
+        "papers": given,
+        "unsealed": [paper.label for paper in given if not paper.is_sealed],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
         "faults": readiness.faults(sitting),
         "earns_nothing": readiness.earns_nothing(sitting.quiz),

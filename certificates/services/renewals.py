@@ -166,7 +166,12 @@ def path_of(certificate: Certificate, *, at: datetime) -> Path:
 
 def due(person: Person, *, at: datetime) -> list[Path]:
     """What the person can renew now, what ends first before the rest. One query where there is nothing."""
-    return sorted((path for path in paths(person, at=at) if path.is_open), key=lambda path: path.closes_on or date.max)
+    return open_among(paths(person, at=at))
+
+
+def open_among(found: Iterable[Path]) -> list[Path]:
+    """Those that can be renewed now, what ends first before the rest. No query."""
+    return sorted((path for path in found if path.is_open), key=lambda path: path.closes_on or date.max)
 
 
 def _with_courses(person: Person, found: list[Path]) -> list[Path]:

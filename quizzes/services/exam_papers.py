@@ -216,10 +216,11 @@ def sealed_for(quizzes: Iterable[Quiz]) -> list[Paper]:
 
 def unsealed_of(sitting: Sitting) -> list[str]:
     """The labels of those of the sitting's papers that lack a seal."""
-    return [paper.label for paper in _papers_of(sitting) if not paper.is_sealed]
+    return [paper.label for paper in papers_of(sitting) if not paper.is_sealed]
 
 
-def _papers_of(sitting: Sitting) -> list[Paper]:
+def papers_of(sitting: Sitting) -> list[Paper]:
+    """The papers of a sitting with their items and seals. Three queries."""
     return list(
         sitting.papers.select_related("quiz")
         .prefetch_related("seals", Prefetch("items", PaperItem.objects.order_by("position")))
@@ -233,7 +234,7 @@ def sealed_of(sitting: Sitting) -> list[Paper]:
     Raises:
         Refused: not_sealed.
     """
-    found = _papers_of(sitting)
+    found = papers_of(sitting)
     unsealed = [paper.label for paper in found if not paper.is_sealed]
     if unsealed:
         raise Refused(

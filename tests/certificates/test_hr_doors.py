@@ -168,7 +168,7 @@ def test_many_who_may_decide_are_named_in_part_and_cost_no_more_queries(cast, ce
         grant(person(f"YA2{number:04d}", f"复核{number}", cast.section, title="科员"), "hr", cast.county)
     grant(person("YA30000", "下级人事", cast.section), "hr", cast.bureau)  # not over the whole county
     client = sign_in(cast.hr)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(15):
         page = client.get(at("certificate_revoke", certificate)).text
     assert page.count("复核") == 5 and "另有3人" in page.replace(" ", "") and "下级人事" not in page
 

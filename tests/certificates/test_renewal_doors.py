@@ -153,7 +153,7 @@ def test_my_ladder_does_not_grow_in_queries(cast, sets, sign_in, django_assert_m
     for code in (*LOWER, "S01", "S02"):
         finish(cast.learner, code, cast.county)
     client = sign_in(cast.learner)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(15):
         client.get(reverse("certificate_ladder"))
 
 
@@ -234,7 +234,8 @@ def test_the_list_of_people_does_not_grow_in_queries(cast, sets, sign_in, django
         for code in LOWER:
             finish(person, code, cast.county)
     client = sign_in(cast.hr)
-    with django_assert_max_num_queries(22):
+    client.get(reverse("display"))  # the first page of a session writes it
+    with django_assert_max_num_queries(15):
         client.get(reverse("ladder_people"))
 
 

@@ -378,5 +378,5 @@ def test_the_page_of_entered_marks_asks_the_same_for_many_corrections(
         submission = type(submission).objects.get(pk=submission.pk)
         correct(submission, PASSED | {2: value})
     client.get(addresses[0])
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(15):
         client.get(addresses[0])
