@@ -25,7 +25,7 @@ from evaluation import exports, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, units_in_reach
-from people.models import Person, ReadingOfOthers, Role, Unit
+from people.models import Leave, Person, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, require_role
 from people.services import readings
 
@@ -327,6 +327,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "postings": [
                 (posting, names.get(posting.unit.path, ("", posting.unit.name))[1], _labels(posting, today)) for posting in postings
             ],
+            "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
             "duties": duties_now,
             "may_correct": user.pk != person.pk and services.may_correct(user, person),
         },

@@ -1,12 +1,15 @@
 """Forms of the people doors."""
 
+import uuid
+
 from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from people.models import Duty, Person, Role, Unit
+from people.models import Duty, Leave, Person, Role, Unit
+from people.services import leaves
 
 
 class SignInForm(LoginForm):
@@ -157,3 +160,48 @@ class ReadingsFilter(forms.Form):
         from people.models import ReadingOfOthers
 
         self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]
+
+
+def form_key() -> str:
+    return uuid.uuid4().hex
+
+
+class LeaveForm(forms.Form):
+    """A stretch of absence; `with_reason` for a correction."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=Leave.Kind.choices)
+    starts_on = forms.DateField(label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    ends_on = forms.DateField(
+        label=_("Last day"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("Leave it empty while it lasts; enter the day by a correction when it is known."),
+    )
+    voucher = forms.CharField(
+        label=_("Proof"), max_length=200, help_text=_("Name and number of the document, and where it is kept. No diagnosis, no ID number.")
+    )
+    reason = forms.CharField(
+        label=_("Reason of the correction"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The person can read it."),
+    )
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
+
+    def __init__(self, *args, with_reason: bool = False, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not with_reason:
+            del self.fields["reason"]
+
+    def facts(self) -> leaves.Facts:
+        data = self.cleaned_data
+        return leaves.Facts(data["kind"], data["starts_on"], data["ends_on"], data["voucher"])
+
+
+class TakeBackForm(forms.Form):
+    """Why a leave never was."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}), help_text=_("The person can read it.")
+    )
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)

@@ -80,6 +80,26 @@ def records_q(user, prefix: str = "") -> Q:
     return condition
 
 
+def leaves_q(user) -> Q:
+    """Condition on Leave: one's own, and those of people whom one's HR or auditor role reaches, where they serve now or served then."""
+    if not user.is_authenticated:
+        return Q(pk__in=[])
+    if user.is_superuser:
+        return EVERYTHING
+    condition = Q(person=user.pk)
+    for path in paths_of(user, [Role.HR, Role.AUDITOR]):
+        condition |= Q(unit__path__startswith=path)
+        condition |= Q(person__unit__path__startswith=path, unit__path__startswith=path[: Unit.steplen])
+    return condition
+
+
+def is_hr_over(user, person) -> bool:
+    """Whether the user is HR where the person serves, or served last."""
+    if user.is_superuser:
+        return True
+    return person.unit is not None and any(person.unit.path.startswith(path) for path in paths_of(user, [Role.HR]))
+
+
 def require_role(user, *roles: str) -> None:
     """Let the holders of one of these roles pass.
 

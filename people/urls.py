@@ -3,7 +3,7 @@
 from django.urls import path, reverse_lazy
 from django.views.generic import RedirectView
 
-from people.views import account, admin_account, audit, imports, staff, units
+from people.views import account, admin_account, audit, imports, leaves, staff, units
 
 urlpatterns = [
     path("people/", staff.person_list, name="person_list"),
@@ -19,6 +19,9 @@ urlpatterns = [
     path("people/<int:pk>/roles/", staff.grant_role, name="grant_role"),
     path("people/<int:pk>/roles/<int:grant_pk>/withdraw/", staff.withdraw_role, name="withdraw_role"),
     path("people/<int:pk>/sign-in/", staff.change_sign_in, name="change_sign_in"),
+    path("people/<int:pk>/leaves/", leaves.leave_list, name="leaves"),
+    path("people/<int:pk>/leaves/<int:leave_pk>/correct/", leaves.leave_correct, name="leave_correct"),
+    path("people/<int:pk>/leaves/<int:leave_pk>/take-back/", leaves.leave_take_back, name="leave_take_back"),
     path("account/", account.my_account, name="my_account"),
     path("audit/readings/", audit.readings, name="audit_readings"),
     path("audit/roles/", audit.role_log, name="audit_roles"),

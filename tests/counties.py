@@ -24,6 +24,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     from certificates.models import Certificate
     from certificates.services import batches, ladder
     from courses.services import enrolments, progress
+    from people.services import leaves
     from quizzes.models import Submission
     from quizzes.services import attempts
     from tests.factories import complete, make_course
@@ -32,6 +33,8 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     certificates.ensure_kinds(cast.county)
     compiler = next(one for one in ladder.ensure_ladder(cast.county, at=at) if one.kind.key == "compiler")
     ladder.attest(person=cast.learner, conditions=compiler, key="approved-rows", evidence="第12号目录条目", by=cast.trainer, at=at)
+    away = leaves.Facts("sick", clock.today(at) - timedelta(days=5), None, "县医院证明（虚构），存人事档案")
+    leave = leaves.record(person=cast.learner, facts=away, by=cast.hr, form_key="away", at=at)
     quiz = make_quiz(cast, "p01-final", "P01")
     done = make_course(cast.county, code="T01", lessons=2, certificate="training")
     complete(cast.learner, done, at=at - timedelta(days=3))
@@ -68,6 +71,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
+        "leave": (cast.learner.pk, leave.pk),
         "bureau": (cast.bureau.pk,),
         "empty_unit": (empty.pk,),
         **others,

@@ -1,5 +1,7 @@
 """Times in which somebody was away from their post."""
 
+from datetime import date
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -10,9 +12,24 @@ from people.models.snapshot import ServedAt
 
 
 class LeaveQuerySet(FactQuerySet):
+    def visible_to(self, user) -> "LeaveQuerySet":
+        """One's own, and those of people whom one's HR or auditor role reaches: why somebody is away is nobody else's business."""
+        from people.permissions import leaves_q
+
+        return self.filter(leaves_q(user))
+
     def standing(self) -> "LeaveQuerySet":
         """Those that no later row replaces or takes back."""
         return self.filter(replaced_by=None, is_void=False)
+
+    def covering(self, day: date) -> "LeaveQuerySet":
+        """Those that the day belongs to."""
+        return self.touching(day, day)
+
+    def touching(self, first: date, last: date | None) -> "LeaveQuerySet":
+        """Those that share a day with the stretch; `last` None: it lasts."""
+        found = self.filter(Q(ends_on=None) | Q(ends_on__gte=first))
+        return found if last is None else found.filter(starts_on__lte=last)
 
 
 class Leave(ServedAt, Fact):
@@ -48,6 +65,13 @@ class Leave(ServedAt, Fact):
             models.UniqueConstraint(fields=["person", "form_key"], name="leave_once_per_form"),
             models.CheckConstraint(condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")), name="leave_ends_after_start"),
         ]
+
+    @property
+    def days(self) -> str:
+        """One day, the first and the last, or the first alone where it lasts."""
+        if self.ends_on == self.starts_on:
+            return self.starts_on.isoformat()
+        return f"{self.starts_on.isoformat()} — {self.ends_on.isoformat() if self.ends_on else ''}".rstrip()
 
     def __str__(self) -> str:
         return f"{self.person_name} · {self.get_kind_display()} · {self.starts_on}"

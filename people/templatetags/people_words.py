@@ -12,6 +12,7 @@ register = template.Library()
 DOORS = {
     "people": gettext_noop("list of people"),
     "person": gettext_noop("page of a person"),
+    "leave": gettext_noop("leave of a person"),
     "activation codes": gettext_noop("activation codes"),
     "completions": gettext_noop("completion records"),
     "completion records": gettext_noop("completion records"),

@@ -23,6 +23,7 @@ from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role
 from people.permissions import READS_PEOPLE, paths_of, require_role
 from people.reauthentication import recently_signed_in
 from people.services import accounts, readings, roles
+from people.views.leaves import covering_today
 
 PAGE = 30
 
@@ -123,6 +124,7 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
         posting.place = posting.unit.name if organ is None or organ.pk == posting.unit_id else f"{organ.name} {posting.unit.name}"
     grants = list(someone.role_grants.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
     administers = reaches(request.user, someone, Role.ADMINISTRATOR)
+    reads_leave = someone.pk == request.user.pk or reaches(request.user, someone, Role.HR, Role.AUDITOR)
     if administers and grant_form is None:
         grant_form = GrantForm(units=units_within(request.user, Role.ADMINISTRATOR))
     return render(
@@ -141,6 +143,8 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
             "grant_form": grant_form,
             "file_url": _above("learning_file", someone),
             "attempts_url": _above("person_attempts", someone) if reaches(request.user, someone, Role.HR) else "",
+            "leaves_are_shown": reads_leave,
+            "on_leave": covering_today(someone) if reads_leave else None,
             "has_password": someone.has_usable_password(),
         },
         status=status,
