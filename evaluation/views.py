@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from certificates.models import Certificate
 from core import clock
 from core.errors import Refused
 from core.figures import figure
-from courses.models import Completion, Enrolment
+from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
 from evaluation import exports, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
@@ -292,14 +293,12 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         year = clock.year_of(row.completed_at)
         by_year.setdefault(year, FileYear(year)).completions.append(records.of_completion(row, today))
     entries: dict[int, list[LedgerEntry]] = {}
-    ledger = LedgerEntry.objects.visible_to(user).filter(person=person).with_reasons()
-    for entry in ledger:
-        entries.setdefault(entry.year, []).append(entry)
-        by_year.setdefault(entry.year, FileYear(entry.year))
-    sums = {}
-    if user.pk != person.pk:
-        whole = LedgerEntry.objects.filter(person=person).order_by().values_list("year").annotate(total=Sum("hours"))
-        sums = {year: rules.hours(total) for year, total in whole}
+    sums: dict[int, Decimal] = {}
+    for entry in _with_seen(LedgerEntry.objects, user).filter(person=person).with_reasons():
+        sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
+        if entry.seen:
+            entries.setdefault(entry.year, []).append(entry)
+            by_year.setdefault(entry.year, FileYear(entry.year))
     postings = list(person.postings.select_related("unit").prefetch_related("duties"))
     duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
     history = services.policy_history()
@@ -308,9 +307,15 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         held = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, day)}
         policy = services.policies_on(day, history).of(person.unit)
         part.hours = services.explained(year=year, entries=entries.get(year, []), policy=policy, duties=held)
-        elsewhere = sums.get(year, part.hours.total) - part.hours.total
+        elsewhere = rules.hours(sums.get(year, Decimal(0))) - part.hours.total
         part.elsewhere = figure(elsewhere) if elsewhere else None
-    begun = Enrolment.objects.visible_to(user).filter(person=person, completion__isnull=True).select_related("edition", "course")
+    rounds = list(
+        _with_seen(Enrolment.objects, user)
+        .filter(person=person)
+        .annotate(completed_at=F("completion__completed_at"), reversal=F("completion__reversal"))
+        .select_related("edition", "course")
+        .order_by("-enrolled_at")
+    )
     higher = records.higher(Certificate.objects.of_people_read_by(user).filter(person=person)).order_by("-issued_at", "-pk")
     names = records.unit_names(user)
     return render(
@@ -319,8 +324,10 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         {
             "person": person,
             "mine": user.pk == person.pk,
+            "this_year": this_year,
+            "required": _required_of(person, hours=sums.get(this_year), duties=duties_now, rounds=rounds, history=history, at=at),
             "years": [by_year[year] for year in sorted(by_year, reverse=True)],
-            "begun": begun.order_by("-enrolled_at"),
+            "begun": [one for one in rounds if one.seen and one.completed_at is None],
             "higher": [records.of_higher(row, today) for row in higher],
             "at": at,
             "unit_name": names.get(person.unit.path, ("", person.unit.name))[1] if person.unit else "",
@@ -332,6 +339,21 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "may_correct": user.pk != person.pk and services.may_correct(user, person),
         },
     )
+
+
+def _with_seen(manager, user) -> QuerySet:
+    """Rows of a model, each with whether the user sees it (`seen`)."""
+    return manager.annotate(seen=Exists(manager.visible_to(user).filter(pk=OuterRef("pk"))))
+
+
+def _required_of(person: Person, *, hours: Decimal | None, duties: set[str], rounds: list[Enrolment], history: list[CreditPolicy], at):
+    """How the person stands in the running year, from what the file has read already; None for whoever is not counted. Two queries."""
+    if person.status != Person.Status.ON_DUTY or person.unit is None:  # as PersonQuerySet.serving
+        return None
+    person.served_path, person.hours = person.unit.path, hours or Decimal(0)
+    ended = [(person.pk, one.course_id, one.completed_at, one.reversal) for one in rounds]
+    given = {"history": history, "duties": {person.pk: duties}, "rounds": ended}
+    return standing.standings([person], year=clock.year_of(at), at=at, **given)[0]
 
 
 def _holds(duty, day: date) -> bool:

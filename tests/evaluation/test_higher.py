@@ -119,7 +119,7 @@ def test_lists_and_files_of_many_cost_no_more_queries(cast, compiler, sign_in, d
         assert client.get(reverse("records"), {"status": "higher"}).context["page"].paginator.count == 6
     with django_assert_max_num_queries(9):
         assert len(lines(client)) == 6
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(16):
         client.get(reverse("learning_file", args=[cast.learner.pk]))
 
 

@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 from django.urls import reverse
 
+from core import clock
 from courses.models import Completion, CreditPolicy, Enrolment, Reversal
 from evaluation.models import LedgerEntry, RecordChange
 from people.models import Duty, Person, ReadingOfOthers
@@ -356,6 +357,31 @@ def test_the_file_tells_courses_hours_targets_reversals_and_corrections(cast, co
     for text in ("政务公开基础", "YAZWGK-01-2026-532325-00001-8", "查实替考", "标准化基础", "理论入门", "学习学时制介绍"):
         assert text in page
     assert "/reverse/" not in page and "/correct/" not in page  # no act of HR on one's own file
+
+
+def test_the_file_tells_what_is_required_what_is_missing_and_the_pass_rate(cast, course, sign_in):
+    now = clock.now()
+    rows.complete(cast.learner, course, at=now)
+    rows.course(cast.county, "S01", title="标准化基础", required=["staff"])
+    rows.enrol(cast.learner, rows.course(cast.county, "T01", title="理论入门", required=["staff"]), at=now)
+    rows.course(cast.county, "P04", title="领导干部微课", required=["chief"])
+    rows.sat(cast.learner, course, passed=False, key="first", at=now)
+    rows.sat(cast.learner, course, passed=True, key="second", number=2, at=now)
+    for page in (sign_in(cast.hr).get(reverse("learning_file", args=[cast.learner.pk])), sign_in(cast.learner).get(reverse("my_file"))):
+        part = page.text.partition('id="required"')[2].partition("</section>")[0]
+        assert "必修3门，已完成1门" in part and "参加测试2项，合格1项" in part
+        assert ">33<" in part and ">50<" in part
+        missing = part.partition("未完成")[2]
+        assert "S01 标准化基础" in missing and "T01 理论入门" in missing and "学习中" in missing and "未开始" in missing
+        assert course.code not in missing and "P04" not in part
+
+
+def test_of_who_serves_no_longer_the_file_asks_nothing(cast, course, sign_in):
+    cast.learner.status = Person.Status.LEFT
+    cast.learner.save()
+
+    page = sign_in(cast.hr).get(reverse("learning_file", args=[cast.learner.pk]))
+    assert page.status_code == 200 and page.context["required"] is None and 'id="required"' not in page.text
 
 
 def test_a_newcomer_from_another_county_brings_no_foreign_rows(cast, course, policy, sign_in):
