@@ -37,6 +37,7 @@ from quizzes.models import Attempt, Quiz, Submission
 from quizzes.services import attempts, bank, images, quizzes
 
 HERE = Path(__file__).parent
+ROSTER = HERE / "roster.xlsx"
 COUNTY = "532325"
 ORDER = ["P01", "P03", "P04", "P05", "T01", "S01", "S03", "O01", "R01"]
 OPENED = timedelta(days=780)  # how long ago the county opened its courses: the first certificates run out soon
@@ -86,8 +87,8 @@ def load(*, password: str, at: datetime, say: Say) -> None:
 
 def load_people(*, at: datetime) -> Unit:
     """The sample roster, as HR would hand it over."""
-    with (HERE / "roster.xlsx").open("rb") as file:
-        plan = roster.plan(file, "roster.xlsx")
+    with ROSTER.open("rb") as file:
+        plan = roster.plan(file, ROSTER.name)
     roster.apply(plan, by=None, at=at)
     return Unit.objects.get(code=COUNTY)
 

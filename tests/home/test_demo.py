@@ -1,13 +1,25 @@
 """The demo's words."""
 
 import re
+from io import StringIO
 from pathlib import Path
 
+import openpyxl
 import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.urls import reverse
 
+from certificates.models import Certificate, Proposal
+from core import clock, reconcile
+from courses.models import Completion, Course
+from evaluation.models import HourClaim
 from home.demo import exams, load
+from people.models import Person
+from quizzes.models import Sitting, Submission
 from quizzes.services import quizzes, readiness
 from tests.cast import NOON
+from tests.conftest import wagtails_ground
 
 COURSES = [*sorted((load.HERE / "courses").glob("*.yaml")), load.HERE / "exam.yaml"]
 SAID_TWICE = re.compile(r"([^\W_]{4,})[，；]\1[，；。]")
@@ -42,3 +54,65 @@ def test_the_templates_of_the_demo_are_published_once_and_can_be_printed(cast, s
     for version in versions:
         assert preview.picture(version.content, version.kind, "lines", at=NOON).startswith(b"\x89PNG")
     assert not CertificateKind.objects.filter(has_unpublished_changes=True).exists()
+
+
+LOGINS = [login for login, *_facts in load.LOGINS]
+PEOPLE = 30  # of the 237 of the sample roster; all of its units
+
+
+@pytest.fixture
+def seed_demo(transactional_db, settings, tmp_path, monkeypatch):
+    """`seed_demo()` is the command on a county with fewer people."""
+    roster = openpyxl.load_workbook(load.ROSTER)
+    roster["人员花名册"].delete_rows(PEOPLE + 2, 1000)
+    roster.save(tmp_path / "roster.xlsx")
+    monkeypatch.setattr(load, "ROSTER", tmp_path / "roster.xlsx")
+    monkeypatch.setenv("DEMO_PASSWORD", "Yaoan-demo-2026")
+    settings.DEMO, settings.KEYS_ROOT = True, str(tmp_path / "keys")
+    wagtails_ground()
+    call_command("signing_keys", "ensure", verbosity=0)
+
+    def seed() -> str:
+        told = StringIO()
+        call_command("seed_demo", stdout=told)
+        return told.getvalue()
+
+    return seed
+
+
+def all_rows() -> dict[str, list[tuple]]:
+    return {model._meta.label: list(model._base_manager.order_by("pk").values_list()) for model in apps.get_models() if model._meta.managed}
+
+
+@pytest.mark.slow
+def test_the_demo_loads_in_full_once_and_everybody_signs_in_to_a_page_of_theirs(seed_demo, client):
+    told = seed_demo()
+    loaded = all_rows()
+    assert len(loaded["people.Person"]) == PEOPLE + len(LOGINS)
+    codes = {path.stem for path in COURSES if path.parent.name == "courses"}
+    assert codes <= {course.code for course in Course.objects.open()}
+    for fact in (Completion, Certificate, Submission, HourClaim, Proposal, Sitting):
+        assert loaded[fact._meta.label], fact
+    gaps = {outcome.name for outcome in reconcile.run(at=clock.now(), mend=False) if outcome.found}
+    assert gaps <= {"certificate files"}, "papers are made on request, or by the first repair run"
+
+    assert seed_demo() == told[told.index("\n\n  Demo") + 1 :], "the second time it only tells the sign-ins"
+    again = all_rows()
+    assert [label for label, rows in loaded.items() if again[label] != rows] == []
+
+    assert "Password:      Yaoan-demo-2026" in told
+    for login in LOGINS:
+        assert login in told
+        client.logout()
+        page = client.post(reverse("account_login"), {"login": login, "password": "Yaoan-demo-2026"}, follow=True)
+        assert (page.status_code, page.wsgi_request.user.employee_number) == (200, login)
+        assert page.redirect_chain, login
+
+
+def test_no_demo_is_loaded_outside_demo_mode(seed_demo, settings):
+    settings.DEMO = False
+
+    with pytest.raises(CommandError, match="demo mode"):
+        seed_demo()
+
+    assert not Person.objects.exists()
