@@ -78,6 +78,27 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     }
 
 
+def courses_at_every_door(cast: Cast) -> dict[str, tuple]:
+    """A course with every kind of block that the learner reads, one that she has not begun, and one whose prerequisite she lacks."""
+    from courses.services import authoring, catalogues, enrolments
+    from tests.factories import every_block, make_course
+
+    quiz = make_quiz(cast, "l01-final", "L01")
+    body = [*every_block(cast.county), {"type": "quiz", "value": quiz.key}]
+    illustrated = authoring.write_course(
+        catalogue=catalogues.open_catalogue(county=cast.county),
+        code="L01",
+        facts={"title": "期限怎么数", "summary": "学完能数清二十个工作日。", "elective_for": ["staff"]},
+        by=cast.trainer,
+        at=clock.now(),
+        lessons=[{"slug": "illustrated", "title": "图文视频齐全的一课", "minutes": 20, "body": body}],
+    )
+    before = make_course(cast.county, code="L02", required_for=[], elective_for=["staff"])
+    barred = make_course(cast.county, code="L03", required_for=[], elective_for=["staff"], prerequisites=["L02"])
+    enrolments.enrol(person=cast.learner, course=illustrated, at=clock.now())
+    return {"illustrated": (illustrated.pk, "illustrated"), "before": (before.pk,), "barred": (barred.pk,)}
+
+
 def certificates_in_every_state(cast: Cast, *, at: datetime) -> dict[str, tuple]:
     """The learner's further ones: suspended with a revocation proposed, replaced, revoked; a colleague's waits to be corrected.
 

@@ -1,6 +1,13 @@
 """Ready courses and completions for the tests of every app."""
 
+import io
 from datetime import datetime
+from pathlib import Path
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+from wagtail.documents import get_document_model
+from wagtail.images import get_image_model
 
 from courses.models import Completion, Course, EditionRequirement, Enrolment
 from courses.services import authoring, catalogues, completions, enrolments, policies
@@ -40,6 +47,56 @@ def lesson_body(number: int, *, quiz_key: str | None = None) -> list[dict]:
     if quiz_key:
         blocks.append({"type": "quiz", "value": quiz_key})
     return blocks
+
+
+CLIP = Path(__file__).parent / "courses/data/clip.webm"  # twelve seconds
+CAPTIONS = "WEBVTT\n\n00:00.000 --> 00:06.000\n收到申请的当天不算，从次日数起。\n\n00:06.000 --> 00:12.000\n节假日顺延到下一个工作日。\n"
+
+
+def every_block(county: Unit) -> list[dict]:
+    """Raw blocks of every kind but the quiz, their files in the county's collection."""
+    catalogues.open_catalogue(county=county)
+    place = {"collection": catalogues.collection_of(county)}
+    drawn = io.BytesIO()
+    Image.new("RGB", (900, 500), "#1d4e7a").save(drawn, "PNG")
+    picture = get_image_model().objects.create(title="流程图", file=SimpleUploadedFile("flow.png", drawn.getvalue(), "image/png"), **place)
+    video, captions, form = (
+        get_document_model().objects.create(title=title, file=SimpleUploadedFile(name, data, media_type), **place)
+        for title, name, data, media_type in (
+            ("怎么数工作日", "clip.webm", CLIP.read_bytes(), "video/webm"),
+            ("怎么数工作日字幕", "clip.vtt", CAPTIONS.encode(), "text/vtt"),
+            ("申请表", "form.pdf", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF", "application/pdf"),
+        )
+    )
+    callouts = [
+        {"type": "callout", "value": {"kind": kind, "title": title, "body": "<p>把受理当天算进期限。</p>"}}
+        for kind, title in (("example", "光禄镇的一件申请"), ("tip", ""), ("warning", "顺延"), ("mistake", "多数一天"))
+    ]
+    text, clause, self_check, key_points = lesson_body(1)
+    return [
+        text,
+        {"type": "image", "value": {"image": picture.pk, "description": "从收到申请到答复的四步", "caption": "四步"}},
+        {
+            "type": "video",
+            "value": {"video": video.pk, "captions": captions.pk, "title": "怎么数工作日", "transcript": "<p>收到申请的当天不算。</p>"},
+        },
+        {"type": "document", "value": {"document": form.pk, "note": "申请人填写"}},
+        clause,
+        *callouts,
+        {
+            "type": "table",
+            "value": {
+                "columns": [{"type": "text", "heading": heading} for heading in ("情形", "期限", "起算", "依据", "能否延长")],
+                "rows": [
+                    {"values": ["主动公开", "20个工作日内", "形成或者变更之日", "第二十六条", "法律法规另有规定的除外"]},
+                    {"values": ["依申请公开", "20个工作日内", "收到申请之日", "第三十三条", "经负责人同意可延长20个工作日"]},
+                ],
+                "caption": "两个期限",
+            },
+        },
+        key_points,
+        self_check,
+    ]
 
 
 def make_course(

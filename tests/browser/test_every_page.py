@@ -42,7 +42,10 @@ WALK = {
         "course_list?q=没有这门课",
         "course:under_way",
         "course:done",
+        "course:before",
+        "course:barred",
         "lesson:lesson",
+        "lesson:illustrated",
         "quiz:quiz",
         "attempt:running",
         "attempt_submit:running",
@@ -133,7 +136,16 @@ WALK = {
         "quiz_analysis:written_exam",
         "sitting_analysis:held",
     ],
-    "reviewer": ["paper:paper", "remark:proposed", "remark:marked_again"],
+    "reviewer": [
+        "my_learning",
+        "course_list",
+        "course:before",
+        "my_account",
+        "exam_list",
+        "paper:paper",
+        "remark:proposed",
+        "remark:marked_again",
+    ],
     "own_leader": [
         "my_learning",
         "dashboard",
@@ -235,8 +247,31 @@ WALK = {
         "remark:proposed",
         "remark:marked_again",
     ],
-    "auditor": ["audit_readings", "audit_readings?reader=没有这个人", "audit_roles"],
-    "admin": ["person_list", "person:learner", "my_account", "system"],
+    "auditor": [
+        "my_learning",
+        "dashboard",
+        "records",
+        "records_units",
+        "records_unit:bureau",
+        "person_list",
+        "person:learner",
+        "learning_file:learner",
+        "certificates_issued",
+        "audit_readings",
+        "audit_readings?reader=没有这个人",
+        "audit_roles",
+    ],
+    "admin": [
+        "my_learning",
+        "course_list",
+        "unit_list",
+        "activation_codes",
+        "roster_import",
+        "person_list",
+        "person:learner",
+        "my_account",
+        "system",
+    ],
 }
 # The pages that are looked at in the dark and in big letters too.
 MAIN = {
@@ -364,9 +399,9 @@ def walk(page, base: str, entries: list[str], keys: dict[str, tuple]) -> list[st
 @pytest.fixture
 def keys(cast):
     """A course in progress, a completion with its certificate, an attempt under way and one that is over; exams in every state."""
-    from tests.counties import exams_in_full_swing, in_full_swing
+    from tests.counties import courses_at_every_door, exams_in_full_swing, in_full_swing
 
-    return in_full_swing(cast) | exams_in_full_swing(cast)
+    return in_full_swing(cast) | exams_in_full_swing(cast) | courses_at_every_door(cast)
 
 
 @pytest.fixture

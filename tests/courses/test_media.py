@@ -13,9 +13,10 @@ from wagtail.documents import get_document_model
 from wagtail.images import get_image_model
 
 from core import clock, files
+from courses.blocks import LessonBody
 from courses.services import authoring, catalogues, enrolments
 from tests.chromium import PHONE
-from tests.factories import lesson_body
+from tests.factories import every_block, lesson_body
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF"
 CLIP = (Path(__file__).parent / "data" / "clip.webm").read_bytes()  # twelve seconds
@@ -134,6 +135,12 @@ def test_the_document_of_an_edition_keeps_its_file(cast, sign_in):
     assert "作为新文件上传" in client.post(address, facts | {"file": SimpleUploadedFile("third.pdf", PDF)}).text
     document.refresh_from_db()
     assert document.file.name == before
+
+
+def test_the_walks_lesson_has_a_block_of_every_kind(cast):
+    kinds = {block["type"] for block in every_block(cast.county)} | {"quiz"}
+
+    assert kinds == set(LessonBody().child_blocks)
 
 
 @pytest.fixture
@@ -265,6 +272,23 @@ def test_a_learner_sees_the_picture_of_a_lesson(image, read):
     picture.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('figure.lesson-figure img').complete")
     assert picture.evaluate("img => img.naturalWidth") > 0
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_captions_of_a_video_are_shown_while_it_plays(cast, read):
+    page = read(next(block for block in every_block(cast.county) if block["type"] == "video"))
+    page.wait_for_function("document.querySelector('video').textTracks[0]?.cues?.length === 2")
+    track = "document.querySelector('video').textTracks[0]"
+    assert page.evaluate(f"[{track}.kind, {track}.language, {track}.mode]") == ["captions", "zh", "showing"]
+    shown = page.evaluate(
+        """() => new Promise((done) => {
+          const video = document.querySelector("video"), track = video.textTracks[0];
+          track.addEventListener("cuechange", () => track.activeCues.length && done(track.activeCues[0].text));
+          video.currentTime = 8;
+        })"""
+    )
+    assert shown == "节假日顺延到下一个工作日。"
 
 
 @pytest.mark.browser
