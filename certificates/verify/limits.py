@@ -87,10 +87,10 @@ tally = Tally()
 def _bring(slot: tuple[str, int, int], points: int, span: int) -> int:
     """Add points in the cache that all processes share: what all of them brought. Two at once may count as one: a limit, not a ledger."""
     key = "verify:" + salted_hmac("certificates.verify.limits", repr(slot), algorithm="sha256").hexdigest()[:32]
-    cache.add(key, 0, 2 * span)
     try:
         return cache.incr(key, points)
-    except ValueError:  # it was thrown out between the two calls
+    except ValueError:  # the first of them
+        cache.add(key, points, 2 * span)
         return points
 
 
