@@ -101,9 +101,9 @@ def test_one_officer_refuses_with_a_reason(cast, period):
 
 
 def test_granting_takes_two_and_points_count_in_the_frozen_result(cast, period, second):
-    appeal = own(period, cast.own_leader, unit=cast.bureau, item_key="K4")
+    appeal = own(period, cast.own_leader, unit=cast.bureau, item_key="K1")
     before = UnitLine.objects.get(calculation=services.published(period), unit=cast.bureau)
-    after = appeals.grant(appeal=appeal, by=cast.hr, reason="局长已完成", remedy=points("0.5", "K4"), at=year.APPEALS)
+    after = appeals.grant(appeal=appeal, by=cast.hr, reason="局长已完成", remedy=points("0.5", "K1"), at=year.APPEALS)
     assert after.state == "second" and not PointCorrection.objects.exists()
     refused("same_officer", appeals.grant, appeal=appeal, by=cast.hr, reason="再", at=year.APPEALS)
     assert appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS).state == "granted"

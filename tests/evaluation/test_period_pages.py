@@ -1,12 +1,14 @@
 """The doors of the yearly evaluation, tried by everybody of the cast."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from core import clock
+from evaluation import appeal_views, period_views
 from evaluation.models import Appeal, AppealEvidence, Period, Reminder, ReminderAnswer
 from evaluation.periods import appeals, chain, package
 from people.models import ReadingOfOthers
@@ -29,8 +31,14 @@ def policy(cast):
 
 @pytest.fixture
 def on(monkeypatch):
-    """The doors' clock on a day of the year."""
-    return lambda at: monkeypatch.setattr(clock, "now", lambda: at)
+    """The clock of these doors on a day of the year; the session's own goes on."""
+
+    def set_to(at):
+        doors = SimpleNamespace(now=lambda: at, today=lambda given=None: clock.today(given or at))
+        for module in (period_views, appeal_views):
+            monkeypatch.setattr(module, "clock", doors)
+
+    return set_to
 
 
 @pytest.fixture
