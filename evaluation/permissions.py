@@ -1,5 +1,7 @@
 """Who may open the records of others, who may correct them, and who decides on claims of hours."""
 
+from collections.abc import Iterable
+
 from django.db.models import Q
 
 from people.models import Person, Role, RoleGrant, Unit
@@ -34,6 +36,15 @@ def units_in_reach(user):
     for path in paths_of(user, READS_RECORDS):
         condition |= Q(path__startswith=path)
     return Unit.objects.filter(condition).order_by("path")
+
+
+def tops_of(units: Iterable[Unit]) -> list[Unit]:
+    """Those that stand below no other of the list; the list is in tree order."""
+    tops: list[Unit] = []
+    for unit in units:
+        if not tops or not unit.path.startswith(tops[-1].path):
+            tops.append(unit)
+    return tops
 
 
 def reversible_q(user) -> Q:

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from evaluation import appeal_views, claim_views, indicator_views, period_views, views
+from evaluation import appeal_views, claim_views, indicator_views, period_views, picture_views, views
+from evaluation.periods import handover_views
 
 urlpatterns = [
     path("records/", views.record_list, name="records"),
@@ -13,6 +14,9 @@ urlpatterns = [
     path("records/units/<int:pk>/", views.unit_people, name="records_unit"),
     path("records/units/<int:pk>/people.csv", views.unit_people_export, {"kind": "csv"}, name="records_unit_csv"),
     path("records/units/<int:pk>/people.xlsx", views.unit_people_export, {"kind": "xlsx"}, name="records_unit_xlsx"),
+    path("records/picture/", picture_views.county_picture, name="county_picture"),
+    path("records/years/", picture_views.years_picture, name="years_picture"),
+    path("records/picture/<slug:what>.csv", picture_views.picture_file, name="picture_file"),
     path("people/<int:pk>/file/", views.learning_file, name="learning_file"),
     path("people/<int:pk>/hours/correct/", views.correct_hours, name="correct_hours"),
     path("my/file/", views.my_file, name="my_file"),
@@ -39,4 +43,12 @@ urlpatterns = [
     path("evaluation/appeals/<int:pk>/evidence/<int:position>/", appeal_views.appeal_evidence, name="appeal_evidence"),
     path("evaluation/reminders/<int:pk>/", period_views.reminder, name="reminder"),
     path("my/reminders/", period_views.my_reminders, name="my_reminders"),
+    path("evaluation/<int:pk>/hand-over/", handover_views.hand_over_desk, name="hand_over_desk"),
+    path("evaluation/<int:pk>/hand-over/give/", handover_views.hand_over_give, name="hand_over_give"),
+    path("evaluation/<int:pk>/supplement/", handover_views.supplement_make, name="supplement_make"),
+    path("evaluation/supplements/<int:pk>/", handover_views.supplement, name="supplement"),
+    path("evaluation/hand-overs/<int:pk>/", handover_views.hand_over, name="hand_over"),
+    path("evaluation/hand-overs/<int:pk>/package.zip", handover_views.hand_over_package, name="hand_over_package"),
+    path("evaluation/hand-overs/<int:pk>/rows.csv", handover_views.hand_over_rows, name="hand_over_rows"),
+    path("evaluation/refusals/<int:pk>/", handover_views.refusal, name="refusal"),
 ]

@@ -25,7 +25,7 @@ from courses.services import completions as completing
 from evaluation import exports, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
 from evaluation.models import LedgerEntry
-from evaluation.permissions import people_with_file, reversible_q, units_in_reach
+from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
 from people.models import Leave, Person, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, require_role
 from people.services import readings
@@ -121,7 +121,7 @@ def unit_table(request: HttpRequest) -> HttpResponse:
     chosen = _chosen(request, units)
     shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
     found = standing.unit_standings(shown, year=year, at=at)
-    tops = _tops(shown)
+    tops = tops_of(shown)
     listed = [unit for unit in (_children(chosen, shown) if chosen else tops) if unit.is_open or found[unit.path].serving]
     rows = [found[unit.path] for unit in listed]
     total = found[chosen.path] if chosen else standing.UnitStanding(None)
@@ -232,16 +232,8 @@ def _chosen(request: HttpRequest, units: list[Unit]) -> Unit | None:
             if str(unit.pk) == asked:
                 return unit
         raise Http404
-    tops = _tops(units)
+    tops = tops_of(units)
     return tops[0] if len(tops) == 1 else None
-
-
-def _tops(units: list[Unit]) -> list[Unit]:
-    tops: list[Unit] = []
-    for unit in units:  # in tree order
-        if not tops or not unit.path.startswith(tops[-1].path):
-            tops.append(unit)
-    return tops
 
 
 def _children(unit: Unit, units: list[Unit]) -> list[Unit]:

@@ -12,7 +12,7 @@ from core import clock
 from core.figures import share
 from courses.models import Completion, Enrolment
 from evaluation import standing
-from evaluation.permissions import people_of_records_q, units_in_reach
+from evaluation.permissions import people_of_records_q, tops_of, units_in_reach
 from evaluation.services import policy_history
 from people.models import Person, Unit
 
@@ -64,15 +64,6 @@ class Board:
     behind: list[Person]  # rows of standing.with_standing, with `place`
     behind_count: int
     week: Week
-
-
-def tops_of(units: list[Unit]) -> list[Unit]:
-    """Those that stand below no other of the list; the list is in tree order."""
-    tops: list[Unit] = []
-    for unit in units:
-        if not tops or not unit.path.startswith(tops[-1].path):
-            tops.append(unit)
-    return tops
 
 
 def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:

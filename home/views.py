@@ -3,23 +3,26 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import check_for_language
+from django.utils.translation import check_for_language, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from wagtail.rich_text import expand_db_html
 
 from core import clock, look
+from core.errors import Refused
 from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
-from evaluation import standing
+from evaluation import pictures, reminders, standing
+from evaluation.permissions import tops_of, units_in_reach
 from evaluation.services import policy_history
 from home import board, desk, finding, system, waiting
-from home.board import tops_of
 from home.models import HomePage
 from people.models import ReadingOfOthers, Role
 from people.permissions import READS_RECORDS, require_role, units_of
@@ -79,11 +82,13 @@ def my_learning(request: HttpRequest) -> HttpResponse:
         found = standing.unit_standings(led, year=clock.year_of(at), at=at, history=history)
         strips = [found[unit.path] for unit in led]
     exams = own_sittings.near(person=request.user, at=at)
+    mine = desk.of(request.user, at=at, history=history)
     context = {
-        "desk": desk.of(request.user, at=at, history=history),
+        "desk": mine,
         "strips": strips,
         "exams": exams,
         "work": waiting.for_person(request.user),
+        "reminder": reminders.standing_for(request.user, missing=mine.required - mine.required_done, at=at),
     }
     return render(request, "home/my_learning.html", context)
 
@@ -95,7 +100,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Who is behind in my units. The names shown are logged."""
     require_role(request.user, *READS_RECORDS)
     asked = request.GET.get("unit", "")
-    found = board.of(request.user, unit_pk=int(asked) if asked.isdecimal() and len(asked) < 19 else None, at=clock.now())
+    at = clock.now()
+    found = board.of(request.user, unit_pk=int(asked) if asked.isdecimal() and len(asked) < 19 else None, at=at)
     if found is None:
         raise Http404
     readings.record(
@@ -107,7 +113,32 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         rows=len(found.behind),
         request=request,
     )
-    return render(request, "home/dashboard.html", {"board": found, "work": waiting.for_person(request.user)})
+    context = {
+        "board": found,
+        "work": waiting.for_person(request.user),
+        "rank": pictures.rank_of(found.unit, year=found.year, at=at) if found.unit else None,
+        "may_remind": found.unit is not None and found.behind_count > 0 and reminders.may_remind(request.user, found.unit),
+    }
+    return render(request, "home/dashboard.html", context)
+
+
+@login_required
+@require_POST
+def remind(request: HttpRequest, pk: int) -> HttpResponse:
+    """Remind those of a unit who are behind; back to its board."""
+    unit = get_object_or_404(units_in_reach(request.user), pk=pk)
+    try:
+        sent = reminders.remind(unit=unit, by=request.user, at=clock.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+    else:
+        words = ngettext("%(n)d person was reminded.", "%(n)d people were reminded.", sent.now) % {"n": sent.now}
+        if sent.before:
+            words += ngettext(" %(n)d had been reminded today already.", " %(n)d had been reminded today already.", sent.before) % {
+                "n": sent.before
+            }
+        messages.success(request, words)
+    return redirect(f"{reverse('dashboard')}?unit={unit.pk}")
 
 
 @login_required

@@ -68,6 +68,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         **claims_in_every_state(cast, at=at),
         **evaluation_in_publicity(cast, at=at),
         **evaluations(cast, at=at),
+        **results_handed_over(cast, at=at),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
@@ -215,6 +216,23 @@ def evaluations(cast: Cast, *, at) -> dict[str, tuple]:
     periods.open_appeals(period=last, by=by, at=at)
     appeal = appeals.file(period=last, by=cast.learner, text="六月的讲座没有计入学时。", form_key="a", at=at)
     return {"frozen_period": (old.pk,), "appeals_period": (last.pk,), "appeal": (appeal.pk,), "reminder": (mine.pk,)}
+
+
+def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:
+    """Last year's results: given to a receiver that turned one row down, with a supplementary list that waits."""
+    from evaluation.models import ReplyRow
+    from evaluation.periods import handover
+    from tests.evaluation import frozen as by_hand
+    from tests.evaluation.test_handover import PUBLIC, answer, signed
+
+    frozen = by_hand.frozen(cast, year=clock.year_of(at) - 1)
+    receiver = handover.add_receiver(period=frozen.period, name="县考评办（虚构）", public_key=PUBLIC, by=cast.hr, at=at)
+    given = handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=at)
+    document = answer(given, YA10001="学时与本单位登记不符", bureau="accepted")
+    handover.receive(hand_over=given, document=document, signature=signed(document), by=cast.hr, at=at)
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    turned_down = ReplyRow.objects.get(verdict="refused")
+    return {"results": (frozen.period_id,), "given": (given.pk,), "turned_down": (turned_down.pk,), "late": (late.pk,)}
 
 
 def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:

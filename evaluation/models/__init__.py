@@ -6,6 +6,7 @@ from evaluation.models.correction import PointCorrection
 from evaluation.models.figure import FigureConfirmation, UnitFigure
 from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
+from evaluation.models.learning_reminder import LearningReminder
 from evaluation.models.ledger import LedgerEntry
 from evaluation.models.period import Calculation, Period, PeriodStep, PersonLine, UnitLine
 from evaluation.models.reopening import Reopening
@@ -25,6 +26,7 @@ __all__ = [
     "IndicatorApproval",
     "IndicatorVersion",
     "LearnedElsewhere",
+    "LearningReminder",
     "LedgerEntry",
     "Period",
     "PeriodStep",

@@ -87,7 +87,7 @@ class ReplyRow(Fact):
 
     class Verdict(models.TextChoices):
         ACCEPTED = "accepted", _("Accepted")
-        REFUSED = "refused", _("Turned down")
+        REFUSED = "refused", _("Sent back")
 
     reply = models.ForeignKey(Reply, on_delete=models.PROTECT, related_name="rows")
     key = models.CharField(max_length=42)

@@ -1,11 +1,12 @@
 """The lines of a calculation by the key that everybody calls them by, and how two calculations differ."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from evaluation.models import Calculation, PersonLine, UnitLine
+from evaluation.models import Calculation
 
 OF_PEOPLE = (
     "person_name",
@@ -46,13 +47,45 @@ class Difference:
 
 def of(calculation: Calculation) -> dict[str, Line]:
     """Every line by key: `U:<unit code>` first, then `P:<employee number>`, each in order. Two queries."""
-    found = {}
-    for code, *values in UnitLine.objects.filter(calculation=calculation).order_by("unit_code").values_list("unit_code", *OF_UNITS):
-        found[f"U:{code}"] = Line(f"U:{code}", values[0], dict(zip(OF_UNITS, values, strict=True)))
-    people = PersonLine.objects.filter(calculation=calculation).order_by("employee_number")
-    for number, *values in people.values_list("employee_number", *OF_PEOPLE):
-        found[f"P:{number}"] = Line(f"P:{number}", values[0], dict(zip(OF_PEOPLE, values, strict=True)))
-    return found
+    return {line.key: line for line in [*_units(calculation.units.all()), *_people(calculation.people.all())]}
+
+
+def of_key(calculation: Calculation, key: str) -> Line | None:
+    """The line with a key. One query."""
+    kind, _sep, code = key.partition(":")
+    found = _units(calculation.units.filter(unit_code=code)) if kind == "U" else _people(calculation.people.filter(employee_number=code))
+    return next(iter(found), None)
+
+
+def names(calculation: Calculation, keys: Collection[str] | None = None) -> dict[str, str]:
+    """What is called by these keys, or by any. Two queries."""
+    units, people = calculation.units.order_by(), calculation.people.order_by()
+    if keys is not None:
+        units = units.filter(unit_code__in=[key[2:] for key in keys if key.startswith("U:")])
+        people = people.filter(employee_number__in=[key[2:] for key in keys if key.startswith("P:")])
+    found = {f"U:{code}": name for code, name in units.values_list("unit_code", "unit_name")}
+    return found | {f"P:{number}": name for number, name in people.values_list("employee_number", "person_name")}
+
+
+def keys(calculation: Calculation) -> list[str]:
+    """The keys alone, in order. Two queries."""
+    units = calculation.units.order_by("unit_code").values_list("unit_code", flat=True)
+    people = calculation.people.order_by("employee_number").values_list("employee_number", flat=True)
+    return [*(f"U:{code}" for code in units), *(f"P:{number}" for number in people)]
+
+
+def _units(found: QuerySet) -> Iterator[Line]:
+    for code, *values in found.order_by("unit_code").values_list("unit_code", *OF_UNITS):
+        columns = dict(zip(OF_UNITS, values, strict=True))
+        figures, items = columns.pop("figures"), columns.pop("items")
+        columns |= {f"figures:{name}": value for name, value in figures.items()}
+        columns |= {f"items:{item['key']}": None if item["void"] else item["points"] for item in items}
+        yield Line(f"U:{code}", values[0], columns)
+
+
+def _people(found: QuerySet) -> Iterator[Line]:
+    for number, *values in found.order_by("employee_number").values_list("employee_number", *OF_PEOPLE):
+        yield Line(f"P:{number}", values[0], dict(zip(OF_PEOPLE, values, strict=True)))
 
 
 def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[Difference]:
@@ -62,19 +95,45 @@ def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[D
         old, new = before.get(key), after.get(key)
         if old == new:
             continue
-        names = (new or old).columns  # type: ignore[union-attr]
-        changes = [
-            (name, old.columns[name] if old else None, new.columns[name] if new else None)
-            for name in names
-            if old is None or new is None or old.columns[name] != new.columns[name]
-        ]
+        was, now = old.columns if old else {}, new.columns if new else {}
+        changes = [(name, was.get(name), now.get(name)) for name in {**was, **now} if was.get(name) != now.get(name)]
         state = "changed" if old and new else "added" if new else "gone"
         found.append(Difference(key, (new or old).name, changes, state))  # type: ignore[union-attr]
     return found
 
 
+def keys_of(calculation: Calculation) -> set[str]:
+    """The keys of the rows that a hand-over of a calculation holds: all of a frozen one; of a list those that differ from the
+    frozen rows, or from an earlier list that was handed over."""
+    if calculation.purpose == Calculation.Purpose.FREEZE:
+        return set(keys(calculation))
+    return {one.key for one in differences_of(calculation)} | {
+        one.key for earlier in _handed_before(calculation) for one in differences(of(earlier), of(calculation))
+    }
+
+
+def differences_of(supplement: Calculation) -> list[Difference]:
+    """How a supplementary list differs from the frozen rows that it follows, in the order of the keys."""
+    return differences(of(frozen_before(supplement)), of(supplement))
+
+
+def frozen_before(supplement: Calculation) -> Calculation:
+    """The frozen calculation that a supplementary list follows. One query."""
+    earlier = Calculation.objects.filter(period=supplement.period_id, purpose=Calculation.Purpose.FREEZE, number__lt=supplement.number)
+    return earlier.order_by("number").last()  # type: ignore[return-value]
+
+
+def _handed_before(supplement: Calculation) -> list[Calculation]:
+    frozen = frozen_before(supplement)
+    lists = Calculation.objects.filter(period=supplement.period_id, number__gt=frozen.number, number__lt=supplement.number)
+    return list(lists.filter(purpose=Calculation.Purpose.SUPPLEMENT, hand_overs__isnull=False).distinct())
+
+
 def title_of(column: str) -> str:
-    """A column in words."""
+    """A column in words; figures and items by their own names."""
+    kind, _sep, name = column.partition(":")
+    if name:
+        return name if kind == "figures" else _("Points of %(item)s") % {"item": name}
     return {
         "person_name": _("Name"),
         "unit_code": _("Unit code"),
@@ -90,11 +149,9 @@ def title_of(column: str) -> str:
         "hours": _("Hours"),
         "target": _("Hours target"),
         "is_vertical": _("vertical"),
-        "figures": _("Figures"),
-        "items": _("Items"),
         "bonus": _("Bonus"),
         "deduction": _("Deduction"),
-        "total": _("Points"),
+        "total": _("Points in all"),
         "band": _("Band"),
         "rank": _("Rank"),
     }[column]

@@ -1,5 +1,7 @@
 """The package of a frozen period: written from the frozen rows alone, the same bytes whenever it is made again.
 
+A supplementary list is sealed and written the same way, with `differences.csv` in place of the tables.
+
 A ZIP of `units.csv`, `people.csv`, `results.xlsx` with both tables, `manifest.json` with the SHA-256 of each, `manifest.sig`
 (Ed25519 over the manifest's bytes) and `public-key.pem`. Headings and words in it are the format's own, never those of a
 translation. Everything is stored, not deflated: another build of zlib would press it into other bytes.
@@ -25,6 +27,7 @@ from core import clock
 from core.errors import Refused
 from core.exports import Column, Exporter, csv_chunks, write_xlsx
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
+from evaluation.periods import lines
 
 FORMAT = "county-evaluation-package/1"
 _EARLY = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP can tell
@@ -162,6 +165,8 @@ def _manifest(calculation: Calculation, files: dict[str, bytes], kid: str, at: d
 
 
 def _files(calculation: Calculation) -> dict[str, bytes]:
+    if calculation.purpose == Calculation.Purpose.SUPPLEMENT:
+        return {"differences.csv": b"".join(csv_chunks(_differences(calculation)))}
     units, people = tables(calculation)
     book = io.BytesIO()
     write_xlsx([units, people], book, created=datetime(*_EARLY, tzinfo=UTC).replace(tzinfo=None))
@@ -175,7 +180,7 @@ def _files(calculation: Calculation) -> dict[str, bytes]:
 def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
     """The frozen rows as two tables: units by code, people by employee number."""
     spec = calculation.version.spec
-    lines = list(UnitLine.objects.filter(calculation=calculation).order_by("unit_code"))
+    unit_lines = list(UnitLine.objects.filter(calculation=calculation).order_by("unit_code"))
     units = [
         Column("单位编码", lambda r: r.unit_code, 18),
         Column("单位", lambda r: r.unit_name, 30),
@@ -188,7 +193,7 @@ def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
         units.append(Column(f"{item['key']} {item['name']}", _of_item(item["key"], "points")))
         units.append(Column(f"{item['key']} 满分", _of_item(item["key"], "full")))
     units += [Column("加分", lambda r: _figure(r.bonus)), Column("扣分", lambda r: _figure(r.deduction))]
-    units += [Column(name, _of_figures(name)) for name in sorted({name for line in lines for name in line.figures})]
+    units += [Column(name, _of_figures(name)) for name in sorted({name for line in unit_lines for name in line.figures})]
     people = [
         Column("工号", lambda r: r.employee_number, 14),
         Column("姓名", lambda r: r.person_name, 12),
@@ -206,7 +211,32 @@ def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
         Column("学时目标", lambda r: _figure(r.target)),
     ]
     of_people = PersonLine.objects.filter(calculation=calculation).order_by("employee_number")
-    return Exporter("单位", units, lines), Exporter("人员", people, _Again(of_people))
+    return Exporter("单位", units, unit_lines), Exporter("人员", people, _Again(of_people))
+
+
+def _differences(supplement: Calculation) -> Exporter:
+    """Each column of each row that is handed over with a supplementary list: as it was frozen, and as it is known now."""
+    now, before = lines.of(supplement), lines.of(lines.frozen_before(supplement))
+    rows = []
+    for key in sorted(lines.keys_of(supplement)):
+        was, known = before.get(key), now.get(key)
+        names = dict.fromkeys([*(was.columns if was else ()), *(known.columns if known else ())])
+        rows += [(key, name, was and was.columns.get(name), known and known.columns.get(name)) for name in names]
+    columns = [
+        Column("行", lambda r: r[0], 20),
+        Column("栏目", lambda r: r[1], 20),
+        Column("定案值", lambda r: _told(r[2]), 20),
+        Column("现值", lambda r: _told(r[3]), 20),
+    ]
+    return Exporter("补充清单", columns, rows)
+
+
+def _told(value: object) -> object:
+    if isinstance(value, bool):
+        return _YES[value]
+    if isinstance(value, list):
+        return "、".join(_DUTIES.get(one, one) for one in value)
+    return value
 
 
 class _Again:

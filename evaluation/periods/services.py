@@ -94,7 +94,7 @@ def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         due_on = workdays.add_workdays(clock.today(at), period.publicity_days)
         return _take(period, State.PUBLICITY, by=by, at=at, calculation=made, due_on=due_on)
 
-    return _in_one_snapshot(act)
+    return in_one_snapshot(act)
 
 
 def open_appeals(*, period: Period, by: Person, at: datetime) -> PeriodStep:
@@ -121,7 +121,7 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 
     def act() -> PeriodStep:
         _require_hr(by, period)
-        _lock(period)
+        hold(period)
         newest = _newest(period)
         if newest is not None and newest.state == State.FROZEN and newest.by_id == by.pk:
             return newest
@@ -130,7 +130,7 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         package.seal(made, at=at)
         return _take(period, State.FROZEN, by=by, at=at, calculation=made)
 
-    return _in_one_snapshot(act)
+    return in_one_snapshot(act)
 
 
 @transaction.atomic
@@ -145,7 +145,7 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> 
     _require_hr(by, period)
     if not reason.strip():
         raise Refused(_("Say why the period has to be reopened."), code="no_reason")
-    _lock(period)
+    hold(period)
     newest = _newest(period)
     if newest is None or newest.state not in rules.REOPENED_FROM:
         raise Refused(_said("not_reopened", period, at), code="order")
@@ -165,7 +165,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
     """
     _require_hr(by, period)
-    _lock(period)
+    hold(period)
     proposal = standing_proposal(period)
     if proposal is None:
         raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
@@ -223,7 +223,7 @@ def _standing(period: Period, at: datetime) -> rules.Standing:
 
 def _enter(period: Period, to: str, by: Person, at: datetime) -> None:
     _require_hr(by, period)
-    _lock(period)
+    hold(period)
     _require_next(period, to, at)
 
 
@@ -257,7 +257,7 @@ def _require_dates(period: Period) -> None:
     raise Refused(said % {"year": period.year, "earliest": earliest_freeze(period)}, code=problem)
 
 
-def _lock(period: Period) -> None:
+def hold(period: Period) -> None:
     """Hold the period's row. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do."""
     try:
         Period.objects.select_for_update(nowait=True, of=("self",)).only("pk").get(pk=period.pk)
@@ -293,7 +293,7 @@ def _take(
     return made
 
 
-def _in_one_snapshot(act: Callable[[], Made]) -> Made:
+def in_one_snapshot(act: Callable[[], Made]) -> Made:
     """Run a step in one snapshot; again where a row that it points at was changed while it looked."""
     tries = 1 if connection.in_atomic_block else TRIES
     while True:
@@ -329,6 +329,8 @@ __all__ = [
     "cut_off",
     "earliest_freeze",
     "freeze",
+    "hold",
+    "in_one_snapshot",
     "open_appeals",
     "open_period",
     "propose_reopen",

@@ -53,6 +53,7 @@ class ApiToken(models.Model):
     class Scope(models.TextChoices):
         COMPLETIONS = "completions", _("Read completions")
         CERTIFICATES = "certificates:check", _("Ask whether a person holds a certificate")
+        REPLIES = "evaluation:reply", _("Answer what was handed over")
 
     owner = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="record_tokens", verbose_name=_("owner"))
     name = models.CharField(_("name"), max_length=80)

@@ -1,6 +1,7 @@
 """What a receiver may answer: signed, to this hand-over, each row known and once; else every broken row is named and nothing taken."""
 
 import base64
+import contextlib
 import json
 
 import pytest
@@ -107,7 +108,5 @@ def test_a_key_is_taken_as_pem_or_base64_and_only_an_ed25519_one():
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_whatever_bytes_come_they_are_read_or_refused(document):
-    try:
+    with contextlib.suppress(Refused):
         read(document)
-    except Refused:
-        pass

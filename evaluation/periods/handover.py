@@ -1,0 +1,298 @@
+"""Handing results over, and reconciling what the receiver says of them until nothing is left unexplained."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.errors import Refused
+from evaluation.indicators import calculation as calculating
+from evaluation.models import Calculation, HandOver, Period, PeriodStep, Receiver, Reply, ReplyRow, Seal, Settlement
+from evaluation.periods import lines, package, replies, services
+from evaluation.periods.permissions import runs
+from people.models import Person
+
+State = Period.State
+Purpose = Calculation.Purpose
+MAX_DOCUMENT = 20 * 1024 * 1024
+
+
+# Writing
+
+
+@transaction.atomic
+def add_receiver(*, period: Period, name: str, public_key: str, by: Person, at: datetime) -> Receiver:
+    """Agree on a receiver and the key of its answers. An open one of the same name with another key is closed: its answers stay.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no name ("no_name"), no such key ("public_key").
+    """
+    _require_hr(period, by)
+    name, key = name.strip(), replies.key_of(public_key)
+    if not name:
+        raise Refused(_("Say who receives the results."), code="no_name")
+    _locked(period)
+    standing = Receiver.objects.filter(county=period.county, name=name, closed_at=None).first()
+    if standing is not None and standing.public_key == key:
+        return standing
+    if standing is not None:
+        standing.closed_at = at
+        standing.save(update_fields=["closed_at"])
+    made = Receiver.objects.create(county=period.county, name=name, public_key=key, by=by, at=at)
+    audit.record(made, "evaluation.receiver_agreed", by=by, name=name, public_key=key, replaces=standing.pk if standing else None)
+    return made
+
+
+@transaction.atomic
+def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: datetime) -> HandOver:
+    """Note that the rows of a calculation were given to a receiver. Doing so again returns what stands. Locks the period.
+
+    The frozen rows come first; a supplementary list is given to whom the frozen rows were.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), another county's or a closed receiver ("receiver"), not the frozen calculation
+            nor the newest supplementary list of it ("not_frozen"), a list before the frozen rows ("frozen_first").
+    """
+    _require_hr(calculation.period, by)
+    period = _locked(calculation.period)
+    standing = HandOver.objects.filter(calculation=calculation, receiver=receiver).first()
+    if standing is not None:
+        return standing
+    if receiver.county_id != period.county_id or receiver.closed_at is not None:
+        raise Refused(_("“%(name)s” receives nothing of this county any more.") % {"name": receiver.name}, code="receiver")
+    frozen = frozen_of(period)
+    if frozen is None or calculation not in (frozen, newest_supplement(frozen)):
+        raise Refused(_("Only what is frozen, and its newest supplementary list, is handed over."), code="not_frozen")
+    if calculation != frozen and not HandOver.objects.filter(calculation=frozen, receiver=receiver).exists():
+        raise Refused(_("“%(name)s” has not been given the frozen results yet.") % {"name": receiver.name}, code="frozen_first")
+    made = HandOver.objects.create(
+        period=period,
+        number=(period.hand_overs.aggregate(highest=Max("number"))["highest"] or 0) + 1,
+        receiver=receiver,
+        calculation=calculation,
+        package_sha256=_sealed(calculation, at).sha256,
+        rows=len(lines.keys_of(calculation)),
+        by=by,
+        at=at,
+    )
+    if period.state == State.FROZEN:
+        number = period.steps_taken[-1].number + 1
+        PeriodStep.objects.create(period=period, number=number, state=State.HANDED_OVER, calculation=frozen, by=by, at=at)
+    audit.record(made, "evaluation.handed_over", by=by, receiver=receiver.name, rows=made.rows, package=made.package_sha256)
+    return made
+
+
+def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person, at: datetime) -> Reply:
+    """Keep a receiver's signed answer and its verdicts, all or nothing. The same answer again returns what stands.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), too large ("too_large"), and all that `replies` refuses.
+    """
+    _require_hr(hand_over.period, by)
+    if len(document) > MAX_DOCUMENT:
+        raise Refused(_("The answer has more than %(limit)d MB.") % {"limit": MAX_DOCUMENT // 2**20}, code="too_large")
+    replies.require_signed(document, signature=signature, public_key=hand_over.receiver.public_key)
+    known = lines.keys_of(hand_over.calculation)
+    answers = replies.read(document, hand_over=hand_over.name, package=hand_over.package_sha256, known=known)
+    digest = hashlib.sha256(document).hexdigest()
+    with transaction.atomic():
+        HandOver.objects.select_for_update(of=("self",)).get(pk=hand_over.pk)
+        standing = hand_over.replies.filter(sha256=digest).first()
+        if standing is not None:
+            return standing
+        reply = Reply.objects.create(
+            hand_over=hand_over, sha256=digest, signature="".join(signature.split()), document=document, by=by, at=at
+        )
+        ReplyRow.objects.append([ReplyRow(reply=reply, key=one.key, verdict=one.verdict, reason=one.reason) for one in answers])
+        verdicts = Counter(one.verdict for one in answers)
+        audit.record(hand_over, "evaluation.reply_received", by=by, sha256=digest, **verdicts)
+    return reply
+
+
+@transaction.atomic
+def settle(*, row: ReplyRow, words: str, by: Person, at: datetime) -> Settlement:
+    """Explain how a refusal ended. One explanation for each refusal; a later answer to the row overtakes both. Locks the hand-over.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no words ("no_words"), the row was not refused or answered anew since ("not_open").
+    """
+    given = HandOver.objects.select_for_update(of=("self",)).get(pk=row.reply.hand_over_id)
+    _require_hr(given.period, by)
+    if not words.strip():
+        raise Refused(_("Say how it ended: why the row stands, or what was corrected."), code="no_words")
+    newest = ReplyRow.objects.filter(reply__hand_over=given, key=row.key).order_by("-reply_id").first()
+    if newest != row or row.verdict != ReplyRow.Verdict.REFUSED or Settlement.objects.filter(row=row).exists():
+        raise Refused(_("This refusal is not open any more."), code="not_open")
+    made = Settlement.objects.create(row=row, words=words.strip(), by=by, at=at)
+    audit.record(given, "evaluation.refusal_settled", by=by, key=row.key, words=made.words)
+    return made
+
+
+def supplement(*, period: Period, by: Person, at: datetime) -> Calculation:
+    """Calculate the period anew from what is known now and keep the lines as a supplementary list, if any differs. Locks the period.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), nothing frozen ("not_frozen"), nothing differs from the frozen rows and the newest list ("no_difference").
+    """
+    _require_hr(period, by)
+
+    def act() -> Calculation:
+        services.hold(period)
+        frozen = frozen_of(Period.objects.get(pk=period.pk))
+        if frozen is None:
+            raise Refused(_("Nothing is frozen yet."), code="not_frozen")
+        made = calculating.record(period=period, purpose=Purpose.SUPPLEMENT, by=by, at=at)
+        last = Calculation.objects.filter(period=period, purpose=Purpose.SUPPLEMENT, number__gt=frozen.number, number__lt=made.number)
+        if made.digest == (last.order_by("number").last() or frozen).digest:
+            raise Refused(_("Calculated anew, every row is as it stands: there is nothing to add."), code="no_difference")
+        audit.record(period, "evaluation.supplement", by=by, calculation=made.pk, digest=made.digest)
+        return made
+
+    return services.in_one_snapshot(act)
+
+
+def _sealed(calculation: Calculation, at: datetime) -> Seal:
+    """The seal of what is handed over: a frozen calculation has its own, a supplementary list is sealed when it is first given."""
+    return Seal.objects.filter(calculation=calculation).first() or package.seal(calculation, at=at)
+
+
+def _require_hr(period: Period, by: Person) -> None:
+    if not runs(by, period):
+        raise Refused(_("Only HR of the county does this."), code="not_hr")
+
+
+def _locked(period: Period) -> Period:
+    return Period.objects.select_for_update(of=("self",)).select_related("county", "version").get(pk=period.pk)
+
+
+# Reading
+
+
+def frozen_of(period: Period) -> Calculation | None:
+    """What is frozen now: nothing while a reopened period has not been frozen again."""
+    if period.state not in (State.FROZEN, State.HANDED_OVER):
+        return None
+    step = next(step for step in reversed(period.steps_taken) if step.state == State.FROZEN)
+    return step.calculation
+
+
+def newest_supplement(frozen: Calculation) -> Calculation | None:
+    """The newest supplementary list after a freeze. One query."""
+    later = Calculation.objects.filter(period=frozen.period_id, purpose=Purpose.SUPPLEMENT, number__gt=frozen.number)
+    return later.order_by("number").last()
+
+
+@dataclass(frozen=True)
+class RowState:
+    """Where one row of a hand-over stands: "accepted", "refused", "settled", "later" (a later hand-over's row was accepted) or "unanswered"."""
+
+    key: str
+    state: str
+    row: ReplyRow | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in ("refused", "unanswered")
+
+
+@dataclass(frozen=True)
+class Account:
+    """One hand-over, row by row."""
+
+    hand_over: HandOver
+    rows: list[RowState]
+    counts: Counter = field(default_factory=Counter)
+
+    @property
+    def accepted(self) -> int:
+        return self.counts["accepted"] + self.counts["later"]
+
+    @property
+    def refused(self) -> int:
+        """Explained or not."""
+        return self.counts["refused"] + self.counts["settled"]
+
+    @property
+    def settled(self) -> int:
+        return self.counts["settled"]
+
+    @property
+    def unanswered(self) -> int:
+        return self.counts["unanswered"]
+
+    @property
+    def open(self) -> int:
+        return self.counts["refused"] + self.counts["unanswered"]
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What is left unexplained between a county and its receivers. `open` has to reach zero.
+
+    differing: rows of the newest supplementary list that a receiver of the frozen rows has not been given. ungiven: the frozen
+    rows themselves, while nobody has been given them.
+    """
+
+    accounts: list[Account]
+    ungiven: int
+    differing: int
+
+    @property
+    def open(self) -> int:
+        return self.ungiven + self.differing + sum(one.open for one in self.accounts)
+
+
+def reconciliation(period: Period) -> Reconciliation | None:
+    """How the hand-overs of what is frozen now stand; None before the freeze. Its queries grow with the hand-overs, not with rows."""
+    frozen = frozen_of(period)
+    if frozen is None:
+        return None
+    given = list(
+        period.hand_overs.filter(calculation__number__gte=frozen.number).select_related("receiver", "calculation", "period__county")
+    )
+    accounts = [account(one, later=[other for other in given if other.number > one.number]) for one in given]
+    newest = newest_supplement(frozen)
+    differing = 0
+    if newest is not None:
+        receivers = {one.receiver_id for one in given if one.calculation_id == frozen.pk}
+        lacking = receivers - {one.receiver_id for one in given if one.calculation_id == newest.pk}
+        differing = len(lacking) * len(lines.keys_of(newest)) if lacking else 0
+    whole = any(one.calculation_id == frozen.pk for one in given)
+    return Reconciliation(accounts, ungiven=0 if whole else len(lines.keys_of(frozen)), differing=differing)
+
+
+def account(given: HandOver, *, later: list[HandOver] | None = None) -> Account:
+    """One hand-over's rows with the newest answer to each, open ones first. `later`: the hand-overs after it, if at hand."""
+    if later is None:
+        later = list(HandOver.objects.filter(period=given.period_id, number__gt=given.number))
+    after = {one.pk for one in later if one.receiver_id == given.receiver_id}
+    answers = (
+        ReplyRow.objects.filter(reply__hand_over__in=[given.pk, *after]).select_related("settlement__by", "reply").order_by("reply_id")
+    )
+    newest: dict[str, ReplyRow] = {}
+    accepted_later: set[str] = set()
+    for row in answers:
+        if row.reply.hand_over_id == given.pk:
+            newest[row.key] = row
+        elif row.verdict == ReplyRow.Verdict.ACCEPTED:
+            accepted_later.add(row.key)
+        else:
+            accepted_later.discard(row.key)
+    rows = [RowState(key, _state(newest.get(key), key in accepted_later), newest.get(key)) for key in lines.keys_of(given.calculation)]
+    rows.sort(key=lambda one: (not one.is_open, one.state != "refused", one.key))
+    return Account(given, rows, Counter(one.state for one in rows))
+
+
+def _state(row: ReplyRow | None, accepted_later: bool) -> str:
+    if row is not None and row.verdict == ReplyRow.Verdict.ACCEPTED:
+        return "accepted"
+    if accepted_later:
+        return "later"
+    if row is None:
+        return "unanswered"
+    return "settled" if hasattr(row, "settlement") else "refused"

@@ -1,0 +1,257 @@
+"""The web doors of the hand-over: receivers and reconciliation of a period, one hand-over row by row, the supplementary list."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core import clock
+from core.errors import Refused, RefusedRows
+from core.exports import Column, Exporter
+from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
+from evaluation.periods import handover, lines, package
+from evaluation.periods.handover_forms import ReceiverForm, ReplyForm, SettlementForm
+from evaluation.periods.permissions import looks_into, runs
+from people.models import Duty, ReadingOfOthers
+from people.services import readings
+
+PER_PAGE = 50
+SHOWN = ("open", "all")
+WORDS = {
+    "accepted": _lazy("Accepted"),
+    "refused": _lazy("Sent back"),
+    "settled": _lazy("Sent back, explained"),
+    "later": _lazy("Accepted with a later hand-over"),
+    "unanswered": _lazy("Not answered"),
+}
+Kind = ReadingOfOthers.Kind
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where a period's results went and what is left unexplained; POST agrees on a receiver."""
+    period = _period(request, pk)
+    form = ReceiverForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = handover.add_receiver(period=period, by=request.user, at=clock.now(), **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("public_key" if refusal.code == "public_key" else None, refusal.message)
+        else:
+            messages.success(request, _("“%(name)s” receives results from now on.") % {"name": made.name})
+            return redirect("hand_over_desk", pk)
+    frozen = handover.frozen_of(period)
+    found = handover.reconciliation(period)
+    newest = handover.newest_supplement(frozen) if frozen else None
+    given = {(one.hand_over.calculation_id, one.hand_over.receiver_id): one.hand_over for one in found.accounts} if found else {}
+    receivers = list(Receiver.objects.filter(county=period.county, closed_at=None))
+    context = {
+        "period": period,
+        "frozen": frozen,
+        "newest": newest,
+        "differing": len(lines.differences_of(newest)) if newest else 0,
+        "reconciliation": found,
+        "receivers": [(one, given.get((frozen.pk, one.pk)) if frozen else None, _list_given(given, newest, one)) for one in receivers],
+        "form": form,
+        "acts": runs(request.user, period),
+    }
+    return render(request, "evaluation/periods/hand_over_desk.html", context, status=422 if form.is_bound else 200)
+
+
+def _list_given(given: dict, newest: Calculation | None, receiver: Receiver) -> HandOver | None:
+    return given.get((newest.pk, receiver.pk)) if newest else None
+
+
+@login_required
+@require_POST
+def hand_over_give(request: HttpRequest, pk: int) -> HttpResponse:
+    """Note that a receiver was given the frozen rows or the newest supplementary list."""
+    period = _period(request, pk)
+    receiver = get_object_or_404(Receiver, pk=_number(request, "receiver"), county=period.county)
+    calculation = get_object_or_404(Calculation, pk=_number(request, "calculation"), period=period)
+    try:
+        given = handover.hand_over(calculation=calculation, receiver=receiver, by=request.user, at=clock.now())
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("hand_over_desk", pk)
+    messages.success(request, _("Handed over as %(name)s. Take the package from here to the receiver.") % {"name": given.name})
+    return redirect("hand_over", given.pk)
+
+
+@login_required
+@require_POST
+def supplement_make(request: HttpRequest, pk: int) -> HttpResponse:
+    """Calculate the period anew and keep what differs as a supplementary list."""
+    period = _period(request, pk)
+    try:
+        made = handover.supplement(period=period, by=request.user, at=clock.now())
+    except Refused as refusal:
+        (messages.info if refusal.code == "no_difference" else messages.error)(request, refusal.message)
+        return redirect("hand_over_desk", pk)
+    return redirect("supplement", made.pk)
+
+
+@login_required
+@never_cache
+@require_safe
+def supplement(request: HttpRequest, pk: int) -> HttpResponse:
+    """A supplementary list: every row that differs from the frozen one, column by column. Each page read is logged."""
+    made = get_object_or_404(Calculation.objects.select_related("period__county"), pk=pk, purpose=Calculation.Purpose.SUPPLEMENT)
+    _require_reader(request, made.period)
+    page = Paginator(lines.differences_of(made), PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(one, [(lines.title_of(name), _shown(old), _shown(new)) for name, old, new in one.changes]) for one in page.object_list]
+    _log(request, "supplementary list", made.period, rows=len(rows), page=page.number)
+    return render(request, "evaluation/periods/supplement.html", {"made": made, "period": made.period, "page": page, "rows": rows})
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
+    """One hand-over, its answers and its rows, open ones first; POST takes an answer. Each page read is logged."""
+    given = _given(request, pk)
+    form, broken = ReplyForm(request.POST or None, request.FILES or None), []
+    if request.method == "POST" and form.is_valid():
+        document = form.cleaned_data["document"].read(handover.MAX_DOCUMENT + 1)
+        try:
+            handover.receive(hand_over=given, document=document, signature=form.cleaned_data["signature"], by=request.user, at=clock.now())
+        except Refused as refusal:
+            broken = refusal.errors if isinstance(refusal, RefusedRows) else []
+            form.add_error("signature" if refusal.code == "signature" else "document", refusal.message)
+        else:
+            messages.success(request, _("The answer is kept; its verdicts stand below."))
+            return redirect("hand_over", pk)
+    account = handover.account(given)
+    shown = request.GET.get("show") if request.GET.get("show") in SHOWN else "open"
+    rows = [row for row in account.rows if _is_shown(row, shown)]
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    names = lines.names(given.calculation, [row.key for row in page.object_list])
+    _log(request, "rows of a hand-over", given.period, rows=len(page.object_list), show=shown, page=page.number)
+    context = {
+        "given": given,
+        "period": given.period,
+        "account": account,
+        "page": page,
+        "rows": [(row, names.get(row.key, "—"), str(WORDS[row.state])) for row in page.object_list],
+        "shown": shown,
+        "tabs": [("open", _("Left open"), account.open), ("all", _("All"), len(account.rows))],
+        "replies": list(given.replies.select_related("by").defer("document")),
+        "form": form,
+        "broken": broken,
+        "acts": runs(request.user, given.period),
+    }
+    return render(request, "evaluation/periods/hand_over.html", context, status=422 if form.is_bound else 200)
+
+
+def _is_shown(row: handover.RowState, shown: str) -> bool:
+    return shown == "all" or row.is_open
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def refusal(request: HttpRequest, pk: int) -> HttpResponse:
+    """One refused row, and how it ended; POST says so."""
+    row = get_object_or_404(ReplyRow.objects.select_related("reply__hand_over__period__county", "reply__hand_over__calculation"), pk=pk)
+    given = _given(request, row.reply.hand_over_id)
+    if row.verdict != ReplyRow.Verdict.REFUSED:
+        raise Http404
+    form = SettlementForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            handover.settle(row=row, words=form.cleaned_data["words"], by=request.user, at=clock.now())
+        except Refused as refused:
+            form.add_error(None, refused.message)
+        else:
+            messages.success(request, _("Kept with the hand-over."))
+            return redirect("hand_over", given.pk)
+    _log(request, "rows of a hand-over", given.period, rows=1, show=row.key)
+    line = lines.of_key(given.calculation, row.key)
+    context = {
+        "row": row,
+        "given": given,
+        "period": given.period,
+        "name": lines.names(given.calculation, [row.key]).get(row.key, "—"),
+        "columns": [(lines.title_of(name), _shown(value)) for name, value in line.columns.items()] if line else [],
+        "settlement": getattr(row, "settlement", None),
+        "form": form,
+        "acts": runs(request.user, given.period),
+    }
+    return render(request, "evaluation/periods/refusal.html", context, status=422 if form.is_bound and form.errors else 200)
+
+
+@login_required
+@never_cache
+@require_safe
+def hand_over_package(request: HttpRequest, pk: int) -> HttpResponse:
+    """The file that was handed over, made again: the same bytes. Logged."""
+    given = _given(request, pk)
+    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name)
+    response = HttpResponse(package.make(given.calculation).data, content_type="application/zip")
+    response["Content-Disposition"] = content_disposition_header(True, f"{given.name}.zip")
+    return response
+
+
+@login_required
+@never_cache
+@require_safe
+def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every row of a hand-over with where it stands, as CSV. Logged."""
+    given = _given(request, pk)
+    account = handover.account(given)
+    names = lines.names(given.calculation)
+    columns = [
+        Column(_("Row"), lambda row: row.key, 20),
+        Column(_("Name"), lambda row: names.get(row.key, ""), 20),
+        Column(_("State"), lambda row: str(WORDS[row.state]), 14),
+        Column(_("Reason"), lambda row: row.row.reason if row.row else "", 40),
+        Column(_("How it ended"), lambda row: row.row.settlement.words if row.state == "settled" else "", 40),
+    ]
+    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=len(account.rows))
+    return Exporter(given.name, columns, account.rows).csv()
+
+
+def _period(request: HttpRequest, pk: int) -> Period:
+    period = get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator"), pk=pk)
+    _require_reader(request, period)
+    return period
+
+
+def _given(request: HttpRequest, pk: int) -> HandOver:
+    found = get_object_or_404(HandOver.objects.select_related("period__county", "receiver", "calculation", "by"), pk=pk)
+    _require_reader(request, found.period)
+    return found
+
+
+def _require_reader(request: HttpRequest, period: Period) -> None:
+    if not looks_into(request.user, period):
+        raise Http404
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    value = request.POST.get(name, "")
+    if not value.isdecimal() or len(value) > 18:
+        raise Http404
+    return int(value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return "、".join(str(Duty(one).label) if one in Duty.values else str(one) for one in value) or "—"
+    return "—" if value in (None, "") else str(value)
+
+
+def _log(request: HttpRequest, what: str, period: Period, *, rows: int, kind: str = Kind.READ, **filters) -> None:
+    readings.record(
+        reader=request.user, kind=kind, what=what, unit=period.county, rows=rows, request=request, filters={"year": period.year, **filters}
+    )

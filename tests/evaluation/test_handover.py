@@ -1,0 +1,306 @@
+"""Results are handed over once, answered row by row, and reconciled until nothing is left unexplained."""
+
+import base64
+import json
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
+
+from core.errors import Refused, RefusedRows
+from core.models import FactChanged
+from evaluation.models import HandOver, Period, PeriodStep, ReplyRow, Settlement
+from evaluation.periods import handover, lines
+from people.models import ApiToken, ReadingOfOthers
+from people.services import tokens
+from tests.cast import EVERYBODY, NOON
+from tests.certificates.conftest import keys, private
+from tests.evaluation import frozen as by_hand
+from tests.quizzes.test_races import together
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys")
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
+LATER = NOON + timedelta(days=40)
+
+
+def signed(document: bytes, key=KEY) -> str:
+    return base64.b64encode(key.sign(document)).decode()
+
+
+def answer(given: HandOver, **verdicts: str) -> bytes:
+    """YA10001="accepted", or a reason for refusing; bureau= for the unit's row."""
+    rows = []
+    for name, said in verdicts.items():
+        key = f"U:{given.period.county.code}-D03" if name == "bureau" else f"P:{name}"
+        rows.append({"key": key, "verdict": "accepted"} if said == "accepted" else {"key": key, "verdict": "refused", "reason": said})
+    return json.dumps({"hand_over": given.name, "package": given.package_sha256, "rows": rows}).encode()
+
+
+@pytest.fixture
+def frozen(cast):
+    return by_hand.frozen(cast)
+
+
+@pytest.fixture
+def receiver(cast, frozen):
+    return handover.add_receiver(period=frozen.period, name="县考评办", public_key=PUBLIC, by=cast.hr, at=NOON)
+
+
+@pytest.fixture
+def given(cast, frozen, receiver):
+    return handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=NOON)
+
+
+@pytest.fixture
+def receive(cast, given):
+    def go(document, *, to=given, key=KEY):
+        return handover.receive(hand_over=to, document=document, signature=signed(document, key), by=cast.hr, at=NOON)
+
+    return go
+
+
+def fresh(period: Period) -> Period:
+    return Period.objects.get(pk=period.pk)
+
+
+def left(given: HandOver) -> int:
+    return handover.reconciliation(fresh(given.period)).open
+
+
+# Giving
+
+
+def test_handing_over_is_a_step_of_the_period_and_doing_it_again_changes_nothing(cast, given, frozen, receiver):
+    assert (given.name, given.rows, len(given.package_sha256)) == ("532325-2026-1", 3, 64)
+    assert fresh(given.period).state == "handed_over"
+    again = handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=LATER)
+    assert again == given and HandOver.objects.count() == 1 and PeriodStep.objects.filter(state="handed_over").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite writes one after the other")
+def test_two_officers_who_hand_over_at_once_make_one_hand_over(cast, frozen, receiver):
+    made, errors = together([lambda: handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=NOON)] * 3)
+    assert not errors and len({one.pk for one in made}) == 1
+    assert HandOver.objects.count() == 1 and PeriodStep.objects.filter(state="handed_over").count() == 1
+
+
+def test_nothing_but_what_is_frozen_is_handed_over(cast, frozen, receiver):
+    earlier = by_hand.calculation(frozen.period, cast, purpose="publicity")
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=earlier, receiver=receiver, by=cast.hr, at=NOON)
+    assert refusal.value.code == "not_frozen"
+    by_hand.step(frozen.period, cast, Period.State.CUT_OFF)  # reopened
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=NOON)
+    assert refusal.value.code == "not_frozen" and not HandOver.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["learner", "own_leader", "liaison", "admin", "auditor", "other_hr"])
+def test_only_hr_of_the_county_hands_over_answers_and_settles(cast, frozen, receiver, name):
+    someone = getattr(cast, name)
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=frozen, receiver=receiver, by=someone, at=NOON)
+    assert refusal.value.code == "not_hr"
+    with pytest.raises(Refused):
+        handover.add_receiver(period=frozen.period, name="别处", public_key=PUBLIC, by=someone, at=NOON)
+    with pytest.raises(Refused):
+        handover.supplement(period=frozen.period, by=someone, at=NOON)
+
+
+def test_another_key_is_another_receiver_and_the_old_one_is_given_nothing_more(cast, frozen, receiver):
+    other = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    made = handover.add_receiver(period=frozen.period, name="县考评办", public_key=other, by=cast.hr, at=LATER)
+    receiver.refresh_from_db()
+    assert made != receiver and receiver.closed_at == LATER
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=LATER)
+    assert refusal.value.code == "receiver"
+    assert handover.add_receiver(period=frozen.period, name="县考评办", public_key=other, by=cast.hr, at=LATER) == made
+
+
+# Answers
+
+
+def test_two_refused_rows_are_explained_and_the_rest_accepted_then_nothing_is_left(cast, given, receive):
+    assert left(given) == 3
+    receive(answer(given, YA10001="学时不符", bureau="缺年度任务数"))
+    receive(answer(given, YA10002="accepted"))
+    assert left(given) == 2
+    for row in ReplyRow.objects.filter(verdict="refused"):
+        handover.settle(row=row, words="与接收单位核对,原数无误", by=cast.hr, at=NOON)
+    found = handover.reconciliation(fresh(given.period))
+    assert (found.open, found.accounts[0].accepted, found.accounts[0].refused, found.accounts[0].settled) == (0, 1, 2, 2)
+
+
+def test_the_same_answer_again_changes_nothing_and_a_newer_one_counts(given, receive):
+    first = receive(answer(given, YA10001="学时不符"))
+    assert receive(answer(given, YA10001="学时不符")) == first and ReplyRow.objects.count() == 1
+    receive(answer(given, YA10001="accepted"))
+    assert left(given) == 2
+    receive(answer(given, YA10001="学时仍不符"))
+    assert left(given) == 3
+
+
+def test_a_foreign_signature_unknown_and_doubled_rows_leave_nothing_behind(given, receive):
+    with pytest.raises(Refused) as refusal:
+        receive(answer(given, YA10001="accepted"), key=Ed25519PrivateKey.generate())
+    assert refusal.value.code == "signature"
+    with pytest.raises(RefusedRows) as refusal:
+        receive(answer(given, YA10001="accepted", DY10001="accepted"))
+    assert [error.row for error in refusal.value.errors] == [2]
+    assert not ReplyRow.objects.exists() and not given.replies.exists()
+
+
+def test_an_explanation_answers_one_refusal_and_is_overtaken_by_a_new_one(cast, given, receive):
+    receive(answer(given, YA10001="学时不符"))
+    row = ReplyRow.objects.get()
+    handover.settle(row=row, words="已核对", by=cast.hr, at=NOON)
+    with pytest.raises(Refused) as refusal:
+        handover.settle(row=row, words="再说一次", by=cast.hr, at=NOON)
+    assert refusal.value.code == "not_open"
+    assert left(given) == 2
+    receive(answer(given, YA10001="仍不符"))
+    assert left(given) == 3 and Settlement.objects.count() == 1
+
+
+def test_answers_and_explanations_are_facts(given, receive):
+    reply = receive(answer(given, YA10001="accepted"))
+    for fact in (given, reply, reply.rows.get()):
+        with pytest.raises(FactChanged):
+            fact.save()
+        with pytest.raises(FactChanged):
+            fact.delete()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ReplyRow.objects.create(reply=reply, key="P:YA10002", verdict="refused", reason="")
+
+
+# Later facts
+
+
+def test_a_supplementary_list_holds_only_what_differs_and_its_acceptance_settles_the_refused_row(cast, frozen, given, receiver, receive):
+    receive(answer(given, YA10001="学时不符", YA10002="accepted", bureau="accepted"))
+    assert left(given) == 1
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    assert [(one.key, one.changes) for one in lines.differences_of(late)] == [("P:YA10001", [("hours", 20, 21.5)])]
+    assert left(given) == 2
+    list_given = handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=LATER)
+    assert (list_given.name, list_given.rows) == ("532325-2026-2", 1)
+    assert left(given) == 2  # the refused row, and the list's row that nobody has answered
+    receive(answer(list_given, YA10001="accepted"), to=list_given)
+    found = handover.reconciliation(fresh(given.period))
+    assert found.open == 0 and found.accounts[0].accepted == 3
+
+
+def test_a_second_list_also_takes_back_what_the_first_had_said(cast, frozen, given, receiver):
+    first = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    handover.hand_over(calculation=first, receiver=receiver, by=cast.hr, at=LATER)
+    second = by_hand.calculation(frozen.period, cast, purpose="supplement", total="8.75", digest="c")
+    assert lines.keys_of(second) == {"P:YA10001", "U:532325-D03"}
+    with pytest.raises(Refused):
+        handover.hand_over(calculation=first, receiver=receiver, by=cast.learner, at=LATER)
+
+
+def test_a_list_is_given_only_to_whom_the_frozen_rows_were(cast, frozen, receiver):
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=LATER)
+    assert refusal.value.code == "frozen_first"
+
+
+def test_reconciliation_takes_the_same_queries_for_three_rows_and_for_thirty(cast, given, receive, django_assert_max_num_queries):
+    receive(answer(given, YA10001="accepted", YA10002="学时不符"))
+    with django_assert_max_num_queries(9):
+        handover.reconciliation(fresh(given.period))
+
+
+# Doors
+
+
+OF_HR = ["hr", "auditor"]
+
+
+@pytest.mark.parametrize("name", EVERYBODY)
+def test_hr_and_the_auditor_of_the_county_open_the_pages_and_nobody_else(client, cast, given, receive, name):
+    receive(answer(given, YA10001="学时不符"))
+    late = by_hand.calculation(given.period, cast, purpose="supplement", hours="21.5", digest="b")
+    client.force_login(getattr(cast, name))
+    pages = [
+        reverse("hand_over_desk", args=[given.period_id]),
+        reverse("hand_over", args=[given.pk]),
+        reverse("hand_over_package", args=[given.pk]),
+        reverse("hand_over_rows", args=[given.pk]),
+        reverse("supplement", args=[late.pk]),
+        reverse("refusal", args=[ReplyRow.objects.get().pk]),
+    ]
+    assert [client.get(page).status_code for page in pages] == [200 if name in OF_HR else 404] * len(pages)
+    assert ReadingOfOthers.objects.exists() == (name in OF_HR)
+
+
+def test_the_auditor_looks_and_changes_nothing(client, cast, frozen, receiver):
+    client.force_login(cast.auditor)
+    page = client.get(reverse("hand_over_desk", args=[frozen.period_id])).content.decode()
+    assert "<form" not in page.split("<main")[1].split("</main")[0]
+    response = client.post(
+        reverse("hand_over_give", args=[frozen.period_id]), {"receiver": receiver.pk, "calculation": frozen.pk}, follow=True
+    )
+    assert not HandOver.objects.exists() and "只有" in response.content.decode()
+
+
+def test_hr_goes_the_whole_way_by_the_pages(client, cast, frozen):
+    client.force_login(cast.hr)
+    desk = reverse("hand_over_desk", args=[frozen.period_id])
+    refused = client.post(desk, {"name": "县考评办", "public_key": "x"})
+    assert refused.status_code == 422 and "县考评办" in refused.content.decode()
+    client.post(desk, {"name": "县考评办", "public_key": PUBLIC})
+    receiver = frozen.period.county and handover.Receiver.objects.get()
+    given = client.post(reverse("hand_over_give", args=[frozen.period_id]), {"receiver": receiver.pk, "calculation": frozen.pk})
+    made = HandOver.objects.get()
+    assert given.url == reverse("hand_over", args=[made.pk])
+    document = answer(made, YA10001="学时不符", YA10002="accepted", bureau="accepted")
+
+    def send(signature):
+        return client.post(given.url, {"document": SimpleUploadedFile("a.json", document), "signature": signature})
+
+    wrong = send(signed(document, Ed25519PrivateKey.generate()))
+    assert wrong.status_code == 422 and not ReplyRow.objects.exists()
+    assert send(signed(document)).status_code == 302
+    row = ReplyRow.objects.get(verdict="refused")
+    page = reverse("refusal", args=[row.pk])
+    assert client.post(page, {"words": " "}).status_code == 422
+    client.post(page, {"words": "与登记册核对无误"})
+    assert "0" in client.get(desk).content.decode() and left(made) == 0
+    assert "与登记册核对无误" in client.get(page).content.decode()
+
+
+def test_the_receiver_answers_by_the_api_and_again_without_harm(client, cast, given):
+    until = NOON + timedelta(days=365)
+    _token, key = tokens.create(owner=cast.hr, name="考评办", scopes=[ApiToken.Scope.REPLIES], unit=cast.county, expires_at=until)
+    document = answer(given, YA10001="accepted", YA10002="学时不符")
+
+    def send(body=document, signature=None, name=given.name, token=key):
+        return client.post(
+            f"/api/v1/hand-overs/{name}/replies",
+            body,
+            content_type="application/json",
+            headers={"authorization": f"Bearer {token}", "x-signature": signature or signed(body)},
+        )
+
+    first, second = send(), send()
+    assert first.status_code == 200 and first.json() == second.json()
+    assert (first.json()["accepted"], first.json()["refused"], first.json()["open"]) == (1, 1, 2)
+    unknown = send(answer(given, DY10001="accepted"))
+    assert unknown.status_code == 422 and unknown.json()["errors"][0]["row"] == 1
+    assert send(signature=signed(b"another")).json()["code"] == "signature"
+    assert send(name="532325-2026-9").status_code == 404
+    _token, foreign = tokens.create(
+        owner=cast.other_hr, name="别县", scopes=[ApiToken.Scope.REPLIES], unit=cast.other_county, expires_at=until
+    )
+    assert send(token=foreign).status_code == 404
+    _token, narrow = tokens.create(owner=cast.hr, name="只读", scopes=[ApiToken.Scope.COMPLETIONS], unit=cast.county, expires_at=until)
+    assert send(token=narrow).status_code == 403

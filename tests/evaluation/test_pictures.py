@@ -1,0 +1,168 @@
+"""Pictures of a year: units side by side, the months, unit × item, the years — and a reminder to who is behind."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+
+from core.errors import Refused
+from evaluation import pictures, reminders
+from evaluation.models import LearningReminder
+from people.models import ReadingOfOthers, Unit
+from tests.cast import EVERYBODY, NOON, person
+from tests.evaluation import frozen as by_hand
+from tests.evaluation import rows
+from tests.quizzes.test_races import together
+
+READERS = ["own_leader", "other_leader", "liaison", "hr", "auditor", "other_hr"]
+
+
+@pytest.fixture
+def year(cast, policy, course, monkeypatch):
+    """In June: the colleague has the required course, the learner has not, the treasury has two who have."""
+    monkeypatch.setattr("core.clock.now", lambda: NOON)
+    rows.complete(cast.colleague, course, at=NOON - timedelta(days=40))
+    for number in ("YA40001", "YA40002"):
+        rows.complete(person(number, "财政某", cast.other_bureau, "staff"), course, at=NOON - timedelta(days=1))
+
+
+def side_by_side(county, **more):
+    return {
+        row.unit.name: row for row in pictures.side_by_side(Unit.objects.filter(path__startswith=county.path), year=2026, at=NOON, **more)
+    }
+
+
+def test_units_are_ranked_among_their_kind_and_equals_share_a_rank(cast, year):
+    found = side_by_side(cast.county)
+    assert [(name, row.standing.did, row.standing.should, row.rank) for name, row in found.items()] == [
+        ("姚安县教育体育局", 1, 2, 2),
+        ("姚安县财政局", 2, 2, 1),
+        ("姚安县人民政府办公室", 0, 0, None),
+    ]
+    Unit.objects.filter(pk=cast.other_bureau.pk).update(is_vertical=True)
+    assert [row.rank for row in side_by_side(cast.county).values()] == [1, None, None]
+
+
+def test_the_table_is_sorted_by_a_share_both_ways_and_who_has_none_comes_last(cast, year):
+    assert list(side_by_side(cast.county, sort="did"))[:2] == ["姚安县教育体育局", "姚安县财政局"]
+    assert list(side_by_side(cast.county, sort="did", worst_first=False)) == ["姚安县财政局", "姚安县教育体育局", "姚安县人民政府办公室"]
+
+
+def test_months_count_what_happened_in_the_units_and_their_hours(cast, year):
+    found = pictures.months([cast.county], year=2026, at=NOON)
+    assert [(month.number, month.completions, month.share) for month in found] == [
+        (1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 1, 50), (6, 2, 100),
+    ]  # fmt: skip
+    assert [month.hours for month in found[4:]] == [Decimal("1.5"), Decimal(3)]
+    assert sum(month.completions for month in pictures.months([cast.bureau], year=2026, at=NOON)) == 1
+
+
+def test_the_grid_shows_the_newest_published_lines_and_nothing_before(cast, year):
+    found = by_hand.period(cast)
+    units = [cast.bureau]
+    assert pictures.item_grid(found, units) is None
+    made = by_hand.calculation(found, cast, purpose="publicity")
+    assert pictures.item_grid(found, units) is None  # calculated, and not published
+    by_hand.step(found, cast, "publicity", made)
+    found.__dict__.pop("steps_taken", None)
+    grid = pictures.item_grid(found, units)
+    assert [(line.unit_name, [percent for _item, percent in cells]) for line, cells in grid.rows] == [("姚安县教育体育局", [100])]
+    assert pictures.item_grid(found, [cast.other_bureau]).rows == []
+
+
+def test_the_years_hold_completions_hours_certificates_and_points(cast, year):
+    found = by_hand.period(cast)
+    by_hand.step(found, cast, "publicity", by_hand.calculation(found, cast, purpose="publicity"))
+    years = pictures.years([cast.county], at=NOON, county=cast.county)
+    assert [(one.year, one.completions, one.people, one.units, one.average) for one in years] == [(2026, 3, 3, 1, Decimal("8.50"))]
+
+
+def test_pictures_take_the_same_queries_for_more_units_and_people(cast, year, client, django_assert_max_num_queries):
+    client.force_login(cast.hr)
+    for n in range(8):
+        unit = cast.county.add_child(code=f"532325-X{n}", name=f"第{n}局", kind=Unit.Kind.DEPARTMENT)
+        person(f"YA5000{n}", "某某", unit, "staff")
+    with django_assert_max_num_queries(15):
+        assert client.get(reverse("county_picture")).status_code == 200
+    with django_assert_max_num_queries(15):
+        assert client.get(reverse("years_picture")).status_code == 200
+
+
+@pytest.mark.parametrize("name", EVERYBODY)
+def test_who_reads_records_sees_the_units_of_their_reach_and_nobody_else_any(client, cast, year, name):
+    client.force_login(getattr(cast, name))
+    page = client.get(reverse("county_picture"))
+    assert page.status_code == (200 if name in READERS else 403)
+    if name in READERS:
+        text = page.content.decode()
+        assert ("姚安县教育体育局" in text) == (name in ("own_leader", "liaison", "hr", "auditor"))
+        assert ("姚安县财政局" in text) == (name in ("other_leader", "hr", "auditor"))
+    assert client.get(reverse("years_picture")).status_code == page.status_code
+
+
+@pytest.mark.parametrize("what", ["units", "months", "years"])
+def test_each_picture_leaves_as_a_table_and_a_trace(client, cast, year, what):
+    client.force_login(cast.hr)
+    response = client.get(reverse("picture_file", args=[what]))
+    assert response.status_code == 200 and len(b"".join(response.streaming_content).splitlines()) > 1
+    assert ReadingOfOthers.objects.get().filters["picture"] == what
+    assert (
+        client.get(reverse("picture_file", args=["items"])).status_code
+        == 404
+        == client.get(reverse("picture_file", args=["x"])).status_code
+    )
+
+
+def test_a_leader_sees_the_rank_of_the_unit_but_no_figure_of_others(client, cast, year):
+    client.force_login(cast.own_leader)
+    page = client.get(reverse("dashboard")).content.decode()
+    assert "全县位次" in page and "同类 2 个单位" in page and "财政" not in page
+
+
+# Reminders
+
+
+def test_a_leader_reminds_who_is_behind_and_the_person_reads_it_until_done(client, cast, year, course):
+    client.force_login(cast.own_leader)
+    assert "提醒 1 人" in client.get(reverse("dashboard")).content.decode()
+    page = client.post(reverse("remind", args=[cast.bureau.pk]), follow=True).content.decode()
+    assert "已提醒 1 人" in page
+    assert [(one.person, one.by, one.missing) for one in LearningReminder.objects.all()] == [(cast.learner, cast.own_leader, 1)]
+
+    client.force_login(cast.learner)
+    assert "赵一山（局长）" in client.get(reverse("my_learning")).content.decode()
+    rows.complete(cast.learner, course, at=NOON)
+    assert "赵一山（局长）" not in client.get(reverse("my_learning")).content.decode()
+
+
+def test_nobody_is_reminded_twice_a_day_whoever_reminds(cast, year):
+    assert reminders.remind(unit=cast.bureau, by=cast.own_leader, at=NOON) == reminders.Sent(1, 0)
+    assert reminders.remind(unit=cast.section, by=cast.hr, at=NOON) == reminders.Sent(0, 1)
+    assert reminders.remind(unit=cast.bureau, by=cast.hr, at=NOON + timedelta(days=1)) == reminders.Sent(1, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["learner", "colleague", "other_leader", "trainer", "reviewer", "admin", "auditor", "other_hr", "stranger"]
+)
+def test_who_is_not_in_charge_reminds_nobody(client, cast, year, name):
+    with pytest.raises(Refused) as refusal:
+        reminders.remind(unit=cast.bureau, by=getattr(cast, name), at=NOON)
+    assert refusal.value.code == "not_in_charge"
+    client.force_login(getattr(cast, name))
+    assert client.post(reverse("remind", args=[cast.bureau.pk])).status_code == (302 if name == "auditor" else 404)
+    assert not LearningReminder.objects.exists()
+
+
+def test_where_nobody_is_behind_nobody_is_reminded(cast, year):
+    with pytest.raises(Refused) as refusal:
+        reminders.remind(unit=cast.other_bureau, by=cast.other_leader, at=NOON)
+    assert refusal.value.code == "nobody"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite writes one after the other")
+def test_two_who_remind_at_once_remind_once(cast, year):
+    sent, errors = together([lambda: reminders.remind(unit=cast.bureau, by=cast.own_leader, at=NOON)] * 3)
+    assert not errors and sorted(one.now for one in sent) == [0, 0, 1] and LearningReminder.objects.count() == 1
