@@ -68,7 +68,7 @@ class PurposeForm(forms.Form):
 
 
 class AnswerForm(forms.Form):
-    text = forms.CharField(label=_("Answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 5}))
+    text = forms.CharField(label=_("Your answer"), max_length=2000, widget=forms.Textarea(attrs={"rows": 5}))
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
     def __init__(self, *args, **kwargs):
