@@ -252,7 +252,7 @@ def _higher_sent(row: Certificate, today: date) -> dict:
 
 def as_sent(record: records.Record) -> dict:
     """A record as the API sends it: every field of the export, instants in the county's offset."""
-    sent = asdict(record)
+    sent = record._asdict()
     del sent["person_id"], sent["rests_on"]
     for name in ("enrolled_at", "completed_at", "reversed_at"):
         sent[name] = timezone.localtime(sent[name]) if sent[name] else None

@@ -7,9 +7,12 @@ class EvaluationConfig(AppConfig):
     verbose_name = _("Evaluation")
 
     def ready(self) -> None:
+        from functools import partial
+
         from core.reconcile import register
-        from evaluation import changes, receivers, reconcile  # noqa: F401
+        from evaluation import changes, downloads, receivers, reconcile, tasks  # noqa: F401
 
         register("evaluation.hours", reconcile.uncredited)
         register("evaluation.reversals", reconcile.not_taken_back)
         register("evaluation.changes", changes.unnoted)
+        register("evaluation.downloads", partial(downloads.stuck_gaps, again=tasks.write_download.delay))

@@ -1,56 +1,139 @@
-"""What HR takes away: completion records, and how people stand."""
+"""What HR takes away. The register of exports, by key: another export is one entry of `EXPORTS`.
 
-from collections.abc import Iterator
+An entry opens what was asked for, under somebody's rights: how many rows, which columns, and the rows themselves. Pages,
+files that stream at once and files that a worker writes all take it from here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core import clock
+from core.errors import Refused
 from core.exports import Column, Exporter
 from courses.models import Line
-from evaluation import services, standing
-from evaluation.models import LedgerEntry
-from evaluation.records import Found
-from people.models import Duty
+from evaluation import claims, services, standing
+from evaluation.forms import RecordsForm, YearForm
+from evaluation.models import HourClaim, LedgerEntry
+from evaluation.records import Found, find, unit_names
+from people.models import Duty, Role, Unit
+from people.permissions import READS_RECORDS, paths_of
 
 PEOPLE_AT_ONCE = 500
+EVERYWHERE = ""  # the path above all paths
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was asked for, as it may leave: countable, and made when it is read.
+
+    `reach`: the paths of the units that the right to it covers. `words`: what narrowed it, as phrases; `filters`: the same as written
+    into the trace of reading.
+    """
+
+    count: Callable[[], int]
+    make: Callable[[], Exporter]
+    words: list[str]
+    filters: dict
+    reach: list[str]
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """An entry of the register. `open(user, filters, at)` raises Refused ("filter") where a filter makes no sense or is out of reach."""
+
+    title: str
+    what: str  # as the trace of reading names it: people/templatetags/people_words.py
+    roles: tuple[str, ...]
+    open: Callable[[object, dict, datetime], Opened]
+
+
+def reach_of(user, roles: Iterable[str], unit: Unit | None = None) -> list[str]:
+    """The paths that a right covers: of one unit, or of all that the roles reach."""
+    if unit is not None:
+        return [unit.path]
+    return [EVERYWHERE] if user.is_superuser else paths_of(user, roles)
+
+
+def still_reaches(user, roles: Iterable[str], reach: list[str]) -> bool:
+    """Whether the user's rights of now cover each of these paths."""
+    mine = reach_of(user, roles)
+    return bool(reach) and all(any(path.startswith(own) for own in mine) for path in reach)
+
+
+def _refuse_unless_valid(form) -> None:
+    if not form.is_valid():
+        raise Refused(" ".join(str(error) for errors in form.errors.values() for error in errors), code="filter")
+
+
+# Completion records
+
+
+def _records(user, filters: dict, at: datetime) -> Opened:
+    form = RecordsForm(filters, user=user)
+    _refuse_unless_valid(form)
+    wanted = form.wanted()
+    found = find(user, wanted, at=at)
+    reach = reach_of(user, READS_RECORDS, wanted.unit)
+    return Opened(found.count, lambda: records(found, at=at), form.in_words(), wanted.as_written(), reach, wanted.unit)
 
 
 def records(found: Found, *, at) -> Exporter:
     """The records that a filter found, with every field of the API in the same order, and what a higher certificate rests on."""
+    line = cache(lambda value: str(Line(value).label) if value in Line.values else value)
     columns = [
-        Column(_("Record"), lambda r: r.id, 8),
-        Column(_("Status"), lambda r: str(r.status_label), 12),
-        Column(_("Employee number"), lambda r: r.employee_number, 12),
-        Column(_("Name"), lambda r: r.person_name, 12),
-        Column(_("Unit code"), lambda r: r.unit_code, 16),
-        Column(_("Unit"), lambda r: r.unit_name, 30),
-        Column(_("Post"), lambda r: r.post_title, 14),
-        Column(_("Duties"), lambda r: r.duty_labels, 18),
-        Column(_("Course code"), lambda r: r.course_code, 10),
-        Column(_("Course"), lambda r: r.course_title, 30),
-        Column(_("Edition"), lambda r: r.edition, 8),
-        Column(_("Line"), lambda r: str(Line(r.line).label) if r.line in Line.values else r.line, 10),
-        Column(_("Round"), lambda r: r.round, 6),
-        Column(_("Minutes"), lambda r: r.minutes, 8),
-        Column(_("Hours for study"), lambda r: r.study_hours, 10),
-        Column(_("Hours for the test"), lambda r: r.test_hours, 10),
-        Column(_("Hours"), lambda r: r.hours, 8),
-        Column(_("Hours that count"), lambda r: r.counted_hours, 10),
-        Column(_("Score"), lambda r: r.score, 8),
-        Column(_("Begun at"), lambda r: r.enrolled_at, 20),
-        Column(_("Completed at"), lambda r: r.completed_at, 20),
-        Column(_("Certificate number"), lambda r: r.certificate_number, 34),
-        Column(_("Certificate state"), lambda r: str(r.certificate_state_label), 10),
-        Column(_("Certificate valid until"), lambda r: r.certificate_valid_until, 12),
-        Column(_("Reversed at"), lambda r: r.reversed_at, 20),
-        Column(_("Reason of the reversal"), lambda r: r.reversal_reason, 30),
-        Column(_("Rests on"), lambda r: r.rests_on_words, 40),
+        Column(_("Record"), lambda r: r.id, 8, "id"),
+        Column(_("Status"), _once(lambda r: r.status, lambda r: str(r.status_label)), 12, "status"),
+        Column(_("Employee number"), lambda r: r.employee_number, 12, "employee_number"),
+        Column(_("Name"), lambda r: r.person_name, 12, "person_name"),
+        Column(_("Unit code"), lambda r: r.unit_code, 16, "unit_code"),
+        Column(_("Unit"), lambda r: r.unit_name, 30, "unit_name"),
+        Column(_("Post"), lambda r: r.post_title, 14, "post_title"),
+        Column(_("Duties"), _once(lambda r: tuple(r.duties), lambda r: r.duty_labels), 18, "duties"),
+        Column(_("Course code"), lambda r: r.course_code, 10, "course_code"),
+        Column(_("Course"), lambda r: r.course_title, 30, "course_title"),
+        Column(_("Edition"), lambda r: r.edition, 8, "edition"),
+        Column(_("Line"), lambda r: line(r.line), 10, "line"),
+        Column(_("Round"), lambda r: r.round, 6, "round"),
+        Column(_("Minutes"), lambda r: r.minutes, 8, "minutes"),
+        Column(_("Hours for study"), lambda r: r.study_hours, 10, "study_hours"),
+        Column(_("Hours for the test"), lambda r: r.test_hours, 10, "test_hours"),
+        Column(_("Hours"), lambda r: r.hours, 8, "hours"),
+        Column(_("Hours that count"), lambda r: r.counted_hours, 10, "counted_hours"),
+        Column(_("Score"), lambda r: r.score, 8, "score"),
+        Column(_("Begun at"), lambda r: r.enrolled_at, 20, "enrolled_at"),
+        Column(_("Completed at"), lambda r: r.completed_at, 20, "completed_at"),
+        Column(_("Certificate number"), lambda r: r.certificate_number, 34, "certificate_number"),
+        Column(_("Certificate state"), lambda r: str(r.certificate_state_label), 10, "certificate_state"),
+        Column(_("Certificate valid until"), lambda r: r.certificate_valid_until, 12, "certificate_valid_until"),
+        Column(_("Reversed at"), lambda r: r.reversed_at, 20, "reversed_at"),
+        Column(_("Reason of the reversal"), lambda r: r.reversal_reason, 30, "reversal_reason"),
+        Column(_("Rests on"), lambda r: r.rests_on_words, 40, "rests_on"),
     ]
     return Exporter(_("Completion records %(day)s") % {"day": clock.today(at).isoformat()}, columns, found.stream())
+
+
+def _once(key: Callable, words: Callable) -> Callable:
+    """The words of a row, made once for each value of `key`: few values, a million rows."""
+    known: dict = {}
+
+    def value(row):
+        found = key(row)
+        if found not in known:
+            known[found] = words(row)
+        return known[found]
+
+    return value
+
+
+# People of a year
 
 
 @dataclass(frozen=True)
@@ -66,30 +149,60 @@ class PersonYear:
         return self.hours.get(kind, Decimal(0))
 
 
+def people_narrowed(people: QuerySet, only: str) -> QuerySet:
+    """People of `standing.with_standing` who lack a required course ("behind"), or hours ("hours"); all in the order of need."""
+    if only == "behind":
+        people = people.filter(missing__gt=0)
+    elif only == "hours":
+        people = people.filter(hours__lt=F("target"))
+    return people.order_by("-missing", "hours", "employee_number")
+
+
+def _people(user, filters: dict, at: datetime) -> Opened:
+    form = YearForm(filters, user=user, at=at)
+    _refuse_unless_valid(form)
+    unit, year, only = form.cleaned_data["unit"], form.cleaned_data["year"], form.cleaned_data["only"]
+    if unit is None:
+        raise Refused(_("Choose a unit."), code="filter")
+    people = standing.counted(year=year, at=at).filter(standing.within([unit]))
+    people = people_narrowed(standing.with_standing(people, year=year, at=at), only)
+    name = _("%(unit)s %(year)s, people and hours, %(day)s") % {"unit": unit.name, "year": year, "day": clock.today(at).isoformat()}
+    return Opened(
+        people.count,
+        lambda: people_of_a_year(people, name=name, names=unit_names(user), year=year, at=at),
+        form.in_words(),
+        {"year": year, "only": only},
+        reach_of(user, READS_RECORDS, unit),
+        unit,
+    )
+
+
 def people_of_a_year(people: QuerySet, *, name: str, names: dict[str, tuple[str, str]], year: int, at: datetime) -> Exporter:
     """People of `standing.with_standing`, each with required courses, tests, and the hours of the ledger by kind. Nine queries for each 500.
 
     The total is that of the ledger: corrections and what was learned elsewhere are in it, which no list of completions has.
     """
     columns = [
-        Column(_("Year"), lambda r: year, 8),
-        Column(_("Employee number"), lambda r: r.standing.person.employee_number, 12),
-        Column(_("Name"), lambda r: r.standing.person.name, 12),
-        Column(_("Unit"), lambda r: r.unit_name, 30),
-        Column(_("Post"), lambda r: r.standing.person.served_title or "", 14),
-        Column(_("Duties"), lambda r: r.duties, 18),
-        Column(_("Required courses"), lambda r: r.standing.required, 10),
-        Column(_("Of these completed"), lambda r: r.standing.done, 10),
-        Column(_("Missing courses"), lambda r: "、".join(one.course.code for one in r.standing.missing_courses), 20),
-        Column(_("Tests sat"), lambda r: r.standing.sat, 10),
-        Column(_("Of these passed"), lambda r: r.standing.passed, 10),
+        Column(_("Year"), lambda r: year, 8, "year"),
+        Column(_("Employee number"), lambda r: r.standing.person.employee_number, 12, "employee_number"),
+        Column(_("Name"), lambda r: r.standing.person.name, 12, "person_name"),
+        Column(_("Unit"), lambda r: r.unit_name, 30, "unit_name"),
+        Column(_("Post"), lambda r: r.standing.person.served_title or "", 14, "post_title"),
+        Column(_("Duties"), lambda r: r.duties, 18, "duties"),
+        Column(_("Required courses"), lambda r: r.standing.required, 10, "required"),
+        Column(_("Of these completed"), lambda r: r.standing.done, 10, "done"),
+        Column(_("Missing courses"), lambda r: "、".join(one.course.code for one in r.standing.missing_courses), 20, "missing"),
+        Column(_("Tests sat"), lambda r: r.standing.sat, 10, "sat"),
+        Column(_("Of these passed"), lambda r: r.standing.passed, 10, "passed"),
         *[
-            Column(_("Hours: %(kind)s") % {"kind": kind.label}, lambda r, kind=kind: r.of(kind), 10)  # type: ignore[misc]
+            Column(_("Hours: %(kind)s") % {"kind": kind.label}, lambda r, kind=kind: r.of(kind), 10, f"hours_{kind.value}")  # type: ignore[misc]
             for kind in LedgerEntry.Kind
         ],
-        Column(_("Hours in all"), lambda r: r.standing.hours, 10),
-        Column(_("Hours target"), lambda r: r.standing.target, 10),
-        Column(_("Target reached"), lambda r: "" if r.standing.target is None else _("yes") if r.standing.reached else _("no"), 10),
+        Column(_("Hours in all"), lambda r: r.standing.hours, 10, "hours"),
+        Column(_("Hours target"), lambda r: r.standing.target, 10, "target"),
+        Column(
+            _("Target reached"), lambda r: "" if r.standing.target is None else _("yes") if r.standing.reached else _("no"), 10, "reached"
+        ),
     ]
     return Exporter(name, columns, _person_years(people, names=names, year=year, at=at))
 
@@ -106,3 +219,118 @@ def _person_years(people: QuerySet, *, names: dict[str, tuple[str, str]], year: 
             held = "、".join(str(Duty(duty).label) for duty in sorted(duties.get(one.person.pk, ())))
             unit_name = names.get(one.person.served_path, ("", "—"))[1]
             yield PersonYear(one, unit_name, hours.get(one.person.pk, {}), held)
+
+
+# Entries of the hour ledger
+
+
+def _entries(user, filters: dict, at: datetime) -> Opened:
+    form = YearForm(filters, user=user, at=at)
+    _refuse_unless_valid(form)
+    unit, year = form.cleaned_data["unit"], form.cleaned_data["year"]
+    found = LedgerEntry.objects.visible_to(user).filter(year=year)
+    if unit is not None:
+        found = found.filter(unit__path__startswith=unit.path)
+    return Opened(
+        found.count,
+        lambda: ledger_entries(found, year=year, at=at),
+        form.in_words(),
+        {"year": year},
+        reach_of(user, READS_RECORDS, unit),
+        unit,
+    )
+
+
+def ledger_entries(found: QuerySet, *, year: int, at: datetime) -> Exporter:
+    """Entries of one year, in the order in which they were written."""
+    names = (
+        "pk",
+        "employee_number",
+        "person_name",
+        "unit__code",
+        "unit_name",
+        "post_title",
+        "kind",
+        "hours",
+        "course_code",
+        "course_title",
+    )
+    names += ("completion_id", "claim_id", "policy__name", "reason", "author__name", "at")
+    kinds = {kind.value: str(kind.label) for kind in LedgerEntry.Kind}
+    columns = [
+        Column(_("Entry"), lambda r: r[0], 8, "id"),
+        Column(_("Year"), lambda r: year, 8, "year"),
+        Column(_("Employee number"), lambda r: r[1], 12, "employee_number"),
+        Column(_("Name"), lambda r: r[2], 12, "person_name"),
+        Column(_("Unit code"), lambda r: r[3], 16, "unit_code"),
+        Column(_("Unit"), lambda r: r[4], 30, "unit_name"),
+        Column(_("Post"), lambda r: r[5], 14, "post_title"),
+        Column(_("Kind"), lambda r: kinds.get(r[6], r[6]), 14, "kind"),
+        Column(_("Hours"), lambda r: r[7], 8, "hours"),
+        Column(_("Course code"), lambda r: r[8], 10, "course_code"),
+        Column(_("Course"), lambda r: r[9], 30, "course_title"),
+        Column(_("Record"), lambda r: r[10], 8, "completion"),
+        Column(_("Claim"), lambda r: r[11], 8, "claim"),
+        Column(_("Rule"), lambda r: r[12], 24, "policy"),
+        Column(_("Reason"), lambda r: r[13], 30, "reason"),
+        Column(_("Entered by"), lambda r: r[14], 12, "author"),
+        Column(_("When"), lambda r: r[15], 20, "at"),
+    ]
+    name = _("Hour ledger %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
+    return Exporter(name, columns, found.order_by("at", "pk").values_list(*names).iterator(chunk_size=2000))
+
+
+# Claims of hours
+
+
+def _claims(user, filters: dict, at: datetime) -> Opened:
+    form = YearForm(filters, user=user, at=at)
+    _refuse_unless_valid(form)
+    unit, year = form.cleaned_data["unit"], form.cleaned_data["year"]
+    found = claims.listed(user).filter(ends_on__year=year).exclude(person=user)
+    if unit is not None:
+        found = found.filter(unit__path__startswith=unit.path)
+    roles = (Role.HR, Role.AUDITOR)
+    return Opened(
+        found.count,
+        lambda: claims_of_hours(found, year=year, at=at),
+        form.in_words(),
+        {"year": year},
+        reach_of(user, roles, unit),
+        unit,
+    )
+
+
+def claims_of_hours(found: QuerySet, *, year: int, at: datetime) -> Exporter:
+    """Claims of one year with what was decided, oldest first. Two queries for each 1,000."""
+
+    def officer(claim: HourClaim, step: int) -> str:
+        return next((one.by.name for one in claim.steps if one.step == step), "")
+
+    columns = [
+        Column(_("Claim"), lambda c: c.pk, 8, "id"),
+        Column(_("Employee number"), lambda c: c.employee_number, 12, "employee_number"),
+        Column(_("Name"), lambda c: c.person_name, 12, "person_name"),
+        Column(_("Unit"), lambda c: c.unit_name, 30, "unit_name"),
+        Column(_("Way of learning"), lambda c: str(c.get_kind_display()), 14, "kind"),
+        Column(_("Subject"), lambda c: c.title, 30, "title"),
+        Column(_("Organiser"), lambda c: c.organiser, 24, "organiser"),
+        Column(_("First day"), lambda c: c.starts_on, 12, "starts_on"),
+        Column(_("Last day"), lambda c: c.ends_on, 12, "ends_on"),
+        Column(_("Hours"), lambda c: c.hours, 8, "hours"),
+        Column(_("State"), lambda c: str(HourClaim.State(c.state).label), 16, "state"),
+        Column(_("First officer"), lambda c: officer(c, 1), 12, "first_officer"),
+        Column(_("Second officer"), lambda c: officer(c, 2), 12, "second_officer"),
+        Column(_("Reason"), lambda c: next((one.reason for one in c.steps if one.reason), ""), 30, "reason"),
+        Column(_("Filed at"), lambda c: c.at, 20, "at"),
+    ]
+    name = _("Claims of hours %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
+    return Exporter(name, columns, found.order_by("at", "pk").iterator(chunk_size=1000))
+
+
+EXPORTS = {
+    "records": Export(gettext_lazy("Completion records"), "completion records", READS_RECORDS, _records),
+    "people": Export(gettext_lazy("People of a unit and their hours"), "people of a unit", READS_RECORDS, _people),
+    "ledger": Export(gettext_lazy("Entries of the hour ledger"), "entries of the hour ledger", READS_RECORDS, _entries),
+    "claims": Export(gettext_lazy("Claims of hours"), "claims of hours", (Role.HR, Role.AUDITOR), _claims),
+}

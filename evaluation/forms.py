@@ -4,11 +4,12 @@ import uuid
 from decimal import Decimal
 
 from django import forms
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from courses.models import Course
-from evaluation.models import LearnedElsewhere
+from evaluation.models import Format, LearnedElsewhere
 from evaluation.permissions import units_in_reach
 from evaluation.records import Filter, Sort, Status
 from people.models import Duty
@@ -100,6 +101,82 @@ class RecordsForm(forms.Form):
         if data["q"]:
             phrases.append(f"“{data['q']}”")
         return phrases
+
+
+class YearForm(forms.Form):
+    """A year, a unit with those below it, and which of its people."""
+
+    year = forms.TypedChoiceField(label=_("Year"), coerce=int)
+    unit = UnitChoice(label=_("Unit (with those below)"), queryset=None, required=False)
+    only = forms.ChoiceField(
+        label=_("Show"),
+        required=False,
+        choices=[("", _("All")), ("behind", _("Lacking a required course")), ("hours", _("Below the hours target"))],
+    )
+
+    def __init__(self, data, *, user, at):
+        offered = years(at)
+        super().__init__({**dict(data.items()), "year": data.get("year") or offered[0]})
+        self.fields["year"].choices = [(year, year) for year in offered]
+        self.fields["unit"].queryset = units_in_reach(user)
+
+    def in_words(self) -> list[str]:
+        """The filters that are on, each as a phrase."""
+        data = self.cleaned_data
+        phrases = [str(data["year"]), data["unit"].name if data["unit"] else str(_("All units in my reach"))]
+        return phrases + [str(dict(self.fields["only"].choices)[data["only"]])] * bool(data["only"])
+
+
+class Purpose(models.TextChoices):
+    """What records of people are taken away for. What is chosen or written is kept with the trace of the export."""
+
+    EVALUATION = "evaluation", _("Yearly evaluation")
+    FOLLOW_UP = "follow_up", _("Following up on who is behind")
+    REPORT = "report", _("Report to the unit or authority above")
+    INSPECTION = "inspection", _("Inspection or audit")
+    FILING = "filing", _("Filing in the archives")
+    OTHER = "other", _("Another purpose, written below")
+
+
+class PurposeForm(forms.Form):
+    """What the rows are needed for."""
+
+    purpose = forms.ChoiceField(label=_("Purpose"), choices=[("", _("Please choose")), *Purpose.choices])
+    more = forms.CharField(
+        label=_("Purpose in words, or number of the document"),
+        required=False,
+        max_length=120,
+        help_text=_("Kept with your name in the trace that the auditor searches."),
+    )
+
+    def clean(self) -> dict:
+        data = super().clean()
+        if data.get("purpose") == Purpose.OTHER and not data.get("more", "").strip():
+            self.add_error("more", _("Write down the purpose."))
+        return data
+
+    def purpose_in_words(self) -> str:
+        data = self.cleaned_data
+        words = [data["more"].strip()]
+        if data["purpose"] != Purpose.OTHER:
+            words.insert(0, str(Purpose(data["purpose"]).label))
+        return "：".join(word for word in words if word)
+
+
+class ExportForm(PurposeForm):
+    """How an export leaves, with which columns, and what for."""
+
+    format = forms.ChoiceField(label=_("Format"), choices=Format.choices, widget=forms.RadioSelect)
+    columns = forms.MultipleChoiceField(
+        label=_("Columns"), widget=forms.CheckboxSelectMultiple, error_messages={"required": _("Choose at least one column.")}
+    )
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    field_order = ["purpose", "more", "format", "columns", "form_key"]
+
+    def __init__(self, *args, columns, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["columns"].choices = [(column.key, column.title) for column in columns]
+        self.fields["form_key"].initial = form_key()
 
 
 def form_key() -> str:

@@ -2,21 +2,22 @@
 
 from django.urls import path
 
-from evaluation import appeal_views, claim_views, indicator_views, period_views, picture_views, views
+from evaluation import appeal_views, claim_views, download_views, indicator_views, period_views, picture_views, views
 from evaluation.periods import handover_views
 
 urlpatterns = [
     path("records/", views.record_list, name="records"),
-    path("records/export.csv", views.record_export, {"kind": "csv"}, name="records_csv"),
-    path("records/export.xlsx", views.record_export, {"kind": "xlsx"}, name="records_xlsx"),
     path("records/<int:pk>/reverse/", views.reverse_completion, name="reverse_completion"),
     path("records/units/", views.unit_table, name="records_units"),
     path("records/units/<int:pk>/", views.unit_people, name="records_unit"),
-    path("records/units/<int:pk>/people.csv", views.unit_people_export, {"kind": "csv"}, name="records_unit_csv"),
-    path("records/units/<int:pk>/people.xlsx", views.unit_people_export, {"kind": "xlsx"}, name="records_unit_xlsx"),
     path("records/picture/", picture_views.county_picture, name="county_picture"),
     path("records/years/", picture_views.years_picture, name="years_picture"),
     path("records/picture/<slug:what>.csv", picture_views.picture_file, name="picture_file"),
+    path("exports/<slug:key>/", download_views.export, name="export"),
+    path("downloads/", download_views.download_list, name="download_list"),
+    path("downloads/<int:pk>/", download_views.download, name="download"),
+    path("downloads/<int:pk>/cancel/", download_views.download_cancel, name="download_cancel"),
+    path("downloads/<int:pk>/file/", download_views.download_file, name="download_file"),
     path("people/<int:pk>/file/", views.learning_file, name="learning_file"),
     path("people/<int:pk>/hours/correct/", views.correct_hours, name="correct_hours"),
     path("my/file/", views.my_file, name="my_file"),

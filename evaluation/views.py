@@ -76,23 +76,6 @@ def record_list(request: HttpRequest) -> HttpResponse:
     )
 
 
-@login_required
-@never_cache
-@require_safe
-def record_export(request: HttpRequest, kind: str) -> HttpResponse:
-    """The same rows as the list, all of them, as a streamed file. Logged before the first byte leaves."""
-    require_role(request.user, *READS_RECORDS)
-    at = clock.now()
-    form = RecordsForm(request.GET, user=request.user)
-    if not form.is_valid():  # never widen the rows: show what is wrong with the filter
-        return redirect(f"{reverse('records')}?{request.GET.urlencode()}")
-    wanted = form.wanted()
-    found = records.find(request.user, wanted, at=at)
-    _log(request, Kind.EXPORT, f"completion records {kind}", unit=wanted.unit, rows=found.count(), filters=wanted.as_written())
-    exporter = exports.records(found, at=at)
-    return exporter.csv() if kind == "csv" else exporter.xlsx()
-
-
 def _year_shortcuts(request: HttpRequest, at) -> list[dict]:
     """Links that set the period to a whole year and keep the other filters; none where no period fits."""
     if request.GET.get("status") == records.Status.NOT_STARTED:
@@ -178,7 +161,7 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "year": year,
             "years": years(at),
             "only": only,
-            "export_query": urlencode({"year": year} | ({"only": only} if only else {})),
+            "export_query": urlencode({"unit": unit.pk, "year": year} | ({"only": only} if only else {})),
             "page": page,
             "is_past": year < clock.year_of(at),
             "openable": openable,
@@ -187,34 +170,13 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@login_required
-@never_cache
-@require_safe
-def unit_people_export(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    """The same people, all of them, with their hours by kind of entry, as a file. Logged before the first byte leaves."""
-    require_role(request.user, *READS_RECORDS)
-    at = clock.now()
-    year = _year(request, at)
-    unit = get_object_or_404(units_in_reach(request.user), pk=pk)
-    only, people = _people_of(request, unit, year=year, at=at, history=services.policy_history())
-    _log(request, Kind.EXPORT, f"people of a unit {kind}", unit=unit, rows=people.count(), filters={"year": year, "only": only})
-    name = _("%(unit)s %(year)s, people and hours, %(day)s") % {"unit": unit.name, "year": year, "day": clock.today(at).isoformat()}
-    exporter = exports.people_of_a_year(people, name=name, names=records.unit_names(request.user), year=year, at=at)
-    return exporter.csv() if kind == "csv" else exporter.xlsx()
-
-
 def _people_of(request: HttpRequest, unit: Unit, *, year: int, at, history) -> tuple[str, QuerySet]:
     """Which of them are asked for, and the people of a unit and those below it, with their standing."""
     only = request.GET.get("only", "")
     people = standing.counted(year=year, at=at).filter(standing.within([unit]))
     people = standing.with_standing(people, year=year, at=at, history=history)
-    if only == "behind":
-        people = people.filter(missing__gt=0)
-    elif only == "hours":
-        people = people.filter(hours__lt=F("target"))
-    else:
-        only = ""
-    return only, people.order_by("-missing", "hours", "employee_number")
+    only = only if only in ("behind", "hours") else ""
+    return only, exports.people_narrowed(people, only)
 
 
 def _year(request: HttpRequest, at) -> int:
@@ -445,10 +407,8 @@ __all__ = [
     "correct_hours",
     "learning_file",
     "my_file",
-    "record_export",
     "record_list",
     "reverse_completion",
     "unit_people",
-    "unit_people_export",
     "unit_table",
 ]

@@ -152,6 +152,7 @@ class ReadingsFilter(forms.Form):
     reader = forms.CharField(label=_("Reader (name or employee number)"), required=False, max_length=60)
     subject = forms.CharField(label=_("About (name or employee number)"), required=False, max_length=60)
     kind = forms.ChoiceField(label=_("Kind"), required=False)
+    purpose = forms.CharField(label=_("Purpose of the export"), required=False, max_length=60)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
 

@@ -27,6 +27,10 @@ LABELS = {
     "token": gettext_lazy("API key"),
     "after": gettext_lazy("after change"),
     "show": gettext_lazy("shown"),
+    "purpose": gettext_lazy("purpose"),
+    "format": gettext_lazy("format"),
+    "columns": gettext_lazy("columns"),
+    "download": gettext_lazy("ordered file"),
 }
 VALUES = {
     "status": {
@@ -37,6 +41,11 @@ VALUES = {
         **dict(Person.Status.choices),
     },
     "duty": dict(Duty.choices),
+    "format": {
+        "xlsx": gettext_lazy("Excel workbook (.xlsx)"),
+        "csv": gettext_lazy("CSV text (.csv)"),
+        "jsonl": gettext_lazy("JSON lines, for programs (.jsonl)"),
+    },
     "show": {"waiting": gettext_lazy("Waiting for me"), "open": gettext_lazy("All open"), "all": gettext_lazy("All")},
     "only": {"behind": gettext_lazy("Lacking a required course"), "hours": gettext_lazy("Below the hours target")},
 }

@@ -24,6 +24,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     from certificates.models import Certificate
     from certificates.services import batches, ladder
     from courses.services import enrolments, progress
+    from evaluation import downloads
     from people.services import leaves
     from quizzes.models import Submission
     from quizzes.services import attempts
@@ -50,6 +51,17 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
     certificate = Certificate.objects.get(person=cast.learner)
     running_out = Certificate.objects.get(person=cast.liaison)
     batch = batches.order(kind="pack", unit=cast.county, year=0, by=cast.hr, at=at, then=lambda pk: None, purpose="年终归档")
+    download = downloads.order(
+        key="records",
+        filters={},
+        columns=["person_name"],
+        format="csv",
+        purpose="年终归档",
+        form_key="d",
+        by=cast.hr,
+        at=at,
+        then=lambda pk: None,
+    )
     others = certificates_in_every_state(cast, at=at)
     empty = cast.county.add_child(code="532325-D77", name="姚安县旅游开发办公室", kind=Unit.Kind.DEPARTMENT)
     return {
@@ -65,6 +77,8 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "compiler": (compiler.kind_id,),
         "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
         "batch": (batch.pk,),
+        "download": (download.pk,),
+        **{key: (key,) for key in ("records", "ledger", "claims", "people")},
         **claims_in_every_state(cast, at=at),
         **evaluation_in_publicity(cast, at=at),
         **evaluations(cast, at=at),

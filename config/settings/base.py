@@ -252,7 +252,9 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
 # Papers and pictures come in hundreds, and somebody waits for the rest: a queue and a process for each.
 # Both stand in the list that a worker without -Q takes all of.
 CELERY_TASK_QUEUES = [Queue(_name, Exchange(_name), routing_key=_name) for _name in ("celery", "papers")]
-CELERY_TASK_ROUTES = {f"certificates.tasks.{name}": {"queue": "papers"} for name in ("render", "run_batch")}
+CELERY_TASK_ROUTES = {
+    name: {"queue": "papers"} for name in ("certificates.tasks.render", "certificates.tasks.run_batch", "evaluation.tasks.write_download")
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -282,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=35),
         "options": {"expires": 50 * 60},
     },
+    "wipe-downloads": {"task": "evaluation.tasks.wipe_downloads", "schedule": crontab(minute=45), "options": {"expires": 50 * 60}},
     "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},
     "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},
 }

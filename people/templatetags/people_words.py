@@ -16,6 +16,7 @@ DOORS = {
     "activation codes": gettext_noop("activation codes"),
     "completions": gettext_noop("completion records"),
     "completion records": gettext_noop("completion records"),
+    "entries of the hour ledger": gettext_noop("entries of the hour ledger"),
     "completion records csv": gettext_noop("completion records as CSV"),
     "completion records xlsx": gettext_noop("completion records as Excel"),
     "people of a unit": gettext_noop("people of a unit"),

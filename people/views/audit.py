@@ -44,6 +44,8 @@ def readings(request: HttpRequest) -> HttpResponse:
             found = found.filter(_named("subject", chosen["subject"].strip()))
         if chosen["kind"]:
             found = found.filter(kind=chosen["kind"])
+        if chosen["purpose"]:
+            found = found.filter(filters__purpose__icontains=chosen["purpose"].strip())
         if chosen["since"]:
             found = found.filter(at__gte=clock.start_of(chosen["since"]))
         if chosen["until"]:

@@ -100,7 +100,15 @@ WALK = {
         "attempt_result:sat",
     ],
     "colleague": ["sitting:now", "attempt_slip:handed_in"],
-    "stranger": ["my_learning", "course_list", "my_certificates", "my_file", "my_claims", "sittings"],  # where nothing is yet
+    "stranger": [
+        "download_list",
+        "my_learning",
+        "course_list",
+        "my_certificates",
+        "my_file",
+        "my_claims",
+        "sittings",
+    ],  # where nothing is yet
     "liaison": [
         "my_learning",
         "my_certificates",
@@ -192,6 +200,12 @@ WALK = {
         "refusal:turned_down",
         "supplement:late",
         "records_unit:bureau",
+        "export:records",
+        "export:ledger",
+        "export:claims",
+        "export:people=422",
+        "download_list",
+        "download:download",
         "reverse_completion:completion",
         "learning_file:learner",
         "attempt_result:failed",
@@ -341,12 +355,15 @@ NOT_PAGES = {
     "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read", "higher_certificates", "higher_certificates_are_only_read", "replies",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
-    "claim_evidence", "appeal_evidence", "period_package", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "records_unit_csv", "records_unit_xlsx", "roster_refused", "certificates_running_out_csv",
-    "hand_over_package", "hand_over_rows", "claim_evidence", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "records_csv", "records_xlsx", "picture_file", "records_unit_csv", "records_unit_xlsx", "roster_refused", "certificates_running_out_csv",
+    "claim_evidence", "appeal_evidence", "period_package", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "roster_refused", "certificates_running_out_csv",
+    "hand_over_package", "hand_over_rows", "picture_file",
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
     "certificate_share", "certificate_unshare", "marks_decide", "remind", "hand_over_give", "supplement_make",
+    "download_file",
+    # only answer to a form, and lead to a page
+    "download_cancel",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",

@@ -15,6 +15,7 @@ from tests.cast import EVERYBODY, NOON
 from tests.certificates.conftest import end
 from tests.certificates.test_ladder import LOWER, ROWS, finish, held
 from tests.evaluation import rows
+from tests.evaluation.exporting import take
 from tests.evaluation.test_api import DOOR as COMPLETIONS
 from tests.evaluation.test_api import key_of, problem  # noqa: F401 - a fixture
 
@@ -39,7 +40,7 @@ def compiler(cast) -> Certificate:
 
 
 def lines(client, **wanted) -> list[dict]:
-    data = b"".join(client.get(reverse("records_csv"), {"status": "higher", **wanted}).streaming_content).decode("utf-8-sig")
+    data = b"".join(take(client, "records", filters={"status": "higher", **wanted}).streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(data)))
 
 
@@ -55,7 +56,7 @@ def test_records_and_exports_show_them_with_what_they_rest_on(cast, compiler, si
     assert all(f"课程{code}" in line["依据"] or code in line["依据"] for code in ("S01", "S02", "S03"))
     page = client.get(reverse("records"), {"status": "higher"})
     assert page.status_code == 200 and compiler.number in page.text and basic.number in page.text and "None" not in page.text
-    assert client.get(reverse("records_xlsx"), {"status": "higher"}).status_code == 200
+    assert take(client, "records", "xlsx", {"status": "higher"}).status_code == 200
     assert compiler.number not in client.get(reverse("records")).text  # no course of its own
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -219,14 +220,19 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
     hr = enter(open_page(DESK), cast.hr)
     hr.goto(f"{base}{reverse('records')}?q={cast.learner.employee_number}")
     assert TITLE in hr.locator("main").inner_text()
-    links = {
-        kind: hr.get_by_role("link", name=re.compile(name)).first.get_attribute("href")
-        for kind, name in (("csv", "CSV"), ("xlsx", "Excel"))
-    }
-    raw = hr.request.get(base + links["csv"] if links["csv"].startswith("/") else f"{base}{reverse('records')}{links['csv']}").body()
+    hr.get_by_role("link", name="导出", exact=True).first.click()
+    hr.select_option("select[name=purpose]", "evaluation")
+
+    def exported(kind: str) -> bytes:
+        hr.check(f"input[name=format][value={kind}]")
+        with hr.expect_download() as waiting:
+            hr.locator("main form .btn-primary").click()
+        return Path(waiting.value.path()).read_bytes()
+
+    raw = exported("csv")
     assert raw.startswith(b"\xef\xbb\xbf")
     (row,) = csv.DictReader(io.StringIO(raw.decode("utf-8-sig")))
-    book = openpyxl.load_workbook(io.BytesIO(hr.request.get(base + links["xlsx"]).body()))
+    book = openpyxl.load_workbook(io.BytesIO(exported("xlsx")))
     header, only = list(book.active.iter_rows(values_only=True))
     assert certificate.number in row.values()
     assert [str(cell) for cell in only if cell is not None][:3] == [value for value in row.values() if value][:3]

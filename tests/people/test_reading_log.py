@@ -8,6 +8,7 @@ from people import reading_words
 from people.models import ReadingOfOthers
 from people.services import readings
 from tests.cast import NOON
+from tests.evaluation.exporting import take
 
 
 def plain(page) -> str:
@@ -75,13 +76,13 @@ def test_every_door_that_is_read_here_has_its_words(cast, sign_in):
         reverse("person_list") + "?q=张&duty=staff&status=on_duty&unit=" + cast.bureau.code,
         reverse("person", args=[cast.learner.pk]),
         reverse("records") + f"?status=not_started&unit={cast.bureau.pk}",
-        reverse("records_csv"),
         reverse("records_unit", args=[cast.bureau.pk]) + "?only=behind",
         reverse("learning_file", args=[cast.learner.pk]),
         reverse("dashboard"),
         reverse("certificates_issued") + "?q=YA",
     ):
         assert hr.get(address).status_code == 200
+    assert take(hr, "records").status_code == 200
     shown = sign_in(cast.auditor).get(reverse("audit_readings")).context["page"].object_list
     assert len(shown) == 8
     for each in shown:
