@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 
+# Kinds of entries of the hour ledger that a quota may count, and the ranks that it may be for.
+HOUR_KINDS = ("online", "test", "lecture", "exchange", "self_study", "external", "correction")
+RANK_WORDS = {"县处级": "county", "乡科级": "township"}
+
 
 def credit_hours(seconds: int, bands: Sequence[Mapping]) -> Decimal:
     """Credit hours that so many seconds of study earn: the last band whose lower bound is passed.

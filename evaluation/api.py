@@ -267,9 +267,12 @@ def _settled() -> int:
 
 
 def _reach(token: ApiToken) -> Q:
-    """What a role over the token's unit reads: what happened there, and what people who serve there now did in the same county."""
+    """What a role over the token's unit reads: what happened there, and, where history follows, what people who serve there now did in the same county."""
     path = token.unit.path
-    return Q(unit__path__startswith=path) | Q(person__unit__path__startswith=path, unit__path__startswith=token.unit.county_path)
+    there = Q(unit__path__startswith=path)
+    if not token.history_follows:  # type: ignore[attr-defined]
+        return there
+    return there | Q(person__unit__path__startswith=path, unit__path__startswith=token.unit.county_path)
 
 
 def _unit(token: ApiToken, code: str | None) -> Unit | None:

@@ -18,7 +18,7 @@ from core import clock
 from core.errors import Refused
 from core.exports import Column, Exporter
 from courses.models import Line
-from evaluation import claims, services, standing
+from evaluation import claims, quotas, rules, services, standing
 from evaluation.forms import RecordsForm, YearForm
 from evaluation.models import HourClaim, LedgerEntry
 from evaluation.records import Found, find, unit_names
@@ -144,6 +144,7 @@ class PersonYear:
     unit_name: str
     hours: dict[str, Decimal]
     duties: str
+    quotas: str
 
     def of(self, kind: str) -> Decimal:
         return self.hours.get(kind, Decimal(0))
@@ -178,7 +179,7 @@ def _people(user, filters: dict, at: datetime) -> Opened:
 
 
 def people_of_a_year(people: QuerySet, *, name: str, names: dict[str, tuple[str, str]], year: int, at: datetime) -> Exporter:
-    """People of `standing.with_standing`, each with required courses, tests, and the hours of the ledger by kind. Nine queries for each 500.
+    """People of `standing.with_standing`, each with required courses, tests, and the hours of the ledger by kind. Ten queries for each 500.
 
     The total is that of the ledger: corrections and what was learned elsewhere are in it, which no list of completions has.
     """
@@ -203,22 +204,29 @@ def people_of_a_year(people: QuerySet, *, name: str, names: dict[str, tuple[str,
         Column(
             _("Target reached"), lambda r: "" if r.standing.target is None else _("yes") if r.standing.reached else _("no"), 10, "reached"
         ),
+        Column(_("Quotas"), lambda r: r.quotas, 60, "quotas"),
     ]
     return Exporter(name, columns, _person_years(people, names=names, year=year, at=at))
 
 
 def _person_years(people: QuerySet, *, names: dict[str, tuple[str, str]], year: int, at: datetime) -> Iterator[PersonYear]:
     history = services.policy_history()
+    book = services.policies_on(services.day_of(year, at), history)
+    read = sorted({year, *(one for policy in history for quota in rules.quotas_of(policy.quotas) for one in quota.reads(year))})
     ids = list(people.values_list("pk", flat=True))  # whoever moves meanwhile is neither missed nor told twice
     for start in range(0, len(ids), PEOPLE_AT_ONCE):
         part = {person.pk: person for person in people.filter(pk__in=ids[start : start + PEOPLE_AT_ONCE])}
         found = [part[pk] for pk in ids[start : start + PEOPLE_AT_ONCE] if pk in part]
         hours = services.balances_by_kind(part, year)
+        counted = quotas.hours_by_kind(part, read)
         duties = services.duties_on(services.day_of(year, at), part)
         for one in standing.standings(found, year=year, at=at, history=history):
             held = "、".join(str(Duty(duty).label) for duty in sorted(duties.get(one.person.pk, ())))
             unit_name = names.get(one.person.served_path, ("", "—"))[1]
-            yield PersonYear(one, unit_name, hours.get(one.person.pk, {}), held)
+            policy = book.own.get(one.person.served_path[: Unit.steplen], book.general)
+            asked = quotas.asked_of(policy, one.person.staff_type, duties.get(one.person.pk, ()))
+            owed = quotas.in_one_cell(quotas.told(asked, year, counted.get(one.person.pk, {})))
+            yield PersonYear(one, unit_name, hours.get(one.person.pk, {}), held, owed)
 
 
 # Entries of the hour ledger

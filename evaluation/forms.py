@@ -179,6 +179,26 @@ class ExportForm(PurposeForm):
         self.fields["form_key"].initial = form_key()
 
 
+class KnownForm(forms.Form):
+    """Of which year, and as known at the end of which day."""
+
+    known_at = forms.DateField(label=_("Known at the end of"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    year = forms.IntegerField(
+        label=_("Hours of the year"), required=False, min_value=2000, max_value=2100, help_text=_("Empty: the year of that day.")
+    )
+
+    def __init__(self, *args, today, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.today = today
+        styled(self)
+
+    def clean_known_at(self):
+        day = self.cleaned_data["known_at"]
+        if not day.year >= 2000 or day > self.today:
+            raise forms.ValidationError(_("Choose a day from 2000 on, today at the latest."))
+        return day
+
+
 def form_key() -> str:
     return uuid.uuid4().hex
 

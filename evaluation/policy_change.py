@@ -1,10 +1,11 @@
 """Whom a new credit policy would let reach the year's target, and whom it would leave behind. Writes nothing."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from core import clock
 from courses.models import CreditPolicy
-from evaluation import services, standing
+from evaluation import quotas, rules, services, standing
 from people.models import Person
 
 
@@ -23,6 +24,46 @@ def gains_and_losses(policy: CreditPolicy, *, at: datetime) -> tuple[list[Person
     will = {person.pk for person in after if _has_reached(person)}
     everybody = list(before)
     return [person for person in everybody if person.pk in will - reached], [person for person in everybody if person.pk in reached - will]
+
+
+@dataclass(frozen=True)
+class QuotaChange:
+    """Of one quota: who is short of what is asked only by the new policy, and who only by the present one."""
+
+    title: str
+    newly_short: list[Person]
+    no_longer_short: list[Person]
+
+
+def quota_changes(policy: CreditPolicy, *, at: datetime) -> list[QuotaChange]:
+    """For each quota of the new policy or the present one, by its key: whom the change leaves short, and whom it frees.
+
+    On the same day and for the same people as `gains_and_losses`. Four queries.
+    """
+    moment = max(at, clock.start_of(policy.valid_from))
+    year = clock.year_of(moment)
+    history = services.policy_history()
+    day = services.day_of(year, moment)
+    before = services.policies_on(day, history).of(policy.county)
+    people = list(standing.counted(year=year, at=moment).filter(standing.within([policy.county])).order_by("employee_number"))
+    duties = standing.duties_of(people)
+    asked = {which: rules.quotas_of(one.quotas) if one else [] for which, one in (("before", before), ("after", policy))}
+    years = {one for some in asked.values() for quota in some for one in quota.reads(year)}
+    hours = quotas.hours_by_kind([person.pk for person in people], years)
+    short: dict[tuple[str, str], set[int]] = {}
+    for which, some in asked.items():
+        for quota in some:
+            short[which, quota.key] = {
+                person.pk
+                for person in people
+                if quota.is_asked_of(person.staff_type, duties.get(person.pk, ()))
+                and not rules.quota_state(quota, year, hours.get(person.pk, {})).is_reached
+            }
+    found = []
+    for key, title in {quota.key: quota.title for some in asked.values() for quota in some}.items():
+        was, will = short.get(("before", key), set()), short.get(("after", key), set())
+        found.append(QuotaChange(title, [p for p in people if p.pk in will - was], [p for p in people if p.pk in was - will]))
+    return found
 
 
 def _has_reached(person) -> bool:

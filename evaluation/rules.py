@@ -138,3 +138,96 @@ def is_within_days(claims: Iterable[tuple[date, date, Decimal]], *, hours_per_da
     claims = list(claims)
     days = {starts_on + timedelta(days=n) for starts_on, ends_on, _hours in claims for n in range((ends_on - starts_on).days + 1)}
     return sum((hours for _starts, _ends, hours in claims), Decimal(0)) <= min(hours_per_day or Decimal(24), Decimal(24)) * len(days)
+
+
+# Quotas: what a staff type and rank owes over some years. No rank is on record: the duty tells it.
+RANK_OF_DUTY = {"county_leader": "county"}
+LOWER_RANK = "township"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Hours owed in a year, or over several, by staff types and a rank ("" any), of certain kinds of entries. CreditPolicy.quotas."""
+
+    key: str
+    title: str
+    staff_types: frozenset[str]
+    rank: str
+    hours: Decimal
+    years: int
+    from_year: int | None
+    kinds: tuple[str, ...]
+    carry_over: Decimal
+    source: str
+    mark: str
+
+    def is_asked_of(self, staff_type: str, duties: Iterable[str]) -> bool:
+        return staff_type in self.staff_types and self.rank in ("", rank_of(duties))
+
+    def window(self, year: int) -> range:
+        """The years whose hours count: the year and those before it, or the block from `from_year` on that it lies in, up to it."""
+        if self.from_year is None or year < self.from_year:
+            return range(year - self.years + 1, year + 1)
+        return range(year - (year - self.from_year) % self.years, year + 1)
+
+    def reads(self, year: int) -> range:
+        """The years whose entries have to be known."""
+        first = self.window(year)[0]
+        return range(first - 1 if self.carry_over else first, year + 1)
+
+
+def rank_of(duties: Iterable[str]) -> str:
+    return next((RANK_OF_DUTY[duty] for duty in sorted(duties) if duty in RANK_OF_DUTY), LOWER_RANK)
+
+
+def quotas_of(rows: Iterable[Mapping]) -> list[Quota]:
+    """The quotas of CreditPolicy.quotas."""
+    return [
+        Quota(
+            key=row["key"],
+            title=row["title"],
+            staff_types=frozenset(row["staff_types"]),
+            rank=row["rank"],
+            hours=Decimal(row["hours"]),
+            years=row["years"],
+            from_year=row["from_year"],
+            kinds=tuple(row["kinds"]),
+            carry_over=Decimal(row["carry_over"] or 0),
+            source=row["source"],
+            mark=row["mark"],
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class QuotaState:
+    """How far somebody is with a quota: `counted` hours of its window, `carried` over from the year before. Never an entry."""
+
+    quota: Quota
+    years: range
+    counted: Decimal
+    carried: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.counted + self.carried
+
+    @property
+    def left(self) -> Decimal:
+        return max(Decimal(0), self.quota.hours - self.total)
+
+    @property
+    def is_reached(self) -> bool:
+        return self.left == 0
+
+
+def quota_state(quota: Quota, year: int, hours_by_kind: Mapping[tuple[int, str], Decimal]) -> QuotaState:
+    """The state in a year, from hours by (year, kind). Carried over is what the year before had above the quota, at most `carry_over`."""
+
+    def counted(years: Iterable[int]) -> Decimal:
+        return sum((hours_by_kind.get((one, kind), Decimal(0)) for one in years for kind in quota.kinds), Decimal(0))
+
+    above = counted([year - 1]) - quota.hours if quota.carry_over else Decimal(0)
+    window = quota.window(year)
+    return QuotaState(quota, window, counted(window), max(Decimal(0), min(quota.carry_over, above)))

@@ -266,6 +266,7 @@ class Target:
     mark: str
     reached: bool
     share: int  # per cent of the way, at most 100
+    key: str = ""  # of a quota
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def standings(
     """
     people = list(people)
     ids = [person.pk for person in people]
-    duties = _duties_of(people) if duties is None else duties
+    duties = duties_of(people) if duties is None else duties
     asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
     if year < clock.year_of(at):
         asked = asked.filter(_published_by("course", year))
@@ -288,7 +288,7 @@ def _done_and_begun(rounds: Iterable[tuple], year: int) -> tuple[set[tuple[int, 
     return done, begun
 
 
-def _duties_of(people: list[Person]) -> dict[int, set[str]]:
+def duties_of(people: list[Person]) -> dict[int, set[str]]:
     """The duties that each of these people of `counted` held on their day. One query."""
     as_of = {person.pk: person.as_of for person in people}
     found: dict[int, set[str]] = {}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evaluation import appeal_views, claim_views, download_views, indicator_views, period_views, picture_views, views
+from evaluation import appeal_views, claim_views, download_views, indicator_views, known_views, period_views, picture_views, views
 from evaluation.periods import handover_views
 
 urlpatterns = [
@@ -20,6 +20,9 @@ urlpatterns = [
     path("downloads/<int:pk>/file/", download_views.download_file, name="download_file"),
     path("people/<int:pk>/file/", views.learning_file, name="learning_file"),
     path("people/<int:pk>/hours/correct/", views.correct_hours, name="correct_hours"),
+    path("people/<int:pk>/hours/", known_views.hours_known, name="hours_known"),
+    path("records/units/<int:pk>/hours.csv", known_views.unit_hours_known, {"kind": "csv"}, name="unit_hours_known_csv"),
+    path("records/units/<int:pk>/hours.xlsx", known_views.unit_hours_known, {"kind": "xlsx"}, name="unit_hours_known_xlsx"),
     path("my/file/", views.my_file, name="my_file"),
     path("my/hours/", claim_views.my_claims, name="my_claims"),
     path("my/hours/new/", claim_views.file_claim, name="claim_new"),

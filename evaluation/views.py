@@ -22,7 +22,7 @@ from core.errors import Refused
 from core.figures import figure
 from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
-from evaluation import exports, records, rules, services, standing
+from evaluation import exports, known_views, quotas, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
@@ -164,6 +164,8 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "export_query": urlencode({"unit": unit.pk, "year": year} | ({"only": only} if only else {})),
             "page": page,
             "is_past": year < clock.year_of(at),
+            "asks_back": known_views.reads_as_hr_or_auditor(request.user, unit),
+            "today": clock.today(at),
             "openable": openable,
             "rows": [(row, names.get(row.person.served_path, ("", "—"))[1]) for row in rows],
         },
@@ -217,6 +219,12 @@ class FileYear:
     completions: list[records.Record] = field(default_factory=list)
     hours: services.HoursExplained | None = None
     elsewhere: object = None
+    quotas: list[services.Target] = field(default_factory=list)
+
+    @property
+    def has_online_quota(self) -> bool:
+        """Whether a quota says what the policy's yearly online target says too."""
+        return any(quota.key == "online" for quota in self.quotas)
 
 
 @login_required
@@ -247,12 +255,16 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         year = clock.year_of(row.completed_at)
         by_year.setdefault(year, FileYear(year)).completions.append(records.of_completion(row, today))
     entries: dict[int, list[LedgerEntry]] = {}
-    sums: dict[int, Decimal] = {}
+    everything: list[LedgerEntry] = []  # a quota is the person's, whatever of it this reader sees
     for entry in _with_seen(LedgerEntry.objects, user).filter(person=person).with_reasons():
-        sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
+        everything.append(entry)
         if entry.seen:
             entries.setdefault(entry.year, []).append(entry)
             by_year.setdefault(entry.year, FileYear(entry.year))
+    counted = quotas.hours_of(everything)
+    sums: dict[int, Decimal] = {}
+    for entry in everything:
+        sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
     postings = list(person.postings.select_related("unit").prefetch_related("duties"))
     duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
     history = services.policy_history()
@@ -261,6 +273,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         held = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, day)}
         policy = services.policies_on(day, history).of(person.unit)
         part.hours = services.explained(year=year, entries=entries.get(year, []), policy=policy, duties=held)
+        part.quotas = quotas.told(quotas.asked_of(policy, person.staff_type, held), year, counted)
         elsewhere = rules.hours(sums.get(year, Decimal(0))) - part.hours.total
         part.elsewhere = figure(elsewhere) if elsewhere else None
     rounds = list(
@@ -289,6 +302,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
                 (posting, names.get(posting.unit.path, ("", posting.unit.name))[1], _labels(posting, today)) for posting in postings
             ],
             "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
+            "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,
             "may_correct": user.pk != person.pk and services.may_correct(user, person),
         },

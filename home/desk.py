@@ -22,6 +22,7 @@ from courses.models import (
     RequirementMet,
 )
 from courses.rules import percent
+from evaluation import quotas
 from evaluation import services as evaluation
 from evaluation.models import LedgerEntry
 from people.models import Person
@@ -89,6 +90,7 @@ class Desk:
     next: DeskCourse | None
     electives: list[DeskCourse]
     hours: evaluation.HoursExplained
+    quotas: list[evaluation.Target]
     certificates: list[Certificate]  # standing, of the last 30 days
     renewals: list[renewals.Path]  # what can be renewed now
     completed: list[Enrolment]  # completions of this year with their course, newest first
@@ -107,7 +109,7 @@ class Desk:
 
 def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = None) -> Desk:
     """Everything on the desk of a person at an instant. Six queries, one without `history`, one where something is under way, one where a course awards nothing,
-    two where something can be renewed.
+    two where something can be renewed, one where a quota runs over years.
     """
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
@@ -148,6 +150,7 @@ def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = Non
         next=_next(due, under_way),
         electives=free[:ELECTIVES],
         hours=evaluation.explained(year=year, entries=entries, policy=policy, duties=duties),
+        quotas=quotas.of_desk(policy, person, duties, year=year, entries=entries),
         certificates=[one for one in held if one.issued_at > at - NEW_FOR and one.state_on(today) == State.VALID],
         renewals=renewals.open_among(paths),
         completed=this_year,

@@ -146,6 +146,20 @@ class CloseUnitForm(forms.Form):
     )
 
 
+class HistoryForm(forms.Form):
+    """What the new unit of somebody who moved inside the county reads, and the decision behind it."""
+
+    follows = forms.ChoiceField(
+        label=_("What the new unit reads"),
+        choices=[
+            ("all", _("Everything, records of earlier units of this county too")),
+            ("since", _("Only what happened from the day of the transfer on")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    basis = forms.CharField(label=_("Decision"), max_length=200, help_text=_("Number of the document or minutes. It stays in the log."))
+
+
 class ReadingsFilter(forms.Form):
     """Narrow the log of readings."""
 
@@ -179,7 +193,9 @@ class LeaveForm(forms.Form):
         help_text=_("Leave it empty while it lasts; enter the day by a correction when it is known."),
     )
     voucher = forms.CharField(
-        label=_("Proof"), max_length=200, help_text=_("Name and number of the document, and where it is kept. No diagnosis, no ID number.")
+        label=_("Voucher"),
+        max_length=200,
+        help_text=_("Name and number of the document, and where it is kept. No diagnosis, no ID number."),
     )
     reason = forms.CharField(
         label=_("Reason of the correction"),

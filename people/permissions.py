@@ -2,7 +2,10 @@
 
 A role is granted over a unit and reaches everything below it. A record is seen by the
 person it is about, by those whose role reaches the unit where it happened, and by those
-whose role reaches the unit where the person serves now — the last inside one county only.
+whose role reaches the unit where the person serves now — the last inside one county only,
+and only where the county lets the whole history follow a transfer (`Unit.history_follows` of
+its root). Otherwise the new unit reads what happened from the transfer on: a record bears the
+unit of its event.
 """
 
 from collections.abc import Iterable
@@ -12,7 +15,7 @@ from django.db.models import Q
 
 from core.prepared import Prepared
 from people.models.access import Role, RoleGrant
-from people.models.unit import Unit
+from people.models.unit import Unit, history_follows
 
 # Roles that read other people's learning records in their subtree.
 READS_RECORDS = (Role.LIAISON, Role.LEADER, Role.HR, Role.AUDITOR)
@@ -21,12 +24,16 @@ READS_PEOPLE = (*READS_RECORDS, Role.ADMINISTRATOR)
 # Roles with power over others' records or rights: these need a second factor.
 POWERFUL = (*READS_RECORDS, Role.ADMINISTRATOR, Role.REVIEWER)
 
-_open_grants_of = Prepared(lambda person: RoleGrant.objects.filter(person=person, ends_on=None).select_related("unit"))
+_open_grants_of = Prepared(
+    lambda person: (
+        RoleGrant.objects.filter(person=person, ends_on=None).select_related("unit").annotate(history_follows=history_follows("unit__path"))
+    )
+)
 EVERYTHING = ~Q(pk__in=[])  # an empty Q would vanish from an "or"
 
 
 def grants_of(user) -> list:
-    """The open grants of a user with their units. One query, kept on the instance for the request."""
+    """The open grants of a user with their units and what their county says of transfers. One query, kept on the instance for the request."""
     if not user.is_authenticated:
         return []
     if not hasattr(user, "_open_grants"):
@@ -73,10 +80,12 @@ def records_q(user, prefix: str = "") -> Q:
     if user.is_superuser:
         return EVERYTHING
     condition = Q(**{f"{prefix}person": user})
+    following = {grant.unit.county_path for grant in grants_of(user) if grant.history_follows}
     for path in paths_of(user, READS_RECORDS):
         county = path[: Unit.steplen]
         condition |= Q(**{f"{prefix}unit__path__startswith": path})
-        condition |= Q(**{f"{prefix}person__unit__path__startswith": path, f"{prefix}unit__path__startswith": county})
+        if county in following:
+            condition |= Q(**{f"{prefix}person__unit__path__startswith": path, f"{prefix}unit__path__startswith": county})
     return condition
 
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("people/units/", units.unit_list, name="unit_list"),
     path("people/units/<int:pk>/close/", units.unit_close, name="unit_close"),
     path("people/units/<int:pk>/reopen/", units.unit_reopen, name="unit_reopen"),
+    path("people/units/<int:pk>/history/", units.unit_history, name="unit_history"),
     path("people/import/", imports.roster_import, name="roster_import"),
     path("people/import/<int:pk>/", imports.roster_plan, name="roster_plan"),
     path("people/import/<int:pk>/refused.xlsx", imports.roster_refused, name="roster_refused"),

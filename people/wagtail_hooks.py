@@ -11,6 +11,7 @@ ACTIONS = {
     "people.posted": _("Posting changed"),
     "people.left": _("Left or retired"),
     "people.unit_closed": _("Unit dissolved"),
+    "people.history_follows": _("Who reads the history of a transferred person"),
     "people.unit_reopened": _("Unit taken back into use"),
     "people.role_granted": _("Role granted"),
     "people.role_withdrawn": _("Role withdrawn"),

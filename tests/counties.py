@@ -88,6 +88,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "learner": (cast.learner.pk,),
         "leave": (cast.learner.pk, leave.pk),
         "bureau": (cast.bureau.pk,),
+        "county": (cast.county.pk,),
         "empty_unit": (empty.pk,),
         **others,
     }

@@ -43,6 +43,8 @@ class CreditPolicy(models.Model):
     test_passed = models.DecimalField(_("hours for a passed test"), max_digits=5, decimal_places=2)
     yearly_target = models.DecimalField(_("yearly online target"), max_digits=6, decimal_places=2)
     duty_targets = models.JSONField(_("targets by duty"), default=dict)  # {"staff": "20"}: hours of this topic
+    # What staff types and ranks owe: rows of rules.Quota in evaluation, as services/policies.py checked them.
+    quotas = models.JSONField(_("quotas"), default=list, blank=True)
     step = models.DecimalField(_("step"), max_digits=4, decimal_places=2)
     hours_per_day = models.DecimalField(
         _("most hours for a day of lectures or exchange"), max_digits=4, decimal_places=2, null=True, blank=True

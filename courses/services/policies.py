@@ -1,5 +1,6 @@
 """How a credit policy comes in."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -14,9 +15,9 @@ from django.utils.translation import gettext as _
 from core import audit, clock
 from core.errors import Refused
 from courses.models import CreditPolicy
-from courses.rules import bands_of
+from courses.rules import HOUR_KINDS, RANK_WORDS, bands_of
 from people.models import Unit
-from people.rules import DUTY_WORDS
+from people.rules import DUTY_WORDS, STAFF_TYPE_WORDS
 
 DEFAULT = Path(__file__).resolve().parent.parent / "data" / "credit_policy.yaml"
 
@@ -61,11 +62,15 @@ def read(data: object, *, county: Unit | None = None) -> CreditPolicy:
         test_passed=_hours(data.get("test_passed"), "test_passed"),
         yearly_target=_hours(data.get("yearly_online_target"), "yearly_online_target"),
         duty_targets=targets,
+        quotas=[_quota(row) for row in _given(data, "quotas", list)] if "quotas" in data else [],
         step=_hours(data.get("rounding"), "rounding"),
         hours_per_day=_hours(_given(data, "face_to_face", dict).get("per_day"), "face_to_face") if "face_to_face" in data else None,
         once_per_course_per_year=_given(data, "once_per_course_per_year", bool),
         reading_share=_hours(data.get("reading_share", 0), "reading_share"),
     )
+    keys = [quota["key"] for quota in policy.quotas]
+    if len(keys) != len(set(keys)):
+        raise Refused(_("Two quotas have the same key: %(keys)s.") % {"keys": "、".join(keys)}, code="quota")
     try:
         policy.clean_fields(exclude=["county", "duty_targets"])
     except ValidationError as error:
@@ -76,6 +81,55 @@ def read(data: object, *, county: Unit | None = None) -> CreditPolicy:
     if not policy.step or any(_hours(hours, "credit") % policy.step for hours in (policy.test_passed, *(band["hours"] for band in bands))):
         raise Refused(_("Hours have to be whole steps of %(step)s.") % {"step": policy.step}, code="steps")
     return policy
+
+
+QUOTA_FACTS = {"key", "title", "staff_types", "rank", "hours", "years", "from_year", "kinds", "carry_over", "source", "mark"}
+
+
+def _quota(row: object) -> dict:
+    """One quota of a policy file as CreditPolicy keeps it; every figure with its source."""
+    if not isinstance(row, Mapping):
+        raise Refused(_("“%(name)s” is missing or cannot be read.") % {"name": "quotas"}, code="unreadable")
+    title = _given(row, "title", str)
+
+    def wrong(name: str) -> Refused:
+        return Refused(_("Quota “%(title)s”: “%(name)s” is missing or cannot be read.") % {"title": title, "name": name}, code="quota")
+
+    if unknown := sorted(set(map(str, row)) - QUOTA_FACTS):
+        raise wrong(unknown[0])
+    hours, years, from_year = _hours(row.get("hours"), "hours"), row.get("years", 1), row.get("from_year")
+    staff_types = _given(row, "staff_types", list)
+    kinds = _given(row, "kinds", list)
+    carry_over = _hours(row["carry_over"], "carry_over") if row.get("carry_over") is not None else None
+    checks = {
+        "key": re.fullmatch(r"[a-z_]{1,20}", str(row.get("key"))),
+        "title": len(title) <= 40,
+        "hours": hours > 0,
+        "years": isinstance(years, int) and not isinstance(years, bool) and 1 <= years <= 10,
+        "from_year": from_year is None or (isinstance(from_year, int) and years > 1 and 2000 <= from_year <= 2100),
+        "staff_types": staff_types and all(word in STAFF_TYPE_WORDS for word in staff_types),
+        "rank": row.get("rank") is None or row["rank"] in RANK_WORDS,
+        "kinds": kinds and all(kind in HOUR_KINDS for kind in kinds),
+        "carry_over": carry_over is None or years == 1,  # hours of several years are one sum
+        "source": 0 < len(_given(row, "source", str)) <= 200,
+        "mark": row.get("mark") in ("V", "S", "D"),
+    }
+    for name, holds in checks.items():
+        if not holds:
+            raise wrong(name)
+    return {
+        "key": row["key"],
+        "title": title,
+        "staff_types": sorted({STAFF_TYPE_WORDS[word] for word in staff_types}),
+        "rank": RANK_WORDS[row["rank"]] if row.get("rank") else "",
+        "hours": str(hours),
+        "years": years,
+        "from_year": from_year,
+        "kinds": [kind for kind in HOUR_KINDS if kind in kinds],
+        "carry_over": None if carry_over is None else str(carry_over),
+        "source": row["source"],
+        "mark": row["mark"],
+    }
 
 
 def _given(data: Mapping, name: str, kind: type):

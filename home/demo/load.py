@@ -31,7 +31,7 @@ from home.demo.endings import load_endings
 from home.demo.exams import ensure_exam, load_exams
 from home.services import open_county
 from people.models import Duty, Person, Role, Unit
-from people.services import postings, roles, roster
+from people.services import leaves, postings, roles, roster
 from quizzes import kinds, stems
 from quizzes.models import Attempt, Quiz, Submission
 from quizzes.services import attempts, bank, images, quizzes
@@ -236,6 +236,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
     credit_the_spring_seminar(county, people, at=at)
     tell_of_higher_certificates(county, at=at)
     claim_hours(at=at)
+    record_leave(at=at)
     tell_the_learners_story(at=at)
 
 
@@ -327,6 +328,16 @@ def claim_hours(*, at: datetime) -> None:
         claim = claims.file(person=person, facts=facts, files=files, form_key=f"demo-{way}", at=at - timedelta(days=2))
         if person == liaison:
             claims.refuse(claim=claim, by=officer, reason="只有通知，请补充签到表后重新申报。", at=at - timedelta(days=1))
+
+
+def record_leave(*, at: datetime) -> None:
+    """The liaison was ill for a week in spring; HR recorded it, and a day more by a correction."""
+    liaison, officer = (Person.objects.select_related("unit").get(employee_number=login) for login in ("liaison", "hr"))
+    first = clock.today(at - timedelta(days=120))
+    given = leaves.Facts("sick", first, first + timedelta(days=6), "县人民医院病休证明（虚构），存人事档案")
+    leave = leaves.record(person=liaison, facts=given, by=officer, form_key="demo", at=at - timedelta(days=119))
+    longer = leaves.Facts(given.kind, first, first + timedelta(days=7), given.voucher)
+    leaves.correct(leave=leave, facts=longer, reason="医院证明延长一天", by=officer, form_key="demo-2", at=at - timedelta(days=110))
 
 
 def tell_the_learners_story(*, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """Times in which somebody was away from their post."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -21,6 +21,10 @@ class LeaveQuerySet(FactQuerySet):
     def standing(self) -> "LeaveQuerySet":
         """Those that no later row replaces or takes back."""
         return self.filter(replaced_by=None, is_void=False)
+
+    def known_at(self, moment: datetime) -> "LeaveQuerySet":
+        """Those that stood at a moment, by what was written up to it."""
+        return self.filter(at__lte=moment, is_void=False).exclude(replaced_by__at__lte=moment)
 
     def covering(self, day: date) -> "LeaveQuerySet":
         """Those that the day belongs to."""

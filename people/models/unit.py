@@ -1,7 +1,8 @@
 """The organisation: one tree a county, several trees a deployment."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
+from django.db.models.functions import Substr
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
@@ -56,6 +57,11 @@ class Unit(MP_Node):
         default=False,
         help_text=_("Reports to its own system above the county; left out of the county's ranking."),
     )
+    history_follows = models.BooleanField(
+        _("the whole history follows a transfer"),
+        default=True,
+        help_text=_("Of a county: whether the new unit of somebody who moved inside it reads the records of earlier units, too."),
+    )
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
 
     objects = UnitManager()
@@ -102,6 +108,12 @@ class Unit(MP_Node):
     def listed_name(self) -> str:
         """The name where one chooses among units: a closed one says so."""
         return self.name if self.is_open else gettext("%(name)s (dissolved)") % {"name": self.name}
+
+
+def history_follows(path: str) -> Subquery:
+    """Inside a query: the setting of the county of the unit whose path stands behind this field."""
+    root = Unit.objects.filter(path=Substr(OuterRef(path), 1, Unit.steplen))
+    return Subquery(root.values("history_follows"), output_field=models.BooleanField())
 
 
 def within_paths(paths, field: str = "unit") -> Q:

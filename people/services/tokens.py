@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from people.models import ApiToken, Person, Role, Unit
+from people.models.unit import history_follows
 from people.permissions import paths_of
 
 PREFIX = "gzk_"
@@ -59,7 +60,12 @@ def authenticate(key: str, *, scope: str, at: datetime) -> ApiToken | None:
     """
     if not key.startswith(PREFIX) or len(key) > 100:
         return None
-    token = ApiToken.objects.select_related("owner", "unit").filter(digest=digest_of(key)).first()
+    token = (
+        ApiToken.objects.select_related("owner", "unit")
+        .annotate(history_follows=history_follows("unit__path"))
+        .filter(digest=digest_of(key))
+        .first()
+    )
     if token is None or token.revoked_at is not None or token.expires_at <= at or scope not in token.scopes:
         return None
     if not token.owner.is_active or not (token.owner.is_superuser or reaches(token.owner, token.unit)):

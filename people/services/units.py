@@ -102,6 +102,29 @@ def reopen(*, unit: Unit, by: Person) -> Unit:
     return unit
 
 
+@transaction.atomic
+def let_history_follow(*, county: Unit, follows: bool, basis: str, by: Person) -> Unit:
+    """Say whether the new unit of somebody who moves inside the county reads the records of earlier units, too.
+
+    It holds at once, also for those who moved before: it says who reads, and changes no record. Calling it again changes
+    nothing. Writes an audit entry.
+
+    Raises:
+        Refused: out_of_reach; not_a_county; no_basis.
+    """
+    county = _locked(county, by)
+    if county.depth != 1:
+        raise Refused(_("This is set for a whole county."), code="not_a_county")
+    if not basis.strip():
+        raise Refused(_("Name the decision: it stays in the log."), code="no_basis")
+    if county.history_follows == follows:
+        return county
+    county.history_follows = follows
+    county.save(update_fields=["history_follows"])
+    audit.record(county, "people.history_follows", by=by, follows=follows, basis=basis.strip())
+    return county
+
+
 def _locked(unit: Unit, by: Person) -> Unit:
     if not by.is_superuser and not any(unit.path.startswith(path) for path in paths_of(by, [Role.HR, Role.ADMINISTRATOR])):
         raise Refused(_("“%(unit)s” is outside the units that you look after.") % {"unit": unit.name}, code="out_of_reach")

@@ -8,11 +8,11 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core import clock
 from core.errors import Refused
-from people.forms import CloseUnitForm, UnitFilter
+from people.forms import CloseUnitForm, HistoryForm, UnitFilter
 from people.models import Posting, Role, Unit
 from people.permissions import paths_of, require_role
 from people.services import units
@@ -72,6 +72,24 @@ def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
         {"unit": unit, "form": form, "standing": units.standing(unit), "is_county": unit.depth == 1},
         status=422 if form.errors else 200,
     )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def unit_history(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the new unit of a transferred person reads, for a whole county."""
+    county = get_object_or_404(_managed(request.user), pk=pk, depth=1)
+    form = HistoryForm(request.POST or None, initial={"follows": "all" if county.history_follows else "since"})
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            units.let_history_follow(county=county, follows=data["follows"] == "all", basis=data["basis"], by=request.user)
+        except Refused as refusal:
+            form.add_error("basis" if refusal.code == "no_basis" else None, refusal.message)
+        else:
+            messages.success(request, _("Saved; it holds from now on."))
+            return redirect("unit_list")
+    return render(request, "people/unit_history.html", {"county": county, "form": form}, status=422 if form.errors else 200)
 
 
 @login_required

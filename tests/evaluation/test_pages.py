@@ -345,7 +345,7 @@ def test_a_learning_file_takes_few_queries(cast, course, sign_in, django_assert_
         rows.complete(cast.learner, course, round=n + 1, at=NOON - timedelta(days=365 * (n % 3)))
     client = sign_in(cast.hr)
     client.get(reverse("my_file"))  # the first page of a session writes it
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         assert client.get(reverse("learning_file", args=[cast.learner.pk])).status_code == 200
 
 

@@ -10,7 +10,7 @@ from core import clock
 from core.errors import Refused
 from courses.services import policies
 from evaluation import services
-from evaluation.policy_change import gains_and_losses
+from evaluation.policy_change import gains_and_losses, quota_changes
 from people.models import Unit
 
 
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         try:
             policy = policies.read(yaml.safe_load(file.read_text(encoding="utf-8")), county=over)
             gained, lost = gains_and_losses(policy, at=at)
+            changes = quota_changes(policy, at=at)
             if not dry_run:
                 policies.put_in_force(policy=policy, at=at)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -37,7 +38,11 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(refusal.message) from refusal
         self.stdout.write(services.rule_words(policy))
-        for words, people in ((_("Would reach the target"), gained), (_("Would no longer reach the target"), lost)):
+        told = [(_("Would reach the target"), gained), (_("Would no longer reach the target"), lost)]
+        for change in changes:
+            told.append((_("%(quota)s: newly short of it") % {"quota": change.title}, change.newly_short))
+            told.append((_("%(quota)s: no longer short of it") % {"quota": change.title}, change.no_longer_short))
+        for words, people in told:
             self.stdout.write(f"{words}：{len(people)}")
             for person in people:
                 self.stdout.write(f"  {person.employee_number} {person.name}")

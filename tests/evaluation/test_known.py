@@ -1,0 +1,148 @@
+"""What was known at the end of a past day, and where the person served then."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import clock
+from evaluation import claims, known, services
+from evaluation.models import LedgerEntry
+from people.models import Person, ReadingOfOthers
+from people.services import postings
+from tests.cast import EVERYBODY, NOON
+from tests.evaluation import rows
+
+DAY = clock.today(NOON)
+LAST_SECOND = datetime(2026, 6, 15, 15, 59, 59, tzinfo=UTC)  # 23:59:59 in Shanghai
+MIDNIGHT = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)
+
+
+def ask(someone, day=DAY, year=2026) -> known.Known:
+    return known.of_person(someone, year, day, entries=LedgerEntry.objects.all())
+
+
+def test_the_last_second_of_a_day_belongs_to_it_and_midnight_to_the_next(cast, policy):
+    for at, hours in ((LAST_SECOND, 1), (MIDNIGHT, 2)):
+        services.correct(person=cast.learner, year=2026, hours=Decimal(hours), reason="补登", by=cast.hr, at=at)
+    found = ask(cast.learner)
+    assert (found.total, found.since, found.today) == (1, 2, 3)
+    assert ask(cast.learner, DAY + timedelta(days=1)).total == 3 == services.balance(cast.learner, 2026)
+
+
+def test_a_reversal_that_came_after_stands_beside(cast, course):
+    rows.reverse(rows.complete(cast.learner, course, at=NOON), by=cast.hr, at=datetime(2026, 7, 1, tzinfo=UTC))
+    found = ask(cast.learner)
+    assert (found.total, found.today) == (Decimal("1.5"), 0)
+    assert [one.entry.kind for one in found.later] == ["correction"]
+
+
+def test_it_says_where_and_with_which_duties_the_person_served_that_day(cast):
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科长", duties=["section_head"], starts_on=date(2026, 6, 16))
+    before, after = (ask(Person.objects.get(pk=cast.learner.pk), day).served for day in (DAY, date(2026, 6, 16)))
+    assert [(one.unit, one.title, one.duties) for one in before] == [(cast.section, "科员", ["具体工作人员"])]
+    assert [(one.unit, one.title, one.duties) for one in after] == [(cast.other_bureau, "科长", ["科室负责人"])]
+    assert ask(cast.learner, date(2020, 1, 1)).served == []
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_the_person_hr_and_the_auditor_may_ask(cast, course, sign_in, who):
+    rows.complete(cast.learner, course)
+    page = sign_in(getattr(cast, who)).get(reverse("hours_known", args=[cast.learner.pk]), {"known_at": "2026-06-15"})
+    assert page.status_code == (200 if who in {"learner", "hr", "auditor"} else 404)
+    assert ReadingOfOthers.objects.filter(what="hours known").exists() == (who in {"hr", "auditor"})
+
+
+def test_the_page_tells_then_and_since(cast, course, sign_in):
+    rows.complete(cast.learner, course)
+    services.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="凭签到表补登", by=cast.hr, at=MIDNIGHT)
+    page = sign_in(cast.hr).get(reverse("hours_known", args=[cast.learner.pk]), {"known_at": "2026-06-15"}).text
+    for words in ("1.5 学时", "姚安县教育体育局 办公室", "科员", "具体工作人员", "凭签到表补登", "3.5"):
+        assert words in page, words
+
+
+@pytest.mark.parametrize("asked", ["soon", "2999-01-01", "1999-01-01", "2026-02-30"])
+def test_a_day_that_cannot_be_is_refused_and_kept_in_the_form(cast, sign_in, asked):
+    page = sign_in(cast.hr).get(reverse("hours_known", args=[cast.learner.pk]), {"known_at": asked})
+    assert page.status_code == 422 and asked in page.text
+
+
+# A unit
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_who_takes_a_unit_away(cast, sign_in, who):
+    answer = sign_in(getattr(cast, who)).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), {"known_at": "2026-06-15"})
+    assert answer.status_code == (200 if who in {"hr", "auditor"} else 404 if who == "other_hr" else 403)
+
+
+def test_the_export_has_those_who_served_there_that_day_with_what_was_known(cast, course, sign_in):
+    rows.complete(cast.learner, course)
+    services.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="补登", by=cast.hr, at=MIDNIGHT)
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科长", duties=["section_head"], starts_on=date(2026, 6, 16))
+    answer = sign_in(cast.hr).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), {"known_at": "2026-06-15"})
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+    own = next(line for line in lines if "YA10001" in line)
+
+    assert len(lines) == 1 + 4
+    assert "科员" in own and "具体工作人员" in own and own.endswith("1.50,2.00,3.50")
+    assert ReadingOfOthers.objects.get(what="hours known csv").rows == 4
+
+
+def test_an_export_takes_as_many_queries_for_many_people(cast, django_assert_num_queries):
+    with django_assert_num_queries(4):
+        list(known.export(known.people_in(cast.county, DAY), name="x", names={}, year=2026, day=DAY).rows)
+
+
+# Any order of events, cut anywhere
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from(["complete", "reverse", "correct", "claim", "approve", "twice"]), st.integers(0, 3), st.integers(0, 40)),
+    max_size=14,
+)
+
+
+@given(EVENTS, st.lists(st.integers(0, 400), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_entries_up_to_any_cut_are_the_balance_known_then(cast, policy, course, events, cuts):
+    """Events in any order, each some days after the last; what page, export and balance say agrees at every cut."""
+    point = transaction.savepoint()
+    second = Person.objects.create_superuser("ROOT", name="根")
+    done, filed, at = [], [], datetime(2026, 1, 5, 4, tzinfo=UTC)
+    for event, which, days in events:
+        at += timedelta(days=days, seconds=1)
+        if clock.year_of(at) != 2026:
+            break
+        if event == "complete":
+            done.append(rows.complete(cast.learner, course, at=at, round=len(done) + 1, study=str(Decimal("0.25") * (which + 1))))
+        elif event == "reverse" and done and not hasattr(done[which % len(done)], "reversal"):
+            rows.reverse(done[which % len(done)], by=cast.hr, at=at)
+        elif event == "twice" and done:
+            services.credit(completion=done[which % len(done)], at=at) if not hasattr(done[which % len(done)], "reversal") else None
+        elif event == "correct":
+            key = f"{which}"  # the same form now and then
+            services.correct(person=cast.learner, year=2026, hours=Decimal(1 + which), reason="补登", by=cast.hr, at=at, form_key=key)
+        elif event == "claim":
+            day = clock.today(at)
+            facts = claims.Facts("lecture", f"讲座{len(filed)}", "办公室", day, day, Decimal("0.25"))
+            filed.append(
+                claims.file(person=cast.learner, facts=facts, files=[claims.File("a.pdf", b"%PDF-1.7\n")], form_key=f"{len(filed)}", at=at)
+            )
+        elif event == "approve" and filed and filed[which % len(filed)].is_open:
+            for officer in (cast.hr, second):
+                filed[which % len(filed)] = claims.approve(claim=filed[which % len(filed)], by=officer, at=at)
+    whole = services.balance(cast.learner, 2026)
+    for cut in cuts:
+        day = date(2026, 1, 1) + timedelta(days=cut)
+        found = ask(cast.learner, day)
+        kinds, since = known.balances_by_kind([cast.learner.pk], 2026, day)
+        assert found.total == services.balance(cast.learner, 2026, known_at=known.end_of(day))
+        assert found.total == sum(kinds.get(cast.learner.pk, {}).values(), Decimal(0))
+        assert found.since == since.get(cast.learner.pk, Decimal(0))
+        assert found.today == whole and found.total >= 0
+    assert whole == sum((one.hours for one in LedgerEntry.objects.filter(person=cast.learner, year=2026)), Decimal(0))
+    transaction.savepoint_rollback(point)

@@ -1,0 +1,110 @@
+"""Somebody moves in June: what the new unit, the old one, the county and its programs read of what happened before."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+from wagtail.models import ModelLogEntry
+
+from core import clock
+from core.errors import Refused
+from courses.models import Completion
+from evaluation.models import LedgerEntry
+from people.models import Person, Unit
+from people.services import postings, tokens, units
+from tests.cast import EVERYBODY
+from tests.evaluation import rows
+
+MAY = datetime(2026, 5, 11, 4, 0, tzinfo=UTC)
+JULY = datetime(2026, 7, 6, 4, 0, tzinfo=UTC)
+ALL, OLD, NEW = {"P01", "P02"}, {"P01"}, {"P02"}
+
+
+@pytest.fixture
+def moved(cast, course) -> Person:
+    """The learner did P01 in May in the section, moved in June to the finance bureau, and did P02 there in July."""
+    rows.complete(cast.learner, course, at=MAY)
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=date(2026, 6, 1))
+    someone = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    rows.complete(someone, rows.course(cast.county, "P02", required=["staff"]), at=JULY)
+    return someone
+
+
+def since_transfer(cast) -> None:
+    units.let_history_follow(county=cast.county, follows=False, basis="姚人社发〔2026〕3号", by=cast.hr)
+
+
+def seen(cast, who: str) -> set[str]:
+    user = Person.objects.get(pk=getattr(cast, who).pk)
+    of_completions = {one.course_code for one in Completion.objects.visible_to(user)}
+    assert of_completions == {one.course_code for one in LedgerEntry.objects.visible_to(user)}
+    return of_completions
+
+
+def test_by_default_the_new_unit_reads_the_whole_history_inside_the_county(cast, moved):
+    wanted = {"learner": ALL, "other_leader": ALL, "own_leader": OLD, "liaison": OLD, "hr": ALL, "auditor": ALL}
+    assert {who: seen(cast, who) for who in EVERYBODY} == {who: wanted.get(who, set()) for who in EVERYBODY}
+
+
+def test_where_the_county_says_so_the_new_unit_reads_from_the_transfer_on(cast, moved):
+    since_transfer(cast)
+    wanted = {"learner": ALL, "other_leader": NEW, "own_leader": OLD, "liaison": OLD, "hr": ALL, "auditor": ALL}
+    assert {who: seen(cast, who) for who in EVERYBODY} == {who: wanted.get(who, set()) for who in EVERYBODY}
+
+
+def test_the_setting_of_another_county_changes_nothing_here(cast, moved):
+    units.let_history_follow(county=cast.other_county, follows=False, basis="大人社发〔2026〕1号", by=cast.other_hr)
+    assert seen(cast, "other_leader") == ALL
+
+
+def test_who_comes_back_is_read_by_the_first_unit_for_both_stays(cast, moved):
+    since_transfer(cast)
+    postings.post(person=moved, unit=cast.section, title="科员", duties=["staff"], starts_on=date(2026, 9, 1))
+    assert (seen(cast, "own_leader"), seen(cast, "other_leader")) == (OLD, NEW)
+
+
+def test_the_rights_take_as_many_queries_either_way(cast, moved, django_assert_num_queries):
+    for _time in range(2):
+        user = Person.objects.get(pk=cast.other_leader.pk)
+        with django_assert_num_queries(2):  # grants, rows
+            list(Completion.objects.visible_to(user))
+        since_transfer(cast)
+
+
+@pytest.mark.parametrize(("follows", "codes"), [(True, ALL), (False, NEW)])
+def test_a_program_of_the_new_unit_pulls_what_the_county_lets_it(cast, moved, client, follows, codes):
+    if not follows:
+        since_transfer(cast)
+    _token, key = tokens.create(
+        owner=cast.hr, name="t", unit=cast.other_bureau, scopes=["completions"], expires_at=clock.now() + timedelta(days=30)
+    )
+    answer = client.get("/api/v1/completions", headers={"authorization": f"Bearer {key}"})
+    assert {one["course_code"] for one in answer.json()["items"]} == codes
+
+
+def test_the_learning_file_of_the_new_leader_says_that_hours_lie_elsewhere(cast, moved, sign_in):
+    since_transfer(cast)
+    page = sign_in(cast.other_leader).get(reverse("learning_file", args=[moved.pk])).text
+    assert "课程P02" in page and "政务公开基础" not in page
+    assert "另有 1.5 学时" in page and "原单位" in page
+
+
+# The setting
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_who_sets_it(cast, sign_in, who):
+    answer = sign_in(getattr(cast, who)).post(
+        reverse("unit_history", args=[cast.county.pk]), {"follows": "since", "basis": "姚人社发〔2026〕3号"}
+    )
+    allowed = who in {"hr", "admin"}
+    assert answer.status_code == (302 if allowed else 404 if who == "other_hr" else 403)
+    assert Unit.objects.get(pk=cast.county.pk).history_follows == (not allowed)
+    assert ModelLogEntry.objects.filter(action="people.history_follows").exists() == allowed
+
+
+def test_it_needs_a_decision_and_a_county(cast):
+    for county, basis, code in ((cast.county, " ", "no_basis"), (cast.bureau, "文", "not_a_county")):
+        with pytest.raises(Refused) as refusal:
+            units.let_history_follow(county=county, follows=False, basis=basis, by=cast.hr)
+        assert refusal.value.code == code
