@@ -15,10 +15,25 @@ from people.api import TITLES, Problem
 
 log = structlog.get_logger("api")
 
-api = NinjaAPI(
+PROBLEM_TYPE = "application/problem+json"
+
+
+class Api(NinjaAPI):
+    def get_openapi_schema(self, **more):
+        """The description, with errors under the type that they are sent as."""
+        described = super().get_openapi_schema(**more)
+        for path in described["paths"].values():
+            for operation in path.values():
+                for status, answer in operation["responses"].items():
+                    if int(status) >= 400 and "application/json" in answer.get("content", {}):
+                        answer["content"] = {PROBLEM_TYPE: answer["content"].pop("application/json")}
+        return described
+
+
+api = Api(
     title="政务公开学习与认证平台 API",
     version="1",
-    description="Completion records for HR, certificates for the portal. See docs/api.md for a worked example.",
+    description="Records for HR, certificates for the portal. See docs/api.md for worked examples.",
     docs_url=None,
     urls_namespace="api",
 )
@@ -32,7 +47,7 @@ def problem(status: int, detail: str, *, code: str, errors: list | None = None) 
     body = {"type": "about:blank", "title": str(TITLES.get(status, _("Refused"))), "status": status, "detail": detail, "code": code}
     if errors:
         body["errors"] = errors
-    response = Response(body, status=status, content_type="application/problem+json; charset=utf-8")
+    response = Response(body, status=status, content_type=f"{PROBLEM_TYPE}; charset=utf-8")
     if status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, Model, OuterRef, QuerySet
 
+from certificates.models import Certificate
 from core.reconcile import Gap
 from courses.models import Completion
-from evaluation.models import RecordChange
+from evaluation.models import LedgerEntry, PeriodStep, RecordChange
 
 Kind = RecordChange.Kind
 AT_ONCE = 1000
@@ -30,10 +31,33 @@ def note(completion_id: int, kind: str, *, at: datetime) -> None:
     RecordChange.objects.create(completion_id=completion_id, kind=kind, at=at)
 
 
+def note_entry(entry_id: int, *, at: datetime) -> None:
+    """The same for an entry of hours."""
+    RecordChange.objects.create(entry_id=entry_id, kind=Kind.ENTRY, at=at)
+
+
+def note_step(step_id: int, *, at: datetime) -> None:
+    """The same for a step of a period."""
+    RecordChange.objects.create(step_id=step_id, kind=Kind.STEP, at=at)
+
+
+def note_certificate(certificate: Certificate, kind: str, *, at: datetime) -> None:
+    """The same for a certificate, and for the record of the completion behind it. One query."""
+    found = [RecordChange(certificate=certificate, kind=kind, at=at)]
+    if certificate.completion_id:
+        found.append(RecordChange(completion_id=certificate.completion_id, kind=Kind.CERTIFICATE, at=at))
+    RecordChange.objects.bulk_create(found)
+
+
 def note_certificates(certificate_ids: list[int], *, at: datetime) -> None:
-    """The same for the completions behind these certificates, of those that have one. Two queries."""
+    """The same for certificates that ran out. Two queries."""
     behind = Completion.objects.filter(certificates__in=certificate_ids).distinct().values_list("pk", flat=True)
-    RecordChange.objects.bulk_create([RecordChange(completion_id=pk, kind=Kind.CERTIFICATE, at=at) for pk in behind])
+    RecordChange.objects.bulk_create(
+        [
+            *(RecordChange(certificate_id=pk, kind=Kind.STATUS, at=at) for pk in certificate_ids),
+            *(RecordChange(completion_id=pk, kind=Kind.CERTIFICATE, at=at) for pk in behind),
+        ]
+    )
 
 
 def settle() -> int:
@@ -59,21 +83,34 @@ def _highest() -> int:
     return RecordChange.objects.aggregate(highest=Max("number"))["highest"] or 0
 
 
-def read_on(completions: QuerySet, *, after: int, upto: int) -> QuerySet:
-    """Of these completions, those whose newest change lies in (after, upto], as `change`, in that order.
+def read_on(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
+    """Of these completions, entries or certificates, those whose newest change lies in (after, upto], as `change`, in that order.
 
-    Each completion stands there once, at its newest change: read again from the start, none comes twice.
+    Each stands there once, at its newest change: read again from the start, none comes twice.
     """
-    later = RecordChange.objects.filter(completion=OuterRef("pk"), number__gt=OuterRef("change"))
-    changed = completions.annotate(change=F("changes__number")).filter(change__gt=after, change__lte=upto)
+    about = rows.model._meta.get_field("changes").field.name
+    later = RecordChange.objects.filter(**{about: OuterRef("pk")}, number__gt=OuterRef("change"))
+    changed = rows.annotate(change=F("changes__number")).filter(change__gt=after, change__lte=upto)
     return changed.filter(~Exists(later)).order_by("change")
 
 
 def unnoted(at: datetime) -> list[Gap]:
-    """Completions, and reversals, that no change tells of."""
+    """Completions, reversals, entries of hours, certificates and steps that no change tells of."""
     told = RecordChange.objects.filter(completion=OuterRef("pk"))
     appeared = Completion.objects.filter(~Exists(told)).values_list("pk", flat=True)
     reversed_ = Completion.objects.filter(reversal__isnull=False).filter(~Exists(told.filter(kind=Kind.REVERSED)))
     missing = [(pk, Kind.COMPLETED) for pk in appeared.order_by("pk")[:AT_ONCE]]
     missing += [(pk, Kind.REVERSED) for pk in reversed_.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]]
-    return [Gap(f"completion {pk}: {kind}", partial(note, pk, kind, at=at)) for pk, kind in missing]
+    gaps = [Gap(f"completion {pk}: {kind}", partial(note, pk, kind, at=at)) for pk, kind in missing]
+    for pk in _untold(LedgerEntry, "entry"):
+        gaps.append(Gap(f"entry of hours {pk}", partial(note_entry, pk, at=at)))
+    for pk in _untold(Certificate, "certificate"):
+        gaps.append(Gap(f"certificate {pk}", partial(RecordChange.objects.create, certificate_id=pk, kind=Kind.ISSUED, at=at)))
+    for pk in _untold(PeriodStep, "step"):
+        gaps.append(Gap(f"step of a period {pk}", partial(note_step, pk, at=at)))
+    return gaps
+
+
+def _untold(model: type[Model], about: str) -> QuerySet:
+    told = RecordChange.objects.filter(**{about: OuterRef("pk")})
+    return model._default_manager.filter(~Exists(told)).order_by("pk").values_list("pk", flat=True)[:AT_ONCE]

@@ -6,6 +6,7 @@ from django.dispatch import receiver
 from certificates.models import StatusEvent
 from certificates.signals import certificates_expired
 from courses.signals import completion_reversed, course_completed
+from evaluation.models import LedgerEntry, PeriodStep
 
 
 @receiver(course_completed, dispatch_uid="evaluation.credit")
@@ -29,8 +30,25 @@ def note_the_certificate(sender, *, instance, created, **kwargs) -> None:
     """Whatever becomes of a certificate changes the record: no kind of event is left out."""
     from evaluation import changes
 
-    if created and instance.certificate.completion_id:
-        changes.note(instance.certificate.completion_id, changes.Kind.CERTIFICATE, at=instance.at)
+    if created:
+        kind = changes.Kind.ISSUED if instance.kind == StatusEvent.Kind.ISSUED else changes.Kind.STATUS
+        changes.note_certificate(instance.certificate, kind, at=instance.at)
+
+
+@receiver(post_save, sender=LedgerEntry, dispatch_uid="evaluation.entry_written")
+def note_the_entry(sender, *, instance, created, **kwargs) -> None:
+    from evaluation import changes
+
+    if created:
+        changes.note_entry(instance.pk, at=instance.at)
+
+
+@receiver(post_save, sender=PeriodStep, dispatch_uid="evaluation.step_taken")
+def note_the_step(sender, *, instance, created, **kwargs) -> None:
+    from evaluation import changes
+
+    if created:
+        changes.note_step(instance.pk, at=instance.at)
 
 
 @receiver(certificates_expired, dispatch_uid="evaluation.certificates_expired")

@@ -1,3 +1,5 @@
+"""Celery doors: large exports, and telling webhooks. Ids in; each is safe to run twice."""
+
 from celery import shared_task
 
 from core import clock, turns
@@ -19,3 +21,20 @@ def wipe_downloads() -> None:
     from evaluation import downloads
 
     downloads.wipe(at=clock.now())
+
+
+@shared_task
+def tell_webhooks() -> None:
+    """Tell each endpoint that may be called of what it waits for. Safe to run twice and beside itself."""
+    from evaluation.webhooks import delivery
+
+    for pk in delivery.due(clock.now()).values_list("pk", flat=True):
+        tell_webhook.delay(pk)
+
+
+@shared_task
+def tell_webhook(pk: int) -> None:
+    """Tell one endpoint. Safe to run twice; beside itself does nothing."""
+    from evaluation.webhooks import delivery
+
+    delivery.deliver(pk, at=clock.now())

@@ -31,3 +31,8 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.refusal_settled", _("Explain a refused row"), _("Refused row explained"))
     actions.register_action("evaluation.supplement", _("Make a supplementary list"), _("Supplementary list made"))
     actions.register_action("evaluation.reminded", _("Remind people"), _("People reminded"))
+    actions.register_action("evaluation.webhook_made", _("Register a webhook"), _("Webhook registered"))
+    actions.register_action("evaluation.webhook_rotated", _("Change the secret of a webhook"), _("Secret of a webhook changed"))
+    actions.register_action("evaluation.webhook_stopped", _("Stop a webhook"), _("Webhook stopped"))
+    actions.register_action("evaluation.webhook_replayed", _("Replay a webhook"), _("Webhook replayed"))
+    actions.register_action("evaluation.webhook_given_up", _("Give a webhook up"), _("Webhook given up"))

@@ -77,7 +77,17 @@ class ProblemOut(Schema):
     errors: list[dict[str, Any]] | None = None
 
 
-PROBLEMS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 422: ProblemOut, 429: ProblemOut, 500: ProblemOut, 503: ProblemOut}
+# What every door may answer beside 200. 304: unchanged since the answer whose ETag came as If-None-Match.
+PROBLEMS = {
+    304: None,
+    401: ProblemOut,
+    403: ProblemOut,
+    404: ProblemOut,
+    422: ProblemOut,
+    429: ProblemOut,
+    500: ProblemOut,
+    503: ProblemOut,
+}
 
 
 def written_as_a_day(value: object) -> object:

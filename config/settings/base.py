@@ -285,10 +285,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 50 * 60},
     },
     "wipe-downloads": {"task": "evaluation.tasks.wipe_downloads", "schedule": crontab(minute=45), "options": {"expires": 50 * 60}},
+    "tell-webhooks": {"task": "evaluation.tasks.tell_webhooks", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
     "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},
     "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},
 }
 
+WEBHOOK_NETWORKS = env.listed("WEBHOOK_NETWORKS")  # private networks that webhooks may call, such as 10.20.0.0/16
 # How many proxies of one's own stand in front: without it everybody behind nginx has one address, and shares its limits.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole("TRUSTED_PROXIES", 0)
 KEYS_ROOT = env.text("KEYS_ROOT", str(VAR_DIR / "keys"))  # private signing keys; production names it itself

@@ -12,6 +12,7 @@ from evaluation.models.ledger import LedgerEntry
 from evaluation.models.period import Calculation, Period, PeriodStep, PersonLine, UnitLine
 from evaluation.models.reopening import Reopening
 from evaluation.models.seal import Seal
+from evaluation.models.webhook import WebhookCall, WebhookEndpoint
 
 __all__ = [
     "Appeal",
@@ -47,4 +48,6 @@ __all__ = [
     "Settlement",
     "UnitFigure",
     "UnitLine",
+    "WebhookCall",
+    "WebhookEndpoint",
 ]

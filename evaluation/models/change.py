@@ -1,18 +1,24 @@
 """The order in which records change."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from certificates.models import Certificate
 from courses.models import Completion
+from evaluation.models.ledger import LedgerEntry
+from evaluation.models.period import PeriodStep
+
+ABOUT = ("completion", "entry", "certificate", "step")
 
 
 class RecordChange(models.Model):
-    """How the record of a completion reads has changed: it appeared, was reversed, its certificate or its hours changed.
+    """What programs read on by: a completion's record, an entry of hours, a certificate or a period came, or reads otherwise.
 
-    Written in the transaction of the event, without a number. `changes.settle` numbers it once it is
-    committed, so that of two numbers the lower could be read first: who has read up to a number has
-    missed nothing below it. Not a fact: the facts are the completion, its reversal, the certificate's
-    events and the ledger entries; this is only their order for those who read on.
+    Each is about one of them. Written in the transaction of the event, without a number. `changes.settle`
+    numbers it once it is committed, so that of two numbers the lower could be read first: who has read up
+    to a number has missed nothing below it. Not a fact: the facts are the completion, its reversal, the
+    certificate's events, the ledger entries and the steps; this is only their order for those who read on.
     """
 
     class Kind(models.TextChoices):
@@ -20,14 +26,30 @@ class RecordChange(models.Model):
         REVERSED = "reversed", _("Reversed")
         CERTIFICATE = "certificate", _("Certificate")
         HOURS = "hours", _("Hours")
+        ENTRY = "entry", _("Entry of hours")
+        ISSUED = "issued", _("Certificate issued")
+        STATUS = "status", _("State of a certificate")
+        STEP = "step", _("Step of a period")
 
-    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="changes")
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, null=True, related_name="changes")
+    entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, null=True, related_name="changes")
+    certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, null=True, related_name="changes")
+    step = models.ForeignKey(PeriodStep, on_delete=models.PROTECT, null=True, related_name="changes")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     at = models.DateTimeField()
     number = models.BigIntegerField(null=True, unique=True, editable=False)
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="change_about_one",
+                condition=Q(completion__isnull=False, entry=None, certificate=None, step=None)
+                | Q(completion=None, entry__isnull=False, certificate=None, step=None)
+                | Q(completion=None, entry=None, certificate__isnull=False, step=None)
+                | Q(completion=None, entry=None, certificate=None, step__isnull=False),
+            ),
+        ]
         indexes = [models.Index(fields=["completion", "number"], name="change_of_completion")]
 
     def __str__(self) -> str:
-        return f"{self.number} · {self.completion_id} · {self.kind}"
+        return f"{self.number} · {self.kind}"

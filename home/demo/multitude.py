@@ -105,7 +105,7 @@ def _records(people: list[Person], courses: list[Course], policy: CreditPolicy, 
     RecordChange.objects.bulk_create(
         (RecordChange(completion=c, kind=RecordChange.Kind.COMPLETED, at=c.completed_at) for c in completions), batch_size=BATCH
     )
-    LedgerEntry.objects.bulk_create(
+    entries = LedgerEntry.objects.bulk_create(
         (
             LedgerEntry(
                 kind=kind,
@@ -123,6 +123,7 @@ def _records(people: list[Person], courses: list[Course], policy: CreditPolicy, 
         ),
         batch_size=BATCH,
     )
+    RecordChange.objects.bulk_create((RecordChange(entry=e, kind=RecordChange.Kind.ENTRY, at=e.at) for e in entries), batch_size=BATCH)
 
 
 def _served(person: Person) -> dict:

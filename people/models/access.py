@@ -54,6 +54,11 @@ class ApiToken(models.Model):
         COMPLETIONS = "completions", _("Read completions")
         CERTIFICATES = "certificates:check", _("Ask whether a person holds a certificate")
         REPLIES = "evaluation:reply", _("Answer what was handed over")
+        CERTIFICATE_RECORDS = "certificates", _("Read certificates")
+        HOURS = "hours", _("Read entries of hours")
+        PEOPLE = "people", _("Read who serves where")
+        STRUCTURE = "structure", _("Read units and courses")
+        RESULTS = "results", _("Read periods and published results")
 
     owner = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="record_tokens", verbose_name=_("owner"))
     name = models.CharField(_("name"), max_length=80)

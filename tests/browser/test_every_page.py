@@ -356,7 +356,8 @@ BY_STEPS = {
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "completions", "completions_are_only_read", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read", "higher_certificates", "higher_certificates_are_only_read", "replies",
+    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read", "replies",
+    "list_completions", "list_certificates", "list_hours", "list_people", "list_units", "list_courses", "list_periods", "list_unit_results", "list_person_results", "lists_are_only_read", "list_higher_certificates",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "claim_evidence", "appeal_evidence", "period_package", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "roster_refused", "certificates_running_out_csv",
@@ -366,7 +367,6 @@ NOT_PAGES = {
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
     "certificate_share", "certificate_unshare", "marks_decide", "remind", "hand_over_give", "supplement_make",
     "download_file",
-    # only answer to a form, and lead to a page
     "download_cancel",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",

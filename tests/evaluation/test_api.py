@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import clock
-from evaluation import api, changes, reconcile
+from evaluation import changes, reconcile
 from people import api as doors
 from people.models import ApiToken, Duty, Person, ReadingOfOthers, RoleGrant
 from people.services import tokens
@@ -543,7 +543,7 @@ def test_each_call_leaves_one_trace(cast, course, pull):
 
 def test_too_many_calls_a_minute_are_told_when_to_go_on(cast, course, pull, monkeypatch):
     monkeypatch.setattr(doors, "CALLS_A_MINUTE", 3)
-    monkeypatch.setattr(api.clock, "now", lambda: datetime(2026, 11, 23, 4, 0, 30, tzinfo=UTC))
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 23, 4, 0, 30, tzinfo=UTC))
     for _ in range(3):
         assert pull().status_code == 200
     response = pull()

@@ -1,0 +1,9 @@
+"""The doors for programs: a file a noun. What they share is in lists.py, and for all apps in people/api.py."""
+
+from ninja import Router
+
+from evaluation.api import certificates, completions, hours, results, structure
+
+router = Router()
+for _part in (completions, certificates, hours, structure, results):
+    router.add_router("", _part.router)

@@ -1,0 +1,108 @@
+"""Completions: the same rows that the exports write."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from ninja import Field, Query, Router
+
+from core import clock
+from courses.models import Completion
+from evaluation import records
+from evaluation.api.lists import ChangesOut, Instant, OfPersonIn, ServedOut, by_changes, door, known, narrowed, reach, unit_of
+from people.api import PLAIN, Problem
+from people.models import ApiToken, Unit
+
+router = Router()
+
+
+class CompletionOut(ServedOut):
+    """One completion as it was at the event. `status` is `reversed` once HR has reversed it; its hours then no longer count."""
+
+    id: int = Field(description="Number of the completion: a row replaces an earlier one with the same id.")
+    change: int = Field(description="Number of the newest change of this row. Rows come in this order.")
+    status: str = Field(description="completed or reversed.")
+    course_code: str
+    course_title: str
+    edition: int = Field(description="Edition of the course that was learnt.")
+    line: str = Field(description="policy, theory, standards or practice.")
+    round: int = Field(description="1 for the first time, 2 for the second …")
+    minutes: int = Field(description="Length of the course.")
+    study_hours: Decimal = Field(description="Credit hours for study, two decimals.")
+    test_hours: Decimal = Field(description="Credit hours for the passed test.")
+    hours: Decimal = Field(description="study_hours + test_hours.")
+    counted_hours: Decimal = Field(
+        description="What the hour ledger counts for this completion now: 0.00 once reversed, or where another one of the year counts."
+    )
+    score: Decimal | None = Field(description="Per cent; null without a test.")
+    enrolled_at: datetime = Field(description="ISO 8601 with the county's offset.")
+    completed_at: datetime = Field(description="ISO 8601 with the county's offset.")
+    certificate_number: str = Field(description="Empty when the course awards none.")
+    certificate_state: str = Field(description="valid, expired, suspended or revoked as of today; empty without a certificate.")
+    certificate_valid_until: date | None = Field(description="Last day of validity; null: without end.")
+    reversed_at: datetime | None
+    reversal_reason: str
+
+
+class CompletionsOut(ChangesOut):
+    items: list[CompletionOut]
+
+
+class CompletionsIn(OfPersonIn):
+    course: Annotated[str, Field(max_length=20, pattern=PLAIN)] | None = Field(None, description="Course code.")
+    since: Instant | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
+    until: Instant | None = Field(None, description="completed_at before this instant.")
+
+
+@door(
+    router,
+    "/completions",
+    scope=ApiToken.Scope.COMPLETIONS,
+    out=CompletionsOut,
+    name="completions",
+    summary="Completions, by their newest change",
+)
+def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
+    """Completion records in the order of their newest change, by pages of at most 500.
+
+    Follow `next_cursor` until `has_more` is false; keep the last cursor and come back with it: it brings
+    the completions that were added since, and again those that were reversed or whose certificate or
+    hours changed. No change is missed and none comes twice. A cursor belongs to its filters.
+    """
+    token = known(request, CompletionsIn)
+    unit = unit_of(token, wanted.unit)
+    rows = records.completions(_wanted(token, wanted, unit))
+    today = clock.today()
+
+    def make(page: list) -> list[dict]:
+        return [{"change": row.change} | as_sent(records.of_completion(row, today)) for row in page]
+
+    return by_changes(request, rows, wanted, door="completions.changes", make=make, what="completions", unit=unit)
+
+
+def as_sent(record: records.Record) -> dict:
+    """A record as the API sends it: every field of the export, instants in the county's offset."""
+    sent = record._asdict()
+    del sent["person_id"], sent["rests_on"]
+    for name in ("enrolled_at", "completed_at", "reversed_at"):
+        sent[name] = timezone.localtime(sent[name]) if sent[name] else None
+    return sent
+
+
+def _wanted(token: ApiToken, wanted: CompletionsIn, unit: Unit | None) -> QuerySet:
+    source = narrowed(Completion.objects.visible_to(token.owner).filter(reach(token)), wanted, unit)
+    if wanted.course:
+        source = source.filter(course_code=wanted.course)
+    if any(value and not 1900 < value.year < 9000 for value in (wanted.since, wanted.until)):
+        raise Problem(422, _("The years of “since” and “until” must lie between 1901 and 8999."), code="period")
+    if wanted.since:
+        source = source.filter(completed_at__gte=wanted.since)
+    if wanted.until:
+        source = source.filter(completed_at__lt=wanted.until)
+    if wanted.since and wanted.until and wanted.since >= wanted.until:
+        raise Problem(422, _("“until” must be later than “since”."), code="period")
+    return source

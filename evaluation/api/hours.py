@@ -1,0 +1,62 @@
+"""Entries of the hour ledger."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Field, Query, Router
+
+from evaluation.api.lists import SERVED, ChangesOut, OfPersonIn, ServedOut, by_changes, door, known, narrowed, reach, unit_of
+from evaluation.models import LedgerEntry
+from people.models import ApiToken
+
+router = Router()
+
+
+class EntryOut(ServedOut):
+    """Hours credited to one person in one year, or taken by a correction. Never changed: a wrong one is answered by another."""
+
+    id: int = Field(description="Number of the entry.")
+    change: int = Field(description="Rows come in this order.")
+    kind: str = Field(description="online, test, lecture, exchange, self_study, external or correction.")
+    year: int = Field(description="The year in which the hours count.")
+    hours: Decimal = Field(description="Two decimals; a correction may be below zero. A person's balance of a year is the sum.")
+    course_code: str = Field(description="Empty for what was not learnt by a course.")
+    completion_id: int | None = Field(description="`id` of the completion, as in /completions; null for others.")
+    policy: str = Field(description="Name of the policy by which it was counted; empty without one.")
+    at: datetime = Field(description="When it was written; ISO 8601 with the county's offset.")
+
+
+class EntriesOut(ChangesOut):
+    items: list[EntryOut]
+
+
+class EntriesIn(OfPersonIn):
+    year: int | None = Field(None, ge=1901, le=8999, description="The year in which the hours count.")
+
+
+@door(router, "/hours", scope=ApiToken.Scope.HOURS, out=EntriesOut, name="hours", summary="Entries of hours, in the order of writing")
+def hours(request: HttpRequest, wanted: Query[EntriesIn]):
+    """The hour ledger: what each person was credited with, and where the person served then.
+
+    As with /completions: follow `next_cursor` until `has_more` is false, keep the last one and come back with it. An entry never
+    changes, so each comes once.
+    """
+    token = known(request, EntriesIn)
+    unit = unit_of(token, wanted.unit)
+    rows = narrowed(LedgerEntry.objects.visible_to(token.owner).filter(reach(token)), wanted, unit)
+    if wanted.year:
+        rows = rows.filter(year=wanted.year)
+    rows = rows.annotate(unit_code=F("unit__code"), policy_name=F("policy__name"))
+    return by_changes(request, rows, wanted, door="hours", make=_sent, what="entries of hours", unit=unit)
+
+
+def _sent(page: list) -> list[dict]:
+    names = ("id", "change", "kind", "year", "hours", "course_code", "completion_id", *SERVED)
+    return [
+        {name: getattr(row, name) for name in names}
+        | {"unit_code": row.unit_code or "", "policy": row.policy_name or "", "at": timezone.localtime(row.at)}
+        for row in page
+    ]

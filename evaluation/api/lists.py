@@ -1,0 +1,232 @@
+"""What the lists of the API share: their parameters, their pages, their trace."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.core import signing
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import OperationalError
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
+from ninja import Field, Router, Schema
+from pydantic import AwareDatetime, BeforeValidator
+
+from core import clock
+from evaluation import changes
+from people.api import PLAIN, PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters, written_as_a_day
+from people.models import ApiToken, ReadingOfOthers, Unit
+from people.services import readings
+
+LIMIT = 500
+FIRST = ("unit", "course", "person", "since", "until")  # the order in which cursors that are out there hold their filters
+Instant = Annotated[AwareDatetime, BeforeValidator(written_as_a_day)]
+
+
+class PageIn(Schema):
+    limit: int = Field(100, ge=1, le=LIMIT, description="Rows a page.")
+    cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
+
+
+class OfUnitIn(PageIn):
+    unit: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(
+        None, description="Code of a unit: it and those below it, inside the token's reach."
+    )
+
+
+class OfPersonIn(OfUnitIn):
+    person: Annotated[str, Field(max_length=32, pattern=PLAIN)] | None = Field(None, description="Employee number, as in the rows.")
+
+
+class ChangesOut(Schema):
+    """A page of a list that is read on for ever."""
+
+    next_cursor: str = Field(
+        description="Give it back as `cursor` for the rows after these. Keep it when `has_more` is false: "
+        "later it brings what was added or changed since."
+    )
+    has_more: bool = Field(description="Whether more rows are waiting now.")
+
+
+class ListOut(Schema):
+    """A page of a list that has an end."""
+
+    next_cursor: str | None = Field(description="Give it back as `cursor` for the rows after these; null at the end.")
+    has_more: bool
+
+
+class ServedOut(Schema):
+    """Whom a row is about, as it was at the event."""
+
+    employee_number: str = Field(description="工号 at the event.")
+    person_name: str = Field(description="Name at the event.")
+    unit_code: str = Field(description="Code of the unit at the event.")
+    unit_name: str = Field(description="Unit at the event; a section with its organ before it.")
+    post_title: str = Field(description="Post at the event.")
+    duties: list[str] = Field(
+        description="Duties at the event: chief, deputy, section_head, staff, liaison, publisher, county_leader, lecturer, appraiser."
+    )
+
+
+SERVED = ("employee_number", "person_name", "unit_name", "post_title", "duties")
+
+
+def door(router: Router, path: str, *, scope: str, out: type[Schema], name: str, summary: str, answers: dict | None = None) -> Callable:
+    """A list of the API: read only, with a token of one scope, its calls counted."""
+
+    def lists_are_only_read(request: HttpRequest):
+        raise Problem(405, _("Here is only read."), code="method")
+
+    def decorate(view: Callable) -> Callable:
+        router.get(
+            path,
+            response={200: out, **PROBLEMS, **(answers or {})},
+            auth=Token(scope),
+            throttle=[CallsAMinute()],
+            operation_id=f"list_{name}",
+            summary=summary,
+            url_name=f"list_{name}",
+        )(view)
+        router.api_operation(["POST", "PUT", "PATCH", "DELETE"], path, auth=None, include_in_schema=False)(lists_are_only_read)
+        return view
+
+    return decorate
+
+
+def by_changes(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: str, make: Callable[[list], list[dict]], **trace):
+    """A page of completions, entries or certificates in the order of their newest change."""
+    cursor = Cursor(request.auth, door, wanted)  # type: ignore[attr-defined]
+    after, upto = cursor.after, settled()
+    page = list(changes.read_on(rows, after=after, upto=upto)[: wanted.limit + 1])
+    has_more, page = len(page) > wanted.limit, page[: wanted.limit]
+    last = page[-1].change if has_more else max(after, upto)  # with nothing more up to there, all of it has been seen
+    answer = {"items": make(page), "next_cursor": cursor.at(last), "has_more": has_more}
+    leave_trace(request, wanted, after=after, rows=len(page), **trace)
+    return answered(request, answer)
+
+
+def by_key(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: str, make: Callable[[list], list[dict]], **trace):
+    """A page of rows in the order in which they were written: those that stood when one began come once each."""
+    cursor = Cursor(request.auth, door, wanted)  # type: ignore[attr-defined]
+    page = list(rows.filter(pk__gt=cursor.after).order_by("pk")[: wanted.limit + 1])
+    has_more, page = len(page) > wanted.limit, page[: wanted.limit]
+    answer = {"items": make(page), "next_cursor": cursor.at(page[-1].pk) if has_more else None, "has_more": has_more}
+    leave_trace(request, wanted, after=cursor.after, rows=len(page), **trace)
+    return answered(request, answer)
+
+
+def answered(request: HttpRequest, answer: dict):
+    """The answer, or 304 without a body when the caller holds the same rows: the cursor that came with them serves as well as a new one."""
+    text = json.dumps(answer, cls=DjangoJSONEncoder, ensure_ascii=False).encode()
+    shown = json.dumps([answer["items"], answer["has_more"]], cls=DjangoJSONEncoder).encode()
+    headers = {
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization, Accept-Language",
+        "ETag": f'W/"{hashlib.sha256(shown).hexdigest()[:32]}"',
+    }
+    unchanged = get_conditional_response(request, etag=headers["ETag"], response=HttpResponse(headers=headers))
+    if unchanged is not None and unchanged.status_code == 304:
+        return unchanged
+    return HttpResponse(text, content_type="application/json; charset=utf-8", headers=headers)
+
+
+def leave_trace(request: HttpRequest, wanted: PageIn, *, what: str, after: int, rows: int | None, unit: Unit | None = None) -> None:
+    """Write down who pulled what, for the auditor."""
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    readings.record(
+        reader=token.owner,
+        kind=ReadingOfOthers.Kind.API,
+        what=what,
+        unit=unit,
+        rows=rows,
+        request=request,
+        at=clock.now(),
+        filters={**wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}), "token": token.prefix, "after": after},
+    )
+
+
+class Cursor:
+    """Up to where a caller has read. It belongs to one list, the filters and the reach of the token, not to the page size.
+
+    Raises:
+        Problem: it was damaged, or made for another list, other filters or another reach.
+    """
+
+    def __init__(self, token: ApiToken, door: str, wanted: PageIn) -> None:
+        self.salt = f"evaluation.api.{door}"
+        fields = [*FIRST, *sorted(set(type(wanted).model_fields) - {*FIRST, "cursor", "limit"})]
+        parts = [token.unit.path, *(_as_text(getattr(wanted, name)) for name in fields if name in type(wanted).model_fields)]
+        self.key = signing.Signer(salt=self.salt).signature("\n".join(parts))[:16]
+        self.after = self._read(wanted.cursor) if wanted.cursor else 0
+
+    def _read(self, text: str) -> int:
+        try:
+            held = signing.loads(text, salt=self.salt)
+        except signing.BadSignature as error:
+            raise Problem(
+                422, _("The cursor is damaged or belongs to another list: use “next_cursor” exactly as it came."), code="cursor"
+            ) from error
+        if held["f"] != self.key:
+            raise Problem(422, _("The cursor belongs to other filters: start again without it."), code="cursor_of_other_filter")
+        return held["a"]
+
+    def at(self, last: int) -> str:
+        return signing.dumps({"a": last, "f": self.key}, salt=self.salt, compress=True)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.get_default_timezone()).isoformat()
+    return "" if value is None else str(value)
+
+
+def settled() -> int:
+    try:
+        return changes.settle()
+    except OperationalError as error:
+        raise Problem(503, _("Records are being written just now. Please repeat the call."), code="busy", retry_after=2) from error
+
+
+def reach(token: ApiToken) -> Q:
+    """What a role over the token's unit reads: what happened there, and, where history follows, what people who serve there now did in the same county."""
+    path = token.unit.path
+    there = Q(unit__path__startswith=path)
+    if not token.history_follows:  # type: ignore[attr-defined]
+        return there
+    return there | Q(person__unit__path__startswith=path, unit__path__startswith=token.unit.county_path)
+
+
+def known(request: HttpRequest, wanted: type[PageIn]) -> ApiToken:
+    """The token of a call whose parameters are all known."""
+    refuse_strange_parameters(request, wanted.model_fields)
+    return request.auth  # type: ignore[attr-defined]
+
+
+def unit_of(token: ApiToken, code: str | None) -> Unit | None:
+    """The unit that a call names, inside the token's reach.
+
+    Raises:
+        Problem: there is none, or the token does not reach it.
+    """
+    if not code:
+        return None
+    unit = Unit.objects.filter(code=code, path__startswith=token.unit.county_path).first()
+    if unit is None:
+        raise Problem(404, _("There is no unit with the code “%(code)s”.") % {"code": code}, code="unit")
+    if not unit.is_within(token.unit):
+        raise Problem(403, _("This token does not reach “%(unit)s”.") % {"unit": unit.name}, code="out_of_reach")
+    return unit
+
+
+def narrowed(rows: QuerySet, wanted: OfPersonIn, unit: Unit | None) -> QuerySet:
+    """Rows with the fields of ServedAt, of one unit and one person where the call asks for these."""
+    if unit:
+        rows = rows.filter(unit__path__startswith=unit.path)
+    if wanted.person:
+        rows = rows.filter(employee_number=wanted.person)
+    return rows

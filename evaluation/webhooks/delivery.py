@@ -1,0 +1,164 @@
+"""Telling an endpoint of the changes after its position: in order, each at least once, with the same id each time."""
+
+import http.client
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.db.models import F, Q, QuerySet
+from standardwebhooks import Webhook
+
+from core import audit, clock
+from core.errors import Refused
+from evaluation import changes
+from evaluation.models import RecordChange, WebhookCall, WebhookEndpoint
+from evaluation.webhooks import endpoints, outbound
+from people.services.tokens import reaches
+
+log = structlog.get_logger("webhooks")
+
+AT_ONCE = 200
+HELD = timedelta(minutes=3)  # longer than any one call; a worker that was killed is followed after that
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=6)
+GIVEN_UP_AFTER = timedelta(days=5)
+Kind, Event = RecordChange.Kind, WebhookEndpoint.Event
+EVENTS = {
+    Kind.COMPLETED: Event.COMPLETED,
+    Kind.REVERSED: Event.REVERSED,
+    Kind.ISSUED: Event.ISSUED,
+    Kind.STATUS: Event.STATUS,
+    Kind.STEP: Event.STEP,
+}
+
+
+def due(at: datetime) -> QuerySet:
+    """The endpoints that may be called now."""
+    waiting = WebhookEndpoint.objects.filter(disabled_at=None).filter(Q(next_try_at=None) | Q(next_try_at__lte=at))
+    return waiting.filter(Q(held_until=None) | Q(held_until__lte=at))
+
+
+def deliver(endpoint_id: int, *, at: datetime) -> int:
+    """Tell one endpoint of what it waits for; how many events it took. One worker at a time.
+
+    The position moves after each answer: whoever is killed in between leaves that event to be sent again.
+    Not for use inside a transaction.
+    """
+    if not due(at).filter(pk=endpoint_id).update(held_until=at + HELD):
+        return 0
+    endpoint = WebhookEndpoint.objects.select_related("owner", "unit").get(pk=endpoint_id)
+    try:
+        if not (endpoint.owner.is_active and (endpoint.owner.is_superuser or reaches(endpoint.owner, endpoint.unit))):
+            return _give_up(endpoint, at, "owner")
+        return _tell(endpoint, at)
+    finally:
+        WebhookEndpoint.objects.filter(pk=endpoint_id).update(held_until=None)
+
+
+def _tell(endpoint: WebhookEndpoint, at: datetime) -> int:
+    upto, told = changes.settle(), 0
+    waiting = list(_waiting(endpoint, upto)[:AT_ONCE])
+    for change in waiting:
+        if not _call(endpoint, change, at):
+            return told
+        told += 1
+        if not _move(endpoint, change.number, at):
+            return told  # replayed or stopped meanwhile: begin anew
+    if len(waiting) < AT_ONCE:
+        _move(endpoint, upto, at)
+    return told
+
+
+def _waiting(endpoint: WebhookEndpoint, upto: int) -> QuerySet:
+    """The changes after its position of which it wants to hear, in order."""
+    path = endpoint.unit.path
+    within = (
+        Q(completion__unit__path__startswith=path)
+        | Q(certificate__unit__path__startswith=path)
+        | Q(step__period__county__path=endpoint.unit.county_path)
+    )
+    kinds = [kind for kind, event in EVENTS.items() if event in endpoint.events]
+    found = RecordChange.objects.filter(within, kind__in=kinds, number__gt=endpoint.position, number__lte=upto)
+    return found.select_related("certificate", "step__period").order_by("number")
+
+
+def _call(endpoint: WebhookEndpoint, change: RecordChange, at: datetime) -> bool:
+    """Tell of one change, and write down how it went."""
+    began, status, problem = time.monotonic(), None, ""
+    body = json.dumps(told_of(change), ensure_ascii=False, separators=(",", ":"))
+    try:
+        status = outbound.post(outbound.resolve(endpoint.url), body.encode(), _headers(endpoint, change, body))
+    except Refused as refusal:
+        problem = refusal.code
+    except (OSError, http.client.HTTPException) as error:
+        problem = f"{type(error).__name__}: {error}"[:200]
+    took = status is not None and 200 <= status < 300
+    WebhookCall.objects.create(
+        endpoint=endpoint,
+        change=change.number,
+        event=EVENTS[Kind(change.kind)],
+        status=status,
+        problem=problem,
+        milliseconds=int((time.monotonic() - began) * 1000),
+        at=clock.now(),
+    )
+    if not took:
+        _wait(endpoint, at, gone=status == 410)
+    return took
+
+
+def told_of(change: RecordChange) -> dict:
+    """The event as it is sent: what happened, and where to read it. Nothing about anybody but numbers."""
+    if change.completion_id:
+        data = {"completion_id": change.completion_id, "link": "/api/v1/completions"}
+    elif change.certificate:
+        data = {"number": change.certificate.number, "link": "/api/v1/certificates"}
+    else:
+        step = change.step
+        data = {"year": step.period.year, "step": step.number, "state": step.state, "link": "/api/v1/periods"}  # type: ignore[union-attr]
+    return {
+        "type": EVENTS[Kind(change.kind)].value,
+        "timestamp": change.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "data": {"change": change.number} | data,
+    }
+
+
+def _headers(endpoint: WebhookEndpoint, change: RecordChange, body: str) -> dict[str, str]:
+    """The headers of Standard Webhooks: the id is that of the change, so that a repeated call carries the same one."""
+    sent_at = datetime.now(UTC)  # the wall, whatever clock the site was told: receivers compare it with theirs
+    nonces = [endpoint.nonce]
+    if endpoint.former_until is not None and sent_at < endpoint.former_until:
+        nonces.append(endpoint.former_nonce)
+    message = f"msg_{endpoint.pk}_{change.number}"
+    return {
+        "content-type": "application/json",
+        "user-agent": "county-learning-webhooks/1",
+        "webhook-id": message,
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": " ".join(Webhook(endpoints.secret_of(nonce)).sign(message, sent_at, body) for nonce in nonces),
+    }
+
+
+def _move(endpoint: WebhookEndpoint, number: int, at: datetime) -> bool:
+    """Note that it has been told up to a number; False where somebody replayed or stopped it meanwhile."""
+    here = WebhookEndpoint.objects.filter(pk=endpoint.pk, position=endpoint.position, disabled_at=None)
+    moved = here.update(position=number, failures=0, failing_since=None, next_try_at=None, held_until=at + HELD)
+    endpoint.position = number
+    return bool(moved)
+
+
+def _wait(endpoint: WebhookEndpoint, at: datetime, *, gone: bool) -> None:
+    """Come again after a pause that doubles each time; give up after five days, or at once where it says that it is gone."""
+    since = endpoint.failing_since or at
+    if gone or at - since >= GIVEN_UP_AFTER:
+        _give_up(endpoint, at, "gone" if gone else "failing")
+        return
+    pause = min(FIRST_PAUSE * 2 ** min(endpoint.failures, 12), LONGEST_PAUSE)
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(failures=F("failures") + 1, failing_since=since, next_try_at=at + pause)
+
+
+def _give_up(endpoint: WebhookEndpoint, at: datetime, why: str) -> int:
+    if WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(disabled_at=at):
+        audit.record(endpoint.unit, "evaluation.webhook_given_up", by=None, url=endpoint.url, why=why)
+        log.error("webhook_given_up", endpoint=endpoint.pk, why=why)
+    return 0

@@ -1,0 +1,128 @@
+"""What docs/api.md says is true: its program runs, its query names what there is, and the description holds whatever is asked."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from core import clock
+from evaluation.webhooks.delivery import EVENTS
+from people import api as doors
+from people.models import ApiToken
+from people.services import tokens
+from tests.evaluation import rows
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/api.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.S | re.M)
+
+
+@pytest.fixture
+def key(cast):
+    ends = clock.now() + timedelta(days=1)
+    return tokens.create(owner=cast.hr, name="HR", scopes=sorted(ApiToken.Scope.values), unit=cast.county, expires_at=ends)[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_program_of_the_document_pulls_what_is_there_and_then_what_is_new(cast, course, key, live_server, tmp_path):
+    [program] = blocks("python")
+    program = program.replace("https://learning.example.gov.cn", live_server.url)
+
+    def run() -> dict:
+        env = os.environ | {"TOKEN": key, "no_proxy": "*"}
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, timeout=60)
+        return json.loads((tmp_path / "completions.json").read_text())
+
+    first = rows.complete(cast.learner, course)
+    assert set(run()) == {str(first.pk)}
+    second = rows.complete(cast.colleague, course)
+    rows.reverse(first, by=cast.hr)
+    kept = run()
+    assert {pk: row["status"] for pk, row in kept.items()} == {str(first.pk): "reversed", str(second.pk): "completed"}
+
+
+def test_the_query_for_excel_is_closed_and_names_columns_and_a_list_that_there_are(client, db):
+    """Excel is not at hand: brackets, let and in, the path, the parameters and the columns are what can be held here."""
+    [query] = blocks("powerquery")
+    bare = re.sub(r'"[^"]*"', '""', query)
+    open_ = []
+    for sign in bare:
+        if sign in "([{":
+            open_.append(sign)
+        elif sign in ")]}":
+            assert open_.pop() + sign in ("()", "[]", "{}")
+    assert not open_ and len(re.findall(r"\blet\b", bare)) == len(re.findall(r"\bin\b", bare)) == 1
+    names = re.findall(r"^    (\w+) =", query, re.M)
+    assert names[-1] == query.split()[-1] == "Typed"
+    for before, after in zip(query.split(",\n    ")[:-1], names[1:], strict=False):
+        assert after not in re.findall(r"^    (\w+) =", before, re.M)  # a step uses what stands above it
+    described = client.get("/api/v1/openapi.json").json()
+    path = re.search(r'RelativePath = "([^"]+)"', query)[1]
+    known = {one["name"] for one in described["paths"][f"/{path}"]["get"]["parameters"]}
+    assert set(re.findall(r"(\w+) = (?:\"500\"|cursor)[\],]", query)) <= known
+    columns = set(described["components"]["schemas"]["CompletionOut"]["properties"])
+    assert set(re.findall(r'\{"(\w+)", (?:type|each)', query)) <= columns
+
+
+def test_the_document_names_every_list_scope_and_event(client, db):
+    for path in client.get("/api/v1/openapi.json").json()["paths"]:
+        assert path.removeprefix("/api/v1") in DOCUMENT
+    for word in [*ApiToken.Scope.values, *EVENTS.values()]:
+        assert f"`{word}`" in DOCUMENT
+
+
+@pytest.fixture
+def application():
+    """The site as a WSGI application, inside the test's transaction: requests leave its connection open."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield get_wsgi_application()
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_whatever_is_asked_the_answers_are_as_described(cast, course, key, monkeypatch, application, signed_in):
+    monkeypatch.setattr(doors, "CALLS_A_MINUTE", 10**9)
+    rows.certificate(rows.complete(cast.learner, course))
+    described = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
+    headers = {"Authorization": f"Bearer {key}"} if signed_in else {}
+    held = [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_schema_conformance,
+        checks.negative_data_rejection,
+    ]
+    statuses: set[int] = set()
+    for found in described.get_all_operations():
+
+        @settings(
+            max_examples=15 if signed_in else 3, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        )
+        @given(
+            case=found.ok().as_strategy(generation_mode=GenerationMode.POSITIVE)
+            | found.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        )
+        def ask(case):
+            statuses.add(case.call_and_validate(headers=headers, checks=held).status_code)
+
+        ask()
+    assert statuses >= {200, 422} if signed_in else statuses == {401}
