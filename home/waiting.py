@@ -1,4 +1,4 @@
-"""What waits for somebody: answers to mark, re-markings, changes of certificates and claims of hours to decide. Nothing for who has no such role."""
+"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours and appeals to decide."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from certificates.models import Proposal
-from evaluation.models import HourClaim
+from evaluation.models import Appeal, HourClaim, Reminder
 from people.models import Person, Role
 from people.permissions import has_role, paths_of
 from quizzes.models import Remark
@@ -22,8 +22,8 @@ class Work:
 
 
 def for_person(person: Person) -> list[Work]:
-    """No query for learners, one for others."""
-    rows: dict[str, QuerySet] = {}
+    """One query."""
+    rows: dict[str, QuerySet] = {"reminders": Reminder.objects.filter(person=person, answers=None)}
     if is_author(person):
         rows["answers"] = ratings.waiting(person)
     if has_role(person, Role.HR, Role.REVIEWER):
@@ -33,6 +33,7 @@ def for_person(person: Person) -> list[Work]:
     if has_role(person, Role.HR):
         rows["proposals"] = Proposal.objects.waiting_for(person)
         rows["claims"] = HourClaim.objects.waiting_for(person)
+        rows["appeals"] = Appeal.objects.waiting_for(person)
     found = []
     for name, count in _counted(rows).items():
         words, door = _said(name, count)
@@ -59,4 +60,13 @@ def _said(name: str, count: int) -> tuple[str, str]:
     if name == "proposals":
         words = ngettext("%(count)d certificate waits for your confirmation", "%(count)d certificates wait for your confirmation", count)
         return words, "certificate_proposals"
+    if name == "reminders":
+        words = ngettext(
+            "%(count)d reminder of your unit's result waits for your answer",
+            "%(count)d reminders of your units' results wait for your answer",
+            count,
+        )
+        return words, "my_reminders"
+    if name == "appeals":
+        return ngettext("%(count)d appeal waits for you", "%(count)d appeals wait for you", count), "periods"
     return ngettext("%(count)d claim of hours waits for you", "%(count)d claims of hours wait for you", count), "claim_list"

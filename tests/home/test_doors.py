@@ -354,3 +354,35 @@ def test_a_search_takes_the_same_queries_for_any_number_of_courses(sign_in, cast
         make_course(cast.county, f"Q{number}")
 
     assert few == queries_of(reverse("search") + "?q=公开", sign_in(cast.learner)) <= 8
+
+
+def test_an_appeal_waits_for_officers_but_not_for_who_filed_it(cast):
+    from evaluation.models import Appeal
+    from home import waiting
+    from tests.evaluation import frozen as by_hand
+
+    made = by_hand.calculation(by_hand.period(cast), cast, purpose="publicity")
+    facts = {"period": made.period, "calculation": made, "unit": cast.bureau, "about": "教育体育局", "item_key": "K1", "text": "任务数有误"}
+    Appeal.objects.create(**facts, form_key="a", due_on="2027-01-05", by=cast.own_leader, at=timezone.now())
+    assert [one.words for one in waiting.for_person(cast.hr)] == ["有 1 件申诉待您处理"]
+    assert waiting.for_person(cast.own_leader) == [] == waiting.for_person(cast.other_hr)
+
+
+def test_a_reminder_of_the_units_result_waits_until_it_is_answered(cast):
+    from evaluation.models import Reminder, ReminderAnswer
+    from home import waiting
+    from tests.evaluation import frozen as by_hand
+
+    made = by_hand.calculation(by_hand.period(cast), cast, purpose="publicity")
+    facts = {
+        "period": made.period,
+        "line": made.units.get(),
+        "unit": cast.bureau,
+        "person_name": "张小明",
+        "level": "joint",
+        "action": "提醒",
+    }
+    reminder = Reminder.objects.create(**facts, person=cast.learner, by=cast.hr, at=timezone.now())
+    assert [one.url for one in waiting.for_person(cast.learner)] == [reverse("my_reminders")]
+    ReminderAnswer.objects.create(reminder=reminder, text="已补课", form_key="a", at=timezone.now())
+    assert waiting.for_person(cast.learner) == []
