@@ -280,13 +280,13 @@ def next_numbers(kind: CertificateKind, county: Unit, count: int, *, at: datetim
 
 def refuse_clock_back(*, at: datetime) -> None:
     """Let an instant pass that is not clearly before the newest issue: a wrong day and, over New Year, a number of the wrong year
-    would stand on the paper for good. One look at an index.
+    would stand on the paper for good. What is entered for an earlier day by a right clock passes. One look at an index.
 
     Raises:
         Refused: clock_back.
     """
     newest = Certificate.objects.aggregate(at=Max("issued_at"))["at"]
-    if newest is not None and newest - at > SET_BACK:
+    if newest is not None and newest - max(at, clock.now()) > SET_BACK:
         raise Refused(
             _(
                 "The server's clock says %(now)s, but a certificate was issued at %(newest)s already. "

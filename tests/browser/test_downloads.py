@@ -42,4 +42,4 @@ def test_an_export_is_ordered_on_a_phone_waited_for_and_fetched(cast, enter, ope
         link.click()
     text = Path(waiting.value.path()).read_text("utf-8-sig")
     assert cast.learner.name in text and "成绩" not in text.splitlines()[0]
-    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "年度绩效考评"
+    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "年度考评"

@@ -71,8 +71,9 @@ def test_the_year_of_a_number_is_the_county_s_year(cast, kinds):
     assert certificate.issued_on.isoformat() == "2027-01-01"
 
 
-def test_over_new_year_a_clock_set_back_gives_no_number_of_the_old_year(cast, kinds):
+def test_over_new_year_a_clock_set_back_gives_no_number_of_the_old_year(cast, kinds, monkeypatch):
     new_year = NOON.replace(month=12, day=31, hour=17)  # 1:00 on 1 January in the county
+    monkeypatch.setattr("core.clock.now", lambda: new_year - timedelta(hours=2))
     services.issue(completion=a_completion(cast.learner), at=new_year)
     with pytest.raises(Refused) as refused:
         services.issue(completion=a_completion(cast.colleague), at=new_year - timedelta(hours=2))
@@ -83,7 +84,14 @@ def test_over_new_year_a_clock_set_back_gives_no_number_of_the_old_year(cast, ki
     assert services.issue(completion=a_completion(cast.colleague), at=new_year - timedelta(minutes=59)).issued_on.year == 2027
 
 
-def test_while_the_clock_stands_before_the_newest_issue_completions_stand_and_are_answered_later(cast, kinds):
+def test_what_is_entered_for_an_earlier_day_is_issued_while_the_clock_is_right(cast, kinds, monkeypatch):
+    monkeypatch.setattr("core.clock.now", lambda: NOON)
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    assert services.issue(completion=a_completion(cast.colleague), at=NOON - timedelta(days=90)).issued_on.isoformat() == "2026-03-17"
+
+
+def test_while_the_clock_stands_before_the_newest_issue_completions_stand_and_are_answered_later(cast, kinds, monkeypatch):
+    monkeypatch.setattr("core.clock.now", lambda: NOON)
     services.issue(completion=a_completion(cast.learner), at=NOON + timedelta(days=1))
     waiting = a_completion(cast.colleague)
     course_completed.send(sender=type(waiting), completion=waiting, at=NOON)

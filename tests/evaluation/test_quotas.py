@@ -200,10 +200,13 @@ def test_my_learning_says_them_too(cast, default, sign_in):
     assert "集中培训（每年）：90 学时" in page and "《干部教育培训工作条例》" in page
 
 
-def test_the_export_of_people_says_them_in_a_column(cast, default, sign_in):
+def test_the_export_of_people_says_them_in_a_column(cast, default):
+    from core.exports import csv_chunks
+    from evaluation.exports import EXPORTS
+
     entry(cast.learner, "15")
-    answer = sign_in(cast.hr).get(reverse("records_unit_csv", args=[cast.bureau.pk]))
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    opened = EXPORTS["people"].open(cast.hr, {"unit": str(cast.bureau.pk), "year": "2026"}, NOON)
+    text = b"".join(csv_chunks(opened.make())).decode("utf-8-sig")
 
     assert "集中培训（每年）：90 学时；2026 年已计 15 学时" in text and "依据：《干部教育培训工作条例》（2023年修订）（核实等级 S）" in text
 

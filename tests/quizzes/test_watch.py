@@ -158,7 +158,7 @@ def test_trouble_stands_first(cast, sitting, quiz):
     assert [line.person for line in found.page] == [
         each.pk for each in (very_silent, silent, unsaved, cast.colleague, noted, cast.learner, done)
     ]
-    assert found.numbers == {State.SILENT: 2, State.UNSAVED: 1, State.ABSENT: 1, State.WORKING: 2, State.DONE: 1}
+    assert found.numbers == {State.SILENT: 2, State.UNSAVED: 1, State.ABSENT: 1, State.WORKING: 2, State.DONE: 1, State.PAPER: 0}
 
 
 def test_rooms_and_states_narrow_the_board(cast, sitting, running):
