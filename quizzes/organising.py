@@ -190,11 +190,12 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
         for row in rows:  # what was typed stays on the page
             row.room, row.seat = (request.POST.get(f"{name}-{row.pk}", getattr(row, name)) for name in ("room", "seat"))
     _log(request, sitting, Kind.READ, "exam candidates", rows=len(rows), filters={"q": words, "room": room, "page": page.number})
+    causes = list(here.values_list("person", "submission__cause"))
     context = {
         "page": page,
-        "begun": set(here.values_list("person", flat=True)),
+        "begun": {person for person, _cause in causes},
         "to_enter": {attempt.person_id for attempt in paper_marks.to_enter(sitting)},
-        "on_paper": set(here.filter(submission__cause=Submission.Cause.PAPER).values_list("person", flat=True)),
+        "on_paper": {person for person, cause in causes if cause == Submission.Cause.PAPER},
         "rooms": _rooms(sitting),
         "has_papers": sitting.papers.exists(),
         "chosen": {"q": words, "room": room},

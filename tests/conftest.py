@@ -52,6 +52,15 @@ def cast(db) -> casting.Cast:
     return casting.assemble()
 
 
+@pytest.fixture
+def signing_keys(cast, settings, tmp_path) -> None:
+    """Signing keys of this test alone, from before anything that it signs."""
+    from certificates.services import keys
+
+    settings.KEYS_ROOT = tmp_path / "keys"
+    keys.ensure(at=casting.NOON.replace(year=2020))
+
+
 def wagtails_ground() -> None:
     """The rows that Wagtail's migrations make. A test with real transactions empties the tables behind itself."""
     from django.contrib.contenttypes.models import ContentType

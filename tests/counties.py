@@ -234,13 +234,13 @@ def evaluations(cast: Cast, *, at) -> dict[str, tuple]:
 
 
 def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:
-    """Last year's results: given to a receiver that turned one row down, with a supplementary list that waits."""
+    """Results of three years ago: given to a receiver that turned one row down, with a supplementary list that waits."""
     from evaluation.models import ReplyRow
     from evaluation.periods import handover
     from tests.evaluation import frozen as by_hand
     from tests.evaluation.test_handover import PUBLIC, answer, signed
 
-    frozen = by_hand.frozen(cast, year=clock.year_of(at) - 1)
+    frozen = by_hand.frozen(cast, year=clock.year_of(at) - 3)
     receiver = handover.add_receiver(period=frozen.period, name="县考评办（虚构）", public_key=PUBLIC, by=cast.hr, at=at)
     given = handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=at)
     document = answer(given, YA10001="学时与本单位登记不符", bureau="accepted")

@@ -51,7 +51,7 @@ REVIEWERS = {"wagtailadmin_home": (), "wagtailadmin_pages:edit": ("course_page",
 
 
 @pytest.fixture
-def keys(cast):
+def keys(cast, signing_keys):
     from tests.counties import in_full_swing
 
     found = in_full_swing(cast)

@@ -431,7 +431,7 @@ def walk(page, base: str, entries: list[str], keys: dict[str, tuple]) -> list[st
 
 
 @pytest.fixture
-def keys(cast):
+def keys(cast, signing_keys):
     """A course in progress, a completion with its certificate, an attempt under way and one that is over; exams in every state."""
     from tests.counties import courses_at_every_door, exams_in_full_swing, in_full_swing
 

@@ -51,7 +51,7 @@ def of_the_product() -> list[Prepared]:
 
 
 @pytest.fixture
-def values(cast):
+def values(cast, signing_keys):
     """A value for each name that a prepared query takes, so that every one of them finds something."""
     in_full_swing(cast)
     grant(cast.learner, Role.TRAINER, cast.county)

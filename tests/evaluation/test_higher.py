@@ -120,7 +120,7 @@ def test_lists_and_files_of_many_cost_no_more_queries(cast, compiler, sign_in, d
         assert client.get(reverse("records"), {"status": "higher"}).context["page"].paginator.count == 6
     with django_assert_max_num_queries(19):  # the form and the file
         assert len(lines(client)) == 6
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         client.get(reverse("learning_file", args=[cast.learner.pk]))
 
 
