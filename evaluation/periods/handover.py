@@ -65,7 +65,7 @@ def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: d
         return standing
     if receiver.county_id != period.county_id or receiver.closed_at is not None:
         raise Refused(_("“%(name)s” receives nothing of this county any more.") % {"name": receiver.name}, code="receiver")
-    frozen = frozen_of(period)
+    frozen = package.standing_freeze(period)
     if frozen is None or calculation not in (frozen, newest_supplement(frozen)):
         raise Refused(_("Only what is frozen, and its newest supplementary list, is handed over."), code="not_frozen")
     if calculation != frozen and not HandOver.objects.filter(calculation=frozen, receiver=receiver).exists():
@@ -143,7 +143,7 @@ def supplement(*, period: Period, by: Person, at: datetime) -> Calculation:
 
     def act() -> Calculation:
         services.hold(period)
-        frozen = frozen_of(Period.objects.get(pk=period.pk))
+        frozen = package.standing_freeze(period)
         if frozen is None:
             raise Refused(_("Nothing is frozen yet."), code="not_frozen")
         made = calculating.record(period=period, purpose=Purpose.SUPPLEMENT, by=by, at=at)
@@ -171,14 +171,6 @@ def _locked(period: Period) -> Period:
 
 
 # Reading
-
-
-def frozen_of(period: Period) -> Calculation | None:
-    """What is frozen now: nothing while a reopened period has not been frozen again."""
-    if period.state not in (State.FROZEN, State.HANDED_OVER):
-        return None
-    step = next(step for step in reversed(period.steps_taken) if step.state == State.FROZEN)
-    return step.calculation
 
 
 def newest_supplement(frozen: Calculation) -> Calculation | None:
@@ -249,7 +241,7 @@ class Reconciliation:
 
 def reconciliation(period: Period) -> Reconciliation | None:
     """How the hand-overs of what is frozen now stand; None before the freeze. Its queries grow with the hand-overs, not with rows."""
-    frozen = frozen_of(period)
+    frozen = package.standing_freeze(period)
     if frozen is None:
         return None
     given = list(

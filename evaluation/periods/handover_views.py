@@ -48,7 +48,7 @@ def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("“%(name)s” receives results from now on.") % {"name": made.name})
             return redirect("hand_over_desk", pk)
-    frozen = handover.frozen_of(period)
+    frozen = package.standing_freeze(period)
     found = handover.reconciliation(period)
     newest = handover.newest_supplement(frozen) if frozen else None
     given = {(one.hand_over.calculation_id, one.hand_over.receiver_id): one.hand_over for one in found.accounts} if found else {}

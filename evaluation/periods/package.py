@@ -69,18 +69,26 @@ class Package:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def frozen(period: Period) -> Calculation:
-    """The calculation that the period's last freeze wrote, as long as the period stands at it. One query.
-
-    Raises:
-        Refused: the period is not frozen, or was reopened since ("not_frozen").
-    """
+def standing_freeze(period: Period) -> Calculation | None:
+    """The calculation that the period's last freeze wrote, as long as the period stands at it: not before, and not once it was reopened. One query."""
     steps = PeriodStep.objects.filter(period=period).select_related("calculation__period__county").order_by("-number")
     for step in steps:
         if step.state == Period.State.FROZEN and step.calculation is not None:
             return step.calculation
         if step.state != Period.State.HANDED_OVER:
             break
+    return None
+
+
+def frozen(period: Period) -> Calculation:
+    """The same, where there has to be one. One query.
+
+    Raises:
+        Refused: the period is not frozen, or was reopened since ("not_frozen").
+    """
+    found = standing_freeze(period)
+    if found is not None:
+        return found
     raise Refused(_("The evaluation of %(year)d is not frozen.") % {"year": period.year}, code="not_frozen")
 
 
@@ -289,4 +297,4 @@ def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return made.getvalue()
 
 
-__all__ = ["FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "tables"]
+__all__ = ["FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from core.errors import Refused, RefusedRows
 from core.models import FactChanged
-from evaluation.models import HandOver, Period, PeriodStep, ReplyRow, Settlement
+from evaluation.models import HandOver, Period, PeriodStep, Receiver, ReplyRow, Settlement
 from evaluation.periods import handover, lines
 from people.models import ApiToken, ReadingOfOthers
 from people.services import tokens
@@ -258,7 +258,7 @@ def test_hr_goes_the_whole_way_by_the_pages(client, cast, frozen):
     refused = client.post(desk, {"name": "县考评办", "public_key": "x"})
     assert refused.status_code == 422 and "县考评办" in refused.content.decode()
     client.post(desk, {"name": "县考评办", "public_key": PUBLIC})
-    receiver = frozen.period.county and handover.Receiver.objects.get()
+    receiver = Receiver.objects.get()
     given = client.post(reverse("hand_over_give", args=[frozen.period_id]), {"receiver": receiver.pk, "calculation": frozen.pk})
     made = HandOver.objects.get()
     assert given.url == reverse("hand_over", args=[made.pk])

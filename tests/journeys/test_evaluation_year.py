@@ -89,7 +89,7 @@ def of(made, someone) -> PersonLine:
 
 def test_a_year_is_evaluated_from_the_opening_roster_to_a_reconciliation_at_zero(cast, second, course):
     period = taken(cast, second, course)
-    frozen = handover.frozen_of(period)
+    frozen = package.standing_freeze(period)
 
     # Everybody is counted once, where they belong, and the reason stands beside it.
     learner, colleague, away = of(frozen, cast.learner), of(frozen, cast.colleague), of(frozen, cast.liaison)
