@@ -86,7 +86,9 @@ def read(document: bytes, *, hand_over: str, package: str, known: Collection[str
         raise Refused(_("The answer is neither JSON nor CSV in UTF-8 as agreed."), code="format") from error
     if not rows:
         raise Refused(_("The answer holds no row."), code="empty")
-    answers, errors, seen = [], [], {}
+    answers: list[Answer] = []
+    errors: list[RowError] = []
+    seen: dict[str, int] = {}  # key → the row it stands in
     for number, row in rows:
         answer = Answer(*(_text(row.get(name)) for name in ("key", "verdict", "reason")))
         problem = _problem(answer, known, seen)
@@ -131,7 +133,7 @@ def _of_csv(text: str, hand_over: str, package: str) -> list[tuple[int, Mapping]
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise ValueError("columns are missing")
-    rows = [(number, row) for number, row in enumerate(reader, start=2)]
+    rows: list[tuple[int, Mapping]] = list(enumerate(reader, start=2))
     _require_same([(row["hand_over"], row["package"]) for _number, row in rows], hand_over, package)
     return rows
 
