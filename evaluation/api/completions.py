@@ -1,6 +1,6 @@
 """Completions: the same rows that the exports write."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
@@ -99,10 +99,11 @@ def _wanted(token: ApiToken, wanted: CompletionsIn, unit: Unit | None) -> QueryS
         source = source.filter(course_code=wanted.course)
     if any(value and not 1900 < value.year < 9000 for value in (wanted.since, wanted.until)):
         raise Problem(422, _("The years of “since” and “until” must lie between 1901 and 8999."), code="period")
+    # In UTC: PostgreSQL takes no offset beyond sixteen hours, ISO 8601 does.
     if wanted.since:
-        source = source.filter(completed_at__gte=wanted.since)
+        source = source.filter(completed_at__gte=wanted.since.astimezone(UTC))
     if wanted.until:
-        source = source.filter(completed_at__lt=wanted.until)
+        source = source.filter(completed_at__lt=wanted.until.astimezone(UTC))
     if wanted.since and wanted.until and wanted.since >= wanted.until:
         raise Problem(422, _("“until” must be later than “since”."), code="period")
     return source

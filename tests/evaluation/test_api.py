@@ -240,6 +240,12 @@ def test_a_period_that_ends_before_it_begins_is_refused(cast, course, pull):
     problem(pull(since="2026-02-01T00:00:00Z", until="2026-01-01T00:00:00Z"), 422, "period")
 
 
+def test_an_offset_that_no_country_has_is_an_instant_all_the_same(cast, course, pull):
+    rows.complete(cast.learner, course, at=NOON)
+    assert len(pull(since="2026-06-15T23:30:00+19:30").json()["items"]) == 1  # 4:00 UTC, the instant itself
+    assert pull(since="2026-06-15T23:30:01+19:30").json()["items"] == []
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
