@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 
@@ -12,9 +13,29 @@ PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 
 
+def until(page, expression: str, argument=None, seconds: float = 15) -> None:
+    """Waits until this is true in the page.
+
+    Playwright's own `wait_for_function` asks again by the page's `eval`, which our Content-Security-Policy forbids: it works
+    only where nothing has to be waited for.
+    """
+    from playwright.sync_api import Error
+
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if page.evaluate(expression, argument):
+                return
+        except Error as error:  # the page went to another while it was asked
+            if "context was destroyed" not in str(error) or time.monotonic() > end:
+                raise
+        assert time.monotonic() < end, f"never true at {page.url}: {expression}"
+        page.wait_for_timeout(50)
+
+
 def fits(page) -> None:
     """Nothing is wider than the screen. It waits for the page: one that is still on its way has no document to measure."""
-    page.wait_for_function("document.readyState === 'complete' && document.documentElement.scrollWidth <= innerWidth")
+    until(page, "document.readyState === 'complete' && document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.fixture(scope="session")

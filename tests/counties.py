@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from core import clock
 from people.models import Duty, Person, Unit
 from tests.cast import Cast, person
+from tests.remembered import remembered
 
 MINUTE = timedelta(minutes=1)
 CROWD = ["杨小丽", "罗建国", "普文华", "自学明", "鲁春梅", "马志强", "周国平", "起秀英", "李自富", "张桂兰", "高永昌", "毕有才"]
@@ -369,6 +370,7 @@ def mark_again(cast: Cast, *, at: datetime) -> dict[str, tuple]:
     return {"question": (unclear.pk,), "proposed": (proposed.pk,), "marked_again": (done.pk,)}
 
 
+@remembered
 def make_quiz(cast: Cast, key: str, course_code: str, *, essay: bool = False, **rules):
     """A quiz of one question of each of the six kinds, and an essay where asked for, with the bank it draws from."""
     from core import clock as county_clock

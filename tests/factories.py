@@ -14,6 +14,7 @@ from courses.services import authoring, catalogues, completions, enrolments, pol
 from courses.slots import QUIZZES
 from people.models import Person, Unit
 from tests.cast import NOON
+from tests.remembered import remembered
 
 TEXT = "<h3>谁公开</h3><p>行政机关制作的政府信息，由制作的机关公开；安全生产检查结果也在其中。</p>"
 
@@ -114,7 +115,7 @@ def make_course(
     Each lesson takes 15 minutes unless `minutes` says how long all of them take together. With
     `quiz_key`, the last lesson embeds that quiz; a Quiz row is made if there is none.
     """
-    policies.ensure_default()
+    standing_policies()
     if quiz_key and QUIZZES.title(quiz_key) is None:
         from quizzes.models import Quiz
 
@@ -129,13 +130,13 @@ def make_course(
         "tags": ["安全生产"],
         "required_for": ["staff"],
     }
-    return authoring.write_course(
-        catalogue=catalogues.open_catalogue(county=county),
-        code=code,
-        facts=given | facts,
-        by=by,
-        at=at,
-        lessons=[
+    return written(
+        county,
+        code,
+        given | facts,
+        by,
+        at,
+        [
             {
                 "slug": f"lesson-{number}",
                 "title": f"第{number}课",
@@ -145,6 +146,16 @@ def make_course(
             for number in range(1, lessons + 1)
         ],
     )
+
+
+@remembered
+def standing_policies() -> None:
+    policies.ensure_default()
+
+
+@remembered
+def written(county: Unit, code: str, facts: dict, by: Person | None, at: datetime, lessons: list[dict]) -> Course:
+    return authoring.write_course(catalogue=catalogues.open_catalogue(county=county), code=code, facts=facts, by=by, at=at, lessons=lessons)
 
 
 def meet_all(enrolment: Enrolment, at: datetime, *, score=90) -> Completion | None:

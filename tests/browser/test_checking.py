@@ -160,7 +160,7 @@ def test_without_javascript_the_page_says_to_wait_and_the_forms_work(viewport, c
     page.goto(live_server.url + "/verify/")
     page.set_input_files("#file", FILES["badge"](certificate)[0])
     page.click("#drop button")
-    assert page.locator(".check-tone-good").is_visible()
+    page.locator(".check-tone-good").wait_for()
     settings.VERIFY_PER_MINUTE = 1
     assert page.goto(live_server.url + reverse("verify_number", args=[certificate.number])).status == 429
     assert page.locator("#working").is_hidden() and "JavaScript" in page.inner_text("main")

@@ -13,6 +13,8 @@ from courses.models import Completion, Course, CreditPolicy, Edition, Enrolment
 from people.models import Duty, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
 from tests.cast import NOON, SINCE, grant, person
+from tests.conftest import standing_keys
+from tests.remembered import remembered
 
 _serial = count(1)
 SINCE_EVER = datetime(2024, 1, 1, 1, 0, tzinfo=UTC)
@@ -38,9 +40,7 @@ def keys(request, settings, tmp_path):
     if "cast" not in request.fixturenames:
         return
     request.getfixturevalue("cast")
-    from certificates.services import keys
-
-    keys.ensure(at=SINCE_EVER)
+    standing_keys(settings.KEYS_ROOT, at=SINCE_EVER)
 
 
 def a_policy() -> CreditPolicy:
@@ -117,7 +117,12 @@ def second(cast) -> Person:
 
 @pytest.fixture
 def kinds(cast):
-    return services.ensure_kinds(cast.county)
+    return standing_kinds(cast.county)
+
+
+@remembered
+def standing_kinds(county):
+    return services.ensure_kinds(county)
 
 
 @pytest.fixture

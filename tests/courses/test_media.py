@@ -15,7 +15,7 @@ from wagtail.images import get_image_model
 from core import clock, files
 from courses.blocks import LessonBody
 from courses.services import authoring, catalogues, enrolments
-from tests.chromium import PHONE
+from tests.chromium import PHONE, until
 from tests.factories import every_block, lesson_body
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF"
@@ -270,7 +270,7 @@ def test_a_learner_sees_the_picture_of_a_lesson(image, read):
     page = read(picture_of(image))
     picture = page.locator("figure.lesson-figure img")
     picture.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('figure.lesson-figure img').complete")
+    until(page, "document.querySelector('figure.lesson-figure img').complete")
     assert picture.evaluate("img => img.naturalWidth") > 0
 
 
@@ -278,7 +278,7 @@ def test_a_learner_sees_the_picture_of_a_lesson(image, read):
 @pytest.mark.django_db(transaction=True)
 def test_the_captions_of_a_video_are_shown_while_it_plays(cast, read):
     page = read(next(block for block in every_block(cast.county) if block["type"] == "video"))
-    page.wait_for_function("document.querySelector('video').textTracks[0]?.cues?.length === 2")
+    until(page, "document.querySelector('video').textTracks[0]?.cues?.length === 2")
     track = "document.querySelector('video').textTracks[0]"
     assert page.evaluate(f"[{track}.kind, {track}.language, {track}.mode]") == ["captions", "zh", "showing"]
     shown = page.evaluate(
@@ -298,7 +298,7 @@ def test_a_learner_seeks_in_the_video_of_a_lesson(video, read):
     with page.expect_response(lambda answer: "clip" in answer.url) as answers:
         page.reload()
     assert answers.value.status == 206
-    page.wait_for_function("document.querySelector('video').readyState >= 1")
+    until(page, "document.querySelector('video').readyState >= 1")
     assert page.evaluate("[document.querySelector('video').duration, document.querySelector('video').seekable.end(0)]") == [12, 12]
     at = page.evaluate(
         """() => new Promise((done) => {

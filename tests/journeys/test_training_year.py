@@ -21,7 +21,7 @@ from people.services import tokens
 from quizzes import kinds
 from quizzes.models import Attempt, Marking, Submission
 from quizzes.services import bank, quizzes
-from tests.chromium import DESK, PHONE
+from tests.chromium import DESK, PHONE, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -148,9 +148,7 @@ def sit(page, base: str, *, right: bool) -> Marking:
         kind = kinds.of(item.kind)
         response = (kind.right if right else kind.wrong)(item.shown, item.key)
         page.locator(f"[data-item='{item.pk}'] input[value='{response}']").check()
-        page.wait_for_function(
-            "id => document.querySelector(`[data-item='${id}'] .quiz-state`).dataset.state === 'saved'", arg=str(item.pk)
-        )
+        until(page, "id => document.querySelector(`[data-item='${id}'] .quiz-state`).dataset.state === 'saved'", str(item.pk))
     page.locator("#hand-in").click()
     page.wait_for_url(re.compile(r"/submit/"))
     page.locator("main form button.btn-primary").click()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from core import clock
 from quizzes.models import Answer, Attempt, Incident, Presence, Submission
 from quizzes.services import sittings, slips
-from tests.chromium import DESK, PHONE, fits
+from tests.chromium import DESK, PHONE, fits, until
 from tests.quizzes.conftest import sitting_of
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -108,7 +108,7 @@ def test_the_whole_exam_by_keyboard(cast, open_sitting, open_page, enter, live_s
 def test_what_is_noted_is_what_was_told(entered):
     page, attempt = entered
     fill = attempt.items.get(kind="fill")
-    page.wait_for_function("() => document.getElementById('status').dataset.state === 'saved'")
+    until(page, "() => document.getElementById('status').dataset.state === 'saved'")
     page.eval_on_selector(
         f"input[name='r-{fill.pk}'] >> nth=0",
         """field => {

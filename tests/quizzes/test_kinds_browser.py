@@ -9,7 +9,7 @@ from quizzes import kinds, stems
 from quizzes.models import Answer, Attempt, ItemMark, Question
 from quizzes.services import attempts, images, quizzes
 from tests.browser.test_every_page import faults
-from tests.chromium import DESK, PHONE
+from tests.chromium import DESK, PHONE, until
 from tests.factories import make_course
 from tests.quizzes.items import BANK
 from tests.quizzes.test_images import picture
@@ -267,7 +267,7 @@ def test_a_trainer_adds_an_image_and_sees_it_in_the_preview(cast, exam, open_pag
         page.click("button[formaction$='/preview/']")
     preview = opened.value
     preview.wait_for_selector("img[alt='红色的图']")
-    preview.wait_for_function("() => document.querySelector('img[alt=红色的图]').naturalWidth === 300")
+    until(preview, "() => document.querySelector('img[alt=红色的图]').naturalWidth === 300")
     preview.close()
     page.click("button[name=action-save], footer button[type=submit], button:has-text('保存')")
     page.wait_for_url("**/admin/questions/**")

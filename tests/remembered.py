@@ -1,0 +1,154 @@
+"""Worlds that many tests stand on, built once a process by the real services and then put back row by row.
+
+The cast and its courses are made by thousands of tests, in the same empty database, with the same rows. What a
+`remembered` function wrote is kept the second time that it is asked for from the same state of the database, and put back
+from the third on, in a few statements instead of hundreds. The state is told by every statement that the test wrote before:
+where one differs, the function simply runs. A test with real transactions always runs it.
+"""
+
+import functools
+import hashlib
+import pickle
+from collections import Counter
+from dataclasses import dataclass, field
+
+from django.core.cache import caches
+from django.db import connection
+from django.db.models import Model
+
+READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "PRAGMA", "EXPLAIN")
+
+
+@dataclass
+class _Change:
+    """What a function did to one table: rows that went away and rows that came, as the database gives them."""
+
+    gone: list
+    come: list
+
+
+@dataclass
+class _Memory:
+    generation: int = 0  # goes up when the tables were emptied: what Wagtail's and Django's own rows are called has changed
+    seen: Counter = field(default_factory=Counter)
+    kept: dict = field(default_factory=dict)
+    written: "hashlib._Hash" = field(default_factory=hashlib.sha1)
+    is_known: bool = True  # whether all that this test wrote is told by `written`
+    is_building: bool = False
+
+
+_memory = _Memory()
+
+
+def watch(execute, sql, params, many, context):
+    """Django's hook on statements: what a test writes tells its state of the database."""
+    if not _memory.is_building and not (begins := str(sql).lstrip()[:12]).startswith(READS):
+        if connection.vendor == "postgresql" and begins.startswith("INSERT"):
+            _memory.is_known = False  # the new row's number is the sequence's, which no test sets back
+        _memory.written.update(f"{sql}{params}".encode())
+    return execute(sql, params, many, context)
+
+
+def begin() -> None:
+    """A new test, in a database where nothing was written."""
+    _memory.written, _memory.is_known, _memory.is_building = hashlib.sha1(usedforsecurity=False), True, False
+    if watch not in connection.execute_wrappers:
+        connection.execute_wrappers.append(watch)
+
+
+def forget() -> None:
+    """The tables were emptied behind a test with real transactions."""
+    _memory.generation += 1
+    _memory.seen.clear()
+    _memory.kept.clear()
+
+
+def remembered(build):
+    """Has `build` run twice for the same arguments from the same state, then puts back its rows and gives a copy of its result."""
+
+    @functools.wraps(build)
+    def ask(*args, **kwargs):
+        if _memory.is_building or not connection.in_atomic_block or not _memory.is_known:
+            return build(*args, **kwargs)
+        told = [build.__qualname__, [_told(one) for one in args], sorted((name, _told(one)) for name, one in kwargs.items())]
+        key = f"{_memory.written.hexdigest()} {told}"
+        if key not in _memory.kept:
+            _memory.seen[key] += 1
+            given = _run(build, args, kwargs, key if _memory.seen[key] > 1 else None)
+        else:
+            changes, result = _memory.kept[key]
+            _put_back(changes)
+            caches["local"].clear()  # as the services would have had it forget
+            given = pickle.loads(result)
+        _memory.written.update(key.encode())
+        return given
+
+    return ask
+
+
+def _run(build, args, kwargs, key):
+    """Runs it, and keeps what it did to the tables where there is a key."""
+    before = _rows() if key else {}
+    _memory.is_building = True
+    try:
+        given = build(*args, **kwargs)
+    finally:
+        _memory.is_building = False
+    if key:
+        changes = {}
+        for table, rows in _rows().items():
+            was = before[table]
+            if rows != was:
+                changes[table] = _Change([row for row in was if row not in rows], [row for row in rows if row not in was])
+        _memory.kept[key] = changes, pickle.dumps(given)
+    return given
+
+
+def _told(value) -> str:
+    return f"{value._meta.label} {value.pk}" if isinstance(value, Model) else repr(value)
+
+
+def _rows() -> dict[str, dict]:
+    """Every row of every table: a dict for its order, `{row: None}`."""
+    with connection.cursor() as cursor:
+        found = {}
+        for table in _tables(connection.vendor):
+            cursor.execute(f'SELECT t::text FROM "{table}" t' if connection.vendor == "postgresql" else f'SELECT rowid, * FROM "{table}"')
+            found[table] = dict.fromkeys(cursor.fetchall())
+        return found
+
+
+@functools.cache
+def _tables(vendor: str) -> list[str]:
+    with connection.cursor() as cursor:
+        if vendor == "postgresql":
+            return sorted(connection.introspection.table_names(cursor))
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'")
+        names = {name for (name,) in cursor.fetchall()}
+        # What the full text search keeps is written by triggers on its entries.
+        return sorted(name for name in names if "_fts_" not in name and not name.startswith("sqlite_"))
+
+
+def _put_back(changes: dict[str, _Change]) -> None:
+    with connection.cursor() as cursor, _unwatched():
+        for table, change in changes.items():
+            if connection.vendor == "postgresql":
+                if change.gone:
+                    cursor.execute(f'DELETE FROM "{table}" t WHERE t::text = ANY(%s)', [[row for (row,) in change.gone]])
+                if change.come:
+                    rows = [row for (row,) in change.come]
+                    cursor.execute(f'INSERT INTO "{table}" SELECT (x.r::"{table}").* FROM unnest(%s::text[]) AS x(r)', [rows])
+            else:
+                if change.gone:
+                    cursor.executemany(f'DELETE FROM "{table}" WHERE rowid = %s', [row[:1] for row in change.gone])
+                if change.come:
+                    places = ", ".join(["%s"] * (len(change.come[0]) - 1))
+                    cursor.executemany(f'INSERT INTO "{table}" VALUES ({places})', [row[1:] for row in change.come])
+
+
+class _unwatched:
+    def __enter__(self):
+        _memory.is_building = True
+
+    def __exit__(self, *raised):
+        _memory.is_building = False
