@@ -10,7 +10,6 @@ from ninja.responses import Response
 from certificates.api import router as certificates
 from core.errors import Refused
 from evaluation.api import router as records
-from evaluation.periods.api import router as hand_overs
 from people.api import TITLES, Problem
 
 log = structlog.get_logger("api")
@@ -39,7 +38,6 @@ api = Api(
 )
 api.add_router("", records)
 api.add_router("/certificates", certificates)
-api.add_router("", hand_overs)
 
 
 def problem(status: int, detail: str, *, code: str, errors: list | None = None) -> HttpResponse:

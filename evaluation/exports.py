@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from typing import TypeVar
 
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
@@ -68,17 +69,20 @@ def still_reaches(user, roles: Iterable[str], reach: list[str]) -> bool:
     return bool(reach) and all(any(path.startswith(own) for own in mine) for path in reach)
 
 
-def _refuse_unless_valid(form) -> None:
+Asked = TypeVar("Asked", RecordsForm, YearForm)
+
+
+def _valid(form: Asked) -> Asked:
     if not form.is_valid():
         raise Refused(" ".join(str(error) for errors in form.errors.values() for error in errors), code="filter")
+    return form
 
 
 # Completion records
 
 
 def _records(user, filters: dict, at: datetime) -> Opened:
-    form = RecordsForm(filters, user=user)
-    _refuse_unless_valid(form)
+    form = _valid(RecordsForm(filters, user=user))
     wanted = form.wanted()
     found = find(user, wanted, at=at)
     reach = reach_of(user, READS_RECORDS, wanted.unit)
@@ -160,8 +164,7 @@ def people_narrowed(people: QuerySet, only: str) -> QuerySet:
 
 
 def _people(user, filters: dict, at: datetime) -> Opened:
-    form = YearForm(filters, user=user, at=at)
-    _refuse_unless_valid(form)
+    form = _valid(YearForm(filters, user=user, at=at))
     unit, year, only = form.cleaned_data["unit"], form.cleaned_data["year"], form.cleaned_data["only"]
     if unit is None:
         raise Refused(_("Choose a unit."), code="filter")
@@ -233,8 +236,7 @@ def _person_years(people: QuerySet, *, names: dict[str, tuple[str, str]], year: 
 
 
 def _entries(user, filters: dict, at: datetime) -> Opened:
-    form = YearForm(filters, user=user, at=at)
-    _refuse_unless_valid(form)
+    form = _valid(YearForm(filters, user=user, at=at))
     unit, year = form.cleaned_data["unit"], form.cleaned_data["year"]
     found = LedgerEntry.objects.visible_to(user).filter(year=year)
     if unit is not None:
@@ -292,8 +294,7 @@ def ledger_entries(found: QuerySet, *, year: int, at: datetime) -> Exporter:
 
 
 def _claims(user, filters: dict, at: datetime) -> Opened:
-    form = YearForm(filters, user=user, at=at)
-    _refuse_unless_valid(form)
+    form = _valid(YearForm(filters, user=user, at=at))
     unit, year = form.cleaned_data["unit"], form.cleaned_data["year"]
     found = claims.listed(user).filter(ends_on__year=year).exclude(person=user)
     if unit is not None:

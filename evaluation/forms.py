@@ -1,6 +1,8 @@
 """Forms of the records' doors."""
 
 import uuid
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from django import forms
@@ -19,6 +21,11 @@ def years(at, *, back: int = 3) -> list[int]:
     """This year and the ones before it, newest first."""
     this = clock.year_of(at)
     return [this - step for step in range(back + 1)]
+
+
+def asked_year(query: Mapping[str, str], at: datetime) -> int:
+    """The year that an address asks for; this one where it asks for none, or for one that is not offered."""
+    return next((year for year in years(at) if str(year) == query.get("year")), clock.year_of(at))
 
 
 class UnitChoice(forms.ModelChoiceField):

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
+from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
 from evaluation.periods import handover, lines, package
-from evaluation.periods.handover_forms import ReceiverForm, ReplyForm, SettlementForm
 from evaluation.periods.permissions import looks_into, runs
 from people.models import Duty, ReadingOfOthers
 from people.services import readings

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from evaluation import pictures
-from evaluation.forms import years
+from evaluation.forms import asked_year, years
 from evaluation.models import Period
 from evaluation.permissions import tops_of, units_in_reach
 from people.models import ReadingOfOthers
@@ -27,9 +27,7 @@ class _Picture:
     def __init__(self, request: HttpRequest) -> None:
         require_role(request.user, *READS_RECORDS)
         self.at = clock.now()
-        asked = request.GET.get("year", "")
-        offered = years(self.at)
-        self.year = int(asked) if asked.isascii() and asked.isdigit() and int(asked) in offered else offered[0]
+        self.year = asked_year(request.GET, self.at)
         self.units = list(units_in_reach(request.user))
         self.tops = tops_of(self.units)
         self.sort, self.worst_first = request.GET.get("sort", ""), request.GET.get("dir") != "best"

@@ -90,10 +90,11 @@ def rank_of(unit: Unit, *, year: int, at: datetime) -> Rank | None:
     key = f"evaluation.ranks:{unit.county_path}:{year}"
     kept = cache.get(key)
     if kept is None:
-        found = standing.unit_standings(Unit.objects.filter(path__startswith=unit.county_path), year=year, at=at)
-        compared = [found[one.unit.path] for one in found.values() if one.unit is not None and one.unit in organs([one.unit])]
+        units = list(Unit.objects.filter(path__startswith=unit.county_path))
+        found = standing.unit_standings(units, year=year, at=at)
+        compared = [found[one.path] for one in organs(units)]
         places = _ranked(compared)
-        kinds = {one.unit.path: one.unit.kind for one in compared if one.unit is not None and one.unit.path in places}
+        kinds = {one.path: one.kind for one in units if one.path in places}
         kept = {path: (place, sum(kind == kinds[path] for kind in kinds.values()), kinds[path]) for path, place in places.items()}
         cache.set(key, kept, RANKS_LAST)
     return Rank(*kept[unit.path]) if unit.path in kept else None

@@ -2,8 +2,17 @@
 
 from django.urls import path
 
-from evaluation import appeal_views, claim_views, download_views, indicator_views, known_views, period_views, picture_views, views
-from evaluation.periods import handover_views
+from evaluation import (
+    appeal_views,
+    claim_views,
+    download_views,
+    handover_views,
+    indicator_views,
+    known_views,
+    period_views,
+    picture_views,
+    views,
+)
 
 urlpatterns = [
     path("records/", views.record_list, name="records"),

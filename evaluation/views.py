@@ -23,7 +23,7 @@ from core.figures import figure
 from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
 from evaluation import exports, known_views, quotas, records, rules, services, standing
-from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, years
+from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
 from people.models import Leave, Person, ReadingOfOthers, Role, Unit
@@ -99,7 +99,7 @@ def unit_table(request: HttpRequest) -> HttpResponse:
     """How each unit stands, rolled up; one unit opened at a time. Figures only, no names."""
     require_role(request.user, *READS_RECORDS)
     at = clock.now()
-    year = _year(request, at)
+    year = asked_year(request.GET, at)
     units = list(units_in_reach(request.user))
     chosen = _chosen(request, units)
     shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
@@ -137,7 +137,7 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     """The people of a unit and those below it: required, done, missing, hours against target. Each page read is logged."""
     require_role(request.user, *READS_RECORDS)
     at = clock.now()
-    year = _year(request, at)
+    year = asked_year(request.GET, at)
     unit = get_object_or_404(units_in_reach(request.user), pk=pk)
     history = services.policy_history()
     only, people = _people_of(request, unit, year=year, at=at, history=history)
@@ -179,13 +179,6 @@ def _people_of(request: HttpRequest, unit: Unit, *, year: int, at, history) -> t
     people = standing.with_standing(people, year=year, at=at, history=history)
     only = only if only in ("behind", "hours") else ""
     return only, exports.people_narrowed(people, only)
-
-
-def _year(request: HttpRequest, at) -> int:
-    """The year asked for; this one where none is or it is none of those offered."""
-    text = request.GET.get("year", "")
-    year = int(text) if text.isascii() and text.isdigit() else 0
-    return year if year in years(at) else clock.year_of(at)
 
 
 def _chosen(request: HttpRequest, units: list[Unit]) -> Unit | None:
