@@ -15,26 +15,28 @@ from tests.chromium import browser, enter, open_page
 __all__ = ["browser", "enter", "open_page"]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _patient_emptying():
-    """A last request of a browser that is gone may still run when the tables are emptied behind its test: then once more."""
-    from django.core.management.base import CommandError
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The tables as the migrations leave them; behind a test with real transactions they are brought back to that."""
+    from django.db import DatabaseError
+    from django.db.backends.signals import connection_created
     from django.test import TransactionTestCase
 
-    empty = TransactionTestCase._fixture_teardown
-
-    def patient(case):
-        remembered.forget()
+    def bring_back(case):
+        """A last request of a browser that is gone may still run then: once more."""
         for _try in range(3):
             try:
-                return empty(case)
-            except CommandError:
+                return remembered.restore()
+            except DatabaseError:
                 time.sleep(1)
-        return empty(case)
+        return remembered.restore()
 
-    TransactionTestCase._fixture_teardown = patient
+    with django_db_blocker.unblock():
+        remembered.note_baseline()
+    connection_created.connect(remembered.watch_others)
+    emptying, TransactionTestCase._fixture_teardown = TransactionTestCase._fixture_teardown, bring_back
     yield
-    TransactionTestCase._fixture_teardown = empty
+    TransactionTestCase._fixture_teardown = emptying
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +90,7 @@ def _made_keys(at: datetime) -> dict[str, bytes]:
 
 
 def wagtails_ground() -> None:
-    """The rows that Wagtail's migrations make. A test with real transactions empties the tables behind itself."""
+    """The rows that Wagtail's migrations make, for a run without migrations."""
     from django.contrib.contenttypes.models import ContentType
     from wagtail.models import Collection, Locale, Page
 

@@ -3,17 +3,22 @@
 The cast and its courses are made by thousands of tests, in the same empty database, with the same rows. What a
 `remembered` function wrote is kept the second time that it is asked for from the same state of the database, and put back
 from the third on, in a few statements instead of hundreds. The state is told by every statement that the test wrote before:
-where one differs, the function simply runs. A test with real transactions always runs it.
+where one differs, the function simply runs.
+
+Behind a test with real transactions the tables are brought back to the rows of the migrations, under the same keys: what was
+kept stays true.
 """
 
 import functools
 import hashlib
 import pickle
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import caches
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 
 READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET", "PRAGMA", "EXPLAIN")
@@ -29,7 +34,8 @@ class _Change:
 
 @dataclass
 class _Memory:
-    generation: int = 0  # goes up when the tables were emptied: what Wagtail's and Django's own rows are called has changed
+    baseline: dict = field(default_factory=dict)  # rows by table, as the migrations left them
+    sequences: list = field(default_factory=list)  # SQLite's newest keys then
     seen: Counter = field(default_factory=Counter)
     kept: dict = field(default_factory=dict)
     written: "hashlib._Hash" = field(default_factory=hashlib.sha1)
@@ -49,6 +55,18 @@ def watch(execute, sql, params, many, context):
     return execute(sql, params, many, context)
 
 
+def watch_others(connection, **_more) -> None:
+    """A signal's receiver: what another thread writes, such as a server's, tells this one nothing."""
+
+    def watch_other(execute, sql, params, many, context):
+        if not str(sql).lstrip()[:12].startswith(READS):
+            _memory.is_known = False
+        return execute(sql, params, many, context)
+
+    if threading.current_thread() is not threading.main_thread():
+        connection.execute_wrappers.append(watch_other)
+
+
 def begin() -> None:
     """A new test, in a database where nothing was written."""
     _memory.written, _memory.is_known, _memory.is_building = hashlib.sha1(usedforsecurity=False), True, False
@@ -56,11 +74,23 @@ def begin() -> None:
         connection.execute_wrappers.append(watch)
 
 
-def forget() -> None:
-    """The tables were emptied behind a test with real transactions."""
-    _memory.generation += 1
-    _memory.seen.clear()
-    _memory.kept.clear()
+def note_baseline() -> None:
+    """Before the first test: what `restore` brings back."""
+    _memory.baseline = _rows()
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, seq FROM sqlite_sequence")
+            _memory.sequences = cursor.fetchall()
+
+
+def restore() -> None:
+    """Bring every table back to the baseline, behind a test with real transactions."""
+    with transaction.atomic(), _unwatched(), connection.cursor() as cursor:
+        _put(_differences(_rows(), _memory.baseline), cursor)
+        if connection.vendor == "sqlite":
+            cursor.execute("DELETE FROM sqlite_sequence")
+            cursor.executemany("INSERT INTO sqlite_sequence VALUES (%s, %s)", _memory.sequences)
+    ContentType.objects.clear_cache()
 
 
 def remembered(build):
@@ -68,16 +98,22 @@ def remembered(build):
 
     @functools.wraps(build)
     def ask(*args, **kwargs):
-        if _memory.is_building or not connection.in_atomic_block or not _memory.is_known:
+        if _memory.is_building or not _memory.is_known:
             return build(*args, **kwargs)
-        told = [build.__qualname__, [_told(one) for one in args], sorted((name, _told(one)) for name, one in kwargs.items())]
+        told = [
+            build.__qualname__,
+            connection.in_atomic_block,
+            [_told(one) for one in args],
+            sorted((name, _told(one)) for name, one in kwargs.items()),
+        ]
         key = f"{_memory.written.hexdigest()} {told}"
         if key not in _memory.kept:
             _memory.seen[key] += 1
             given = _run(build, args, kwargs, key if _memory.seen[key] > 1 else None)
         else:
             changes, result = _memory.kept[key]
-            _put_back(changes)
+            with transaction.atomic(), _unwatched(), connection.cursor() as cursor:
+                _put(changes, cursor)
             caches["local"].clear()  # as the services would have had it forget
             given = pickle.loads(result)
         _memory.written.update(key.encode())
@@ -95,13 +131,16 @@ def _run(build, args, kwargs, key):
     finally:
         _memory.is_building = False
     if key:
-        changes = {}
-        for table, rows in _rows().items():
-            was = before[table]
-            if rows != was:
-                changes[table] = _Change([row for row in was if row not in rows], [row for row in rows if row not in was])
-        _memory.kept[key] = changes, pickle.dumps(given)
+        _memory.kept[key] = _differences(before, _rows()), pickle.dumps(given)
     return given
+
+
+def _differences(before: dict[str, dict], after: dict[str, dict]) -> dict[str, _Change]:
+    return {
+        table: _Change([row for row in was if row not in after[table]], [row for row in after[table] if row not in was])
+        for table, was in before.items()
+        if was != after[table]
+    }
 
 
 def _told(value) -> str:
@@ -129,21 +168,20 @@ def _tables(vendor: str) -> list[str]:
         return sorted(name for name in names if "_fts_" not in name and not name.startswith("sqlite_"))
 
 
-def _put_back(changes: dict[str, _Change]) -> None:
-    with connection.cursor() as cursor, _unwatched():
-        for table, change in changes.items():
-            if connection.vendor == "postgresql":
-                if change.gone:
-                    cursor.execute(f'DELETE FROM "{table}" t WHERE t::text = ANY(%s)', [[row for (row,) in change.gone]])
-                if change.come:
-                    rows = [row for (row,) in change.come]
-                    cursor.execute(f'INSERT INTO "{table}" SELECT (x.r::"{table}").* FROM unnest(%s::text[]) AS x(r)', [rows])
-            else:
-                if change.gone:
-                    cursor.executemany(f'DELETE FROM "{table}" WHERE rowid = %s', [row[:1] for row in change.gone])
-                if change.come:
-                    places = ", ".join(["%s"] * (len(change.come[0]) - 1))
-                    cursor.executemany(f'INSERT INTO "{table}" VALUES ({places})', [row[1:] for row in change.come])
+def _put(changes: dict[str, _Change], cursor) -> None:
+    for table, change in changes.items():
+        if connection.vendor == "postgresql":
+            if change.gone:
+                cursor.execute(f'DELETE FROM "{table}" t WHERE t::text = ANY(%s)', [[row for (row,) in change.gone]])
+            if change.come:
+                rows = [row for (row,) in change.come]
+                cursor.execute(f'INSERT INTO "{table}" SELECT (x.r::"{table}").* FROM unnest(%s::text[]) AS x(r)', [rows])
+        else:
+            if change.gone:
+                cursor.executemany(f'DELETE FROM "{table}" WHERE rowid = %s', [row[:1] for row in change.gone])
+            if change.come:
+                places = ", ".join(["%s"] * (len(change.come[0]) - 1))
+                cursor.executemany(f'INSERT INTO "{table}" VALUES ({places})', [row[1:] for row in change.come])
 
 
 class _unwatched:
