@@ -6,19 +6,19 @@ which=${1:-both}
 export PATH="$PWD/.venv/bin:$PATH"
 export DJANGO_SETTINGS_MODULE=config.settings.test
 unset DATABASE_URL CELERY_BROKER_URL REDIS_URL
-workers=${TEST_WORKERS:-$(nproc)}
+workers=${TEST_WORKERS:-$(($(nproc) + 1))}  # tests in a browser mostly wait
 wanted=${TEST_DATABASE_URL:-}
 unset TEST_DATABASE_URL
 
 if [ "$which" != postgres ]; then
   echo "== tests on SQLite"
-  pytest -n "$workers" --dist loadfile -m "not postgres"
+  pytest -n "$workers" --dist worksteal -m "not postgres"
 fi
 if [ "$which" != sqlite ]; then
   if url=$(python deploy/find_postgres.py "$wanted"); then
     echo "== tests on PostgreSQL"
     # How every page looks (axe, width, words) hangs on no database: tests/browser is walked once, on SQLite.
-    TEST_DATABASE_URL=$url pytest -n "$workers" --dist loadfile --ignore=tests/browser
+    TEST_DATABASE_URL=$url pytest -n "$workers" --dist worksteal --ignore=tests/browser
   elif [ -n "$wanted" ] || [ "$which" = postgres ]; then
     echo "No PostgreSQL answers at ${wanted:-the local default}." >&2
     exit 1

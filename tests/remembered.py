@@ -93,8 +93,13 @@ def restore() -> None:
     ContentType.objects.clear_cache()
 
 
-def remembered(build):
-    """Has `build` run twice for the same arguments from the same state, then puts back its rows and gives a copy of its result."""
+def remembered(build=None, *, after: int = 1):
+    """Has `build` run for the same arguments from the same state, then puts back its rows and gives a copy of its result.
+
+    It runs `after` times before what it does is kept: looking at every table is not worth it for what is never asked for again.
+    """
+    if build is None:
+        return functools.partial(remembered, after=after)
 
     @functools.wraps(build)
     def ask(*args, **kwargs):
@@ -109,7 +114,7 @@ def remembered(build):
         key = f"{_memory.written.hexdigest()} {told}"
         if key not in _memory.kept:
             _memory.seen[key] += 1
-            given = _run(build, args, kwargs, key if _memory.seen[key] > 1 else None)
+            given = _run(build, args, kwargs, key if _memory.seen[key] > after else None)
         else:
             changes, result = _memory.kept[key]
             with transaction.atomic(), _unwatched(), connection.cursor() as cursor:
