@@ -87,7 +87,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     calculation = services.published(found)
     context = {
         "period": found,
-        "steps": found.steps.select_related("by", "second").order_by("number"),
+        "steps": found.steps_taken,
         "state": State(found.state),
         "line": [(State(one).label, _place(one, found.state)) for one in rules.ORDER],
         "officer": officer,

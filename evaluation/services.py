@@ -224,7 +224,7 @@ class PolicyBook:
 
 def policy_history() -> list[CreditPolicy]:
     """Every policy there ever was, the later ones last. One query, a handful of rows."""
-    return list(CreditPolicy.objects.select_related("county").order_by("valid_from", "pk"))
+    return list(CreditPolicy.objects.history())
 
 
 def policies_on(day: date, history: list[CreditPolicy] | None = None) -> PolicyBook:

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Substr
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,11 +23,12 @@ from core.errors import Refused
 from core.figures import figure
 from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
+from courses.services import policies
 from evaluation import exports, known_views, quotas, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
-from people.models import Leave, Person, ReadingOfOthers, Role, Unit
+from people.models import Leave, Person, Posting, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, require_role
 from people.services import readings
 
@@ -139,7 +141,7 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     at = clock.now()
     year = asked_year(request.GET, at)
     unit = get_object_or_404(units_in_reach(request.user), pk=pk)
-    history = services.policy_history()
+    history = policies.shown()
     only, people = _people_of(request, unit, year=year, at=at, history=history)
     page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
     rows = standing.standings(page.object_list, year=year, at=at, history=history)
@@ -258,9 +260,9 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
     sums: dict[int, Decimal] = {}
     for entry in everything:
         sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
-    postings = list(person.postings.select_related("unit").prefetch_related("duties"))
+    postings = _postings(person)
     duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
-    history = services.policy_history()
+    history = policies.shown()
     for year, part in by_year.items():
         day = services.day_of(year, at)
         held = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, day)}
@@ -277,7 +279,6 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
         .order_by("-enrolled_at")
     )
     higher = records.higher(Certificate.objects.of_people_read_by(user).filter(person=person)).order_by("-issued_at", "-pk")
-    names = records.unit_names(user)
     return render(
         request,
         "evaluation/file.html",
@@ -290,10 +291,10 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "begun": [one for one in rounds if one.seen and one.completed_at is None],
             "higher": [records.of_higher(row, today) for row in higher],
             "at": at,
-            "unit_name": names.get(person.unit.path, ("", person.unit.name))[1] if person.unit else "",
-            "postings": [
-                (posting, names.get(posting.unit.path, ("", posting.unit.name))[1], _labels(posting, today)) for posting in postings
-            ],
+            "unit_name": next(
+                (_unit_of(one) for one in postings if one.unit_id == person.unit_id), person.unit.name if person.unit else ""
+            ),
+            "postings": [(posting, _unit_of(posting), _labels(posting, today)) for posting in postings],
             "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
             "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,
@@ -315,6 +316,18 @@ def _required_of(person: Person, *, hours: Decimal | None, duties: set[str], rou
     ended = [(person.pk, one.course_id, one.completed_at, one.reversal) for one in rounds]
     given = {"history": history, "duties": {person.pk: duties}, "rounds": ended}
     return standing.standings([person], year=clock.year_of(at), at=at, **given)[0]
+
+
+def _postings(person: Person) -> list[Posting]:
+    """Where the person served, each with its duties and the organ that a section belongs to (Unit.organ_path). Two queries."""
+    organ = Substr("unit__path", 1, Case(When(unit__depth=2, then=Unit.steplen), default=2 * Unit.steplen))
+    named = Subquery(Unit.objects.filter(path=OuterRef("organ")).values("name"))
+    return list(person.postings.select_related("unit").prefetch_related("duties").annotate(organ=organ).annotate(organ_name=named))
+
+
+def _unit_of(posting) -> str:
+    """The unit as records write it: a section with its organ."""
+    return f"{posting.organ_name} {posting.unit.name}" if posting.unit.kind == Unit.Kind.SECTION else posting.unit.name
 
 
 def _holds(duty, day: date) -> bool:

@@ -11,9 +11,9 @@ from django.db.models import Count, F, Q, Sum
 from core import clock
 from core.figures import share
 from courses.models import Completion, Enrolment
+from courses.services import policies
 from evaluation import standing
 from evaluation.permissions import people_of_records_q, tops_of, units_in_reach
-from evaluation.services import policy_history
 from people.models import Person, Unit
 
 PEOPLE_SHOWN = 10
@@ -77,7 +77,7 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
         chosen = tops[0]
     year = clock.year_of(at)
     shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
-    history = policy_history()
+    history = policies.shown()
     found = standing.unit_standings(shown, year=year, at=at, history=history)
     if chosen is None:
         total = standing.UnitStanding(None)

@@ -19,9 +19,9 @@ from core.errors import Refused
 from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
+from courses.services import policies
 from evaluation import pictures, reminders, standing
 from evaluation.permissions import tops_of, units_in_reach
-from evaluation.services import policy_history
 from home import board, desk, finding, system, waiting
 from home.models import HomePage
 from people.models import ReadingOfOthers, Role
@@ -77,7 +77,7 @@ def my_learning(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     led = tops_of(units_of(request.user, Role.LEADER, Role.LIAISON))
     strips = []
-    history = policy_history()
+    history = policies.shown()
     if led:
         found = standing.unit_standings(led, year=clock.year_of(at), at=at, history=history)
         strips = [found[unit.path] for unit in led]

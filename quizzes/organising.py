@@ -125,7 +125,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "papers": given,
         "unsealed": [paper.label for paper in given if not paper.is_sealed],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
-        "faults": readiness.faults(sitting),
+        "faults": readiness.faults(sitting, has_papers=bool(given)),
         "earns_nothing": readiness.earns_nothing(sitting.quiz),
         "without_room": sitting.candidates.filter(room="").count(),
         "lacking": list(lacking[:10]),

@@ -9,6 +9,10 @@ from people.models import Unit
 
 
 class CreditPolicyQuerySet(models.QuerySet):
+    def history(self) -> "CreditPolicyQuerySet":
+        """Every policy there ever was with its county, the later ones last. A handful of rows."""
+        return self.select_related("county").order_by("valid_from", "pk")
+
     def in_force(self, day: date, county: Unit | None = None) -> "CreditPolicy":
         """The policy that holds on a day: the county's own if it has one, else the general one.
 

@@ -180,6 +180,15 @@ def in_force(*, day, county=None) -> CreditPolicy:
         return CreditPolicy.objects.in_force(day, county)
 
 
+def shown() -> list[CreditPolicy]:
+    """Every policy there ever was, the later ones last, for pages: at most a minute old. What is recorded never uses this."""
+    found = caches["local"].get("policies")
+    if found is None:
+        found = list(CreditPolicy.objects.history())
+        caches["local"].set("policies", found, 60)
+    return found
+
+
 def promised(*, day, county=None) -> CreditPolicy:
     """The policy by which pages announce hours: `in_force`, at most a minute old. Completions never use this."""
     cache, name = caches["local"], f"policy:{county.pk if county else ''}:{day}"

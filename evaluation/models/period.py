@@ -58,7 +58,9 @@ class Period(Fact):
 
     @cached_property
     def steps_taken(self) -> list["PeriodStep"]:
-        """In order: from what was prefetched, or one query."""
+        """In order, each with its officers and its calculation: from what was prefetched, or one query."""
+        if "steps" not in getattr(self, "_prefetched_objects_cache", {}):
+            return list(self.steps.select_related("by", "second", "calculation").order_by("number"))
         return sorted(self.steps.all(), key=lambda step: step.number)
 
     @property

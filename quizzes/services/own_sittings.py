@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
+
 from people.models import Person
 from quizzes.models import Attempt, Candidate, Sitting
 from quizzes.services.attempts import is_closed, is_overdue
@@ -40,35 +43,40 @@ class OwnSitting:
 
 
 def mine(*, person: Person, at: datetime) -> list[OwnSitting]:
-    """The sittings that somebody is to sit, may sit, or has sat, the latest first. Three queries."""
-    found = list(Sitting.objects.sat_by(person).timed().select_related("quiz"))
-    places = {row.sitting_id: row for row in Candidate.objects.filter(person=person, sitting__in=found)}
+    """The sittings that somebody is to sit, may sit, or has sat, the latest first. Two queries."""
+    found = list(Sitting.objects.sat_by(person).timed().annotate(**_place_of(person)).select_related("quiz"))
     tried = (
         Attempt.objects.filter(person=person, sitting__in=found).select_related("submission", "gone_on_paper").timed().order_by("number")
     )
     newest = {attempt.sitting_id: attempt for attempt in tried}
-    seen = [_seen(sitting, person, places.get(sitting.pk), newest.get(sitting.pk), at) for sitting in found]
+    seen = [_seen(sitting, (sitting.room, sitting.seat), person, newest.get(sitting.pk), at) for sitting in found]
     return [one for one in seen if one.sitting.is_listed or one.attempt or not one.is_past]
 
 
 def near(*, person: Person, at: datetime) -> list[OwnSitting]:
-    """What is under way, open, or coming within a week; the first one first. Three queries."""
+    """What is under way, open, or coming within a week; the first one first. Two queries."""
     return [one for one in reversed(mine(person=person, at=at)) if not one.is_past and one.opens_at - at <= NEAR]
 
 
 def one(*, person: Person, sitting: Sitting, at: datetime) -> OwnSitting:
-    """This sitting as the person sees it, listed or not. Three queries."""
-    place = Candidate.objects.filter(person=person, sitting=sitting).first()
+    """This sitting as the person sees it, listed or not. Two queries."""
+    place = Candidate.objects.filter(person=person, sitting=sitting).values_list("room", "seat").first() or ("", "")
     tried = Attempt.objects.filter(person=person, sitting=sitting).select_related("submission", "gone_on_paper").timed()
-    return _seen(sitting, person, place, tried.order_by("-number").first(), at)
+    return _seen(sitting, place, person, tried.order_by("-number").first(), at)
 
 
-def _seen(sitting: Sitting, person: Person, place: Candidate | None, attempt: Attempt | None, at: datetime) -> OwnSitting:
+def _place_of(person: Person) -> dict[str, Coalesce]:
+    """Annotations of a sitting: room and seat of one of its candidates."""
+    own = Candidate.objects.filter(person=person, sitting=OuterRef("pk"))
+    return {name: Coalesce(Subquery(own.values(name)[:1]), Value("")) for name in ("room", "seat")}
+
+
+def _seen(sitting: Sitting, place: tuple[str, str], person: Person, attempt: Attempt | None, at: datetime) -> OwnSitting:
     opens_at, last_entry_at, _closes_at = window_of(sitting, person.pk, sitting.added_minutes)
     return OwnSitting(
         sitting=sitting,
-        room=place.room if place else "",
-        seat=place.seat if place else "",
+        room=place[0],
+        seat=place[1],
         opens_at=opens_at,
         last_entry_at=last_entry_at,
         attempt=attempt,

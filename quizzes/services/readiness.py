@@ -11,13 +11,15 @@ from quizzes.models import Question, Quiz, Sitting
 from quizzes.services import papers, quizzes
 
 
-def faults(sitting: Sitting) -> list[str]:
-    """What would keep candidates of this sitting out on its day, in sentences. Papers made beforehand need no bank."""
+def faults(sitting: Sitting, *, has_papers: bool | None = None) -> list[str]:
+    """What would keep candidates of this sitting out on its day, in sentences. Papers made beforehand need no bank; `has_papers`
+    says whether there are any, where that is known.
+    """
     said = []
     course = Course.objects.filter(county=sitting.quiz.county_id, code=sitting.quiz.course_code).first()
     if course is not None and not course.is_open:
         said.append(_("The course “%(course)s” is closed: whoever is not enrolled in it cannot enter.") % {"course": course})
-    if not sitting.papers.exists():
+    if not (sitting.papers.exists() if has_papers is None else has_papers):
         lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
         said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
     return said
