@@ -34,5 +34,8 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.webhook_made", _("Register a webhook"), _("Webhook registered"))
     actions.register_action("evaluation.webhook_rotated", _("Change the secret of a webhook"), _("Secret of a webhook changed"))
     actions.register_action("evaluation.webhook_stopped", _("Stop a webhook"), _("Webhook stopped"))
+    actions.register_action("evaluation.webhook_started", _("Start a webhook again"), _("Webhook started again"))
+    actions.register_action("evaluation.webhook_closed", _("Close a webhook"), _("Webhook closed"))
+    actions.register_action("evaluation.webhook_told_again", _("Tell a webhook of one change again"), _("Webhook told of one change again"))
     actions.register_action("evaluation.webhook_replayed", _("Replay a webhook"), _("Webhook replayed"))
     actions.register_action("evaluation.webhook_given_up", _("Give a webhook up"), _("Webhook given up"))

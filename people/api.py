@@ -33,7 +33,7 @@ class Problem(HttpError):
 class Token(HttpBearer):
     """`Authorization: Bearer gzk_…`. The token holds, has the scope, and its owner is still HR over its unit — or the call ends here."""
 
-    openapi_description = "A key that the county's administrator makes with `manage.py api_token create`, shown once."
+    openapi_description = "A key that HR makes at /api-access/ or with `manage.py api_token create`, shown once."
 
     def __init__(self, scope: str) -> None:
         super().__init__()

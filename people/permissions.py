@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from core.prepared import Prepared
 from people.models.access import Role, RoleGrant
-from people.models.unit import Unit, history_follows
+from people.models.unit import Unit, history_follows, within_paths
 
 # Roles that read other people's learning records in their subtree.
 READS_RECORDS = (Role.LIAISON, Role.LEADER, Role.HR, Role.AUDITOR)
@@ -100,6 +100,15 @@ def leaves_q(user) -> Q:
         condition |= Q(unit__path__startswith=path)
         condition |= Q(person__unit__path__startswith=path, unit__path__startswith=path[: Unit.steplen])
     return condition
+
+
+def api_access_q(user) -> Q:
+    """Condition on what programs reach us by (keys, webhooks): one's own, and those over units that one's HR or auditor role reaches."""
+    if not user.is_authenticated:
+        return Q(pk__in=[])
+    if user.is_superuser:
+        return EVERYTHING
+    return Q(owner=user.pk) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR]))
 
 
 def is_hr_over(user, person) -> bool:

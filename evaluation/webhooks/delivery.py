@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from standardwebhooks import Webhook
 
@@ -14,7 +15,7 @@ from core.errors import Refused
 from evaluation import changes
 from evaluation.models import RecordChange, WebhookCall, WebhookEndpoint
 from evaluation.webhooks import endpoints, outbound
-from people.services.tokens import reaches
+from people.services.tokens import may_hold
 
 log = structlog.get_logger("webhooks")
 
@@ -22,7 +23,7 @@ AT_ONCE = 200
 HELD = timedelta(minutes=3)  # longer than any one call; a worker that was killed is followed after that
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=6)
 GIVEN_UP_AFTER = timedelta(days=5)
-Kind, Event = RecordChange.Kind, WebhookEndpoint.Event
+Kind, Event, Because = RecordChange.Kind, WebhookEndpoint.Event, WebhookEndpoint.Because
 EVENTS = {
     Kind.COMPLETED: Event.COMPLETED,
     Kind.REVERSED: Event.REVERSED,
@@ -48,8 +49,8 @@ def deliver(endpoint_id: int, *, at: datetime) -> int:
         return 0
     endpoint = WebhookEndpoint.objects.select_related("owner", "unit").get(pk=endpoint_id)
     try:
-        if not (endpoint.owner.is_active and (endpoint.owner.is_superuser or reaches(endpoint.owner, endpoint.unit))):
-            return _give_up(endpoint, at, "owner")
+        if not may_hold(endpoint.owner, endpoint.unit):
+            return _give_up(endpoint, at, Because.OWNER)
         return _tell(endpoint, at)
     finally:
         WebhookEndpoint.objects.filter(pk=endpoint_id).update(held_until=None)
@@ -57,7 +58,13 @@ def deliver(endpoint_id: int, *, at: datetime) -> int:
 
 def _tell(endpoint: WebhookEndpoint, at: datetime) -> int:
     upto, told = changes.settle(), 0
-    waiting = list(_waiting(endpoint, upto)[:AT_ONCE])
+    for change in _of_interest(endpoint).filter(number__in=endpoint.again) if endpoint.again else ():
+        if not _call(endpoint, change, at):
+            return told
+        told += 1
+        if not _told_again(endpoint, change.number, at):
+            return told  # stopped or replayed meanwhile
+    waiting = list(waiting_for(endpoint).filter(number__lte=upto)[:AT_ONCE])
     for change in waiting:
         if not _call(endpoint, change, at):
             return told
@@ -69,8 +76,13 @@ def _tell(endpoint: WebhookEndpoint, at: datetime) -> int:
     return told
 
 
-def _waiting(endpoint: WebhookEndpoint, upto: int) -> QuerySet:
-    """The changes after its position of which it wants to hear, in order."""
+def waiting_for(endpoint: WebhookEndpoint) -> QuerySet:
+    """The numbered changes after its position of which it wants to hear, in order."""
+    return _of_interest(endpoint).filter(number__gt=endpoint.position)
+
+
+def _of_interest(endpoint: WebhookEndpoint) -> QuerySet:
+    """The numbered changes of which it wants to hear, told or not, in order."""
     path = endpoint.unit.path
     within = (
         Q(completion__unit__path__startswith=path)
@@ -78,7 +90,7 @@ def _waiting(endpoint: WebhookEndpoint, upto: int) -> QuerySet:
         | Q(step__period__county__path=endpoint.unit.county_path)
     )
     kinds = [kind for kind, event in EVENTS.items() if event in endpoint.events]
-    found = RecordChange.objects.filter(within, kind__in=kinds, number__gt=endpoint.position, number__lte=upto)
+    found = RecordChange.objects.filter(within, kind__in=kinds, number__isnull=False)
     return found.select_related("certificate", "step__period").order_by("number")
 
 
@@ -147,18 +159,34 @@ def _move(endpoint: WebhookEndpoint, number: int, at: datetime) -> bool:
     return bool(moved)
 
 
+@transaction.atomic
+def _told_again(endpoint: WebhookEndpoint, number: int, at: datetime) -> bool:
+    """Note that a change was told once more; False where it was stopped or replayed meanwhile."""
+    here = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+    if here.disabled_at is not None or number not in here.again:
+        return False
+    here.again.remove(number)
+    here.failures, here.failing_since, here.next_try_at, here.held_until = 0, None, None, at + HELD
+    here.save(update_fields=["again", "failures", "failing_since", "next_try_at", "held_until"])
+    return True
+
+
 def _wait(endpoint: WebhookEndpoint, at: datetime, *, gone: bool) -> None:
     """Come again after a pause that doubles each time; give up after five days, or at once where it says that it is gone."""
     since = endpoint.failing_since or at
     if gone or at - since >= GIVEN_UP_AFTER:
-        _give_up(endpoint, at, "gone" if gone else "failing")
+        _give_up(endpoint, at, Because.GONE if gone else Because.FAILING)
         return
     pause = min(FIRST_PAUSE * 2 ** min(endpoint.failures, 12), LONGEST_PAUSE)
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(failures=F("failures") + 1, failing_since=since, next_try_at=at + pause)
 
 
-def _give_up(endpoint: WebhookEndpoint, at: datetime, why: str) -> int:
-    if WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(disabled_at=at):
-        audit.record(endpoint.unit, "evaluation.webhook_given_up", by=None, url=endpoint.url, why=why)
-        log.error("webhook_given_up", endpoint=endpoint.pk, why=why)
+def _give_up(endpoint: WebhookEndpoint, at: datetime, why: Because) -> int:
+    """Call it no more. It waits on the desks of HR over the unit (home/waiting.py) until somebody starts it again or closes it."""
+    with transaction.atomic():
+        given_up = WebhookEndpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(disabled_at=at, given_up_because=why)
+        if given_up:
+            audit.record(endpoint.unit, "evaluation.webhook_given_up", by=None, url=endpoint.url, why=why.value)
+    if given_up:
+        log.error("webhook_given_up", endpoint=endpoint.pk, why=why.value)
     return 0

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core.errors import Refused
 
+LONGEST = 500  # characters of an address
 TIMEOUT = 10  # seconds for each step of a call
 
 
@@ -37,7 +38,15 @@ def resolve(url: str) -> Place:
         raise Refused(_("That is no address."), code="address") from error
     if parts.scheme != "https" and not (settings.DEBUG and parts.scheme == "http"):
         raise Refused(_("The address has to begin with https://."), code="address")
-    if not parts.hostname or parts.username is not None or parts.password is not None or parts.fragment or not url.isascii() or " " in url:
+    if (
+        len(url) > LONGEST
+        or not parts.hostname
+        or parts.username is not None
+        or parts.password is not None
+        or parts.fragment
+        or not url.isascii()
+        or " " in url
+    ):
         raise Refused(_("That is no address."), code="address")
     try:
         found = {row[4][0] for row in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)}

@@ -1,7 +1,10 @@
 """Who may do what, where: roles by unit, tokens for programs, codes for a first sign-in."""
 
+from datetime import datetime
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.lookups import StartsWith
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact
@@ -47,8 +50,28 @@ class RoleGrant(models.Model):
         return f"{self.get_role_display()} · {self.unit}"
 
 
+class ApiTokenQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "ApiTokenQuerySet":
+        """One's own, and those over units that one's HR or auditor role reaches."""
+        from people.permissions import api_access_q
+
+        return self.filter(api_access_q(user))
+
+    def with_reach(self) -> "ApiTokenQuerySet":
+        """Each with `is_held`: whether its owner may hold it now."""
+        over = RoleGrant.objects.filter(person=OuterRef("owner"), role=Role.HR, ends_on=None)
+        over = over.filter(StartsWith(OuterRef("unit__path"), F("unit__path")))
+        return self.annotate(is_held=Q(Q(owner__is_superuser=True) | Exists(over), owner__is_active=True))
+
+
 class ApiToken(models.Model):
     """A program's key. Only its digest is kept; the key itself is shown once, when it is made."""
+
+    class State(models.TextChoices):
+        VALID = "valid", _("Valid")
+        ASLEEP = "asleep", _("Not in force: its owner is not HR there")
+        EXPIRED = "expired", _("Expired")
+        REVOKED = "revoked", _("Revoked")
 
     class Scope(models.TextChoices):
         COMPLETIONS = "completions", _("Read completions")
@@ -70,13 +93,31 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(_("expires at"))
     last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+    form_key = models.CharField(max_length=40, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "form_key"], condition=~Q(form_key=""), name="token_once_per_form"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    def state_at(self, at: datetime) -> "ApiToken.State":
+        """What it is worth; of a token that was read `with_reach`."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        if self.expires_at <= at:
+            return self.State.EXPIRED
+        return self.State.VALID if self.is_held else self.State.ASLEEP  # type: ignore[attr-defined]
+
+    @property
+    def scope_labels(self) -> list[str]:
+        return [str(self.Scope(scope).label) for scope in self.scopes if scope in self.Scope.values]
 
 
 class ActivationCode(models.Model):

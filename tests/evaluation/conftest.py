@@ -1,6 +1,9 @@
 import pytest
 
 from tests.evaluation import rows
+from tests.evaluation.receiving import hook, inside, receiver
+
+__all__ = ["hook", "inside", "receiver"]
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Webhooks: signed as Standard Webhooks says, told at least once and in order, never to a place inside."""
 
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 
 import pytest
@@ -16,51 +14,7 @@ from evaluation.webhooks import delivery, endpoints, outbound
 from people.models import RoleGrant
 from tests.cast import NOON
 from tests.evaluation import rows
-
-ALL = WebhookEndpoint.Event.values
-
-
-@pytest.fixture
-def receiver():
-    """A local receiver: `got` holds what came, `answers` the statuses of the next calls (200 when it is empty)."""
-    got, answers = [], []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            got.append((self.path, dict(self.headers.items()), body))
-            status = answers.pop(0) if answers else 200
-            self.send_response(status)
-            if 300 <= status < 400:
-                self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    server.got, server.answers = got, answers
-    server.url = f"http://127.0.0.1:{server.server_port}/hook?a=1"
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def inside(settings):
-    """A site in development that may call this machine."""
-    settings.DEBUG = True
-    settings.WEBHOOK_NETWORKS = ["127.0.0.0/8"]
-
-
-@pytest.fixture
-def hook(cast, receiver, inside):
-    made, secret = endpoints.register(owner=cast.hr, unit=cast.county, url=receiver.url, events=ALL, at=NOON)
-    made.secret = secret
-    return made
+from tests.evaluation.receiving import ALL
 
 
 def tell(hook, after=timedelta()) -> int:
@@ -212,6 +166,7 @@ def test_only_hr_over_the_unit_registers_changes_or_replays(cast, receiver, hook
         ("ftp://example.com/", "address"),
         ("https://user:word@example.com/", "address"),
         ("https:///nowhere", "address"),
+        ("https://example.com/" + "a" * 500, "address"),
         ("https://example.com:99999/", "address"),
         ("https://127.0.0.1/", "private"),
         ("https://[::1]/", "private"),
@@ -261,7 +216,7 @@ def test_the_task_tells_every_endpoint_that_is_due(cast, course, receiver, hook)
     assert len(receiver.got) == 1
 
 
-def test_the_command_makes_lists_rotates_stops_and_replays(cast, course, receiver, inside):
+def test_the_command_makes_lists_rotates_stops_starts_closes_and_replays(cast, course, receiver, inside):
     def run(*args) -> str:
         out = StringIO()
         call_command("webhook", *map(str, args), stdout=out, stderr=StringIO())
@@ -278,7 +233,13 @@ def test_the_command_makes_lists_rotates_stops_and_replays(cast, course, receive
     assert tell(hook) == 1
     run("stop", hook.pk, "--user", "YA10008")
     assert WebhookEndpoint.objects.get().disabled_at
+    run("start", hook.pk, "--user", "YA10008")
+    assert WebhookEndpoint.objects.get().state == "told"
     with pytest.raises(CommandError):
         run("stop", hook.pk, "--user", "DY10001")
+    run("close", hook.pk, "--user", "YA10008")
+    with pytest.raises(CommandError):
+        run("start", hook.pk, "--user", "YA10008")
+    assert "已永久关闭" in run("list")
     with pytest.raises(CommandError):
         run("calls", 999)

@@ -1,4 +1,4 @@
-"""Make, list, rotate, stop and replay webhooks."""
+"""Make, list, rotate, stop, start, close and replay webhooks."""
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
@@ -11,7 +11,10 @@ from people.models import Person, Unit
 
 
 class Command(BaseCommand):
-    help = "Webhooks: create URL --user U --unit CODE --event E | list | calls ID | rotate ID --user U | stop ID --user U | replay ID --user U --after N"
+    help = (
+        "Webhooks: create URL --user U --unit CODE --event E | list | calls ID | rotate, stop, start or close ID --user U"
+        " | replay ID --user U --after N"
+    )
 
     def add_arguments(self, parser):
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -23,12 +26,14 @@ class Command(BaseCommand):
         calls = verbs.add_parser("calls", help="the last calls, the newest first")
         calls.add_argument("--last", type=int, default=50)
         rotate = verbs.add_parser("rotate", help="another secret; for a day both sign")
-        stop = verbs.add_parser("stop", help="tell it nothing more")
+        stop = verbs.add_parser("stop", help="tell it nothing more until it is started again")
+        start = verbs.add_parser("start", help="go on from where it stands")
+        close = verbs.add_parser("close", help="end it for good")
         replay = verbs.add_parser("replay", help="tell it once more of what came after a change, and go on if it had been stopped")
         replay.add_argument("--after", type=int, required=True, help="number of the change")
-        for verb in (calls, rotate, stop, replay):
+        for verb in (calls, rotate, stop, start, close, replay):
             verb.add_argument("id", type=int)
-        for verb in (create, rotate, stop, replay):
+        for verb in (create, rotate, stop, start, close, replay):
             verb.add_argument("--user", required=True, help="employee number of the HR officer who does it")
 
     def handle(self, *args, verb: str, **options):
@@ -49,8 +54,15 @@ class Command(BaseCommand):
 
     def list(self, **options) -> None:
         for one in WebhookEndpoint.objects.select_related("unit", "owner"):
-            state = _("Stopped") if one.disabled_at else _("Failing") if one.failing_since else _("Valid")
-            cells = [str(one.pk), state, one.owner.employee_number, one.unit.code, ",".join(one.events), str(one.position), one.url]
+            cells = [
+                str(one.pk),
+                str(one.state.label),
+                one.owner.employee_number,
+                one.unit.code,
+                ",".join(one.events),
+                str(one.position),
+                one.url,
+            ]
             self.stdout.write("\t".join(cells))
 
     def calls(self, id: int, last: int, **options) -> None:
@@ -66,6 +78,14 @@ class Command(BaseCommand):
     def stop(self, id: int, user: str, **options) -> None:
         endpoints.stop(endpoint=self.endpoint(id), by=self.person(user), at=clock.now())
         self.stdout.write(_("Webhook %(id)s is stopped.") % {"id": id})
+
+    def start(self, id: int, user: str, **options) -> None:
+        endpoints.start(endpoint=self.endpoint(id), by=self.person(user))
+        self.stdout.write(_("Webhook %(id)s goes on from where it stood.") % {"id": id})
+
+    def close(self, id: int, user: str, **options) -> None:
+        endpoints.close(endpoint=self.endpoint(id), by=self.person(user), at=clock.now())
+        self.stdout.write(_("Webhook %(id)s is closed for good.") % {"id": id})
 
     def replay(self, id: int, user: str, after: int, **options) -> None:
         endpoints.replay(endpoint=self.endpoint(id), after=after, by=self.person(user))

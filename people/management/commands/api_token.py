@@ -54,12 +54,12 @@ class Command(BaseCommand):
         self.stdout.write(key)
 
     def list(self, user: str | None = None, **options) -> None:
-        found = ApiToken.objects.select_related("owner", "unit").order_by("pk")
+        found = ApiToken.objects.with_reach().select_related("owner", "unit").order_by("pk")
         if user:
             found = found.filter(owner=self.person(user))
         at = clock.now()
         for token in found:
-            state = _("Revoked") if token.revoked_at else _("Expired") if token.expires_at <= at else _("Valid")
+            state = str(token.state_at(at).label)
             used = clock.today(token.last_used_at).isoformat() if token.last_used_at else _("never used")
             self.stdout.write(
                 "\t".join(
