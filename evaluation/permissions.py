@@ -30,12 +30,20 @@ def people_with_file(user):
 
 def units_in_reach(user):
     """The units, with all below them, where the user reads learning records; in tree order."""
-    if user.is_superuser:
-        return Unit.objects.order_by("path")
+    return Unit.objects.order_by("path") if user.is_superuser else Unit.objects.filter(_within(READS_RECORDS, user)).order_by("path")
+
+
+def units_held(user):
+    """The units over which the user may hold a key or have a program told (`people.services.tokens.may_hold`); in tree order."""
+    return Unit.objects.order_by("path") if user.is_superuser else Unit.objects.filter(_within([Role.HR], user)).order_by("path")
+
+
+def _within(roles: Iterable[str], user) -> Q:
+    """Condition on Unit: in a subtree that these roles of the user reach."""
     condition = Q(pk__in=[])
-    for path in paths_of(user, READS_RECORDS):
+    for path in paths_of(user, roles):
         condition |= Q(path__startswith=path)
-    return Unit.objects.filter(condition).order_by("path")
+    return condition
 
 
 def tops_of(units: Iterable[Unit]) -> list[Unit]:

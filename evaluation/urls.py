@@ -3,6 +3,7 @@
 from django.urls import path
 
 from evaluation import (
+    access_views,
     appeal_views,
     claim_views,
     download_views,
@@ -12,6 +13,7 @@ from evaluation import (
     period_views,
     picture_views,
     views,
+    webhook_views,
 )
 
 urlpatterns = [
@@ -27,6 +29,15 @@ urlpatterns = [
     path("downloads/<int:pk>/", download_views.download, name="download"),
     path("downloads/<int:pk>/cancel/", download_views.download_cancel, name="download_cancel"),
     path("downloads/<int:pk>/file/", download_views.download_file, name="download_file"),
+    path("api-access/", access_views.api_access, name="api_access"),
+    path("api-access/keys/new/", access_views.token_new, name="token_new"),
+    path("api-access/keys/<int:pk>/revoke/", access_views.token_revoke, name="token_revoke"),
+    path("api-access/webhooks/", webhook_views.webhook_list, name="webhook_list"),
+    path("api-access/webhooks/new/", webhook_views.webhook_new, name="webhook_new"),
+    path("api-access/webhooks/<int:pk>/", webhook_views.webhook, name="webhook"),
+    path("api-access/webhooks/<int:pk>/replay/", webhook_views.webhook_replay, name="webhook_replay"),
+    path("api-access/webhooks/<int:pk>/changes/<int:change>/", webhook_views.webhook_tell_again, name="webhook_tell_again"),
+    path("api-access/webhooks/<int:pk>/<slug:act>/", webhook_views.webhook_act, name="webhook_act"),
     path("people/<int:pk>/file/", views.learning_file, name="learning_file"),
     path("people/<int:pk>/hours/correct/", views.correct_hours, name="correct_hours"),
     path("people/<int:pk>/hours/", known_views.hours_known, name="hours_known"),

@@ -1,4 +1,5 @@
-"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours and appeals to decide."""
+"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours and
+appeals to decide, and webhooks that were given up."""
 
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from certificates.models import Proposal
-from evaluation.models import Appeal, HourClaim, Reminder
+from evaluation.models import Appeal, HourClaim, Reminder, WebhookEndpoint
 from people.models import Person, Role
 from people.permissions import has_role, paths_of
 from quizzes.models import Remark
@@ -34,6 +35,7 @@ def for_person(person: Person) -> list[Work]:
         rows["proposals"] = Proposal.objects.waiting_for(person)
         rows["claims"] = HourClaim.objects.waiting_for(person)
         rows["appeals"] = Appeal.objects.waiting_for(person)
+        rows["webhooks"] = WebhookEndpoint.objects.given_up_for(person)
     found = []
     for name, count in _counted(rows).items():
         words, door = _said(name, count)
@@ -69,4 +71,11 @@ def _said(name: str, count: int) -> tuple[str, str]:
         return words, "my_reminders"
     if name == "appeals":
         return ngettext("%(count)d appeal waits for you", "%(count)d appeals wait for you", count), "periods"
+    if name == "webhooks":
+        words = ngettext(
+            "%(count)d webhook was given up: start it again or close it",
+            "%(count)d webhooks were given up: start them again or close them",
+            count,
+        )
+        return words, "webhook_list"
     return ngettext("%(count)d claim of hours waits for you", "%(count)d claims of hours wait for you", count), "claim_list"

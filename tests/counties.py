@@ -84,6 +84,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         **evaluation_in_publicity(cast, at=at),
         **evaluations(cast, at=at),
         **results_handed_over(cast, at=at),
+        **programs(cast, at=at),
         "never_issued": (rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=9999),),
         "completion": (certificate.completion_id,),
         "learner": (cast.learner.pk,),
@@ -249,6 +250,33 @@ def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:
     late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
     turned_down = ReplyRow.objects.get(verdict="refused")
     return {"results": (frozen.period_id,), "given": (given.pk,), "turned_down": (turned_down.pk,), "late": (late.pk,)}
+
+
+def programs(cast: Cast, *, at) -> dict[str, tuple]:
+    """Two keys, one revoked; a webhook that is in use and one that was given up, with what they were told of."""
+    from evaluation.models import WebhookCall, WebhookEndpoint
+    from people.services import tokens
+
+    def key(name: str):
+        scopes = ["completions", "certificates", "hours"]
+        return tokens.create(owner=cast.hr, name=name, scopes=scopes, unit=cast.county, expires_at=at + timedelta(days=30), at=at)[0]
+
+    def hook(name: str, **more):
+        told = {"events": WebhookEndpoint.Event.values, "url": f"https://hr.example.gov.cn/{name}?source=learning-platform", "position": 12}
+        made = WebhookEndpoint.objects.create(unit=cast.county, owner=cast.hr, created_at=at, nonce=name, **told, **more)
+        for change, status, problem in [(11, 200, ""), (12, 500, ""), (12, 200, ""), (13, None, "TimeoutError: timed out")]:
+            call = {"change": change, "status": status, "problem": problem, "event": "completion.completed"}
+            WebhookCall.objects.create(endpoint=made, milliseconds=31, at=at, **call)
+        return made
+
+    tokens.revoke(token=key("旧考评系统（虚构）"), at=at, by=cast.hr)
+    used, given_up = hook("hook"), hook("old-hook", disabled_at=at, given_up_because="failing")
+    return {
+        "key": (key("县考评系统（虚构）").pk,),
+        "hook": (used.pk,),
+        "given_up": (given_up.pk,),
+        **{f"{act}_hook": (used.pk, act) for act in ("stop", "close", "rotate")},
+    }
 
 
 def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:

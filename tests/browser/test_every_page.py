@@ -105,6 +105,7 @@ WALK = {
         "attempt_result:sat",
     ],
     "colleague": ["sitting:now", "attempt_slip:handed_in"],
+    "other_hr": ["api_access", "webhook_list"],  # where nothing is yet
     "stranger": [
         "download_list",
         "my_learning",
@@ -196,6 +197,17 @@ WALK = {
         "appeals:appeals_period",
         "appeal:appeal",
         "reminder:reminder",
+        "api_access",
+        "api_access?show=all",
+        "token_new",
+        "token_revoke:key",
+        "webhook_list",
+        "webhook_new",
+        "webhook:hook",
+        "webhook:given_up",
+        "webhook_act:stop_hook",
+        "webhook_act:close_hook",
+        "webhook_act:rotate_hook",
         "county_picture",
         "county_picture?sort=did&dir=best",
         "years_picture",
@@ -290,6 +302,9 @@ WALK = {
         "hand_over_desk:results",
         "hand_over:given",
         "refusal:turned_down",
+        "api_access",
+        "webhook_list",
+        "webhook:given_up",
         "audit_readings",
         "audit_readings?reader=没有这个人",
         "audit_roles",
@@ -371,6 +386,7 @@ NOT_PAGES = {
     "certificate_share", "certificate_unshare", "marks_decide", "remind", "hand_over_give", "supplement_make",
     "download_file",
     "download_cancel",
+    "webhook_replay", "webhook_tell_again",
     # doors of allauth and Wagtail that lead to a page of ours or to none
     "account_signup", "account_email", "account_email_verification_sent", "account_confirm_email", "account_set_password",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
@@ -518,6 +534,28 @@ def test_the_pages_of_a_roster_from_the_file_to_the_codes(viewport, cast, desk_o
     page.get_by_role("button", name="生成并显示发放单").click()
     page.get_by_role("cell", name="YA90001").wait_for()
     found += faults(page, "sheet of codes")
+    assert not found, "\n".join(found)
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_that_show_a_key_and_a_secret_once(viewport, cast, keys, desk_of, live_server):
+    page = desk_of("hr", viewport)
+    page.goto(live_server.url + reverse("token_new"))
+    page.get_by_role("button", name="生成密钥").click()
+    page.locator(".error-summary").wait_for()
+    found = faults(page, "what a key lacks")
+    page.fill("input[name=name]", "县考评系统（虚构）")
+    page.check("input[name=scopes][value=completions]")
+    page.get_by_role("button", name="生成密钥").click()
+    page.locator("#once").wait_for()
+    assert page.input_value("#once").startswith("gzk_")
+    found += faults(page, "the key")
+    page.goto(live_server.url + address_of("webhook_act:rotate_hook", keys)[0])
+    page.get_by_role("button", name="生成新密钥").click()
+    page.locator("#once").wait_for()
+    assert page.input_value("#once").startswith("whsec_")
+    found += faults(page, "the secret")
     assert not found, "\n".join(found)
 
 
