@@ -17,12 +17,30 @@ log = structlog.get_logger("api")
 PROBLEM_TYPE = "application/problem+json"
 
 
+TAG = {
+    "description": "Give it back as If-None-Match: while nothing differs, the answer is 304 without a body.",
+    "schema": {"type": "string"},
+}
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "required": False,
+    "description": "The ETag of an earlier answer.",
+    "schema": {"type": "string"},
+}
+
+
 class Api(NinjaAPI):
     def get_openapi_schema(self, **more):
-        """The description, with errors under the type that they are sent as."""
+        """The description, with errors under the type that they are sent as, and the tags of what is read."""
         described = super().get_openapi_schema(**more)
         for path in described["paths"].values():
             for operation in path.values():
+                if operation is not path.get("get"):
+                    operation["responses"].pop(304, None)
+                elif 304 in operation["responses"]:
+                    operation["parameters"] = [*operation.get("parameters", []), IF_NONE_MATCH]
+                    operation["responses"][200]["headers"] = {"ETag": TAG}
                 for status, answer in operation["responses"].items():
                     if int(status) >= 400 and "application/json" in answer.get("content", {}):
                         answer["content"] = {PROBLEM_TYPE: answer["content"].pop("application/json")}
@@ -36,8 +54,8 @@ api = Api(
     docs_url=None,
     urls_namespace="api",
 )
+api.add_router("/certificates", certificates)  # before the records, whose /certificates/{number} would take “held” for a number
 api.add_router("", records)
-api.add_router("/certificates", certificates)
 
 
 def problem(status: int, detail: str, *, code: str, errors: list | None = None) -> HttpResponse:

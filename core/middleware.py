@@ -68,8 +68,11 @@ class ContentSecurityPolicy(CSPMiddleware):
 class SaneAddress:
     """An address that no page can have is not found: a NUL, or a number longer than any key.
 
-    The databases differ in how they choke on these; here they never reach one.
+    The databases differ in how they choke on these; here they never reach one. The doors for programs look at their keys
+    themselves, and refuse them in their own form.
     """
+
+    PROGRAMS = "/api/"
 
     LONG_NUMBER = re.compile(r"/\d{19,}(/|$)")
 
@@ -77,7 +80,7 @@ class SaneAddress:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "\x00" in request.path or self.LONG_NUMBER.search(request.path):
+        if not request.path.startswith(self.PROGRAMS) and ("\x00" in request.path or self.LONG_NUMBER.search(request.path)):
             raise Http404
         return self.get_response(request)
 

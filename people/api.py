@@ -99,7 +99,7 @@ def written_as_a_day(value: object) -> object:
 
 def refuse_strange_parameters(request: HttpRequest, known: Collection[str]) -> None:
     """A parameter that is not known, or given twice, would otherwise be passed over, and the answer would be to another question than was meant."""
-    names = "、".join(known)
+    names = "、".join(known) or "—"
     errors = [
         {"field": name[:40], "code": "unknown", "detail": _("There is no such parameter. Known are: %(names)s.") % {"names": names}}
         if name not in known

@@ -31,6 +31,8 @@ LABELS = {
     "format": gettext_lazy("format"),
     "columns": gettext_lazy("columns"),
     "download": gettext_lazy("ordered file"),
+    "completion": gettext_lazy("number of the completion"),
+    "entry": gettext_lazy("number of the entry"),
 }
 VALUES = {
     "status": {

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema
@@ -13,6 +13,7 @@ from ninja import Field, Query, Router, Schema
 from certificates.models import Certificate
 from core import clock
 from evaluation import records
+from evaluation.api.items import Key, door_of_one, one_of_changes
 from evaluation.api.lists import (
     SERVED,
     ChangesOut,
@@ -72,27 +73,31 @@ def certificates(request: HttpRequest, wanted: Query[CertificatesIn]):
     """
     token = known(request, CertificatesIn)
     unit = unit_of(token, wanted.unit)
-    rows = narrowed(Certificate.objects.of_people_read_by(token.owner).filter(reach(token)), wanted, unit)
+    rows = narrowed(_reached(token), wanted, unit)
     if wanted.kind:
         rows = rows.filter(kind__key=wanted.kind)
-    rows = rows.with_state().annotate(unit_code=F("unit__code")).select_related("kind", "replaces", "renews")
+    return by_changes(request, rows, wanted, door="certificates", make=_sent, what="certificates", unit=unit)
+
+
+def _reached(token: ApiToken) -> QuerySet:
+    rows = Certificate.objects.of_people_read_by(token.owner).filter(reach(token))
+    return rows.with_state().annotate(unit_code=F("unit__code")).select_related("kind", "replaces", "renews")
+
+
+def _sent(page: list) -> list[dict]:
     today = clock.today()
-
-    def make(page: list) -> list[dict]:
-        return [
-            {name: getattr(row, name) for name in ("number", "change", "title", *SERVED, "course_code", "completion_id", "valid_until")}
-            | {
-                "unit_code": row.unit_code or "",
-                "kind": row.kind.key,
-                "issued_at": timezone.localtime(row.issued_at),
-                "state": row.state_on(today),
-                "replaces": row.replaces.number if row.replaces else "",
-                "renews": row.renews.number if row.renews else "",
-            }
-            for row in page
-        ]
-
-    return by_changes(request, rows, wanted, door="certificates", make=make, what="certificates", unit=unit)
+    return [
+        {name: getattr(row, name) for name in ("number", "change", "title", *SERVED, "course_code", "completion_id", "valid_until")}
+        | {
+            "unit_code": row.unit_code or "",
+            "kind": row.kind.key,
+            "issued_at": timezone.localtime(row.issued_at),
+            "state": row.state_on(today),
+            "replaces": row.replaces.number if row.replaces else "",
+            "renews": row.renews.number if row.renews else "",
+        }
+        for row in page
+    ]
 
 
 class GroundOut(Schema):
@@ -148,6 +153,20 @@ def higher_certificates(request: HttpRequest, wanted: Query[OfPersonIn]):
         return [_higher_sent(row, today) for row in page]
 
     return by_key(request, rows, wanted, door="higher", make=make, what="higher certificates", unit=unit)
+
+
+@door_of_one(  # below /certificates/higher, which would be taken for a number
+    router,
+    "/certificates/{number}",
+    scope=ApiToken.Scope.CERTIFICATE_RECORDS,
+    out=CertificateOut,
+    name="certificate",
+    summary="One certificate",
+)
+def certificate(request: HttpRequest, number: Key):
+    """One certificate as /certificates has it now: what a webhook names by `number`."""
+    rows = _reached(request.auth).filter(number=number)  # type: ignore[attr-defined]
+    return one_of_changes(request, rows, make=_sent, what="certificates", named={"number": number})
 
 
 def _higher_sent(row: Certificate, today: date) -> dict:

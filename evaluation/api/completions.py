@@ -13,6 +13,7 @@ from ninja import Field, Query, Router
 from core import clock
 from courses.models import Completion
 from evaluation import records
+from evaluation.api.items import Number, door_of_one, one_of_changes
 from evaluation.api.lists import ChangesOut, Instant, OfPersonIn, ServedOut, by_changes, door, known, narrowed, reach, unit_of
 from people.api import PLAIN, Problem
 from people.models import ApiToken, Unit
@@ -76,12 +77,19 @@ def completions(request: HttpRequest, wanted: Query[CompletionsIn]):
     token = known(request, CompletionsIn)
     unit = unit_of(token, wanted.unit)
     rows = records.completions(_wanted(token, wanted, unit))
+    return by_changes(request, rows, wanted, door="completions.changes", make=_sent, what="completions", unit=unit)
+
+
+@door_of_one(router, "/completions/{id}", scope=ApiToken.Scope.COMPLETIONS, out=CompletionOut, name="completion", summary="One completion")
+def completion(request: HttpRequest, id: Number):
+    """The row of one completion as /completions has it now: what a webhook names by `completion_id`."""
+    rows = records.completions(_reached(request.auth).filter(pk=id))  # type: ignore[attr-defined]
+    return one_of_changes(request, rows, make=_sent, what="completions", named={"completion": id})
+
+
+def _sent(page: list) -> list[dict]:
     today = clock.today()
-
-    def make(page: list) -> list[dict]:
-        return [{"change": row.change} | as_sent(records.of_completion(row, today)) for row in page]
-
-    return by_changes(request, rows, wanted, door="completions.changes", make=make, what="completions", unit=unit)
+    return [{"change": row.change} | as_sent(records.of_completion(row, today)) for row in page]
 
 
 def as_sent(record: records.Record) -> dict:
@@ -93,8 +101,12 @@ def as_sent(record: records.Record) -> dict:
     return sent
 
 
+def _reached(token: ApiToken) -> QuerySet:
+    return Completion.objects.visible_to(token.owner).filter(reach(token))
+
+
 def _wanted(token: ApiToken, wanted: CompletionsIn, unit: Unit | None) -> QuerySet:
-    source = narrowed(Completion.objects.visible_to(token.owner).filter(reach(token)), wanted, unit)
+    source = narrowed(_reached(token), wanted, unit)
     if wanted.course:
         source = source.filter(course_code=wanted.course)
     if any(value and not 1900 < value.year < 9000 for value in (wanted.since, wanted.until)):

@@ -3,11 +3,12 @@
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Query, Router
 
+from evaluation.api.items import Number, door_of_one, one_of_changes
 from evaluation.api.lists import SERVED, ChangesOut, OfPersonIn, ServedOut, by_changes, door, known, narrowed, reach, unit_of
 from evaluation.models import LedgerEntry
 from people.models import ApiToken
@@ -46,11 +47,22 @@ def hours(request: HttpRequest, wanted: Query[EntriesIn]):
     """
     token = known(request, EntriesIn)
     unit = unit_of(token, wanted.unit)
-    rows = narrowed(LedgerEntry.objects.visible_to(token.owner).filter(reach(token)), wanted, unit)
+    rows = narrowed(_reached(token), wanted, unit)
     if wanted.year:
         rows = rows.filter(year=wanted.year)
-    rows = rows.annotate(unit_code=F("unit__code"), policy_name=F("policy__name"))
     return by_changes(request, rows, wanted, door="hours", make=_sent, what="entries of hours", unit=unit)
+
+
+@door_of_one(router, "/hours/{id}", scope=ApiToken.Scope.HOURS, out=EntryOut, name="entry_of_hours", summary="One entry of hours")
+def entry_of_hours(request: HttpRequest, id: Number):
+    """One entry as /hours has it. It never changes."""
+    rows = _reached(request.auth).filter(pk=id)  # type: ignore[attr-defined]
+    return one_of_changes(request, rows, make=_sent, what="entries of hours", named={"entry": id})
+
+
+def _reached(token: ApiToken) -> QuerySet:
+    rows = LedgerEntry.objects.visible_to(token.owner).filter(reach(token))
+    return rows.annotate(unit_code=F("unit__code"), policy_name=F("policy__name"))
 
 
 def _sent(page: list) -> list[dict]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,7 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
-from ninja import Field, Router, Schema
+from ninja import Field, Path, Router, Schema
+from ninja.utils import contribute_operation_args
 from pydantic import AwareDatetime, BeforeValidator
 
 from core import clock
@@ -79,9 +81,6 @@ SERVED = ("employee_number", "person_name", "unit_name", "post_title", "duties")
 def door(router: Router, path: str, *, scope: str, out: type[Schema], name: str, summary: str, answers: dict | None = None) -> Callable:
     """A list of the API: read only, with a token of one scope, its calls counted."""
 
-    def lists_are_only_read(request: HttpRequest):
-        raise Problem(405, _("Here is only read."), code="method")
-
     def decorate(view: Callable) -> Callable:
         router.get(
             path,
@@ -92,10 +91,21 @@ def door(router: Router, path: str, *, scope: str, out: type[Schema], name: str,
             summary=summary,
             url_name=f"list_{name}",
         )(view)
-        router.api_operation(["POST", "PUT", "PATCH", "DELETE"], path, auth=None, include_in_schema=False)(lists_are_only_read)
+        only_read(router, path)
         return view
 
     return decorate
+
+
+def only_read(router: Router, path: str) -> None:
+    """Whatever else than reading is asked of an address is refused in the form of every error."""
+
+    def lists_are_only_read(request: HttpRequest, **key: str):
+        raise Problem(405, _("Here is only read."), code="method")
+
+    for name in re.findall(r"\{(\w+)\}", path):
+        contribute_operation_args(lists_are_only_read, name, str, Path(...))
+    router.api_operation(["POST", "PUT", "PATCH", "DELETE"], path, auth=None, include_in_schema=False)(lists_are_only_read)
 
 
 def by_changes(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: str, make: Callable[[list], list[dict]], **trace):
@@ -107,7 +117,7 @@ def by_changes(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: st
     last = page[-1].change if has_more else max(after, upto)  # with nothing more up to there, all of it has been seen
     answer = {"items": make(page), "next_cursor": cursor.at(last), "has_more": has_more}
     leave_trace(request, wanted, after=after, rows=len(page), **trace)
-    return answered(request, answer)
+    return _page(request, answer)
 
 
 def by_key(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: str, make: Callable[[list], list[dict]], **trace):
@@ -117,13 +127,18 @@ def by_key(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: str, m
     has_more, page = len(page) > wanted.limit, page[: wanted.limit]
     answer = {"items": make(page), "next_cursor": cursor.at(page[-1].pk) if has_more else None, "has_more": has_more}
     leave_trace(request, wanted, after=cursor.after, rows=len(page), **trace)
-    return answered(request, answer)
+    return _page(request, answer)
 
 
-def answered(request: HttpRequest, answer: dict):
-    """The answer, or 304 without a body when the caller holds the same rows: the cursor that came with them serves as well as a new one."""
+def _page(request: HttpRequest, answer: dict):
+    """The same rows are the same page: the cursor that came with them serves as well as a new one."""
+    return answered(request, answer, shown=[answer["items"], answer["has_more"]])
+
+
+def answered(request: HttpRequest, answer: dict, *, shown: Any = None):
+    """The answer, or 304 without a body when the caller holds the same (`shown`, where not all of the answer tells)."""
     text = json.dumps(answer, cls=DjangoJSONEncoder, ensure_ascii=False).encode()
-    shown = json.dumps([answer["items"], answer["has_more"]], cls=DjangoJSONEncoder).encode()
+    shown = json.dumps(answer if shown is None else shown, cls=DjangoJSONEncoder).encode()
     headers = {
         "Cache-Control": "private, no-cache",
         "Vary": "Authorization, Accept-Language",

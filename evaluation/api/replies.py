@@ -6,6 +6,7 @@ from ninja import Header, Router, Schema
 
 from core import clock
 from core.errors import RefusedRows
+from evaluation.api.items import Key
 from evaluation.models import HandOver
 from evaluation.periods import handover
 from people.api import PROBLEMS, CallsAMinute, Problem, Token
@@ -43,7 +44,7 @@ class ReplyOut(Schema):
         }
     },
 )
-def reply(request: HttpRequest, name: str, x_signature: Header[str]):
+def reply(request: HttpRequest, name: Key, x_signature: Header[str]):
     """The body is the answer as agreed (JSON or CSV in UTF-8); `X-Signature` is the receiver's Ed25519 signature of it, in base64.
 
     All or nothing: one row that is unknown, doubled or refused without a reason, and nothing is taken. The same body again changes nothing.

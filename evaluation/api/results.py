@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
+from evaluation.api.items import Year, door_of_one, one
 from evaluation.api.lists import ListOut, OfPersonIn, OfUnitIn, PageIn, by_key, door, known, unit_of
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, UnitLine
 from people.api import Problem
@@ -46,9 +47,19 @@ class PeriodsOut(ListOut):
 def periods(request: HttpRequest, wanted: Query[PageIn]):
     """The periods of the token's county, with the steps taken."""
     token = known(request, PageIn)
+    return by_key(request, _periods_of(token), wanted, door="periods", make=_periods_sent, what="periods")
+
+
+@door_of_one(router, "/periods/{year}", scope=ApiToken.Scope.RESULTS, out=PeriodOut, name="period", summary="One period")
+def period(request: HttpRequest, year: Year):
+    """The period of one year in the token's county, with the steps taken: what a webhook names by `year`."""
+    rows = _periods_of(request.auth).filter(year=year)  # type: ignore[attr-defined]
+    return one(request, rows, make=_periods_sent, what="periods", named={"year": year})
+
+
+def _periods_of(token: ApiToken) -> QuerySet:
     rows = Period.objects.filter(county__path=token.unit.county_path).select_related("version__indicator")
-    rows = rows.prefetch_related("steps__calculation")
-    return by_key(request, rows, wanted, door="periods", make=_periods_sent, what="periods")
+    return rows.prefetch_related("steps__calculation")
 
 
 def _periods_sent(page: list) -> list[dict]:

@@ -2,11 +2,12 @@
 
 from datetime import date
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from courses.models import Course
+from evaluation.api.items import Key, door_of_one, one
 from evaluation.api.lists import ListOut, OfUnitIn, PageIn, by_key, door, known, unit_of
 from people.models import ApiToken, DutyAssignment, Person, Unit
 
@@ -34,8 +35,18 @@ def people(request: HttpRequest, wanted: Query[OfUnitIn]):
     """The staff of the token's unit and below. They change: pull them whole each time; an unchanged page is 304 with `If-None-Match`."""
     token = known(request, OfUnitIn)
     unit = unit_of(token, wanted.unit)
-    rows = Person.objects.within(unit or token.unit).annotate(unit_code=F("unit__code"))
-    return by_key(request, rows, wanted, door="people", make=_people_sent, what="people", unit=unit)
+    return by_key(request, _people_within(unit or token.unit), wanted, door="people", make=_people_sent, what="people", unit=unit)
+
+
+@door_of_one(router, "/people/{employee_number}", scope=ApiToken.Scope.PEOPLE, out=PersonOut, name="person", summary="One person")
+def person(request: HttpRequest, employee_number: Key):
+    """One member of the staff of the token's unit or below, as of now."""
+    rows = _people_within(request.auth.unit).filter(employee_number=employee_number)  # type: ignore[attr-defined]
+    return one(request, rows, make=_people_sent, what="people", named={"person": employee_number})
+
+
+def _people_within(unit: Unit) -> QuerySet:
+    return Person.objects.within(unit).annotate(unit_code=F("unit__code"))
 
 
 def _people_sent(page: list) -> list[dict]:
@@ -72,6 +83,13 @@ def units(request: HttpRequest, wanted: Query[OfUnitIn]):
     return by_key(request, rows, wanted, door="units", make=_units_sent, what="units", unit=unit)
 
 
+@door_of_one(router, "/units/{code}", scope=ApiToken.Scope.STRUCTURE, out=UnitOut, name="unit", summary="One unit")
+def unit_by_code(request: HttpRequest, code: Key):
+    """The token's unit, or one below it."""
+    rows = Unit.objects.within(request.auth.unit).filter(code=code)  # type: ignore[attr-defined]
+    return one(request, rows, make=_units_sent, what="units", named={"unit": code})
+
+
 def _units_sent(page: list) -> list[dict]:
     above = {row.path[: -row.steplen] for row in page}
     codes = dict(Unit.objects.filter(path__in=above).values_list("path", "code"))
@@ -100,9 +118,19 @@ class CoursesOut(ListOut):
 def courses(request: HttpRequest, wanted: Query[PageIn]):
     """The courses of the token's county that were ever published, withdrawn ones too."""
     token = known(request, PageIn)
+    return by_key(request, _courses_of(token), wanted, door="courses", make=_courses_sent, what="courses")
+
+
+@door_of_one(router, "/courses/{code}", scope=ApiToken.Scope.STRUCTURE, out=CourseOut, name="course", summary="One course of the county")
+def course(request: HttpRequest, code: Key):
+    """One course of the token's county that was ever published."""
+    rows = _courses_of(request.auth).filter(code=code)  # type: ignore[attr-defined]
+    return one(request, rows, make=_courses_sent, what="courses", named={"course": code})
+
+
+def _courses_of(token: ApiToken) -> QuerySet:
     rows = Course.objects.filter(county__path=token.unit.county_path, current__isnull=False)
-    rows = rows.select_related("current").prefetch_related("duty_rules")
-    return by_key(request, rows, wanted, door="courses", make=_courses_sent, what="courses")
+    return rows.select_related("current").prefetch_related("duty_rules")
 
 
 def _courses_sent(page: list) -> list[dict]:

@@ -122,12 +122,15 @@ def _call(endpoint: WebhookEndpoint, change: RecordChange, at: datetime) -> bool
 def told_of(change: RecordChange) -> dict:
     """The event as it is sent: what happened, and where to read it. Nothing about anybody but numbers."""
     if change.completion_id:
-        data = {"completion_id": change.completion_id, "link": "/api/v1/completions"}
+        data = {"completion_id": change.completion_id, "link": "/api/v1/completions", "item": f"/api/v1/completions/{change.completion_id}"}
     elif change.certificate:
-        data = {"number": change.certificate.number, "link": "/api/v1/certificates"}
+        number = change.certificate.number
+        data = {"number": number, "link": "/api/v1/certificates", "item": f"/api/v1/certificates/{number}"}
     else:
         step = change.step
-        data = {"year": step.period.year, "step": step.number, "state": step.state, "link": "/api/v1/periods"}  # type: ignore[union-attr]
+        year = step.period.year  # type: ignore[union-attr]
+        data = {"year": year, "step": step.number, "state": step.state}  # type: ignore[union-attr]
+        data |= {"link": "/api/v1/periods", "item": f"/api/v1/periods/{year}"}
     return {
         "type": EVENTS[Kind(change.kind)].value,
         "timestamp": change.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),

@@ -179,7 +179,7 @@ def test_the_door_is_described(client, db):
     described = client.get(reverse("api:openapi-json")).json()["paths"]["/api/v1/certificates/held"]["get"]
 
     assert described["operationId"] == "certificate_held"
-    assert {one["name"] for one in described["parameters"]} == {"employee_number", "kind", "on"}
+    assert {one["name"] for one in described["parameters"]} == {"employee_number", "kind", "on", "If-None-Match"}
     assert set(described["responses"]) >= {"200", "401", "403", "404", "422", "429"}
 
 

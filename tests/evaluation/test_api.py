@@ -563,7 +563,7 @@ def test_an_error_of_ours_is_a_problem_too(cast, course, pull, monkeypatch):
     assert "division" not in str(told)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/v1/completions/", "/api/v1/completions/1"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/v1/completions/", "/api/v1/completions/1/2"])
 def test_an_unknown_address_is_a_problem(client, db, path):
     problem(client.get(path), 404, "address")
 
