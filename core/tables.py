@@ -7,15 +7,19 @@ the caller gets text-keyed rows with the row number that the person sees in Exce
 
 import csv
 import io
+import posixpath
 import unicodedata
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import BinaryIO
+from xml.parsers import expat
 
 import python_calamine
 from charset_normalizer import from_bytes
 from django.utils.translation import gettext as _
+from lxml import etree
 
 from core.errors import Refused
 from core.text import squeeze
@@ -23,6 +27,23 @@ from core.uploads import check_spreadsheet
 
 MAX_ROWS = 200_000
 HEADER_WITHIN = 10  # rows: a header lower than that is no header
+# What Excel shows where a formula failed (ECMA-376 part 1, 18.17.3, and what later versions added).
+ERRORS = {
+    "#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#GETTING_DATA", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
+    "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#PYTHON!", "#EXTERNAL!",
+}  # fmt: skip
+
+
+class Failed(str):
+    """What stands in a cell whose formula gave no value: the error that it shows, or a formula that nothing has computed yet.
+
+    Nobody meant it as a value, and it is not empty either: whoever reads the cell refuses it.
+    """
+
+
+def is_failed(value: object) -> bool:
+    """Whether a cell is what a failed formula leaves, or a text that says the same: for columns in which neither is ever meant."""
+    return isinstance(value, Failed) or (isinstance(value, str) and (value.strip() in ERRORS or value.lstrip().startswith("=")))
 
 
 @dataclass(frozen=True)
@@ -101,6 +122,7 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
     try:
         book = python_calamine.load_workbook(io.BytesIO(data))
         sheets = []
+        failed = _failed(data)
         for title in book.sheet_names:
             sheet = book.get_sheet_by_name(title)
             grid = sheet.to_python(skip_empty_area=False, nrows=MAX_ROWS + 1)
@@ -108,6 +130,9 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
                 raise Refused(
                     _("The sheet “%(sheet)s” has more than %(limit)d rows.") % {"sheet": title, "limit": MAX_ROWS}, code="too_many_rows"
                 )
+            for (row, column), left in failed.get(title, {}).items():  # the reader gives an empty text for them
+                if row < len(grid) and column < len(grid[row]):
+                    grid[row][column] = left
             sheets.append(Sheet(title, [list(cells) for cells in grid]))
         return sheets
     except Refused:
@@ -116,12 +141,97 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
         raise Refused(_("The file cannot be read as a spreadsheet: %(error)s") % {"error": str(error)[:200]}, code="unreadable") from error
 
 
+_PARSING = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False, "recover": True}
+
+
+def _failed(data: bytes) -> dict[str, dict[tuple[int, int], Failed]]:
+    """The cells of a workbook whose formula gave no value, by the title of the sheet, then by row and column counted from 0."""
+    found = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for title, name in _parts(archive):
+            part = archive.read(name)
+            plain = part.replace(b"\x00", b"")  # UTF-16 without its zeros reads like ASCII
+            if b't="e"' in plain or b"t='e'" in plain or b"<f" in plain or b":f" in plain:
+                found[title] = _failed_in(part)
+    return found
+
+
+def _parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    """The sheets of a workbook with the part of the archive that holds each."""
+    names = {name.lower(): name for name in archive.namelist()}
+
+    def tree(name: str) -> etree._Element | None:
+        held = names.get(name.lower())
+        return etree.fromstring(archive.read(held), etree.XMLParser(**_PARSING)) if held else None
+
+    relations = tree("xl/_rels/workbook.xml.rels")
+    targets = {each.get("Id"): each.get("Target", "") for each in ([] if relations is None else relations)}
+    book = tree("xl/workbook.xml")
+    for sheet in [] if book is None else book.iter("{*}sheet"):
+        relation = next((value for name, value in sheet.attrib.items() if name.endswith("}id")), None)
+        target = targets.get(relation, "")
+        path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join("xl", target))
+        if held := names.get(path.lower()):
+            yield sheet.get("name", ""), held
+
+
+def _failed_in(part: bytes) -> dict[tuple[int, int], Failed]:
+    """The same of one sheet. Rows and cells that do not say where they stand follow the one before."""
+    found: dict[tuple[int, int], Failed] = {}
+    row = column = -1
+    kind, texts, inside = "", {"f": "", "v": ""}, ""
+    has_formula = False
+
+    def begun(tag: str, said: dict[str, str]) -> None:
+        nonlocal row, column, kind, texts, inside, has_formula
+        name = tag.rpartition(":")[2]
+        where = said.get("r", "")
+        if name == "row":
+            row, column = int(where) - 1 if where.isdecimal() else row + 1, -1
+        elif name == "c":
+            letters = where.rstrip("0123456789").upper()
+            column = _column(letters) if letters.isascii() and letters.isalpha() else column + 1
+            kind, texts, has_formula = said.get("t", ""), {"f": "", "v": ""}, False
+        elif name in texts:
+            inside, has_formula = name, has_formula or name == "f"
+
+    def written(text: str) -> None:
+        if inside:
+            texts[inside] += text
+
+    def ended(tag: str) -> None:
+        nonlocal inside
+        inside = ""
+        if tag.rpartition(":")[2] != "c":
+            return
+        if kind == "e":
+            found[row, column] = Failed(texts["v"] or "#N/A")
+        elif has_formula and not texts["v"] and kind not in {"str", "inlineStr"}:  # an empty text is a result
+            found[row, column] = Failed(f"={texts['f']}")
+
+    parser = expat.ParserCreate()  # fetches nothing, and bounds what entities grow to
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.CharacterDataHandler, parser.EndElementHandler = begun, written, ended
+    parser.Parse(part, True)
+    return found
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
 def _csv(data: bytes, name: str) -> Sheet:
     text = decode(data)
     try:
         head = text[:4096].split("\n", 1)[0]
         divider = "\t" if "\t" in head and "," not in head else ","  # Excel's “Unicode text” is divided by tabs
-        grid: list[list[object]] = [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=divider)]
+        grid: list[list[object]] = [
+            [Failed(cell) if cell in ERRORS else cell for cell in row]
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=divider)
+        ]
     except csv.Error as error:
         raise Refused(_("The file cannot be read as CSV: %(error)s") % {"error": error}, code="unreadable") from error
     if len(grid) > MAX_ROWS:

@@ -115,11 +115,20 @@ def _found(row: tables.Row) -> Found:
 
 
 def _as_handed_in(row: tables.Row) -> list[str]:
-    """The cells in the order of SHEET, as text that would be read the same again."""
-    return [TRUTH[value] if isinstance(value := row.cells.get(name), bool) else settle(value) for name in SHEET]
+    """The cells in the order of SHEET, as text that would be read the same again; what a failed formula left stays that."""
+    return [_text(row.cells.get(name)) for name in SHEET]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return TRUTH[value]
+    return value if isinstance(value, tables.Failed) else settle(value)
 
 
 def _item(row: tables.Row) -> Item:
+    for name in SHEET:
+        if isinstance(left := row.cells.get(name), tables.Failed):
+            raise Wrong(_("the formula of the cell gave no value: %(left)s") % {"left": left[:60]}, name)
     kind = kind_named(row.text("题型"), _("kind (题型)"))
     stem = settle(row.cells.get("题干"))
     if not stem:
@@ -185,7 +194,8 @@ def _cells(item: Item) -> list[str]:
 def refused_rows(found: Iterable[Found], out: BinaryIO) -> None:
     """The refused rows as they were handed in, with the reason in the last column: mend them and hand it in again.
 
-    Every cell is text, so no spreadsheet evaluates what stands there.
+    Every cell is text, so no spreadsheet evaluates what stands there; but one whose formula failed shows that error again,
+    else the text of the error would be taken for an answer.
     """
     rows = list(found)
     used = [at for at, name in enumerate(SHEET) if name in COLUMNS or any(one.values[at] for one in rows)]
@@ -200,7 +210,10 @@ def refused_rows(found: Iterable[Found], out: BinaryIO) -> None:
             about = " ".join(part for part in (one.code[:40], one.field) if part)
             reason = f"{about}：{one.refusal}" if about else one.refusal
             for place, value in enumerate([*(one.values[at] for at in used), str(one.row), reason]):
-                page.write_string(line, place, value[:LONGEST_CELL], text)  # more is no cell
+                if isinstance(value, tables.Failed):
+                    page.write_formula(line, place, "=NA()", text, value if value in tables.ERRORS else "#N/A")
+                else:
+                    page.write_string(line, place, value[:LONGEST_CELL], text)  # more is no cell
 
 
 FORMAT = Sheet()

@@ -171,7 +171,9 @@ def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError]) -> dict[in
     for row in rows:
         person = people.get(row.number) or people.get(row.number.upper())
         where = NUMBER
-        if person is None:
+        if failed := next(((name, cell) for name, cell in ((ROOM, row.room), (SEAT, row.seat)) if tables.is_failed(cell)), None):
+            where, wrong = failed[0], _("The formula of this cell gave no value: %(value)s") % {"value": failed[1][:60]}
+        elif person is None:
             wrong = _("Nobody in this county has the number “%(number)s”.") % {"number": row.number[:40]}
         elif person.pk in asked:
             wrong = _("%(name)s stands in row %(row)d already.") % {"name": person.name, "row": asked[person.pk][1].line}

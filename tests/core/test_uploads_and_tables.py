@@ -213,3 +213,75 @@ def test_text_under_the_name_of_a_workbook_is_called_what_it_is(name, text):
 
 def test_a_workbook_under_another_name_is_read_all_the_same():
     assert tables.read(workbook([["工号", "姓名"]]), name="roster.csv")[0].grid == [["工号", "姓名"]]
+
+
+# ---- formulas that gave no value -----------------------------------------------------------
+
+
+def with_formulas():
+    import xlsxwriter
+
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        book.add_worksheet("说明").write_row(0, 0, ["这一页没有表"])
+        sheet = book.add_worksheet("表")
+        sheet.write_row(2, 0, ["工号", "姓名", "单位"])
+        sheet.write_formula(3, 1, '=VLOOKUP("张","别的",1)', None, "#N/A")
+        sheet.write_formula(4, 2, "=1/0", None, "#DIV/0!")
+        sheet.write_formula(5, 0, '="YA"&1', None, "YA1")
+        sheet.write_formula(5, 1, '=""', None, "")
+        sheet.write_string(5, 2, "#N/A")
+    return changed(file, b'<c r="B6"><f>', b'<c r="B6" t="str"><f>')  # as Excel marks a text
+
+
+def changed(file, what, into):
+    """The workbook with these bytes of its second sheet in place of those."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(file) as whole, zipfile.ZipFile(made, "w") as archive:
+        for name in whole.namelist():
+            part = whole.read(name)
+            if name.endswith("sheet2.xml"):
+                assert what in part
+                part = part.replace(what, into)
+            archive.writestr(name, part)
+    made.seek(0)
+    return made
+
+
+def test_a_cell_whose_formula_failed_is_not_empty_and_says_what_it_shows():
+    sheet = tables.read(with_formulas(), name="x.xlsx")[1]
+    _header, rows = sheet.rows(["工号", "姓名", "单位"])
+    first, second, third = rows
+
+    assert (first.number, first.cells["姓名"], second.cells["单位"]) == (4, "#N/A", "#DIV/0!")
+    assert isinstance(first.cells["姓名"], tables.Failed) and isinstance(second.cells["单位"], tables.Failed)
+    assert third.text("工号") == "YA1" and third.text("姓名") == "", "an empty text is a result"
+    assert third.text("单位") == "#N/A" and not isinstance(third.cells["单位"], tables.Failed), "somebody wrote it"
+
+
+def test_a_formula_that_nothing_has_computed_yet_is_not_empty():
+    import openpyxl
+
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for row in (["工号", "姓名", "单位"], ["YA1", '="张"&"三"', "县政府办"]):
+        book.active.append(row)
+    book.save(file)
+    (sheet,) = tables.read(io.BytesIO(file.getvalue()), name="x.xlsx")
+    (row,) = sheet.rows(["工号", "姓名", "单位"])[1]
+    assert row.cells["姓名"] == '="张"&"三"' and isinstance(row.cells["姓名"], tables.Failed)
+
+
+def test_cells_that_do_not_say_where_they_stand_are_counted():
+    file = changed(
+        with_formulas(),
+        b"<sheetData>",
+        b'<sheetData><row r="1"><c t="inlineStr"><is><t>a</t></is></c><c t="inlineStr"><is><t>b</t></is></c></row><row><c><v>1</v></c><c t="e"><v>#REF!</v></c></row>',
+    )
+    sheet = tables.read(file, name="x.xlsx")[1]
+    assert next(row.cells["b"] for row in sheet.rows(["a", "b"])[1]) == "#REF!"
+
+
+def test_a_text_table_shows_failed_formulas_too():
+    (sheet,) = tables.read(io.BytesIO("工号,姓名\nYA1,#N/A\n".encode()), name="x.csv")
+    (row,) = sheet.rows(["工号", "姓名"])[1]
+    assert isinstance(row.cells["姓名"], tables.Failed)

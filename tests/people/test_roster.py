@@ -577,3 +577,13 @@ def test_posting_somebody_elsewhere_moves_unit_duties_and_roles(cast):
     assert cast.liaison.postings.count() == 2
     with pytest.raises(Refused):
         postings.post(person=cast.liaison, unit=cast.bureau, title="科长", duties=[], starts_on=date(2024, 6, 1))
+
+
+def test_a_cell_whose_formula_failed_is_refused_and_never_read_as_empty(cast):
+    """openpyxl marks “#N/A” as an error and computes nothing, as a program does that fills in a file."""
+    people = [row("YA90001", "何一", title="#N/A", duties="#REF!"), row("YA90002", "何二", phone='=VLOOKUP("何二",A:B,2)')]
+    wrong = [(2, "政务公开职责", "formula_failed"), (2, "职务", "formula_failed"), (3, "手机", "formula_failed")]
+    plan = plan_of(*people)
+    assert codes(plan) == wrong
+    back = roster.refused_file(plan, roster.rows_of(workbook(*people), "花名册.xlsx"))
+    assert codes(roster.plan(io.BytesIO(back), "再来.xlsx", on=TODAY)) == wrong, "handed in unmended it is refused again"

@@ -288,6 +288,16 @@ def test_a_file_without_the_column_is_refused():
     assert refused(candidates.rows_of_file, file=io.BytesIO("姓名\n张小明\n".encode()), name="a.csv") == "no_header"
 
 
+def test_a_room_whose_formula_failed_is_refused_and_changes_no_place(cast, sitting):
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for line in (["工号", "考场", "座位"], ["YA10001", "#N/A", 1], ["YA10002", "一号考场", '=A3&"座"']):
+        book.active.append(line)
+    book.save(file)
+    file.seek(0)
+    made = candidates.plan(sitting=sitting, rows=candidates.rows_of_file(file, name="list.xlsx"))
+    assert [(error.row, error.field) for error in made.errors] == [(2, "考场"), (3, "座位")] and made.is_empty
+
+
 def test_every_bad_row_is_named_and_nothing_is_half_written(cast, sitting):
     Person.objects.filter(pk=cast.other_leader.pk).update(status=Person.Status.LEFT)
     rows = [

@@ -19,6 +19,7 @@ UNIT_COLUMNS = ["单位代码", "单位名称"]
 # What each broken rule says to the person who has to mend the row.
 RULES = {
     "missing": gettext_noop("This cell must not be empty."),
+    "formula_failed": gettext_noop("The formula of this cell gave no value: %(value)s"),
     "title_row": gettext_noop("Only one cell is filled: this looks like a title or a remark, not a person."),
     "number_fraction": gettext_noop("“%(value)s” is a number with decimals, not an employee number. Format the column as text."),
     "number_scientific": gettext_noop(
@@ -182,6 +183,8 @@ class _Cells:
 
     def read(self, column: str, how, *more, required: bool = False, **kwargs):
         """The cell through one of the rules; "" (or None) when it is refused."""
+        if self.has_failed(column):
+            return None
         try:
             value = how(self.row.cells.get(column), *more, **kwargs)
         except rules.Unreadable as problem:
@@ -192,7 +195,17 @@ class _Cells:
             self.refuse(column, "missing")
         return value
 
+    def has_failed(self, column: str) -> bool:
+        """Refuses the cell whose formula gave no value."""
+        value = self.row.cells.get(column)
+        if not tables.is_failed(value):
+            return False
+        self.refuse(column, "formula_failed", value=tables.as_text(value)[:60])
+        return True
+
     def limited(self, column: str, limit: int, required: bool = False) -> str:
+        if self.has_failed(column):
+            return ""
         text = self.row.text(column)
         if len(text) > limit:
             self.refuse(column, "too_long", limit=limit)
@@ -238,7 +251,7 @@ def _parse_units(parsed: Parsed, header: list[str], rows) -> None:
         kind = cells.read("类型", rules.one_of, rules.UNIT_KIND_WORDS, "kind_unknown", required=True) if cells.has("类型") else ""
         parent_code = cells.read("上级代码", rules.unit_code) or ""
         vertical = None
-        if cells.has("垂直管理"):
+        if cells.has("垂直管理") and not cells.has_failed("垂直管理"):
             vertical = rules.YES_NO_WORDS.get(row.text("垂直管理").lower())
             if vertical is None:
                 cells.refuse("垂直管理", "yes_no", value=row.text("垂直管理"))

@@ -6,12 +6,14 @@ import zipfile
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from core import uploads
 from core.errors import Refused
 from quizzes import formats
 from quizzes.formats import base
 from quizzes.formats.qti import package
+from quizzes.formats.sheet import refused_rows
 
 QUIZ = '<?xml version="1.0"?><quiz>{}</quiz>'
 GOOD = '<question type="truefalse"><questiontext><text>{}</text></questiontext><answer fraction="100"><text>true</text></answer></question>'
@@ -246,6 +248,44 @@ def workbook(*rows, header=HEADER, shape=lambda sheet: None) -> bytes:
 def test_a_formula_that_was_never_computed_is_no_text_and_refuses_its_row_alone():
     first, second, third = read("xlsx", workbook([*ROW[:4], '="几"&"日"', *ROW[5:]], [*ROW[:7], "=1+1"], ROW))
     assert first.item is None and second.item is None and third.item.stem == "几日？"
+
+
+@pytest.mark.parametrize("shown", ["#N/A", "#DIV/0!", None])
+def test_an_option_whose_formula_failed_refuses_its_row_and_is_never_dropped(shown):
+    """`None`: a formula that nothing has computed. Read as empty, the question would stand in the bank with an option less."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, [*HEADER[:7], "选项C", "答案"])
+        for line in (1, 2):
+            sheet.write_row(line, 0, [f"Q{line}", *ROW[1:7], "30", "B"])
+        sheet.write_formula(1, 7, "=VLOOKUP(1,Z:Z,1)", None, "" if shown is None else shown)
+    refused, kept = read("xlsx", out.getvalue())
+    assert refused.item is None and "选项C" in refused.field and (shown or "=VLOOKUP") in refused.reason
+    assert kept.item.content["options"] == {"A": "7", "B": "20", "C": "30"}
+
+
+def test_a_refused_row_that_is_handed_in_unmended_is_refused_again():
+    out, back = io.BytesIO(), io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADER)
+        sheet.write_row(1, 0, ROW)
+        sheet.write_formula(1, 6, "=NA()", None, "#N/A")
+    refused_rows(read("xlsx", out.getvalue()), back)
+    (again,) = read("xlsx", back.getvalue())
+    assert again.item is None and "#N/A" in again.reason
+
+
+def test_a_text_that_reads_like_an_error_is_an_option():
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADER)
+        sheet.write_row(1, 0, [*ROW[:6], "", "A"])
+        sheet.write_string(1, 6, "#N/A")
+    (found,) = read("xlsx", out.getvalue())
+    assert found.item.content["options"] == {"A": "7", "B": "#N/A"}
 
 
 def test_merged_cells_belong_to_their_first_row_and_the_other_one_says_what_it_lacks():
