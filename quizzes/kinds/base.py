@@ -215,6 +215,10 @@ class ItemKind(ABC):
     def fields(self, shown: dict, response: Any) -> list[dict]:
         """What the template of this kind draws, with the given response filled in."""
 
+    @abstractmethod
+    def said(self, shown: dict, response: Any) -> list[str]:
+        """The response in words, a line for each of its parts; nothing for none. It is made without the key, so it cannot tell it."""
+
     def is_complete(self, shown: dict, response: Any) -> bool:
         """Whether nothing is left open in the response."""
         return response is not None

@@ -40,6 +40,14 @@ class Blanks(ItemKind):
         """Whether each blank is right."""
         raise NotImplementedError
 
+    def filled(self, shown: dict, response: list[str]) -> list[str]:
+        """What stands in each blank, in words."""
+        return response
+
+    def said(self, shown: dict, response: Any) -> list[str]:
+        texts = [] if response is None else self.filled(shown, response)
+        return texts if len(texts) == 1 else [f"（{number}）{text}" for number, text in enumerate(texts, start=1) if text]
+
     def is_complete(self, shown: dict, response: Any) -> bool:
         return response is not None and all(response)
 

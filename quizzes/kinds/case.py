@@ -202,6 +202,13 @@ class Case(ItemKind):
             for one in kind.for_person(part["shown"], key["parts"][index]["key"], given)
         ]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        return [
+            f"（{index + 1}）{'；'.join(kind.said(part['shown'], given))}"
+            for index, part, kind, given in _with(shown["parts"], response)
+            if given is not None
+        ]
+
     def explain(self, shown: dict, key: Any, response: Any) -> list[PartShown]:
         marked = self.mark_parts(key, response)
         return [

@@ -102,6 +102,10 @@ class Choice(ItemKind):
         chosen = set(self.chosen(response))
         return [{**option, "type": self.input_type, "checked": option["token"] in chosen} for option in shown["options"]]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        chosen = set(self.chosen(response))
+        return [option["text"] for option in shown["options"] if option["token"] in chosen]
+
     def chosen(self, response: Any) -> list[str]:
         """The tokens in a response."""
         return [] if response is None else list(response)

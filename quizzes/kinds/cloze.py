@@ -150,6 +150,9 @@ class Cloze(Blanks):
         ]
         return [*drawn, {"text": parts[-1], "number": 0, "is_blank": False, "choices": []}]
 
+    def filled(self, shown: dict, response: list[str]) -> list[str]:
+        return [texts_of(entries).get(token, "") for entries, token in zip(shown["gaps"], response, strict=True)]
+
     def outcome(self, key: Any, response: Any) -> list[bool]:
         return [token == right for token, right in zip(response, key["right"], strict=True)]
 

@@ -167,6 +167,9 @@ class Essay(ItemKind):
     def fields(self, shown: dict, response: Any) -> list[dict]:
         return [{"value": response or "", "longest": shown["longest"]}]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        return [response] if response else []
+
     def mark(self, key: Any, response: Any) -> Fraction | None:
         return None
 

@@ -81,6 +81,9 @@ class Judge(ItemKind):
             {"token": "false", "text": _("False"), "type": "radio", "checked": response == "false"},
         ]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        return [field["text"] for field in self.fields(shown, response) if field["checked"]]
+
     def mark(self, key: Any, response: Any) -> Fraction:
         return Fraction(int(response == key["right"]))
 

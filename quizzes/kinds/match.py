@@ -178,6 +178,10 @@ class Match(ItemKind):
             {**o, "partners": [(p["token"], p["text"], p["token"] == pairs.get(o["token"])) for p in shown["right"]]} for o in shown["left"]
         ]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        pairs, right = response or {}, texts_of(shown["right"])
+        return [f"{one['text']} — {right[pairs[one['token']]]}" for one in shown["left"] if one["token"] in pairs]
+
     def is_complete(self, shown: dict, response: Any) -> bool:
         return response is not None and len(response) == len(shown["left"])
 

@@ -123,6 +123,9 @@ class Numeric(ItemKind):
         units = [{"name": name, "chosen": name == given["unit"]} for name in shown["units"]]
         return [{"value": given["value"], "units": units, "longest": LONGEST_NUMBER}]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        return [f"{response['value']} {response['unit']}".strip()] if response else []
+
     def is_complete(self, shown: dict, response: Any) -> bool:
         return response is not None and _amount(response, dict.fromkeys(shown["units"], "1")) is not None
 

@@ -131,6 +131,10 @@ class Order(ItemKind):
             {**item, "places": [(place, place == places.get(item["token"])) for place in range(1, count + 1)]} for item in shown["items"]
         ]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        texts = texts_of(shown["items"])
+        return [f"{place}. {texts[token]}" for token, place in sorted((response or {}).items(), key=lambda pair: pair[1])]
+
     def is_complete(self, shown: dict, response: Any) -> bool:
         return response is not None and sorted(response.values()) == list(range(1, len(shown["items"]) + 1))
 

@@ -102,6 +102,9 @@ class Short(ItemKind):
     def fields(self, shown: dict, response: Any) -> list[dict]:
         return [{"value": response or "", "longest": LONGEST_TEXT}]
 
+    def said(self, shown: dict, response: Any) -> list[str]:
+        return [response] if response else []
+
     def mark(self, key: Any, response: Any) -> Fraction:
         given = normalise(response)
         shares = [number(entry["share"]) or Fraction(0) for entry in key["patterns"] if _fits(entry["pattern"], given)]

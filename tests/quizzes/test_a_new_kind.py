@@ -64,6 +64,9 @@ class Echo(ItemKind):
     def fields(self, shown, response):
         return [{"value": response or "", "longest": 100}]
 
+    def said(self, shown, response):
+        return [response] if response else []
+
     def mark(self, key, response):
         fold = str.lower if self.policy_of(key) == "loose" else str
         return Fraction(int(fold(response) == fold(key["word"])))

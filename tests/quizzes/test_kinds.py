@@ -88,6 +88,30 @@ def test_any_json_is_read_or_called_malformed(key, response):
     assert share is None or 0 <= share <= 1
     assert kind.read(shown, kept) == kept
     kind.fields(shown, kept), kind.explain(shown, frozen, kept), kind.is_complete(shown, kept), kinds.picked(key, shown, frozen, kept)
+    assert bool(kind.said(shown, kept)) == (kept is not None)
+
+
+SAID = {
+    "single": ["乙"],
+    "multiple": {"甲", "丙"},
+    "judge": ["正确"],
+    "fill": ["（1）公开", "（2）不公开"],
+    "cloze": ["（1）20个工作日", "（2）予以"],
+    "numeric": ["35000 元"],
+    "order": ["1. 甲", "2. 乙", "3. 丙"],
+    "match": {"应 — 要求", "宜 — 推荐"},
+    "short": ["主动公开"],
+    "essay": ["第一，及时；\n第二，准确。"],
+    "case": ["（1）20", "（2）本机关政府信息公开工作机构负责人", "（3）20"],
+}
+
+
+@pytest.mark.parametrize("key", list(BANK))
+def test_each_kind_tells_an_answer_in_words(key):
+    kind = kinds.of(key)
+    shown, frozen = paper(kind, BANK[key])
+    said = kind.said(shown, kind.read(shown, kind.right(shown, frozen)))
+    assert type(SAID[key])(said) == SAID[key] and kind.said(shown, None) == []
 
 
 @pytest.mark.parametrize("key", list(BANK))
