@@ -28,6 +28,11 @@ def people_with_file(user):
     return Person.objects.filter(Q(pk=user.pk) | people_of_records_q(user)) if user.is_authenticated else Person.objects.none()
 
 
+def people_with_archive(user):
+    """The people whose archive the user may take along: oneself, and those who serve where the user is HR."""
+    return Person.objects.filter(Q(pk=user.pk) | reversible_q(user)) if user.is_authenticated else Person.objects.none()
+
+
 def units_in_reach(user):
     """The units, with all below them, where the user reads learning records; in tree order."""
     return Unit.objects.order_by("path") if user.is_superuser else Unit.objects.filter(_within(READS_RECORDS, user)).order_by("path")
@@ -56,7 +61,7 @@ def tops_of(units: Iterable[Unit]) -> list[Unit]:
 
 
 def reversible_q(user) -> Q:
-    """Condition on Completion: those that happened where the user is HR."""
+    """Condition on Completion, or on what else has a unit: those that happened, or serve, where the user is HR."""
     if user.is_superuser:
         return EVERYTHING
     return within_paths(paths_of(user, [Role.HR]))

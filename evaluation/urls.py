@@ -5,6 +5,7 @@ from django.urls import path
 from evaluation import (
     access_views,
     appeal_views,
+    archive_views,
     claim_views,
     download_views,
     handover_views,
@@ -44,6 +45,10 @@ urlpatterns = [
     path("records/units/<int:pk>/hours.csv", known_views.unit_hours_known, {"kind": "csv"}, name="unit_hours_known_csv"),
     path("records/units/<int:pk>/hours.xlsx", known_views.unit_hours_known, {"kind": "xlsx"}, name="unit_hours_known_xlsx"),
     path("my/file/", views.my_file, name="my_file"),
+    path("my/archive.pdf", archive_views.my_archive, {"kind": "pdf"}, name="my_archive_pdf"),
+    path("my/archive.json", archive_views.my_archive, {"kind": "json"}, name="my_archive_json"),
+    path("people/<int:pk>/archive.pdf", archive_views.archive_of_person, {"kind": "pdf"}, name="archive_pdf"),
+    path("people/<int:pk>/archive.json", archive_views.archive_of_person, {"kind": "json"}, name="archive_json"),
     path("my/hours/", claim_views.my_claims, name="my_claims"),
     path("my/hours/new/", claim_views.file_claim, name="claim_new"),
     path("hours/claims/", claim_views.claim_list, name="claim_list"),

@@ -29,7 +29,7 @@ from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, asked_ye
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
 from people.models import Leave, Person, Posting, ReadingOfOthers, Role, Unit
-from people.permissions import READS_RECORDS, has_role, require_role
+from people.permissions import READS_RECORDS, has_role, is_hr_over, require_role
 from people.services import readings
 
 PER_PAGE = 50
@@ -298,6 +298,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
             "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,
+            "may_take_archive": user.pk == person.pk or is_hr_over(user, person),
             "may_correct": user.pk != person.pk and services.may_correct(user, person),
         },
     )

@@ -29,6 +29,7 @@ DOORS = {
     "people of a unit csv": gettext_noop("people of a unit with their hours as CSV"),
     "people of a unit xlsx": gettext_noop("people of a unit with their hours as Excel"),
     "learning file": gettext_noop("learning file of a person"),
+    "personal archive": gettext_noop("personal archive of a person"),
     "certificate held": gettext_noop("whether a person holds a certificate"),
     "certificate pdf": gettext_noop("certificate of a person as PDF"),
     "certificate png": gettext_noop("certificate picture of a person"),

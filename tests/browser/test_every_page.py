@@ -381,6 +381,7 @@ NOT_PAGES = {
     # files
     "claim_evidence", "appeal_evidence", "period_package", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "roster_refused", "certificates_running_out_csv",
     "hand_over_package", "hand_over_rows", "picture_file", "unit_hours_known_csv", "unit_hours_known_xlsx",
+    "my_archive_pdf", "my_archive_json", "archive_pdf", "archive_json",
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
