@@ -67,14 +67,14 @@ class QuestionForm(OfCountyForm):
         help_text=_("One a line. How it is written for each kind stands beside."),
     )
 
-    opened_on = forms.IntegerField(widget=forms.HiddenInput, required=False, max_value=2**31 - 1)  # the version that the form shows
+    opened_on = forms.CharField(widget=forms.HiddenInput, required=False, max_length=80)  # the stamp of what the form shows
 
     words = forms.CharField(label=_("tags"), required=False, help_text=_("Several with a semicolon between."))
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.fields["opened_on"].initial = self.instance.version
+            self.fields["opened_on"].initial = self.instance.stamp
         self.initial["words"] = "；".join(self.instance.tags or [])
         self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
         if self.instance.pk and self.instance.kind:
@@ -126,7 +126,7 @@ class QuestionForm(OfCountyForm):
         super()._post_clean()
         if not self.errors:
             try:
-                bank.settle_status(self.instance, by=self.for_user, seen=self.cleaned_data.get("opened_on"))
+                bank.settle_status(self.instance, by=self.for_user, seen=self.cleaned_data.get("opened_on", ""))
             except Refused as refusal:
                 self.refuse(refusal)
 
@@ -137,19 +137,22 @@ class QuestionForm(OfCountyForm):
             return
         standing = Question.objects.get(pk=self.instance.pk)
         lines = standing.item_kind.to_lines(standing.content, standing.key)
+        beside = [str(standing.get_status_display()), str(standing.point or "—"), *standing.tags]
+        beside += [str(Question._meta.get_field("is_reserved").verbose_name)] if standing.is_reserved else []
         said = format_html(
-            '{} <a href="{}" target="_blank">{}</a><br>{}<br>{}',
+            '{} <a href="{}" target="_blank">{}</a><br>{}<br>{}<br>{}',
             refusal.message,
             reverse("questions:edit", args=[standing.pk]),
             _("Open the question as it stands, and bring in there what is still missing."),
             _("The stem that stands: %(stem)s") % {"stem": stems.plain(standing.stem)[:300]},
             _("The options and answers that stand: %(lines)s") % {"lines": " ¦ ".join(lines)[:600]},
+            _("What stands beside: %(facts)s") % {"facts": "、".join(beside)},
         )
         self.add_error(None, said)
 
     def save(self, commit=True):
         question = super().save(commit=False)
-        return bank.write(question, by=self.for_user, seen=self.cleaned_data.get("opened_on")) if commit else question
+        return bank.write(question, by=self.for_user, seen=self.cleaned_data.get("opened_on", "")) if commit else question
 
 
 class ChangeForm(forms.Form):

@@ -1,5 +1,6 @@
 """The question bank."""
 
+import hashlib
 import json
 from datetime import date
 
@@ -134,6 +135,8 @@ class Question(models.Model):
 
     objects = QuestionQuerySet.as_manager()
 
+    # What may change without a new version.
+    BESIDE = ("point", "tags", "status", "is_reserved")
     # What a version is made of: what learners see, and by what it is drawn and marked. Point, tags and status are not.
     CONTENT = (
         "course_code",
@@ -162,6 +165,12 @@ class Question(models.Model):
     @property
     def item_kind(self) -> kinds.ItemKind:
         return kinds.of(self.kind)
+
+    @property
+    def stamp(self) -> str:
+        """What somebody looked at: the version, and a short digest of each fact of BESIDE, divided by full stops."""
+        beside = [json.dumps(getattr(self, self._meta.get_field(name).attname)) for name in self.BESIDE]
+        return ".".join([str(self.version), *(hashlib.sha256(value.encode()).hexdigest()[:8] for value in beside)])
 
 
 class QuestionVersion(Fact):

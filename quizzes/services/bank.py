@@ -9,6 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, BinaryIO
 
+from django.contrib.admin.utils import label_for_field
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -356,12 +357,12 @@ def keep_versions(questions: Iterable[Question], *, by: Person | None, at: datet
 
 
 @transaction.atomic
-def write(question: Question, *, by: Person | None, is_agreed: bool = False, seen: int | None = None) -> Question:
+def write(question: Question, *, by: Person | None, is_agreed: bool = False, seen: str = "") -> Question:
     """Save a question that a trainer edited; its version rises when what learners see or how it is marked changed.
 
     Locks the question, of a new one the county's bank. Attempts keep the copy that they saw. A reviewed question whose content changed is a draft
     again, unless two persons have agreed on the change (`is_agreed`); only a reviewer who did not edit it last makes it reviewed.
-    `seen` is the version that was edited: a newer one is never overwritten.
+    `seen` is the stamp of what was edited: what somebody else changed meanwhile, be it the status or a tag, is never overwritten.
 
     Raises:
         Refused: code_taken, edited, not_a_reviewer, own_question.
@@ -393,7 +394,7 @@ def _settle_status(question: Question, before: Question | None, by: Person | Non
         refuse_review(question, by)
 
 
-def settle_status(question: Question, *, by: Person, seen: int | None = None) -> None:
+def settle_status(question: Question, *, by: Person, seen: str = "") -> None:
     """What `write` will make of version and status, for a form that wants to say so beside the field. Raises: as `write`."""
     before = Question.objects.filter(pk=question.pk).first() if question.pk else None
     _refuse_stale(before, seen)
@@ -407,13 +408,23 @@ def _refuse_taken_code(question: Question) -> None:
         raise Refused(_("Another question has the code %(code)s already.") % {"code": question.code}, code="code_taken")
 
 
-def _refuse_stale(standing: Question | None, seen: int | None) -> None:
-    if standing is not None and seen is not None and standing.version != seen:
+def _refuse_stale(standing: Question | None, seen: str) -> None:
+    if standing is None or not seen or standing.stamp == seen:
+        return
+    version, *beside = seen.split(".")
+    if version != str(standing.version):
         raise Refused(
-            _("Version %(now)d was saved while you edited version %(seen)d. Nothing of yours was saved, and nothing of theirs is lost.")
-            % {"now": standing.version, "seen": seen},
+            _("Version %(now)d was saved while you edited version %(seen)s. Nothing of yours was saved, and nothing of theirs is lost.")
+            % {"now": standing.version, "seen": version[:9]},
             code="edited",
         )
+    now = dict(zip(Question.BESIDE, standing.stamp.split(".")[1:], strict=True))
+    changed = [name for name, was in zip(Question.BESIDE, beside, strict=False) if now[name] != was]
+    raise Refused(
+        _("Somebody else changed this while you edited: %(facts)s. Nothing of yours was saved, and nothing of theirs is lost.")
+        % {"facts": "、".join(str(label_for_field(name, Question)) for name in changed or Question.BESIDE)},
+        code="edited",
+    )
 
 
 def refuse_review(question: Question, by: Person) -> None:

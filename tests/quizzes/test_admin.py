@@ -317,20 +317,39 @@ def test_a_form_that_was_opened_on_an_older_version_saves_nothing_and_shows_both
     trainer.post("/admin/questions/new/", question(county=cast.county.pk))
     made = Question.objects.get(code="N1")
     opened = trainer.get(f"/admin/questions/edit/{made.pk}/")
-    assert 'name="opened_on" value="1"' in opened.text
+    stamp = made.stamp
+    assert f'name="opened_on" value="{stamp}"' in opened.text
     made.stem = "同事改过的题干？"
     bank.write(made, by=cast.reviewer)
 
-    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on="1"))
+    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on=stamp))
 
     made.refresh_from_db()
     assert page.status_code == 200 and made.stem == "同事改过的题干？" and made.version == 2
     assert "同事改过的题干？" in page.text and "我改的题干？" in page.text and "他人已保存第2版" in page.text
-    assert (
-        trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="合并后的题干？", opened_on="2")).status_code
-        == 302
-    )
+    merged = question(county=cast.county.pk, stem="合并后的题干？", opened_on=made.stamp)
+    assert trainer.post(f"/admin/questions/edit/{made.pk}/", merged).status_code == 302
     assert Question.objects.get(code="N1").version == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [({"status": "retired"}, "状态"), ({"is_reserved": True}, "仅供考试"), ({"tag": "易错"}, "标签"), ({"point": "第一章"}, "知识点")],
+)
+def test_what_a_colleague_changed_beside_the_version_is_not_undone_by_an_older_form(trainer, cast, quiz, changed, named):
+    trainer.post("/admin/questions/new/", question(county=cast.county.pk))
+    made = Question.objects.get(code="N1")
+    stamp = made.stamp
+    if "point" in changed:
+        changed = {"point": KnowledgePoint.objects.create(county=cast.county, name=changed["point"])}
+    bank.change(questions=[made.pk], by=cast.reviewer, at=NOON, **changed)
+
+    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on=stamp))
+
+    standing = Question.objects.get(pk=made.pk)
+    assert page.status_code == 200 and standing.stem == made.stem and standing.version == 1
+    assert standing.stamp != stamp, "what the colleague did stands"
+    assert f"您编辑期间，他人已修改：{named}" in page.text and "我改的题干？" in page.text
 
 
 def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten(trainer, cast, quiz, monkeypatch):
@@ -346,7 +365,7 @@ def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten
 
     monkeypatch.setattr(bank, "settle_status", slowly)
 
-    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on="1"))
+    page = trainer.post(f"/admin/questions/edit/{made.pk}/", question(county=cast.county.pk, stem="我改的题干？", opened_on=made.stamp))
 
     assert page.status_code == 200 and "同事抢先保存的题干？" in page.text and "我改的题干？" in page.text
     assert Question.objects.get(code="N1").version == 2

@@ -397,12 +397,12 @@ def rows(stem):
 
 def test_a_file_and_an_edit_of_the_same_question_at_once_are_two_versions_or_one_is_refused(cast, quiz):
     bank.import_rows(rows("题干"), county=cast.county, at=NOON)
-    pk = Question.objects.get(code="R-9").pk
+    pk, opened = Question.objects.get(code="R-9").pk, Question.objects.get(code="R-9").stamp
 
     def edit():
         question = Question.objects.get(pk=pk)
         question.stem = "编辑后的题干"
-        return bank.write(question, by=cast.trainer, seen=1)
+        return bank.write(question, by=cast.trainer, seen=opened)
 
     for number in range(4):
         results = together(lambda number=number: bank.import_rows(rows(f"文件题干{number}"), county=cast.county, at=NOON), edit)
