@@ -1,5 +1,9 @@
 """Two people behind what is published by Wagtail's reviews: who wrote it, and who approved it."""
 
+import hashlib
+import json
+
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from wagtail.models import DraftStateMixin, LockableMixin, Revision, RevisionMixin, TaskState, WorkflowMixin, WorkflowState
 
@@ -30,6 +34,12 @@ def text_of(revision: Revision) -> dict:
     model = revision.content_type.model_class()
     names = {"title", "slug", *(field.name for field in model._meta.local_fields)} - _BOOKKEEPING
     return {name: value for name, value in revision.content.items() if name in names}
+
+
+def words_of(revision: Revision) -> str:
+    """A SHA-256 over what a revision says: of two with the same nobody sees a difference."""
+    said = json.dumps(text_of(revision), sort_keys=True, ensure_ascii=False, cls=DjangoJSONEncoder)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def approval_of(instance: models.Model, revision: Revision) -> TaskState | None:

@@ -6,6 +6,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.blocks.base import BlockWidget
+from wagtail.forms import TaskStateCommentForm
 
 from core.errors import Refused
 from core.text import squeeze
@@ -57,8 +58,30 @@ class TagsField(LinesField):
 SUBMITTING = ("action-submit", "action-restart-workflow")
 
 
+class ApprovalForm(TaskStateCommentForm):
+    """What a reviewer says with an approval, and what it is of: the words that stood when the window was opened."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+class LookedAt(forms.CharField):
+    """What a page under review showed when it was opened (`reviews.seen_in`): never a change of the page."""
+
+    def has_changed(self, initial, data):
+        return False
+
+
 class ReviewedPageForm(WagtailAdminPageForm):
     """What course and lesson forms share: where the posted button leads to publication, every reason against it is said here."""
+
+    opened_on = LookedAt(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self.is_bound and self.instance.pk and self.instance.workflow_in_progress:
+            from courses.services import reviews
+
+            self.fields["opened_on"].initial = reviews.seen_in(self.instance)
 
     @property
     def is_approving(self) -> bool:
@@ -80,6 +103,14 @@ class ReviewedPageForm(WagtailAdminPageForm):
         super()._post_clean()
         if self.errors:
             return
+        if self.is_approving:
+            from courses.services import reviews
+
+            try:
+                reviews.refuse_changed(page=self.instance, seen=self.cleaned_data["opened_on"])
+            except Refused as refusal:
+                self.add_error(None, refusal.message)
+                return
         if self.is_approving and self.changed_data:
             self.add_error(
                 None, _("You changed the text, so somebody else has to approve it. Save it as a draft, or undo the change and approve.")

@@ -1,5 +1,7 @@
 """The courses of one's county as a list, whatever the tree of pages looks like."""
 
+from functools import partial
+
 import django_filters
 from django.db.models import F, Q
 from django.forms import RadioSelect
@@ -9,10 +11,13 @@ from wagtail.admin.menu import MenuItem
 from wagtail.admin.ui.tables import Column, DateColumn
 from wagtail.admin.ui.tables.pages import BulkActionsColumn, NavigateToChildrenColumn, PageStatusColumn, PageTitleColumn
 from wagtail.admin.views.pages.listing import IndexView
+from wagtail.admin.views.pages.workflow import CollectWorkflowActionDataView, WorkflowActionView
 from wagtail.admin.viewsets.pages import PageListingViewSet, PageViewSet
 
 from courses import permissions
+from courses.forms import ApprovalForm
 from courses.models import CoursePage, LessonPage
+from courses.services import reviews
 
 
 class CourseFilterSet(WagtailFilterSet):
@@ -102,11 +107,43 @@ class OwnCoursesViewSet(PageListingViewSet):
     ]
 
 
+class NamesWhatIsSeen:
+    """The window that asks for an approval shows what it is of, and carries it along."""
+
+    def get_form_class(self):
+        form = super().get_form_class()
+        if self.action_name != "approve" or form is not ApprovalForm:
+            return form
+        return partial(form, initial={"seen": reviews.seen_in(self.object)})
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(shown=reviews.shown_by(self.object) if self.action_name == "approve" else [], **kwargs)
+
+
+class Decide(NamesWhatIsSeen, WorkflowActionView):
+    pass
+
+
+class AskForDecision(NamesWhatIsSeen, CollectWorkflowActionDataView):
+    pass
+
+
+class CoursesViewSet(PageViewSet):
+    """How a course is approved; its list is the tree's own."""
+
+    model = CoursePage
+    parent_models = []
+    workflow_action_view_class = Decide
+    collect_workflow_action_data_view_class = AskForDecision
+
+
 class LessonsOfCourseViewSet(PageViewSet):
     """The lessons of one course, in reading order, when its page is opened in the tree."""
 
     model = LessonPage
     parent_models = [CoursePage]
+    workflow_action_view_class = Decide
+    collect_workflow_action_data_view_class = AskForDecision
     columns = [
         BulkActionsColumn("bulk_actions"),
         PageTitleColumn("title", label=_("Lesson"), sort_key="title", classname="title"),

@@ -6,7 +6,7 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 
 from courses import permissions, reports
-from courses.viewsets import LessonsOfCourseViewSet, OwnCoursesViewSet
+from courses.viewsets import CoursesViewSet, LessonsOfCourseViewSet, OwnCoursesViewSet
 
 
 class CourseStatistics(MenuItem):
@@ -32,7 +32,7 @@ def register_urls():
 
 @hooks.register("register_admin_viewset")
 def register_listings():
-    return [OwnCoursesViewSet(), LessonsOfCourseViewSet()]
+    return [OwnCoursesViewSet(), CoursesViewSet(), LessonsOfCourseViewSet()]
 
 
 @hooks.register("register_reports_menu_item")

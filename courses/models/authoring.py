@@ -1,7 +1,7 @@
 """Where a county writes in Wagtail, and how its reviewers decide there."""
 
 from django.contrib.auth.models import Group
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import AbstractGroupApprovalTask, Collection
 
@@ -40,13 +40,37 @@ class ReviewTask(AbstractGroupApprovalTask):
         verbose_name_plural = _("reviews by a second person")
 
     def get_actions(self, obj, user):
-        """What Wagtail offers a reviewer, without the approval where this user may not give it."""
+        """To send it back, and to approve it in a window that says of what; not where this user may not approve."""
         from courses.services import reviews
 
-        actions = super().get_actions(obj, user)
-        if actions and reviews.objections(page=obj.specific, by=user):
-            return [action for action in actions if action[0] != "approve"]
-        return actions
+        if not super().get_actions(obj, user):
+            return []
+        actions = [("reject", _("Request changes"), True)]
+        return actions if reviews.objections(page=obj.specific, by=user) else [*actions, ("approve", _("Approve"), True)]
+
+    def get_form_for_action(self, action):
+        from courses.forms import ApprovalForm
+
+        return ApprovalForm if action == "approve" else super().get_form_for_action(action)
+
+    def get_template_for_action(self, action):
+        return "courses/admin/approve.html" if action == "approve" else super().get_template_for_action(action)
+
+    @transaction.atomic
+    def on_action(self, task_state, user, action_name, **kwargs):
+        """An approval names by `seen` what was looked at (`reviews.seen_in`); without it, it is refused. Locks the page and its lessons.
+
+        Raises:
+            Refused: changed.
+        """
+        from courses.services import reviews
+
+        seen = kwargs.pop("seen", "")
+        if action_name == "approve":
+            page = task_state.workflow_state.content_object
+            reviews.hold(page)
+            reviews.refuse_changed(page=page, seen=seen)
+        return super().on_action(task_state, user, action_name, **kwargs)
 
     @classmethod
     def get_description(cls):

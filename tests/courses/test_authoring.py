@@ -13,7 +13,7 @@ from core import clock
 from core.errors import Refused
 from courses.blocks import LessonBody
 from courses.models import Course, CoursePage, Edition, LessonPage
-from courses.services import authoring, catalogues, enrolments
+from courses.services import authoring, catalogues, enrolments, reviews
 from tests.factories import lesson_body, make_course
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF"
@@ -98,7 +98,7 @@ def test_a_trainer_submits_a_reviewer_approves_and_the_edition_appears(cast, cat
 
     reviewer = sign_in(cast.reviewer)
     address = reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", page.current_workflow_task_state.pk])
-    reviewer.post(address, {"comment": "好"})
+    reviewer.post(address, {"comment": "好", "seen": reviews.seen_in(page)})
     course = Course.objects.get(code="W01")
     assert course.is_open
     assert [lesson.title for lesson in course.current.lessons.all()] == ["第1节", "第2节"]

@@ -1,5 +1,7 @@
 """Two people stand behind what learners read: one submits, another approves. No button, role or back door goes round it."""
 
+import json
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.urls import reverse
@@ -55,11 +57,19 @@ def submit(client, page):
     return page
 
 
-def act(client, page, action="approve", comment=""):
+def act(client, page, action="approve", comment="", seen=None):
+    """Decide in the window of its button; `seen`: what it showed when it was opened, else what stands now."""
     page = Page.objects.get(pk=page.pk)
-    return client.post(
-        reverse("wagtailadmin_pages:workflow_action", args=[page.pk, action, page.current_workflow_task_state.pk]), {"comment": comment}
-    )
+    address = reverse("wagtailadmin_pages:workflow_action", args=[page.pk, action, page.current_workflow_task_state.pk])
+    return client.post(address, {"comment": comment, "seen": reviews.seen_in(page) if seen is None else seen})
+
+
+def approving(page, **facts):
+    """What the editor posts whose button approves."""
+    page = Page.objects.get(pk=page.pk)
+    seen = reviews.seen_in(page)
+    data = {"action-workflow-action": "1", "workflow-action-name": "approve", "opened_on": seen}
+    return course_post(**facts, **data, **{"workflow-action-extra-data": json.dumps({"comment": "", "seen": seen})})
 
 
 def lessons_of(page):
@@ -119,7 +129,7 @@ def test_who_submitted_does_not_approve(cast, catalogue, second, superuser, sign
     client = sign_in(author)
     page = submit(client, write(client, catalogue))
     act(client, page)
-    edit(client, page, course_post(**{"action-workflow-action": "1", "workflow-action-name": "approve"}))
+    edit(client, page, approving(page))
     assert not Course.objects.exists()
     with pytest.raises(Refused) as refusal:
         page.current_workflow_task_state.approve(user=author)
@@ -141,9 +151,7 @@ def test_a_reviewer_who_changes_what_is_under_review_leaves_the_approval_to_anot
 
 def test_changing_and_approving_in_one_step_is_refused_in_the_form(cast, draft, sign_in):
     page = submit(sign_in(cast.trainer), draft)
-    answer = edit(
-        sign_in(cast.reviewer), page, course_post(title="顺手改的", **{"action-workflow-action": "1", "workflow-action-name": "approve"})
-    )
+    answer = edit(sign_in(cast.reviewer), page, approving(page, title="顺手改的"))
     assert answer.status_code == 200
     assert "须由另一位审核人批准" in answer.text
     assert "顺手改的" in answer.text
@@ -152,8 +160,71 @@ def test_changing_and_approving_in_one_step_is_refused_in_the_form(cast, draft, 
 
 def test_approving_from_the_editor_publishes_what_was_submitted(cast, draft, sign_in):
     page = submit(sign_in(cast.trainer), draft)
-    edit(sign_in(cast.reviewer), page, course_post(**{"action-workflow-action": "1", "workflow-action-name": "approve"}))
+    edit(sign_in(cast.reviewer), page, approving(page))
     assert Course.objects.get().current.published_by == cast.reviewer
+
+
+@pytest.mark.parametrize("changed", ["course", "lesson"])
+@pytest.mark.parametrize("door", ["window", "editor"])
+def test_what_was_changed_after_it_was_opened_is_not_approved(cast, draft, second, sign_in, door, changed):
+    page = submit(sign_in(cast.trainer), draft)
+    window, editor = reviews.seen_in(page), approving(page)
+    last = lessons_of(page)[-1]
+    if changed == "course":
+        edit(sign_in(second), page, course_post(title="换过的"))
+    else:
+        edit(sign_in(second), last, lesson_post(title="换过的", slug=last.slug))
+
+    client = sign_in(cast.reviewer)
+    refused = act(client, page, seen=window) if door == "window" else edit(client, page, editor)
+    assert refused.status_code == (409 if door == "window" else 200)
+    assert f"《换过的》在您打开之后被{second.name}修改" in refused.text
+    assert not Course.objects.exists() and Page.objects.get(pk=page.pk).workflow_in_progress
+    written = page if changed == "course" else last
+    assert Page.objects.get(pk=written.pk).get_latest_revision_as_object().title == "换过的", "nothing was saved over it"
+
+    act(client, page)  # looked at again
+    course = Course.objects.get()
+    assert "换过的" in [course.current.title, *(lesson.title for lesson in course.current.lessons.all())]
+
+
+def test_an_approval_that_does_not_say_of_what_is_refused(cast, draft, sign_in):
+    page = submit(sign_in(cast.trainer), draft)
+    client = sign_in(cast.reviewer)
+    assert act(client, page, seen="").status_code == 409
+    assert edit(client, page, approving(page) | {"opened_on": ""}).status_code == 200
+    assert edit(client, page, approving(page) | {"workflow-action-extra-data": "{}"}).status_code == 409
+    assert not Course.objects.exists()
+
+
+def test_a_lesson_that_was_submitted_after_it_was_opened_is_not_approved_unseen(cast, draft, sign_in):
+    page = submit(sign_in(cast.trainer), draft)
+    seen, client = reviews.seen_in(page), sign_in(cast.trainer)
+    add(client, "lessonpage", page, lesson_post(title="后加的", slug="late", **{"action-submit": "1"}))
+    refused = act(sign_in(cast.reviewer), page, seen=seen)
+    assert refused.status_code == 409 and "《后加的》" in refused.text and not Course.objects.exists()
+
+
+def test_window_and_editor_carry_what_they_show(cast, draft, sign_in):
+    page = submit(sign_in(cast.trainer), draft)
+    client, seen = sign_in(cast.reviewer), reviews.seen_in(page)
+    assert len(seen.split()) == 3, "the course and its two lessons"
+    for door in ("workflow_action", "collect_workflow_action_data"):
+        window = client.get(reverse(f"wagtailadmin_pages:{door}", args=[page.pk, "approve", page.current_workflow_task_state.pk])).json()
+        assert f'name="seen" value="{seen}"' in window["html"]
+        assert "第2节" in window["html"] and cast.trainer.name in window["html"]
+    assert f'name="opened_on" value="{seen}"' in client.get(reverse("wagtailadmin_pages:edit", args=[page.pk])).text
+    one = lessons_of(page)[0]
+    assert f'name="opened_on" value="{reviews.seen_in(one)}"' in client.get(reverse("wagtailadmin_pages:edit", args=[one.pk])).text
+
+
+def test_what_an_approval_is_of_takes_the_same_queries_however_many_lessons(cast, draft, sign_in, django_assert_num_queries):
+    client = sign_in(cast.trainer)
+    for number in range(3, 7):
+        add(client, "lessonpage", draft, lesson_post(title=f"第{number}节", slug=f"l{number}"))
+    page = Page.objects.get(pk=submit(client, draft).pk)
+    with django_assert_num_queries(4):
+        assert len(reviews.shown_by(page)) == 7
 
 
 def test_a_comment_in_the_margin_is_no_change_of_the_text(cast, draft, sign_in):

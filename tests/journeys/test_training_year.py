@@ -124,8 +124,11 @@ def trainer_writes_and_submits(page, base: str) -> int:
 def reviewer_publishes(page, base: str, course: int) -> None:
     page.goto(f"{base}/admin/pages/{course}/edit/")
     page.get_by_role("button", name="更多操作").click()
-    page.get_by_role("button", name=re.compile("^(批准|Approve)")).first.click()
-    page.wait_for_load_state()
+    page.get_by_role("button", name="批准").click()
+    window = page.get_by_role("dialog")
+    assert "最后修改" in window.inner_text(), "it says of which words"
+    window.get_by_role("button", name="批准").click()
+    page.wait_for_url(lambda address: "/edit/" not in address)
 
 
 def learn(page, base: str, course: Course) -> None:
