@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -22,6 +23,8 @@ from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
 from quizzes.permissions import holds_over
 from quizzes.services import paper_marks, printing, remarks, sheets
+
+SHEETS_AT_ONCE = 30  # as many as somebody has on the table
 
 
 @login_required
@@ -133,6 +136,52 @@ def marks_decide(request: HttpRequest, pk: int, person_pk: int, correction_pk: i
             messages.success(request, told)
             return redirect("sitting_marks", pk, person_pk)
     return _entered(request, sitting, person, attempt, form)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def marks_agree(request: HttpRequest, pk: int) -> HttpResponse:
+    """The second person's yes to several sheets at once: each is shown with its points and ticked by itself."""
+    sitting = sitting_of(request, pk)
+    chosen = {int(given) for given in request.POST.getlist("correction") if given.isdecimal() and len(given) < 18}
+    wrong = ""
+    if request.method == "POST":
+        if not chosen:
+            wrong = _("Tick the sheets that you have looked at.")
+        elif request.POST.get("looked") != "yes":
+            wrong = _("Say that you have taken out each ticked sheet and found these points on it.")
+        else:
+            decided, refused = paper_marks.agree(sitting=sitting, corrections=chosen, by=request.user, at=clock.now())
+            if decided:
+                said = ngettext("Agreed to %(count)d sheet.", "Agreed to %(count)d sheets.", len(decided))
+                messages.success(request, said % {"count": len(decided)})
+            for refusal in refused:
+                messages.warning(request, refusal.message)
+            return redirect("marks_agree", pk)
+    waiting = paper_marks.waiting_in_full(sitting)
+    own = [one for one in waiting if request.user.pk in {one.correction.by_id, one.correction.submission.attempt.person_id}]
+    together = [one for one in waiting if one.may_be_agreed_together and one not in own]
+    page = together[:SHEETS_AT_ONCE]
+    if page:
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="marks from paper",
+            unit=sitting.quiz.county,
+            filters={"sitting": sitting.pk},
+            rows=len(page),
+            request=request,
+        )
+    context = {
+        "rows": page,
+        "later": len(together) - len(page),
+        "own": own,
+        "alone": [one for one in waiting if one not in own and one not in together],
+        "chosen": chosen,
+        "wrong": wrong,
+    }
+    return page_of(request, "agree", sitting, context, wrong=bool(wrong))
 
 
 @login_required

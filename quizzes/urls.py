@@ -34,6 +34,7 @@ urlpatterns = [
     path("sittings/manage/<int:pk>/rooms/", organising.sitting_rooms, name="sitting_rooms"),
     path("sittings/manage/<int:pk>/invigilators/", organising.sitting_invigilators, name="sitting_invigilators"),
     path("sittings/manage/<int:pk>/allowances/", organising.sitting_allowances, name="sitting_allowances"),
+    path("sittings/manage/<int:pk>/marks/agree/", paper_marks_views.marks_agree, name="marks_agree"),
     path("sittings/manage/<int:pk>/marks/<int:person_pk>/", paper_marks_views.sitting_marks, name="sitting_marks"),
     path("sittings/manage/<int:pk>/marks/<int:person_pk>/correct/", paper_marks_views.marks_correct, name="marks_correct"),
     path(

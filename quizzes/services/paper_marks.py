@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from quizzes.models import (
     Answer,
     Attempt,
     AttemptItem,
+    Candidate,
     GoneOnPaper,
     ItemMark,
     Marking,
@@ -375,6 +376,64 @@ def waiting_in(sitting: Sitting) -> list[PaperCorrection]:
     """The corrections of a sitting that wait for a second person. One query."""
     found = PaperCorrection.objects.waiting().filter(submission__attempt__sitting=sitting)
     return list(found.select_related("submission__attempt").order_by("pk"))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A correction that waits for a second person: what it asks for, question by question, and what it would do."""
+
+    correction: PaperCorrection
+    effect: Effect
+    lines: list[tuple[int, Decimal, Decimal]]  # position, points as they would stand, what the question gives at most
+    is_stale: bool  # other marks stand than when it was asked for
+
+    @property
+    def may_be_agreed_together(self) -> bool:
+        """A pass that is lost takes a word about what falls with it, so it is decided on its own page."""
+        return not self.is_stale and not self.effect.loses_pass
+
+
+def waiting_in_full(sitting: Sitting) -> list[Waiting]:
+    """The corrections of a sitting that wait, each with its points, by room and seat. Four queries, however many."""
+    found = PaperCorrection.objects.waiting().filter(submission__attempt__sitting=sitting)
+    several = list(found.select_related("by", "marking", "submission__attempt__paper"))
+    current = Marking.objects.current().filter(submission__in=[one.submission_id for one in several])
+    standing = {one.submission_id: one for one in current.prefetch_related("marks__item")}
+    made = []
+    for one in several:
+        marking_ = standing[one.submission_id]
+        marking_.submission = one.submission
+        points, marks = points_of(one), list(marking_.marks.all())
+        most = {mark.item.position: mark.item.points for mark in marks}
+        lines = [(position, value, most[position]) for position, value in sorted(points.items())]
+        made.append(Waiting(one, effect(marking_, points, marks), lines, is_stale=one.marking_id != marking_.pk))
+    places = {candidate.person_id: candidate for candidate in sitting.candidates.all()}
+    return sorted(made, key=lambda each: _place(places.get(each.correction.submission.attempt.person_id), each.correction))
+
+
+def _place(candidate: Candidate | None, correction: PaperCorrection) -> tuple:
+    room, seat = (candidate.room, candidate.seat) if candidate else ("", "")
+    return (len(room), room, len(seat), seat, correction.submission.attempt.employee_number)
+
+
+def agree(
+    *, sitting: Sitting, corrections: Collection[int], by: Person, at: datetime
+) -> tuple[list[PaperCorrectionDecision], list[Refused]]:
+    """A second person's yes to several corrections of a sitting, each of which they looked at: what was decided, and what was refused.
+
+    Each stands by itself, as `decide` would have it, in a transaction of its own. What would lose a pass is refused here (lost_pass).
+    """
+    found = PaperCorrection.objects.filter(pk__in=corrections, submission__attempt__sitting=sitting)
+    decided, refused = [], []
+    for one in found.select_related("marking", "submission__attempt__quiz__county").order_by("pk"):
+        one.marking.submission = one.submission
+        try:
+            if effect(one.marking, points_of(one)).loses_pass:
+                raise Refused(_("A pass would be lost by it: decide it on its own page."), code="lost_pass")
+            decided.append(decide(correction=one, approved=True, by=by, at=at))
+        except Refused as refusal:
+            refused.append(Refused(f"{one.submission.attempt.person_name}：{refusal.message}", code=refusal.code))
+    return decided, refused
 
 
 def lost_gaps(at: datetime) -> list[Gap]:

@@ -277,6 +277,7 @@ WALK = {
         "sitting_marks:on_paper",
         "sitting_marks:entered",
         "marks_correct:entered",
+        "marks_agree:held",
         "candidates_add:now",
         "sitting_rooms:now",
         "sitting_rooms:draft",

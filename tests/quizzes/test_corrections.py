@@ -380,3 +380,88 @@ def test_the_page_of_entered_marks_asks_the_same_for_many_corrections(
     client.get(addresses[0])
     with django_assert_max_num_queries(15):
         client.get(addresses[0])
+
+
+# ---- several sheets at once ----------------------------------------------------------------
+
+
+@pytest.fixture
+def three(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
+    """Three passes that HR entered from paper and nobody agreed to yet, in the order of their seats."""
+    people = [cast.learner, cast.colleague, cast.liaison]
+    for seat, person in enumerate(people, start=7):
+        sitting.candidates.update_or_create(person=person, defaults={"room": "一号考场", "seat": f"{seat}"})
+    for person in people:
+        with django_capture_on_commit_callbacks(execute=True):
+            paper_marks.enter_marks(
+                person=person, paper=sitting.papers.first(), sitting=sitting, points=points(PASSED), by=cast.hr, at=clock.now()
+            )
+    return [one.correction for one in paper_marks.waiting_in_full(sitting)]
+
+
+def test_each_sheet_is_shown_with_its_points_before_it_is_agreed_to(sign_in, cast, sitting, three):  # noqa: F811
+    overview = sign_in(cast.admin).get(reverse("sitting_manage", args=[sitting.pk])).text
+    assert reverse("marks_agree", args=[sitting.pk]) in overview
+    page = sign_in(cast.admin).get(reverse("marks_agree", args=[sitting.pk]))
+    assert [one.correction.submission.attempt.person for one in page.context["rows"]] == [cast.learner, cast.colleague, cast.liaison]
+    assert page.context["rows"][0].lines == [(1, 5, 5), (2, Decimal("2.5"), 5), (3, 5, 5), (4, 10, 10)]
+    assert page.text.count("2.5/5") == 3 and page.text.count("22.5 / 25") == 3
+    assert "checked" not in page.text, "nothing is ticked for anybody"
+
+
+def test_what_is_ticked_is_agreed_to_and_the_rest_goes_on_waiting(sign_in, cast, sitting, three):  # noqa: F811
+    address, client = reverse("marks_agree", args=[sitting.pk]), sign_in(cast.admin)
+    ticked = {"correction": [one.pk for one in three[:2]]}
+    assert client.post(address, {"looked": "yes"}).status_code == 422
+    unsaid = client.post(address, ticked)
+    assert unsaid.status_code == 422 and unsaid.text.count(" checked") == 2 and not PaperCorrectionDecision.objects.exists()
+    done = client.post(address, ticked | {"looked": "yes"}, follow=True)
+    assert "已同意2份" in done.text
+    assert [one.by for one in PaperCorrectionDecision.objects.all()] == [cast.admin, cast.admin]
+    assert set(Marking.objects.current().filter(passed=True).values_list("submission__attempt__person", flat=True)) == {
+        cast.learner.pk,
+        cast.colleague.pk,
+    }
+    assert [one.correction for one in paper_marks.waiting_in_full(sitting)] == three[2:]
+
+
+def test_nobody_agrees_to_what_they_entered_or_to_marks_of_their_own(sign_in, cast, sitting, three):  # noqa: F811
+    address = reverse("marks_agree", args=[sitting.pk])
+    page = sign_in(cast.hr).get(address)
+    assert page.context["rows"] == [] and len(page.context["own"]) == 3
+    sign_in(cast.hr).post(address, {"correction": [three[0].pk], "looked": "yes"})
+    decided, refusals = paper_marks.agree(sitting=sitting, corrections=[three[0].pk], by=cast.learner, at=clock.now())
+    assert not decided and [refusal.code for refusal in refusals] == ["own_marks"] and not PaperCorrectionDecision.objects.exists()
+
+
+def test_one_that_was_decided_meanwhile_stops_none_of_the_others(cast, sitting, three, decide):  # noqa: F811
+    decide(three[0], approved=False, reason="与答题纸不符")
+    decided, refusals = paper_marks.agree(sitting=sitting, corrections=[one.pk for one in three], by=cast.admin, at=clock.now())
+    assert [one.correction for one in decided] == three[1:] and [refusal.code for refusal in refusals] == ["decided"]
+    assert cast.learner.name in refusals[0].message
+
+
+def test_a_pass_that_would_be_lost_is_not_decided_among_others(sign_in, cast, sitting, entered, correct):  # noqa: F811
+    made = correct(entered(PASSED), FAILED)
+    page = sign_in(cast.admin).get(reverse("marks_agree", args=[sitting.pk]))
+    assert page.context["rows"] == [] and [one.correction for one in page.context["alone"]] == [made]
+    decided, refusals = paper_marks.agree(sitting=sitting, corrections=[made.pk], by=cast.admin, at=clock.now())
+    assert not decided and [refusal.code for refusal in refusals] == ["lost_pass"]
+
+
+def test_corrections_of_another_sitting_are_not_agreed_to_here(cast, sitting, three):  # noqa: F811
+    other = Sitting.objects.create(quiz=sitting.quiz, title="别的", opens_at=sitting.opens_at, closes_at=sitting.closes_at)
+    assert paper_marks.agree(sitting=other, corrections=[three[0].pk], by=cast.admin, at=clock.now()) == ([], [])
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_several_are_agreed_to_by_those_who_organise_the_sitting(sign_in, cast, sitting, three, who):  # noqa: F811
+    client, address = sign_in(getattr(cast, who)), reverse("marks_agree", args=[sitting.pk])
+    assert client.get(address).status_code == (200 if who in {"hr", "admin"} else 404)
+    if who not in {"hr", "admin"}:
+        assert client.post(address, {"correction": [three[0].pk], "looked": "yes"}).status_code == 404
+
+
+def test_reading_what_waits_takes_the_same_queries_however_many_sheets(sitting, three, django_assert_num_queries):  # noqa: F811
+    with django_assert_num_queries(5):
+        assert len(paper_marks.waiting_in_full(sitting)) == 3
