@@ -8,14 +8,16 @@ import time
 from datetime import timedelta
 
 QUESTIONS, PEOPLE, ITEMS = 10_000, 20_000, 50
+PARALLEL = 4  # papers, each of other questions and as hard as the rest
 MOST_MEMORY = 300  # MB that the analysis may add to the process
 
 
-def time_blueprint() -> float:
-    """Seconds to draw a paper of 50 from 10,000 questions, by knowledge point, difficulty and kind."""
-    from people.models import Unit
+def time_blueprint() -> tuple[float, float]:
+    """Seconds to draw a paper of 50 from 10,000 questions, by knowledge point, difficulty and kind; and to make parallel ones of it."""
+    from core import clock
+    from people.models import Person, Unit
     from quizzes.models import DrawRule, KnowledgePoint, Question, Quiz
-    from quizzes.services import papers
+    from quizzes.services import exam_papers, papers
 
     county = Unit.objects.counties()[0]
     points = [KnowledgePoint.objects.create(county=county, name=f"大库知识点{n}") for n in range(10)]
@@ -41,7 +43,14 @@ def time_blueprint() -> float:
     drawn = papers.draw(Quiz.objects.get(pk=quiz.pk), rng=random.Random(1))
     seconds = time.perf_counter() - started
     assert len(drawn) == 50
-    return seconds
+    started = time.perf_counter()
+    parallel = exam_papers.make_parallel(
+        quiz=Quiz.objects.get(pk=quiz.pk), count=PARALLEL, by=Person.objects.order_by("pk")[0], at=clock.now()
+    )
+    together = time.perf_counter() - started
+    stands = [set(paper.items.values_list("question", flat=True)) for paper in parallel]
+    assert [len(each) for each in stands] == [50] * PARALLEL and len(set.union(*stands)) == 50 * PARALLEL
+    return seconds, together
 
 
 def sit_twenty_thousand() -> None:
@@ -122,7 +131,7 @@ def analyse() -> None:
 
 def measure() -> list[tuple[str, str, str, bool]]:
     """Rows for the table of figures. Needs the county of `bench.exam` and the environment of `bench.__main__`."""
-    blueprint = time_blueprint()
+    blueprint, parallel = time_blueprint()
     sit_twenty_thousand()
     out = subprocess.run(
         [sys.executable, "-c", "from bench.bank import analyse; analyse()"], check=True, capture_output=True, text=True
@@ -130,6 +139,7 @@ def measure() -> list[tuple[str, str, str, bool]]:
     seconds, memory = map(float, out.split()[-2:])
     return [
         (f"paper of 50 from {QUESTIONS:,}", f"{blueprint:.2f} s", "< 1 s", blueprint < 1),
+        (f"{PARALLEL} parallel papers of 50 from {QUESTIONS:,}, kept", f"{parallel:.2f} s", f"< {PARALLEL} s", parallel < PARALLEL),
         (
             f"analysis of {PEOPLE:,} × {ITEMS}",
             f"{seconds:.1f} s, {memory:.0f} MB more",

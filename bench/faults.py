@@ -31,6 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -242,15 +243,12 @@ class Candidate:
     told: Counter = field(default_factory=Counter)
 
     async def sit(self, over: asyncio.Event) -> None:
-        """Enter, and answer until it is over; then hand in, or leave that to the clock."""
+        """Enter, whatever strikes meanwhile, and answer until it is over, once at least; then hand in, or leave that to the clock."""
         await asyncio.sleep(random.random() * 3)
-        entered = await self._insist(lambda: self.visitor.post(f"/sittings/{self.sitting}/"), {302}, over)
-        found = entered and re.fullmatch(r"/attempts/(\d+)/", entered.headers.get("location", ""))
-        if not found:
+        if not await self._enter():
             return
-        self.attempt = int(found[1])
-        items = await self._paper(over)
-        while items and not over.is_set():
+        items = await self._paper()
+        while items and not (over.is_set() and self.acknowledged):
             item = random.choice(list(items))
             if not await self._answer(item, random.choice(items[item])):
                 return
@@ -258,9 +256,27 @@ class Candidate:
         if self.hands_in:
             await self._insist(lambda: self.visitor.post(f"/attempts/{self.attempt}/submit/"), {302})
 
-    async def _paper(self, over: asyncio.Event) -> dict[int, list[str]]:
+    async def _enter(self) -> bool:
+        """Through the door, with the place in the line that the page was told where many come at once."""
+        turn, patience = b"", time.monotonic() + 300
+        while time.monotonic() < patience:
+            reply = await self._insist(lambda turn=turn: self.visitor.post(f"/sittings/{self.sitting}/", turn), {302, 409})
+            if reply is None:
+                return False
+            if found := re.fullmatch(r"/attempts/(\d+)/", reply.headers.get("location", "")):
+                self.attempt = int(found[1])
+                return True
+            self.told[str(reply.status)] += 1
+            wait, token = re.search(rb'data-turn-in="(\d+)"', reply.body), re.search(rb'name="turn" value="([^"]+)"', reply.body)
+            if not wait or not token:
+                return False
+            turn = b"turn=" + quote(token[1].decode()).encode()
+            await asyncio.sleep(int(wait[1]) / 1000 + 0.1)
+        return False
+
+    async def _paper(self) -> dict[int, list[str]]:
         """What can be answered, read from the page itself."""
-        reply = await self._insist(lambda: self.visitor.get(f"/attempts/{self.attempt}/"), {200}, over)
+        reply = await self._insist(lambda: self.visitor.get(f"/attempts/{self.attempt}/"), {200})
         items: dict[int, list[str]] = {}
         for item, token in re.findall(r'name="r-(\d+)" value="([^"]+)"', reply.body.decode() if reply else ""):
             items.setdefault(int(item), []).append(token)
@@ -274,10 +290,10 @@ class Candidate:
         self.acknowledged.append(Act(item, body["token"], response, reply.json()["seq"]))
         return True
 
-    async def _insist(self, request, expected: set[int], over: asyncio.Event | None = None):
-        """Ask until one of the expected answers comes; None when it is over, or when the server is gone for two minutes."""
+    async def _insist(self, request, expected: set[int]):
+        """Ask until one of the expected answers comes; None when the server is gone for two minutes."""
         pause, patience = 0.2, time.monotonic() + 120
-        while time.monotonic() < patience and not (over and over.is_set()):
+        while time.monotonic() < patience:
             try:
                 reply = await request()
             except Unreachable:
@@ -376,6 +392,8 @@ def tell(people: int, seconds: float, *, say: Callable[[str], None]) -> Story:
                 story.entered += bool(candidate.attempt)
             _let_time_run_out(sitting, say)
             story.problems = check(candidates, sitting)
+            if story.entered != people:
+                story.problems.append(f"{people - story.entered} of {people} people never got in")
             if not story.acknowledged:
                 story.problems.append("nothing was acknowledged: this run proves nothing")
             return story
