@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import badges, bank, bulk, evaluation, exam, exports, ledger, papers
+from bench import badges, bank, bulk, evaluation, exam, exports, ledger, million, papers
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = int(os.environ.get("BENCH_PORT", "8399"))
@@ -283,7 +283,9 @@ def main() -> None:
     rows += ledger.measure()
     rows += bulk.measure()
     rows += evaluation.measure()
-    rows += exports.measure()
+    million_rows, million_notes = million.measure()
+    rows += million_rows + exports.measure()
+    notes += million_notes
     connections.close_all()
     rows += papers.measure()
     rows += badges.measure()  # last: its status events stand in no ledger

@@ -202,7 +202,7 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
         ordered = source.order_by(F("score").desc(nulls_last=True), "-pk")
     else:
         ordered = source.order_by(order, "-pk")
-    return Found(ordered.values_list(*_VALUES), lambda rows: (_of_values(today, *row) for row in rows))
+    return Found(ordered.values_list(*VALUES), lambda rows: (of_values(today, *row) for row in rows))
 
 
 def completions(source: QuerySet) -> QuerySet:
@@ -223,8 +223,8 @@ def completions(source: QuerySet) -> QuerySet:
     )
 
 
-# What a record takes from a row of `completions()`, in the order of `_of_values`.
-_VALUES = (
+# What a record takes from a row of `completions()`, in the order of `of_values`.
+VALUES = (
     *("pk", "person_id", "employee_number", "person_name", "unit_code", "unit_name", "post_title", "duties"),
     *("course_code", "course_title", "edition_number", "line", "round", "minutes", "study_hours", "test_hours", "counted_hours", "score"),
     *("enrolled_at", "completed_at", "certificate_number", "certificate_decided", "certificate_valid_until"),
@@ -234,10 +234,10 @@ _VALUES = (
 
 def of_completion(row: Completion, today: date) -> Record:
     """The record of a row of `completions()`. No query."""
-    return _of_values(today, *(getattr(row, name) for name in _VALUES))
+    return of_values(today, *(getattr(row, name) for name in VALUES))
 
 
-def _of_values(
+def of_values(
     today: date,
     pk: int,
     person_id: int,
@@ -265,6 +265,7 @@ def _of_values(
     reversed_at: datetime | None,
     reversal_reason: str | None,
 ) -> Record:
+    """The record of these values of a row of `completions()`."""
     state = ""
     if certificate_number:
         expired = certificate_valid_until is not None and certificate_valid_until < today
