@@ -11,12 +11,32 @@ from allauth.account.internal.flows.login import record_authentication
 from tests import cast as casting
 from tests import remembered
 from tests.chromium import browser, enter, open_page
+from tests.migrated import Copies
 
 __all__ = ["browser", "enter", "open_page"]
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
+def database_copies(request, django_db_modify_db_settings, django_db_use_migrations, django_db_blocker):
+    """Where this process has its database from; None where it is asked to make or to keep its own."""
+    if not django_db_use_migrations or request.config.getvalue("reuse_db") or request.config.getvalue("create_db"):
+        yield None
+        return
+    with django_db_blocker.unblock():
+        copies = Copies()
+        copies.begin()
+    yield copies
+    with django_db_blocker.unblock():
+        copies.drop()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request, database_copies) -> bool:
+    return request.config.getvalue("reuse_db") or (database_copies is not None and database_copies.was_copied)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, database_copies, django_db_blocker):
     """The tables as the migrations leave them; behind a test with real transactions they are brought back to that."""
     from django.db import DatabaseError
     from django.db.backends.signals import connection_created
@@ -32,6 +52,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
         return remembered.restore()
 
     with django_db_blocker.unblock():
+        if database_copies is not None:
+            database_copies.end()
         remembered.note_baseline()
     connection_created.connect(remembered.watch_others)
     emptying, TransactionTestCase._fixture_teardown = TransactionTestCase._fixture_teardown, bring_back
