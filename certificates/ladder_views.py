@@ -127,6 +127,7 @@ def ladder_person(request: HttpRequest, kind_id: int, person_id: int) -> HttpRes
         "explanation": explanation,
         "points": _shown(request.user, person, explanation),
         "said": said,
+        "to_say": [(point, _acts(point)) for point in explanation.points if point.asks == "attested"],
         "form": form,
         "refusal": refusal,
         "may_attest": may_attest,
@@ -135,6 +136,11 @@ def ladder_person(request: HttpRequest, kind_id: int, person_id: int) -> HttpRes
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "certificates/ladder/person.html", context, status=status)
+
+
+def _acts(point: ladder.Point) -> list[str]:
+    """What can be said of a condition: one that stands is taken back, also when a certificate rests on it already."""
+    return [*(["withdraw"] if point.is_met or point.is_barred else []), *([] if point.is_met else ["attest"])]
 
 
 @login_required

@@ -214,6 +214,22 @@ def test_attesting_keeps_input_asks_for_evidence_and_can_be_taken_back(cast, set
     assert client.post(own, {"key": ROWS, "act": "attest", "evidence": "自己"}).status_code == 403
 
 
+def test_what_a_certificate_rests_on_already_can_still_be_taken_back(cast, sets, sign_in):
+    for code in (*LOWER, "S01", "S02", "S03"):
+        finish(cast.learner, code, cast.county)
+    address = reverse("ladder_person", args=[sets["compiler"].kind_id, cast.learner.pk])
+    client = sign_in(cast.trainer)
+    assert 'value="withdraw"' not in client.get(address).text, "nothing is attested"
+    client.post(address, {"key": ROWS, "act": "attest", "evidence": "第12号"})
+    held = Certificate.objects.get(person=cast.learner, kind__key="compiler")
+
+    page = client.get(address).text
+    assert 'value="withdraw"' in page and 'value="attest"' in page, "back, or anew for a further certificate"
+    client.post(address, {"key": ROWS, "act": "withdraw", "evidence": "未过复审"})
+    assert 'value="withdraw"' not in client.get(address).text
+    assert held.number in sign_in(cast.hr).get(reverse("ladder_people")).text, "HR sees what rests on it"
+
+
 def test_the_list_of_people_names_their_organ_and_what_is_suspended(cast, sets, sign_in):
     for code in LOWER:
         finish(cast.learner, code, cast.county)
