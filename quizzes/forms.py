@@ -227,7 +227,7 @@ class QuizForm(OfCountyForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if self.instance.pk and not self.is_bound:
-            self.fields["opened_on"].initial = quizzes.stamp_of(self.instance)
+            self.fields["opened_on"].initial = quizzes.stamp_of(self.instance.pk)
         self.fields["policies"] = PoliciesField(label=self.fields["policies"].label, help_text=self.fields["policies"].help_text)
         codes = set(
             Question.objects.filter(county__in=counties_of(self.for_user)).order_by().values_list("course_code", flat=True).distinct()

@@ -51,10 +51,10 @@ def refuse_other_terms(*, quiz: Quiz, changed: Collection[str], at: datetime) ->
         )
 
 
-def stamp_of(quiz: Quiz) -> str:
-    """What somebody looks at who opens a quiz: a digest of its rules, as this row has them, and of its draws. One query."""
-    rules = {field.attname: getattr(quiz, field.attname) for field in quiz._meta.concrete_fields}
-    draws = list(DrawRule.objects.filter(quiz=quiz.pk).order_by("pk").values("kind", "difficulty", "point", "count", "points"))
+def stamp_of(pk: int) -> str:
+    """What somebody looks at who opens a quiz: a digest of its rules and draws as they stand. Two queries."""
+    rules = Quiz.objects.filter(pk=pk).values().get()
+    draws = list(DrawRule.objects.filter(quiz=pk).order_by("pk").values("kind", "difficulty", "point", "count", "points"))
     said = json.dumps([rules, draws], sort_keys=True, cls=DjangoJSONEncoder)
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
@@ -69,10 +69,9 @@ def refuse_stale(*, pk: int, seen: str) -> None:
     """
     if not seen:
         return
-    standing = Quiz.objects.filter(pk=pk)
     if transaction.get_connection().in_atomic_block:
-        standing = standing.select_for_update(of=("self",), no_key=True)
-    if stamp_of(standing.get()) != seen:
+        list(Quiz.objects.select_for_update(of=("self",), no_key=True).filter(pk=pk).values_list("pk"))
+    if stamp_of(pk) != seen:
         raise Refused(
             _("Somebody else saved this quiz while you edited it. Nothing of yours was saved, and nothing of theirs is lost."),
             code="edited",

@@ -380,7 +380,7 @@ def rules_of(quiz, **changes):
 
 def test_an_older_form_of_a_quiz_undoes_nothing_of_a_newer_one(trainer, cast, quiz):
     address = f"/admin/quizzes/edit/{quiz.pk}/"
-    opened = quizzes.stamp_of(quiz)
+    opened = quizzes.stamp_of(quiz.pk)
     assert f'name="opened_on" value="{opened}"' in trainer.get(address).text
     assert trainer.post(address, rules_of(quiz, pass_percent=90, opened_on=opened)).status_code == 302
 
@@ -388,12 +388,12 @@ def test_an_older_form_of_a_quiz_undoes_nothing_of_a_newer_one(trainer, cast, qu
     standing = Quiz.objects.get(pk=quiz.pk)
     assert page.status_code == 200 and "他人已保存此测试" in page.text and "改名的测试" in page.text
     assert (standing.pass_percent, standing.title) == (90, quiz.title)
-    again = rules_of(standing, title="改名的测试", opened_on=quizzes.stamp_of(quiz))
+    again = rules_of(standing, title="改名的测试", opened_on=quizzes.stamp_of(quiz.pk))
     assert trainer.post(address, again).status_code == 302 and Quiz.objects.get(pk=quiz.pk).title == "改名的测试"
 
 
 def test_a_draw_that_a_colleague_changed_makes_an_older_form_of_a_quiz_stale(trainer, quiz):
-    opened = quizzes.stamp_of(quiz)
+    opened = quizzes.stamp_of(quiz.pk)
     rule = quiz.draws.order_by("pk").first()
     type(rule).objects.filter(pk=rule.pk).update(count=rule.count + 1)
     page = trainer.post(f"/admin/quizzes/edit/{quiz.pk}/", rules_of(quiz, opened_on=opened))
@@ -401,7 +401,7 @@ def test_a_draw_that_a_colleague_changed_makes_an_older_form_of_a_quiz_stale(tra
 
 
 def test_who_saves_a_quiz_between_check_and_lock_is_not_overwritten(trainer, quiz, monkeypatch):
-    opened, check = quizzes.stamp_of(quiz), quizzes.refuse_other_terms
+    opened, check = quizzes.stamp_of(quiz.pk), quizzes.refuse_other_terms
 
     def slowly(**more):
         check(**more)
