@@ -222,12 +222,8 @@ class PoliciesField(forms.MultiValueField):
 class QuizForm(OfCountyForm):
     USUAL = ("most_uses", "rating_difference")  # an empty field means the usual figure
 
-    opened_on = forms.CharField(widget=forms.HiddenInput, required=False, max_length=80)  # the stamp of what the form shows
-
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.instance.pk and not self.is_bound:
-            self.fields["opened_on"].initial = quizzes.stamp_of(self.instance.pk)
         self.fields["policies"] = PoliciesField(label=self.fields["policies"].label, help_text=self.fields["policies"].help_text)
         codes = set(
             Question.objects.filter(county__in=counties_of(self.for_user)).order_by().values_list("course_code", flat=True).distinct()
@@ -288,32 +284,12 @@ class QuizForm(OfCountyForm):
         if self.instance.pk:
             changed = {name for name, value in cleaned.items() if getattr(self.instance, name, value) != value}
             try:
-                self.refuse_stale()
-            except Refused as refusal:
-                self.refuse(refusal)
-                return cleaned
-            try:
                 quizzes.refuse_other_terms(
                     quiz=self.instance, changed=changed | ({"draws"} if draws.has_changed() else set()), at=clock.now()
                 )
             except Refused as refusal:
                 self.add_error(None, refusal.message)
         return cleaned
-
-    def refuse_stale(self) -> None:
-        """Raises: Refused, when somebody else saved the quiz since this form was opened. In a transaction it locks the quiz."""
-        if self.instance.pk:
-            quizzes.refuse_stale(pk=self.instance.pk, seen=self.cleaned_data.get("opened_on", ""))
-
-    def refuse(self, refusal: Refused) -> None:
-        """Say why it is not saved, with the way to what stands; what was written here stays in the form."""
-        said = format_html(
-            '{} <a href="{}" target="_blank">{}</a>',
-            refusal.message,
-            reverse("quizzes:edit", args=[self.instance.pk]),
-            _("Open the quiz as it stands, and bring in there what is still missing."),
-        )
-        self.add_error(None, said)
 
 
 class DrawRuleForm(WagtailAdminModelForm):

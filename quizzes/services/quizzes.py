@@ -1,13 +1,10 @@
 """Writing the rules of a quiz."""
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -48,33 +45,6 @@ def refuse_other_terms(*, quiz: Quiz, changed: Collection[str], at: datetime) ->
             )
             % {"sitting": standing[0].title, "until": clock.local(standing[0].over_at).strftime("%Y-%m-%d %H:%M")},
             code="has_sittings",
-        )
-
-
-def stamp_of(pk: int) -> str:
-    """What somebody looks at who opens a quiz: a digest of its rules and draws as they stand. Two queries."""
-    rules = Quiz.objects.filter(pk=pk).values().get()
-    draws = list(DrawRule.objects.filter(quiz=pk).order_by("pk").values("kind", "difficulty", "point", "count", "points"))
-    said = json.dumps([rules, draws], sort_keys=True, cls=DjangoJSONEncoder)
-    return hashlib.sha256(said.encode()).hexdigest()[:24]
-
-
-def refuse_stale(*, pk: int, seen: str) -> None:
-    """No older form over what somebody else saved meanwhile. `seen`: the stamp of what was edited; without one nothing is refused.
-
-    In a transaction it locks the quiz until that ends.
-
-    Raises:
-        Refused: edited.
-    """
-    if not seen:
-        return
-    if transaction.get_connection().in_atomic_block:
-        list(Quiz.objects.select_for_update(of=("self",), no_key=True).filter(pk=pk).values_list("pk"))
-    if stamp_of(pk) != seen:
-        raise Refused(
-            _("Somebody else saved this quiz while you edited it. Nothing of yours was saved, and nothing of theirs is lost."),
-            code="edited",
         )
 
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from courses.services import catalogues
 from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
-from quizzes.services import bank, quizzes
+from quizzes.services import bank
 from tests.cast import NOON
 from tests.quizzes.items import BANK
 
@@ -369,45 +369,3 @@ def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten
 
     assert page.status_code == 200 and "同事抢先保存的题干？" in page.text and "我改的题干？" in page.text
     assert Question.objects.get(code="N1").version == 2
-
-
-def rules_of(quiz, **changes):
-    """What the form of a quiz posts, with its draws as they stand."""
-    facts = {name: getattr(quiz, name) for name in ("title", "key", "course_code", "minutes", "attempts_allowed", "pass_percent")}
-    standing = [{"id": d.pk, "kind": d.kind, "count": d.count, "points": d.points} for d in quiz.draws.order_by("pk")]
-    return facts | {"county": quiz.county_id} | draws(*standing, initial=len(standing)) | changes
-
-
-def test_an_older_form_of_a_quiz_undoes_nothing_of_a_newer_one(trainer, cast, quiz):
-    address = f"/admin/quizzes/edit/{quiz.pk}/"
-    opened = quizzes.stamp_of(quiz.pk)
-    assert f'name="opened_on" value="{opened}"' in trainer.get(address).text
-    assert trainer.post(address, rules_of(quiz, pass_percent=90, opened_on=opened)).status_code == 302
-
-    page = trainer.post(address, rules_of(quiz, title="改名的测试", opened_on=opened))
-    standing = Quiz.objects.get(pk=quiz.pk)
-    assert page.status_code == 200 and "他人已保存此测试" in page.text and "改名的测试" in page.text
-    assert (standing.pass_percent, standing.title) == (90, quiz.title)
-    again = rules_of(standing, title="改名的测试", opened_on=quizzes.stamp_of(quiz.pk))
-    assert trainer.post(address, again).status_code == 302 and Quiz.objects.get(pk=quiz.pk).title == "改名的测试"
-
-
-def test_a_draw_that_a_colleague_changed_makes_an_older_form_of_a_quiz_stale(trainer, quiz):
-    opened = quizzes.stamp_of(quiz.pk)
-    rule = quiz.draws.order_by("pk").first()
-    type(rule).objects.filter(pk=rule.pk).update(count=rule.count + 1)
-    page = trainer.post(f"/admin/quizzes/edit/{quiz.pk}/", rules_of(quiz, opened_on=opened))
-    assert page.status_code == 200 and "他人已保存此测试" in page.text
-
-
-def test_who_saves_a_quiz_between_check_and_lock_is_not_overwritten(trainer, quiz, monkeypatch):
-    opened, check = quizzes.stamp_of(quiz.pk), quizzes.refuse_other_terms
-
-    def slowly(**more):
-        check(**more)
-        Quiz.objects.filter(pk=quiz.pk).update(pass_percent=95)
-
-    monkeypatch.setattr(quizzes, "refuse_other_terms", slowly)
-    page = trainer.post(f"/admin/quizzes/edit/{quiz.pk}/", rules_of(quiz, title="改名的测试", opened_on=opened))
-    standing = Quiz.objects.get(pk=quiz.pk)
-    assert page.status_code == 200 and "改名的测试" in page.text and (standing.pass_percent, standing.title) == (95, quiz.title)
