@@ -27,7 +27,8 @@ def test_no_page_takes_more_than_fifteen_queries(who, cast, keys, sign_in):
         client.get(path)  # what is looked up once a process, and the first trace of reading
         with CaptureQueriesContext(connection) as seen:
             assert client.get(path).status_code in (status, 302), path
-        asked = [query["sql"] for query in seen if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
+        written = [query["sql"] or "" for query in seen]  # of a savepoint psycopg tells nothing
+        asked = [sql for sql in written if sql and not sql.startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
         if len(asked) > COMPARING.get(entry.partition(":")[0], MOST):
             above.append(f"{entry}: {len(asked)}")
     assert not above, "\n".join(above)
