@@ -114,7 +114,10 @@ def remembered(build=None, *, after: int = 1):
         key = f"{_memory.written.hexdigest()} {told}"
         if key not in _memory.kept:
             _memory.seen[key] += 1
-            given = _run(build, args, kwargs, key if _memory.seen[key] > after else None)
+            is_kept = _memory.seen[key] > after
+            given = _run(build, args, kwargs, key if is_kept else None)
+            # What was not kept has keys of its own on PostgreSQL: nothing that is kept may follow it.
+            _memory.is_known = is_kept or connection.vendor != "postgresql"
         else:
             changes, result = _memory.kept[key]
             with transaction.atomic(), _unwatched(), connection.cursor() as cursor:
