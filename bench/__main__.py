@@ -15,13 +15,12 @@ import tempfile
 import time
 import urllib.request
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 
 from bench import badges, bank, bulk, evaluation, exam, exports, ledger, million, papers
+from bench.server import ROOT, Server
 
-ROOT = Path(__file__).resolve().parents[1]
 PORT = int(os.environ.get("BENCH_PORT", "8399"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 BASE = f"http://127.0.0.1:{PORT}"
@@ -149,27 +148,6 @@ def sit_down() -> dict:
     }
 
 
-class Server:
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("gunicorn")), "config.wsgi", "--config", "deploy/gunicorn.conf.py"],
-            cwd=ROOT,
-            env={**os.environ, "PORT": str(PORT)},
-            stderr=subprocess.DEVNULL,
-        )
-        for _ in range(60):
-            try:
-                urllib.request.urlopen(f"{BASE}/readyz", timeout=2).read()
-                return self
-            except OSError:
-                time.sleep(0.5)
-        raise SystemExit("the server does not become ready")
-
-    def __exit__(self, *args):
-        self.process.terminate()
-        self.process.wait(20)
-
-
 def wrk(path: str, *, cookies: list[str], script: str | None = None, connections: int = 8) -> tuple[float, int]:
     """Requests a second that answered 2xx, and how many did not: the better of two runs after a short one that warms up."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as lua:
@@ -257,7 +235,7 @@ def main() -> None:
         cursor.execute("VACUUM ANALYZE")  # as on any server that has run for an hour; freshly loaded tables have no statistics
     connections.close_all()
     cookies = [seat["cookie"] for seat in facts["seats"]]
-    with Server():
+    with Server(PORT):
         weight = first_page_weight() / 1024
         rows.append(("signed-out first page", f"{weight:.0f} KB", "< 300 KB", weight < 300))
         for name, path, target, script, signed in [
