@@ -22,7 +22,7 @@ from evaluation import services
 from evaluation.models import Appeal, AppealDecision, ClaimDecision, HourClaim, LearningReminder, LedgerEntry, PersonLine, Reminder
 from evaluation.models.evidence import EvidenceFile
 from people.models import DutyAssignment, Leave, Person, Role, ServedAt, Unit
-from people.models.unit import within_paths
+from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
 from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, Marking, Rating, Sitting
 
@@ -108,7 +108,7 @@ def _posts(person: Person, sieve: _Sieve) -> dict[str, Any]:
     postings = list(person.postings.select_related("unit").prefetch_related(Prefetch("duties", duties)).order_by("starts_on", "pk"))
     grants = list(person.role_grants.select_related("unit", "granted_by").order_by("starts_on", "pk"))
     own = Unit.objects.filter(pk=person.unit_id)
-    names = _names([*own, *(posting.unit for posting in postings), *(grant.unit for grant in grants)])
+    names = record_names([*own, *(posting.unit for posting in postings), *(grant.unit for grant in grants)])
     return {
         "person": {
             "number": person.employee_number,
@@ -140,14 +140,6 @@ def _posts(person: Person, sieve: _Sieve) -> dict[str, Any]:
             for posting in postings
         ],
     }
-
-
-def _names(units: Iterable[Unit]) -> dict[int | None, str]:
-    """The names of units as records write them, by key: a section's with its organ before it. One query."""
-    units = list(units)
-    sections = {unit.organ_path for unit in units if unit.kind == Unit.Kind.SECTION}
-    organs = dict(Unit.objects.filter(path__in=sections).values_list("path", "name"))
-    return {unit.pk: f"{organs[unit.organ_path]} {unit.name}" if unit.kind == Unit.Kind.SECTION else unit.name for unit in units}
 
 
 def _leaves(person: Person, sieve: _Sieve) -> Told:

@@ -27,6 +27,7 @@ from evaluation.models import LedgerEntry
 from evaluation.not_begun import NotBegun
 from evaluation.permissions import people_of_records_q
 from people.models import Duty, Unit
+from people.models.unit import record_names
 
 
 class Status(models.TextChoices):
@@ -449,13 +450,9 @@ def _not_started(user, wanted: Filter, at: datetime) -> Found:
 
 def unit_names(user) -> dict[str, tuple[str, str]]:
     """Path → (code, name as records write it). One query for the trees that the user knows."""
-    units = {unit.path: unit for unit in Unit.objects.visible_to(user)}
-    found = {}
-    for path, unit in units.items():
-        organ = units.get(unit.organ_path)
-        is_section = unit.kind == Unit.Kind.SECTION and organ is not None and organ is not unit
-        found[path] = (unit.code, f"{organ.name} {unit.name}" if is_section else unit.name)
-    return found
+    units = list(Unit.objects.visible_to(user))
+    names = record_names(units)
+    return {unit.path: (unit.code, names[unit.pk]) for unit in units}
 
 
 _BLANK = Record(

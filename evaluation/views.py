@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
-from django.db.models.functions import Substr
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -28,7 +27,7 @@ from evaluation import exports, known_views, quotas, records, rules, services, s
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
-from people.models import Leave, Person, Posting, ReadingOfOthers, Role, Unit
+from people.models import Leave, Person, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, is_hr_over, require_role
 from people.services import readings
 
@@ -260,7 +259,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
     sums: dict[int, Decimal] = {}
     for entry in everything:
         sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
-    postings = _postings(person)
+    postings = list(person.postings.with_unit_name().select_related("unit").prefetch_related("duties"))
     duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
     history = policies.shown()
     for year, part in by_year.items():
@@ -292,9 +291,9 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "higher": [records.of_higher(row, today) for row in higher],
             "at": at,
             "unit_name": next(
-                (_unit_of(one) for one in postings if one.unit_id == person.unit_id), person.unit.name if person.unit else ""
+                (one.unit_name for one in postings if one.unit_id == person.unit_id), person.unit.name if person.unit else ""
             ),
-            "postings": [(posting, _unit_of(posting), _labels(posting, today)) for posting in postings],
+            "postings": [(posting, posting.unit_name, _labels(posting, today)) for posting in postings],
             "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
             "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,
@@ -317,18 +316,6 @@ def _required_of(person: Person, *, hours: Decimal | None, duties: set[str], rou
     ended = [(person.pk, one.course_id, one.completed_at, one.reversal) for one in rounds]
     given = {"history": history, "duties": {person.pk: duties}, "rounds": ended}
     return standing.standings([person], year=clock.year_of(at), at=at, **given)[0]
-
-
-def _postings(person: Person) -> list[Posting]:
-    """Where the person served, each with its duties and the organ that a section belongs to (Unit.organ_path). Two queries."""
-    organ = Substr("unit__path", 1, Case(When(unit__depth=2, then=Unit.steplen), default=2 * Unit.steplen))
-    named = Subquery(Unit.objects.filter(path=OuterRef("organ")).values("name"))
-    return list(person.postings.select_related("unit").prefetch_related("duties").annotate(organ=organ).annotate(organ_name=named))
-
-
-def _unit_of(posting) -> str:
-    """The unit as records write it: a section with its organ."""
-    return f"{posting.organ_name} {posting.unit.name}" if posting.unit.kind == Unit.Kind.SECTION else posting.unit.name
 
 
 def _holds(duty, day: date) -> bool:

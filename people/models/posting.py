@@ -1,7 +1,8 @@
 """Where somebody served, from when to when, and with which duties."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext_lazy as _
 
 from people.models.person import Person
@@ -22,6 +23,15 @@ class Duty(models.TextChoices):
     APPRAISER = "appraiser", _("Appraiser")
 
 
+class PostingQuerySet(models.QuerySet):
+    def with_unit_name(self) -> "PostingQuerySet":
+        """Each with `unit_name` as records write it (`unit.record_names`): a section's with its organ before it. No query more."""
+        organ = Substr("unit__path", 1, Case(When(unit__depth=2, then=Unit.steplen), default=2 * Unit.steplen))  # Unit.organ_path
+        named = Subquery(Unit.objects.filter(path=OuterRef("organ_path")).values("name"))
+        whole = Case(When(unit__kind=Unit.Kind.SECTION, then=Concat(named, Value(" "), "unit__name")), default="unit__name")
+        return self.annotate(organ_path=organ).annotate(unit_name=whole)
+
+
 class Posting(models.Model):
     """One stay of one person in one unit under one title. Closed by its end date, never deleted.
 
@@ -35,6 +45,8 @@ class Posting(models.Model):
     is_main = models.BooleanField(_("main posting"), default=True)
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to"), null=True, blank=True)
+
+    objects = PostingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("posting")

@@ -8,7 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 from people.models.person import Person
 from people.models.posting import DutyAssignment
-from people.models.unit import Unit
+from people.models.unit import Unit, record_names
 
 
 class ServedAt(models.Model):
@@ -45,19 +45,12 @@ def served_at(person: Person, *, on: date | None = None) -> dict:
         if posting is not None and posting.ends_on is not None:
             held = DutyAssignment.objects.filter(_lasting(on), posting__person=person).values_list("duty", flat=True)
             unit, title, duties = posting.unit, posting.title, sorted(set(held))
-    if unit is None:
-        unit_name = ""
-    elif unit.kind == Unit.Kind.SECTION:
-        organ = Unit.objects.get(path=unit.organ_path)
-        unit_name = f"{organ.name} {unit.name}"
-    else:
-        unit_name = unit.name
     return {
         "person": person,
         "unit": unit,
         "employee_number": person.employee_number,
         "person_name": person.name,
-        "unit_name": unit_name,
+        "unit_name": "" if unit is None else record_names([unit])[unit.pk],
         "post_title": title,
         "duties": person.current_duties if duties is None else duties,
         "staff_type": person.staff_type,

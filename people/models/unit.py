@@ -1,5 +1,7 @@
 """The organisation: one tree a county, several trees a deployment."""
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Substr
@@ -122,3 +124,14 @@ def within_paths(paths, field: str = "unit") -> Q:
     for path in paths:
         condition |= Q(**{f"{field}__path__startswith": path})
     return condition
+
+
+def record_names(units: Iterable[Unit]) -> dict[int | None, str]:
+    """The names of units as records write them, by key: a section's with its organ before it. One query, where an organ is not among them."""
+    units = list(units)
+    known = {unit.path: unit.name for unit in units}
+    sections = {unit.pk for unit in units if unit.kind == Unit.Kind.SECTION and unit.organ_path != unit.path}
+    missing = {unit.organ_path for unit in units if unit.pk in sections} - known.keys()
+    if missing:
+        known.update(Unit.objects.filter(path__in=missing).values_list("path", "name"))
+    return {unit.pk: f"{known[unit.organ_path]} {unit.name}" if unit.pk in sections else unit.name for unit in units}

@@ -20,6 +20,7 @@ from core import clock
 from core.errors import Refused
 from people.forms import CodesForm, GrantForm, PeopleFilter
 from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, Unit
+from people.models.unit import record_names
 from people.permissions import READS_PEOPLE, paths_of, require_role
 from people.reauthentication import recently_signed_in
 from people.services import accounts, readings, roles
@@ -40,20 +41,10 @@ def units_within(user, *wanted: str) -> list[Unit]:
 
 
 def label_units(people, units: list[Unit]) -> None:
-    """Give each person `unit_label`: the organ, and the section behind it."""
-    by_path = {unit.path: unit for unit in units}
-    missing = {person.unit.organ_path for person in people if person.unit} - set(by_path)
-    if missing:
-        by_path.update({unit.path: unit for unit in Unit.objects.filter(path__in=missing)})
+    """Give each person `unit_label`: the organ, and the section behind it. `units`: those that are at hand."""
+    names = record_names([*units, *(person.unit for person in people if person.unit)])
     for person in people:
-        unit = person.unit
-        if unit is None:
-            person.unit_label = ""
-        elif unit.kind == Unit.Kind.SECTION:
-            organ = by_path.get(unit.organ_path)
-            person.unit_label = f"{organ.name} {unit.name}" if organ and organ.pk != unit.pk else unit.name
-        else:
-            person.unit_label = unit.name
+        person.unit_label = names[person.unit_id] if person.unit else ""
 
 
 @login_required
