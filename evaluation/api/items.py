@@ -1,17 +1,18 @@
 """What the doors of one record share: their address, their trace, and one refusal for what is not there and what is out of reach."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from ninja import Path, Router, Schema
+from ninja import Path
 
 from core import clock
 from evaluation import changes
-from evaluation.api.lists import answered, only_read, settled
-from people.api import PLAIN, PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters
+from evaluation.api.lists import answered, door, settled
+from people.api import PLAIN, Problem, refuse_strange_parameters
 from people.models import ApiToken, Person, ReadingOfOthers
 from people.services import readings
 
@@ -20,23 +21,7 @@ Year = Annotated[int, Path(ge=1901, le=8999)]
 Key = Annotated[str, Path(min_length=1, max_length=60, pattern=PLAIN, description="The key of the row.")]
 
 
-def door_of_one(router: Router, path: str, *, scope: str, out: type[Schema], name: str, summary: str) -> Callable:
-    """One record of a list under its key: read only, with the scope of the list, its calls counted."""
-
-    def decorate(view: Callable) -> Callable:
-        router.get(
-            path,
-            response={200: out, **PROBLEMS},
-            auth=Token(scope),
-            throttle=[CallsAMinute()],
-            operation_id=f"get_{name}",
-            summary=summary,
-            url_name=f"get_{name}",
-        )(view)
-        only_read(router, path)
-        return view
-
-    return decorate
+door_of_one = partial(door, act="get")
 
 
 def one(request: HttpRequest, rows: QuerySet, *, make: Callable[[list], list[dict]], what: str, named: dict[str, object]):

@@ -78,8 +78,10 @@ class ServedOut(Schema):
 SERVED = ("employee_number", "person_name", "unit_name", "post_title", "duties")
 
 
-def door(router: Router, path: str, *, scope: str, out: type[Schema], name: str, summary: str, answers: dict | None = None) -> Callable:
-    """A list of the API: read only, with a token of one scope, its calls counted."""
+def door(
+    router: Router, path: str, *, scope: str, out: type[Schema], name: str, summary: str, answers: dict | None = None, act: str = "list"
+) -> Callable:
+    """A list of the API: read only, with a token of one scope, its calls counted. `act` is "get" for one row under its key."""
 
     def decorate(view: Callable) -> Callable:
         router.get(
@@ -87,17 +89,17 @@ def door(router: Router, path: str, *, scope: str, out: type[Schema], name: str,
             response={200: out, **PROBLEMS, **(answers or {})},
             auth=Token(scope),
             throttle=[CallsAMinute()],
-            operation_id=f"list_{name}",
+            operation_id=f"{act}_{name}",
             summary=summary,
-            url_name=f"list_{name}",
+            url_name=f"{act}_{name}",
         )(view)
-        only_read(router, path)
+        _only_read(router, path)
         return view
 
     return decorate
 
 
-def only_read(router: Router, path: str) -> None:
+def _only_read(router: Router, path: str) -> None:
     """Whatever else than reading is asked of an address is refused in the form of every error."""
 
     def lists_are_only_read(request: HttpRequest, **key: str):
