@@ -7,7 +7,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import Revision, Task, TaskState
 
-from certificates import rules
 from certificates.models.kind import CertificateKind
 from core import foureyes
 from core.errors import Refused
@@ -32,7 +31,7 @@ def refuse_decided(task_state: TaskState | None) -> None:
 
 def seen_in(revision: Revision | None) -> str:
     """What names the words and the look that somebody was shown: a SHA-256 over the draft, without Wagtail's bookkeeping."""
-    return rules.digest(foureyes.text_of(revision)) if revision is not None else ""
+    return foureyes.words_of(revision) if revision is not None else ""
 
 
 def refuse_changed(kind: CertificateKind, seen: str) -> None:
