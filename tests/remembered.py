@@ -14,6 +14,7 @@ import hashlib
 import pickle
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.contrib.contenttypes.models import ContentType
@@ -44,6 +45,16 @@ class _Memory:
 
 
 _memory = _Memory()
+
+
+@contextmanager
+def _unwatched():
+    """What is written here is told by the function that writes it."""
+    _memory.is_building = True
+    try:
+        yield
+    finally:
+        _memory.is_building = False
 
 
 def watch(execute, sql, params, many, context):
@@ -133,11 +144,8 @@ def remembered(build=None, *, after: int = 1):
 def _run(build, args, kwargs, key):
     """Runs it, and keeps what it did to the tables where there is a key."""
     before = _rows() if key else {}
-    _memory.is_building = True
-    try:
+    with _unwatched():
         given = build(*args, **kwargs)
-    finally:
-        _memory.is_building = False
     if key:
         _memory.kept[key] = _differences(before, _rows()), pickle.dumps(given)
     return given
@@ -190,11 +198,3 @@ def _put(changes: dict[str, _Change], cursor) -> None:
             if change.come:
                 places = ", ".join(["%s"] * (len(change.come[0]) - 1))
                 cursor.executemany(f'INSERT INTO "{table}" VALUES ({places})', [row[1:] for row in change.come])
-
-
-class _unwatched:
-    def __enter__(self):
-        _memory.is_building = True
-
-    def __exit__(self, *raised):
-        _memory.is_building = False
