@@ -5,6 +5,9 @@ BOM, CRLF); text that a spreadsheet would take for a formula is defused there by
 XLSX every text is a text cell, which no spreadsheet evaluates; such a one bears Excel's own mark of
 a text (quotePrefix) too, so that it stays one when somebody edits it. Numbers and dates are typed.
 JSON lines carry one object a row under the columns' keys, nothing changed in it.
+
+A file can be made piece by piece too: `piece` gives some rows, `join` puts pieces together. A piece of CSV or JSON lines is
+a piece of the file; one of a workbook, which is packed as a whole, holds its cells with their types.
 """
 
 import csv
@@ -15,6 +18,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -72,13 +77,32 @@ class Exporter:
         """The table in one of the formats of `TYPES`."""
         return {"csv": self.csv, "xlsx": self.xlsx, "jsonl": self.jsonl}[kind]()
 
-    def write(self, file: IO[bytes], kind: str) -> None:
-        """The table in one of the formats of `TYPES`, into a file."""
+    def piece(self, kind: str) -> "Piece":
+        """Its rows as a piece of a file in one of the formats of `TYPES`. Held in memory: for some thousand rows."""
         if kind == "xlsx":
-            write_xlsx([self], file)
+            values = [column.value for column in self.columns]
+            cells = [[value(row) for value in values] for row in self.rows]
+            return Piece(_as_typed_json(cells), cells)
+        return Piece(b"".join(_csv_rows(self) if kind == "csv" else json_chunks(self)))
+
+    def join(self, pieces: Iterable["Piece"], file: IO[bytes], kind: str, *, created: datetime) -> None:
+        """Put pieces together into a file, one after another. The same pieces give the same bytes; its own rows are not read."""
+        if kind == "xlsx":
+            columns = [replace(column, value=itemgetter(index)) for index, column in enumerate(self.columns)]
+            write_xlsx([Exporter(self.name, columns, chain.from_iterable(map(_cells_of, pieces)))], file, created=created)
             return
-        for chunk in csv_chunks(self) if kind == "csv" else json_chunks(self):
-            file.write(chunk)
+        if kind == "csv":
+            file.write(_csv_head(self))
+        for piece in pieces:
+            file.write(piece.data)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows as they are laid down; of a workbook also the cells, where they are at hand still."""
+
+    data: bytes
+    cells: list[list] | None = None
 
 
 def workbook(name: str, tables: list[Exporter]) -> HttpResponseBase:
@@ -145,8 +169,16 @@ class _Line:
 
 def csv_chunks(exporter: Exporter) -> Iterator[bytes]:
     """The bytes of the CSV file, some hundred lines at a time."""
+    yield _csv_head(exporter)
+    yield from _csv_rows(exporter)
+
+
+def _csv_head(exporter: Exporter) -> bytes:
+    return b"\xef\xbb\xbf" + csv.writer(_Line()).writerow([defused(str(column.title)) for column in exporter.columns]).encode()
+
+
+def _csv_rows(exporter: Exporter) -> Iterator[bytes]:
     line = csv.writer(_Line()).writerow
-    yield b"\xef\xbb\xbf" + line([defused(str(column.title)) for column in exporter.columns]).encode()
     values, known, other = [column.value for column in exporter.columns], _CSV.get, _whatever
     lines: list[str] = []
     for row in exporter.rows:
@@ -212,6 +244,31 @@ def write_xlsx(tables: list[Exporter], file: IO[bytes], *, created: datetime | N
                 line += 1
             if sheet is None:
                 _sheet(book, table, head, table.name if len(tables) > 1 else None)
+
+
+# What JSON says by itself. A cell of another type is a pair: its type, and its value as text.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_TYPED: dict[str, Callable[[str], object]] = {"instant": datetime.fromisoformat, "day": date.fromisoformat, "decimal": Decimal}
+
+
+def _as_typed_json(rows: list[list]) -> bytes:
+    typed = [[cell if type(cell) in _PLAIN else _typed(cell) for cell in row] for row in rows]
+    return json.dumps(typed, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _typed(value: object) -> object:
+    if isinstance(value, datetime):
+        return "instant", value.isoformat()
+    if isinstance(value, date):
+        return "day", value.isoformat()
+    return ("decimal", str(value)) if isinstance(value, Decimal) else str(value)
+
+
+def _cells_of(piece: Piece) -> list[list]:
+    """The rows of a piece of a workbook, each a list of cells."""
+    if piece.cells is not None:
+        return piece.cells
+    return [[_TYPED[cell[0]](cell[1]) if type(cell) is list else cell for cell in row] for row in json.loads(piece.data)]
 
 
 def _sheet(book: xlsxwriter.Workbook, exporter: Exporter, head, name: str | None):

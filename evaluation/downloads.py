@@ -1,13 +1,16 @@
 """Exports that a worker writes into files: ordered, watched, cancelled, handed out, removed after their time.
 
-A file is written in one go, from the first row. A worker that was killed leaves no file behind; reconcile finds the
-silent order and hands it to the next, which begins again: one reading of the rows is one moment of the database, and
-parts of two moments would be neither.
+A file is written in parts (evaluation/parts.py). Which rows it has, and in which order, is fixed once, before the first of
+them is read. A worker that was killed, or whose database went away, leaves the order silent; reconcile hands it to the next,
+which goes on behind the last whole part. No moment of a database outlives its connection, so the file does not pretend to be of
+one: what changes in a row is as it was when its part was read, and the page says between when and when that was
+(docs/decisions/0018).
 """
 
 import hashlib
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,12 +19,15 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.files import File
 from django.core.files.storage import storages
-from django.db import OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import Refused
+from core.exports import Piece
 from core.reconcile import Gap
+from evaluation import parts
 from evaluation.exports import EXPORTS, Opened, still_reaches
 from evaluation.models import Download, ExportChoice
 from people.models import Person
@@ -29,17 +35,12 @@ from people.permissions import has_role
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 5000  # rows: an export up to here streams while one waits
-NOTED_EVERY = 2000  # rows: after so many it is noted how far it has come, and seen whether it was cancelled
 KEPT = timedelta(days=3)  # a file carries names: it lies no longer than a weekend
 SILENT = timedelta(minutes=5)  # so long without a sign of life: the worker was killed
-MOST_TRIES = 3
+MOST_TRIES = 3  # without coming further
 MOST_AT_A_TIME = 3  # of one person
 State = Download.State
 Now = Callable[[], datetime]
-
-
-class Cancelled(Exception):
-    """The order was cancelled while its file was being written."""
 
 
 def opened(key: str, user, filters: dict, *, at: datetime) -> Opened:
@@ -125,71 +126,86 @@ def cancel(*, download: Download, by: Person, at: datetime) -> None:
     mine = Download.objects.visible_to(by).filter(pk=download.pk, state=State.RUNNING)
     if not mine.update(state=State.CANCELLED, ended_at=at, seen_at=at):
         raise Refused(_("This is over; it cannot be cancelled."), code="over")
+    transaction.on_commit(partial(parts.tidy, download.pk), robust=True)  # where that fails, the sweep does it
 
 
 def run(pk: int, *, now: Now = clock.now) -> None:
-    """Write the file of an order that runs, from the first row. Safe to run twice: what is over is left alone.
+    """Write the file of an order that runs, or go on with it. Safe to run twice and beside itself: what is over is left alone.
 
-    The rights are those of whoever ordered, as they are now.
+    The rights are those of whoever ordered, as they are now; what was begun under wider ones is not gone on with.
     """
     download = Download.objects.select_related("by__unit").filter(pk=pk, state=State.RUNNING).first()
     if download is None:
         return
     running = Download.objects.filter(pk=pk, state=State.RUNNING)
-    running.update(tries=download.tries + 1, done=0, seen_at=now())
+    running.update(tries=F("tries") + 1, seen_at=now())
     try:
         _write(download, now)
-    except Cancelled:
+    except parts.Cancelled:
+        pass
+    except (OperationalError, InterfaceError):
+        log.exception("download_left_to_the_next", download=pk)  # the database went away, or was locked: not the order's fault
         return
     except (PermissionDenied, Refused):
         running.update(state=State.FAILED, why=_("You no longer have the right to read these rows."), ended_at=now())
     except Exception:
         log.exception("download_failed", download=pk)
         running.update(state=State.FAILED, why=_("An unexpected error; it is in the log."), ended_at=now())
+    parts.tidy(pk)
 
 
 def _write(download: Download, now: Now) -> None:
     found = opened(download.key, download.by, download.filters, at=download.made_at)
+    if download.fixed_at and not still_reaches(download.by, EXPORTS[download.key].roles, download.reach):
+        raise PermissionDenied
     table = found.make().only(download.columns)
-    counted = _Counted(download, table.rows, now)
+    heads = [f"{column.key} {column.title}" for column in table.columns]
+    is_first = parts.fix(download, found.keys, heads=heads, reach=found.reach, at=now())
+    # SQLite lets nobody write on a connection that reads while others write: there every part is read by its keys.
+    reading = Reading(found, stream=is_first and connection.vendor == "postgresql")
+
+    def make(keys: list) -> tuple[Piece, int]:
+        rows = reading.rows(keys)
+        return replace(table, rows=rows).piece(download.format), len(rows)
+
     with tempfile.TemporaryFile() as file:
-        replace(table, rows=counted).write(file, download.format)
-        size, digest = file.tell(), hashlib.sha256()
+        table.join(parts.pieces(download, make, now=now), file, download.format, created=download.fixed_at)
+        size, digest = file.seek(0, os.SEEK_END), hashlib.sha256()
         file.seek(0)
         while piece := file.read(1024 * 1024):
             digest.update(piece)
         file.seek(0)
         # Stored before the row that names it: a file without a row is waste, a row without a file would be a loss.
-        stored = storages["private"].save(f"downloads/{download.pk}-{digest.hexdigest()[:16]}.{download.format}", File(file))
+        stored = storages["private"].save(f"{parts.folder(download.pk)}/{digest.hexdigest()[:16]}.{download.format}", File(file))
     ended = now()
-    done = {"state": State.DONE, "done": counted.rows, "total": counted.rows, "size": size, "sha256": digest.hexdigest(), "file": stored}
-    done["reach"] = found.reach  # the rights of the moment of writing
+    done = {"state": State.DONE, "total": F("done"), "size": size, "sha256": digest.hexdigest(), "file": stored}
     times = {"ended_at": ended, "seen_at": ended, "expires_at": ended + KEPT}
-    if not Download.objects.filter(pk=download.pk, state=State.RUNNING).update(**done, **times):  # cancelled meanwhile
-        storages["private"].delete(stored)
+    # Where it was cancelled meanwhile, or another worker was quicker, the file is named by no row: `tidy` removes it.
+    Download.objects.filter(pk=download.pk, state=State.RUNNING).update(**done, **times)
 
 
-class _Counted:
-    """The rows, counted as they pass; now and then the count is noted, and an order that was cancelled ends here."""
+class Reading:
+    """The rows of an export by their keys: out of one stream, where there is one and it gives them in time, else by a query.
 
-    def __init__(self, download: Download, rows: Iterable, now: Now) -> None:
-        self.rows, self._download, self._source, self._now = 0, download, rows, now
+    A stream is one reading of the database, and twice as fast. A worker that goes on where another was has none: it asks.
+    """
 
-    def __iter__(self) -> Iterator:
-        for row in self._source:
-            yield row
-            self.rows += 1
-            if self.rows % NOTED_EVERY == 0:
-                self._note()
+    def __init__(self, found: Opened, *, stream: bool) -> None:
+        self._found = found
+        self._stream = found.keyed() if stream and found.keyed else iter(())
+        self._ahead: dict = {}  # what the stream gave and nobody asked for yet
 
-    def _note(self) -> None:
-        running = Download.objects.filter(pk=self._download.pk, state=State.RUNNING)
-        try:
-            if not running.update(done=self.rows, seen_at=self._now()):
-                raise Cancelled
-        except OperationalError:
-            # SQLite, while another writes: a connection that is reading cannot join in. The count is noted next time.
-            log.info("download_not_noted", download=self._download.pk)
+    def rows(self, keys: list) -> list:
+        """Those that still belong, in the order of the keys."""
+        missing = set(keys) - self._ahead.keys()
+        while missing and len(self._ahead) < 2 * parts.ROWS:
+            key, row = next(self._stream, (None, None))
+            if key is None:
+                break
+            self._ahead[key] = row
+            missing.discard(key)
+        found = [self._ahead.pop(key, None) for key in keys]
+        return list(self._found.make(keys).rows) if missing else found
 
 
 def may_have(download: Download, user) -> bool:
@@ -209,11 +225,12 @@ def pieces_of(download: Download) -> Iterator[bytes] | None:
 
 
 def wipe(*, at: datetime) -> int:
-    """Remove the files whose time is over. Safe to run at any time and twice."""
+    """Remove the files whose time is over, and what was left over of any order. Safe to run at any time and twice."""
     over = list(Download.objects.filter(state=State.DONE, expires_at__lte=at)[:1000])
     for download in over:
         storages["private"].delete(download.file)
         Download.objects.filter(pk=download.pk).update(state=State.EXPIRED, file="")
+    parts.sweep()
     return len(over)
 
 
@@ -229,4 +246,5 @@ def _mend(download: Download, at: datetime, again: Callable[[int], object]) -> N
         return
     running = Download.objects.filter(pk=download.pk, state=State.RUNNING)
     running.update(state=State.FAILED, why=_("It was begun several times and came no further."), ended_at=at)
+    parts.tidy(download.pk)
     log.error("download_given_up", download=download.pk)

@@ -1,14 +1,15 @@
 """What HR takes away. The register of exports, by key: another export is one entry of `EXPORTS`.
 
-An entry opens what was asked for, under somebody's rights: how many rows, which columns, and the rows themselves. Pages,
-files that stream at once and files that a worker writes all take it from here.
+An entry opens what was asked for, under somebody's rights: how many rows, which columns, the keys of the rows in their order, and the
+rows themselves. Pages, files that stream at once and files that a worker writes in parts all take it from here.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter, itemgetter
 from typing import TypeVar
 
 from django.db.models import F, QuerySet
@@ -22,7 +23,7 @@ from courses.models import Line
 from evaluation import claims, quotas, rules, services, standing
 from evaluation.forms import RecordsForm, YearForm
 from evaluation.models import HourClaim, LedgerEntry
-from evaluation.records import Found, find, unit_names
+from evaluation.records import Found, find, keys_of, rows_of, unit_names
 from people.models import Duty, Role, Unit
 from people.permissions import READS_RECORDS, paths_of
 
@@ -34,16 +35,21 @@ EVERYWHERE = ""  # the path above all paths
 class Opened:
     """What was asked for, as it may leave: countable, and made when it is read.
 
+    `keys()` names the rows in their order, in one reading. `make()` has all rows; `make(keys)` some of them, in the order of the keys and
+    without those that no longer belong; `keyed()`, where reading by keys would be much slower, all rows with their keys. A key is a number
+    or a tuple of numbers.
     `reach`: the paths of the units that the right to it covers. `words`: what narrowed it, as phrases; `filters`: the same as written
     into the trace of reading.
     """
 
     count: Callable[[], int]
-    make: Callable[[], Exporter]
+    make: Callable[..., Exporter]
+    keys: Callable[[], Iterable]
     words: list[str]
     filters: dict
     reach: list[str]
     unit: Unit | None = None
+    keyed: Callable[[], Iterator[tuple]] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,11 @@ def _records(user, filters: dict, at: datetime) -> Opened:
     wanted = form.wanted()
     found = find(user, wanted, at=at)
     reach = reach_of(user, READS_RECORDS, wanted.unit)
-    return Opened(found.count, lambda: records(found, at=at), form.in_words(), wanted.as_written(), reach, wanted.unit)
+    make = partial(records, found, at=at)
+    return Opened(found.count, make, found.keys, form.in_words(), wanted.as_written(), reach, wanted.unit, found.keyed)
 
 
-def records(found: Found, *, at) -> Exporter:
+def records(found: Found, keys: list | None = None, *, at) -> Exporter:
     """The records that a filter found, with every field of the API in the same order, and what a higher certificate rests on."""
     line = cache(lambda value: str(Line(value).label) if value in Line.values else value)
     columns = [
@@ -121,7 +128,9 @@ def records(found: Found, *, at) -> Exporter:
         Column(_("Reason of the reversal"), lambda r: r.reversal_reason, 30, "reversal_reason"),
         Column(_("Rests on"), lambda r: r.rests_on_words, 40, "rests_on"),
     ]
-    return Exporter(_("Completion records %(day)s") % {"day": clock.today(at).isoformat()}, columns, found.stream())
+    return Exporter(
+        _("Completion records %(day)s") % {"day": clock.today(at).isoformat()}, columns, found.stream() if keys is None else found.of(keys)
+    )
 
 
 def _once(key: Callable, words: Callable) -> Callable:
@@ -173,7 +182,8 @@ def _people(user, filters: dict, at: datetime) -> Opened:
     name = _("%(unit)s %(year)s, people and hours, %(day)s") % {"unit": unit.name, "year": year, "day": clock.today(at).isoformat()}
     return Opened(
         people.count,
-        lambda: people_of_a_year(people, name=name, names=unit_names(user), year=year, at=at),
+        lambda keys=None: people_of_a_year(people, keys, name=name, names=unit_names(user), year=year, at=at),
+        partial(keys_of, people),
         form.in_words(),
         {"year": year, "only": only},
         reach_of(user, READS_RECORDS, unit),
@@ -181,7 +191,9 @@ def _people(user, filters: dict, at: datetime) -> Opened:
     )
 
 
-def people_of_a_year(people: QuerySet, *, name: str, names: dict[str, tuple[str, str]], year: int, at: datetime) -> Exporter:
+def people_of_a_year(
+    people: QuerySet, keys: list[int] | None = None, *, name: str, names: dict[str, tuple[str, str]], year: int, at: datetime
+) -> Exporter:
     """People of `standing.with_standing`, each with required courses, tests, and the hours of the ledger by kind. Ten queries for each 500.
 
     The total is that of the ledger: corrections and what was learned elsewhere are in it, which no list of completions has.
@@ -209,17 +221,19 @@ def people_of_a_year(people: QuerySet, *, name: str, names: dict[str, tuple[str,
         ),
         Column(_("Quotas"), lambda r: r.quotas, 60, "quotas"),
     ]
-    return Exporter(name, columns, _person_years(people, names=names, year=year, at=at))
+    return Exporter(name, columns, _person_years(people, keys, names=names, year=year, at=at))
 
 
-def _person_years(people: QuerySet, *, names: dict[str, tuple[str, str]], year: int, at: datetime) -> Iterator[PersonYear]:
+def _person_years(
+    people: QuerySet, keys: list[int] | None, *, names: dict[str, tuple[str, str]], year: int, at: datetime
+) -> Iterator[PersonYear]:
     history = services.policy_history()
     book = services.policies_on(services.day_of(year, at), history)
     read = sorted({year, *(one for policy in history for quota in rules.quotas_of(policy.quotas) for one in quota.reads(year))})
-    ids = list(people.values_list("pk", flat=True))  # whoever moves meanwhile is neither missed nor told twice
+    ids = list(people.values_list("pk", flat=True)) if keys is None else keys  # whoever moves meanwhile is neither missed nor told twice
     for start in range(0, len(ids), PEOPLE_AT_ONCE):
-        part = {person.pk: person for person in people.filter(pk__in=ids[start : start + PEOPLE_AT_ONCE])}
-        found = [part[pk] for pk in ids[start : start + PEOPLE_AT_ONCE] if pk in part]
+        found = rows_of(people, ids[start : start + PEOPLE_AT_ONCE], attrgetter("pk"))
+        part = [person.pk for person in found]
         hours = services.balances_by_kind(part, year)
         counted = quotas.hours_by_kind(part, read)
         duties = services.duties_on(services.day_of(year, at), part)
@@ -243,7 +257,8 @@ def _entries(user, filters: dict, at: datetime) -> Opened:
         found = found.filter(unit__path__startswith=unit.path)
     return Opened(
         found.count,
-        lambda: ledger_entries(found, year=year, at=at),
+        partial(ledger_entries, found, year=year, at=at),
+        partial(keys_of, found.order_by("at", "pk")),
         form.in_words(),
         {"year": year},
         reach_of(user, READS_RECORDS, unit),
@@ -251,7 +266,7 @@ def _entries(user, filters: dict, at: datetime) -> Opened:
     )
 
 
-def ledger_entries(found: QuerySet, *, year: int, at: datetime) -> Exporter:
+def ledger_entries(found: QuerySet, keys: list[int] | None = None, *, year: int, at: datetime) -> Exporter:
     """Entries of one year, in the order in which they were written."""
     names = (
         "pk",
@@ -287,7 +302,8 @@ def ledger_entries(found: QuerySet, *, year: int, at: datetime) -> Exporter:
         Column(_("When"), lambda r: r[15], 20, "at"),
     ]
     name = _("Hour ledger %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
-    return Exporter(name, columns, found.order_by("at", "pk").values_list(*names).iterator(chunk_size=2000))
+    rows = found.order_by("at", "pk").values_list(*names)
+    return Exporter(name, columns, rows.iterator(chunk_size=2000) if keys is None else rows_of(rows, keys, itemgetter(0)))
 
 
 # Claims of hours
@@ -302,7 +318,8 @@ def _claims(user, filters: dict, at: datetime) -> Opened:
     roles = (Role.HR, Role.AUDITOR)
     return Opened(
         found.count,
-        lambda: claims_of_hours(found, year=year, at=at),
+        partial(claims_of_hours, found, year=year, at=at),
+        partial(keys_of, found.order_by("at", "pk")),
         form.in_words(),
         {"year": year},
         reach_of(user, roles, unit),
@@ -310,7 +327,7 @@ def _claims(user, filters: dict, at: datetime) -> Opened:
     )
 
 
-def claims_of_hours(found: QuerySet, *, year: int, at: datetime) -> Exporter:
+def claims_of_hours(found: QuerySet, keys: list[int] | None = None, *, year: int, at: datetime) -> Exporter:
     """Claims of one year with what was decided, oldest first. Two queries for each 1,000."""
 
     def officer(claim: HourClaim, step: int) -> str:
@@ -334,7 +351,8 @@ def claims_of_hours(found: QuerySet, *, year: int, at: datetime) -> Exporter:
         Column(_("Filed at"), lambda c: c.at, 20, "at"),
     ]
     name = _("Claims of hours %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
-    return Exporter(name, columns, found.order_by("at", "pk").iterator(chunk_size=1000))
+    rows = found.order_by("at", "pk")
+    return Exporter(name, columns, rows.iterator(chunk_size=1000) if keys is None else rows_of(rows, keys, attrgetter("pk")))
 
 
 EXPORTS = {

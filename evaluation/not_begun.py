@@ -5,6 +5,7 @@ is said in evaluation.standing; a test holds the two together.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -32,6 +33,7 @@ PAIRS = f"""
         WHERE begun.person_id = someone.id AND begun.course_id = course.id AND ended.id IS NULL
     )
 """  # noqa: S608 - filled with constants and the ORM's own text alone
+KEY = "someone.id, course.id"
 COLUMNS = "someone.id, someone.employee_number, someone.name, someone.post_title, someone.served_path, course.id"
 ORDERS = {"name": "someone.name, ", "number": "", "course": "course.code, course.id, "}
 FIELDS = ["id", "employee_number", "name", "post_title", "served_path", "as_of"]
@@ -60,8 +62,24 @@ class NotBegun:
             return cursor.fetchall()
 
     def iterator(self, chunk_size: int) -> Iterator[tuple]:
+        return self._read(COLUMNS, chunk_size)
+
+    def keys(self, chunk_size: int) -> Iterator[tuple]:
+        """Person and course of each row, in their order."""
+        return self._read(KEY, chunk_size)
+
+    def of(self, keys: list[tuple]) -> list[tuple]:
+        """The rows of these persons and courses, in any order, where nothing was begun until now."""
+        if not keys:
+            return []
+        among = f"AND ({KEY}) IN (VALUES {', '.join(['(%s, %s)'] * len(keys))})"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {COLUMNS} {self._pairs} {among}", (*self._values, *chain.from_iterable(keys)))
+            return cursor.fetchall()
+
+    def _read(self, columns: str, chunk_size: int) -> Iterator[tuple]:
         with connection.chunked_cursor() as cursor:
-            cursor.execute(self._rows, self._values)
+            cursor.execute(f"SELECT {columns} {self._pairs} {self._order}", self._values)
             while rows := cursor.fetchmany(chunk_size):
                 yield from rows
 

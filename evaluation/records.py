@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from django.db import models
@@ -156,11 +157,13 @@ class Record(NamedTuple):
 class Found:
     """The rows that a filter finds: countable, sliceable and streamable without holding them.
 
-    `count` is one query, a slice at most two, `stream` reads in chunks from one cursor.
+    `count` is one query, a slice at most two, `stream` reads in chunks from one cursor. `keys` names the rows in their order, `keyed`
+    streams them with their keys, `of` reads some by their keys: in that order, without those that the filter no longer finds.
     """
 
     source: QuerySet | NotBegun
     make: Callable[[Iterable], Iterator[Record]]
+    key: Callable = field(default=attrgetter("pk"))
     chunk: int = field(default=2000)
 
     def count(self) -> int:
@@ -173,6 +176,40 @@ class Found:
 
     def stream(self) -> Iterator[Record]:
         yield from self.make(self.source.iterator(chunk_size=self.chunk))
+
+    def keys(self) -> Iterator:
+        return self.source.keys(self.chunk) if isinstance(self.source, NotBegun) else keys_of(self.source)
+
+    def keyed(self) -> Iterator[tuple]:
+        passing: list = []
+
+        def noted() -> Iterator:
+            for row in self.source.iterator(chunk_size=self.chunk):
+                passing.append(self.key(row))
+                yield row
+
+        for record in self.make(noted()):
+            yield passing.pop(), record
+
+    def of(self, keys: list) -> Iterator[Record]:
+        if isinstance(self.source, NotBegun):
+            return self.make(in_order(self.source.of(keys), keys, self.key))
+        return self.make(rows_of(self.source, keys, self.key))
+
+
+def keys_of(found: QuerySet) -> Iterator:
+    """The keys of the rows in their order, in one reading."""
+    return found.prefetch_related(None).values_list("pk", flat=True).iterator(chunk_size=20_000)
+
+
+def rows_of(found: QuerySet, keys: list, key: Callable) -> list:
+    """The rows with these keys in the order of the keys, read at once; `key` takes its own from a row."""
+    return in_order(found.order_by().filter(pk__in=keys), keys, key)
+
+
+def in_order(rows: Iterable, keys: list, key: Callable) -> list:
+    known = {key(row): row for row in rows}
+    return [known[one] for one in keys if one in known]
 
 
 def find(user, wanted: Filter, *, at: datetime) -> Found:
@@ -203,7 +240,7 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
         ordered = source.order_by(F("score").desc(nulls_last=True), "-pk")
     else:
         ordered = source.order_by(order, "-pk")
-    return Found(ordered.values_list(*VALUES), lambda rows: (of_values(today, *row) for row in rows))
+    return Found(ordered.values_list(*VALUES), lambda rows: (of_values(today, *row) for row in rows), itemgetter(0))
 
 
 def completions(source: QuerySet) -> QuerySet:
@@ -445,7 +482,7 @@ def _not_started(user, wanted: Filter, at: datetime) -> Found:
                 minutes=course.current.minutes,
             )
 
-    return Found(NotBegun(people, list(courses), sort=wanted.sort), records)
+    return Found(NotBegun(people, list(courses), sort=wanted.sort), records, itemgetter(0, 5))
 
 
 def unit_names(user) -> dict[str, tuple[str, str]]:
@@ -496,7 +533,9 @@ __all__ = [
     "find",
     "grounds",
     "higher",
+    "keys_of",
     "of_completion",
     "of_higher",
+    "rows_of",
     "unit_names",
 ]

@@ -3,7 +3,7 @@ from evaluation.models.chain import Reminder, ReminderAnswer
 from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
 from evaluation.models.correction import PointCorrection
-from evaluation.models.download import Download, ExportChoice, Format
+from evaluation.models.download import Download, DownloadPart, ExportChoice, Format
 from evaluation.models.figure import FigureConfirmation, UnitFigure
 from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
@@ -21,6 +21,7 @@ __all__ = [
     "Calculation",
     "ClaimDecision",
     "Download",
+    "DownloadPart",
     "Evidence",
     "ExportChoice",
     "FigureConfirmation",

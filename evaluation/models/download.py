@@ -23,8 +23,9 @@ class Download(models.Model):
     """One export that a worker writes into a file (下载). Not a fact: the rows are; this is how they left.
 
     `reach` are the paths of the units that the rights reached by which it was made: it is handed out only while the
-    rights still reach all of them. The file is written in one go; a worker that was killed leaves nothing, and the next
-    begins at the first row again, under the rights and with the rows of that moment.
+    rights still reach all of them. The file is written in parts of rows that were fixed at `fixed_at`, under the rights of
+    then and the headings `heads`; after a killed worker the next goes on with them. `done` counts the rows that are laid
+    down; `tries` how often it was begun since it last came further.
     """
 
     class State(models.TextChoices):
@@ -54,6 +55,8 @@ class Download(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     form_key = models.CharField(max_length=40, editable=False)
     made_at = models.DateTimeField(_("ordered"))
+    heads = models.JSONField(default=list)
+    fixed_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
@@ -76,6 +79,27 @@ class Download(models.Model):
     @property
     def is_under_way(self) -> bool:
         return self.state == self.State.RUNNING
+
+
+class DownloadPart(models.Model):
+    """Some thousand rows of a file that is being written: their keys, as they were fixed, and the piece that was made of them.
+
+    Absent before the rows are fixed and after the order is over. `file`, `sha256` and `rows` are empty until the piece lies
+    in the private storage; a piece that turns out to be missing or changed is made again and takes its place.
+    """
+
+    download = models.ForeignKey(Download, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    keys = models.TextField()  # JSON: text, because nobody looks into it
+    rows = models.PositiveIntegerField(default=0)
+    file = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["download", "number"], name="download_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.download} {self.number}"
 
 
 class ExportChoice(models.Model):

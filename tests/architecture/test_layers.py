@@ -40,6 +40,7 @@ def test_no_learner_record_dies_with_what_it_points_at():
         "quizzes.DrawRule.quiz",  # part of the quiz's own form
         "quizzes.PaperItem.paper",  # part of a draft; what was sat is copied
         "quizzes.Presence.attempt",  # what a page last said of itself: a state
+        "evaluation.DownloadPart.download",  # there while the file is being written
         "evaluation.ExportChoice.person",  # what somebody chose last in a form
         "courses.CataloguePage.page_ptr",
         "courses.CoursePage.page_ptr",
