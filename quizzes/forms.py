@@ -1,10 +1,12 @@
 """Forms with which trainers write questions and quizzes."""
 
 import re
+from collections.abc import Iterator
+from copy import copy
 
 from django import forms
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminDateInput
@@ -14,11 +16,16 @@ from core.errors import Refused
 from core.figures import figure
 from quizzes import formats, kinds, stems
 from quizzes.formats.base import LONGEST_TAG, check_tags
-from quizzes.models import KnowledgePoint, Question, Quiz
+from quizzes.models import DrawRule, KnowledgePoint, Question, Quiz
 from quizzes.permissions import counties_of
 from quizzes.services import bank, images, quizzes
 
 BREAK = "⏎"  # stands for a line break inside one line: an imported option may have some
+
+
+def opened_on() -> forms.CharField:
+    """The stamp of what a form shows. Browsers that fill in a form anew after a reload leave it as the page has it."""
+    return forms.CharField(widget=forms.HiddenInput(attrs={"autocomplete": "off"}), required=False, max_length=80)
 
 
 class OfCountyForm(WagtailAdminModelForm):
@@ -67,7 +74,7 @@ class QuestionForm(OfCountyForm):
         help_text=_("One a line. How it is written for each kind stands beside."),
     )
 
-    opened_on = forms.CharField(widget=forms.HiddenInput, required=False, max_length=80)  # the stamp of what the form shows
+    opened_on = opened_on()
 
     words = forms.CharField(label=_("tags"), required=False, help_text=_("Several with a semicolon between."))
 
@@ -222,8 +229,12 @@ class PoliciesField(forms.MultiValueField):
 class QuizForm(OfCountyForm):
     USUAL = ("most_uses", "rating_difference")  # an empty field means the usual figure
 
+    opened_on = opened_on()
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if self.instance.pk and not self.is_bound:
+            self.fields["opened_on"].initial = quizzes.stamp_of(self.instance, self.formsets["draws"].get_queryset())
         self.fields["policies"] = PoliciesField(label=self.fields["policies"].label, help_text=self.fields["policies"].help_text)
         codes = set(
             Question.objects.filter(county__in=counties_of(self.for_user)).order_by().values_list("course_code", flat=True).distinct()
@@ -284,12 +295,81 @@ class QuizForm(OfCountyForm):
         if self.instance.pk:
             changed = {name for name, value in cleaned.items() if getattr(self.instance, name, value) != value}
             try:
+                self.is_written()
+            except Refused as refusal:
+                self.refuse(refusal)
+                return cleaned
+            try:
                 quizzes.refuse_other_terms(
                     quiz=self.instance, changed=changed | ({"draws"} if draws.has_changed() else set()), at=clock.now()
                 )
             except Refused as refusal:
                 self.add_error(None, refusal.message)
         return cleaned
+
+    def _as_posted(self) -> tuple[Quiz, list[DrawRule]]:
+        """The quiz and its draws as this form has them; what is wrong with them is left out."""
+        posted, columns = copy(self.instance), {field.name for field in Quiz._meta.concrete_fields}
+        for name, value in self.cleaned_data.items():
+            if name in columns:
+                setattr(posted, name, value)
+        draws = []
+        for form in self.formsets["draws"].forms:
+            given = {name: value for name, value in getattr(form, "cleaned_data", {}).items() if name not in ("DELETE", "id")}
+            if given and not form.cleaned_data.get("DELETE"):
+                draws.append(DrawRule(**given))
+        return posted, draws
+
+    def is_written(self) -> bool:
+        """Whether what is posted stands already. In a transaction it locks the quiz.
+
+        Raises: Refused, when somebody saved the quiz after this form was opened.
+        """
+        if not self.instance.pk:
+            return False
+        quiz, draws = self._as_posted()
+        return quizzes.is_written(quiz=quiz, draws=draws, seen=self.cleaned_data.get("opened_on", ""), by=self.for_user)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Say who was quicker and what stands now; what was written here stays in the form."""
+        if refusal.code != "edited":
+            self.add_error(None, refusal.message)
+            return
+        said = format_html(
+            '{} <a href="{}" target="_blank">{}</a>{}',
+            refusal.message,
+            reverse("quizzes:edit", args=[self.instance.pk]),
+            _("Open it as it stands, and bring in there what is still missing."),
+            format_html_join("", "<br>{}", [[line] for line in self._standing_otherwise()]),
+        )
+        self.add_error(None, said)
+
+    def _standing_otherwise(self) -> Iterator[str]:
+        """What stands otherwise than it is written here, a line each."""
+        standing, (posted, draws) = Quiz.objects.get(pk=self.instance.pk), self._as_posted()
+        for name, field in self.fields.items():
+            value = getattr(standing, name, None)
+            if name in self.cleaned_data and value != getattr(posted, name, None):
+                yield _("What stands: %(field)s %(value)s") % {"field": field.label, "value": _in_words(name, value)}
+        rules = list(standing.draws.select_related("point").order_by("pk"))
+        if quizzes.said(standing, rules, with_rows=False)[1] != quizzes.said(standing, draws, with_rows=False)[1]:
+            several = "；".join(_draw_in_words(rule) for rule in rules)
+            yield _("What stands: %(field)s %(value)s") % {"field": DrawRule._meta.verbose_name_plural, "value": several}
+
+
+def _in_words(name: str, value: object) -> str:
+    """A rule of a quiz, for reading."""
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(value, dict):
+        return "、".join(f"{kinds.of(kind).label}：{kinds.of(kind).policies[policy].label}" for kind, policy in value.items()) or "—"
+    return "、".join(value) or "—" if isinstance(value, list) else str(value)
+
+
+def _draw_in_words(rule: DrawRule) -> str:
+    parts = [f"{rule.get_kind_display()} × {rule.count}", figure(rule.points)]
+    parts += [str(rule.get_difficulty_display())] if rule.difficulty else []
+    return " · ".join([*parts, rule.point.name] if rule.point else parts)
 
 
 class DrawRuleForm(WagtailAdminModelForm):

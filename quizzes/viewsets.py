@@ -139,8 +139,8 @@ class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
         return [*super().header_more_buttons, exchange.export_button(self.request, reverse("questions:export")), alike]
 
 
-class SaysWhatIsAlike:
-    """Saving a question tells of others whose stem is much the same, and when it has become a draft."""
+class RefusesInTheForm:
+    """What is refused while it is written is said in the form, and what was typed stays there."""
 
     def form_valid(self, form):
         try:
@@ -150,6 +150,10 @@ class SaysWhatIsAlike:
             form.refuse(refusal)
             self.is_valid(form)  # it is not any more: says so above the form
             return self.form_invalid(form)
+
+
+class SaysWhatIsAlike(RefusesInTheForm):
+    """Saving a question tells of others whose stem is much the same, and when it has become a draft."""
 
     def save_instance(self):
         was = Question.objects.filter(pk=self.object.pk).values_list("status", flat=True).first() if getattr(self, "object", None) else None
@@ -361,11 +365,11 @@ class KnowledgePointViewSet(OfCountyViewSet):
     edit_handler = ObjectList([FieldPanel("name"), FieldPanel("parent"), FieldPanel("county")], base_form_class=KnowledgePointForm)
 
 
-class WarnsOfLacks:
+class WarnsOfLacks(RefusesInTheForm):
     """Saving a quiz says at once what its bank cannot serve."""
 
     def save_instance(self):
-        quiz = super().save_instance()
+        quiz = self.form.instance if self.form.is_written() else super().save_instance()
         for line in papers.missing_for(Quiz.objects.get(pk=quiz.pk)):
             messages.warning(
                 self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": "、".join(quiz.banks), "line": line}

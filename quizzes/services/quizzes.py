@@ -9,16 +9,19 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from core import clock
+from core import audit, clock
 from core.errors import Refused
 from courses.models import Course, EditionRequirement
-from people.models import Unit
+from people.models import Person, Unit
 from quizzes import kinds
 from quizzes.models import DrawRule, Quiz, Sitting
 from quizzes.models.quiz import check_policies
+from quizzes.services import opened
 from quizzes.services.points import Tree
 
 POINTS = Decimal("5")
+SAVED = ("wagtail.create", "wagtail.edit")  # the traces of who wrote a quiz's rules
+OF_A_DRAW = ("kind", "difficulty", "point_id", "count", "points")
 
 
 # What the papers and marks of a sitting hang on: the same for the first who enters and the last.
@@ -46,6 +49,45 @@ def refuse_other_terms(*, quiz: Quiz, changed: Collection[str], at: datetime) ->
             % {"sitting": standing[0].title, "until": clock.local(standing[0].over_at).strftime("%Y-%m-%d %H:%M")},
             code="has_sittings",
         )
+
+
+def said(quiz: Quiz, draws: Iterable[DrawRule], *, with_rows: bool = True) -> list:
+    """The rules of a quiz and its draws, of which a form shows all; `with_rows`: also which rows the draws stand in."""
+    rules = {field.attname: getattr(quiz, field.attname) for field in Quiz._meta.concrete_fields}
+    names = (*OF_A_DRAW, "pk") if with_rows else OF_A_DRAW
+    return [rules, [[_plain(getattr(draw, name)) for name in names] for draw in draws]]
+
+
+def _plain(value: object) -> object:
+    """5 and 5.00 points are the same."""
+    return f"{value:.2f}" if isinstance(value, Decimal) else value
+
+
+def stamp_of(quiz: Quiz, draws: Iterable[DrawRule]) -> str:
+    """What a form shows that was opened on this row and these draws. One query."""
+    return opened.stamp(quiz, said(quiz, draws), acts=SAVED)
+
+
+def is_written(*, quiz: Quiz, draws: Iterable[DrawRule], seen: str, by: Person | None) -> bool:
+    """Whether these rules and draws stand already, as when a form is sent twice; else the form must have been opened on what stands.
+
+    `seen` is the stamp of what was opened; without one nothing is refused. In a transaction it locks the quiz, so that nobody
+    else writes it until that ends. Three queries.
+
+    Raises:
+        Refused: edited, which says who was quicker, and when.
+    """
+    found = Quiz.objects.filter(pk=quiz.pk)
+    if transaction.get_connection().in_atomic_block:
+        found = found.select_for_update(of=("self",), no_key=True)
+    standing = found.get()
+    standing_draws = list(DrawRule.objects.filter(quiz=standing).order_by("pk"))
+    if not seen:
+        return False
+    if said(standing, standing_draws, with_rows=False) == said(quiz, draws, with_rows=False):
+        return True
+    opened.refuse_older(standing, said(standing, standing_draws), acts=SAVED, seen=seen, by=by)
+    return False
 
 
 @transaction.atomic
@@ -102,6 +144,8 @@ def ensure(
     if standing != wanted:
         DrawRule.objects.filter(quiz=quiz).delete()
         DrawRule.objects.bulk_create(DrawRule(quiz=quiz, **rule) for rule in wanted)
+    if changed and not made:
+        audit.record(quiz, "wagtail.edit", changed=sorted(changed))  # by an operator: an older form says when
     return Quiz.objects.get(pk=quiz.pk)
 
 

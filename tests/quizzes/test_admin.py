@@ -1,12 +1,16 @@
 """Trainers at work in the Wagtail admin."""
 
 import pytest
+from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
+from django.test import Client
+from wagtail.models import ModelLogEntry
 
+from core import clock
 from courses.services import catalogues
 from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
-from quizzes.services import bank
+from quizzes.services import bank, quizzes
 from tests.cast import NOON
 from tests.quizzes.items import BANK
 
@@ -369,3 +373,120 @@ def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten
 
     assert page.status_code == 200 and "同事抢先保存的题干？" in page.text and "我改的题干？" in page.text
     assert Question.objects.get(code="N1").version == 2
+
+
+def typed_in(page, **changes) -> dict:
+    """What the browser sends of a quiz's form as the page shows it, with what somebody types."""
+    form = BeautifulSoup(page.text, "html.parser").find(attrs={"name": "opened_on"}).find_parent("form")
+    sent = {}
+    for field in form.select("input[name], textarea[name], select[name]"):
+        if field.name == "select":
+            chosen = field.find("option", selected=True) or field.find("option")
+            sent[field["name"]] = chosen["value"] if chosen else ""
+        elif field.name == "textarea":
+            sent[field["name"]] = field.text
+        elif field.get("type") not in ("checkbox", "radio"):
+            sent[field["name"]] = field.get("value", "")
+        elif field.has_attr("checked"):
+            sent.setdefault(field["name"], []).append(field.get("value", "on"))
+    return sent | changes
+
+
+@pytest.fixture
+def of_a_quiz(quiz):
+    return f"/admin/quizzes/edit/{quiz.pk}/"
+
+
+@pytest.fixture
+def second(cast, trainer):
+    """Another author of the county, at another machine."""
+    client = Client()
+    client.force_login(cast.admin)
+    return client
+
+
+def test_of_two_forms_of_a_quiz_the_first_is_saved_and_the_second_is_refused_with_its_input(trainer, second, cast, quiz, of_a_quiz):
+    mine, theirs = trainer.get(of_a_quiz), second.get(of_a_quiz)
+    assert second.post(of_a_quiz, typed_in(theirs, pass_percent=90)).status_code == 302
+
+    page = trainer.post(of_a_quiz, typed_in(mine, title="改名的测试", **{"draws-0-count": 2}))
+
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.pass_percent, standing.title) == (90, quiz.title) and standing.draws.order_by("pk").first().count == 1
+    saved = ModelLogEntry.objects.for_instance(quiz).filter(action="wagtail.edit").get()
+    assert page.status_code == 200 and f"{cast.admin.name} 于 {clock.local(saved.timestamp):%Y-%m-%d %H:%M} 保存" in page.text
+    assert 'value="改名的测试"' in page.text and page.context["form"].formsets["draws"].forms[0]["count"].value() == "2"
+    assert "现行内容：合格线（百分比） 90" in page.text and of_a_quiz in page.text
+
+    again = trainer.post(of_a_quiz, typed_in(mine, title="改名的测试"))
+    assert again.status_code == 200 and Quiz.objects.get(pk=quiz.pk).title == quiz.title, "it stays refused until it is opened anew"
+    assert trainer.post(of_a_quiz, typed_in(trainer.get(of_a_quiz), title="改名的测试")).status_code == 302
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.pass_percent, standing.title) == (90, "改名的测试")
+
+
+def with_a_draw(sent, **rule) -> dict:
+    """With one more draw rule added below."""
+    at = int(sent["draws-TOTAL_FORMS"])
+    rule = {"kind": "judge", "count": 1, "points": "5", "difficulty": "", "point": "", "id": ""} | rule
+    return sent | {f"draws-{at}-{name}": value for name, value in rule.items()} | {"draws-TOTAL_FORMS": at + 1}
+
+
+def test_a_quiz_is_saved_twice_in_a_row_and_a_form_opened_later_is_never_refused(trainer, second, quiz, of_a_quiz):
+    Quiz.objects.filter(pk=quiz.pk).update(policies={"multiple": "penalty"}, further_banks=["P02"], rating_difference=7, most_uses=3)
+    for number, client in enumerate([trainer, trainer, second, trainer, second, second]):
+        page = client.get(of_a_quiz)
+        away = {"draws-0-DELETE": "on"} if number % 2 else {}
+        sent = with_a_draw(typed_in(page, minutes=21 + number, **away), count=1 + number, points="2.5", difficulty=1 + number // 2)
+        sent[f"draws-{int(sent['draws-TOTAL_FORMS']) - 1}-kind"] = "single" if number % 2 else "judge"
+        answer = client.post(of_a_quiz, sent)
+        assert answer.status_code == 302, answer.context["form"].errors
+        assert Quiz.objects.get(pk=quiz.pk).minutes == 21 + number
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.policies, standing.further_banks, standing.most_uses) == ({"multiple": "penalty"}, ["P02"], 3)
+
+
+def test_a_form_that_was_sent_twice_is_saved_once(trainer, quiz, of_a_quiz):
+    before, sent = quiz.draws.count(), with_a_draw(typed_in(trainer.get(of_a_quiz), title="新名称"), difficulty=1)
+    assert [trainer.post(of_a_quiz, sent).status_code for _time in range(2)] == [302, 302]
+    assert quiz.draws.model.objects.filter(quiz=quiz).count() == before + 1
+    assert ModelLogEntry.objects.for_instance(quiz).filter(action="wagtail.edit").count() == 1
+
+
+def test_ones_own_newer_form_is_not_undone_by_the_one_in_the_other_tab(trainer, quiz, of_a_quiz):
+    older = trainer.get(of_a_quiz)
+    assert trainer.post(of_a_quiz, typed_in(trainer.get(of_a_quiz), pass_percent=90)).status_code == 302
+    page = trainer.post(of_a_quiz, typed_in(older, minutes=5))
+    assert page.status_code == 200 and "您本人已于" in page.text and Quiz.objects.get(pk=quiz.pk).minutes == quiz.minutes
+
+
+def test_draws_that_a_colleague_changed_added_or_took_away_make_an_older_form_stale(trainer, second, quiz, of_a_quiz):
+    for changes in ({"draws-0-count": 3}, {"draws-0-DELETE": "on"}):
+        older = trainer.get(of_a_quiz)
+        assert second.post(of_a_quiz, typed_in(second.get(of_a_quiz), **changes)).status_code == 302
+        kept = list(quiz.draws.model.objects.filter(quiz=quiz).values().order_by("pk"))
+        page = trainer.post(of_a_quiz, typed_in(older, title="改名的测试"))
+        assert page.status_code == 200 and "保存" in page.text and "现行内容：抽题规则" in page.text and "改名的测试" in page.text
+        assert list(quiz.draws.model.objects.filter(quiz=quiz).values().order_by("pk")) == kept
+
+
+def test_what_an_operator_brought_in_meanwhile_is_not_undone(trainer, cast, quiz, of_a_quiz):
+    older = trainer.get(of_a_quiz)
+    facts = {name: getattr(quiz, name) for name in ("county", "key", "title", "course_code", "minutes")}
+    quizzes.ensure(**facts, pass_percent=95, attempts=1, draws=[{"kind": "judge", "count": 1}])
+    page = trainer.post(of_a_quiz, typed_in(older, title="改名的测试"))
+    assert page.status_code == 200 and "晚于您打开" in page.text and Quiz.objects.get(pk=quiz.pk).pass_percent == 95
+
+
+def test_who_saves_a_quiz_between_the_check_of_the_form_and_its_lock_is_not_overwritten(trainer, quiz, of_a_quiz, monkeypatch):
+    mine, check = trainer.get(of_a_quiz), quizzes.refuse_other_terms
+
+    def slowly(**more):
+        check(**more)
+        Quiz.objects.filter(pk=quiz.pk).update(pass_percent=95)
+
+    monkeypatch.setattr(quizzes, "refuse_other_terms", slowly)
+    page = trainer.post(of_a_quiz, typed_in(mine, title="改名的测试"))
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert page.status_code == 200 and 'value="改名的测试"' in page.text and "晚于您打开" in page.text
+    assert (standing.pass_percent, standing.title) == (95, quiz.title)

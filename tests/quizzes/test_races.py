@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
+from courses.services import catalogues
 from quizzes.models import (
     Answer,
     Attempt,
@@ -22,12 +24,14 @@ from quizzes.models import (
     PaperCorrectionDecision,
     Presence,
     Question,
+    Quiz,
     Remark,
     Submission,
 )
 from quizzes.services import attempts, bank, exam_papers, paper_marks, presence, remarks, sittings, slips
 from tests.cast import NOON
 from tests.quizzes.conftest import sitting_of
+from tests.quizzes.test_admin import typed_in
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MINUTE = timedelta(minutes=1)
@@ -439,3 +443,18 @@ def test_a_remarking_agreed_to_while_somebody_edits_keeps_the_edit(cast, quiz, a
     standing = Question.objects.get(pk=question.pk)
     assert standing.explanation == "新解析"
     assert standing.versions.get(number=standing.version).explanation == "新解析"
+
+
+def test_of_two_forms_of_a_quiz_sent_at_once_exactly_one_is_saved(cast, quiz):
+    catalogues.sync_members(county=cast.county)
+    address, clients = f"/admin/quizzes/edit/{quiz.pk}/", [Client(), Client()]
+    for client, author in zip(clients, [cast.trainer, cast.admin], strict=True):
+        client.force_login(author)
+    for turn in range(3):
+        minutes = [30 + 2 * turn, 31 + 2 * turn]
+        forms = [typed_in(client.get(address), minutes=each) for client, each in zip(clients, minutes, strict=True)]
+        answers = together(*[lambda c=c, sent=sent: c.post(address, sent) for c, sent in zip(clients, forms, strict=True)])
+        assert sorted(answer.status_code for answer in answers) == [200, 302]
+        winner = [answer.status_code for answer in answers].index(302)
+        assert Quiz.objects.get(pk=quiz.pk).minutes == minutes[winner]
+        assert f'value="{minutes[1 - winner]}"' in answers[1 - winner].text and "晚于您打开本页" in answers[1 - winner].text

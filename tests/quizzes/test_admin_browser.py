@@ -1,0 +1,46 @@
+"""Two trainers at one quiz in real browsers: what reloading, going back and sending twice make of a form."""
+
+import pytest
+
+from courses.services import catalogues
+from quizzes.models import Quiz
+from tests.chromium import DESK
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+def save(page):
+    page.click("footer button[type=submit]:has-text('保存')")
+    page.wait_for_load_state("load")
+
+
+def test_a_form_that_is_reloaded_after_the_colleague_saved_is_saved(cast, quiz, open_page, enter, live_server):
+    catalogues.sync_members(county=cast.county)
+    address = f"{live_server.url}/admin/quizzes/edit/{quiz.pk}/"
+    mine, theirs = enter(open_page(DESK), cast.trainer), enter(open_page(DESK), cast.admin)
+    mine.goto(address)
+    theirs.goto(address)
+    theirs.fill("#id_pass_percent", "90")
+    save(theirs)
+    mine.fill("#id_title", "改名的测试")
+    save(mine)
+    assert "晚于您打开本页" in mine.text_content("main") and mine.input_value("#id_title") == "改名的测试"
+
+    mine.goto(address)
+    for minutes in ("31", "32"):  # twice in a row
+        mine.fill("#id_minutes", minutes)
+        save(mine)
+        assert Quiz.objects.get(pk=quiz.pk).minutes == int(minutes)
+        mine.goto(address)
+    theirs.goto(address)
+    mine.fill("#id_minutes", "33")
+    save(mine)
+    theirs.reload()
+    theirs.fill("#id_pass_percent", "91")
+    save(theirs)
+    mine.go_back()  # to the form that was saved: it comes anew, as it stands now
+    assert mine.input_value("#id_pass_percent") == "91"
+    mine.fill("#id_minutes", "34")
+    save(mine)
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.minutes, standing.pass_percent, standing.title) == (34, 91, quiz.title)
