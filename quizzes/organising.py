@@ -24,7 +24,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
 from quizzes.models.sittings import ORGANISERS
 from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
-from quizzes.services import candidates, exam_papers, paper_marks, readiness, sittings
+from quizzes.services import candidates, exam_papers, opened, paper_marks, readiness, sittings
 
 PAGE = 50
 SITTINGS_A_PAGE = 20
@@ -105,9 +105,10 @@ def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | N
     if request.method != "POST" or not form.is_valid():
         return None
     try:
-        return sittings.write(terms=form.terms(), by=request.user, at=clock.now(), sitting=sitting)
+        seen = form.cleaned_data["opened_on"]
+        return sittings.write(terms=form.terms(), by=request.user, at=clock.now(), sitting=sitting, seen=seen)
     except Refused as refusal:
-        form.add_error(None, refusal.message)
+        form.refuse(refusal)
         return None
 
 
@@ -119,6 +120,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     sitting = sitting_of(request, pk)
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
     given = exam_papers.papers_of(sitting)
+    places = sittings.places_of(sitting) if sitting.is_draft else []
     context = {
         "invigilators": list(sitting.invigilators.order_by("employee_number")),
         "is_author": counties_of(request.user).filter(pk=sitting.quiz.county_id).exists(),
@@ -127,13 +129,19 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
         "faults": readiness.faults(sitting, has_papers=bool(given)),
         "earns_nothing": readiness.earns_nothing(sitting.quiz),
-        "without_room": sitting.candidates.filter(room="").count(),
+        "without_room": (
+            sum(not room for _person, room, _seat in places) if sitting.is_draft else sitting.candidates.filter(room="").count()
+        ),
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
         "allowances": sitting.allowances.count(),
         "corrections": paper_marks.waiting_in(sitting) if given else [],
         "to_enter": paper_marks.to_enter(sitting) if given else [],
     }
+    if sitting.is_draft:
+        trace = opened.newest_trace(sitting)
+        context["stamp"] = sittings.stamp_of(sitting, [paper.pk for paper in given], trace=trace)
+        context["stamp_of_list"] = sittings.stamp_of_list(sitting, places, trace=trace)
     return page_of(request, "overview", sitting, context)
 
 
@@ -142,16 +150,17 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
 def sitting_act(request: HttpRequest, pk: int) -> HttpResponse:
     """Publish, withdraw or throw away."""
     sitting = sitting_of(request, pk)
-    act = request.POST.get("act")
+    act, seen = request.POST.get("act"), request.POST.get("opened_on", "")[: opened.LONGEST_STAMP]
     try:
         if act == "publish":
-            sittings.publish(sitting=sitting, by=request.user, at=clock.now())
+            sittings.publish(sitting=sitting, by=request.user, at=clock.now(), seen=seen)
             messages.success(request, _("Published: candidates see the sitting now."))
         elif act == "withdraw":
             sittings.withdraw(sitting=sitting, by=request.user, at=clock.now())
             messages.success(request, _("Withdrawn: the sitting is a draft again."))
         elif act == "discard":
-            sittings.discard(sitting=sitting, by=request.user, at=clock.now())
+            seen_list = request.POST.get("list_opened_on", "")[: opened.LONGEST_STAMP]
+            sittings.discard(sitting=sitting, by=request.user, at=clock.now(), seen=seen, seen_list=seen_list)
             messages.success(request, _("The draft “%(title)s” is thrown away.") % {"title": sitting.title})
             return redirect("sittings_manage")
     except Refused as refusal:
@@ -186,9 +195,11 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
     page.object_list = rows
     label_units([row.person for row in rows], [])
     here = Attempt.objects.filter(sitting=sitting, person__in=[row.person_id for row in rows])
+    for row in rows:
+        row.was = row.stands = (row.room, row.seat)
     if refusal:
-        for row in rows:  # what was typed stays on the page
-            row.room, row.seat = (request.POST.get(f"{name}-{row.pk}", getattr(row, name)) for name in ("room", "seat"))
+        for row in rows:
+            _keep_typed(request, row, refusal)
     _log(request, sitting, Kind.READ, "exam candidates", rows=len(rows), filters={"q": words, "room": room, "page": page.number})
     causes = list(here.values_list("person", "submission__cause"))
     context = {
@@ -221,9 +232,28 @@ def _changed(request: HttpRequest, sitting: Sitting) -> str:
         gone = candidates.remove(sitting=sitting, people=chosen, by=request.user, at=at)
         return ngettext("%(count)d person is taken off the list.", "%(count)d people are taken off the list.", gone) % {"count": gone}
     ids = [int(pk) for pk in request.POST.getlist("candidate") if pk.isdecimal() and len(pk) < 18]
-    places = {pk: (request.POST.get(f"room-{pk}", ""), request.POST.get(f"seat-{pk}", "")) for pk in ids}
-    moved = candidates.seat(sitting=sitting, places=places, by=request.user, at=at)
+    places = {pk: _place_of(request, pk) or ("", "") for pk in ids}
+    seen = {pk: was for pk in ids if (was := _place_of(request, pk, "was-")) is not None}
+    moved = candidates.seat(sitting=sitting, places=places, by=request.user, at=at, seen=seen)
     return ngettext("%(count)d place is changed.", "%(count)d places are changed.", moved) % {"count": moved}
+
+
+def _keep_typed(request: HttpRequest, row: Candidate, refusal: Refused) -> None:
+    """What was typed stays on the page; who was left where they were shows where they are now."""
+    typed, was = _place_of(request, row.pk), _place_of(request, row.pk, "was-")
+    if typed is None or typed == was:
+        return
+    row.room, row.seat = typed
+    row.is_elsewhere = refusal.code == "moved_since" and was is not None and was != row.stands
+    if was is not None and not row.is_elsewhere:  # else it is said beside it where they are: who saves then knows
+        row.was = was
+
+
+def _place_of(request: HttpRequest, pk: int, prefix: str = "") -> tuple[str, str] | None:
+    """Room and seat of a candidate as the form has them; None where it has not."""
+    if f"{prefix}room-{pk}" not in request.POST:
+        return None
+    return request.POST[f"{prefix}room-{pk}"], request.POST.get(f"{prefix}seat-{pk}", "")
 
 
 SOURCES = {"unit": forms.ByUnitForm, "course": forms.ByCourseForm, "list": forms.ByListForm}
@@ -337,6 +367,8 @@ def sitting_rooms(request: HttpRequest, pk: int) -> HttpResponse:
     """The rooms with how many sit there; fill them by themselves."""
     sitting = sitting_of(request, pk)
     form = forms.RoomsForm(request.POST or None)
+    if request.method != "POST" and sitting.state(clock.now()) != Sitting.State.CLOSED:
+        form.initial["opened_on"] = sittings.stamp_of_list(sitting)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -346,6 +378,7 @@ def sitting_rooms(request: HttpRequest, pk: int) -> HttpResponse:
                 places=given["places"],
                 mixed=given["order"] == "mixed",
                 everybody=given["who"] == "all",
+                seen=given["opened_on"],
                 by=request.user,
                 at=clock.now(),
             )
@@ -404,12 +437,13 @@ def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
         listed = listed.filter(candidacies__sitting=sitting)
     asked = _number(request.POST.get("person") or request.GET.get("person"))
     person = get_object_or_404(listed, pk=asked) if asked else None
-    form = forms.AllowanceForm(request.POST or None)
+    given_before = sittings.newest(person.allowances.all()) if person else 0
+    form = forms.AllowanceForm(request.POST or None, initial={"seen": given_before})
     if request.method == "POST" and person is not None and form.is_valid():
         try:
             sittings.allow(person=person, quiz=sitting.quiz, sitting=sitting, by=request.user, at=clock.now(), **form.cleaned_data)
         except Refused as refusal:
-            form.add_error(None, refusal.message)
+            form.refuse(refusal, sittings.newest(person.allowances.all()))
         else:
             messages.success(request, _("Given to %(name)s.") % {"name": person.name})
             return redirect("sitting_allowances", pk)
@@ -446,12 +480,13 @@ def person_attempts(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(people_of_hr(request.user).select_related("unit"), pk=pk)
     found = chances.of(person)
     quizzes = Quiz.objects.filter(pk__in=[chance.quiz.pk for chance in found])
-    form = forms.QuizAllowanceForm(request.POST or None, quizzes=quizzes)
+    given_before = sittings.newest(person.allowances.all())
+    form = forms.QuizAllowanceForm(request.POST or None, quizzes=quizzes, initial={"seen": given_before})
     if request.method == "POST" and form.is_valid():
         try:
             sittings.allow(person=person, by=request.user, at=clock.now(), **form.cleaned_data)
         except Refused as refusal:
-            form.add_error(None, refusal.message)
+            form.refuse(refusal, sittings.newest(person.allowances.all()))
         else:
             messages.success(request, _("Given to %(name)s.") % {"name": person.name})
             return redirect("person_attempts", pk)

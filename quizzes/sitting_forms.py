@@ -1,17 +1,23 @@
 """Forms with which HR sets up sittings, and invigilators add time."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from django import forms
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
+from core import clock
+from core.errors import Refused
 from core.figures import figure
 from courses.models import Course
 from people.models import Duty, Unit
+from quizzes.forms import opened_on
 from quizzes.models import AttemptItem, Paper, PaperItem, Quiz, Sitting
 from quizzes.permissions import counties_organised_by
-from quizzes.services import exam_papers
+from quizzes.services import exam_papers, sittings
 from quizzes.services.sittings import FIXED_ONCE_BEGUN, Terms, terms_of
 
 
@@ -29,6 +35,24 @@ class CourseChoice(forms.ModelChoiceField):
 
 def moment(**more) -> forms.DateTimeInput:
     return forms.DateTimeInput(attrs={"type": "datetime-local", **more}, format="%Y-%m-%dT%H:%M")
+
+
+def newest_seen() -> forms.IntegerField:
+    """The newest row there was when the form was opened."""
+    return forms.IntegerField(widget=forms.HiddenInput(attrs={"autocomplete": "off"}), required=False, min_value=0, max_value=2**62)
+
+
+class OnTop(forms.Form):
+    """What comes on top of what others gave: it is refused once where somebody was quicker, and says so."""
+
+    seen = newest_seen()
+
+    def refuse(self, refusal: Refused, newest: int) -> None:
+        """Say why not. Who has read that somebody was quicker may send the same form again."""
+        self.add_error(None, refusal.message)
+        if refusal.code in {"added_since", "given_since"}:
+            self.data = self.data.copy()
+            self.data[self.add_prefix("seen")] = str(newest)
 
 
 class PapersChoice(forms.ModelMultipleChoiceField):
@@ -58,6 +82,8 @@ class SittingForm(forms.ModelForm):
         widgets = {"opens_at": moment(), "closes_at": moment(), "results": forms.RadioSelect, "papers": forms.CheckboxSelectMultiple}
         field_classes = {"papers": PapersChoice}
 
+    opened_on = opened_on()
+
     def __init__(self, *args, user, begun: bool, **kwargs):
         super().__init__(*args, **kwargs)
         exams = Quiz.objects.filter(county__in=counties_organised_by(user), is_exam=True)
@@ -80,13 +106,47 @@ class SittingForm(forms.ModelForm):
         field.queryset = Paper.objects.filter(pk__in=[*standing, *sealed]).select_related("quiz").order_by("quiz__title", "label")
         field.help_text = _("Only papers that two persons sealed can be chosen. With none ticked, everybody gets a paper of their own.")
         self.initial["papers"] = standing
+        if self.instance.pk and not self.is_bound:
+            self.fields["opened_on"].initial = sittings.stamp_of(self.instance, standing)
 
     def _get_validation_exclusions(self) -> set[str]:
         """Without the window: the service compares it, in words that are meant for people."""
         return super()._get_validation_exclusions() | {"opens_at", "closes_at"}
 
     def terms(self) -> Terms:
-        return Terms(**self.cleaned_data | {"papers": frozenset(self.cleaned_data["papers"])} | self.fixed)
+        given = {name: value for name, value in self.cleaned_data.items() if name != "opened_on"}
+        return Terms(**given | {"papers": frozenset(self.cleaned_data["papers"])} | self.fixed)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Say why it is not saved; of an older form also what stands otherwise. What was typed stays."""
+        if refusal.code != "edited":
+            self.add_error(None, refusal.message)
+            return
+        standing, mine = vars(terms_of(Sitting.objects.get(pk=self.instance.pk))), vars(self.terms())
+        several = [
+            [_("What stands: %(field)s %(value)s") % {"field": self.fields[name].label, "value": _in_words(name, value)}]
+            for name, value in standing.items()
+            if value != mine[name]
+        ]
+        said = format_html(
+            '{} <a href="{}" target="_blank">{}</a>{}',
+            refusal.message,
+            reverse("sitting_edit", args=[self.instance.pk]),
+            _("Open it as it stands, and bring in there what is still missing."),
+            format_html_join("", "<br>{}", several),
+        )
+        self.add_error(None, said)
+
+
+def _in_words(name: str, value: object) -> str:
+    """A term of a sitting, for reading."""
+    if name == "papers":
+        return "、".join(sorted(paper.label for paper in value)) or "—"  # type: ignore[attr-defined]
+    if name == "results":
+        return str(Sitting.Results(value).label)
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    return clock.local(value).strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
 
 
 class ByUnitForm(forms.Form):
@@ -145,6 +205,8 @@ class ByListForm(forms.Form):
 class RoomsForm(forms.Form):
     """Fill rooms by themselves."""
 
+    opened_on = opened_on()
+
     places = forms.IntegerField(label=_("Places in each room"), min_value=1, max_value=500, initial=30)
     names = forms.CharField(
         label=_("Names of the rooms"),
@@ -166,7 +228,7 @@ class RoomsForm(forms.Form):
     )
 
 
-class AllowanceForm(forms.Form):
+class AllowanceForm(OnTop):
     """More time or more attempts for one person."""
 
     extra_minutes = forms.IntegerField(label=_("Extra minutes"), min_value=0, max_value=600, initial=0)
@@ -181,14 +243,14 @@ class QuizAllowanceForm(AllowanceForm):
 
     quiz = forms.ModelChoiceField(label=_("Quiz"), queryset=None, empty_label=None)
     extra_attempts = forms.IntegerField(label=_("Extra attempts"), min_value=0, max_value=20, initial=1)
-    field_order = ["quiz", "extra_attempts", "extra_minutes", "reason"]
+    field_order = ["quiz", "extra_attempts", "extra_minutes", "reason", "seen"]
 
     def __init__(self, *args, quizzes, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["quiz"].queryset = quizzes
 
 
-class TimeForm(forms.Form):
+class TimeForm(OnTop):
     """Minutes for somebody, or for everybody, who sits now."""
 
     minutes = forms.IntegerField(label=_("Minutes to add"), min_value=1, max_value=600, initial=10)

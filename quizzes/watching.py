@@ -182,14 +182,15 @@ def attempt_on_paper(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResp
 
 
 def _add_time(request: HttpRequest, sitting: Sitting, attempt: Attempt | None, context: dict) -> HttpResponse:
-    form = TimeForm(request.POST or None)
+    what = {"attempt": attempt} if attempt else {"sitting": sitting}
+    form = TimeForm(request.POST or None, initial={"seen": sittings.newest(sittings.extensions_of(**what))})
     if request.method == "POST" and form.is_valid():
-        what = {"attempt": attempt} if attempt else {"sitting": sitting}
         given = form.cleaned_data
+        facts = {"minutes": given["minutes"], "reason": given["reason"], "seen": given["seen"]}
         try:
-            made = sittings.extend(**what, minutes=given["minutes"], reason=given["reason"], by=request.user, at=clock.now())
+            made = sittings.extend(**what, **facts, by=request.user, at=clock.now())
         except Refused as refusal:
-            form.add_error(None, refusal.message)
+            form.refuse(refusal, sittings.newest(sittings.extensions_of(**what)))
         else:
             messages.success(request, _done(made))
             return redirect("sitting_watch", sitting.pk)

@@ -133,7 +133,8 @@ class Plan:
     @property
     def digest(self) -> str:
         """Says whether the plan is still the one that was looked at."""
-        what = [(c.person_id, c.room, c.seat) for c in [*self.new, *(c for c, _room, _seat in self.moved)]]
+        what: list[tuple] = [(c.person_id, c.room, c.seat) for c in self.new]
+        what += [(c.person_id, c.room, c.seat, *left) for c, *left in self.moved]  # whence too: a colleague may have moved them meanwhile
         return hashlib.sha256(repr((what, [str(error) for error in self.errors])).encode()).hexdigest()[:24]
 
 
@@ -275,33 +276,61 @@ def remove(*, sitting: Sitting, people: Iterable[int], by: Person, at: datetime)
 
 
 @transaction.atomic
-def seat(*, sitting: Sitting, places: Mapping[int, tuple[str, str]], by: Person, at: datetime) -> int:
+def seat(
+    *,
+    sitting: Sitting,
+    places: Mapping[int, tuple[str, str]],
+    by: Person,
+    at: datetime,
+    seen: Mapping[int, tuple[str, str]] | None = None,
+) -> int:
     """Give candidates (by id) their rooms and seats; how many changed. Locks the sitting.
 
+    `seen` are the places that were looked at: who was left there stays where others have put them meanwhile, and nobody is moved
+    whom others have moved to yet another place.
+
     Raises:
-        Refused: over, too_long, seat_taken; nothing is written then.
+        Refused: over, too_long, moved_since, seat_taken; nothing is written then.
     """
     sitting = _open(sitting, at)
-    changed = []
-    for candidate in Candidate.objects.filter(sitting=sitting, pk__in=places):
-        room, place = (squeeze(text) for text in places[candidate.pk])
+    changed, elsewhere = [], []
+    for candidate in Candidate.objects.filter(sitting=sitting, pk__in=places).select_related("person").order_by("pk"):
+        wanted = room, place = _squeezed(places[candidate.pk])
+        stands = candidate.room, candidate.seat
+        was = _squeezed(seen[candidate.pk]) if seen and candidate.pk in seen else stands
         if len(room) > LONGEST_ROOM or len(place) > LONGEST_SEAT:
             raise _too_long()
-        if (candidate.room, candidate.seat) != (room, place):
-            candidate.room, candidate.seat = room, place
-            changed.append(candidate)
+        if wanted in (stands, was):
+            continue
+        if stands != was:
+            elsewhere.append(f"{candidate.person.name}（{' '.join(stands).strip() or '—'}）")
+        candidate.room, candidate.seat = wanted
+        changed.append(candidate)
+    if elsewhere:
+        raise Refused(
+            _("Others have given these a place after you had opened the list: %(people)s. Nothing of yours was saved yet.")
+            % {"people": "、".join(elsewhere[:10])},
+            code="moved_since",
+        )
     return _seated(sitting, changed, by)
 
 
+def _squeezed(place: tuple[str, str]) -> tuple[str, str]:
+    return squeeze(place[0]), squeeze(place[1])
+
+
 @transaction.atomic
-def fill_rooms(*, sitting: Sitting, names: Iterable[str], places: int, mixed: bool, everybody: bool, by: Person, at: datetime) -> int:
+def fill_rooms(
+    *, sitting: Sitting, names: Iterable[str], places: int, mixed: bool, everybody: bool, by: Person, at: datetime, seen: str = ""
+) -> int:
     """Seat the candidates so many a room, in these rooms and then in numbered ones; how many got a place. Locks the sitting.
 
     `mixed`: neighbours serve in different organs wherever that is possible; else by unit. `everybody`: also
-    those who have a room already; else the free places are filled.
+    those who have a room already; else the free places are filled. `seen` is the stamp of the list that was looked at
+    (`sittings.stamp_of_list`): places that others gave since are not undone by seating everybody anew.
 
     Raises:
-        Refused: over, bad_places (1 to 500 a room), too_long.
+        Refused: over, edited, bad_places (1 to 500 a room), too_long.
     """
     names = [squeeze(name) for name in names if squeeze(name)]
     if not 1 <= places <= 500:
@@ -309,6 +338,8 @@ def fill_rooms(*, sitting: Sitting, names: Iterable[str], places: int, mixed: bo
     if any(len(name) > LONGEST_ROOM for name in names):
         raise _too_long()
     sitting = _open(sitting, at)
+    if everybody:
+        sittings.refuse_other_list(sitting, seen=seen, by=by)
     every = list(
         Candidate.objects.filter(sitting=sitting).select_related("person__unit").order_by("person__unit__path", "person__employee_number")
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model
+from django.db.models import Max, Model
 from django.utils.translation import gettext as _
 from wagtail.log_actions import registry
 
@@ -14,16 +14,20 @@ from core import clock
 from core.errors import Refused
 from people.models import Person
 
-LONGEST_STAMP = 60
+LONGEST_STAMP = 40
 
 
-def stamp(thing: Model, facts: Any, *, acts: Collection[str]) -> str:
-    """What somebody looks at who opens a form: a digest of these facts, and the last of these acts in the thing's trace. One query.
+def stamp(facts: Any, *, trace: int) -> str:
+    """What somebody looks at who opens a form: a digest of these facts, and the newest trace there was (`newest_trace`).
 
     `facts` are those that the page shows, not read anew: what changes between two readings would pass for looked at.
     """
-    last = _last(thing, acts)
-    return f"{digest(facts)}.{last.pk if last else 0}"
+    return f"{digest(facts)}.{trace}"
+
+
+def newest_trace(thing: Model) -> int:
+    """The newest trace of the thing by its number, 0 where it has none. One query."""
+    return registry.get_logs_for_instance(thing).aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def digest(facts: Any) -> str:
@@ -35,22 +39,21 @@ def digest(facts: Any) -> str:
 def refuse_older(thing: Model, facts: Any, *, acts: Collection[str], seen: str, by: Person | None) -> None:
     """Refuse a form that was opened on other facts than these, which stand now; the caller holds the lock.
 
-    `seen` is the stamp that the form was opened on; without one nothing is refused. One query where it is refused, else none.
+    `seen` is the stamp that the form was opened on; without one nothing is refused. `acts` are the traces of who writes such facts.
+    One query where it is refused, else none.
 
     Raises:
         Refused: edited.
     """
-    was, _dot, act = seen.partition(".")
+    was, _dot, trace = seen[:LONGEST_STAMP].partition(".")
     if seen and was != digest(facts):
-        last = _last(thing, acts)
-        raise older(last if last and str(last.pk) != act else None, by=by)
+        since = registry.get_logs_for_instance(thing).filter(action__in=acts, pk__gt=int(trace) if trace.isdecimal() else 0)
+        raise _older(since.select_related("user").order_by("-pk").first(), by=by)
 
 
-def older(last: Any, *, by: Person | None) -> Refused:
-    """The refusal of an older form. `last` is the trace, or any row with `user` or `by`, `timestamp` or `at`, of who was quicker."""
-    who = getattr(last, "user", None) or getattr(last, "by", None)
-    when = last and (getattr(last, "timestamp", None) or getattr(last, "at", None))
-    facts = {"name": getattr(who, "name", ""), "at": when and clock.local(when).strftime("%Y-%m-%d %H:%M")}
+def _older(last: Any, *, by: Person | None) -> Refused:
+    who = last.user if last else None
+    facts = {"name": who.name if who else "", "at": clock.local(last.timestamp).strftime("%Y-%m-%d %H:%M") if last else ""}
     if last is None:
         said = _("This was changed after you had opened it. Nothing of yours was saved, and nothing of theirs is lost.")
     elif who is None:
@@ -65,7 +68,3 @@ def older(last: Any, *, by: Person | None) -> Refused:
             _("%(name)s saved this at %(at)s, after you had opened it. Nothing of yours was saved, and nothing of theirs is lost.") % facts
         )
     return Refused(said, code="edited")
-
-
-def _last(thing: Model, acts: Collection[str]) -> Any:
-    return registry.get_logs_for_instance(thing).filter(action__in=acts).select_related("user").order_by("-pk").first()

@@ -65,7 +65,7 @@ def _plain(value: object) -> object:
 
 def stamp_of(quiz: Quiz, draws: Iterable[DrawRule]) -> str:
     """What a form shows that was opened on this row and these draws. One query."""
-    return opened.stamp(quiz, said(quiz, draws), acts=SAVED)
+    return opened.stamp(said(quiz, draws), trace=opened.newest_trace(quiz))
 
 
 def is_written(*, quiz: Quiz, draws: Iterable[DrawRule], seen: str, by: Person | None) -> bool:

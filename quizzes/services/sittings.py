@@ -19,7 +19,7 @@ from people.models import Person
 from quizzes import rules
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Seal, Sitting, Submission
 from quizzes.models.sittings import closing_of
-from quizzes.services import attempts, exam_papers, papers, results
+from quizzes.services import attempts, exam_papers, opened, papers, results
 
 # What nobody may change any more once somebody began: all who sit have the same terms.
 FIXED_ONCE_BEGUN = {"quiz", "opens_at", "closes_at", "grace_seconds", "stagger_seconds", "is_listed", "papers"}
@@ -27,6 +27,9 @@ LONGEST_WINDOW = timedelta(days=31)
 AN_APPOINTMENT = timedelta(days=1)  # the longest window that nobody can be asked to keep beside another one
 ENTRANCE = 7_220_419  # the class of advisory locks on entrances
 SAME_ACT = timedelta(minutes=1)  # a second click on the same button
+# The traces of who wrote the terms of a sitting, and who its list.
+WROTE_TERMS = tuple(f"quizzes.sitting_{act}" for act in ("created", "changed", "published", "withdrawn"))
+WROTE_LIST = tuple(f"quizzes.candidates_{act}" for act in ("listed", "removed", "seated"))
 
 
 # ---- setting up ----------------------------------------------------------------------------
@@ -53,11 +56,13 @@ class Terms:
 
 
 @transaction.atomic
-def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = None) -> Sitting:
+def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = None, seen: str = "") -> Sitting:
     """A new sitting, as a draft, or new terms for one that stands. Locks it, so that nobody enters meanwhile.
 
+    `seen` is the stamp of the terms that were looked at (`stamp_of`); without one nothing is called older.
+
     Raises:
-        Refused: not_an_exam, no_title, bad_window (closes before it opens), too_long, too_short (the exam takes
+        Refused: edited (others have written or published it since, and these are not the terms that stand), not_an_exam, no_title, bad_window (closes before it opens), too_long, too_short (the exam takes
             longer than the window), late_past_closing, bad_results, nobody_could_enter (the window lies in the
             past), has_begun (what is fixed once somebody began), other_county, has_allowances, sits_elsewhere,
             other_papers (they are not of this exam), not_sealed, knows_papers; of a published sitting also what
@@ -73,6 +78,8 @@ def write(*, terms: Terms, by: Person, at: datetime, sitting: Sitting | None = N
     sitting = locked(sitting)
     standing = vars(terms_of(sitting))
     changed = {name for name, value in vars(terms).items() if standing[name] != value}
+    if changed:
+        refuse_older(sitting, seen=seen, by=by)
     if changed & FIXED_ONCE_BEGUN and _has_begun(sitting, at):
         raise Refused(
             _(
@@ -112,6 +119,48 @@ def terms_of(sitting: Sitting) -> Terms:
     """The terms that stand."""
     own = {each.name: getattr(sitting, each.name) for each in fields(Terms) if each.name != "papers"}
     return Terms(**own, papers=frozenset(sitting.papers.all()))
+
+
+def stamp_of(sitting: Sitting, papers: Iterable[int], *, trace: int | None = None) -> str:
+    """What a page shows of a sitting's terms, with these papers (by id). One query where the newest trace was not asked for yet."""
+    return opened.stamp(_said(sitting, papers), trace=opened.newest_trace(sitting) if trace is None else trace)
+
+
+def _said(sitting: Sitting, papers: Iterable[int]) -> dict:
+    own = {field.attname: getattr(sitting, field.attname) for field in Sitting._meta.concrete_fields}
+    return own | {"opens_at": sitting.opens_at.timestamp(), "closes_at": sitting.closes_at.timestamp(), "papers": sorted(papers)}
+
+
+def refuse_older(sitting: Sitting, *, seen: str, by: Person) -> None:
+    """Refuse what somebody asks for who looked at other terms than those that stand. The caller has locked the sitting.
+
+    Raises:
+        Refused: edited, which says who was quicker, and when.
+    """
+    if seen:
+        opened.refuse_older(sitting, _said(sitting, sitting.papers.values_list("pk", flat=True)), acts=WROTE_TERMS, seen=seen, by=by)
+
+
+def stamp_of_list(sitting: Sitting, places: Iterable[tuple] | None = None, *, trace: int | None = None) -> str:
+    """Who is on the list, and where each sits (`places_of`). Two queries, fewer where they were asked for already."""
+    said = places_of(sitting) if places is None else places
+    return opened.stamp([list(row) for row in said], trace=opened.newest_trace(sitting) if trace is None else trace)
+
+
+def places_of(sitting: Sitting) -> list[tuple]:
+    """(person, room, seat) of all on the list. One query."""
+    return list(Candidate.objects.filter(sitting=sitting).order_by("pk").values_list("person", "room", "seat"))
+
+
+def refuse_other_list(sitting: Sitting, *, seen: str, by: Person) -> None:
+    """Refuse what somebody asks for who looked at another list of candidates than stands. The caller has locked the sitting.
+
+    Raises:
+        Refused: edited, which says who was quicker, and when.
+    """
+    if seen:
+        places = [list(row) for row in places_of(sitting)]
+        opened.refuse_older(sitting, places, acts=WROTE_LIST, seen=seen, by=by)
 
 
 def _give_papers(sitting: Sitting, papers: Iterable[Paper]) -> None:
@@ -248,16 +297,19 @@ def _refuse_unready(sitting: Sitting) -> None:
 
 
 @transaction.atomic
-def publish(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
+def publish(*, sitting: Sitting, by: Person, at: datetime, seen: str = "") -> Sitting:
     """Let candidates and invigilators know of the sitting. Locks it; doing it twice changes nothing.
 
+    `seen` is the stamp of the terms that were looked at: nobody publishes other ones.
+
     Raises:
-        Refused: nobody_could_enter, no_course, course_closed, no_candidates; with papers not_sealed or knows_papers, without any
+        Refused: edited, nobody_could_enter, no_course, course_closed, no_candidates; with papers not_sealed or knows_papers, without any
             no_draws or bank_cannot_serve (as `papers.draw`).
     """
     sitting = locked(sitting)
     if not sitting.is_draft:
         return sitting
+    refuse_older(sitting, seen=seen, by=by)
     _refuse_past(terms_of(sitting), at)
     _refuse_unready(sitting)
     sitting.is_draft = False
@@ -285,17 +337,19 @@ def withdraw(*, sitting: Sitting, by: Person, at: datetime) -> Sitting:
 
 
 @transaction.atomic
-def discard(*, sitting: Sitting, by: Person, at: datetime) -> None:
-    """Throw a draft away with its list. Locks it.
+def discard(*, sitting: Sitting, by: Person, at: datetime, seen: str = "", seen_list: str = "") -> None:
+    """Throw a draft away with its list. Locks it. `seen` and `seen_list` are the stamps of what was looked at: nobody's work on it since is lost.
 
     Raises:
-        Refused: not_a_draft, has_begun, has_allowances.
+        Refused: edited, not_a_draft, has_begun, has_allowances.
     """
     sitting = locked(sitting)
     if not sitting.is_draft:
         raise Refused(_("Only a draft can be thrown away: withdraw it first."), code="not_a_draft")
     if _has_begun(sitting, at):
         raise Refused(_("Somebody has begun in “%(sitting)s”: it stands.") % {"sitting": sitting.title}, code="has_begun")
+    refuse_older(sitting, seen=seen, by=by)
+    refuse_other_list(sitting, seen=seen_list, by=by)
     if sitting.allowances.exists() or sitting.extensions.exists():
         raise Refused(_("Extra time or attempts were given in this sitting: the record of it stays."), code="has_allowances")
     audit.record(sitting, "quizzes.sitting_discarded", by=by, title=sitting.title)
@@ -502,16 +556,26 @@ def course_of(quiz: Quiz) -> Course:
 
 @transaction.atomic
 def extend(
-    *, minutes: int, reason: str, by: Person, at: datetime, attempt: Attempt | None = None, sitting: Sitting | None = None
+    *,
+    minutes: int,
+    reason: str,
+    by: Person,
+    at: datetime,
+    attempt: Attempt | None = None,
+    sitting: Sitting | None = None,
+    seen: int | None = None,
 ) -> Extension:
     """Add minutes to one open attempt, or to a sitting and everybody who has begun in it.
+
+    `seen` is the newest extension there was when it was looked at (`newest_extension`): what two add for the same power cut
+    would be added twice, and cannot be taken back.
 
     Locks the attempt, so that a submission by the clock and an extension never both win; for a sitting it waits for those
     who are inside entering, so that everybody has the minutes once. The same act
     again within a minute (a second click) gives the extension that stands.
 
     Raises:
-        Refused: bad_minutes (1 to 600), no_reason, own_time, over (the attempt is submitted, the sitting is closed), no_limit.
+        Refused: added_since (another added time after `seen`), bad_minutes (1 to 600), no_reason, own_time, over (the attempt is submitted, the sitting is closed), no_limit.
     """
     reason = reason.strip()
     if not 1 <= minutes <= 600:
@@ -534,9 +598,36 @@ def extend(
     standing = Extension.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()
     if standing is not None:
         return standing
+    if seen is not None:
+        _refuse_added_since(extensions_of(attempt=attempt, sitting=sitting).filter(pk__gt=seen))
     made = Extension.objects.create(**facts, at=at)
     audit.record(attempt or sitting, "quizzes.time_added", by=by, minutes=minutes, reason=reason[:300])
     return made
+
+
+def extensions_of(*, attempt: Attempt | None = None, sitting: Sitting | None = None) -> QuerySet[Extension]:
+    """The added time of an attempt, with what was added to its whole sitting; or of a sitting."""
+    if attempt is None:
+        return Extension.objects.filter(sitting=sitting)
+    return Extension.objects.filter(Q(attempt=attempt) | Q(sitting=attempt.sitting_id, sitting__isnull=False))
+
+
+def newest(rows: QuerySet) -> int:
+    """The newest of these rows, by its number, as a page has them that is opened now; 0 where there are none. One query."""
+    return rows.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def _refuse_added_since(rows: QuerySet[Extension]) -> None:
+    other = rows.select_related("by").order_by("pk").last()
+    if other is not None:
+        raise Refused(
+            _(
+                "%(name)s added %(minutes)d minutes at %(at)s, after you had opened this: %(reason)s. Nothing of yours was added yet. "
+                "Send it again only if these minutes are to come on top."
+            )
+            % {"name": other.by.name, "minutes": other.minutes, "at": clock.local(other.at).strftime("%H:%M:%S"), "reason": other.reason},
+            code="added_since",
+        )
 
 
 @transaction.atomic
@@ -550,14 +641,15 @@ def allow(
     by: Person,
     at: datetime,
     sitting: Sitting | None = None,
+    seen: int | None = None,
 ) -> Allowance:
     """Give one person more time or more attempts at one sitting of a quiz, or at a quiz in the round that is theirs now, beforehand.
 
     Locks the sitting, then the person, in the order of who enters. The same act again within a minute (a second click) gives
-    the allowance that stands.
+    the allowance that stands. `seen` is the newest allowance of the person that there was when it was looked at.
 
     Raises:
-        Refused: nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
+        Refused: given_since (another gave some there after `seen`), nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
             somebody who sits already: they are added in the watch), over (the sitting is closed), round_over (nothing
             can be given for a round to come).
     """
@@ -579,11 +671,32 @@ def allow(
     standing = Allowance.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()
     if standing is not None:
         return standing
+    if seen is not None:
+        _refuse_given_since(Allowance.objects.filter(person=person, quiz=quiz, sitting=sitting, pk__gt=seen))
     made = Allowance.objects.create(**facts, at=at)
     audit.record(
         quiz, "quizzes.allowance_given", by=by, person=person.pk, minutes=extra_minutes, attempts=extra_attempts, reason=reason[:300]
     )
     return made
+
+
+def _refuse_given_since(rows: QuerySet[Allowance]) -> None:
+    other = rows.select_related("by").order_by("pk").last()
+    if other is not None:
+        raise Refused(
+            _(
+                "%(name)s gave %(minutes)d minutes and %(attempts)d attempts at %(at)s, after you had opened this: %(reason)s. Nothing of "
+                "yours was given yet. Send it again only if it is to come on top."
+            )
+            % {
+                "name": other.by.name,
+                "minutes": other.extra_minutes,
+                "attempts": other.extra_attempts,
+                "at": clock.local(other.at).strftime("%Y-%m-%d %H:%M"),
+                "reason": other.reason,
+            },
+            code="given_since",
+        )
 
 
 def _round_to_help(person: Person, quiz: Quiz, at: datetime) -> Enrolment | None:

@@ -1,7 +1,6 @@
 """Trainers at work in the Wagtail admin."""
 
 import pytest
-from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
 from django.test import Client
 from wagtail.models import ModelLogEntry
@@ -12,6 +11,7 @@ from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
 from quizzes.services import bank, quizzes
 from tests.cast import NOON
+from tests.forms import typed_in
 from tests.quizzes.items import BANK
 
 
@@ -373,23 +373,6 @@ def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten
 
     assert page.status_code == 200 and "同事抢先保存的题干？" in page.text and "我改的题干？" in page.text
     assert Question.objects.get(code="N1").version == 2
-
-
-def typed_in(page, **changes) -> dict:
-    """What the browser sends of a quiz's form as the page shows it, with what somebody types."""
-    form = BeautifulSoup(page.text, "html.parser").find(attrs={"name": "opened_on"}).find_parent("form")
-    sent = {}
-    for field in form.select("input[name], textarea[name], select[name]"):
-        if field.name == "select":
-            chosen = field.find("option", selected=True) or field.find("option")
-            sent[field["name"]] = chosen["value"] if chosen else ""
-        elif field.name == "textarea":
-            sent[field["name"]] = field.text
-        elif field.get("type") not in ("checkbox", "radio"):
-            sent[field["name"]] = field.get("value", "")
-        elif field.has_attr("checked"):
-            sent.setdefault(field["name"], []).append(field.get("value", "on"))
-    return sent | changes
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 from django.test import Client
+from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
 from courses.services import catalogues
@@ -16,6 +18,7 @@ from quizzes.models import (
     Answer,
     Attempt,
     Candidate,
+    Extension,
     GoneOnPaper,
     Incident,
     ItemMark,
@@ -26,12 +29,14 @@ from quizzes.models import (
     Question,
     Quiz,
     Remark,
+    Sitting,
     Submission,
 )
 from quizzes.services import attempts, bank, exam_papers, paper_marks, presence, remarks, sittings, slips
 from tests.cast import NOON
+from tests.forms import typed_in
 from tests.quizzes.conftest import sitting_of
-from tests.quizzes.test_admin import typed_in
+from tests.quizzes.exams import make_sitting
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MINUTE = timedelta(minutes=1)
@@ -458,3 +463,40 @@ def test_of_two_forms_of_a_quiz_sent_at_once_exactly_one_is_saved(cast, quiz):
         winner = [answer.status_code for answer in answers].index(302)
         assert Quiz.objects.get(pk=quiz.pk).minutes == minutes[winner]
         assert f'value="{minutes[1 - winner]}"' in answers[1 - winner].text and "晚于您打开本页" in answers[1 - winner].text
+
+
+def two_officers(cast):
+    clients = [Client(), Client()]
+    for client, officer in zip(clients, [cast.hr, cast.admin], strict=True):
+        client.force_login(officer)
+    return clients
+
+
+def test_of_two_forms_of_a_sitting_sent_at_once_exactly_one_is_saved(cast, quiz):
+    made, clients = make_sitting(cast, quiz), two_officers(cast)
+    address = reverse("sitting_edit", args=[made.pk])
+    for turn in range(3):
+        titles = [f"第{turn}场甲", f"第{turn}场乙"]
+        forms = [typed_in(client.get(address), title=each) for client, each in zip(clients, titles, strict=True)]
+        answers = together(*[lambda c=c, sent=sent: c.post(address, sent) for c, sent in zip(clients, forms, strict=True)])
+        assert sorted(answer.status_code for answer in answers) == [302, 422]
+        winner = [answer.status_code for answer in answers].index(302)
+        assert Sitting.objects.get(pk=made.pk).title == titles[winner] and titles[1 - winner] in answers[1 - winner].text
+
+
+def test_of_two_who_add_time_for_all_at_once_exactly_one_adds_it(cast, quiz):
+    made, clients = make_sitting(cast, quiz, opens_at=clock.now() - MINUTE), two_officers(cast)
+    address = reverse("sitting_time", args=[made.pk])
+    forms = [typed_in(client.get(address), holding="seen", reason=f"停电 {n}", sure="on") for n, client in enumerate(clients)]
+    answers = together(*[lambda c=c, sent=sent: c.post(address, sent) for c, sent in zip(clients, forms, strict=True)])
+    assert sorted(answer.status_code for answer in answers) == [302, 422] and Extension.objects.count() == 1
+
+
+def test_of_two_who_seat_the_same_person_at_once_exactly_one_does(cast, quiz):
+    made, clients = make_sitting(cast, quiz), two_officers(cast)
+    address, one = reverse("sitting_candidates", args=[made.pk]), Candidate.objects.filter(sitting=made).first()
+    wanted = [{f"room-{one.pk}": "三号考场", f"seat-{one.pk}": seat} for seat in ("31", "32")]
+    forms = [typed_in(c.get(address), holding="candidate", act="seat", **each) for c, each in zip(clients, wanted, strict=True)]
+    answers = together(*[lambda c=c, sent=sent: c.post(address, sent) for c, sent in zip(clients, forms, strict=True)])
+    assert sorted(answer.status_code for answer in answers) == [302, 422]
+    assert Candidate.objects.get(pk=one.pk).seat == ("31", "32")[[a.status_code for a in answers].index(302)]
