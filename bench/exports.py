@@ -16,12 +16,19 @@ CSV_ROWS = int(os.environ.get("BENCH_EXPORT", "1000000"))
 XLSX_ROWS = CSV_ROWS // 10
 SECONDS, MEGABYTES = 30, 300
 NUMBER = "'EX' || lpad(n::text, 7, '0')"
-# Written past the services, in the shape that they give: a person of the multitude with a completion of each course.
+# Written past the services, in the shape that they give: a person of the multitude with a posting, duties and a completion of each course.
 STEPS = [
     f"""INSERT INTO people_person (password, is_superuser, employee_number, name, phone, email, staff_type, status, unit_id, post_title, is_active, date_joined)
         SELECT '!', false, {NUMBER}, '张晓明', '', '', 'civil_servant', 'on_duty', units.ids[1 + n %% cardinality(units.ids)], '科员', true, now()
         FROM generate_series(%(known)s + 1, %(known)s + %(people)s) AS n, (SELECT array_agg(id ORDER BY path) AS ids FROM people_unit WHERE depth = 2 AND path LIKE %(county)s) AS units
         ON CONFLICT (employee_number) DO NOTHING""",
+    """INSERT INTO people_posting (person_id, unit_id, title, is_main, starts_on)
+        SELECT p.id, p.unit_id, p.post_title, true, current_date - 1000 FROM people_person p
+        WHERE p.employee_number LIKE 'EX%%' AND NOT EXISTS (SELECT 1 FROM people_posting o WHERE o.person_id = p.id)""",
+    """INSERT INTO people_dutyassignment (posting_id, duty, starts_on)
+        SELECT o.id, d.duty, o.starts_on FROM people_posting o JOIN people_person p ON p.id = o.person_id
+        CROSS JOIN (VALUES ('staff', 1), ('publisher', 3)) AS d(duty, each)
+        WHERE p.employee_number LIKE 'EX%%' AND p.id %% d.each = 0 AND NOT EXISTS (SELECT 1 FROM people_dutyassignment h WHERE h.posting_id = o.id)""",
     """INSERT INTO courses_enrolment (person_id, unit_id, employee_number, person_name, unit_name, post_title, duties, staff_type, course_id, edition_id, round, enrolled_at)
         SELECT p.id, p.unit_id, p.employee_number, p.name, u.name, p.post_title, '["staff"]', p.staff_type, c.id, c.current_id, 1,
             now() - (p.id * 7 + c.id * 13) %% 300 * interval '1 day' - interval '1 hour'

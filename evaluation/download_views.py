@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused
 from core.exports import TYPES, as_download
+from core.paging import MOST
 from evaluation import downloads, tasks
 from evaluation.exports import EXPORTS
 from evaluation.forms import ExportForm
@@ -35,7 +36,7 @@ def export(request: HttpRequest, key: str) -> HttpResponseBase:
         found = downloads.opened(key, request.user, filters, at=at)
     except Refused as refusal:  # never widen the rows: say what is wrong with the filter
         return render(request, "evaluation/downloads/export.html", {"export": EXPORTS[key], "refusal": refusal}, status=422)
-    table, count = found.make(), found.count()
+    table, count = found.make(), found.count(MOST + 1)
     liked = downloads.chosen(request.user, key)
     known = [column.key for column in table.columns]
     initial = {
@@ -65,7 +66,14 @@ def export(request: HttpRequest, key: str) -> HttpResponseBase:
             form.add_error(None, refusal.message)
         else:
             return redirect("download", made.pk)
-    context = {"export": EXPORTS[key], "form": form, "words": found.words, "count": count, "at_once": count <= downloads.AT_ONCE}
+    context = {
+        "export": EXPORTS[key],
+        "form": form,
+        "words": found.words,
+        "count": min(count, MOST),
+        "has_more": count > MOST,
+        "at_once": count <= downloads.AT_ONCE,
+    }
     return render(request, "evaluation/downloads/export.html", context, status=422 if form.errors else 200)
 
 

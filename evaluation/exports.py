@@ -12,7 +12,7 @@ from functools import cache, partial
 from operator import attrgetter, itemgetter
 from typing import TypeVar
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -33,7 +33,7 @@ EVERYWHERE = ""  # the path above all paths
 
 @dataclass(frozen=True)
 class Opened:
-    """What was asked for, as it may leave: countable, and made when it is read.
+    """What was asked for, as it may leave: countable (with a number, up to there), and made when it is read.
 
     `keys()` names the rows in their order, in one reading. `make()` has all rows; `make(keys)` some of them, in the order of the keys and
     without those that no longer belong; `keyed()`, where reading by keys would be much slower, all rows with their keys. A key is a number
@@ -42,7 +42,7 @@ class Opened:
     into the trace of reading.
     """
 
-    count: Callable[[], int]
+    count: Callable[..., int]
     make: Callable[..., Exporter]
     keys: Callable[[], Iterable]
     words: list[str]
@@ -163,27 +163,22 @@ class PersonYear:
         return self.hours.get(kind, Decimal(0))
 
 
-def people_narrowed(people: QuerySet, only: str) -> QuerySet:
-    """People of `standing.with_standing` who lack a required course ("behind"), or hours ("hours"); all in the order of need."""
-    if only == "behind":
-        people = people.filter(missing__gt=0)
-    elif only == "hours":
-        people = people.filter(hours__lt=F("target"))
-    return people.order_by("-missing", "hours", "employee_number")
-
-
 def _people(user, filters: dict, at: datetime) -> Opened:
     form = _valid(YearForm(filters, user=user, at=at))
     unit, year, only = form.cleaned_data["unit"], form.cleaned_data["year"], form.cleaned_data["only"]
     if unit is None:
         raise Refused(_("Choose a unit."), code="filter")
-    people = standing.counted(year=year, at=at).filter(standing.within([unit]))
-    people = people_narrowed(standing.with_standing(people, year=year, at=at), only)
+    people = standing.people_of([unit], year=year, at=at)
+
+    @cache
+    def ids() -> list[int]:
+        return [one.pk for one in standing.in_need(standing.figures(people, year=year, at=at), only)]
+
     name = _("%(unit)s %(year)s, people and hours, %(day)s") % {"unit": unit.name, "year": year, "day": clock.today(at).isoformat()}
     return Opened(
-        people.count,
-        lambda keys=None: people_of_a_year(people, keys, name=name, names=unit_names(user), year=year, at=at),
-        partial(keys_of, people),
+        lambda most=None: len(ids()) if only else people.count(),
+        lambda keys=None: people_of_a_year(people, ids() if keys is None else keys, name=name, names=unit_names(user), year=year, at=at),
+        ids,
         form.in_words(),
         {"year": year, "only": only},
         reach_of(user, READS_RECORDS, unit),
@@ -192,9 +187,11 @@ def _people(user, filters: dict, at: datetime) -> Opened:
 
 
 def people_of_a_year(
-    people: QuerySet, keys: list[int] | None = None, *, name: str, names: dict[str, tuple[str, str]], year: int, at: datetime
+    people: QuerySet, keys: list[int], *, name: str, names: dict[str, tuple[str, str]], year: int, at: datetime
 ) -> Exporter:
-    """People of `standing.with_standing`, each with required courses, tests, and the hours of the ledger by kind. Ten queries for each 500.
+    """These of the people of `standing.counted`, in this order, each with required courses, tests, and the hours of the ledger by kind.
+
+    Ten queries for each 500.
 
     The total is that of the ledger: corrections and what was learned elsewhere are in it, which no list of completions has.
     """
@@ -224,15 +221,12 @@ def people_of_a_year(
     return Exporter(name, columns, _person_years(people, keys, names=names, year=year, at=at))
 
 
-def _person_years(
-    people: QuerySet, keys: list[int] | None, *, names: dict[str, tuple[str, str]], year: int, at: datetime
-) -> Iterator[PersonYear]:
+def _person_years(people: QuerySet, ids: list[int], *, names: dict[str, tuple[str, str]], year: int, at: datetime) -> Iterator[PersonYear]:
     history = services.policy_history()
     book = services.policies_on(services.day_of(year, at), history)
     read = sorted({year, *(one for policy in history for quota in rules.quotas_of(policy.quotas) for one in quota.reads(year))})
-    ids = list(people.values_list("pk", flat=True)) if keys is None else keys  # whoever moves meanwhile is neither missed nor told twice
     for start in range(0, len(ids), PEOPLE_AT_ONCE):
-        found = rows_of(people, ids[start : start + PEOPLE_AT_ONCE], attrgetter("pk"))
+        found = rows_of(people, ids[start : start + PEOPLE_AT_ONCE], attrgetter("pk"))  # whoever moves meanwhile is not told twice
         part = [person.pk for person in found]
         hours = services.balances_by_kind(part, year)
         counted = quotas.hours_by_kind(part, read)
@@ -256,7 +250,7 @@ def _entries(user, filters: dict, at: datetime) -> Opened:
     if unit is not None:
         found = found.filter(unit__path__startswith=unit.path)
     return Opened(
-        found.count,
+        lambda most=None: found.order_by()[:most].count(),
         partial(ledger_entries, found, year=year, at=at),
         partial(keys_of, found.order_by("at", "pk")),
         form.in_words(),
@@ -317,7 +311,7 @@ def _claims(user, filters: dict, at: datetime) -> Opened:
         found = found.filter(unit__path__startswith=unit.path)
     roles = (Role.HR, Role.AUDITOR)
     return Opened(
-        found.count,
+        lambda most=None: found.order_by()[:most].count(),
         partial(claims_of_hours, found, year=year, at=at),
         partial(keys_of, found.order_by("at", "pk")),
         form.in_words(),

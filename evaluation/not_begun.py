@@ -51,9 +51,13 @@ class NotBegun:
         self._values = (*values, *courses)
         self._order = f"ORDER BY {ORDERS.get(sort, 'someone.served_path, ')}someone.employee_number, course.code, course.id"
 
-    def count(self) -> int:
+    def count(self, most: int | None = None) -> int:
+        """How many there are, or `most` where there are more."""
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT COUNT(*) {self._pairs}", self._values)
+            if most is None:
+                cursor.execute(f"SELECT COUNT(*) {self._pairs}", self._values)
+            else:
+                cursor.execute(f"SELECT COUNT(*) FROM (SELECT 1 {self._pairs} LIMIT %s) AS found", (*self._values, most))  # noqa: S608 - as above
             return cursor.fetchone()[0]
 
     def __getitem__(self, part: slice) -> list[tuple]:

@@ -1,5 +1,6 @@
 """The web doors of the pictures: all units of one's reach side by side, by month and by item; the years of a county."""
 
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from evaluation import pictures
+from evaluation.ahead import Overview
 from evaluation.forms import asked_year, years
 from evaluation.models import Period
 from evaluation.permissions import tops_of, units_in_reach
@@ -38,8 +40,12 @@ class _Picture:
             found = Period.objects.filter(county__path=counties.pop(), year=self.year)
             self.period = found.prefetch_related("steps__calculation__version__indicator").first()
 
+    @cached_property
+    def overview(self) -> Overview:
+        return Overview(self.units, year=self.year, at=self.at)
+
     def rows(self) -> list[pictures.Row]:
-        return pictures.side_by_side(self.units, year=self.year, at=self.at, sort=self.sort, worst_first=self.worst_first)
+        return pictures.side_by_side(self.overview, sort=self.sort, worst_first=self.worst_first)
 
     def grid(self) -> pictures.ItemGrid | None:
         return pictures.item_grid(self.period, self.units, sort=self.sort, worst_first=self.worst_first)
@@ -65,6 +71,7 @@ def county_picture(request: HttpRequest) -> HttpResponse:
         "year": picture.year,
         "years": years(picture.at),
         "rows": picture.rows(),
+        "made_at": picture.overview.made_at,
         "months": picture.months(),
         "grid": picture.grid(),
         "query": picture.query(),

@@ -20,6 +20,7 @@ from core.exports import Column, Exporter
 from core.figures import figure, share
 from courses.models import Completion
 from evaluation import standing
+from evaluation.ahead import Overview, kept_rows
 from evaluation.models import Calculation, LedgerEntry, Period, UnitLine
 from people.models import Unit
 from people.models.unit import within_paths
@@ -48,11 +49,10 @@ class Row:
         return self.standing.unit  # type: ignore[return-value]
 
 
-def side_by_side(units: Iterable[Unit], *, year: int, at: datetime, sort: str = "unit", worst_first: bool = True) -> list[Row]:
-    """The organs among these units with their figures. Sorted by unit, or by a share: then those without one come last. Three queries."""
-    units = list(units)
-    found = standing.unit_standings(units, year=year, at=at)
-    compared = [found[unit.path] for unit in organs(units) if unit.is_open or found[unit.path].serving]
+def side_by_side(overview: Overview, *, sort: str = "unit", worst_first: bool = True) -> list[Row]:
+    """The organs among the units of an overview with their figures. Sorted by unit, or by a share: then those without one come last."""
+    found = overview.standings
+    compared = [found[unit.path] for unit in organs(overview.units) if unit.is_open or found[unit.path].serving]
     places = _ranked(compared)
     rows = [Row(one, places.get(one.unit.path)) for one in compared]  # type: ignore[union-attr]
     if sort in SORTS[1:]:
@@ -91,7 +91,7 @@ def rank_of(unit: Unit, *, year: int, at: datetime) -> Rank | None:
     kept = cache.get(key)
     if kept is None:
         units = list(Unit.objects.filter(path__startswith=unit.county_path))
-        found = standing.unit_standings(units, year=year, at=at)
+        found = Overview(units, year=year, at=at).standings
         compared = [found[one.path] for one in organs(units)]
         places = _ranked(compared)
         kinds = {one.path: one.kind for one in units if one.path in places}
@@ -114,10 +114,10 @@ class Month:
 
 
 def months(units: Iterable[Unit], *, year: int, at: datetime) -> list[Month]:
-    """The months of a year up to now, of what happened in these units and below. One query."""
+    """The months of a year up to now, of what happened in these units and below. Two queries."""
     last = 12 if year < clock.year_of(at) else clock.today(at).month
     found = {number: Month(number) for number in range(1, last + 1)}
-    for number, completions, hours in (
+    of_the_year = (
         _completed(units)
         .filter(completed_at__gte=clock.start_of(date(year, 1, 1)), completed_at__lt=clock.end_of(date(year, 12, 31)))
         .order_by()
@@ -125,7 +125,8 @@ def months(units: Iterable[Unit], *, year: int, at: datetime) -> list[Month]:
         .values("month")
         .annotate(n=Count("pk"), hours=Sum(F("study_hours") + F("test_hours")))
         .values_list("month", "n", "hours")
-    ):
+    )
+    for number, completions, hours in kept_rows("months", units, year, lambda: list(of_the_year)):
         if number in found:
             found[number].completions, found[number].hours = completions, hours
     busiest = max((month.completions for month in found.values()), default=0)
@@ -196,18 +197,20 @@ class Year:
 
 
 def years(units: Iterable[Unit], *, at: datetime, back: int = 5, county: Unit | None = None) -> list[Year]:
-    """This year and those before it that hold anything, newest first, of what happened in these units and below. Six queries at most."""
+    """This year and those before it that hold anything, newest first, of what happened in these units and below. Eight queries at most."""
     units = list(units)
     this = clock.year_of(at)
     found = {year: Year(year) for year in range(this, this - back - 1, -1)}
     paths = [unit.path for unit in units]
     since = clock.start_of(date(this - back, 1, 1))
     done = _completed(units).filter(completed_at__gte=since).order_by().annotate(y=ExtractYear("completed_at")).values("y")
-    for year, n, people in done.annotate(n=Count("pk"), people=Count("person", distinct=True)).values_list("y", "n", "people"):
+    done = done.annotate(n=Count("pk"), people=Count("person", distinct=True)).values_list("y", "n", "people")
+    for year, n, people in kept_rows("completions", units, this, lambda: list(done)):
         if year in found:
             found[year].completions, found[year].people = n, people
     entries = LedgerEntry.objects.filter(within_paths(paths), year__in=found).order_by().values("year")
-    for year, hours in entries.annotate(hours=Sum("hours")).values_list("year", "hours"):
+    entries = entries.annotate(hours=Sum("hours")).values_list("year", "hours")
+    for year, hours in kept_rows("hours", units, this, lambda: list(entries)):
         found[year].hours = hours
     issued = (
         Certificate.objects.filter(within_paths(paths), issued_at__gte=since).order_by().annotate(y=ExtractYear("issued_at")).values("y")

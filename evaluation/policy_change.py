@@ -17,13 +17,13 @@ def gains_and_losses(policy: CreditPolicy, *, at: datetime) -> tuple[list[Person
     moment = max(at, clock.start_of(policy.valid_from))
     year = clock.year_of(moment)
     history = services.policy_history()
-    people = standing.counted(year=year, at=moment).filter(standing.within([policy.county])).order_by("employee_number")
-    before = standing.with_standing(people, year=year, at=moment, history=history)
-    after = standing.with_standing(people, year=year, at=moment, history=[*history, policy])
-    reached = {person.pk for person in before if _has_reached(person)}
-    will = {person.pk for person in after if _has_reached(person)}
-    everybody = list(before)
-    return [person for person in everybody if person.pk in will - reached], [person for person in everybody if person.pk in reached - will]
+    people = standing.people_of([policy.county], year=year, at=moment).order_by("employee_number")
+    before = standing.figures(people, year=year, at=moment, history=history)
+    after = standing.figures(people, year=year, at=moment, history=[*history, policy])
+    reached = {one.pk for one in before if one.has_reached}
+    will = {one.pk for one in after if one.has_reached}
+    changed = list(people.filter(pk__in=reached ^ will))
+    return [person for person in changed if person.pk in will], [person for person in changed if person.pk in reached]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def quota_changes(policy: CreditPolicy, *, at: datetime) -> list[QuotaChange]:
     history = services.policy_history()
     day = services.day_of(year, moment)
     before = services.policies_on(day, history).of(policy.county)
-    people = list(standing.counted(year=year, at=moment).filter(standing.within([policy.county])).order_by("employee_number"))
+    people = list(standing.people_of([policy.county], year=year, at=moment).order_by("employee_number"))
     duties = standing.duties_of(people)
     asked = {which: rules.quotas_of(one.quotas) if one else [] for which, one in (("before", before), ("after", policy))}
     years = {one for some in asked.values() for quota in some for one in quota.reads(year)}
@@ -64,7 +64,3 @@ def quota_changes(policy: CreditPolicy, *, at: datetime) -> list[QuotaChange]:
         was, will = short.get(("before", key), set()), short.get(("after", key), set())
         found.append(QuotaChange(title, [p for p in people if p.pk in will - was], [p for p in people if p.pk in was - will]))
     return found
-
-
-def _has_reached(person) -> bool:
-    return person.target is not None and person.hours >= person.target

@@ -13,7 +13,7 @@ from decimal import Decimal
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import DecimalField, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext
@@ -23,12 +23,15 @@ from certificates.models import Basis, Certificate, State, StatusEvent
 from certificates.models.certificate import CertificateQuerySet
 from core import clock
 from courses.models import Completion, Course, Enrolment
-from evaluation import rules, standing
+from evaluation import ahead, rules, standing
 from evaluation.models import LedgerEntry
 from evaluation.not_begun import NotBegun
-from evaluation.permissions import people_of_records_q
-from people.models import Duty, Unit
-from people.models.unit import record_names
+from evaluation.permissions import people_of_records_q, units_in_reach
+from people.models import Duty, Person, Unit
+from people.models.unit import record_names, within_paths
+
+FEW = 1000  # people
+MANY = 20_000  # people: more are not named to the database
 
 
 class Status(models.TextChoices):
@@ -158,24 +161,36 @@ class Found:
     """The rows that a filter finds: countable, sliceable and streamable without holding them.
 
     `count` is one query, a slice at most two, `stream` reads in chunks from one cursor. `keys` names the rows in their order, `keyed`
-    streams them with their keys, `of` reads some by their keys: in that order, without those that the filter no longer finds.
+    streams them with their keys, `of` reads some by their keys: in that order, without those that the filter no longer finds. `whole`
+    adds to rows of the source what a record shows beside them: a slice takes it for its own rows alone, not for those before it.
     """
 
     source: QuerySet | NotBegun
     make: Callable[[Iterable], Iterator[Record]]
     key: Callable = field(default=attrgetter("pk"))
+    whole: Callable[[QuerySet], QuerySet] = field(default=lambda rows: rows)
+    counted_at: datetime | None = None
     chunk: int = field(default=2000)
 
-    def count(self) -> int:
-        return self.source.count()
+    def count(self, most: int | None = None) -> int:
+        """How many there are, or `most` where there are more."""
+        if isinstance(self.source, NotBegun):
+            return self.source.count(most)
+        return self.source.order_by()[:most].count()
 
     __len__ = count
 
     def __getitem__(self, part: slice) -> list[Record]:
-        return list(self.make(self.source[part]))
+        if isinstance(self.source, NotBegun):
+            return list(self.make(self.source[part]))
+        return list(self.of(list(keys_of(self.source[part]))))
 
     def stream(self) -> Iterator[Record]:
-        yield from self.make(self.source.iterator(chunk_size=self.chunk))
+        yield from self.make(self._rows())
+
+    def _rows(self) -> Iterator:
+        source = self.source if isinstance(self.source, NotBegun) else self.whole(self.source)
+        return source.iterator(chunk_size=self.chunk)
 
     def keys(self) -> Iterator:
         return self.source.keys(self.chunk) if isinstance(self.source, NotBegun) else keys_of(self.source)
@@ -184,7 +199,7 @@ class Found:
         passing: list = []
 
         def noted() -> Iterator:
-            for row in self.source.iterator(chunk_size=self.chunk):
+            for row in self._rows():
                 passing.append(self.key(row))
                 yield row
 
@@ -194,7 +209,7 @@ class Found:
     def of(self, keys: list) -> Iterator[Record]:
         if isinstance(self.source, NotBegun):
             return self.make(in_order(self.source.of(keys), keys, self.key))
-        return self.make(rows_of(self.source, keys, self.key))
+        return self.make(rows_of(self.whole(self.source), keys, self.key))
 
 
 def keys_of(found: QuerySet) -> Iterator:
@@ -212,17 +227,21 @@ def in_order(rows: Iterable, keys: list, key: Callable) -> list:
     return [known[one] for one in keys if one in known]
 
 
-def find(user, wanted: Filter, *, at: datetime) -> Found:
-    """The records that the user may see and the filter lets through."""
+def find(user, wanted: Filter, *, at: datetime, for_page: bool = False) -> Found:
+    """The records that the user may see and the filter lets through.
+
+    For a page, what was not started in a very large county is looked for among those who were behind when it was counted last
+    (`evaluation.ahead`): `counted_at` says when.
+    """
     today = clock.today(at)
     if wanted.status == Status.IN_PROGRESS:
-        return Found(_enrolments(user, wanted), lambda rows: (_of_enrolment(row) for row in rows))
+        return Found(_enrolments(user, wanted), lambda rows: (_of_enrolment(row) for row in rows), whole=_with_edition)
     if wanted.status == Status.NOT_STARTED:
-        return _not_started(user, wanted, at)
+        return _not_started(user, wanted, at, for_page)
     if wanted.status == Status.HIGHER:
         return Found(_higher_found(user, wanted), lambda rows: (of_higher(row, today) for row in rows))
-    source = completions(Completion.objects.visible_to(user))
-    source = source.filter(reversal__isnull=wanted.status != Status.REVERSED)
+    source = Completion.objects.visible_to(user)
+    source = source.filter(reversal__isnull=False) if wanted.status == Status.REVERSED else source.standing()
     source = _narrow(source, wanted, "completed_at")
     order = {
         "-at": "-completed_at",
@@ -240,7 +259,8 @@ def find(user, wanted: Filter, *, at: datetime) -> Found:
         ordered = source.order_by(F("score").desc(nulls_last=True), "-pk")
     else:
         ordered = source.order_by(order, "-pk")
-    return Found(ordered.values_list(*VALUES), lambda rows: (of_values(today, *row) for row in rows), itemgetter(0))
+    make = lambda rows: (of_values(today, *row) for row in rows)  # noqa: E731
+    return Found(ordered, make, itemgetter(0), lambda rows: completions(rows).values_list(*VALUES))
 
 
 def completions(source: QuerySet) -> QuerySet:
@@ -398,20 +418,21 @@ def grounds(certificate: Certificate) -> tuple[Ground, ...]:
 
 
 def _enrolments(user, wanted: Filter) -> QuerySet:
-    source = (
-        Enrolment.objects.visible_to(user)
-        .filter(completion__isnull=True)
-        .annotate(
-            unit_code=F("unit__code"),
-            course_code=F("course__code"),
-            course_title=F("edition__title"),
-            edition_number=F("edition__number"),
-            line=F("edition__line"),
-            minutes=F("edition__minutes"),
-        )
-    )
-    order = {"at": "enrolled_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "course_code"}
+    source = Enrolment.objects.visible_to(user).filter(~Exists(Completion.objects.filter(enrolment=OuterRef("pk"))))
+    order = {"at": "enrolled_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "course__code"}
     return _narrow(source, wanted, "enrolled_at").order_by(order.get(wanted.sort, "-enrolled_at"), "-pk")
+
+
+def _with_edition(source: QuerySet) -> QuerySet:
+    """Enrolments with what a record shows beside them. Still one query."""
+    return source.annotate(
+        unit_code=F("unit__code"),
+        course_code=F("course__code"),
+        course_title=F("edition__title"),
+        edition_number=F("edition__number"),
+        line=F("edition__line"),
+        minutes=F("edition__minutes"),
+    )
 
 
 def _of_enrolment(row: Enrolment) -> Record:
@@ -436,26 +457,46 @@ def _of_enrolment(row: Enrolment) -> Record:
 
 def _narrow(source: QuerySet, wanted: Filter, instant: str) -> QuerySet:
     if wanted.unit:
-        source = source.filter(unit__path__startswith=wanted.unit.path)
+        source = source.filter(within_paths([wanted.unit.path]))
     if wanted.course:
         source = source.filter(course=wanted.course)
-    if wanted.duty:
-        # JSON arrays have no `contains` on SQLite; the quotes keep "staff" out of other words.
+    if wanted.duty and connection.features.supports_json_field_contains:
+        source = source.filter(duties__contains=[wanted.duty])
+    elif wanted.duty:  # the quotes keep "staff" out of other words
         source = source.annotate(duties_text=Cast("duties", TextField())).filter(duties_text__contains=f'"{wanted.duty}"')
     if wanted.since:
         source = source.filter(**{f"{instant}__gte": clock.start_of(wanted.since)})
     if wanted.until:
         source = source.filter(**{f"{instant}__lt": clock.end_of(wanted.until)})
-    if wanted.q:
-        source = source.filter(Q(person_name__icontains=wanted.q) | Q(employee_number__istartswith=wanted.q))
-    return source
+    return source.filter(_called(wanted.q)) if wanted.q else source
 
 
-def _not_started(user, wanted: Filter, at: datetime) -> Found:
+def _called(q: str) -> Q:
+    """Condition on a record: of somebody whose name now holds these words or whose number begins with them, or who was called just so then.
+
+    Few people are named to the database, which has their records at hand; many are not, for then it soon comes upon a page of them.
+    """
+    people = list(Person.objects.filter(Q(name__icontains=q) | Q(employee_number__istartswith=q)).values_list("pk", flat=True)[: FEW + 1])
+    if len(people) <= FEW:
+        return Q(person__in=people) | Q(person_name=q)
+    found = Q(pk__in=[])
+    for form in {q, q.upper(), q.lower()}:  # plain LIKE: what the database knows of the columns tells it how many to expect
+        found |= Q(person_name__contains=form) | Q(employee_number__startswith=form)
+    return found
+
+
+def _not_started(user, wanted: Filter, at: datetime, for_page: bool) -> Found:
     """People serving now × the courses their duties require, where nothing was begun."""
+    counted_at = None
     people = standing.counted(year=clock.year_of(at), at=at).filter(people_of_records_q(user))
     if wanted.unit:
         people = people.within(wanted.unit)
+    if for_page:
+        reach = ahead.Overview(
+            units_in_reach(user).within(wanted.unit) if wanted.unit else units_in_reach(user), year=clock.year_of(at), at=at
+        )
+        if reach.made_at is not None and len(behind := reach.in_need("behind")) <= MANY:
+            people, counted_at = people.filter(pk__in=behind), reach.made_at
     if wanted.duty:
         people = people.having_duty(wanted.duty)
     if wanted.q:
@@ -482,7 +523,7 @@ def _not_started(user, wanted: Filter, at: datetime) -> Found:
                 minutes=course.current.minutes,
             )
 
-    return Found(NotBegun(people, list(courses), sort=wanted.sort), records, itemgetter(0, 5))
+    return Found(NotBegun(people, list(courses), sort=wanted.sort), records, itemgetter(0, 5), counted_at=counted_at)
 
 
 def unit_names(user) -> dict[str, tuple[str, str]]:

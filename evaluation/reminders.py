@@ -41,20 +41,21 @@ def remind(*, unit: Unit, by: Person, at: datetime) -> Sent:
     if not may_remind(by, unit):
         raise Refused(_("People are reminded by who leads or coordinates their unit, and by HR."), code="not_in_charge")
     day = clock.today(at)
-    people = standing.with_standing(standing.counted(year=day.year, at=at).filter(standing.within([unit])), year=day.year, at=at)
-    behind = list(people.filter(missing__gt=0).exclude(pk=by.pk).select_related("unit").order_by("pk")[: AT_ONCE + 1])
-    if not behind:
+    people = standing.people_of([unit], year=day.year, at=at).exclude(pk=by.pk)
+    missing = {one.pk: one.missing for one in standing.figures(people, year=day.year, at=at) if one.missing}
+    if not missing:
         raise Refused(_("Nobody in “%(unit)s” lacks a required course.") % {"unit": unit.name}, code="nobody")
-    if len(behind) > AT_ONCE:
+    if len(missing) > AT_ONCE:
         raise Refused(
             _("More than %(count)d people are behind: remind unit by unit, so that each is meant.") % {"count": AT_ONCE}, code="too_many"
         )
     # Two who remind at once: the row of a person is written by one of them, and the other waits here.
-    list(Person.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=[one.pk for one in behind]).order_by("pk").only("pk"))
+    locked = Person.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=missing)
+    behind = list(locked.select_related("unit").order_by("pk"))
     told = set(LearningReminder.objects.filter(person__in=behind, day=day).values_list("person_id", flat=True))
     fresh = [one for one in behind if one.pk not in told]
     LearningReminder.objects.bulk_create(
-        [LearningReminder(person=one, unit=one.unit, by=by, missing=one.missing, day=day, at=at) for one in fresh]
+        [LearningReminder(person=one, unit=one.unit, by=by, missing=missing[one.pk], day=day, at=at) for one in fresh]
     )
     audit.record(unit, "evaluation.reminded", by=by, people=len(fresh))
     return Sent(len(fresh), len(told))

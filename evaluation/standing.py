@@ -17,36 +17,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from django.db.models import (
-    Case,
-    Count,
-    DateField,
-    DecimalField,
-    Exists,
-    Expression,
-    F,
-    IntegerField,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Sum,
-    Value,
-    When,
-)
-from django.db.models.functions import Coalesce, Least, Substr
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Count, DateField, Exists, Expression, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Least
 
 from core import clock
 from core.figures import share
-from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, Enrolment, Need
+from courses.models import Course, CreditPolicy, DutyRule, Edition, Enrolment, Need
 from evaluation import rules, services
-from evaluation.models import LedgerEntry
 from people.models import DutyAssignment, Person, Posting, Unit
+from people.models.unit import within_paths
 from quizzes.models import Attempt
-
-HOURS = DecimalField(max_digits=8, decimal_places=2)
-
 
 # Whom a year counts
 
@@ -67,88 +51,161 @@ def counted(*, year: int, at: datetime) -> QuerySet:
 
 def _last_posting(person: str, year: int) -> QuerySet:
     """The main posting in which the person behind an outer reference served last in a past year."""
+    return _main_postings(year).filter(person=OuterRef(person)).order_by("-starts_on", "-pk")[:1]
+
+
+def _main_postings(year: int) -> QuerySet:
+    """Those that lasted on some day of the year."""
     lasted = Q(ends_on=None) | Q(ends_on__gte=date(year, 1, 1))
-    return Posting.objects.filter(lasted, person=OuterRef(person), is_main=True, starts_on__lte=date(year, 12, 31)).order_by(
-        "-starts_on", "-pk"
-    )[:1]
+    return Posting.objects.filter(lasted, is_main=True, starts_on__lte=date(year, 12, 31))
 
 
-def within(units: Iterable[Unit]) -> Q:
-    """Condition on the people of `counted`: they served in one of these units or below."""
-    condition, last = Q(pk__in=[]), None
+def people_of(units: Iterable[Unit], *, year: int, at: datetime) -> QuerySet:
+    """The people of `counted` who served in one of these units or below."""
+    paths: list[str] = []
     for path in sorted(unit.path for unit in units):
-        if last is None or not path.startswith(last):
-            condition |= Q(served_path__startswith=path)
-            last = path
-    return condition
+        if not paths or not path.startswith(paths[-1]):
+            paths.append(path)
+    condition = Q(pk__in=[])
+    for path in paths:
+        condition |= Q(served_path__startswith=path)
+    people = counted(year=year, at=at).filter(condition)
+    if year < clock.year_of(at):  # who ever served there in that year: spares the others the search for their last posting
+        people = people.filter(pk__in=_main_postings(year).filter(within_paths(paths)).values("person"))
+    return people
 
 
-# Conditions that other queries are built from
+# The figures of people
 
 
-def requirements(*, year: int, at: datetime) -> QuerySet:
-    """Duty rules that require an open course of the outer person of `counted`: use inside Exists or Subquery."""
-    held = DutyAssignment.objects.filter(
-        Q(ends_on=None) | Q(ends_on__gte=OuterRef(OuterRef("as_of"))),
-        posting__person=OuterRef(OuterRef("pk")),
-        starts_on__lte=OuterRef(OuterRef("as_of")),
+class Figures(NamedTuple):
+    """What the year counts of one person: required courses and those of them done, hours and the target (None without one)."""
+
+    pk: int
+    employee_number: str
+    path: str  # of the unit where the person is counted
+    required: int
+    done: int
+    hours: Decimal
+    target: Decimal | None
+
+    @property
+    def missing(self) -> int:
+        return self.required - self.done
+
+    @property
+    def lacks_hours(self) -> bool:
+        return self.target is not None and self.hours < self.target
+
+    @property
+    def has_reached(self) -> bool:
+        return self.target is not None and self.hours >= self.target
+
+    @property
+    def need(self) -> tuple:
+        """What sorts the person: most courses missing first, then fewest hours."""
+        return -self.missing, self.hours, self.employee_number
+
+
+# Written out, because the ORM cannot join what no key connects; MATERIALIZED, because each part is read once as a whole.
+FIGURES = """
+    WITH someone AS MATERIALIZED ({people}),
+    held AS MATERIALIZED (
+        SELECT DISTINCT someone.id, assignment.duty, substr(someone.served_path, 1, {step}) AS county FROM someone
+        JOIN people_posting AS posting ON posting.person_id = someone.id
+        JOIN people_dutyassignment AS assignment ON assignment.posting_id = posting.id
+        WHERE assignment.starts_on <= someone.as_of AND (assignment.ends_on IS NULL OR assignment.ends_on >= someone.as_of)
+    ),
+    rule AS MATERIALIZED ({rules}),
+    asked AS MATERIALIZED (
+        SELECT DISTINCT held.id, rule.course_id FROM held JOIN rule ON rule.duty = held.duty AND rule.path = held.county
+    ),
+    finished AS MATERIALIZED (
+        SELECT DISTINCT completion.person_id, completion.course_id FROM someone
+        JOIN courses_completion AS completion ON completion.person_id = someone.id
+        LEFT JOIN courses_reversal AS reversal ON reversal.completion_id = completion.id
+        WHERE reversal.id IS NULL AND completion.completed_at < %s
+    ),
+    courses AS (
+        SELECT asked.id, COUNT(*) AS required, COUNT(finished.person_id) AS done FROM asked
+        LEFT JOIN finished ON finished.person_id = asked.id AND finished.course_id = asked.course_id GROUP BY asked.id
+    ),
+    credited AS (
+        SELECT entry.person_id, SUM(entry.hours) AS hours FROM someone
+        JOIN evaluation_ledgerentry AS entry ON entry.person_id = someone.id WHERE entry.year = %s GROUP BY entry.person_id
+    ),
+    goal (book, duty, hours) AS ({goals}),
+    target AS (
+        SELECT held.id, MAX(goal.hours) AS hours FROM held
+        JOIN goal ON goal.duty = held.duty AND goal.book = CASE WHEN held.county IN ({books}) THEN held.county ELSE '' END GROUP BY held.id
     )
-    asked = DutyRule.objects.binding(Substr(OuterRef("served_path"), 1, Unit.steplen)).filter(
-        need=Need.REQUIRED,
-        course__is_open=True,
-        course__current__isnull=False,
-        duty__in=held.values("duty"),
+    SELECT someone.id, someone.employee_number, someone.served_path, COALESCE(courses.required, 0), COALESCE(courses.done, 0),
+        credited.hours, target.hours
+    FROM someone LEFT JOIN courses ON courses.id = someone.id
+    LEFT JOIN credited ON credited.person_id = someone.id LEFT JOIN target ON target.id = someone.id
+"""
+
+
+def figures(people: QuerySet, *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> list[Figures]:
+    """What the year counts of these people of `counted`, in no order. One query, and one for the policies without `history`.
+
+    Required is each course once, however many duties ask for it; the target is the highest among the duties held, by the policy
+    of the county where the person is counted.
+    """
+    try:
+        someone, whom = people.order_by().values("id", "employee_number", "served_path", "as_of").query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    rules_sql, which = (
+        _binding(year=year, at=at).order_by().values("duty", "course_id", path=F("course__county__path")).query.sql_with_params()
     )
+    book = services.policies_on(services.day_of(year, at), history)
+    goals = [
+        (path, duty, hours)
+        for path, policy in [*book.own.items(), ("", book.general)]
+        for duty, hours in (policy.duty_targets if policy else {}).items()
+    ]
+    sql = FIGURES.format(
+        people=someone,
+        rules=rules_sql,
+        step=Unit.steplen,
+        goals="VALUES " + ", ".join(["(%s, %s, CAST(%s AS numeric))"] * len(goals)) if goals else "SELECT '', '', 0 WHERE 1 = 0",
+        books=", ".join(["%s"] * len(book.own)) or "NULL",
+    )
+    values = [
+        *whom,
+        *which,
+        connection.ops.adapt_datetimefield_value(_end(year)),
+        year,
+        *(str(value) for goal in goals for value in goal),
+        *book.own,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [
+            Figures(pk, number, path, required, done, rules.hours(hours), None if target is None else rules.hours(target))
+            for pk, number, path, required, done, hours, target in cursor.fetchall()
+        ]
+
+
+def in_need(found: Iterable[Figures], only: str = "") -> list[Figures]:
+    """Those who lack a required course ("behind"), or hours ("hours"), or all: in the order of need."""
+    if only == "behind":
+        found = (one for one in found if one.missing)
+    elif only == "hours":
+        found = (one for one in found if one.lacks_hours)
+    return sorted(found, key=lambda one: one.need)
+
+
+def _binding(*, year: int, at: datetime) -> QuerySet:
+    """The duty rules that require an open course in the year."""
+    asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
     return asked.filter(_published_by("course", year)) if year < clock.year_of(at) else asked
 
 
 def _published_by(course: str, year: int) -> Exists:
     """Whether the course behind an outer reference had an edition by the end of the year."""
     return Exists(Edition.objects.filter(course=OuterRef(course), published_at__lt=_end(year)))
-
-
-def _done(year: int) -> Exists:
-    """Whether the outer outer person has a standing completion of the outer rule's course by the end of the year."""
-    return Exists(
-        Completion.objects.standing().filter(course=OuterRef("course"), person=OuterRef(OuterRef("pk")), completed_at__lt=_end(year))
-    )
-
-
-def with_standing(people: QuerySet, *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> QuerySet:
-    """People of `counted` with `required`, `done`, `missing` (courses), `hours` and `target` (None without one). One query, and one for the policies."""
-    asked = requirements(year=year, at=at)
-    return people.annotate(
-        required=_courses(asked),
-        done=_courses(asked.filter(_done(year))),
-        hours=_hours(year),
-        target=_target(year=year, at=at, history=history),
-    ).annotate(missing=F("required") - F("done"))
-
-
-def _courses(duty_rules: QuerySet) -> Coalesce:
-    counted = duty_rules.order_by().values("need").annotate(n=Count("course", distinct=True)).values("n")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
-
-
-def _hours(year: int) -> Coalesce:
-    summed = LedgerEntry.objects.filter(person=OuterRef("pk"), year=year).order_by().values("person").annotate(n=Sum("hours")).values("n")
-    return Coalesce(Subquery(summed, output_field=HOURS), Value(Decimal(0), HOURS))
-
-
-def _target(*, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> Case:
-    """The highest target among the duties held, by the policy of the county where the person is counted."""
-    held = DutyAssignment.objects.filter(
-        Q(ends_on=None) | Q(ends_on__gte=OuterRef("as_of")), posting__person=OuterRef("pk"), starts_on__lte=OuterRef("as_of")
-    )
-    book = services.policies_on(services.day_of(year, at), history)
-    cases = []
-    for path, policy in [*book.own.items(), ("", book.general)]:
-        ranked = sorted(((Decimal(str(hours)), duty) for duty, hours in (policy.duty_targets if policy else {}).items()), reverse=True)
-        where = Q(served_path__startswith=path) if path else Q()
-        cases += [When(where & Q(Exists(held.filter(duty=duty))), then=Value(hours, HOURS)) for hours, duty in ranked]
-        if path:  # a county with a policy of its own never falls through to the general one
-            cases.append(When(where, then=Value(None, HOURS)))
-    return Case(*cases, default=Value(None, HOURS), output_field=HOURS)
 
 
 def _end(year: int) -> datetime:
@@ -219,19 +276,16 @@ def standings(
     duties: dict[int, set[str]] | None = None,
     rounds: Iterable[tuple] | None = None,
 ) -> list[PersonStanding]:
-    """The figures of `with_standing` for rows of it, or of `counted`, with the courses by name.
+    """The figures of these people of `counted`, with the courses by name and the tests.
 
     Six queries at most for any number of people. What the caller has at hand saves one each: `history` (services.policy_history),
-    rows of `with_standing`, `duties` held on the day that speaks for the year, `rounds` (of the people, with the values of ROUND).
+    `hours` on each of the people, `duties` held on the day that speaks for the year, `rounds` (of the people, with the values of ROUND).
     """
     people = list(people)
     ids = [person.pk for person in people]
     duties = duties_of(people) if duties is None else duties
-    asked = DutyRule.objects.filter(need=Need.REQUIRED, course__is_open=True, course__current__isnull=False)
-    if year < clock.year_of(at):
-        asked = asked.filter(_published_by("course", year))
     pairs, courses = [], {}
-    for rule in asked.select_related("course__current", "course__county").order_by("course__code", "course_id"):
+    for rule in _binding(year=year, at=at).select_related("course__current", "course__county").order_by("course__code", "course_id"):
         pairs.append((rule.duty, rule.course_id))
         courses[rule.course_id] = rule.course
     rounds = Enrolment.objects.filter(person__in=ids).values_list(*ROUND) if rounds is None else rounds
@@ -264,7 +318,7 @@ def standings(
                 person=person,
                 required=len(states),
                 done=sum(state.state == "done" for state in states),
-                hours=hours.get(person.pk, Decimal(0)),
+                hours=hours.get(person.pk, rules.hours(0)),
                 target=target[1] if target else None,
                 courses=states,
                 sat=tests.get(person.pk, (0, 0))[0],
@@ -308,10 +362,10 @@ class UnitStanding:
 
     serving: people whom the year counts. should: of those, whoever has a required course. did: of those, whoever
     has finished all of them. sat, passed: person × quiz, at least one submission, at least one pass.
-    targeted: whoever has an hours target; reached: of those, whoever has reached it.
+    targeted: whoever has an hours target; reached: of those, whoever has reached it. asked, done: person × required course.
     """
 
-    unit: Unit
+    unit: Unit | None
     serving: int = 0
     should: int = 0
     did: int = 0
@@ -319,8 +373,22 @@ class UnitStanding:
     passed: int = 0
     targeted: int = 0
     reached: int = 0
+    asked: int = 0
+    done: int = 0
 
-    FIGURES = ("serving", "should", "did", "sat", "passed", "targeted", "reached")
+    FIGURES = ("serving", "should", "did", "sat", "passed", "targeted", "reached", "asked", "done")
+
+    def count(self, one: Figures) -> None:
+        """One more person of the unit."""
+        self.serving += 1
+        self.asked += one.required
+        self.done += one.done
+        if one.required:
+            self.should += 1
+            self.did += not one.missing
+        if one.target is not None:
+            self.targeted += 1
+            self.reached += one.has_reached
 
     def add(self, other: "UnitStanding") -> None:
         for name in self.FIGURES:
@@ -339,51 +407,53 @@ class UnitStanding:
         return share(self.reached, self.targeted)
 
     @property
+    def courses_share(self) -> int | None:
+        """Whole percent of the required courses done; None where nothing is required."""
+        return share(self.done, self.asked)
+
+    @property
     def behind(self) -> int:
         return self.should - self.did
 
 
-def unit_standings(units: Iterable[Unit], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> dict[str, UnitStanding]:
-    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Three queries, two with `history` at hand.
+def unit_standings(
+    units: Iterable[Unit],
+    *,
+    year: int,
+    at: datetime,
+    history: list[CreditPolicy] | None = None,
+    counted_already: list[Figures] | None = None,
+) -> dict[str, UnitStanding]:
+    """Path → standing, rolled up over subtrees, for units that form whole subtrees. Three queries, fewer with `history` or the people's figures at hand.
 
     Vertical organs are counted like others; who shows them marks them.
     """
     units = list(units)
-    found = {unit.path: UnitStanding(unit) for unit in units}
     if not units:
-        return found
-    serving = counted(year=year, at=at).filter(within(units))
-    asked = requirements(year=year, at=at)
-    figures = (
-        serving.annotate(
-            should=Exists(asked),
-            lacks=Exists(asked.filter(~_done(year))),
-            hours=_hours(year),
-            target=_target(year=year, at=at, history=history),
-        )
-        .order_by()
-        .values("served_path")
-        .annotate(
-            n_serving=Count("pk"),
-            n_should=Count("pk", filter=Q(should=True)),
-            n_did=Count("pk", filter=Q(should=True, lacks=False)),
-            n_targeted=Count("pk", filter=Q(target__isnull=False)),
-            n_reached=Count("pk", filter=Q(hours__gte=F("target"))),
-        )
-    )
+        return {}
+    people = people_of(units, year=year, at=at)
+    found = figures(people, year=year, at=at, history=history) if counted_already is None else counted_already
+    return rolled_up(units, of_units(found, people, year=year, at=at))
+
+
+def of_units(found: Iterable[Figures], people: QuerySet, *, year: int, at: datetime) -> dict[str, UnitStanding]:
+    """Path → what the people of the unit itself came to, and their tests. One query."""
     own: dict[str, UnitStanding] = {}
-    for row in figures.values("served_path", "n_serving", "n_should", "n_did", "n_targeted", "n_reached"):
-        own[row["served_path"]] = UnitStanding(
-            None, serving=row["n_serving"], should=row["n_should"], did=row["n_did"], targeted=row["n_targeted"], reached=row["n_reached"]
-        )
-    for path, sat, passed in _tests(serving, year=year, at=at):
+    for one in found:
+        own.setdefault(one.path, UnitStanding(None)).count(one)
+    for path, sat, passed in _tests(people, year=year, at=at):
         own.setdefault(path, UnitStanding(None))
         own[path].sat, own[path].passed = sat, passed
-    step = Unit.steplen
-    for path, standing in own.items():
-        for end in range(step, len(path) + 1, step):
+    return own
+
+
+def rolled_up(units: Iterable[Unit], own: dict[str, UnitStanding]) -> dict[str, UnitStanding]:
+    """Path → each of the units with everything below it. No query."""
+    found = {unit.path: UnitStanding(unit) for unit in units}
+    for path, one in own.items():
+        for end in range(Unit.steplen, len(path) + 1, Unit.steplen):
             if path[:end] in found:
-                found[path[:end]].add(standing)
+                found[path[:end]].add(one)
     return found
 
 
@@ -427,14 +497,17 @@ def _first_tests(people, *, year: int, at: datetime) -> QuerySet:
 
 __all__ = [
     "CourseState",
+    "Figures",
     "PersonStanding",
     "UnitStanding",
     "counted",
+    "figures",
+    "in_need",
+    "of_units",
+    "people_of",
     "required_courses",
-    "requirements",
+    "rolled_up",
     "standings",
     "tests_of",
     "unit_standings",
-    "with_standing",
-    "within",
 ]

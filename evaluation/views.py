@@ -20,10 +20,11 @@ from certificates.models import Certificate
 from core import clock
 from core.errors import Refused
 from core.figures import figure
+from core.paging import UpToMost
 from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
 from courses.services import policies
-from evaluation import exports, known_views, quotas, records, rules, services, standing
+from evaluation import ahead, known_views, quotas, records, rules, services, standing
 from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
@@ -49,7 +50,8 @@ def record_list(request: HttpRequest) -> HttpResponse:
     page = None
     if form.is_valid():
         wanted = form.wanted()
-        page = Paginator(records.find(request.user, wanted, at=at), PER_PAGE).get_page(request.GET.get("page"))
+        found = records.find(request.user, wanted, at=at, for_page=True)
+        page = UpToMost(found, PER_PAGE).get_page(request.GET.get("page"))
         rows = list(page.object_list)
         page.object_list = rows
         openable = set(people_with_file(request.user).filter(pk__in={row.person_id for row in rows}).values_list("pk", flat=True))
@@ -59,7 +61,11 @@ def record_list(request: HttpRequest) -> HttpResponse:
             "completion records",
             unit=wanted.unit,
             rows=len(rows),
-            filters={**wanted.as_written(), "found": page.paginator.count, "page": page.number},
+            filters={
+                **wanted.as_written(),
+                "found": f">{page.paginator.count}" if page.paginator.has_more else page.paginator.count,
+                "page": page.number,
+            },
         )
     return render(
         request,
@@ -67,6 +73,7 @@ def record_list(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "page": page,
+            "made_at": found.counted_at if page is not None else None,
             "openable": openable if page is not None else set(),
             "shortcuts": _year_shortcuts(request, at),
             "decides_claims": has_role(request.user, Role.HR, Role.AUDITOR),
@@ -104,7 +111,8 @@ def unit_table(request: HttpRequest) -> HttpResponse:
     units = list(units_in_reach(request.user))
     chosen = _chosen(request, units)
     shown = [unit for unit in units if chosen is None or unit.path.startswith(chosen.path)]
-    found = standing.unit_standings(shown, year=year, at=at)
+    overview = ahead.Overview(shown, year=year, at=at)
+    found = overview.standings
     tops = tops_of(shown)
     listed = [unit for unit in (_children(chosen, shown) if chosen else tops) if unit.is_open or found[unit.path].serving]
     rows = [found[unit.path] for unit in listed]
@@ -121,6 +129,7 @@ def unit_table(request: HttpRequest) -> HttpResponse:
             "year": year,
             "years": years(at),
             "is_past": year < clock.year_of(at),
+            "made_at": overview.made_at,
             "unit": chosen,
             "rows": [(row, row.unit.path in parents) for row in rows],
             "total": total,
@@ -139,11 +148,18 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
     require_role(request.user, *READS_RECORDS)
     at = clock.now()
     year = asked_year(request.GET, at)
-    unit = get_object_or_404(units_in_reach(request.user), pk=pk)
+    units = list(units_in_reach(request.user))
+    unit = next((one for one in units if one.pk == pk), None)
+    if unit is None:
+        raise Http404
     history = policies.shown()
-    only, people = _people_of(request, unit, year=year, at=at, history=history)
-    page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
-    rows = standing.standings(page.object_list, year=year, at=at, history=history)
+    only = request.GET.get("only", "")
+    only = only if only in ("behind", "hours") else ""
+    overview = ahead.Overview([one for one in units if one.path.startswith(unit.path)], year=year, at=at, history=history)
+    page = Paginator(overview.in_need(only), PER_PAGE).get_page(request.GET.get("page"))
+    shown = {person.pk: person for person in standing.counted(year=year, at=at).filter(pk__in=page.object_list)}
+    people = [shown[pk] for pk in page.object_list if pk in shown]
+    rows = standing.standings(people, year=year, at=at, history=history)
     names = records.unit_names(request.user)
     openable = set(people_with_file(request.user).filter(pk__in=[row.person.pk for row in rows]).values_list("pk", flat=True))
     _log(
@@ -164,6 +180,7 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "only": only,
             "export_query": urlencode({"unit": unit.pk, "year": year} | ({"only": only} if only else {})),
             "page": page,
+            "made_at": overview.made_at,
             "is_past": year < clock.year_of(at),
             "asks_back": known_views.reads_as_hr_or_auditor(request.user, unit),
             "today": clock.today(at),
@@ -171,15 +188,6 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "rows": [(row, names.get(row.person.served_path, ("", "—"))[1]) for row in rows],
         },
     )
-
-
-def _people_of(request: HttpRequest, unit: Unit, *, year: int, at, history) -> tuple[str, QuerySet]:
-    """Which of them are asked for, and the people of a unit and those below it, with their standing."""
-    only = request.GET.get("only", "")
-    people = standing.counted(year=year, at=at).filter(standing.within([unit]))
-    people = standing.with_standing(people, year=year, at=at, history=history)
-    only = only if only in ("behind", "hours") else ""
-    return only, exports.people_narrowed(people, only)
 
 
 def _chosen(request: HttpRequest, units: list[Unit]) -> Unit | None:

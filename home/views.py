@@ -20,7 +20,7 @@ from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
 from courses.services import policies
-from evaluation import pictures, reminders, standing
+from evaluation import ahead, pictures, reminders
 from evaluation.permissions import tops_of, units_in_reach
 from home import board, desk, finding, system, waiting
 from home.models import HomePage
@@ -79,13 +79,14 @@ def my_learning(request: HttpRequest) -> HttpResponse:
     strips = []
     history = policies.shown()
     if led:
-        found = standing.unit_standings(led, year=clock.year_of(at), at=at, history=history)
-        strips = [found[unit.path] for unit in led]
+        overview = ahead.Overview(led, year=clock.year_of(at), at=at, history=history)
+        strips = [overview.standings[unit.path] for unit in led]
     exams = own_sittings.near(person=request.user, at=at)
     mine = desk.of(request.user, at=at, history=history)
     context = {
         "desk": mine,
         "strips": strips,
+        "made_at": overview.made_at if led else None,
         "exams": exams,
         "work": waiting.for_person(request.user),
         "reminder": reminders.standing_for(request.user, missing=mine.required - mine.required_done, at=at),
@@ -117,7 +118,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "board": found,
         "work": waiting.for_person(request.user),
         "rank": pictures.rank_of(found.unit, year=found.year, at=at) if found.unit else None,
-        "may_remind": found.unit is not None and found.behind_count > 0 and reminders.may_remind(request.user, found.unit),
+        "may_remind": found.unit is not None and found.total.behind > 0 and reminders.may_remind(request.user, found.unit),
     }
     return render(request, "home/dashboard.html", context)
 

@@ -83,9 +83,9 @@ def records_q(user, prefix: str = "") -> Q:
     following = {grant.unit.county_path for grant in grants_of(user) if grant.history_follows}
     for path in paths_of(user, READS_RECORDS):
         county = path[: Unit.steplen]
-        condition |= Q(**{f"{prefix}unit__path__startswith": path})
-        if county in following:
-            condition |= Q(**{f"{prefix}person__unit__path__startswith": path, f"{prefix}unit__path__startswith": county})
+        condition |= within_paths([path], f"{prefix}unit")
+        if county in following and path != county:  # whoever reads a whole county reads what happened in it anyway
+            condition |= within_paths([path], f"{prefix}person__unit") & within_paths([county], f"{prefix}unit")
     return condition
 
 

@@ -105,6 +105,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         timeout=20,
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-20000;",
     )
+else:  # compiling a plan costs more than it saves in queries that pages wait for; a county's people are compared in memory
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off -c work_mem=32MB")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # "default" is shared by all processes (lock-out counters live there); "local" holds rendered
@@ -285,6 +287,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 50 * 60},
     },
     "wipe-downloads": {"task": "evaluation.tasks.wipe_downloads", "schedule": crontab(minute=45), "options": {"expires": 50 * 60}},
+    "count-ahead": {"task": "evaluation.tasks.count_ahead", "schedule": timedelta(minutes=10), "options": {"expires": 9 * 60}},
     "tell-webhooks": {"task": "evaluation.tasks.tell_webhooks", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
     "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},
     "clear-sessions": {"task": "people.tasks.clear_sessions", "schedule": crontab(hour=3, minute=20), "options": {"expires": 12 * 60 * 60}},

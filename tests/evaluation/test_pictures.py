@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from core.errors import Refused
 from evaluation import pictures, reminders
+from evaluation.ahead import Overview
 from evaluation.models import LearningReminder
 from people.models import ReadingOfOthers, Unit
 from tests.cast import EVERYBODY, NOON, person
@@ -30,7 +31,8 @@ def year(cast, policy, course, monkeypatch):
 
 def side_by_side(county, **more):
     return {
-        row.unit.name: row for row in pictures.side_by_side(Unit.objects.filter(path__startswith=county.path), year=2026, at=NOON, **more)
+        row.unit.name: row
+        for row in pictures.side_by_side(Overview(Unit.objects.filter(path__startswith=county.path), year=2026, at=NOON), **more)
     }
 
 

@@ -21,7 +21,7 @@ def of(person, year=2026):
     """Both ways of counting, which have to agree."""
     row = standing.counted(year=year, at=NOON).filter(pk=person.pk)
     [told] = standing.standings(row, year=year, at=NOON)
-    counted = standing.with_standing(row, year=year, at=NOON).get()
+    [counted] = standing.figures(row, year=year, at=NOON)
     assert (told.required, told.done, told.missing) == (counted.required, counted.done, counted.missing)
     assert told.hours == counted.hours and told.target == counted.target
     return told
@@ -72,7 +72,7 @@ def test_every_page_says_the_same_of_what_is_required(cast, policy, who, require
     (told,) = standing.standings(counted, year=year, at=NOON)
 
     assert catalogue == pages == {one.course.code for one in on_desk.due} == set(codes(told)) == required
-    assert on_desk.required == standing.with_standing(counted, year=year, at=NOON).get().required == len(required)
+    assert on_desk.required == standing.figures(counted, year=year, at=NOON)[0].required == len(required)
     assert standing.unit_standings([unit], year=year, at=NOON)[unit.path].behind > 0
     if year == 2026:
         assert {code for number, code in not_begun(officer) if number == person.employee_number} == required

@@ -241,9 +241,9 @@ def test_the_leader_sees_who_is_behind_in_the_own_unit_and_nobody_else(sign_in, 
     page = sign_in(cast.own_leader).get(reverse("dashboard"))
 
     board = page.context["board"]
-    assert [someone.name for someone in board.behind] == ["张小明"]
-    assert (board.total.standing.should, board.total.standing.did) == (2, 1)
-    assert (board.total.asked, board.total.done, board.total.share) == (2, 1, 50)
+    assert [someone.name for someone, _figures in board.behind] == ["张小明"]
+    assert (board.total.should, board.total.did) == (2, 1)
+    assert (board.total.asked, board.total.done, board.total.courses_share) == (2, 1, 50)
     assert board.week.completions == 1
     assert "财政局员工" not in page.content.decode()
 
