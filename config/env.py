@@ -85,6 +85,7 @@ def database(name: str, default: str = "") -> dict:
         options = {"prepare_threshold": 0 if direct else None}
         if direct:  # a pooler refuses to pass such a setting on
             # Every cursor here is read to its end; the default plans for its first tenth, which cost an analysis two hundred seconds.
-            options["options"] = "-c cursor_tuple_fraction=1"
+            # Compiling a plan costs more than it saves in queries that pages wait for, and a county's people are compared in memory.
+            options["options"] = "-c cursor_tuple_fraction=1 -c jit=off -c work_mem=32MB"
         found["OPTIONS"] = {**options, **found.get("OPTIONS", {})}
     return dict(found)

@@ -15,7 +15,7 @@ import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import partial
 from itertools import chain
@@ -133,7 +133,11 @@ def defused(text: str) -> str:
 
 
 def _instant(value: datetime) -> str:
-    return timezone.localtime(value).isoformat(" ", "seconds")[:19]
+    return _instant_in(timezone.get_current_timezone(), value)
+
+
+def _instant_in(zone: tzinfo, value: datetime) -> str:
+    return value.astimezone(zone).isoformat(" ", "seconds")[:19]
 
 
 def _whatever(value: object) -> str:
@@ -179,7 +183,9 @@ def _csv_head(exporter: Exporter) -> bytes:
 
 def _csv_rows(exporter: Exporter) -> Iterator[bytes]:
     line = csv.writer(_Line()).writerow
-    values, known, other = [column.value for column in exporter.columns], _CSV.get, _whatever
+    # The zone is looked up once: that costs more than all else of an instant.
+    kinds = _CSV | {datetime: partial(_instant_in, timezone.get_current_timezone())}
+    values, known, other = [column.value for column in exporter.columns], kinds.get, _whatever
     lines: list[str] = []
     for row in exporter.rows:
         cells = [value(row) for value in values]

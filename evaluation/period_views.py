@@ -176,6 +176,7 @@ def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
         "calculation": calculation,
         "step": found.steps_taken[-1] if found.steps_taken else None,
         "rows": [(one, _items(one, names)) for one in [*ranked, *others]],
+        "opens": set(lines.visible_to(request.user).values_list("pk", flat=True)),
         "mine": PersonLine.objects.filter(calculation=calculation, person=request.user).first(),
         "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
     }

@@ -105,8 +105,6 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         timeout=20,
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-20000;",
     )
-else:  # compiling a plan costs more than it saves in queries that pages wait for; a county's people are compared in memory
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off -c work_mem=32MB")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # "default" is shared by all processes (lock-out counters live there); "local" holds rendered

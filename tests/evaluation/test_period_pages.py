@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from core import clock
 from evaluation import appeal_views, period_views
-from evaluation.models import Appeal, AppealEvidence, Period, Reminder, ReminderAnswer
+from evaluation.models import Appeal, AppealEvidence, Period, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, grant, person
@@ -120,6 +120,19 @@ def test_publicity_shows_units_and_nobodys_line_but_ones_own(cast, sign_in, peri
     main = text[text.index("<main") :]
     assert cast.bureau.name in main and cast.other_bureau.name in main and "本人结果" in main
     assert not [one.name for one in cast.people if one != me and one.name in main]
+
+
+@pytest.mark.parametrize(("who", "opens"), [("learner", 1), ("own_leader", 1), ("other_leader", 1), ("hr", 3), ("auditor", 3)])
+def test_a_published_line_opens_for_whoever_may_look_behind_it(cast, sign_in, period, who, opens):
+    client = sign_in(getattr(cast, who))
+    text = client.get(reverse("period_publicity", args=[period.pk])).text
+    links = [f'href="{reverse("unit_line", args=[line.pk])}"' for line in UnitLine.objects.all()]
+    assert sum(link in text for link in links) == opens
+    assert all(client.get(link[6:-1]).status_code == (200 if link in text else 404) for link in links)
+
+
+def test_the_own_file_leads_to_the_yearly_evaluation(cast, sign_in):
+    assert f'href="{reverse("periods")}"' in sign_in(cast.learner).get(reverse("my_file")).text.split("<main")[1]
 
 
 def test_a_vertical_unit_is_shown_without_a_rank(cast, sign_in, on):
