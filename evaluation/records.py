@@ -6,10 +6,12 @@ of. What it shows of a completion was copied at the event and never changes. A h
 that no single completion earned is a record of its own, and says what it rests on.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from certificates.models import Basis, Certificate, State, StatusEvent
 from certificates.models.certificate import CertificateQuerySet
 from core import clock
+from core.reading import read_ahead
 from courses.models import Completion, Course, Enrolment
 from evaluation import ahead, rules, standing
 from evaluation.models import LedgerEntry
@@ -199,7 +202,7 @@ class Found:
         passing: list = []
 
         def noted() -> Iterator:
-            for row in self._rows():
+            for row in read_ahead(self._rows(), self.chunk):
                 passing.append(self.key(row))
                 yield row
 
@@ -277,13 +280,14 @@ def completions(source: QuerySet) -> QuerySet:
         reversal_reason=F("reversal__reason"),
         unit_code=F("unit__code"),
         enrolled_at=F("enrolment__enrolled_at"),
+        duties_written=Cast("duties", TextField()),  # read by `_read`: a few lists, a million rows
         counted_hours=Subquery(counted, output_field=DecimalField(max_digits=6, decimal_places=2)),
     )
 
 
 # What a record takes from a row of `completions()`, in the order of `of_values`.
 VALUES = (
-    *("pk", "person_id", "employee_number", "person_name", "unit_code", "unit_name", "post_title", "duties"),
+    *("pk", "person_id", "employee_number", "person_name", "unit_code", "unit_name", "post_title", "duties_written"),
     *("course_code", "course_title", "edition_number", "line", "round", "minutes", "study_hours", "test_hours", "counted_hours", "score"),
     *("enrolled_at", "completed_at", "certificate_number", "certificate_decided", "certificate_valid_until"),
     *("reversed_at", "reversal_reason"),
@@ -304,7 +308,7 @@ def of_values(
     unit_code: str | None,
     unit_name: str,
     post_title: str,
-    duties: list[str],
+    duties_written: str,
     course_code: str,
     course_title: str,
     edition_number: int,
@@ -338,7 +342,7 @@ def of_values(
         unit_code or "",
         unit_name,
         post_title,
-        duties,
+        list(_read(duties_written)),
         course_code,
         course_title,
         edition_number,
@@ -358,6 +362,11 @@ def of_values(
         reversed_at,
         reversal_reason or "",
     )
+
+
+@lru_cache(maxsize=1000)
+def _read(duties_written: str) -> tuple[str, ...]:
+    return tuple(json.loads(duties_written))
 
 
 def higher(source: CertificateQuerySet) -> CertificateQuerySet:
