@@ -83,7 +83,7 @@ def open_page(browser):
     yield make
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 @pytest.fixture
