@@ -31,7 +31,7 @@ def large_county(units: Iterable[Unit]) -> str | None:
 
     Whether a county is large at all is asked once in 20 minutes. Two queries at most, mostly none.
     """
-    tops = tops_of(sorted(units, key=lambda unit: unit.path))
+    tops = _tops(units)
     counties = {unit.county_path for unit in tops}
     if len(counties) != 1:
         return None
@@ -39,6 +39,10 @@ def large_county(units: Iterable[Unit]) -> str | None:
     if not caches["local"].get_or_set(f"evaluation.ahead:large:{county}", lambda: _are_many([county]), KEPT):
         return None
     return county if _are_many([unit.path for unit in tops]) else None
+
+
+def _tops(units: Iterable[Unit]) -> list[Unit]:
+    return tops_of(sorted(units, key=lambda unit: unit.path))
 
 
 def _are_many(paths: list[str]) -> bool:
@@ -72,7 +76,7 @@ class Overview:
         if not self._county:
             return [one.pk for one in standing.in_need(self._figures, only)]
         _at, paths, ids, places, marks = _kept("people", self._county, self._asked)
-        tops = tuple(unit.path for unit in tops_of(sorted(self.units, key=lambda unit: unit.path)))
+        tops = tuple(unit.path for unit in _tops(self.units))
         inside = [path.startswith(tops) for path in paths]
         mark = {"behind": BEHIND, "hours": LACKS_HOURS}.get(only, 0)
         return [pk for pk, place, marked in zip(ids, places, marks, strict=True) if inside[place] and marked & mark == mark]
@@ -122,7 +126,7 @@ def _count(county: str | None, *, year: int, at: datetime) -> dict[str, tuple]:
 
 def kept_rows(what: str, units: Iterable[Unit], asked: object, make: Callable[[], list]) -> list:
     """Other rows about one large county as a whole: as they were made within KEPT seconds. Of anything else, made now."""
-    tops = tops_of(sorted(units, key=lambda unit: unit.path))
+    tops = _tops(units)
     if len(tops) != 1 or tops[0].depth != 1 or large_county(tops) is None:
         return make()
     key = f"evaluation.ahead:{FORM}:{what}:{tops[0].path}:{asked}"
