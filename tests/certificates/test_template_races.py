@@ -11,7 +11,7 @@ from certificates.models import CertificateKind, TemplateVersion
 from tests.cast import NOON, assemble, grant, person
 from tests.certificates.test_doors import EDIT, kind_form
 from tests.certificates.test_proposals import at_once
-from tests.certificates.test_templates import approving, decide, in_force, submit
+from tests.certificates.test_templates import approving, decision, in_force, submit
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 ROUNDS = 5
@@ -61,7 +61,7 @@ def test_two_who_approve_at_once_make_one_version(real, kind):
     before = TemplateVersion.objects.filter(kind=kind).count()
     for number in range(1, ROUNDS + 1):
         submit(author, CertificateKind.objects.get(pk=kind.pk), title=f"第{number}稿")
-        outcomes = at_once(lambda: decide(first, kind), lambda: decide(second, kind))
+        outcomes = at_once(decision(first, kind), decision(second, kind))
         assert failures(outcomes) == [], outcomes
         version = stands(kind)
         assert TemplateVersion.objects.filter(kind=kind).count() == before + number
@@ -76,7 +76,7 @@ def test_approved_and_sent_back_at_once_it_is_one_of_both(real, kind):
     for number in range(1, ROUNDS + 1):
         count = TemplateVersion.objects.filter(kind=kind).count()
         submit(author, CertificateKind.objects.get(pk=kind.pk), title=f"第{number}稿")
-        acts = [lambda: decide(first, kind), lambda: decide(second, kind, "reject", comment="请改")]
+        acts = [decision(first, kind), decision(second, kind, "reject", comment="请改")]
         outcomes = at_once(*(acts if number % 2 else reversed(acts)))
         assert failures(outcomes) == [], outcomes
         state = TaskState.objects.filter(workflow_state__object_id=str(kind.pk)).latest("pk")
@@ -94,7 +94,7 @@ def test_edited_and_approved_at_once_nobody_approves_their_own_words(real, kind)
         submit(author, CertificateKind.objects.get(pk=kind.pk), title=f"第{number}稿")
         draft = CertificateKind.objects.get(pk=kind.pk).get_latest_revision_as_object()
         sent = kind_form(draft, title=f"第{number}稿改")
-        acts = [lambda: editor.post(reverse(EDIT, args=[kind.pk]), sent), lambda: decide(approver, kind)]
+        acts = [lambda: editor.post(reverse(EDIT, args=[kind.pk]), sent), decision(approver, kind)]
         outcomes = at_once(*(acts if number % 2 else reversed(acts)))
         assert failures(outcomes) == [], outcomes
         latest = CertificateKind.objects.get(pk=kind.pk)
@@ -112,7 +112,7 @@ def test_an_edit_with_approval_against_another_s_approval_publishes_no_words_of_
     for number in range(1, ROUNDS + 1):
         submit(author, CertificateKind.objects.get(pk=kind.pk), title=f"第{number}稿")
         sent = approving(kind, title=f"第{number}稿改")
-        outcomes = at_once(lambda: editor.post(reverse(EDIT, args=[kind.pk]), sent), lambda: decide(approver, kind))
+        outcomes = at_once(lambda: editor.post(reverse(EDIT, args=[kind.pk]), sent), decision(approver, kind))
         assert failures(outcomes) == [], outcomes
         version = stands(kind)
         assert version.content["title"] != f"第{number}稿改" or version.approved_by != real.seconds[0]

@@ -49,10 +49,15 @@ def submit(client, kind, **changes):
 
 def decide(client, kind, action="approve", **vouched):
     """What the button in the admin sends, pressed now. Nothing where there is no button."""
+    return decision(client, kind, action, **vouched)()
+
+
+def decision(client, kind, action="approve", **vouched):
+    """The button of a page that is open now, to be pressed later by calling what this returns."""
     kind = CertificateKind.objects.get(pk=kind.pk)
     address = reverse(f"{SPACE}:workflow_action", args=[kind.pk, action, kind.current_workflow_task_state.pk])
     approval = {"no_emblem": "on", "seen": seen_in(kind.latest_revision)} if action == "approve" else {}
-    return client.post(address, {"comment": ""} | approval | vouched)
+    return lambda: client.post(address, {"comment": ""} | approval | vouched)
 
 
 def approving(kind, **changes):
