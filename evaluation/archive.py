@@ -24,7 +24,7 @@ from evaluation.models.evidence import EvidenceFile
 from people.models import DutyAssignment, Leave, Person, Role, ServedAt, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
-from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, Marking, Rating, Sitting
+from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, Rating, Sitting
 
 FORMAT = "county-learning-archive/1"
 Row = TypeVar("Row", bound=Model)
@@ -200,15 +200,16 @@ def _enrolments(person: Person, sieve: _Sieve) -> Told:
 
 def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
     """The result of an attempt where it may be known now (`quizzes.services.sittings.results_wait_for`), and its items where the
-    reader may read them. Six queries."""
+    reader may read them. Seven queries."""
     rows = (
         Attempt.objects.filter(person=person)
         .timed()
         .select_related("submission", "gone_on_paper", "sitting", "enrolment__course")
         .prefetch_related(Prefetch("incidents", Incident.objects.order_by("at", "pk")))
+        .prefetch_related(Prefetch("late_papers", LatePaper.objects.select_related("decision").order_by("pk")))
         .order_by("started_at", "pk")
     )
-    known = Attempt.objects.filter(person=person, submission__isnull=False).with_results_out(at)
+    known = Attempt.objects.counted().filter(person=person, submission__isnull=False).with_results_out(at)
     read = Attempt.objects.filter(person=person)
     if sieve.reader is not None:
         read = read.readable_by(sieve.reader)
@@ -228,6 +229,7 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
             "pass_percent": row.pass_percent,
             **_served(row),
             "gone_on_paper": _fields(row.gone_on_paper, "reason", "at") if hasattr(row, "gone_on_paper") else None,
+            "late_papers": [_late_paper(one) for one in row.late_papers.all()],
             "state": _state_of(row, results),
             "result": _result(results[row.pk]) if row.pk in results else None,
             "items": items.get(row.pk, []) if row.pk in results and row.pk in readable else None,
@@ -235,6 +237,11 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
         }
         for row in sieve.through("attempts", rows, Attempt.objects.visible_to)
     ]
+
+
+def _late_paper(late: LatePaper) -> dict[str, Any]:
+    decision = getattr(late, "decision", None)
+    return {**_fields(late, "from_at", "until", "reason", "at"), "decision": decision and _fields(decision, "approved", "reason", "at")}
 
 
 def _state_of(attempt: Attempt, results: dict[int, Marking]) -> str:

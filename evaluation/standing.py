@@ -485,7 +485,7 @@ def _first_tests(people, *, year: int, at: datetime) -> QuerySet:
     path: Expression = F("person__unit__path")
     if year < clock.year_of(at):
         path = Subquery(_last_posting("person", year).values("unit__path"))
-    over = Attempt.objects.with_results_out(at).filter(submission__at__gte=start, submission__at__lt=end)
+    over = Attempt.objects.counted().with_results_out(at).filter(submission__at__gte=start, submission__at__lt=end)
     earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
     return over.filter(person__in=people).annotate(
         served_path=path,

@@ -27,7 +27,7 @@ LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spe
 
 def first_markings(quiz: Quiz, sitting: Sitting | None = None) -> QuerySet[Marking]:
     """The markings that an analysis counts."""
-    attempts = Attempt.objects.filter(quiz=quiz, **({"sitting": sitting} if sitting else {}))
+    attempts = Attempt.objects.counted().filter(quiz=quiz, **({"sitting": sitting} if sitting else {}))
     handed_in = attempts.filter(submission__isnull=False)
     earlier = handed_in.filter(person=OuterRef("submission__attempt__person"), pk__lt=OuterRef("submission__attempt"))
     return Marking.objects.current().filter(~Exists(earlier), is_complete=True, submission__attempt__in=attempts)
@@ -202,7 +202,7 @@ class Standing:
 
 def of_question(question: Question) -> Standing:
     """The question's use, and its discrimination by the latest analysis that has this version. Four queries."""
-    marks = ItemMark.objects.filter(item__question=question, marking__superseded_by=None)
+    marks = ItemMark.objects.standing().filter(item__question=question)
     facility = marks.aggregate(mean=Avg("fraction"))["mean"]
     uses = AttemptItem.objects.filter(question=question).count()
     percent = None if facility is None else float(facility) * 100

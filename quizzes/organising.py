@@ -24,7 +24,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
 from quizzes.models.sittings import ORGANISERS
 from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
-from quizzes.services import candidates, exam_papers, opened, paper_marks, readiness, sittings
+from quizzes.services import candidates, exam_papers, late_papers, opened, paper_marks, readiness, sittings
 
 PAGE = 50
 SITTINGS_A_PAGE = 20
@@ -137,6 +137,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "allowances": sitting.allowances.count(),
         "corrections": paper_marks.waiting_in(sitting) if given else [],
         "to_enter": paper_marks.to_enter(sitting) if given else [],
+        "late_papers": late_papers.waiting_in(sitting) if given and sitting.begun else [],
     }
     if sitting.is_draft:
         trace = opened.newest_trace(sitting)

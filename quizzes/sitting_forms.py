@@ -272,6 +272,23 @@ class OnPaperForm(forms.Form):
     sure = forms.BooleanField(label=_("The screen takes no more answers of this person. This cannot be taken back."))
 
 
+class LatePaperForm(forms.Form):
+    """When a candidate wrote on paper, and why."""
+
+    from_at = forms.DateTimeField(label=_("Wrote on paper from"), widget=moment())
+    until = forms.DateTimeField(label=_("Handed in the sheet at"), widget=moment())
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, widget=forms.Textarea(attrs={"rows": 2}), help_text=_("It stays in the record.")
+    )
+    sure = forms.BooleanField(label=_("I was in the room, and the sheet has lain with the invigilators since then."))
+
+
+class LatePaperDecisionForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2}), help_text=_("A no needs one.")
+    )
+
+
 class PaperMarksForm(forms.Form):
     """One field for each question of a paper; it shows nothing of what was asked."""
 

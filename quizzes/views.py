@@ -78,8 +78,8 @@ def _history(tried: list[Attempt], now: datetime) -> list[dict]:
             {
                 "attempt": one,
                 "submission": submission,
-                "result": submission.result if shown else None,
-                "on_paper": hasattr(one, "gone_on_paper"),
+                "result": submission.result if shown and not goes_on_on_paper(one) else None,
+                "on_paper": goes_on_on_paper(one),
                 "is_open": not attempts.is_closed(one) and not attempts.is_overdue(one, now),
             }
         )

@@ -116,7 +116,8 @@ class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
     def annotated(self, rows):
         uses = AttemptItem.objects.filter(question=OuterRef("pk")).order_by().values("question").annotate(n=Count("pk")).values("n")
         marks = (
-            ItemMark.objects.filter(item__question=OuterRef("pk"), marking__superseded_by=None)
+            ItemMark.objects.standing()
+            .filter(item__question=OuterRef("pk"))
             .order_by()
             .values("item__question")
             .annotate(m=Avg("fraction"))

@@ -18,6 +18,8 @@ ACTIONS = {
     "quizzes.sheets_printed": _("Answer sheets printed"),
     "quizzes.marks_entered": _("Marks entered from paper"),
     "quizzes.gone_on_paper": _("Candidate goes on on paper"),
+    "quizzes.late_paper_brought": _("Paper brought in after the candidate's end"),
+    "quizzes.late_paper_decided": _("Decision on a paper brought in after the candidate's end"),
     "quizzes.correction_proposed": _("Correction of marks from paper proposed"),
     "quizzes.correction_decided": _("Correction of marks from paper decided"),
     "quizzes.marked_by_people": _("Marked by people"),

@@ -15,9 +15,9 @@ from people.models import ReadingOfOthers
 from people.services import readings
 from quizzes import board
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Sitting
-from quizzes.services import paper_marks, sittings, slips
+from quizzes.services import late_papers, paper_marks, sittings, slips
 from quizzes.services.attempts import is_closed, is_overdue
-from quizzes.sitting_forms import OnPaperForm, TimeForm
+from quizzes.sitting_forms import LatePaperDecisionForm, LatePaperForm, OnPaperForm, TimeForm
 
 EVERY = 10  # seconds between two looks of an open page
 OPENED = "watches"  # in the session: sittings whose reading is written down
@@ -107,6 +107,8 @@ def watch_one(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
             "allowances": list(Allowance.objects.filter(sitting=sitting, person=attempt.person_id).select_related("by").order_by("pk")),
             "may_add_time": _may_have_time(attempt, at) and Sitting.objects.run_by(request.user).filter(pk=pk).exists(),
             "gone_on_paper": getattr(attempt, "gone_on_paper", None),
+            "late_papers": list(attempt.late_papers.select_related("by", "decision__by")),
+            "may_bring_paper": late_papers.may_be_brought(attempt, at) and Sitting.objects.run_by(request.user).filter(pk=pk).exists(),
             "at": at,
         },
     )
@@ -163,11 +165,13 @@ def attempt_time(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def attempt_on_paper(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
-    """One candidate goes on on paper: with a reason and a tick the screen is closed to them."""
+    """One candidate goes on on paper: with a reason and a tick the screen is closed to them. Where the clock was quicker two agree on it."""
     sitting = _sitting(request, pk, may_add_time=True)
     attempt = _attempt(sitting, attempt_pk)
     if attempt.person_id == request.user.pk:
         raise Http404
+    if late_papers.may_be_brought(attempt, clock.now()):
+        return _late_paper(request, sitting, attempt)
     form = OnPaperForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -179,6 +183,39 @@ def attempt_on_paper(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResp
             return redirect("watch_one", sitting.pk, attempt.pk)
     context = {"sitting": sitting, "attempt": attempt, "form": form}
     return render(request, "quizzes/watch/on_paper.html", context, status=422 if form.is_bound else 200)
+
+
+def _late_paper(request: HttpRequest, sitting: Sitting, attempt: Attempt) -> HttpResponse:
+    """Bring in a paper that was written while the server was down past the candidate's end; the second person's yes or no."""
+    brought = list(attempt.late_papers.select_related("by", "decision__by"))
+    waiting = next((one for one in brought if not hasattr(one, "decision")), None)
+    form = (LatePaperForm if waiting is None else LatePaperDecisionForm)(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        given, who = form.cleaned_data, {"by": request.user, "at": clock.now()}
+        try:
+            if waiting is None:
+                facts = {name: given[name] for name in ("from_at", "until", "reason")}
+                late_papers.bring(attempt=attempt, **facts, **who)
+                messages.success(request, _("Kept. A second person who was there has to agree."))
+            elif late_papers.decide(
+                late_paper=waiting, approved=request.POST.get("decision") == "yes", reason=given["reason"], **who
+            ).approved:
+                messages.success(request, _("Agreed. The marks of the sheet are entered when the sitting is over."))
+            else:
+                messages.success(request, _("Turned down: the attempt counts as the clock handed it in."))
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            return redirect("watch_one", sitting.pk, attempt.pk)
+    context = {
+        "sitting": sitting,
+        "attempt": attempt,
+        "form": form,
+        "waiting": waiting,
+        "turned_down": [one for one in brought if one is not waiting],
+        "may_decide": waiting is not None and waiting.by_id != request.user.pk,
+    }
+    return render(request, "quizzes/watch/late_paper.html", context, status=422 if form.is_bound else 200)
 
 
 def _add_time(request: HttpRequest, sitting: Sitting, attempt: Attempt | None, context: dict) -> HttpResponse:

@@ -1,4 +1,4 @@
-from quizzes.models.attempts import Answer, Attempt, AttemptItem, GoneOnPaper, ItemMark, Marking, Submission
+from quizzes.models.attempts import Answer, Attempt, AttemptItem, GoneOnPaper, ItemMark, LatePaper, LatePaperDecision, Marking, Submission
 from quizzes.models.bank import KnowledgePoint, Question, QuestionVersion
 from quizzes.models.corrections import PaperCorrection, PaperCorrectionDecision
 from quizzes.models.exchange import ImportJob
@@ -24,6 +24,8 @@ __all__ = [
     "Incident",
     "ItemMark",
     "KnowledgePoint",
+    "LatePaper",
+    "LatePaperDecision",
     "Marking",
     "MarkingTask",
     "Paper",

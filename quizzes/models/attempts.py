@@ -138,8 +138,9 @@ class Attempt(ServedAt, Fact):
 class GoneOnPaper(Fact):
     """The candidate's machine died for good in an exam, and they write on by hand.
 
-    From then on the screen takes no answer of the attempt; what was acknowledged stays. The attempt is never submitted, marked or
-    counted: the marks of the sheet, answers of the screen included, are entered as an attempt of their own (`paper_marks`).
+    From then on the screen takes no answer of the attempt; what was acknowledged stays. The attempt is neither submitted nor marked
+    from then on, and never counted: the marks of the sheet, answers of the screen included, are entered as an attempt of their own
+    (`paper_marks`). Where the clock was quicker, because the server was down, two persons agree on it afterwards (LatePaper).
     """
 
     attempt = models.OneToOneField(Attempt, on_delete=models.PROTECT, related_name="gone_on_paper")
@@ -153,6 +154,47 @@ class GoneOnPaper(Fact):
 
     def __str__(self) -> str:
         return f"{self.attempt_id} · {self.reason}"
+
+
+class LatePaper(Fact):
+    """Somebody says that a candidate had gone on on paper when the clock handed the attempt in: the server was down past their own end.
+
+    `from_at` and `until` are when they wrote in the room. A second person decides (LatePaperDecision); with a yes a GoneOnPaper is
+    written, and from then on the attempt counts for nothing, its submission and marking stay as a record. Absent on purpose: points.
+    """
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="late_papers")
+    from_at = models.DateTimeField(_("wrote on paper from"))
+    until = models.DateTimeField(_("handed in the sheet at"))
+    reason = models.CharField(_("reason"), max_length=300)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("paper brought in late")
+        verbose_name_plural = _("papers brought in late")
+        ordering = ["-pk"]
+        constraints = [models.CheckConstraint(condition=models.Q(until__gt=models.F("from_at")), name="late_paper_ends_after_it_begins")]
+
+    def __str__(self) -> str:
+        return f"{self.attempt_id} · {self.reason}"
+
+
+class LatePaperDecision(Fact):
+    """The second person's yes or no."""
+
+    late_paper = models.OneToOneField(LatePaper, on_delete=models.PROTECT, related_name="decision")
+    approved = models.BooleanField()
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("decision on a paper brought in late")
+        verbose_name_plural = _("decisions on papers brought in late")
+
+    def __str__(self) -> str:
+        return f"{self.late_paper_id} · {self.approved}"
 
 
 class AttemptItem(Fact):
@@ -271,6 +313,12 @@ class Marking(Fact):
         ]
 
 
+class ItemMarkQuerySet(FactQuerySet):
+    def standing(self) -> "ItemMarkQuerySet":
+        """Marks of the markings that stand, of attempts that count."""
+        return self.filter(marking__superseded_by=None, marking__submission__attempt__gone_on_paper=None)
+
+
 class ItemMark(Fact):
     """What one item earned in a marking. `fraction` and `earned` are empty while a person has yet to mark it."""
 
@@ -280,6 +328,8 @@ class ItemMark(Fact):
     fraction = models.DecimalField(max_digits=5, decimal_places=4, null=True)
     earned = models.DecimalField(max_digits=6, decimal_places=2, null=True)
     picked = models.JSONField(default=list)  # what was answered, in codes that are the same on every paper (kinds.picked)
+
+    objects = ItemMarkQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["marking", "item"], name="item_marked_once_a_marking")]

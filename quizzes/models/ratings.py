@@ -15,7 +15,7 @@ class MarkingTaskQuerySet(models.QuerySet):
         """Tasks of the user's county for those who work on its bank; never one's own paper."""
         if not user.is_authenticated:
             return self.none()
-        others = self.exclude(submission__attempt__person=user)
+        others = self.exclude(submission__attempt__person=user).filter(submission__attempt__gone_on_paper=None)
         if user.is_superuser:
             return others
         counties = {path[: Unit.steplen] for path in paths_of(user, AUTHORS)}

@@ -95,7 +95,7 @@ class SittingQuerySet(models.QuerySet):
         return self.annotate(
             listed=_of_sitting(Candidate.objects.all(), Count("pk")),
             begun=_of_sitting(begun, Count("person", distinct=True)),
-            handed_in=_of_sitting(begun.filter(submission__isnull=False), Count("person", distinct=True)),
+            handed_in=_of_sitting(begun.counted().filter(submission__isnull=False), Count("person", distinct=True)),
         )
 
 

@@ -139,7 +139,7 @@ def tell_the_course(marking: Marking, *, at: datetime) -> bool:
     if results.wait_for(attempt.sitting, at):
         return False
     Submission.objects.select_for_update(no_key=True, of=("self",)).get(pk=marking.submission_id)
-    if not Marking.objects.current().filter(pk=marking.pk, passed=True).exists():
+    if not Marking.objects.current().filter(pk=marking.pk, passed=True, submission__attempt__gone_on_paper=None).exists():
         return False
     completions.meet(
         enrolment=attempt.enrolment,
@@ -174,7 +174,8 @@ def _untold() -> QuerySet[Marking]:
     met = RequirementMet.objects.standing().filter(
         enrolment=enrolment, requirement__kind=EditionRequirement.Kind.QUIZ, requirement__key=OuterRef("submission__attempt__quiz__key")
     )
-    return Marking.objects.current().filter(Exists(asked), ~Exists(met), passed=True).select_related(*_WHOSE).order_by("pk")
+    passes = Marking.objects.current().filter(passed=True, submission__attempt__gone_on_paper=None)
+    return passes.filter(Exists(asked), ~Exists(met)).select_related(*_WHOSE).order_by("pk")
 
 
 def tell_passes(sitting: Sitting, *, at: datetime) -> None:

@@ -99,7 +99,7 @@ def draw_parallel(quiz: Quiz, count: int, *, rng: random.Random) -> list[list[tu
 
     Raises: as `draw`.
     """
-    marks = ItemMark.objects.filter(item__question__county=quiz.county_id, marking__superseded_by=None, fraction__isnull=False)
+    marks = ItemMark.objects.standing().filter(item__question__county=quiz.county_id, fraction__isnull=False)
     counted = marks.order_by().values("item__question").annotate(people=Count("pk"), share=Avg("fraction"))
     facilities = {row["item__question"]: float(row["share"]) for row in counted if row["people"] >= statistics.FEWEST}
     known = [replace(candidate, facility=facilities.get(candidate.id)) for candidate in candidates(quiz)]

@@ -16,7 +16,7 @@ from core.errors import Refused
 from core.reconcile import Gap
 from people.models import Person
 from quizzes import kinds, rules
-from quizzes.models import ItemMark, Marking, MarkingTask, Quiz, Rating, Submission
+from quizzes.models import GoneOnPaper, ItemMark, Marking, MarkingTask, Quiz, Rating, Submission
 from quizzes.services import marking, remarks
 
 CLAIM = timedelta(minutes=30)  # so long an answer that somebody opened is kept from the others
@@ -156,6 +156,8 @@ def complete(*, submission: Submission, at: datetime) -> Marking | None:
     current = Marking.objects.current().select_related("submission__attempt").get(submission=submission)
     if current.is_complete or submission.cause == Submission.Cause.PAPER:  # of these a second person decides
         return None
+    if GoneOnPaper.objects.filter(attempt=submission.attempt_id).exists():  # marks of the sheet take its place
+        return None
     if MarkingTask.objects.filter(submission=submission, fraction=None).exists():
         return None
     marks = list(current.marks.select_related("item", "answer"))
@@ -187,7 +189,7 @@ def unfinished_gaps(at: datetime) -> list[Gap]:
     """Submissions whose answers are all settled and whose marking is still partial (a crash between the two)."""
     done = (
         Marking.objects.current()
-        .filter(is_complete=False)
+        .filter(is_complete=False, submission__attempt__gone_on_paper=None)
         .exclude(submission__cause=Submission.Cause.PAPER)
         .exclude(submission__marking_tasks__settled_at=None)
         .select_related("submission")

@@ -21,6 +21,7 @@ from quizzes import kinds, rules
 from quizzes.models import (
     Attempt,
     AttemptItem,
+    GoneOnPaper,
     ItemMark,
     Marking,
     PaperCorrectionDecision,
@@ -138,9 +139,7 @@ def _reached(remark: Remark) -> QuerySet[ItemMark]:
 
 
 def _asked(remark: Remark) -> QuerySet[ItemMark]:
-    return ItemMark.objects.filter(
-        item__question=remark.question_id, item__question_version__lte=remark.version, marking__superseded_by=None
-    )
+    return ItemMark.objects.standing().filter(item__question=remark.question_id, item__question_version__lte=remark.version)
 
 
 def by_hand(remark: Remark) -> QuerySet[ItemMark]:
@@ -356,6 +355,8 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         .get(pk=submission_id)
     )
     if RemarkedMarking.objects.filter(remark__question=remark.question_id, remark__gte=remark.pk, submission=submission).exists():
+        return False
+    if GoneOnPaper.objects.filter(attempt=submission.attempt_id).exists():  # two persons agreed on it meanwhile: it counts no more
         return False
     current = Marking.objects.current().get(submission=submission)
     marks = list(current.marks.select_related("item", "answer", "marking__submission__attempt__quiz"))

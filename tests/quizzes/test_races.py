@@ -22,6 +22,8 @@ from quizzes.models import (
     GoneOnPaper,
     Incident,
     ItemMark,
+    LatePaper,
+    LatePaperDecision,
     Marking,
     PaperCorrection,
     PaperCorrectionDecision,
@@ -32,11 +34,12 @@ from quizzes.models import (
     Sitting,
     Submission,
 )
-from quizzes.services import attempts, bank, exam_papers, paper_marks, presence, remarks, sittings, slips
+from quizzes.services import attempts, bank, exam_papers, late_papers, paper_marks, presence, remarks, sittings, slips
 from tests.cast import NOON
 from tests.forms import typed_in
 from tests.quizzes.conftest import sitting_of
 from tests.quizzes.exams import make_sitting
+from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 MINUTE = timedelta(minutes=1)
@@ -500,3 +503,23 @@ def test_of_two_who_seat_the_same_person_at_once_exactly_one_does(cast, quiz):
     answers = together(*[lambda c=c, sent=sent: c.post(address, sent) for c, sent in zip(clients, forms, strict=True)])
     assert sorted(answer.status_code for answer in answers) == [302, 422]
     assert Candidate.objects.get(pk=one.pk).seat == ("31", "32")[[a.status_code for a in answers].index(302)]
+
+
+def test_a_paper_that_several_bring_in_and_decide_at_once_is_brought_in_and_decided_once(cast, exam):  # noqa: F811
+    opens_at = clock.now() - 130 * MINUTE
+    made = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=opens_at, closes_at=opens_at + 110 * MINUTE, is_listed=False)
+    paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
+    seal_twice(paper, cast)
+    made.papers.set([paper])
+    attempt = sittings.enter(person=cast.learner, sitting=made, at=opens_at + MINUTE)
+    facts = {"attempt": attempt, "from_at": opens_at + 5 * MINUTE, "until": opens_at + 9 * MINUTE, "reason": "断网", "at": clock.now()}
+    brought = together(*[lambda by=by: late_papers.bring(**facts, by=by) for by in (cast.hr, cast.liaison, cast.colleague)] * 2)
+    assert sum(isinstance(one, LatePaper) for one in brought) == 1 == LatePaper.objects.count()
+    assert {one.code for one in brought if isinstance(one, Refused)} == {"open_already"}
+    late = LatePaper.objects.get()
+    decided = together(
+        *[lambda yes=yes: late_papers.decide(late_paper=late, approved=yes, reason="晚交", by=cast.admin, at=clock.now()) for yes in (0, 1)]
+        * 3
+    )
+    assert {one.code for one in decided if isinstance(one, Refused)} == {"decided"} and LatePaperDecision.objects.count() == 1
+    assert GoneOnPaper.objects.count() == LatePaperDecision.objects.get().approved and Submission.objects.count() == 1
