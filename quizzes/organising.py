@@ -22,7 +22,7 @@ from people.views.staff import label_units
 from quizzes import chances
 from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
-from quizzes.models.sittings import ORGANISERS
+from quizzes.models.sittings import ORGANISERS, SittingQuerySet
 from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
 from quizzes.services import candidates, exam_papers, late_papers, opened, paper_marks, readiness, sittings
 
@@ -33,10 +33,10 @@ SHOWN = 200  # rows of each kind on a plan; its counts are always whole
 Kind = ReadingOfOthers.Kind
 
 
-def sitting_of(request: HttpRequest, pk: int) -> Sitting:
-    """A sitting that the user organises; for everybody else there is none."""
-    found = Sitting.objects.organised_by(request.user).timed().with_numbers().select_related("quiz__county")
-    return get_object_or_404(found, pk=pk)
+def sitting_of(request: HttpRequest, pk: int, *, among: SittingQuerySet | None = None) -> Sitting:
+    """A sitting that the user organises, `among` these; for everybody else there is none."""
+    found = (Sitting.objects.all() if among is None else among).organised_by(request.user)
+    return get_object_or_404(found.timed().with_numbers().select_related("quiz__county"), pk=pk)
 
 
 def page_of(request: HttpRequest, name: str, sitting: Sitting, context: dict, *, wrong: bool = False) -> HttpResponse:
@@ -117,7 +117,7 @@ def _written(request: HttpRequest, form: forms.SittingForm, sitting: Sitting | N
 @require_safe
 def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything about one sitting, and what would go wrong on the day."""
-    sitting = sitting_of(request, pk)
+    sitting = sitting_of(request, pk, among=Sitting.objects.with_arrangements())
     lacking = candidates.lacking_courses(sitting) if sitting.is_draft or sitting.state(clock.now()) == Sitting.State.COMING else []
     given = exam_papers.papers_of(sitting)
     places = sittings.places_of(sitting) if sitting.is_draft else []
@@ -129,12 +129,10 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
         "faults": readiness.faults(sitting, has_papers=bool(given)),
         "earns_nothing": readiness.earns_nothing(sitting.quiz),
-        "without_room": (
-            sum(not room for _person, room, _seat in places) if sitting.is_draft else sitting.candidates.filter(room="").count()
-        ),
+        "without_room": sum(not room for _person, room, _seat in places) if sitting.is_draft else sitting.without_room,
         "lacking": list(lacking[:10]),
         "lacking_count": len(lacking) if isinstance(lacking, list) else lacking.count(),
-        "allowances": sitting.allowances.count(),
+        "allowances": sitting.with_allowance,
         "corrections": paper_marks.waiting_in(sitting) if given else [],
         "to_enter": paper_marks.to_enter(sitting) if given else [],
         "late_papers": late_papers.waiting_in(sitting) if given and sitting.begun else [],

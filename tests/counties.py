@@ -286,7 +286,7 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     an essay that waits for a marker. liaison invigilates. Of the first one question was marked again, of another it is proposed.
     Gives what the addresses of their pages are made of, by name.
     """
-    from quizzes.services import analyses, exam_papers, paper_marks, sittings
+    from quizzes.services import analyses, exam_papers, late_papers, paper_marks, sittings
     from tests.quizzes.exams import HOUR, agree, make_sitting
 
     at = clock.now()
@@ -307,6 +307,9 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     points = {item.position: item.points for item in printed.items.all()}
     made = paper_marks.enter_marks(person=cast.own_leader, paper=printed, sitting=held, points=points, by=cast.hr, at=at)
     agree(made, by=cast.admin, at=at)
+    ended, brought = (ended_by_the_clock(held, person(f"YA23{n:02}", name, cast.section, Duty.STAFF)) for n, name in enumerate("邵佟", 1))
+    written_on = {"from_at": ended.started_at + MINUTE, "until": ended.shuts_at, "reason": "服务器九点四十分起中断"}
+    late_papers.bring(attempt=brought, by=cast.liaison, at=at, **written_on)
     written = make_exam(cast, "x02-exam", "X02", title="年度考试（含论述题）", essay=True)
     now = make_sitting(cast, written, title="年度考试第一场", opens_at=at - 20 * MINUTE, late_entry_minutes=40)
     coming = make_sitting(cast, exam, title="补考", opens_at=at + HOUR)
@@ -320,6 +323,8 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
         "paper": (paper.pk,),
         "on_paper": (held.pk, cast.other_leader.pk),
         "entered": (held.pk, cast.own_leader.pk),
+        "ended": (held.pk, ended.pk),
+        "brought": (held.pk, brought.pk),
         "now": (now.pk,),
         "coming": (coming.pk,),
         "draft": (draft.pk,),
@@ -354,6 +359,16 @@ def hold(sitting, cast: Cast, crowd: list[Person]):
         answer_some(attempt, draw, share=0.95, good=(number + 3) / 17, at=opens_at + MINUTE)
         attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=opens_at + 15 * MINUTE)
     return sat[0]
+
+
+def ended_by_the_clock(sitting, someone: Person):
+    """The attempt of somebody who sat in the sitting with its printed paper, and handed nothing in."""
+    from quizzes.services import attempts, sittings
+
+    sitting.candidates.create(person=someone)
+    attempt = sittings.enter(person=someone, sitting=sitting, at=sitting.opens_at + MINUTE)
+    attempts.end_by_clock(attempt=attempt, at=attempt.shuts_at)
+    return attempt
 
 
 def begin(sitting, cast: Cast, crowd: list[Person], *, at: datetime) -> dict[str, tuple]:

@@ -98,6 +98,13 @@ class SittingQuerySet(models.QuerySet):
             handed_in=_of_sitting(begun.counted().filter(submission__isnull=False), Count("person", distinct=True)),
         )
 
+    def with_arrangements(self) -> "SittingQuerySet":
+        """With how many of the list have no room yet, and how many have terms of their own."""
+        return self.annotate(
+            without_room=_of_sitting(Candidate.objects.filter(room=""), Count("pk")),
+            with_allowance=_of_sitting(Allowance.objects.all(), Count("pk")),
+        )
+
 
 def _of_sitting(rows: models.QuerySet, figure: models.Aggregate) -> Coalesce:
     """A figure over the rows of each sitting, 0 where there are none."""

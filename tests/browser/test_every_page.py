@@ -133,6 +133,9 @@ WALK = {
         "watch_one:silent",
         "attempt_time:silent",
         "attempt_on_paper:silent",
+        "attempt_on_paper:ended",
+        "attempt_on_paper:brought",
+        "watch_one:brought",
     ],
     "trainer": [
         "ladder_people",
