@@ -12,10 +12,14 @@ export VAR_DIR=${VAR_DIR:-$PWD/var}
 mkdir -p "$VAR_DIR"
 chmod 700 "$VAR_DIR"
 
+say() { echo "[run] $*"; }
+
+say "preparing the database (a minute or two the first time)"
 python manage.py migrate --noinput -v0
 python manage.py createcachetable
 python manage.py signing_keys ensure --replace-lost >/dev/null
 python manage.py collectstatic --noinput -v0
+say "looking after the demonstration county (two minutes the first time)"
 sign_ins=$(python manage.py seed_demo | tee >(grep '^\[demo\]' >&2 || true) | grep '^  ')
 
 announce() {
@@ -26,5 +30,6 @@ announce() {
   sleep 1 # the worker's and the scheduler's last words
   printf '\n%s\n\n  Open  http://localhost:%s/   (stop with Ctrl+C)\n\n' "$sign_ins" "$PORT"
 }
+say "starting web, workers and scheduler"
 announce &
 exec honcho --no-colour -f deploy/Procfile start

@@ -1,11 +1,14 @@
 """The package of a frozen year: complete, signed, and the same bytes whenever and wherever it is made."""
 
 import csv
+import hashlib
 import io
 import json
 import subprocess
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from operator import itemgetter
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,9 +17,11 @@ from openpyxl import load_workbook
 
 from certificates.services import keys as key_service
 from core.errors import Refused
+from core.exports import Column, Exporter, write_xlsx
 from evaluation.models import Seal
 from evaluation.periods import package
 from people.models import Person
+from tests.cast import NOON
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
 
@@ -101,7 +106,6 @@ def test_openssl_verifies_the_manifest_and_refuses_a_changed_one(frozen, tmp_pat
 
 
 def test_the_manifest_names_every_file_with_its_hash(frozen):
-    import hashlib
 
     files = inside(package.of(frozen))
     said = json.loads(files["manifest.json"])
@@ -152,3 +156,17 @@ def test_a_year_that_is_not_frozen_has_none(cast, folder):
     with pytest.raises(CommandError):
         call_command("evaluation_package", "2026", "--to", str(folder))
     assert not list(folder.iterdir())
+
+
+def test_the_software_of_today_writes_a_workbook_as_it_always_did():
+    """A frozen package is made again from its rows for years. Where this fails after a new spreadsheet library, no package that was
+    sealed before can be made again: stay with the former library, or teach the package to keep which one wrote it."""
+    rows = [
+        ("532325-001", "姚安县人民政府办公室", True, Decimal("92.50"), 3, None, date(2026, 12, 1), NOON),
+        ("=1+1", "带公式的单位", False, Decimal(0), 0, "", date(2026, 2, 28), NOON + timedelta(microseconds=1)),
+    ]
+    columns = [Column(f"第{number}栏", itemgetter(number - 1), 10 + number) for number in range(1, 9)]
+    book = io.BytesIO()
+    tables = [Exporter("单位", columns, rows), Exporter("人员", columns[:2], [])]
+    write_xlsx(tables, book, created=datetime(2000, 1, 1))
+    assert hashlib.sha256(package._stored(book)).hexdigest() == "9e624ea14966e78eaf032ed1c4c239f6038f24f0fc127dd8f1a206a741dfc5b1"
