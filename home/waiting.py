@@ -1,5 +1,5 @@
-"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours and
-appeals to decide, and webhooks that were given up."""
+"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours,
+appeals, versions of indicators and reported figures to decide, and webhooks that were given up."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from certificates.models import Proposal
-from evaluation.models import Appeal, HourClaim, Reminder, WebhookEndpoint
+from evaluation.models import Appeal, HourClaim, IndicatorVersion, Reminder, UnitFigure, WebhookEndpoint
 from people.models import Person, Role
 from people.permissions import has_role, paths_of
 from quizzes.models import Remark
@@ -35,6 +35,8 @@ def for_person(person: Person) -> list[Work]:
         rows["proposals"] = Proposal.objects.waiting_for(person)
         rows["claims"] = HourClaim.objects.waiting_for(person)
         rows["appeals"] = Appeal.objects.waiting_for(person)
+        rows["versions"] = IndicatorVersion.objects.waiting_for(person)
+        rows["figures"] = UnitFigure.objects.waiting_for(person)
         rows["webhooks"] = WebhookEndpoint.objects.given_up_for(person)
     found = []
     for name, count in _counted(rows).items():
@@ -46,7 +48,7 @@ def for_person(person: Person) -> list[Work]:
 def _counted(rows: dict[str, QuerySet]) -> dict[str, int]:
     """How many rows each has, in this order; those without any are left out. One query, none for nothing."""
     parts = [
-        found.order_by().values(name=Value(name)).annotate(n=Count("pk", distinct=True)).values_list("name", "n")
+        found.order_by().values(waiting=Value(name)).annotate(n=Count("pk", distinct=True)).values_list("waiting", "n")
         for name, found in rows.items()
     ]
     counts = dict(parts[0].union(*parts[1:], all=True)) if parts else {}
@@ -71,6 +73,16 @@ def _said(name: str, count: int) -> tuple[str, str]:
         return words, "my_reminders"
     if name == "appeals":
         return ngettext("%(count)d appeal waits for you", "%(count)d appeals wait for you", count), "periods"
+    if name == "versions":
+        words = ngettext(
+            "%(count)d version of an indicator waits for your approval", "%(count)d versions of indicators wait for your approval", count
+        )
+        return words, "indicator_list"
+    if name == "figures":
+        words = ngettext(
+            "%(count)d reported figure waits for your confirmation", "%(count)d reported figures wait for your confirmation", count
+        )
+        return words, "periods"
     if name == "webhooks":
         words = ngettext(
             "%(count)d webhook was given up: start it again or close it",

@@ -91,11 +91,7 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
 
 def waiting(period: Period) -> list[UnitFigure]:
     """Reports that nobody has confirmed and no later one replaces, by unit. One query."""
-    newest: dict[tuple[int, str], UnitFigure] = {}
-    for one in UnitFigure.objects.filter(period=period).select_related("unit", "by", "confirmation").order_by("pk"):
-        newest[one.unit_id, one.name] = one
-    left = [one for one in newest.values() if not hasattr(one, "confirmation")]
-    return sorted(left, key=lambda one: (one.unit.code, one.name))
+    return list(UnitFigure.objects.filter(period=period).waiting().select_related("unit", "by").order_by("unit__code", "name"))
 
 
 def counting(period: Period) -> list[UnitFigure]:

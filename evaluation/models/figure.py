@@ -1,17 +1,28 @@
 """What no record of the platform holds and an officer reports: figures of a unit, and who confirmed them."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
 from evaluation.models.period import Period
-from people.models import Person, Unit
+from people.models import Person, Role, Unit
+from people.permissions import paths_of
 
 
 class UnitFigureQuerySet(FactQuerySet):
     def confirmed(self) -> "UnitFigureQuerySet":
         return self.filter(confirmation__isnull=False)
+
+    def waiting(self) -> "UnitFigureQuerySet":
+        """Those that nobody has confirmed and no later one replaces."""
+        later = self.model.objects.filter(period=OuterRef("period"), unit=OuterRef("unit"), name=OuterRef("name"), pk__gt=OuterRef("pk"))
+        return self.filter(~Exists(later), confirmation=None)
+
+    def waiting_for(self, person: Person) -> "UnitFigureQuerySet":
+        """Those that this person may confirm: HR over the county, of somebody else's, before the freeze."""
+        found = self.waiting().exclude(by=person).filter(period__in=Period.objects.before_freeze())
+        return found if person.is_superuser else found.filter(period__county__path__in=paths_of(person, [Role.HR]))
 
 
 class UnitFigure(Fact):

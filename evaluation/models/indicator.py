@@ -1,11 +1,12 @@
 """Indicators as data: what a county counts in the yearly evaluation, and by which formulas."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from core.models import Fact
-from people.models import Person, Unit
+from core.models import Fact, FactQuerySet
+from people.models import Person, Role, Unit
+from people.permissions import paths_of
 
 
 class IndicatorQuerySet(models.QuerySet):
@@ -40,6 +41,14 @@ class Indicator(models.Model):
         return self.name
 
 
+class IndicatorVersionQuerySet(FactQuerySet):
+    def waiting_for(self, person: Person) -> "IndicatorVersionQuerySet":
+        """A county's newest ones that this person may approve: HR over the county, of somebody else's."""
+        later = self.model.objects.filter(indicator=OuterRef("indicator"), number__gt=OuterRef("number"))
+        found = self.filter(~Exists(later), approval=None, indicator__county__isnull=False).exclude(by=person)
+        return found if person.is_superuser else found.filter(indicator__county__path__in=paths_of(person, [Role.HR]))
+
+
 class IndicatorVersion(Fact):
     """What an indicator said from then on. Never changed: another wording is another version.
 
@@ -55,6 +64,8 @@ class IndicatorVersion(Fact):
     note = models.TextField(_("what is new"), blank=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+", help_text=_("Empty: it came with the product."))
     at = models.DateTimeField(_("when"))
+
+    objects = IndicatorVersionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("version of an indicator")

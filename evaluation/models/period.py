@@ -1,7 +1,7 @@
 """The yearly evaluation of a county: its period, the steps that it took, and what was calculated for whom."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +20,12 @@ class PeriodQuerySet(FactQuerySet):
         if user.is_superuser:
             return self
         return self.filter(county__path=user.unit.county_path) if user.unit_id else self.none()
+
+    def before_freeze(self) -> "PeriodQuerySet":
+        """Those that are not frozen, or were reopened since."""
+        newest = PeriodStep.objects.filter(period=OuterRef("pk")).order_by("-number").values("state")[:1]
+        over = Q(stands__in=[self.model.State.FROZEN, self.model.State.HANDED_OVER])
+        return self.alias(stands=Subquery(newest)).filter(Q(stands=None) | ~over)
 
 
 class Period(Fact):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from core import clock
 from courses.services import enrolments, progress
 from people.models import Duty, ReadingOfOthers
-from tests.cast import EVERYBODY, person
+from tests.cast import EVERYBODY, grant, person
 from tests.factories import complete, make_course
 
 pytestmark = pytest.mark.django_db
@@ -366,6 +366,35 @@ def test_an_appeal_waits_for_officers_but_not_for_who_filed_it(cast):
     Appeal.objects.create(**facts, form_key="a", due_on="2027-01-05", by=cast.own_leader, at=timezone.now())
     assert [one.words for one in waiting.for_person(cast.hr)] == ["有 1 件申诉待您处理"]
     assert waiting.for_person(cast.own_leader) == [] == waiting.for_person(cast.other_hr)
+
+
+def test_what_hr_wrote_and_reported_waits_for_another_officer_of_the_county(cast):
+    from evaluation.indicators import reports, versions
+    from evaluation.models import UnitFigure
+    from home import waiting
+    from tests.evaluation import frozen as by_hand
+
+    second = person("YA10021", "李秋实", cast.county)
+    grant(second, "hr", cast.county)
+    period, at = by_hand.period(cast), timezone.now()
+    for value in (1, 2):  # the later one takes the place of the other
+        UnitFigure.objects.create(
+            period=period, unit=cast.bureau, name="M1", value=value, reason="台账", by=cast.hr, form_key=str(value), at=at
+        )
+    both = ["有 1 个指标版本待您批准", "有 1 项填报数据待您确认"]
+    assert [one.words for one in waiting.for_person(second)] == both
+    for other in (cast.hr, cast.other_hr, cast.own_leader, cast.auditor):
+        assert waiting.for_person(other) == []
+
+    versions.approve(version=period.version, by=second, at=at)
+    assert [one.words for one in waiting.for_person(second)] == both[1:]
+    reports.confirm(figure=UnitFigure.objects.latest("pk"), by=second, at=at)
+    assert waiting.for_person(second) == []
+
+    UnitFigure.objects.create(period=period, unit=cast.bureau, name="M2", value=1, reason="台账", by=cast.hr, form_key="3", at=at)
+    assert [one.words for one in waiting.for_person(second)] == both[1:]
+    by_hand.step(period, cast, "frozen")
+    assert waiting.for_person(second) == []
 
 
 def test_a_reminder_of_the_units_result_waits_until_it_is_answered(cast):

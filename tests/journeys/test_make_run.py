@@ -11,6 +11,7 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 
@@ -22,17 +23,17 @@ PATIENCE = 900  # seconds for a first start; a slow machine with other tests bes
 class Product:
     """The product as `make run` starts it, its data in `folder`; what it says is kept in `said`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         self.var = folder / "var"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
         self.said = folder / "said.txt"
-        # Nothing of the tests' own settings: what a person who typed `make run` has.
+        # Nothing of the tests' own settings: what a person who typed `make run` has, with DATABASE_URL where they gave one.
         ours = ("DJANGO_", "DATABASE_", "TEST_", "CELERY_", "REDIS_", "PYTEST_", "SECRET_", "DEMO_")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        clean |= {"VAR_DIR": str(self.var), "PORT": str(self.port)}
+        clean |= {"VAR_DIR": str(self.var), "PORT": str(self.port)} | ({"DATABASE_URL": database} if database else {})
         with self.said.open("w") as said:
             # `make` itself would make the environment anew, which the tests stand in: what follows it is the same command.
             self.process = subprocess.Popen(["deploy/run.sh"], cwd=ROOT, env=clean, stdout=said, stderr=said, start_new_session=True)
@@ -79,11 +80,25 @@ class Product:
 
 
 @pytest.fixture
-def start(tmp_path):
+def database():
+    """A database of its own where the tests run on PostgreSQL, else none: then it is SQLite, in the folder."""
+    if not (url := os.environ.get("TEST_DATABASE_URL")):
+        yield ""
+        return
+    name = f"make_run_{os.getpid()}"
+    with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as server:
+        server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"{url.rpartition('/')[0]}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def start(tmp_path, database):
     started = []
 
     def begin() -> Product:
-        started.append(Product(tmp_path))
+        started.append(Product(tmp_path, database))
         return started[-1]
 
     yield begin
