@@ -143,4 +143,9 @@ def pytest_collection_modifyitems(items):
     from django.db import connection
 
     if connection.vendor == "postgresql":
-        items[:] = [item for item in items if {"db", "transactional_db"} & set(item.fixturenames) or item.get_closest_marker("django_db")]
+        items[:] = [item for item in items if _asks_postgresql(item)]
+
+
+def _asks_postgresql(item) -> bool:
+    """Whether it has the tests' database, or brings its own PostgreSQL."""
+    return bool({"db", "transactional_db"} & set(item.fixturenames)) or any(map(item.get_closest_marker, ("django_db", "postgres")))

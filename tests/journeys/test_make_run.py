@@ -79,12 +79,14 @@ class Product:
             time.sleep(0.1)
 
 
-@pytest.fixture
-def database():
-    """A database of its own where the tests run on PostgreSQL, else none: then it is SQLite, in the folder."""
-    if not (url := os.environ.get("TEST_DATABASE_URL")):
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request):
+    """A PostgreSQL database of its own; or none: then it is SQLite, in the folder."""
+    if request.param == "sqlite":
         yield ""
         return
+    if not (url := os.environ.get("TEST_DATABASE_URL")):
+        pytest.skip("needs PostgreSQL")
     name = f"make_run_{os.getpid()}"
     with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as server:
         server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
