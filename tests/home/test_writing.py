@@ -170,3 +170,13 @@ def test_own_settings_ask_for_no_name_and_no_face(cast, catalogue, sign_in):
     )
     cast.trainer.refresh_from_db()
     assert cast.trainer.wagtail_userprofile.theme == "dark"
+
+
+def test_the_search_of_pages_says_what_its_rows_are(cast, catalogue, sign_in):
+    for number in range(2):
+        make_course(cast.county, code=f"S{number}")
+
+    page = sign_in(cast.trainer).get(reverse("wagtailadmin_pages:search"))
+
+    assert "None：" not in page.text
+    assert "页面：第1至" in page.text
