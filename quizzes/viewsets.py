@@ -61,6 +61,14 @@ class OfCountyViewSet(ModelViewSet):
         return guarded
 
 
+class CountyPanel(FieldPanel):
+    """Not even a heading for those who write for one county: there is nothing to choose. The form carries it along."""
+
+    class BoundPanel(FieldPanel.BoundPanel):
+        def classes(self):
+            return [*super().classes(), *["w-hidden"] * self.bound_field.is_hidden]
+
+
 class InCounty:
     """Listing views narrow their rows to the user's county."""
 
@@ -222,7 +230,7 @@ class QuestionViewSet(OfCountyViewSet):
             FieldPanel("explanation"),
             FieldRowPanel([FieldPanel("source"), FieldPanel("source_since"), FieldPanel("source_until")]),
             FieldRowPanel([FieldPanel("mark"), FieldPanel("status")]),
-            FieldPanel("county"),
+            CountyPanel("county"),
         ],
         base_form_class=QuestionForm,
     )
@@ -363,7 +371,7 @@ class KnowledgePointViewSet(OfCountyViewSet):
     ]
     search_fields = ["name"]
     ordering = ["name"]
-    edit_handler = ObjectList([FieldPanel("name"), FieldPanel("parent"), FieldPanel("county")], base_form_class=KnowledgePointForm)
+    edit_handler = ObjectList([FieldPanel("name"), FieldPanel("parent"), CountyPanel("county")], base_form_class=KnowledgePointForm)
 
 
 class WarnsOfLacks(RefusesInTheForm):
@@ -416,12 +424,11 @@ class QuizViewSet(OfCountyViewSet):
     edit_view_class = QuizEditView
     list_display = [
         "title",
-        "key",
-        "course_code",
-        "minutes",
-        "pass_percent",
-        "attempts_allowed",
-        BooleanColumn("is_exam", label=gettext_lazy("Exam"), sort_key="is_exam"),
+        *(
+            Column(name, classname="desk-only", label=Quiz._meta.get_field(name).verbose_name, sort_key=name)
+            for name in ("key", "course_code", "minutes", "pass_percent", "attempts_allowed")
+        ),
+        BooleanColumn("is_exam", classname="desk-only", label=gettext_lazy("Exam"), sort_key="is_exam"),
         Column("attempt_count", label=gettext_lazy("Times sat"), sort_key="attempt_count"),
     ]
     search_fields = ["title", "key", "course_code"]
@@ -452,7 +459,7 @@ class QuizViewSet(OfCountyViewSet):
                     FieldRowPanel([FieldPanel("difficulty"), FieldPanel("point")]),
                 ],
             ),
-            FieldPanel("county"),
+            CountyPanel("county"),
         ],
         base_form_class=QuizForm,
     )

@@ -7,10 +7,11 @@ from wagtail.models import ModelLogEntry
 
 from core import clock
 from courses.services import catalogues
+from people.models import Role
 from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
 from quizzes.services import bank, quizzes
-from tests.cast import NOON
+from tests.cast import NOON, grant
 from tests.forms import typed_in
 from tests.quizzes.items import BANK
 
@@ -276,6 +277,15 @@ def test_another_countys_points_cannot_be_used(trainer, cast):
     assert not Quiz.objects.filter(key="small").exists()
     trainer.post("/admin/questions/new/", question(county=cast.other_county.pk, code="OTHER"))
     assert not Question.objects.filter(code="OTHER", county=cast.other_county).exists()
+
+
+@pytest.mark.parametrize("what", ["questions", "knowledge-points", "quizzes"])
+def test_who_writes_for_one_county_reads_no_heading_of_it(trainer, cast, what):
+    section = '<section class="w-panel{}" id="panel-county-section"'
+    assert section.format(" w-hidden") in trainer.get(f"/admin/{what}/new/").text
+
+    grant(cast.trainer, Role.TRAINER, cast.other_county)
+    assert section.format("") in trainer.get(f"/admin/{what}/new/").text
 
 
 def test_the_terms_of_an_exam_stand_while_a_published_sitting_is_open_or_to_come(trainer, cast, open_sitting):
