@@ -1,7 +1,8 @@
-// Fields inside Wagtail's blocks that have no label of their own take the name that stands above them, so that a
-// screen reader says it: rich texts, and the items of lists.
+// Fields of Wagtail's forms that have no label of their own take the name that stands above them, so that a screen
+// reader says it: rich texts, the items of lists, blocks of one choice, tags, and where files are dropped in.
 (() => {
-  const UNNAMED = ".public-DraftEditor-content:not([aria-label]), .w-panel input[type=text]:not([aria-label], [aria-labelledby])";
+  const FIELDS = ".public-DraftEditor-content, .w-panel input[type=text], .w-panel select, .ui-autocomplete-input, #fileupload";
+  const UNNAMED = `:is(${FIELDS}):not([aria-label], [aria-labelledby])`;
   const HEADINGS = ".w-field__label, [data-panel-heading-text], .w-panel__heading label";
 
   function nameAbove(field) {
@@ -17,7 +18,7 @@
   function nameThem() {
     for (const field of document.querySelectorAll(UNNAMED)) {
       if (field.labels && field.labels.length) continue;
-      const name = nameAbove(field);
+      const name = field.type === "file" ? field.parentElement.textContent.trim() : nameAbove(field);
       if (name) field.setAttribute("aria-label", name);
     }
   }
