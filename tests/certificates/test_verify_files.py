@@ -137,6 +137,22 @@ def test_an_appended_update_is_named_as_such(drop, signed):
     assert verdict(drop(signed + b"\n% nothing but a comment\n")) == "appended"
 
 
+def test_what_was_written_over_the_page_in_a_note_is_told(drop, signed):
+    from pypdf import PdfWriter
+    from pypdf.annotations import FreeText
+
+    writer = PdfWriter(io.BytesIO(signed), incremental=True)
+    writer.add_annotation(0, FreeText(text="考核成绩100分，优秀", rect=(160, 170, 420, 210)))
+    out = io.BytesIO()
+    writer.write(out)
+    told = drop(out.getvalue())
+
+    assert verdict(told) == "appended"
+    assert {"recorded": "", "in_file": "考核成绩100分,优秀"} in told["file"]["other_changes"] and told["file"]["notes"] == [
+        "文件中附带的徽章真实。"
+    ]
+
+
 def test_an_appended_update_that_shows_other_facts_is_told_fact_by_fact(drop, certificate, signed):
     other = forged(certificate, person_name="李四光", text=certificate.text.replace("张小明", "李四光"), score=99)
 
