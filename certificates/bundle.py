@@ -24,7 +24,8 @@ PROGRAM = settings.BASE_DIR / "docs" / "check_proof.py"
 def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
     """The files by name. The badge is the one that the paper carries; the status lists say what holds at this instant.
 
-    Issuer and lists bear the name that the badge gives the site: of an older paper perhaps the one before it moved.
+    Issuer and lists bear the name that the badge gives the site: of an older paper perhaps the one before it moved. Badge and lists
+    come a second time with the key itself as their issuer (did:key), for programs that look up no document.
 
     Raises:
         Refused: the paper cannot be made or signed here, as `files.read` says.
@@ -38,11 +39,15 @@ def of(certificate: Certificate, *, at: datetime) -> dict[str, bytes]:
         f"status-{purpose}.json": badge.as_json(status_lists.signed(purpose, block, at=at, site=site)) for purpose in status_lists.SETS
     }
     proof = ledger.proof_of(certificate)
+    by_key = {"offline-badge.json": badge.file(certificate, offline=True)}
+    for purpose in status_lists.SETS:
+        by_key[f"offline-status-{purpose}.json"] = badge.as_json(status_lists.signed(purpose, block, at=at, offline=True))
     found = {
         f"{certificate.number}.pdf": pdf,
         f"{certificate.number}.badge.json": carried,
         "did.json": badge.as_json(badge.issuer_document(site)),
         **lists,
+        **by_key,
         PROOF: badge.as_json(proof),
         "ca.pem": authority.public_bytes(serialization.Encoding.PEM),
         "ca.der": authority.public_bytes(serialization.Encoding.DER),
@@ -101,6 +106,7 @@ def _words(certificate: Certificate, found: dict[str, bytes], authority: x509.Ce
             "place": entry["statusListIndex"],
             "did": badge.site_did(site),
             "kid": document["proof"]["verificationMethod"].partition("#")[2],
+            "key_did": json.loads(found["offline-badge.json"])["issuer"]["id"],
             "status": status,
             "proof": PROOF,
             "did_address": f"{site}/.well-known/did.json",

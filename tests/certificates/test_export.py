@@ -60,6 +60,9 @@ def test_the_folder_holds_what_the_issue_names(exported, certificate):
         "did.json",
         "status-revocation.json",
         "status-suspension.json",
+        "offline-badge.json",
+        "offline-status-revocation.json",
+        "offline-status-suspension.json",
         "inclusion-proof.json",
         "ca.pem",
         "ca.der",
@@ -120,6 +123,21 @@ def _is_set(folder: Path, purpose: str) -> bool:
     bits = gzip.decompress(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     place = int(entry["statusListIndex"])
     return bool(bits[place // 8] & 0x80 >> place % 8)
+
+
+@pytest.mark.slow
+def test_a_program_of_others_verifies_the_badge_by_its_key_and_looks_up_no_document(alone):
+    found = json.loads((alone / "offline-badge.json").read_bytes())
+    lists = [(alone / f"offline-status-{purpose}.json").read_text() for purpose in ("revocation", "suspension")]
+    key = found["issuer"]["id"].removeprefix("did:key:")
+    assert key in {method["publicKeyMultibase"] for method in json.loads((alone / "did.json").read_bytes())["verificationMethod"]}
+    assert found["issuer"]["id"] in (alone / "README.txt").read_text()
+
+    documents = {json.loads(one)["id"]: one for one in lists}
+    told = told_by("vc", {"badge": found, "edited": changed(found, credentialSubject__licenseNumber="X")}, documents)
+    assert told["badge"]["verified"] and told["badge"]["status_verified"], told["badge"]["errors"]
+    assert told["badge"]["statuses"] == {"revocation": False, "suspension": False}
+    assert not told["edited"]["verified"]
 
 
 def test_the_status_lists_say_what_holds_when_they_are_exported(exported, certificate, cast, tmp_path):
