@@ -130,6 +130,9 @@ class StatusEvent(Fact):
                 name="certificate_event_once",
             ),
             models.CheckConstraint(condition=~Q(second=F("by")), name="certificate_event_by_two"),
+            models.CheckConstraint(
+                condition=Q(proposal=None) | Q(by__isnull=False, second__isnull=False), name="certificate_proposal_by_two"
+            ),
         ]
 
     def __str__(self) -> str:

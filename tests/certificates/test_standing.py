@@ -168,6 +168,14 @@ def test_the_database_takes_no_event_with_one_person_as_both(cast, certificate):
         StatusEvent.objects.create(certificate=certificate, kind="revoked", reason="x", by=cast.hr, second=cast.hr, at=NOON)
 
 
+@pytest.mark.parametrize("both", [{"by": "hr"}, {"second": "hr"}, {}])
+def test_the_database_takes_no_event_of_a_proposal_without_both_officers(cast, certificate, both):
+    proposal = services.propose(certificate=certificate, kind="revoke", reason="x", by=cast.hr, at=NOON)
+    officers = {name: getattr(cast, who) for name, who in both.items()}
+    with pytest.raises(IntegrityError, match="certificate_proposal_by_two"), transaction.atomic():
+        StatusEvent.objects.create(certificate=certificate, kind="revoked", reason="x", proposal=proposal, at=NOON, **officers)
+
+
 # ---- states in a query ----------------------------------------------------------------------
 
 
