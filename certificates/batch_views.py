@@ -17,6 +17,7 @@ from certificates.services import batches
 from core import clock
 from core.errors import Refused
 from people.models import Role, Unit
+from people.models.unit import record_names
 from people.permissions import require_role, units_of
 from people.reauthentication import recently_signed_in
 from people.services import readings
@@ -65,8 +66,10 @@ def batch_list(request: HttpRequest) -> HttpResponse:
             form.add_error("purpose" if refusal.code == "no_purpose" else None, refusal.message)
         else:
             return redirect("certificate_batch", made.pk)
-    found = Batch.objects.visible_to(request.user).select_related("unit")[:SHOWN]
-    return render(request, "certificates/batches.html", {"form": form, "batches": found}, status=422 if form.errors else 200)
+    found = list(Batch.objects.visible_to(request.user).select_related("unit")[:SHOWN])
+    names = record_names({each.unit for each in found})
+    rows = [(each, names[each.unit_id]) for each in found]
+    return render(request, "certificates/batches.html", {"form": form, "batches": rows}, status=422 if form.errors else 200)
 
 
 @never_cache
@@ -76,7 +79,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     """How far one has come; asks again by itself while it runs."""
     found = get_object_or_404(Batch.objects.visible_to(request.user).select_related("unit"), pk=pk)
     part = "certificates/_batch.html" if request.headers.get("HX-Request") else "certificates/batch.html"
-    return render(request, part, {"batch": found, "refresh": REFRESH})
+    return render(request, part, {"batch": found, "unit": _name(found.unit), "refresh": REFRESH})
 
 
 @never_cache
@@ -112,6 +115,11 @@ def batch_file(request: HttpRequest, pk: int, part: int) -> StreamingHttpRespons
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")
     which = f"-{part}" if len(found.files) > 1 else ""
-    name = f"{_('Certificates')}-{found.unit.name}-{found.year or _('all years')}{which}.zip"
+    name = f"{_('Certificates')}-{_name(found.unit)}-{found.year or _('all years')}{which}.zip"
     response["Content-Disposition"] = content_disposition_header(True, name)
     return response
+
+
+def _name(unit: Unit) -> str:
+    """The unit's name, a section's with its organ before it: every township has a 班子."""
+    return record_names([unit])[unit.pk]

@@ -5,6 +5,7 @@ import io
 import threading
 import zipfile
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -17,7 +18,7 @@ from certificates.services import batches
 from core import clock
 from core.errors import Refused
 from courses.models import Reversal
-from people.models import ReadingOfOthers
+from people.models import ReadingOfOthers, Unit
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion, end
 
@@ -392,6 +393,19 @@ def test_hr_orders_watches_and_downloads_and_it_is_on_record(
     assert zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).namelist()
     trace = ReadingOfOthers.objects.get(what="certificates as ZIP")
     assert trace.reader == cast.hr and trace.filters["purpose"] == "年终归档" and trace.rows == 1
+
+
+def test_a_section_is_named_with_its_organ(cast, kinds, private, sign_in):
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    section = cast.learner.unit
+    batch = ordered("pack", cast, unit=section)
+    batches.run(batch.pk)
+    whole = f"{Unit.objects.get(path=section.organ_path).name} {section.name}"
+
+    client = sign_in(cast.hr)
+    for address in (reverse("certificate_batches"), reverse("certificate_batch", args=[batch.pk])):
+        assert whole in client.get(address).content.decode()
+    assert quote(whole) in client.get(reverse("certificate_batch_file", args=[batch.pk, 1]))["Content-Disposition"]
 
 
 def test_the_button_of_a_batch_speaks_of_work_and_not_of_learning(sign_in, cast):
