@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from allauth.account.internal.flows.login import record_authentication
+from hypothesis import HealthCheck, settings
 
 from tests import cast as casting
 from tests import remembered
@@ -14,6 +15,10 @@ from tests.chromium import browser, enter, open_page
 from tests.migrated import Copies
 
 __all__ = ["browser", "enter", "open_page"]
+
+# How long an example takes is the machine's affair, which may be busy: no rule fails by it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
