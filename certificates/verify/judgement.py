@@ -283,6 +283,8 @@ def _of_json(data: bytes, *, on: date | None, at: datetime) -> Finding:
     reasons = _told(verdict)
     if verdict.is_genuine:
         code = "badge_genuine"
+    elif any(one.code == Code.RECORD_DIFFERS for one in reasons):
+        code = "differs"  # as of a paper: the file is as we signed it
     else:
         code = "badge_withdrawn" if _is_withdrawn(reasons) else "badge_changed"
     facts, others = _badge_lines(reasons, answer)

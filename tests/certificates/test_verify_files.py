@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 
 from certificates import badge, files, keyring, paper, rules, services, status_lists
@@ -135,6 +136,15 @@ def test_an_appended_update_is_named_as_such(drop, signed):
 
     assert verdict(told) == "appended" and not told["file"]["genuine"] and changed(told) == {}
     assert verdict(drop(signed + b"\n% nothing but a comment\n")) == "appended"
+
+
+def test_the_genuine_badge_of_a_record_that_was_edited_is_not_said_to_be_changed(drop, certificate):
+    data = badge.file(certificate)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE certificates_certificate SET score = 60 WHERE id = %s", [certificate.pk])
+    told = drop(data, "a.badge.json")
+
+    assert verdict(told) == "differs" and not told["file"]["genuine"] and changed(told) == {"score": "92.5"}
 
 
 def test_what_was_written_over_the_page_in_a_note_is_told(drop, signed):
