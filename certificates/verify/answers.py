@@ -22,6 +22,7 @@ _SHOWN = (
     "issuer",
     "person_name",
     "unit_name",
+    "post_title",
     "course_code",
     "course_title",
     "edition_number",
@@ -29,6 +30,11 @@ _SHOWN = (
     "score",
     "issued_on",
     "valid_until",
+    "facts_digest",
+    "salt",
+    "version__digest",
+    "renews__number",
+    "replaces__number",
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -39,7 +45,8 @@ class Answer:
 
     `since` is the day of the event that suspended, replaced or revoked it. With a day asked for (`on`), `state_on` is
     what it was worth at the end of that day, or None for a day to come, of which nobody knows what will become of it.
-    `replaced_by`, `replaces`, `renewed_by` and `renews` are numbers.
+    `replaced_by`, `replaces`, `renewed_by` and `renews` are numbers. `is_as_issued` tells whether the facts still give the
+    digest that was kept with them: of a row that somebody edited they do not, and it is genuine to nobody.
     """
 
     facts: dict
@@ -52,6 +59,7 @@ class Answer:
     replaces: str | None
     renewed_by: str | None
     renews: str | None
+    is_as_issued: bool
 
     @property
     def number(self) -> str:
@@ -96,12 +104,8 @@ def _query(number):
         Certificate.objects.with_state()
         .with_recorded_end()
         .filter(number=number)
-        .annotate(
-            replaced_by_number=F("replacement__number"),
-            replaces_number=F("replaces__number"),
-            renewed_by_number=Subquery(renewal),
-            renews_number=F("renews__number"),
-        )
+        .annotate(replaced_by_number=F("replacement__number"), renewed_by_number=Subquery(renewal))
+        .select_related("version", "renews", "replaces")
         .only(*_SHOWN)
     )
 
@@ -132,9 +136,10 @@ def about(certificate: Certificate, *, on: date | None, at: datetime) -> Answer:
         on=on,
         state_on=None if on is None or on > today else certificate.state_on(on),
         replaced_by=certificate.replaced_by_number,  # type: ignore[attr-defined]
-        replaces=certificate.replaces_number,  # type: ignore[attr-defined]
+        replaces=certificate.replaces and certificate.replaces.number,
         renewed_by=certificate.renewed_by_number,  # type: ignore[attr-defined]
-        renews=certificate.renews_number,  # type: ignore[attr-defined]
+        renews=certificate.renews and certificate.renews.number,
+        is_as_issued=rules.digest(certificate.facts()) == certificate.facts_digest,
     )
 
 

@@ -27,7 +27,7 @@ from core.errors import Refused
 from core.look import COOKIE, Look
 from core.uploads import MAX_CERTIFICATE
 
-STATUS = {"not_found": 404, "busy": 503}
+STATUS = {"not_found": 404, "altered": 409, "busy": 503}
 
 
 def _open_to_all(points: int) -> Callable:
@@ -135,11 +135,16 @@ def verify_pass(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest, number: str, on: str) -> answers.Answer:
     day = answers.read_day(on)
     try:
-        return answers.find(number, on=day, at=clock.now())
+        answer = answers.find(number, on=day, at=clock.now())
     except Refused as refusal:
         if refusal.code == "not_found":
             limits.missed(request)
         raise
+    if not answer.is_as_issued:
+        raise Refused(
+            _("What is kept of this certificate is not what was sealed when it was issued, so nothing is confirmed."), code="altered"
+        )
+    return answer
 
 
 def _judged(request: HttpRequest) -> judgement.Finding:

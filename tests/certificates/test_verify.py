@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from certificates import rules, services
@@ -225,7 +226,10 @@ def a_follower(certificate, **links):
     fields = {field.attname: getattr(certificate, field.attname) for field in Certificate._meta.concrete_fields if not field.primary_key}
     number = rules.compose_number(prefix="YAZWGK", category="01", year=2026, county_code="532325", serial=50 + Certificate.objects.count())
     fields |= {"number": number, "salt": "", "completion_id": None, "round": Certificate.objects.count() + 1, **links}
-    return Certificate.objects.create(**fields)
+    made = Certificate(**fields)
+    made.facts_digest = rules.digest(made.facts())
+    made.save()
+    return made
 
 
 def test_a_replaced_one_leads_to_its_successor_by_number_alone(page, client, cast, certificate):
@@ -238,6 +242,17 @@ def test_a_replaced_one_leads_to_its_successor_by_number_alone(page, client, cas
     assert client.get(reverse("verify_json", args=[certificate.number])).json()["replaced_by"] == new.number
     data = client.get(reverse("verify_json", args=[new.number])).json()
     assert data["replaces"] == certificate.number and data["status"] == "valid"
+
+
+@pytest.mark.parametrize("column, value", [("score", "100"), ("person_name", "王小明"), ("valid_until", None), ("post_title", "局长")])
+def test_a_record_that_somebody_edited_is_confirmed_to_nobody(page, client, certificate, column, value):
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE certificates_certificate SET {column} = %s WHERE id = %s", [value, certificate.pk])
+
+    told = client.get(reverse("verify_number", args=[certificate.number]))
+    assert told.status_code == 409 and "不予确认" in told.text and "check-valid" not in told.text and "王*" not in told.text
+    answer = client.get(reverse("verify_json", args=[certificate.number]))
+    assert (answer.status_code, answer.json()["code"]) == (409, "altered") and "score" not in answer.json()
 
 
 def test_renewals_lead_to_each_other(page, client, certificate):
