@@ -1,12 +1,10 @@
 """Forms with which trainers write questions and quizzes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 
 from django import forms
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.widgets import AdminDateInput
@@ -18,7 +16,7 @@ from quizzes import formats, kinds, stems
 from quizzes.formats.base import LONGEST_TAG, check_tags
 from quizzes.models import DrawRule, KnowledgePoint, Question, Quiz
 from quizzes.permissions import counties_of
-from quizzes.services import bank, images, quizzes
+from quizzes.services import bank, images, points, quizzes
 
 BREAK = "⏎"  # stands for a line break inside one line: an imported option may have some
 
@@ -30,6 +28,8 @@ def opened_on() -> forms.CharField:
 
 class OfCountyForm(WagtailAdminModelForm):
     """Keeps to the counties of its user; with one county there is nothing to choose."""
+
+    is_older = False  # somebody saved what it shows after it was opened
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -43,25 +43,59 @@ class OfCountyForm(WagtailAdminModelForm):
         if self.instance.pk:
             field.disabled = True
 
+    def refuse_older(self, refusal: Refused, standing: Iterable[str]) -> None:
+        """Say who was quicker, and what stands otherwise than it is written here, a line each. The page adds where what stands can be opened.
+
+        Plain lines: Wagtail shows markup in them as it is written.
+        """
+        self.is_older = True
+        self.add_error(None, [refusal.message, *standing])
+
 
 class KnowledgePointForm(OfCountyForm):
+    opened_on = opened_on()
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if self.instance.pk and not self.is_bound:
+            self.fields["opened_on"].initial = points.stamp_of(self.instance)
         self.fields["parent"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user)).exclude(pk=self.instance.pk)
 
     def clean(self):
         cleaned = super().clean()
         parent, county = cleaned.get("parent"), cleaned.get("county")
-        seen = set()
-        while parent is not None and parent.pk not in seen:
-            seen.add(parent.pk)
-            if parent.pk == self.instance.pk:
-                self.add_error("parent", _("A knowledge point cannot stand below itself."))
-            if county and parent.county_id != county.pk:
-                self.add_error("parent", _("This knowledge point belongs to another county."))
-                break
-            parent = parent.parent
+        if parent and county and parent.county_id != county.pk:
+            self.add_error("parent", _("This knowledge point belongs to another county."))
         return cleaned
+
+    def _get_validation_exclusions(self):
+        """Whether the name is taken is judged by `is_written`, under the lock and in words, not by the constraints' names."""
+        return super()._get_validation_exclusions() | {"county"}
+
+    def _post_clean(self):
+        super()._post_clean()
+        if not self.errors:
+            try:
+                self.is_written()
+            except Refused as refusal:
+                self.refuse(refusal)
+
+    def is_written(self) -> bool:
+        """Whether what is posted stands already. In a transaction it locks the county's tree. Raises: Refused."""
+        return points.is_written(self.instance, seen=self.cleaned_data.get("opened_on", ""), by=self.for_user)
+
+    def refuse(self, refusal: Refused) -> None:
+        """Say why it is not saved; of an older form who was quicker and what stands now. What was written here stays in the form."""
+        if refusal.code != "edited":
+            self.add_error({"below_itself": "parent", "name_taken": "name"}[refusal.code], refusal.message)
+            return
+        standing = KnowledgePoint.objects.select_related("parent").get(pk=self.instance.pk)
+        lines = [
+            _("What stands: %(field)s %(value)s") % {"field": self.fields[name].label, "value": getattr(standing, name) or "—"}
+            for name in ("name", "parent")
+            if getattr(standing, name) != getattr(self.instance, name)
+        ]
+        self.refuse_older(refusal, lines)
 
 
 class QuestionForm(OfCountyForm):
@@ -146,16 +180,14 @@ class QuestionForm(OfCountyForm):
         lines = standing.item_kind.to_lines(standing.content, standing.key)
         beside = [str(standing.get_status_display()), str(standing.point or "—"), *standing.tags]
         beside += [str(Question._meta.get_field("is_reserved").verbose_name)] if standing.is_reserved else []
-        said = format_html(
-            '{} <a href="{}" target="_blank">{}</a><br>{}<br>{}<br>{}',
-            refusal.message,
-            reverse("questions:edit", args=[standing.pk]),
-            _("Open the question as it stands, and bring in there what is still missing."),
-            _("The stem that stands: %(stem)s") % {"stem": stems.plain(standing.stem)[:300]},
-            _("The options and answers that stand: %(lines)s") % {"lines": " ¦ ".join(lines)[:600]},
-            _("What stands beside: %(facts)s") % {"facts": "、".join(beside)},
+        self.refuse_older(
+            refusal,
+            [
+                _("The stem that stands: %(stem)s") % {"stem": stems.plain(standing.stem)[:300]},
+                _("The options and answers that stand: %(lines)s") % {"lines": " ¦ ".join(lines)[:600]},
+                _("What stands beside: %(facts)s") % {"facts": "、".join(beside)},
+            ],
         )
-        self.add_error(None, said)
 
     def save(self, commit=True):
         question = super().save(commit=False)
@@ -335,14 +367,7 @@ class QuizForm(OfCountyForm):
         if refusal.code != "edited":
             self.add_error(None, refusal.message)
             return
-        said = format_html(
-            '{} <a href="{}" target="_blank">{}</a>{}',
-            refusal.message,
-            reverse("quizzes:edit", args=[self.instance.pk]),
-            _("Open it as it stands, and bring in there what is still missing."),
-            format_html_join("", "<br>{}", [[line] for line in self._standing_otherwise()]),
-        )
-        self.add_error(None, said)
+        self.refuse_older(refusal, self._standing_otherwise())
 
     def _standing_otherwise(self) -> Iterator[str]:
         """What stands otherwise than it is written here, a line each."""

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -159,6 +160,12 @@ class RefusesInTheForm:
             form.refuse(refusal)
             self.is_valid(form)  # it is not any more: says so above the form
             return self.form_invalid(form)
+
+    def form_invalid(self, form):
+        if form.is_older and self.produced_error_message:
+            said, address = _("Open it as it stands, and bring in there what is still missing."), self.get_edit_url()
+            self.produced_error_message = format_html('{} <a href="{}" target="_blank">{}</a>', self.produced_error_message, address, said)
+        return super().form_invalid(form)
 
 
 class SaysWhatIsAlike(RefusesInTheForm):
@@ -358,12 +365,29 @@ class KnowledgePointIndexView(InCounty, ModelViewSet.index_view_class):
         return rows.select_related("parent").annotate(question_count=Count("questions"))
 
 
+class SavesOnce(RefusesInTheForm):
+    """What stands already as it was sent is not written again: no second trace."""
+
+    def save_instance(self):
+        return self.form.instance if self.form.is_written() else super().save_instance()
+
+
+class KnowledgePointCreateView(SavesOnce, CreateView):
+    pass
+
+
+class KnowledgePointEditView(SavesOnce, EditView):
+    pass
+
+
 class KnowledgePointViewSet(OfCountyViewSet):
     model = KnowledgePoint
     name = "knowledge-points"
     icon = "tag"
     menu_label = gettext_lazy("Knowledge points")
     index_view_class = KnowledgePointIndexView
+    add_view_class = KnowledgePointCreateView
+    edit_view_class = KnowledgePointEditView
     list_display = [
         "name",
         Column("parent", label=gettext_lazy("parent"), accessor=lambda p: p.parent.name if p.parent else ""),
@@ -374,11 +398,11 @@ class KnowledgePointViewSet(OfCountyViewSet):
     edit_handler = ObjectList([FieldPanel("name"), FieldPanel("parent"), CountyPanel("county")], base_form_class=KnowledgePointForm)
 
 
-class WarnsOfLacks(RefusesInTheForm):
+class WarnsOfLacks(SavesOnce):
     """Saving a quiz says at once what its bank cannot serve."""
 
     def save_instance(self):
-        quiz = self.form.instance if self.form.is_written() else super().save_instance()
+        quiz = super().save_instance()
         for line in papers.missing_for(Quiz.objects.get(pk=quiz.pk)):
             messages.warning(
                 self.request, _("The bank of %(course)s cannot serve this: %(line)s") % {"course": "、".join(quiz.banks), "line": line}

@@ -1,13 +1,56 @@
-"""Knowledge points by their path: "A/B/C" from the root, a slash inside a name doubled."""
+"""Knowledge points by their path: "A/B/C" from the root, a slash inside a name doubled; and what writing one must meet."""
 
 from collections.abc import Iterable
 
-from people.models import Unit
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core.errors import Refused
+from people.models import Person, Unit
 from quizzes.formats.base import point_names, point_text
 from quizzes.kinds import Wrong
 from quizzes.models import KnowledgePoint
+from quizzes.services import opened
 
 Names = tuple[str, ...]
+SAVED = ("wagtail.create", "wagtail.edit")  # the traces of who wrote a point
+
+
+def said(point: KnowledgePoint) -> dict:
+    """What a form of the point shows and may change."""
+    return {"name": point.name, "parent": point.parent_id}
+
+
+def stamp_of(point: KnowledgePoint) -> str:
+    """What a form shows that was opened on this row. One query."""
+    return opened.stamp(said(point), trace=opened.newest_trace(point))
+
+
+def is_written(point: KnowledgePoint, *, seen: str, by: Person | None) -> bool:
+    """Whether the point stands so already, as when a form is sent twice; else the form must have been opened on what stands.
+
+    `seen` is the stamp of what was opened; without one nothing counts as older. In a transaction it locks the county, so that
+    until that ends neither a file nor another form changes its tree. Three queries.
+
+    Raises:
+        Refused: edited, which says who was quicker, and when; below_itself; name_taken.
+    """
+    if transaction.get_connection().in_atomic_block:
+        Unit.objects.select_for_update(no_key=True).get(pk=point.county_id)
+    points = {one.pk: one for one in KnowledgePoint.objects.filter(county=point.county_id)}
+    standing = points.pop(point.pk, None)
+    if standing is not None and seen:
+        if said(standing) == said(point):
+            return True
+        opened.refuse_older(standing, said(standing), acts=SAVED, seen=seen, by=by)
+    above = point.parent_id
+    for _level in range(len(points) + 1):
+        if above is not None and above == point.pk:
+            raise Refused(_("A knowledge point cannot stand below itself."), code="below_itself")
+        above = points[above].parent_id if above in points else None
+    if any(said(one) == said(point) for one in points.values()):
+        raise Refused(_("There is a knowledge point of this name in this place already."), code="name_taken")
+    return False
 
 
 def ways(points: dict[int, KnowledgePoint]) -> dict[int, Names]:

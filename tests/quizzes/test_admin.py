@@ -1,6 +1,7 @@
 """Trainers at work in the Wagtail admin."""
 
 import pytest
+from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
 from django.test import Client
 from wagtail.models import ModelLogEntry
@@ -10,7 +11,7 @@ from courses.services import catalogues
 from people.models import Role
 from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
-from quizzes.services import bank, quizzes
+from quizzes.services import bank, points, quizzes
 from tests.cast import NOON, grant
 from tests.forms import typed_in
 from tests.quizzes.items import BANK
@@ -327,6 +328,12 @@ def test_the_form_of_an_exam_that_no_course_asks_for_says_so(trainer, cast, quiz
     assert "没有课程要求通过" in page.text
 
 
+def tells_where_it_stands(page, address) -> bool:
+    """A link above the form, and no markup that is shown as it is written."""
+    said = BeautifulSoup(page.text, "html.parser").select_one(".messages")
+    return said.select_one(f'a[href="{address}"][target=_blank]') is not None and "<" not in said.text
+
+
 def test_a_form_that_was_opened_on_an_older_version_saves_nothing_and_shows_both(trainer, cast, quiz):
     trainer.post("/admin/questions/new/", question(county=cast.county.pk))
     made = Question.objects.get(code="N1")
@@ -341,6 +348,7 @@ def test_a_form_that_was_opened_on_an_older_version_saves_nothing_and_shows_both
     made.refresh_from_db()
     assert page.status_code == 200 and made.stem == "同事改过的题干？" and made.version == 2
     assert "同事改过的题干？" in page.text and "我改的题干？" in page.text and "他人已保存第2版" in page.text
+    assert tells_where_it_stands(page, f"/admin/questions/edit/{made.pk}/")
     merged = question(county=cast.county.pk, stem="合并后的题干？", opened_on=made.stamp)
     assert trainer.post(f"/admin/questions/edit/{made.pk}/", merged).status_code == 302
     assert Question.objects.get(code="N1").version == 3
@@ -409,7 +417,7 @@ def test_of_two_forms_of_a_quiz_the_first_is_saved_and_the_second_is_refused_wit
     saved = ModelLogEntry.objects.for_instance(quiz).filter(action="wagtail.edit").get()
     assert page.status_code == 200 and f"{cast.admin.name} 于 {clock.local(saved.timestamp):%Y-%m-%d %H:%M} 保存" in page.text
     assert 'value="改名的测试"' in page.text and page.context["form"].formsets["draws"].forms[0]["count"].value() == "2"
-    assert "现行内容：合格线（百分比） 90" in page.text and of_a_quiz in page.text
+    assert "现行内容：合格线（百分比） 90" in page.text and tells_where_it_stands(page, of_a_quiz)
 
     again = trainer.post(of_a_quiz, typed_in(mine, title="改名的测试"))
     assert again.status_code == 200 and Quiz.objects.get(pk=quiz.pk).title == quiz.title, "it stays refused until it is opened anew"
@@ -483,3 +491,74 @@ def test_who_saves_a_quiz_between_the_check_of_the_form_and_its_lock_is_not_over
     standing = Quiz.objects.get(pk=quiz.pk)
     assert page.status_code == 200 and 'value="改名的测试"' in page.text and "晚于您打开" in page.text
     assert (standing.pass_percent, standing.title) == (95, quiz.title)
+
+
+# ---- two authors at one knowledge point ----------------------------------------------------
+
+
+@pytest.fixture
+def point(cast):
+    return KnowledgePoint.objects.create(county=cast.county, name="依申请公开")
+
+
+@pytest.fixture
+def of_a_point(point):
+    return f"/admin/knowledge-points/edit/{point.pk}/"
+
+
+def test_of_two_forms_of_a_knowledge_point_the_first_is_saved_and_the_second_is_refused_with_its_input(
+    trainer, second, cast, point, of_a_point
+):
+    above = KnowledgePoint.objects.create(county=cast.county, name="公开方式")
+    mine, theirs = trainer.get(of_a_point), second.get(of_a_point)
+    assert second.post(of_a_point, typed_in(theirs, parent=above.pk)).status_code == 302
+
+    page = trainer.post(of_a_point, typed_in(mine, name="依申请的公开"))
+
+    standing = KnowledgePoint.objects.get(pk=point.pk)
+    assert (standing.name, standing.parent) == ("依申请公开", above)
+    assert page.status_code == 200 and f"{cast.admin.name} 于 {clock.local(clock.now()):%Y-%m-%d}" in page.text
+    assert 'value="依申请的公开"' in page.text
+    assert "现行内容：上级 公开方式" in page.text
+    assert tells_where_it_stands(page, of_a_point)
+    assert trainer.post(of_a_point, typed_in(page)).status_code == 200, "it stays refused until it is opened anew"
+    assert trainer.post(of_a_point, typed_in(trainer.get(of_a_point), name="依申请的公开")).status_code == 302
+    standing = KnowledgePoint.objects.get(pk=point.pk)
+    assert (standing.name, standing.parent) == ("依申请的公开", above)
+
+
+def test_ones_own_newer_form_of_a_knowledge_point_is_not_undone_and_one_sent_twice_leaves_one_trace(trainer, point, of_a_point):
+    older, sent = trainer.get(of_a_point), typed_in(trainer.get(of_a_point), name="新名称")
+    assert [trainer.post(of_a_point, sent).status_code for _time in range(2)] == [302, 302]
+    assert ModelLogEntry.objects.for_instance(point).filter(action="wagtail.edit").count() == 1
+    page = trainer.post(of_a_point, typed_in(older, name="旧窗口的名称"))
+    assert page.status_code == 200 and "您本人已于" in page.text and KnowledgePoint.objects.get(pk=point.pk).name == "新名称"
+
+
+def test_who_saves_a_knowledge_point_between_the_check_of_the_form_and_its_lock_is_not_overwritten(trainer, point, of_a_point, monkeypatch):
+    mine, check, asked = trainer.get(of_a_point), points.is_written, []
+
+    def slowly(one, **more):
+        asked.append(one)
+        found = check(one, **more)
+        KnowledgePoint.objects.filter(pk=point.pk).update(name="同事的名称")
+        return found
+
+    monkeypatch.setattr(points, "is_written", slowly)
+    page = trainer.post(of_a_point, typed_in(mine, name="我的名称"))
+    assert len(asked) == 2 and page.status_code == 200 and 'value="我的名称"' in page.text and "晚于您打开" in page.text
+    assert KnowledgePoint.objects.get(pk=point.pk).name == "同事的名称"
+
+
+def test_two_moves_of_knowledge_points_make_no_circle(trainer, cast, point, of_a_point):
+    below = KnowledgePoint.objects.create(county=cast.county, name="答复期限", parent=point)
+    page = trainer.post(of_a_point, typed_in(trainer.get(of_a_point), parent=below.pk))
+    assert page.status_code == 200 and "不能放在自己下面" in page.text and KnowledgePoint.objects.get(pk=point.pk).parent is None
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_second_knowledge_point_of_one_name_in_one_place_is_refused_in_words(trainer, cast, point, is_new):
+    other = KnowledgePoint.objects.create(county=cast.county, name="主动公开")
+    address = "/admin/knowledge-points/new/" if is_new else f"/admin/knowledge-points/edit/{other.pk}/"
+    page = trainer.post(address, typed_in(trainer.get(address), name=point.name))
+    assert page.status_code == 200 and "此处已有同名的知识点" in page.text and KnowledgePoint.objects.filter(name=point.name).count() == 1

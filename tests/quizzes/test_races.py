@@ -22,6 +22,7 @@ from quizzes.models import (
     GoneOnPaper,
     Incident,
     ItemMark,
+    KnowledgePoint,
     LatePaper,
     LatePaperDecision,
     Marking,
@@ -466,6 +467,20 @@ def test_of_two_forms_of_a_quiz_sent_at_once_exactly_one_is_saved(cast, quiz):
         winner = [answer.status_code for answer in answers].index(302)
         assert Quiz.objects.get(pk=quiz.pk).minutes == minutes[winner]
         assert f'value="{minutes[1 - winner]}"' in answers[1 - winner].text and "晚于您打开本页" in answers[1 - winner].text
+
+
+def test_two_points_moved_below_each_other_at_once_make_no_circle(cast, quiz):
+    catalogues.sync_members(county=cast.county)
+    clients = [Client(), Client()]
+    for client, author in zip(clients, [cast.trainer, cast.admin], strict=True):
+        client.force_login(author)
+    for turn in range(3):
+        both = [KnowledgePoint.objects.create(county=cast.county, name=f"{name}{turn}") for name in ("甲", "乙")]
+        addresses = [f"/admin/knowledge-points/edit/{point.pk}/" for point in both]
+        forms = [typed_in(c.get(to), parent=other.pk) for c, to, other in zip(clients, addresses, reversed(both), strict=True)]
+        answers = together(*[lambda c=c, to=to, sent=sent: c.post(to, sent) for c, to, sent in zip(clients, addresses, forms, strict=True)])
+        assert sorted(answer.status_code for answer in answers) == [200, 302]
+        assert KnowledgePoint.objects.filter(pk__in=[point.pk for point in both], parent=None).count() == 1
 
 
 def two_officers(cast):
