@@ -100,13 +100,21 @@ class SlidingSession:
 
 
 class RefusedAsPage:
-    """A refusal that no view turned into something better becomes a plain page with its reason."""
+    """A refusal that no view turned into something better becomes a plain page with its reason.
+
+    So does the address of a form's button that is opened: whoever had been signed out when they pressed it comes there from the sign-in.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 405 and request.method == "GET" and not response.streaming and not response.content:
+            page = render(request, "405.html", status=405)
+            page["Allow"] = response["Allow"]
+            return page
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, Refused):

@@ -660,7 +660,7 @@ def test_the_pages_that_say_sorry(viewport, cast, open_page, live_server, rf):
     request.user = AnonymousUser()
     page = open_page(viewport)
     names = [path.name for path in TEMPLATES.glob("*.html") if re.match(r"\d{3}|refused|offline", path.name)]
-    assert {"400.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html", "refused.html"} <= set(names)
+    assert {"400.html", "403.html", "403_csrf.html", "404.html", "405.html", "429.html", "500.html", "refused.html"} <= set(names)
     found = []
     for name in names:
         body = render_to_string(name, {"refusal": Refused("今天不行。", code="no")}, request=request)

@@ -270,6 +270,16 @@ def test_the_page_for_too_many_tries_tells_to_wait(cast):
     assert "十分钟" in render_to_string("429.html", request=RequestFactory().get("/"))
 
 
+def test_who_was_signed_out_when_a_button_was_pressed_is_told_to_press_it_again(client, cast):
+    address = reverse("marking_next")
+    assert client.post(address)["Location"].endswith(f"?next={address}")
+    client.force_login(cast.trainer)
+
+    page = client.get(address)
+
+    assert page.status_code == 405 and page["Allow"] == "POST" and "再按一次按钮" in page.text
+
+
 # ---- includes ------------------------------------------------------------------------------
 
 
