@@ -224,8 +224,10 @@ def advice(item: dict) -> str:
     """What the indices of an item say to look at: "key", "easy", "hard", "flat", or "" when nothing.
 
     The bounds are the usual ones of Ebel (1972): discrimination of 0.20 and more is acceptable, below 0 the
-    key is suspect.
+    key is suspect. Of few people nothing is said: one wrong answer would make a question too hard.
     """
+    if item["people"] < statistics.FEWEST:
+        return ""
     facility, discrimination = item["facility"], item["point_biserial"]
     if discrimination is not None and discrimination < 0:
         return "key"

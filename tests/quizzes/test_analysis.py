@@ -221,7 +221,9 @@ def test_the_number_of_queries_does_not_grow_with_the_people(crowd, quiz, django
     [(0.5, 0.4, ""), (0.5, 0.1, "flat"), (0.5, -0.1, "key"), (0.97, None, "easy"), (0.1, 0.3, "hard")],
 )
 def test_the_advice_follows_the_usual_bounds(facility, discrimination, says):
-    assert analysis.advice({"facility": facility, "point_biserial": discrimination}) == says
+    item = {"people": 10, "facility": facility, "point_biserial": discrimination}
+    assert analysis.advice(item) == says
+    assert analysis.advice(item | {"people": 9}) == "", "too few to say anything"
 
 
 def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks):
