@@ -16,7 +16,6 @@ from evaluation.periods.permissions import runs
 from people.models import Person, Unit
 
 MOST = Decimal(9999)
-OVER = (Period.State.FROZEN, Period.State.HANDED_OVER)
 
 
 def reportable(spec: Spec) -> dict[str, str]:
@@ -104,6 +103,5 @@ def counting(period: Period) -> list[UnitFigure]:
 
 
 def _require_open(period: Period) -> None:
-    newest = period.steps.order_by("-number").first()
-    if newest is not None and newest.state in OVER:
+    if not Period.objects.before_freeze().filter(pk=period.pk).exists():
         raise Refused(_("The period is frozen: nothing is reported any more."), code="over")

@@ -15,11 +15,11 @@ from courses.models import Completion
 from evaluation.standing import _first_tests
 from people.models import Person
 from quizzes import analysis, board
-from quizzes.models import Answer, Attempt, Candidate, GoneOnPaper, LatePaper, LatePaperDecision, Marking, MarkingTask, Sitting, Submission
-from quizzes.services import attempts, exam_papers, late_papers, marking, paper_marks, ratings, remarks, sittings
-from tests.cast import EVERYBODY, NOON
+from quizzes.models import Answer, Attempt, GoneOnPaper, LatePaper, LatePaperDecision, Marking, MarkingTask, Sitting, Submission
+from quizzes.services import attempts, late_papers, marking, paper_marks, ratings, remarks, sittings
+from tests.cast import EVERYBODY
 from tests.quizzes.exams import agree
-from tests.quizzes.test_on_paper import begun, enter, refused, sitting  # noqa: F401
+from tests.quizzes.test_on_paper import begun, enter, refused, sitting, with_papers  # noqa: F401
 from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
 
 MINUTE = timedelta(minutes=1)
@@ -211,13 +211,7 @@ def test_nobody_begins_on_paper_after_their_own_end_though_the_sitting_is_open(o
 def long_over(exam, cast):  # noqa: F811
     """An attempt of a sitting that closed twenty minutes ago, with one answer; the clock has handed it in."""
     opens_at = clock.now() - 130 * MINUTE
-    made = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=opens_at, closes_at=opens_at + 110 * MINUTE)
-    papers = exam_papers.make_parallel(quiz=exam, count=2, by=cast.trainer, at=NOON)
-    for paper in papers:
-        seal_twice(paper, cast)
-    made.papers.set(papers)
-    made.invigilators.add(cast.liaison)
-    Candidate.objects.create(sitting=made, person=cast.learner, room="一号考场", seat="07")
+    made = with_papers(exam, cast, opens_at=opens_at, minutes=110)
     attempt = sittings.enter(person=cast.learner, sitting=made, at=opens_at + MINUTE)
     judge = attempt.items.get(kind="judge")
     facts = {"item_id": judge.pk, "response": attempts.right_response(judge), "token": "t1", "at": opens_at + 2 * MINUTE}

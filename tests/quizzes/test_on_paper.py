@@ -24,9 +24,13 @@ WHY = "主机损坏，无备用机"
 
 @pytest.fixture
 def sitting(exam, cast):  # noqa: F811
-    """Open since ten minutes, with the sealed papers A and B; the learner is listed, the liaison invigilates."""
-    opens_at = clock.now() - 10 * MINUTE
-    made = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=opens_at, closes_at=opens_at + 60 * MINUTE)
+    """Open since ten minutes, for an hour."""
+    return with_papers(exam, cast, opens_at=clock.now() - 10 * MINUTE, minutes=60)
+
+
+def with_papers(exam, cast, *, opens_at, minutes):  # noqa: F811
+    """A sitting with the sealed papers A and B; the learner is listed, the liaison invigilates."""
+    made = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=opens_at, closes_at=opens_at + minutes * MINUTE)
     papers = exam_papers.make_parallel(quiz=exam, count=2, by=cast.trainer, at=NOON)
     for paper in papers:
         seal_twice(paper, cast)
