@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Self
 
 import psycopg
 
@@ -218,10 +220,23 @@ def first_page_weight() -> int:
     return len(page) + sum(len(fetch(path)) for path in parts)
 
 
+class Rows(list[tuple[str, str, str, bool]]):
+    """The figures; each is told on stderr at once, since the whole takes most of an hour and may break."""
+
+    def append(self, row: tuple[str, str, str, bool]) -> None:
+        print(f"[bench] {row[0]}: {row[1]}", file=sys.stderr, flush=True)
+        super().append(row)
+
+    def __iadd__(self, more: Iterable[tuple[str, str, str, bool]]) -> Self:
+        for row in more:
+            self.append(row)
+        return self
+
+
 def main() -> None:
     load = os.getloadavg()[0]
     prepare()
-    rows: list[tuple[str, str, str, bool]] = []
+    rows = Rows()
     roster_seconds = time_roster()
     rows.append(("roster import, 237 people", f"{roster_seconds:.2f} s", "< 3 s", roster_seconds < 3))
     from django.core.management import call_command
@@ -262,7 +277,8 @@ def main() -> None:
     rows += bulk.measure()
     rows += evaluation.measure()
     million_rows, million_notes = million.measure()
-    rows += million_rows + exports.measure()
+    rows += million_rows
+    rows += exports.measure()
     notes += million_notes
     connections.close_all()
     rows += papers.measure()

@@ -208,7 +208,7 @@ if __name__ == "__main__":
     from bench.__main__ import PORT, Server, prepare
 
     prepare()
-    with Server():
+    with Server(PORT):
         table, lines = measure("127.0.0.1", PORT)
     print(*lines, sep="\n")
     for words, figure, target, met in table:

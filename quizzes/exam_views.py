@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -61,8 +62,7 @@ def own(request: HttpRequest) -> HttpResponse:
 def sitting(request: HttpRequest, pk: int) -> HttpResponse:
     """The rules of a sitting, one's own admission and what is noted; POST enters."""
     now = clock.now()
-    known = Sitting.objects.known_to(request.user).timed().select_related("quiz")
-    sitting = _listed.first(pk, request.user.pk) or get_object_or_404(known, pk=pk)
+    sitting = _listed.first(pk, request.user.pk) or get_object_or_404(_known_to(request.user), pk=pk)
     refusal = None
     if request.method == "POST":
         turn = _turn(request, sitting, request.POST.get("turn", ""), now)
@@ -128,6 +128,11 @@ def _listed(sitting, person):
     """The sitting, where the person is on its list: what nearly everybody is who enters one."""
     own = Candidate.objects.filter(person=person).values("sitting")
     return Sitting.objects.published().filter(pk=sitting, pk__in=own).timed().select_related("quiz")
+
+
+def _known_to(user) -> QuerySet[Sitting]:
+    """Every sitting that the person may know of; what this costs to put together, most who enter are spared."""
+    return Sitting.objects.known_to(user).timed().select_related("quiz")
 
 
 def _used_up(request: HttpRequest, sitting: Sitting, mine: own_sittings.OwnSitting, now) -> Refused | None:

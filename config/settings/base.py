@@ -310,7 +310,7 @@ PRIVATE_ROOT = env.text("PRIVATE_ROOT")  # "": a folder "private" beside MEDIA_R
 X_ACCEL_LOCATION = env.text("X_ACCEL_LOCATION")  # nginx's internal location over MEDIA_ROOT; "": the web processes send files themselves
 CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters beyond Noto CJK
 # How many may begin an exam in each second, over all web processes; the rest wait for seconds. 0: no limit.
-EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 6 * (os.cpu_count() or 1))
+EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 4 * (os.cpu_count() or 1))
 CERTIFICATES_REMIND_BY_MAIL = env.flag("CERTIFICATES_REMIND_BY_MAIL")  # reminders of renewal go out by mail too
 CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
 # The public check, in points: a number 1, a file 10, a number that was never issued 21. See certificates/verify/limits.py.
