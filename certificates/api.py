@@ -46,7 +46,7 @@ class HeldOut(Schema):
 def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
     """Whether somebody who serves in the token's unit, or below it, holds a valid certificate of a kind.
 
-    Suspended, replaced, revoked and expired ones do not count. Ask in the moment of the decision and keep no answer:
+    Suspended, replaced, revoked and expired ones do not count, nor does one whose record was edited since it was issued. Ask in the moment of the decision and keep no answer:
     a certificate may be suspended a minute later. With `If-None-Match` an unchanged answer is 304. Each call is logged for the auditor.
     """
     refuse_strange_parameters(request, HeldIn.model_fields)
@@ -87,7 +87,8 @@ def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
 def _in_force(person: Person, kind: str, county_path: str, on: date) -> Certificate | None:
     """Of a person's certificates of a kind, issued in the county, the one that was in force on a day and lasts longest."""
     held = Certificate.objects.filter(person=person, kind__key=kind, kind__county__path=county_path).with_state().with_recorded_end()
-    in_force = [certificate for certificate in held if certificate.state_on(on) == State.VALID]
+    held = held.select_related("version", "renews", "replaces")  # what the digest covers
+    in_force = [certificate for certificate in held if certificate.state_on(on) == State.VALID and certificate.is_as_issued]
     return max(in_force, key=lambda certificate: (certificate.valid_until or date.max, certificate.issued_at), default=None)
 
 

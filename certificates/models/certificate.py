@@ -149,6 +149,11 @@ class Certificate(ServedAt, Fact):
             facts |= {"renews": self.renews.number if self.renews else None, "replaces": self.replaces.number if self.replaces else None}
         return facts
 
+    @property
+    def is_as_issued(self) -> bool:
+        """Whether the facts still give the digest that was taken of them: nobody has edited the record in the database since."""
+        return rules.digest(self.facts()) == self.facts_digest
+
     def decided(self) -> tuple[str, datetime] | None:
         """The newest event that decides what it is worth, if there is one. One query, unless read by `with_state()`."""
         if "decided_kind" not in self.__dict__:

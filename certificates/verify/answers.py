@@ -139,7 +139,7 @@ def about(certificate: Certificate, *, on: date | None, at: datetime) -> Answer:
         replaces=certificate.replaces and certificate.replaces.number,
         renewed_by=certificate.renewed_by_number,  # type: ignore[attr-defined]
         renews=certificate.renews and certificate.renews.number,
-        is_as_issued=rules.digest(certificate.facts()) == certificate.facts_digest,
+        is_as_issued=certificate.is_as_issued,
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from certificates import services
@@ -53,6 +54,13 @@ def test_a_holder_holds_it_today(ask, certificate):
     assert told(response) == {"holds": True, "number": certificate.number, "valid_until": "2028-06-15"}
     assert response["Cache-Control"] == "private, no-cache" and "Authorization" in response["Vary"]
     assert told(ask(kind="basic")) == NOBODY
+
+
+def test_one_whose_record_was_edited_in_the_database_does_not_count(ask, certificate):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE certificates_certificate SET valid_until = '2038-06-15' WHERE id = %s", [certificate.pk])
+
+    assert told(ask()) == NOBODY
 
 
 @pytest.mark.parametrize("kind", ["suspended", "replaced", "revoked"])
