@@ -159,6 +159,22 @@ def sit(page, base: str, *, right: bool) -> Marking:
     return Submission.objects.get(attempt=attempt).result
 
 
+def unit_figures(page) -> dict[str, list[int]]:
+    """The numbers under each figure of a unit, such as {"学完全部必修": [1, 4]}: who has finished, and who lacks a course."""
+    figures = page.locator("main dl.stats .stat").all()
+    return {one.locator("dt").inner_text(): list(map(int, re.findall(r"\d+", one.locator(".stat-note").inner_text()))) for one in figures}
+
+
+def filtered(page, **wanted: str) -> None:
+    """Fill in the form above the records, and look."""
+    if not page.locator("form.filters").is_visible():
+        page.click("details.filter-box summary")
+    for name, value in wanted.items():
+        field = page.locator(f"form.filters [name={name}]")
+        field.fill(value) if name == "q" else field.select_option(value)
+    page.click("form.filters button")
+
+
 def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_server, open_page, enter, tmp_path):
     cast, base = year, live_server.url
 
@@ -175,7 +191,8 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
     # The leader looks before: the bureau's rate is at zero.
     leader = enter(open_page(DESK), cast.own_leader)
     leader.goto(f"{base}{reverse('records_units')}")
-    before = leader.locator("main").inner_text()
+    before = unit_figures(leader)
+    assert before["合格率"] == [0, 0]
 
     # The learner finds it by two characters inside a word, studies, fails, tries again, passes.
     phone = enter(open_page(PHONE), cast.learner)
@@ -219,8 +236,11 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
 
     # HR filters, exports, and a program gets the same row.
     hr = enter(open_page(DESK), cast.hr)
-    hr.goto(f"{base}{reverse('records')}?q={cast.learner.employee_number}")
-    assert TITLE in hr.locator("main").inner_text()
+    hr.goto(f"{base}{reverse('records')}")
+    filtered(hr, unit=str(cast.other_bureau.pk))
+    assert hr.locator("table.records tbody tr").count() == 0
+    filtered(hr, unit=str(cast.bureau.pk), course=str(course.pk), status="completed", duty="staff", q=cast.learner.employee_number)
+    assert TITLE in hr.locator("table.records tbody tr").inner_text().replace("\n", "")
     hr.get_by_role("link", name="导出", exact=True).first.click()
     hr.select_option("select[name=purpose]", "evaluation")
 
@@ -247,7 +267,8 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
 
     # The leader sees the unit's rate change; the auditor sees that others' records were read and exported.
     leader.reload()
-    assert leader.locator("main").inner_text() != before
+    finished, lacking = before["学完全部必修"]
+    assert unit_figures(leader) == before | {"合格率": [1, 1], "学完全部必修": [finished + 1, lacking - 1]}
     auditor = enter(open_page(DESK), cast.auditor)
     auditor.goto(f"{base}{reverse('audit_readings')}")
     assert cast.hr.name in auditor.locator("main").inner_text()
