@@ -73,6 +73,8 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
         {
             "quiz": quiz,
             "sitting": sitting,
+            "organises": holds_over(request.user, quiz.county, Role.HR),
+            "writes": counties_of(request.user).filter(pk=quiz.county_id).exists(),
             "found": found,
             "figures": figures if figures and figures["people"] else None,
             "items": [_item(item) for item in figures["items"]] if figures and figures["people"] else [],

@@ -1,6 +1,7 @@
 """The markers' doors: the queue of essays, one answer at a time, and marking again with a mended key."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 from django import forms
 from django.contrib import messages
@@ -22,7 +23,7 @@ from courses.slots import HANGING
 from people.models import Role
 from people.permissions import has_role
 from people.services import readings
-from quizzes import kinds
+from quizzes import kinds, versions
 from quizzes.models import MarkingTask, Question, Quiz, Remark
 from quizzes.permissions import holds_over, is_author
 from quizzes.services import ratings, remarks
@@ -106,6 +107,7 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "task": task,
             "text": text,
+            "settles": text.markers > 1 and task.ratings.count() >= text.markers,
             "form": form,
             "quiz": task.submission.attempt.quiz,
             "left": ratings.waiting(request.user, task.submission.attempt.quiz).count(),
@@ -218,8 +220,12 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
             else:
                 return redirect("remark", pk)
     context = {"remark": found, "decision": decision, "form": form, "may_decide": may_decide}
+    if decision is None:  # two persons stand behind it, and neither of them for their own mark
+        context |= {"gains_self": may_decide and bool(remarks.of_person(found, request.user))}
+        context |= {"proposer_gains": any(change.score > change.marking.score for change in remarks.of_person(found, found.by))}
     context |= {"is_hr": holds_over(request.user, county, Role.HR), "names": holds_over(request.user, county, Role.HR, Role.AUDITOR)}
     context["organises"] = holds_over(request.user, county, Role.HR)
+    context |= _keys(found)
     context |= _dry_run(found) if decision is None else _trace(found)
     by_hand = remarks.by_hand(found)
     context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}
@@ -237,7 +243,15 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _decide(request: HttpRequest, found: Remark, data: dict) -> None:
     approved = request.POST.get("decision") == "yes"
-    remarks.decide(remark=found, approved=approved, may_lose=data["may_lose"], reason=data["reason"], by=request.user, at=clock.now())
+    remarks.decide(
+        remark=found,
+        approved=approved,
+        may_lose=data["may_lose"],
+        losers=request.POST.get("losers", ""),
+        reason=data["reason"],
+        by=request.user,
+        at=clock.now(),
+    )
     if approved:
         transaction.on_commit(lambda: apply_remark.delay(found.pk))
         messages.success(request, _("Decided. The papers are being marked again; this page shows how far it is."))
@@ -245,7 +259,18 @@ def _decide(request: HttpRequest, found: Remark, data: dict) -> None:
         messages.success(request, _("Decided: nothing is marked again."))
 
 
+def _keys(found: Remark) -> dict:
+    """The question with the key that it had when this was proposed, and as it was proposed."""
+    before = versions.reading(found.question, found.version)
+    if found.remedy != Remark.Remedy.NEW_KEY or before is None:
+        return {"before": before}
+    stem = getattr(before["kept"], "stem", found.question.stem)  # what only an attempt has a copy of has none
+    whole = SimpleNamespace(kind=before["kept"].kind, stem=stem, content=found.content, key=found.key)
+    return {"before": before, "proposed": versions.as_read(whole)}
+
+
 def _dry_run(found: Remark) -> dict:
+    losers = []
     counts = {"all": 0, "gain": 0, "lose": 0, "more": 0, "less": 0}
     kept: tuple[list, list, list] = ([], [], [])  # who loses a pass, who gains one, the rest: no more than are shown
     for change in remarks.changes(found):
@@ -254,13 +279,15 @@ def _dry_run(found: Remark) -> dict:
         counts["lose"] += change.loses_pass
         counts["more"] += change.score > change.marking.score
         counts["less"] += change.score < change.marking.score
+        if change.loses_pass:
+            losers.append(change.marking.submission_id)
         among = kept[0 if change.loses_pass else 1 if change.gains_pass else 2]
         if len(among) < SHOWN:
             among.append(change)
     rows = [change for among in kept for change in among][:SHOWN]
     hanging = HANGING.of([change.completion.pk for change in rows if change.loses_pass and change.completion])
     lines = [{"change": change, "hangs": hanging.get(change.completion.pk) if change.completion else None} for change in rows]
-    return {"rows": lines, "counts": counts, "shown": SHOWN}
+    return {"rows": lines, "counts": counts, "shown": SHOWN, "losers": remarks.losers_digest(losers)}
 
 
 def _trace(found: Remark) -> dict:

@@ -3,6 +3,7 @@
 import io
 import re
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from core import clock
 from core.errors import Refused
-from quizzes.kinds.choice import Choice, starred
+from quizzes import versions
 from quizzes.models import Paper, PaperItem, Quiz
 from quizzes.permissions import counties_of, is_author
 from quizzes.services import exam_papers, papers, printing
@@ -129,7 +130,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
             "paper": found,
             "digest": found.digest(),
             "seals": found.seal_marks,
-            "items": [{"item": item, "lines": _key_lines(item)} for item in items],
+            "items": [{"item": item, "reading": _as_candidates_see(found.quiz, item)} for item in items],
             "total": sum(item.points for item in items),
             "is_stale": any(item.question_version != item.question.version for item in items),
             "has_sealed": any(seal.by_id == request.user.pk for seal in found.seal_marks),
@@ -140,10 +141,8 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def _key_lines(item: PaperItem) -> list[tuple[str, bool]]:
-    """The key as an author wrote it; of options each with whether it is right."""
-    lines = item.item_kind.to_lines(item.content, item.key)
-    return [starred(line) if isinstance(item.item_kind, Choice) else (line, False) for line in lines]
+def _as_candidates_see(quiz: Quiz, item: PaperItem) -> dict[str, Any]:
+    return versions.as_read(item, position=item.position, points=item.points, policies=quiz.policies)
 
 
 @never_cache

@@ -1,7 +1,7 @@
 """The versions of a question: who made each, when, what changed, how many attempts saw it; and each to be read."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,10 +73,19 @@ def reading(question: Question, number: int) -> dict[str, Any] | None:
     if whole is None:
         seen = AttemptItem.objects.filter(question=question, question_version=number).order_by("pk").first()
         return seen and _drawn(seen, seen)
+    return as_read(whole)
+
+
+def as_read(whole: Any, *, position: int = 1, points: Any = 1, policies: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What holds `kind`, `stem`, `content` and `key` as the bank does, for a page: as learners see it, and what is right.
+
+    `policies`: the ways of marking that a quiz chose, which learners are told.
+    """
     kind = kinds.of(whole.kind)
     try:
-        shown, key = kind.present(whole.stem, whole.content, whole.key, rng=random.Random(0), shuffle=False)  # noqa: S311 - tokens only
-        return _drawn(AttemptItem(position=1, kind=kind.key, points=1, shown=shown, key=key), whole)
+        rng = random.Random(0)  # noqa: S311 - tokens only
+        shown, key = kind.present(whole.stem, whole.content, whole.key, rng=rng, shuffle=False, policies=policies)
+        return _drawn(AttemptItem(position=position, kind=kind.key, points=points, shown=shown, key=key), whole)
     except (kinds.Wrong, LookupError, TypeError, AttributeError, ValueError):  # a copy that its kind reads no more
         return {"kept": whole, "kind": kind, "unreadable": whole.stem}
 

@@ -328,7 +328,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         .with_result()
         .timed()
         .in_turn()
-        .select_related("quiz", "enrolment__course", "sitting", "gone_on_paper")
+        .select_related("quiz", "enrolment__course", "enrolment__edition", "sitting", "gone_on_paper")
     )
     attempt = get_object_or_404(found, pk=pk)
     is_own = attempt.person_id == request.user.pk

@@ -13,6 +13,7 @@ from django.contrib.admin.utils import label_for_field
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from core import audit, clock, uploads
 from core.errors import Refused, RefusedRows, RowError
@@ -277,15 +278,22 @@ def _error(one: Found, message: str, field_name: str = "") -> ItemError:
 
 
 def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
-    """Questions for a course that nobody of the county has written yet: often a slip of the pen. Three queries."""
+    """Courses that nobody of the county has written yet, each at its first question: often a slip of the pen. Three queries."""
     known = set(Course.objects.filter(county=county).values_list("code", flat=True))
     catalogue = CataloguePage.objects.filter(county=county).first()
     if catalogue is not None:
         known.update(CoursePage.objects.child_of(catalogue).values_list("code", flat=True))
+    of_course: dict[str, list[Found]] = {}
     for one in kept.values():
         if one.item is not None and one.item.course_code not in known:
-            said = _("the county has no course %(course)s: no quiz will draw this question until there is one")
-            yield _error(one, said % {"course": one.item.course_code})
+            of_course.setdefault(one.item.course_code, []).append(one)
+    for code, several in of_course.items():
+        said = ngettext(
+            "the county has no course %(course)s: no quiz will draw this question until there is one",
+            "the county has no course %(course)s: no quiz will draw these %(count)d questions until there is one",
+            len(several),
+        )
+        yield _error(several[0], said % {"course": code, "count": len(several)})
 
 
 def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:

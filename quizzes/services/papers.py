@@ -91,7 +91,7 @@ def draw(quiz: Quiz, *, rng: random.Random, on: date | None = None) -> list[tupl
     Raises:
         Refused: no_draws; bank_cannot_serve, naming what is missing.
     """
-    return _drawn(quiz, lambda draws: rules.draw(candidates(quiz, on), draws, rng))
+    return _drawn(quiz, lambda draws: rules.draw(candidates(quiz, on), draws, rng), _("Please tell the trainer."))
 
 
 def draw_parallel(quiz: Quiz, count: int, *, rng: random.Random) -> list[list[tuple[rules.Candidate, rules.Draw]]]:
@@ -103,19 +103,26 @@ def draw_parallel(quiz: Quiz, count: int, *, rng: random.Random) -> list[list[tu
     counted = marks.order_by().values("item__question").annotate(people=Count("pk"), share=Avg("fraction"))
     facilities = {row["item__question"]: float(row["share"]) for row in counted if row["people"] >= statistics.FEWEST}
     known = [replace(candidate, facility=facilities.get(candidate.id)) for candidate in candidates(quiz)]
-    return _drawn(quiz, lambda draws: rules.parallel(known, draws, count, rng))
+    return _drawn(quiz, lambda draws: rules.parallel(known, draws, count, rng), _("Add such questions, or change what the exam draws."))
 
 
-def _drawn(quiz: Quiz, solve: Callable[[list[rules.Draw]], T]) -> T:
+def _drawn(quiz: Quiz, solve: Callable[[list[rules.Draw]], T], advice: str) -> T:
     draws = draws_of(quiz)
     if not draws:
-        raise Refused(_("The quiz “%(title)s” draws no question yet. Please tell the trainer.") % {"title": quiz.title}, code="no_draws")
+        raise Refused(
+            _("The quiz “%(title)s” draws no question yet. %(advice)s") % {"title": quiz.title, "advice": advice}, code="no_draws"
+        )
     try:
         return solve(draws)
     except rules.CannotServe as error:
         raise Refused(
-            _("The question bank of %(course)s cannot serve “%(title)s” now: %(missing)s. Please tell the trainer.")
-            % {"course": "、".join(quiz.banks), "title": quiz.title, "missing": "；".join(missing_in_words(error.lacks))},
+            _("The question bank of %(course)s cannot serve “%(title)s” now: %(missing)s. %(advice)s")
+            % {
+                "course": "、".join(quiz.banks),
+                "title": quiz.title,
+                "missing": "；".join(missing_in_words(error.lacks)),
+                "advice": advice,
+            },
             code="bank_cannot_serve",
         )
 

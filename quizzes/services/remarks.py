@@ -1,5 +1,6 @@
 """Marking again with a mended key: proposed by one person, seen in a dry run, decided by another, traced on every marking."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -112,6 +113,17 @@ def changes(remark: Remark, *, after: int = 0) -> Iterator[Change]:
     """
     for batch in _batches(remark, after):
         yield from _changes(remark, batch)
+
+
+def of_person(remark: Remark, person: Person) -> list[Change]:
+    """What it would change for one person."""
+    own = _reached(remark).filter(marking__submission__attempt__person=person)
+    return _changes(remark, list(own.select_related("item", "answer", "marking__submission__attempt__quiz").order_by("pk")))
+
+
+def losers_digest(losing: Iterable[int]) -> str:
+    """What HR looked at when they say that passes are lost: the submissions that would lose theirs."""
+    return hashlib.sha256(",".join(str(pk) for pk in sorted(losing)).encode()).hexdigest()
 
 
 def _batches(remark: Remark, after: int) -> Iterator[list[ItemMark]]:
@@ -279,14 +291,19 @@ def keys(items: Iterable[AttemptItem]) -> dict[int, Any]:
 
 
 @transaction.atomic
-def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose: bool = False, reason: str = "") -> RemarkDecision:
+def decide(
+    *, remark: Remark, approved: bool, by: Person, at: datetime, may_lose: bool = False, losers: str | None = None, reason: str = ""
+) -> RemarkDecision:
     """The second person's word. With a yes the bank's key is mended at once and the question's version rises, so that
     the re-marking reaches only papers that were frozen before; `apply` does the markings.
 
+    `losers`: with `may_lose`, the `losers_digest` of the dry run that was looked at; None where nobody looked at one.
+
     Raises:
-        Refused: not_theirs (neither reviewer nor HR of the county), same_person, decided, only_hr (only HR may
-            say that passes are lost), no_reason (a no needs one), edited (a yes to a new key would undo what
-            somebody wrote since it was proposed).
+        Refused: not_theirs (neither reviewer nor HR of the county), same_person, decided, own_paper (a yes that
+            changes one's own mark), only_hr (only HR may say that passes are lost), others_lose (by now other
+            people would lose a pass than those who were seen), no_reason (a no needs one), edited (a yes to a
+            new key would undo what somebody wrote since it was proposed).
     """
     remark = Remark.objects.select_related("question__county").get(pk=remark.pk)
     county = remark.question.county
@@ -297,8 +314,17 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
         raise Refused(_("Somebody else has to decide: two persons stand behind a re-marking."), code="same_person")
     if RemarkDecision.objects.filter(remark=remark).exists():
         raise Refused(_("This re-marking has been decided already."), code="decided")
+    if approved and of_person(remark, by):
+        raise Refused(_("It changes your own mark: somebody else has to agree to it."), code="own_paper")
     if may_lose and not holds_over(by, county, Role.HR):
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+    if approved and may_lose and losers is not None and losers != losers_digest(_losing(remark)):
+        raise Refused(
+            _(
+                "Since you opened this page, papers were handed in or marked: other people would lose a pass now. Look at the list once more."
+            ),
+            code="others_lose",
+        )
     if not approved and not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
     if approved and remark.remedy == Remark.Remedy.NEW_KEY and standing.version != remark.version:
@@ -318,6 +344,10 @@ def decide(*, remark: Remark, approved: bool, by: Person, at: datetime, may_lose
         _mend(remark, by, at)
     audit.record(remark.question, "quizzes.remark_decided", by=by, remark=remark.pk, approved=approved, may_lose=may_lose)
     return decision
+
+
+def _losing(remark: Remark) -> Iterator[int]:
+    return (change.marking.submission_id for change in changes(remark) if change.loses_pass)
 
 
 def _mend(remark: Remark, by: Person, at: datetime) -> None:

@@ -30,6 +30,7 @@ class Slip:
     by_the_clock: bool
     answers: int  # acts that were stored
     answered: int  # questions with an answer
+    partly: int  # of them, those with something still open
     questions: int
     code: str
 
@@ -67,13 +68,16 @@ def check(code: str) -> Slip | None:
 def _slip(attempt: Attempt, secret: str | bytes) -> Slip:
     acts = list(Answer.objects.filter(attempt=attempt).order_by("seq").values_list("seq", "item_id", "token", "response"))
     latest = {item: response for _seq, item, _token, response in acts}
+    items = list(AttemptItem.objects.filter(attempt=attempt))
+    answered = [item for item in items if latest.get(item.pk) is not None]
     return Slip(
         attempt=attempt,
         handed_in_at=attempt.submission.at,
         by_the_clock=attempt.submission.cause == attempt.submission.Cause.TIME,
         answers=len(acts),
-        answered=sum(response is not None for response in latest.values()),
-        questions=AttemptItem.objects.filter(attempt=attempt).count(),
+        answered=len(answered),
+        partly=sum(not item.item_kind.is_complete(item.shown, latest[item.pk]) for item in answered),
+        questions=len(items),
         code=_code(attempt, acts, secret),
     )
 

@@ -1,5 +1,7 @@
 """The doors of marking and of marking again: who may open them, and what they show."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -93,6 +95,59 @@ def test_names_are_for_hr_and_auditors(sign_in, cast, remark):
 def test_the_dry_run_names_the_certificate_that_hangs_on_a_pass(sign_in, cast, remark):
     page = sign_in(cast.hr).get(reverse("remark", args=[remark.pk]))
     assert "不再合格" in page.text and "结业" in page.text
+
+
+def right_answers(page) -> list[list[str]]:
+    """What each list of the two keys calls right."""
+    lists = re.findall(r'<ul class="quiz-outcome">(.*?)</ul>', page.text, re.DOTALL)
+    return [re.findall(r'<li class="is-right">.*?(七个工作日|二十个工作日)', one, re.DOTALL) for one in lists]
+
+
+def test_who_decides_reads_the_key_that_stood_and_the_one_proposed_also_afterwards(sign_in, cast, remark):
+    address = reverse("remark", args=[remark.pk])
+    assert right_answers(sign_in(cast.hr).get(address)) == [["七个工作日"], ["二十个工作日"]]
+    remarks.decide(remark=remark, approved=True, by=cast.hr, at=LATER)
+    assert right_answers(sign_in(cast.hr).get(address)) == [["七个工作日"], ["二十个工作日"]]
+
+
+def test_where_everybody_gets_full_marks_there_is_no_other_key_to_read(sign_in, cast, exam):  # noqa: F811
+    question = Question.objects.get(code="R-1")
+    free = remarks.propose(question=question, remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
+    assert right_answers(sign_in(cast.hr).get(reverse("remark", args=[free.pk]))) == [["七个工作日"]]
+
+
+def test_who_decides_is_told_that_the_proposer_gains_and_has_no_yes_to_their_own_gain(sign_in, cast, sit):  # noqa: F811
+    sit(cast.trainer, "B")
+    sit(cast.reviewer, "B")
+    question = Question.objects.get(code="R-1")
+    asked = remarks.propose(question=question, remedy="new_key", key=["B"], reason="应为二十个工作日", by=cast.trainer, at=LATER)
+    address = reverse("remark", args=[asked.pk])
+    for who, has_yes in [("hr", True), ("reviewer", False)]:
+        page = sign_in(getattr(cast, who)).get(address).text
+        assert f"提出人{cast.trainer.name}本人会因此得更多分" in page and ('value="yes"' in page) == has_yes, who
+    sent = sign_in(cast.reviewer).post(address, {"decision": "yes"})
+    assert sent.status_code == 422 and "须由他人同意" in sent.text and not RemarkDecision.objects.exists()
+
+
+def test_hr_says_that_passes_are_lost_of_the_list_that_stood_on_the_page(sign_in, cast, remark, sit):  # noqa: F811
+    client, address = sign_in(cast.hr), reverse("remark", args=[remark.pk])
+    seen = client.get(address).context["losers"]
+    sit(cast.trainer, "A")
+    late = client.post(address, {"decision": "yes", "may_lose": "on", "losers": seen})
+    assert late.status_code == 422 and "名单" in late.text and not RemarkDecision.objects.exists()
+    client.post(address, {"decision": "yes", "may_lose": "on", "losers": late.context["losers"]})
+    assert RemarkDecision.objects.get().may_lose
+
+
+def test_a_third_marker_is_told_that_their_points_settle_it(sign_in, cast, essay):  # noqa: F811
+    essay(markers=2)
+    task = MarkingTask.objects.get()
+    address = reverse("marking_task", args=[task.pk])
+    assert "互不可见" in sign_in(cast.admin).get(address).text
+    for marker, points in [(cast.trainer, (6, 4)), (cast.reviewer, (1, 1))]:
+        ratings.rate(task=task, marker=marker, points=points, at=NOON)
+    third = sign_in(cast.admin).get(address).text
+    assert "互不可见" not in third and "以您的评分为准" in third
 
 
 def test_hr_decides_and_the_page_shows_what_changed(sign_in, cast, remark, django_capture_on_commit_callbacks):

@@ -1,5 +1,7 @@
 """Every kind on a phone: by keyboard alone, for screen readers, with formulas and images; saved, there again, marked."""
 
+import re
+
 import pytest
 
 from core import clock
@@ -234,6 +236,28 @@ def test_an_essay_grows_counts_and_keeps_its_lines(cast, attempt, open_page, ent
     area.press("Tab")
     page.wait_for_selector(f"fieldset[data-item='{item.pk}'] .quiz-state[data-state='saved']")
     assert Answer.objects.latest_of(attempt.pk)[item.pk].response == "第一\n" * 14 + "😀"
+
+
+def test_an_ordering_with_a_place_given_twice_is_saved_and_says_what_is_open(cast, attempt, open_page, enter, live_server):
+    from playwright.sync_api import expect
+
+    page = enter(open_page(PHONE), cast.learner)
+    page.goto(f"{live_server.url}/attempts/{attempt.pk}/")
+    item = attempt.items.get(kind="order")
+    box = page.locator(f"fieldset[data-item='{item.pk}']")
+    state, places = box.locator(".quiz-state"), box.locator("select")
+    places.nth(0).select_option("1")
+    expect(state).to_contain_text("已保存")
+    expect(state).to_contain_text("尚未答完")
+    for nth in range(1, places.count()):
+        places.nth(nth).select_option("1")
+    expect(state).to_contain_text("有两行的位次相同")
+    assert page.inner_text("#answered") == "0"
+    page.reload()
+    expect(state).to_contain_text("有两行的位次相同")
+    for nth in range(places.count()):
+        box.locator("li").nth(0).locator(".quiz-move").nth(1).click()
+    expect(state).to_have_text(re.compile(r"^已保存 ✓ #\d+$"))
 
 
 def test_the_material_of_a_case_stays_within_reach(cast, attempt, open_page, enter, live_server):

@@ -34,6 +34,16 @@ def test_two_people_make_look_at_and_seal_a_paper(sign_in, cast, exam):  # noqa:
     assert Paper.objects.get(pk=paper.pk).is_sealed
 
 
+def test_who_seals_reads_each_question_as_candidates_will_and_its_right_answer(sign_in, cast, exam):  # noqa: F811
+    paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
+    page = sign_in(cast.reviewer).get(reverse("paper", args=[paper.pk]))
+    assert len(page.context["items"]) == paper.items.count() > 0
+    for row in page.context["items"]:
+        drawn = page.text.split(f'id="i-{row["item"].position}"')[1].split("</section>")[0]
+        assert '<fieldset class="quiz-item" disabled>' in drawn and f'name="{row["item"].pk}' in drawn, row["item"].kind
+        assert drawn.count("正确答案") + drawn.count("tag-right") >= 1 and "* " not in drawn
+
+
 def test_a_seal_on_what_one_did_not_see_is_refused(sign_in, cast, exam):  # noqa: F811
     paper = exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)[0]
     page = sign_in(cast.reviewer).post(reverse("paper", args=[paper.pk]), {"act": "seal", "digest": "0" * 64})

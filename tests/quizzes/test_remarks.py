@@ -147,6 +147,27 @@ def test_when_hr_says_so_the_completion_is_reversed_with_the_reason(sit, remark,
     assert "R-1" in Reversal.objects.get().reason
 
 
+def test_nobody_agrees_to_what_changes_their_own_mark(sit, remark, cast):
+    sit(cast.reviewer, "B")
+    asked = remark()
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=asked, approved=True, by=cast.reviewer, at=LATER)
+    assert refused.value.code == "own_paper" and not hasattr(asked, "decision")
+    remarks.decide(remark=asked, approved=False, reason="请他人决定", by=cast.reviewer, at=LATER)
+
+
+def test_hr_lets_those_lose_their_pass_whom_they_saw_and_nobody_else(sit, remark, cast):
+    first = sit(cast.colleague, "A")
+    asked = remark()
+    seen = remarks.losers_digest([first.pk])
+    second = sit(cast.learner, "A")
+    with pytest.raises(Refused) as refused:
+        remarks.decide(remark=asked, approved=True, may_lose=True, losers=seen, by=cast.hr, at=LATER)
+    assert refused.value.code == "others_lose"
+    both = remarks.losers_digest([second.pk, first.pk])
+    assert remarks.decide(remark=asked, approved=True, may_lose=True, losers=both, by=cast.hr, at=LATER).may_lose
+
+
 def test_a_completion_that_does_not_rest_on_the_exam_is_left_alone(exam, sit, remark, apply, cast):
     """The course asks for its lessons alone; the exam draws from its bank."""
     make_course(cast.county, code="P01", lessons=1, quiz_key=None, pass_rule="lessons")

@@ -5,7 +5,7 @@
   const form = document.getElementById("attempt");
   if (!form) return;
   const text = form.dataset;
-  const { read, write, isComplete, isTyped, prepare } = window.quizFields;
+  const { read, write, isComplete, fault, isTyped, prepare } = window.quizFields;
   const find = (id) => document.getElementById(id);
   const items = new Map(); // id → {id, number, box, state, hidden, flag, link, seq, last, timer, since, aside}
   const PACE = { text: [1200, 5000], area: [1500, 5000] }; // save after a rest, but at the latest after so long, in ms
@@ -32,9 +32,12 @@
     saved: text.textSaved, saving: text.textSaving, retry: text.textRetry, typing: text.textTyping, none: text.textNone,
     elsewhere: text.textElsewhere, replaced: text.textReplaced, aside: text.textAside, failed: text.textFailed,
   };
+  const KEPT = new Set(["saved", "elsewhere", "replaced"]);
+  const FAULTS = { partly: text.textPartly, twice: text.textTwice };
   const show = (item, state, detail) => {
     item.state.dataset.state = state;
-    item.state.textContent = WORDS[state] + (detail ? ` ${detail}` : "");
+    const open = KEPT.has(state) ? FAULTS[fault(item.box)] || "" : "";
+    item.state.textContent = WORDS[state] + (detail ? ` ${detail}` : "") + open;
     if (state !== "aside" && item.aside) {
       item.aside.remove();
       item.aside = null;
@@ -293,6 +296,7 @@
       enqueue(item);
     });
     item.last = JSON.stringify(read(box));
+    if (item.seq) show(item, "saved", `#${item.seq}`);
   }
 
   const journal = await window.quizJournal.open(Number(text.person), Number(text.key));

@@ -44,6 +44,14 @@ window.quizFields = (() => {
     return values.every(Boolean) && (!fields.some((one) => "number" in one.dataset) || new Set(values).size === values.length);
   };
 
+  // What keeps an answer that was begun from being whole: "" where nothing does or nothing was begun.
+  const fault = (box) => {
+    const fields = controls(box);
+    if (isComplete(box) || !fields.some((one) => (isTyped(one) || one.tagName === "SELECT" ? one.value.trim() : one.checked))) return "";
+    const places = fields.filter((one) => "number" in one.dataset && one.value).map((one) => one.value);
+    return new Set(places).size < places.length ? "twice" : "partly";
+  };
+
   // ---- ordering: buttons beside the boxes
 
   const place = (line) => line.querySelector("select");
@@ -70,7 +78,7 @@ window.quizFields = (() => {
         button.type = "button";
         button.className = "btn btn-outline-secondary quiz-move";
         button.textContent = sign;
-        button.setAttribute("aria-label", `${label}: ${lineText(line)}`);
+        button.setAttribute("aria-label", `${label} “${lineText(line)}”`);
         button.addEventListener("click", () => {
           const at = move(list, line, step);
           button.focus();
@@ -108,5 +116,5 @@ window.quizFields = (() => {
     for (const box of form.querySelectorAll("[data-item]")) prepare(box, { up: form.dataset.textUp, down: form.dataset.textDown }, () => {});
   }
 
-  return { read, write, isComplete, isTyped, prepare };
+  return { read, write, isComplete, fault, isTyped, prepare };
 })();
