@@ -25,7 +25,7 @@ from courses.services import authoring, enrolments, progress
 from evaluation import claims, evidence
 from evaluation import services as evaluation
 from evaluation.indicators import versions
-from home.demo import pictures
+from home.demo import pictures, sheets
 from home.demo.certificates import load_looks
 from home.demo.endings import load_endings
 from home.demo.exams import ensure_exam, load_exams
@@ -196,6 +196,8 @@ def block_of(name: str, value, *, county: Unit) -> dict:
         value = {"question": value["question"], "options": [{"type": "item", "value": option} for option in options]}
     elif name == "image":
         value = {"image": pictures.ensure(value["drawing"], county=county).pk} | {k: value[k] for k in ("description", "caption")}
+    elif name == "document":
+        value = {"document": sheets.ensure(value["sheet"], county=county).pk, "note": value["note"]}
     elif name == "key_points":
         value = [{"type": "item", "value": point} for point in value]
     return {"type": name, "value": value}

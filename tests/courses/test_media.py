@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -248,6 +249,19 @@ def test_the_demos_picture_is_drawn_once(cast, settings):
     first, second = (load.block_of("image", block, county=cast.county)["value"]["image"] for _ in range(2))
     assert first == second
     assert get_image_model().objects.get().width == 800
+
+
+def test_the_demos_form_is_written_once_with_fourteen_columns_and_an_example(cast, settings, tmp_path):
+    from home.demo import load, sheets
+
+    block = {"sheet": "catalogue_form", "note": "空白表"}
+    first, second = (load.block_of("document", block, county=cast.county)["value"]["document"] for _ in range(2))
+    assert first == second
+    page = openpyxl.load_workbook(get_document_model().objects.get().file).active
+    assert sum(len(columns) for _group, columns, _widths in sheets.HEADING) == 14 == page.max_column
+    groups, small, example = (list(row) for row in page.iter_rows(min_row=2, max_row=4, values_only=True))
+    assert [group for group in groups if group] == [group for group, _columns, _widths in sheets.HEADING]
+    assert small[8:] == ["全社会", "特定群体", "主动", "依申请", "县级", "乡级"] and example[2] == "机关简介"
 
 
 @pytest.fixture
