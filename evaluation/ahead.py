@@ -57,6 +57,7 @@ class Overview:
 
     def __init__(self, units: Iterable[Unit], *, year: int, at: datetime, history: list[CreditPolicy] | None = None) -> None:
         self.units = list(units)
+        self.year, self.at = year, at
         self._asked: dict[str, Any] = {"year": year, "at": at, "history": history}
         self._county = large_county(self.units)
 

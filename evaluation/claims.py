@@ -83,7 +83,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
 
 
 def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> None:
-    standing = _live(_touching(person.pk, facts.starts_on, facts.ends_on))
+    standing = _linked(person, facts)
     spans = [(one.starts_on, one.ends_on, one.hours) for one in standing]
     if standing and not rules.is_within_days([*spans, (facts.starts_on, facts.ends_on, facts.hours)], hours_per_day=terms.hours_per_day):
         raise Refused(
@@ -91,6 +91,17 @@ def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> No
             % {"titles": "、".join(one.title for one in standing)},
             code="too_many_together",
         )
+
+
+def _linked(person: Person, facts: Facts) -> list[HourClaim]:
+    """The live claims whose hours these may push to another day: that share a day with them, or with one that does."""
+    starts_on, ends_on = facts.starts_on, facts.ends_on
+    while True:
+        found = _live(_touching(person.pk, starts_on, ends_on))
+        first, last = min([starts_on, *(one.starts_on for one in found)]), max([ends_on, *(one.ends_on for one in found)])
+        if (first, last) == (starts_on, ends_on):
+            return found
+        starts_on, ends_on = first, last
 
 
 def _touching(person_id: int, starts_on: date, ends_on: date) -> QuerySet[HourClaim]:

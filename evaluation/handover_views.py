@@ -28,6 +28,7 @@ WORDS = {
     "refused": _lazy("Sent back"),
     "settled": _lazy("Sent back, explained"),
     "later": _lazy("Accepted with a later hand-over"),
+    "moved": _lazy("Given anew under the receiver's new key"),
     "unanswered": _lazy("Not answered"),
 }
 Kind = ReadingOfOthers.Kind

@@ -17,7 +17,8 @@ from evaluation.indicator_forms import ReportForm, VersionForm, as_text
 from evaluation.indicators import dry_run, explain, reports, versions
 from evaluation.indicators.figures import FIGURES
 from evaluation.indicators.spec import read
-from evaluation.models import Indicator, IndicatorVersion, Period, PersonLine, UnitFigure, UnitLine
+from evaluation.models import Calculation, Indicator, IndicatorVersion, Period, PersonLine, UnitFigure, UnitLine
+from evaluation.periods import services as periods
 from evaluation.periods.permissions import looks_into, runs
 from people.models import Role, Unit
 from people.permissions import units_of
@@ -191,6 +192,7 @@ def unit_line(request: HttpRequest, pk: int) -> HttpResponse:
         "unit", "calculation__period__county", "calculation__version__indicator"
     )
     line = get_object_or_404(lines, pk=pk)
+    _require_public(request, line.calculation)
     explained = explain.explain(line)
     name = request.GET.get("figure", "")
     figure = FIGURES.get(name)
@@ -220,6 +222,15 @@ def unit_line(request: HttpRequest, pk: int) -> HttpResponse:
                 request=request,
             )
     return render(request, "evaluation/indicators/line.html", context)
+
+
+def _require_public(request: HttpRequest, calculation: Calculation) -> None:
+    """Lines of a supplementary list, of a dry calculation and of a period that waits to be published anew are for who looks into all."""
+    period = calculation.period
+    if looks_into(request.user, period):
+        return
+    if periods.published(period) is None or not periods.were_published(period).filter(pk=calculation.pk).exists():
+        raise Http404
 
 
 def _version(request: HttpRequest, pk: int) -> IndicatorVersion:

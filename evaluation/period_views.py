@@ -118,7 +118,7 @@ def _place(state: str, now: str) -> str:
 
 def _verb(step: str | None) -> str:
     return {
-        State.CUT_OFF: _("Cut off"),
+        State.CUT_OFF: _("Close the books"),
         State.PUBLICITY: _("Calculate and publish"),
         State.APPEALS: _("Open appeals"),
         State.FROZEN: _("Freeze and seal"),

@@ -22,6 +22,7 @@ from courses.models import Completion
 from evaluation import standing
 from evaluation.ahead import Overview, kept_rows
 from evaluation.models import Calculation, LedgerEntry, Period, UnitLine
+from evaluation.periods import services as periods
 from people.models import Unit
 from people.models.unit import within_paths
 
@@ -53,7 +54,11 @@ def side_by_side(overview: Overview, *, sort: str = "unit", worst_first: bool = 
     """The organs among the units of an overview with their figures. Sorted by unit, or by a share: then those without one come last."""
     found = overview.standings
     compared = [found[unit.path] for unit in organs(overview.units) if unit.is_open or found[unit.path].serving]
-    places = _ranked(compared)
+    if any(unit.depth == 1 for unit in overview.units):
+        places = _ranked(compared)
+    else:  # whoever reads a part of a county is told the rank in all of it
+        kept = _places(compared[0].unit.county_path, year=overview.year, at=overview.at) if compared else {}  # type: ignore[union-attr]
+        places = {path: place for path, (place, _of, _kind) in kept.items()}
     rows = [Row(one, places.get(one.unit.path)) for one in compared]  # type: ignore[union-attr]
     if sort in SORTS[1:]:
         known = [row for row in rows if getattr(row.standing, f"{sort}_share") is not None]
@@ -87,17 +92,23 @@ def rank_of(unit: Unit, *, year: int, at: datetime) -> Rank | None:
     """
     if unit.depth != 2 or unit.kind == Unit.Kind.SECTION:
         return None
-    key = f"evaluation.ranks:{unit.county_path}:{year}"
+    kept = _places(unit.county_path, year=year, at=at)
+    return Rank(*kept[unit.path]) if unit.path in kept else None
+
+
+def _places(county_path: str, *, year: int, at: datetime) -> dict[str, tuple[int, int, str]]:
+    """Path → (rank, how many are ranked, kind) of the organs of a county. Four queries, none while it is kept."""
+    key = f"evaluation.ranks:{county_path}:{year}"
     kept = cache.get(key)
     if kept is None:
-        units = list(Unit.objects.filter(path__startswith=unit.county_path))
+        units = list(Unit.objects.filter(path__startswith=county_path))
         found = Overview(units, year=year, at=at).standings
         compared = [found[one.path] for one in organs(units)]
         places = _ranked(compared)
         kinds = {one.path: one.kind for one in units if one.path in places}
         kept = {path: (place, sum(kind == kinds[path] for kind in kinds.values()), kinds[path]) for path, place in places.items()}
         cache.set(key, kept, RANKS_LAST)
-    return Rank(*kept[unit.path]) if unit.path in kept else None
+    return kept
 
 
 # The months
@@ -152,11 +163,8 @@ class ItemGrid:
 
 
 def item_grid(period: Period | None, units: Iterable[Unit], *, sort: str = "", worst_first: bool = True) -> ItemGrid | None:
-    """The grid for these units; None before anything was published. Three queries."""
-    steps = [step for step in period.steps_taken if step.calculation_id] if period is not None else []
-    if not steps:
-        return None
-    calculation = steps[-1].calculation
+    """The grid for these units; None before anything was published, and while a reopened period waits for it. Four queries."""
+    calculation = periods.published(period) if period is not None else None
     if calculation is None:
         return None
     names = {item["key"]: item["name"] for item in calculation.version.spec.get("items", [])}
@@ -227,9 +235,9 @@ def _with_points(found: dict[int, Year], county: Unit, units: list[Unit]) -> Non
     newest: dict[int, int] = {}
     for period in Period.objects.filter(county=county, year__in=found).prefetch_related("steps"):
         found[period.year].period, found[period.year].state = period, str(Period.State(period.state).label)
-        calculated = [step.calculation_id for step in period.steps_taken if step.calculation_id]
-        if calculated:
-            newest[calculated[-1]] = period.year
+        step = periods.published_step(period)
+        if step is not None:
+            newest[step.calculation_id] = period.year  # type: ignore[index]
     totals = UnitLine.objects.filter(within_paths([unit.path for unit in units]), calculation__in=newest, total__isnull=False)
     for calculation, n, points in (
         totals.order_by().values("calculation").annotate(n=Count("pk"), points=Sum("total")).values_list("calculation", "n", "points")
@@ -247,7 +255,7 @@ def export(what: str, *, name: str, rows: list, grid: ItemGrid | None = None) ->
         columns = [
             Column(_("Unit code"), lambda r: r.unit.code, 16),
             Column(_("Unit"), lambda r: r.unit.name, 30),
-            Column(_("Kind"), lambda r: str(r.unit.get_kind_display()), 10),
+            Column(_("Kind of unit"), lambda r: str(r.unit.get_kind_display()), 10),
             Column(_("On duty"), lambda r: r.standing.serving, 8),
             Column(_("Should learn"), lambda r: r.standing.should, 8),
             Column(_("People who have finished"), lambda r: r.standing.did, 8),

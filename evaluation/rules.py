@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
@@ -134,10 +134,18 @@ def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:
 
 
 def is_within_days(claims: Iterable[tuple[date, date, Decimal]], *, hours_per_day: Decimal | None) -> bool:
-    """Whether claims of one person (first day, last day, hours) that touch each other keep together to the most for a day."""
+    """Whether the hours of claims of one person (first day, last day, hours) can lie on their days with no day above its most.
+
+    They can if and only if no span of days holds more claimed hours, of claims wholly inside it, than its days may count (Hall).
+    """
     claims = list(claims)
-    days = {starts_on + timedelta(days=n) for starts_on, ends_on, _hours in claims for n in range((ends_on - starts_on).days + 1)}
-    return sum((hours for _starts, _ends, hours in claims), Decimal(0)) <= min(hours_per_day or Decimal(24), Decimal(24)) * len(days)
+    most = min(hours_per_day or Decimal(24), Decimal(24))
+    for first in {starts_on for starts_on, _ends, _hours in claims}:
+        for last in {ends_on for _starts, ends_on, _hours in claims if ends_on >= first}:
+            inside = sum((hours for starts_on, ends_on, hours in claims if first <= starts_on and ends_on <= last), Decimal(0))
+            if inside > most * ((last - first).days + 1):
+                return False
+    return True
 
 
 # Quotas: what a staff type and rank owes over some years. No rank is on record: the duty tells it.

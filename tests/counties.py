@@ -178,7 +178,7 @@ def evaluation_in_publicity(cast: Cast, *, at) -> dict[str, tuple]:
     from evaluation.indicator_forms import as_text, from_text
     from evaluation.indicators import calculation, reports, versions
     from evaluation.indicators.spec import read
-    from evaluation.models import Period, UnitLine
+    from evaluation.models import Period
 
     general, year = versions.ensure_default(at=at), clock.year_of(at)
     period = Period.objects.create(
@@ -195,7 +195,7 @@ def evaluation_in_publicity(cast: Cast, *, at) -> dict[str, tuple]:
     )
     told = {"reason": "年度责任书第3页", "at": at, "by": cast.hr}
     reports.report(period=period, unit=cast.bureau, values={"年度任务数": Decimal(4)}, form_key="tasks", **told)
-    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=at)
+    calculation.record(period=period, purpose="publicity", by=cast.hr, at=at)
     data = from_text(as_text(read(general.spec))) | {"chain_below": 7}
     own = versions.propose(
         county=cast.county, after=general, data=data, source="县考评办通知", mark="D", note="责任线提高到7分", by=cast.hr, at=at
@@ -204,7 +204,6 @@ def evaluation_in_publicity(cast: Cast, *, at) -> dict[str, tuple]:
         "general": (general.pk,),
         "own_version": (own.pk,),
         "period": (period.pk,),
-        "line": (UnitLine.objects.get(calculation=made, unit=cast.bureau).pk,),
     }
 
 
@@ -232,7 +231,7 @@ def evaluations(cast: Cast, *, at) -> dict[str, tuple]:
     last = published(year - 1, at - timedelta(days=30))
     periods.open_appeals(period=last, by=by, at=at)
     appeal = appeals.file(period=last, by=cast.learner, text="六月的讲座没有计入学时。", form_key="a", at=at)
-    return {"frozen_period": (old.pk,), "appeals_period": (last.pk,), "appeal": (appeal.pk,), "reminder": (mine.pk,)}
+    return {"frozen_period": (old.pk,), "line": (line.pk,), "appeals_period": (last.pk,), "appeal": (appeal.pk,), "reminder": (mine.pk,)}
 
 
 def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,7 +12,8 @@ from ninja import Field, Query, Router, Schema
 
 from evaluation.api.items import Year, door_of_one, one
 from evaluation.api.lists import ListOut, OfPersonIn, OfUnitIn, PageIn, by_key, door, known, unit_of
-from evaluation.models import Calculation, Period, PeriodStep, PersonLine, UnitLine
+from evaluation.models import Calculation, Period, PersonLine, UnitLine
+from evaluation.periods import services
 from people.api import Problem
 from people.models import ApiToken
 
@@ -185,19 +186,15 @@ def _lines(request: HttpRequest, rows: QuerySet, wanted: PageIn, names: tuple[st
 
 
 def _published(token: ApiToken, wanted: OfYear) -> Calculation:
-    """The newest calculation of the year that a step published or froze, or the one that is asked for.
+    """What stands published of the year, or the calculation that is asked for and was; nothing while a reopened period waits for it.
 
     Raises:
         Problem: nothing of that year was published, or nothing under that number.
     """
-    found = Calculation.objects.filter(period__county__path=token.unit.county_path, period__year=wanted.year)
-    found = found.filter(Exists(PeriodStep.objects.filter(calculation=OuterRef("pk"), state__in=PUBLIC)))
-    if wanted.calculation:
-        found = found.filter(number=wanted.calculation)
-    newest = found.order_by("-number").first()
+    period = Period.objects.filter(county__path=token.unit.county_path, year=wanted.year).first()
+    newest = services.published(period) if period is not None else None
+    if newest is not None and wanted.calculation:
+        newest = services.were_published(period).filter(number=wanted.calculation).first()
     if newest is None:
         raise Problem(404, _("Of the year %(year)s nothing like that was published.") % {"year": wanted.year}, code="not_published")
     return newest
-
-
-PUBLIC = (Period.State.PUBLICITY, Period.State.APPEALS, Period.State.FROZEN, Period.State.HANDED_OVER)

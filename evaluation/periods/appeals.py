@@ -154,7 +154,7 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
 
     Raises:
         Refused: no right ("not_hr"), one's own ("own"), granted by the same officer before ("same_officer"), it is over ("over"), no
-            reason ("no_reason"), or a remedy that is none ("no_remedy", "no_link", "no_item", "no_points").
+            reason ("no_reason"), or a remedy that is none ("no_remedy", "no_link", "no_item", "void_item", "no_points").
     """
     held = _held(appeal, by)
     if not reason.strip():
@@ -207,6 +207,12 @@ def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
     items = {one["key"]: Decimal(str(one["points"])) for one in appeal.calculation.version.spec["items"]}
     if remedy.item_key not in items:
         raise Refused(_("Choose the item whose points are corrected."), code="no_item")
+    line = UnitLine.objects.filter(calculation=appeal.calculation_id, unit=appeal.unit_id).first()
+    if line is not None and any(one["key"] == remedy.item_key and one["void"] for one in line.items):
+        raise Refused(
+            _("This item counts nothing for the unit: what it is measured by is nothing, and its points went to the other items."),
+            code="void_item",
+        )
     if not remedy.points or abs(remedy.points) > items[remedy.item_key]:
         raise Refused(
             _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": items[remedy.item_key]}, code="no_points"

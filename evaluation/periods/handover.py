@@ -91,7 +91,8 @@ def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person,
     """Keep a receiver's signed answer and its verdicts, all or nothing. The same answer again returns what stands.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), too large ("too_large"), and all that `replies` refuses.
+        Refused: not HR of the county ("not_hr"), the receiver's key was replaced ("key_replaced"), too large ("too_large"), and
+            all that `replies` refuses.
     """
     _require_hr(hand_over.period, by)
     if len(document) > MAX_DOCUMENT:
@@ -105,6 +106,12 @@ def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person,
         standing = hand_over.replies.filter(sha256=digest).first()
         if standing is not None:
             return standing
+        if Receiver.objects.select_for_update(of=("self",)).get(pk=hand_over.receiver_id).closed_at is not None:
+            raise Refused(
+                _("The key of “%(name)s” was replaced: no new answer counts under the old one. Hand the results over under the new key.")
+                % {"name": hand_over.receiver.name},
+                code="key_replaced",
+            )
         reply = Reply.objects.create(
             hand_over=hand_over, sha256=digest, signature="".join(signature.split()), document=document, by=by, at=at
         )
@@ -181,7 +188,8 @@ def newest_supplement(frozen: Calculation) -> Calculation | None:
 
 @dataclass(frozen=True)
 class RowState:
-    """Where one row of a hand-over stands: "accepted", "refused", "settled", "later" (a later hand-over's row was accepted) or "unanswered"."""
+    """Where one row of a hand-over stands: "accepted", "refused", "settled", "later" (a later hand-over's row was accepted), "moved"
+    (the receiver's key was replaced, and the rows were given anew under the new one) or "unanswered"."""
 
     key: str
     state: str
@@ -251,8 +259,9 @@ def reconciliation(period: Period) -> Reconciliation | None:
     newest = newest_supplement(frozen)
     differing = 0
     if newest is not None:
-        receivers = {one.receiver_id for one in given if one.calculation_id == frozen.pk}
-        lacking = receivers - {one.receiver_id for one in given if one.calculation_id == newest.pk}
+        # By name: a receiver whose key was replaced is one with who has it now.
+        receivers = {one.receiver.name for one in given if one.calculation_id == frozen.pk}
+        lacking = receivers - {one.receiver.name for one in given if one.calculation_id == newest.pk}
         differing = len(lacking) * len(lines.keys_of(newest)) if lacking else 0
     whole = any(one.calculation_id == frozen.pk for one in given)
     return Reconciliation(accounts, ungiven=0 if whole else len(lines.keys_of(frozen)), differing=differing)
@@ -261,8 +270,10 @@ def reconciliation(period: Period) -> Reconciliation | None:
 def account(given: HandOver, *, later: list[HandOver] | None = None) -> Account:
     """One hand-over's rows with the newest answer to each, open ones first. `later`: the hand-overs after it, if at hand."""
     if later is None:
-        later = list(HandOver.objects.filter(period=given.period_id, number__gt=given.number))
-    after = {one.pk for one in later if one.receiver_id == given.receiver_id}
+        later = list(HandOver.objects.filter(period=given.period_id, number__gt=given.number).select_related("receiver"))
+    same = [one for one in later if one.receiver.name == given.receiver.name]
+    moved = any(one.calculation_id == given.calculation_id for one in same)  # once for each key
+    after = {one.pk for one in same}
     answers = (
         ReplyRow.objects.filter(reply__hand_over__in=[given.pk, *after]).select_related("settlement__by", "reply").order_by("reply_id")
     )
@@ -275,14 +286,18 @@ def account(given: HandOver, *, later: list[HandOver] | None = None) -> Account:
             accepted_later.add(row.key)
         else:
             accepted_later.discard(row.key)
-    rows = [RowState(key, _state(newest.get(key), key in accepted_later), newest.get(key)) for key in lines.keys_of(given.calculation)]
+    rows = [
+        RowState(key, _state(newest.get(key), key in accepted_later, moved), newest.get(key)) for key in lines.keys_of(given.calculation)
+    ]
     rows.sort(key=lambda one: (not one.is_open, one.state != "refused", one.key))
     return Account(given, rows, Counter(one.state for one in rows))
 
 
-def _state(row: ReplyRow | None, accepted_later: bool) -> str:
+def _state(row: ReplyRow | None, accepted_later: bool, moved: bool) -> str:
     if row is not None and row.verdict == ReplyRow.Verdict.ACCEPTED:
         return "accepted"
+    if moved:
+        return "moved"
     if accepted_later:
         return "later"
     if row is None:

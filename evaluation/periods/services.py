@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit, clock, workdays
@@ -184,23 +185,34 @@ def standing_proposal(period: Period) -> Reopening | None:
 
 
 def published(period: Period) -> Calculation | None:
-    """What everybody of the county may read: the newest frozen or published calculation of a period that is past its cut-off. One query.
+    """What everybody of the county may read: the newest frozen or published calculation of a period that is past its cut-off. One query at most.
 
     None while a reopened period waits to be published anew.
     """
+    step = published_step(period)
+    return step.calculation if step is not None else None
+
+
+def published_step(period: Period) -> PeriodStep | None:
+    """The step whose calculation everybody of the county may read. None before one, and while a reopened period waits for it. No query
+    where the steps are at hand.
+    """
+    frozen = [step for step in period.steps_taken if step.state == State.FROZEN]
     newest = period.steps_taken[-1] if period.steps_taken else None
-    return newest.calculation if newest is not None and newest.state != State.HANDED_OVER else _last_frozen(period)
+    found = newest if newest is not None and newest.state != State.HANDED_OVER else frozen[-1] if frozen else None
+    return found if found is not None and found.calculation_id else None
+
+
+def were_published(period: Period) -> QuerySet[Calculation]:
+    """The calculations of a period that a step published or froze, whichever of them stands now."""
+    public = (State.PUBLICITY, State.APPEALS, State.FROZEN, State.HANDED_OVER)
+    return Calculation.objects.filter(period=period).filter(Exists(PeriodStep.objects.filter(calculation=OuterRef("pk"), state__in=public)))
 
 
 def refusal_of(period: Period, to: str, *, at: datetime) -> str | None:
     """Why a step cannot be taken now, in words; None where it can. Two queries."""
     problem = rules.hindrance(to, _standing(period, at))
     return None if problem is None else _said(problem, period, at)
-
-
-def _last_frozen(period: Period) -> Calculation | None:
-    step = PeriodStep.objects.filter(period=period, state=State.FROZEN).select_related("calculation").last()
-    return step.calculation if step is not None else None
 
 
 def _newest(period: Period) -> PeriodStep | None:

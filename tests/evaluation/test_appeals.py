@@ -53,6 +53,15 @@ def points(value="1", key="K1"):
     return appeals.Remedy(item_key=key, points=Decimal(value))
 
 
+def test_points_of_an_item_that_does_not_count_for_the_unit_are_not_granted(cast, period, second):
+    """Nobody set the bureau a number of tasks: K5 is void, its points went to the others, and a correction would change nothing."""
+    appeal = own(period, cast.own_leader, unit=cast.bureau, item_key="K5")
+    line = UnitLine.objects.get(calculation=appeal.calculation, unit=cast.bureau)
+    assert [one["void"] for one in line.items if one["key"] == "K5"] == [True]
+    refused("void_item", appeals.grant, appeal=appeal, by=cast.hr, reason="属实", remedy=points("1", "K5"), at=year.APPEALS)
+    assert not PointCorrection.objects.exists()
+
+
 # Filing
 
 

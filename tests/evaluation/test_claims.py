@@ -235,6 +235,48 @@ def test_two_claims_for_the_same_days_count_no_more_together_than_the_days_may(c
     filed(cast.learner, key="k5", hours=Decimal("7.5"))
 
 
+def test_a_long_claim_of_few_hours_opens_none_of_its_days_to_more(cast, policy):
+    filed(cast.learner, key="long", starts_on=LAST_WEEK - 20 * DAY, ends_on=LAST_WEEK, hours=Decimal("0.5"))
+    day = {"starts_on": LAST_WEEK, "ends_on": LAST_WEEK}
+    filed(cast.learner, key="k1", hours=Decimal("7.5"), **day)
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, key="k2", hours=Decimal("0.25"), **day)
+    assert refused.value.code == "too_many_together"
+
+
+def test_hours_that_other_claims_push_to_a_day_are_counted_there(cast, policy):
+    """Two days hold seven and a half hours of one claim; the first is full of another, so they lie on the second."""
+    filed(cast.learner, key="two", starts_on=LAST_WEEK, ends_on=LAST_WEEK + DAY, hours=Decimal("7.5"))
+    filed(cast.learner, key="first", starts_on=LAST_WEEK, ends_on=LAST_WEEK, hours=Decimal("7.5"))
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, key="second", starts_on=LAST_WEEK + DAY, ends_on=LAST_WEEK + DAY, hours=Decimal("0.25"))
+    assert refused.value.code == "too_many_together"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 6)).map(lambda one: (min(one[:2]), max(one[:2]), one[2])), max_size=5
+    )
+)
+def test_claims_fit_their_days_just_when_somebody_could_lay_them_out_hour_by_hour(spans):
+    """Against a program that tries: augmenting paths of whole hours onto days of three hours each."""
+    hours = [(first, last) for first, last, count in spans for _hour in range(count)]
+    held: dict[tuple[int, int], int] = {}
+
+    def place(hour, tried):
+        for slot in [(day, part) for day in range(hours[hour][0], hours[hour][1] + 1) for part in range(3)]:
+            if slot not in tried:
+                tried.add(slot)
+                if slot not in held or place(held[slot], tried):
+                    held[slot] = hour
+                    return True
+        return False
+
+    fits = all(place(hour, set()) for hour in range(len(hours)))
+    claimed = [(LAST_WEEK + first * DAY, LAST_WEEK + last * DAY, Decimal(count)) for first, last, count in spans]
+    assert rules.is_within_days(claimed, hours_per_day=Decimal(3)) == fits
+
+
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_three_officers_approving_at_once_enter_the_hours_once(cast, policy, second):

@@ -124,6 +124,27 @@ def test_another_key_is_another_receiver_and_the_old_one_is_given_nothing_more(c
     assert handover.add_receiver(period=frozen.period, name="县考评办", public_key=other, by=cast.hr, at=LATER) == made
 
 
+def test_under_a_new_key_the_rows_are_given_anew_and_the_old_key_answers_nothing_more(cast, given, frozen, receive):
+    receive(answer(given, YA10001="学时不符"))
+    later = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    key = Ed25519PrivateKey.generate()
+    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    new = handover.add_receiver(period=frozen.period, name=given.receiver.name, public_key=public, by=cast.hr, at=LATER)
+    with pytest.raises(Refused) as refusal:
+        receive(answer(given, YA10002="accepted"))
+    assert refusal.value.code == "key_replaced"
+
+    anew = handover.hand_over(calculation=frozen, receiver=new, by=cast.hr, at=LATER)
+    states = {row.key: row.state for row in handover.account(given).rows}
+    assert states["P:YA10001"] == "moved" and "unanswered" not in states.values()
+    listed = handover.hand_over(calculation=later, receiver=new, by=cast.hr, at=LATER)
+    for one in (anew, listed):
+        rows = [{"key": row, "verdict": "accepted"} for row in lines.keys_of(one.calculation)]
+        document = json.dumps(json.loads(answer(one)) | {"rows": rows}).encode()
+        receive(document, to=one, key=key)
+    assert handover.reconciliation(fresh(given.period)).open == 0
+
+
 # Answers
 
 

@@ -61,6 +61,7 @@ def period(cast, policy, general):
 def line(cast, period, course):
     rows.complete(cast.learner, course)
     made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    PeriodStep.objects.create(period=period, number=1, state="publicity", calculation=made, by=cast.hr, at=CLOSED)
     return UnitLine.objects.get(calculation=made, unit=cast.bureau)
 
 
@@ -358,6 +359,18 @@ def test_hr_and_auditors_see_all_a_leader_the_own_organ_and_others_themselves(ca
     assert {name for name, seen in shown.items() if seen is None} == set(EVERYBODY) - {
         "hr", "auditor", "own_leader", "liaison", "learner", "colleague"
     }  # fmt: skip
+
+
+def test_a_line_that_was_not_published_is_for_hr_and_auditors_and_so_is_one_of_a_reopened_period(cast, sign_in, line):
+    def who_reads(one) -> set[str]:
+        return {name for name in EVERYBODY if sign_in(getattr(cast, name)).get(f"/evaluation/lines/{one.pk}/").status_code == 200}
+
+    period = line.calculation.period
+    listed = calculation.record(period=period, purpose="supplement", by=cast.hr, at=CLOSED)
+    assert who_reads(UnitLine.objects.get(calculation=listed, unit=cast.bureau)) == {"hr", "auditor"}
+    assert {"own_leader", "learner"} < who_reads(line)
+    PeriodStep.objects.create(period=period, number=2, state="cut_off", by=cast.hr, at=CLOSED)
+    assert who_reads(line) == {"hr", "auditor"}
 
 
 def test_reading_the_people_of_a_unit_leaves_a_trace_and_reading_oneself_none(cast, sign_in, line):

@@ -13,10 +13,12 @@ from evaluation.ahead import Overview
 from evaluation.models import LearningReminder
 from people.models import ReadingOfOthers, Unit
 from tests.cast import EVERYBODY, NOON, person
+from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
 from tests.evaluation import rows
 from tests.quizzes.test_races import together
 
+__all__ = ["keys", "private"]
 READERS = ["own_leader", "other_leader", "liaison", "hr", "auditor", "other_hr"]
 
 
@@ -45,6 +47,28 @@ def test_units_are_ranked_among_their_kind_and_equals_share_a_rank(cast, year):
     ]
     Unit.objects.filter(pk=cast.other_bureau.pk).update(is_vertical=True)
     assert [row.rank for row in side_by_side(cast.county).values()] == [1, None, None]
+
+
+def test_whoever_reads_one_unit_is_told_its_rank_in_the_whole_county(cast, year):
+    own = pictures.side_by_side(Overview(Unit.objects.filter(path__startswith=cast.bureau.path), year=2026, at=NOON))
+    assert [(row.unit.name, row.rank) for row in own] == [("姚安县教育体育局", 2)]
+
+
+def test_nothing_of_a_reopened_period_stands_in_the_pictures_before_it_is_published_anew(cast, private, keys):
+    frozen = by_hand.frozen(cast, year=2026)
+
+    def shown():
+        units = [cast.county, *cast.county.get_descendants()]
+        grid = pictures.item_grid(fresh(frozen.period), units)
+        years = {one.year: one.average for one in pictures.years(units, at=NOON, county=cast.county)}
+        return grid and grid.calculation, years[2026] is not None
+
+    def fresh(period):
+        return type(period).objects.get(pk=period.pk)
+
+    assert shown() == (frozen, True)
+    by_hand.step(frozen.period, cast, "cut_off")
+    assert shown() == (None, False)
 
 
 def test_the_table_is_sorted_by_a_share_both_ways_and_who_has_none_comes_last(cast, year):

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from courses.models import Course
+from courses.services import enrolments
 from evaluation import records, services, standing
 from home import desk
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
@@ -391,3 +392,13 @@ def test_a_strange_year_shows_a_page(cast, course, sign_in, year):
     client = sign_in(cast.hr)
     assert client.get(reverse("records_units"), {"year": year}).status_code == 200
     assert client.get(reverse("records_unit", args=[cast.county.pk]), {"year": year}).status_code == 200
+
+
+def test_a_course_that_was_closed_stays_on_the_desk_of_who_has_begun_it(cast, policy):
+    begun, other = rows.course(cast.county, "C01", required=["staff"]), rows.course(cast.county, "C02", required=["staff"])
+    enrolments.enrol(person=cast.learner, course=begun, at=NOON)
+    type(begun).objects.filter(pk__in=[begun.pk, other.pk]).update(is_open=False)
+
+    found = desk.of(cast.learner, at=NOON)
+    assert [one.course.code for one in found.under_way] == ["C01"] and found.required == 0
+    assert desk.of(cast.colleague, at=NOON).under_way == []
