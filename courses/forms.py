@@ -8,6 +8,7 @@ from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.blocks.base import BlockWidget
 from wagtail.forms import TaskStateCommentForm
 
+from core import clock
 from core.errors import Refused
 from core.text import squeeze
 from courses.models.course import Line, Need
@@ -184,6 +185,9 @@ class CoursePageForm(ReviewedPageForm):
         if both:
             names = "、".join(str(Duty(duty).label) for duty in Duty.values if duty in both)
             self.add_error("elective_for", _("Required and elective at once: %(duties)s. Choose one of the two.") % {"duties": names})
+        due = cleaned.get("due_on")
+        if due and not self.instance.live and due < clock.today():
+            self.add_error("due_on", _("%(day)s is over: everybody would be late from the first day on.") % {"day": due.isoformat()})
         return cleaned
 
     def refusals(self):

@@ -108,7 +108,7 @@ class Desk:
 
 
 def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = None) -> Desk:
-    """Everything on the desk of a person at an instant. Six queries, one without `history`, one where something is under way, one where a course awards nothing,
+    """Everything on the desk of a person at an instant. Six queries, one without `history`, one where something is under way, one where a course that was begun is closed, one where a course awards nothing,
     two where something can be renewed, one where a quota runs over years.
     """
     today, year = clock.today(at), clock.year_of(at)
@@ -116,6 +116,7 @@ def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = Non
     courses = list(Course.objects.visible_to(person).open().select_related("current").with_need_for(person))
     enrolments = _enrolments(person)
     open_now = {row.course_id: row for row in enrolments if not hasattr(row, "completion")}
+    closed = set(open_now) - {course.pk for course in courses}  # whoever has begun a course may finish it
     completed = [row for row in enrolments if hasattr(row, "completion") and not hasattr(row.completion, "reversal")]
     done = {row.course_id for row in completed}
     steps = _steps(open_now)
@@ -132,9 +133,14 @@ def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = Non
             **(place or {}),
             **(_due(course, at, today) if course.need == Need.REQUIRED else {}),
         )
+    if closed:
+        for course in Course.objects.visible_to(person).filter(pk__in=closed).select_related("current").with_need_for(person):
+            row = open_now[course.pk]
+            desk[course.pk] = DeskCourse(course=course, enrolment=row, lacking=[], **(steps.get(row.pk) or {}))
     due = [desk[c.pk] for c in courses if c.need == Need.REQUIRED and c.pk not in done]
     due.sort(key=lambda one: (one.course.due_on or date.max, bool(one.lacking), one.course.code))
-    under_way = [desk[c.pk] for c in courses if c.pk in open_now and c.pk not in {one.course.pk for one in due}]
+    under_way = [desk[pk] for pk in open_now if pk in desk and pk not in {one.course.pk for one in due}]
+    under_way.sort(key=lambda one: one.course.code)
     renewing = renewals.only_renewing(courses)  # what can be renewed stands in a place of its own
     free = [desk[c.pk] for c in courses if c.need != Need.REQUIRED and c.pk not in done | renewing and c.pk not in open_now]
     free.sort(key=lambda one: (one.course.need != Need.ELECTIVE, bool(one.lacking), one.course.code))

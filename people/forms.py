@@ -187,7 +187,7 @@ class LeaveForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), choices=Leave.Kind.choices)
     starts_on = forms.DateField(label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     ends_on = forms.DateField(
-        label=_("Last day"),
+        label=_("Ends on"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("Leave it empty while it lasts; enter the day by a correction when it is known."),

@@ -220,13 +220,10 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
             else:
                 return redirect("remark", pk)
     context = {"remark": found, "decision": decision, "form": form, "may_decide": may_decide}
-    if decision is None:  # two persons stand behind it, and neither of them for their own mark
-        context |= {"gains_self": may_decide and bool(remarks.of_person(found, request.user))}
-        context |= {"proposer_gains": any(change.score > change.marking.score for change in remarks.of_person(found, found.by))}
     context |= {"is_hr": holds_over(request.user, county, Role.HR), "names": holds_over(request.user, county, Role.HR, Role.AUDITOR)}
     context["organises"] = holds_over(request.user, county, Role.HR)
     context |= _keys(found)
-    context |= _dry_run(found) if decision is None else _trace(found)
+    context |= _dry_run(found, request.user.pk) if decision is None else _trace(found)
     by_hand = remarks.by_hand(found)
     context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}
     readings.record(
@@ -269,8 +266,8 @@ def _keys(found: Remark) -> dict:
     return {"before": before, "proposed": versions.as_read(whole)}
 
 
-def _dry_run(found: Remark) -> dict:
-    losers = []
+def _dry_run(found: Remark, reader: int) -> dict:
+    losers, touched, proposer_gains = [], False, False
     counts = {"all": 0, "gain": 0, "lose": 0, "more": 0, "less": 0}
     kept: tuple[list, list, list] = ([], [], [])  # who loses a pass, who gains one, the rest: no more than are shown
     for change in remarks.changes(found):
@@ -279,6 +276,9 @@ def _dry_run(found: Remark) -> dict:
         counts["lose"] += change.loses_pass
         counts["more"] += change.score > change.marking.score
         counts["less"] += change.score < change.marking.score
+        person = change.marking.submission.attempt.person_id
+        touched = touched or person == reader
+        proposer_gains = proposer_gains or (person == found.by_id and change.score > change.marking.score)
         if change.loses_pass:
             losers.append(change.marking.submission_id)
         among = kept[0 if change.loses_pass else 1 if change.gains_pass else 2]
@@ -287,7 +287,9 @@ def _dry_run(found: Remark) -> dict:
     rows = [change for among in kept for change in among][:SHOWN]
     hanging = HANGING.of([change.completion.pk for change in rows if change.loses_pass and change.completion])
     lines = [{"change": change, "hangs": hanging.get(change.completion.pk) if change.completion else None} for change in rows]
-    return {"rows": lines, "counts": counts, "shown": SHOWN, "losers": remarks.losers_digest(losers)}
+    # Two persons stand behind it, and neither of them for their own mark.
+    own = {"touches_reader": touched, "proposer_gains": proposer_gains}
+    return own | {"rows": lines, "counts": counts, "shown": SHOWN, "losers": remarks.losers_digest(losers)}
 
 
 def _trace(found: Remark) -> dict:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "courses.middleware.BoundedUploads",
     "core.middleware.RefusedAsPage",
     "core.middleware.SaneAddress",
+    "courses.middleware.DecidedOnce",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -1,18 +1,24 @@
 """Two people stand behind what learners read: one submits, another approves. No button, role or back door goes round it."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test import Client
 from django.urls import reverse
 from wagtail.models import Page, WorkflowState
 
+from core import clock
 from core.errors import Refused
 from courses.models import Course, CoursePage, Edition, LessonPage, ReviewTask
 from courses.services import catalogues, reviews
 from tests.cast import PASSWORD, grant, person
 from tests.courses.test_authoring import add, course_post, edit, lesson_post
 from tests.factories import make_course
+from tests.quizzes.test_races import together
 
 IN_REVIEW = WorkflowState.STATUS_IN_PROGRESS
 
@@ -74,6 +80,51 @@ def approving(page, **facts):
 
 def lessons_of(page):
     return list(LessonPage.objects.child_of(page).order_by("path"))
+
+
+# a page is decided once
+
+
+def test_a_second_approval_finds_the_first_and_writes_nothing_over_it(cast, draft, second, sign_in):
+    page = submit(sign_in(cast.trainer), draft)
+    form, address = approving(page), reverse("wagtailadmin_pages:edit", args=[page.pk])
+    client = sign_in(second)
+    assert client.post(address, form).status_code == 302
+    standing = Page.objects.filter(pk=page.pk).values().get()
+    told = client.post(address, form, follow=True)
+    assert "已经处理过" in told.text
+    assert standing["live"] and Page.objects.filter(pk=page.pk).values().get() == standing and Edition.objects.count() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite writes one after the other")
+@pytest.mark.parametrize("door", ["editor", "window"])
+def test_four_approvals_at_the_same_moment_publish_once_and_leave_the_course_whole(cast, draft, second, sign_in, door):
+    page = submit(sign_in(cast.trainer), draft)
+    form, address = approving(page), reverse("wagtailadmin_pages:edit", args=[page.pk])
+    if door == "window":
+        state = Page.objects.get(pk=page.pk).current_workflow_task_state
+        form = {"comment": "", "seen": reviews.seen_in(page)}
+        address = reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", state.pk])
+    clients = []
+    for _number in range(4):
+        client = Client()
+        client.cookies[settings.SESSION_COOKIE_NAME] = sign_in(second).cookies[settings.SESSION_COOKIE_NAME].value
+        clients.append(client)
+    statuses = [answer.status_code for answer in together(*[lambda one=one: one.post(address, form) for one in clients])]
+    assert set(statuses) <= {200, 302}, statuses
+    page = CoursePage.objects.get(pk=page.pk)
+    assert page.live and not page.has_unpublished_changes and not page.workflow_in_progress
+    assert Edition.objects.count() == 1 and Course.objects.get().is_open
+
+
+def test_a_course_is_not_published_with_a_due_day_that_is_over(cast, draft, sign_in):
+    client = sign_in(cast.trainer)
+    over = (clock.today() - timedelta(days=1)).isoformat()
+    refused = edit(client, draft, course_post(due_on=over))
+    assert refused.status_code == 200 and "已经过去" in refused.text and CoursePage.objects.get(pk=draft.pk).due_on is None
+    edit(client, draft, course_post(due_on=clock.today().isoformat()))
 
 
 # nobody publishes by a button

@@ -587,3 +587,16 @@ def test_a_cell_whose_formula_failed_is_refused_and_never_read_as_empty(cast):
     assert codes(plan) == wrong
     back = roster.refused_file(plan, roster.rows_of(workbook(*people), "花名册.xlsx"))
     assert codes(roster.plan(io.BytesIO(back), "再来.xlsx", on=TODAY)) == wrong, "handed in unmended it is refused again"
+
+
+def test_two_sheets_of_people_are_refused_by_name_and_nobody_is_left_out_silently(cast):
+    book = openpyxl.load_workbook(workbook(row()))
+    more = book.create_sheet("续表")
+    more.append(HEADER)
+    more.append(row())
+    data = io.BytesIO()
+    book.save(data)
+    data.seek(0)
+    with pytest.raises(Refused) as refused:
+        roster.plan(data, "花名册.xlsx", county=cast.county, on=TODAY)
+    assert refused.value.code == "two_sheets" and "人员花名册" in refused.value.message and "续表" in refused.value.message

@@ -128,7 +128,7 @@ def parse(file: BinaryIO, name: str, *, today: date) -> Parsed:
     """The rows of a roster file: a sheet of people, one of units, or both.
 
     Raises:
-        Refused: unreadable, or neither sheet is in it.
+        Refused: unreadable, neither sheet is in it ("no_header"), or one of them twice ("two_sheets").
     """
     file.seek(0)
     digest = hashlib.sha256()
@@ -146,15 +146,15 @@ def parse(file: BinaryIO, name: str, *, today: date) -> Parsed:
                 header, rows = sheet.rows(UNIT_COLUMNS)
             except Refused:
                 continue
-            if not parsed.unit_sheet:
-                parsed.unit_sheet = sheet.name
-                parsed.headers[sheet.name] = header
-                _parse_units(parsed, header, rows)
-            continue
-        if not parsed.people_sheet:
-            parsed.people_sheet = sheet.name
+            _refuse_second(parsed.unit_sheet, sheet.name)
+            parsed.unit_sheet = sheet.name
             parsed.headers[sheet.name] = header
-            _parse_people(parsed, header, rows, today)
+            _parse_units(parsed, header, rows)
+            continue
+        _refuse_second(parsed.people_sheet, sheet.name)
+        parsed.people_sheet = sheet.name
+        parsed.headers[sheet.name] = header
+        _parse_people(parsed, header, rows, today)
     if not parsed.people_sheet and not parsed.unit_sheet:
         raise Refused(
             _("No sheet has the columns %(people)s (people) or %(units)s (units) in one of its first ten rows.")
@@ -162,6 +162,18 @@ def parse(file: BinaryIO, name: str, *, today: date) -> Parsed:
             code="no_header",
         )
     return parsed
+
+
+def _refuse_second(first: str, second: str) -> None:
+    """Which of two lists of the same kind is the whole one, no program can tell; leaving one out would lose people."""
+    if first:
+        raise Refused(
+            _(
+                "The sheets “%(first)s” and “%(second)s” hold the same kind of list. Bring them together on one sheet, or delete the old one."
+            )
+            % {"first": first, "second": second},
+            code="two_sheets",
+        )
 
 
 class _Cells:
