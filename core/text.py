@@ -58,11 +58,12 @@ def query_tokens(query: str) -> list[str]:
             if run.isalnum():
                 wanted[run] = None
             continue
-        letters = [letter for letter in run if _CJK.match(letter)]
-        if len(letters) == 1:
-            wanted[letters[0]] = None
-        for left, right in pairwise(letters):
-            wanted[left + right] = None
+        # What stands on both sides of a comma need not stand side by side in the text.
+        for letters in "".join(letter if _CJK.match(letter) else " " for letter in run).split():
+            if len(letters) == 1:
+                wanted[letters] = None
+            for left, right in pairwise(letters):
+                wanted[left + right] = None
     return list(wanted)
 
 

@@ -1,5 +1,8 @@
 """Opening a county: what has to stand before its first course can be written."""
 
+from urllib.parse import urlsplit
+
+from django.conf import settings
 from django.db import transaction
 from wagtail.models import Page, Site
 
@@ -18,10 +21,18 @@ SITE_TITLE = "政务公开学习与认证平台"
 def open_county(*, county: Unit, by: Person | None = None) -> CataloguePage:
     """Front page, credit policy, certificate kinds and the county's catalogue with its groups. Safe to run again."""
     ensure_home_page()
+    ensure_site_address()
     policies.ensure_default()
     certificates.ensure_kinds(county)
     ladder.ensure_ladder(county, at=clock.now())
     return catalogues.open_catalogue(county=county, by=by)
+
+
+def ensure_site_address() -> None:
+    """Links in mails about pages lead to where the site is (SITE_URL): Wagtail takes them from its default site."""
+    address = urlsplit(settings.WAGTAILADMIN_BASE_URL)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    Site.objects.filter(is_default_site=True).update(hostname=address.hostname or "localhost", port=port)
 
 
 def ensure_home_page() -> HomePage:

@@ -78,8 +78,10 @@ class CourseQuerySet(models.QuerySet):
 
     def matching(self, query: str) -> "CourseQuerySet":
         """Whose code, title, summary, goals, tags or lesson titles hold every part of the query; 安全 finds 安全生产."""
-        found = self
-        for token in query_tokens(query):
+        found, tokens = self, query_tokens(query)
+        if query.strip() and not tokens:  # signs alone
+            return self.none()
+        for token in tokens:
             found = found.filter(current__search_text__contains=token)
         return found
 

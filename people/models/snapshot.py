@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from core import clock
 from people.models.person import Person
 from people.models.posting import DutyAssignment
 from people.models.unit import Unit, record_names
@@ -37,12 +38,12 @@ def served_at(person: Person, *, on: date | None = None) -> dict:
     """The fields of ServedAt for a person as they serve now or, with `on`, as they served on that day.
 
     The name is that of now: no older one is kept. Without a main posting on that day (before the
-    roster begins) it is the present unit. Two queries at most, four with `on` in an earlier posting.
+    roster begins) it is the present unit. Two queries at most, four with `on` in an earlier posting, three with a day before today in the present one.
     """
     unit, title, duties = person.unit, person.post_title, None
     if on is not None:
         posting = person.postings.filter(_lasting(on), is_main=True).select_related("unit").order_by("-starts_on", "-pk").first()
-        if posting is not None and posting.ends_on is not None:
+        if posting is not None and (posting.ends_on is not None or on != clock.today()):
             held = DutyAssignment.objects.filter(_lasting(on), posting__person=person).values_list("duty", flat=True)
             unit, title, duties = posting.unit, posting.title, sorted(set(held))
     return {

@@ -24,6 +24,8 @@ def test_every_part_of_a_title_finds_the_title(before, word, after):
 
 def test_codes_and_full_width_letters_are_found():
     assert query_tokens("ＧＢ/T 1.1") == ["gb", "t", "1"]
+    assert query_tokens("公开、标准") == query_tokens("公开 标准") == ["公开", "标准"]
+    assert query_tokens("《》") == []
     assert set(query_tokens("ｇｂ")) <= set(search_tokens("GB/T 1.1—2020").split())
 
 

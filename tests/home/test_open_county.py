@@ -2,9 +2,11 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+from wagtail.models import Site
 
 from certificates.models import CertificateKind
 from courses.models import CataloguePage, CreditPolicy
+from home import services
 from home.models import HomePage
 from people.models import Unit
 from tests.conftest import wagtails_ground
@@ -24,3 +26,10 @@ def test_a_county_that_could_number_no_certificate_is_not_opened_and_nothing_is_
     assert "YA" in str(refused.value) and "GB/T 2260" in str(refused.value) and refused.value.returncode == 1
     for model in (HomePage, CreditPolicy, CertificateKind, CataloguePage):
         assert not model.objects.exists()
+
+
+def test_links_in_mails_lead_to_the_address_of_the_site(cast, settings):
+    for address in ("https://kaohe.example.cn", "http://127.0.0.1:8102"):
+        settings.WAGTAILADMIN_BASE_URL = address
+        services.open_county(county=cast.county)
+        assert Site.objects.get(is_default_site=True).root_url == address

@@ -1,15 +1,17 @@
 """Closing a unit that was dissolved: who may, what stands in the way, what stays."""
 
 import threading
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
 from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
+from core import clock
 from core.errors import Refused
-from people.models import Person, Posting, Unit
+from people.models import DutyAssignment, Person, Posting, Unit
+from people.models.snapshot import served_at
 from people.services import postings, roles, units
 from tests.cast import NOON, person
 from tests.people.test_roster import plan_of, row
@@ -212,3 +214,13 @@ def test_somebody_who_is_being_posted_there_keeps_it_open(cast, empty):
     assert posted.wait(5)
     assert "张小明" in refusal(lambda: closed(empty, cast.hr)).message  # it waited for the posting to be written
     clerk.join()
+
+
+def test_a_record_of_yesterday_bears_yesterdays_duties_though_the_posting_goes_on(cast):
+    today = clock.today()
+    yesterday = today - timedelta(days=1)
+    posting = cast.learner.postings.get(is_main=True)
+    posting.duties.update(starts_on=today - timedelta(days=90), ends_on=yesterday)
+    DutyAssignment.objects.create(posting=posting, duty="publisher", starts_on=today)
+    assert served_at(cast.learner, on=yesterday)["duties"] == ["staff"]
+    assert served_at(cast.learner, on=today)["duties"] == ["publisher"]
