@@ -2,6 +2,7 @@
 
 from copy import copy, deepcopy
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 from wagtail.contrib.typed_table_block.blocks import TypedTableBlock
@@ -136,6 +137,13 @@ class SelfCheckBlock(blocks.StructBlock):
         min_num=2,
         max_num=8,
     )
+
+    def clean(self, value):
+        cleaned = super().clean(value)
+        if not any(option["correct"] for option in cleaned["options"]):
+            told = ValidationError(_("Mark the right option, or several: whatever a learner chose would be called wrong."))
+            raise blocks.StructBlockValidationError(block_errors={"options": told})
+        return cleaned
 
     class Meta:
         icon = "help"

@@ -137,6 +137,12 @@ def _lesson(outline: outlines.Outline, slug: str) -> tuple[int, outlines.LessonO
     raise Http404
 
 
+def _is_in_newer_edition(course_id: int, slug: str, outline: outlines.Outline) -> bool:
+    if any(lesson.slug == slug for lesson in outline.lessons):
+        return False
+    return EditionLesson.objects.filter(edition__in=Course.objects.filter(pk=course_id).values("current"), slug=slug).exists()
+
+
 @login_required
 @require_GET
 def lesson(request: HttpRequest, course_id: int, slug: str) -> HttpResponse:
@@ -151,6 +157,9 @@ def _lesson_page(request: HttpRequest, course_id: int, slug: str, *, refusal: Re
         messages.info(request, _("Begin the course first: then your reading place and progress are kept."))
         return redirect("course", course_id)
     outline = reading.outline_of(enrolment)
+    if _is_in_newer_edition(course_id, slug, outline):  # as the search finds it
+        messages.info(request, _("This lesson is part of a newer edition. You go on with the edition that you have begun."))
+        return redirect("course", course_id)
     number, shown = _lesson(outline, slug)
     row = EditionLesson(pk=shown.id, edition_id=enrolment.edition_id, minutes=shown.minutes)
     place = progress.open_lesson(enrolment=enrolment, lesson=row, at=clock.now())

@@ -1,11 +1,14 @@
 """What this app registers with the Wagtail admin."""
 
+from django.contrib import messages
 from django.urls import path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 
 from courses import permissions, reports
+from courses.models import Course, EditionLesson, LessonPage
 from courses.viewsets import CoursesViewSet, LessonsOfCourseViewSet, OwnCoursesViewSet
 
 
@@ -43,3 +46,22 @@ def register_statistics():
 @hooks.register("construct_page_chooser_queryset")
 def keep_choosers_in_own_county(pages, request):
     return permissions.within_own_catalogues(pages, request.user)
+
+
+@hooks.register("after_unpublish_page")
+@hooks.register("after_delete_page")
+def tell_where_a_lesson_stays_with_learners(request, page):
+    """A lesson that its course cannot do without is withdrawn in the tree alone: the edition before stands (`editions.republish`)."""
+    if not issubclass(page.specific_class, LessonPage):
+        return
+    standing = Course.objects.filter(page=page.get_parent(), is_open=True).values("current")
+    shown = EditionLesson.objects.filter(edition__in=standing, slug=page.slug)
+    if shown.exists():
+        messages.warning(
+            request,
+            gettext(
+                "Learners still see “%(lesson)s”: without it the course cannot be published (its last lesson, or the quiz that its pass rule "
+                "asks for). Change that, or withdraw the whole course."
+            )
+            % {"lesson": page.title},
+        )

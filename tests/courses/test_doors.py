@@ -1,14 +1,16 @@
 """The learner's pages: who may open them, what they say, how many queries they take."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
+from wagtail.blocks import StructBlockValidationError
 
 from core import clock
-from courses.models import Completion, Course, Enrolment, LessonPage, LessonPlace, RequirementMet
+from courses.models import Completion, Course, Edition, EditionLesson, Enrolment, LessonPage, LessonPlace, RequirementMet
 from courses.models.course import Line
 from courses.services import authoring, catalogues, completions, enrolments
 from tests.factories import TEXT, complete, make_course, meet_all
@@ -305,6 +307,32 @@ def test_the_fourth_line_is_called_by_its_own_word_and_not_by_the_quiz_s(cast, s
     page = client.get(reverse("course_list"), {"line": "practice"}).text
     assert '<option value="practice" selected>实务</option>' in page and "实务" in page.partition("course-cards")[2] and "练习" not in page
     assert course.current.get_line_display() == "实务" and Line.PRACTICE.label == "实务"
+
+
+def test_a_lesson_of_a_newer_edition_leads_to_the_course_and_an_unknown_one_nowhere(cast, course, enrolment, sign_in):
+    facts = {field.attname: getattr(course.current, field.attname) for field in Edition._meta.concrete_fields if not field.primary_key}
+    newer = Edition.objects.create(**facts | {"number": 2})
+    EditionLesson.objects.create(edition=newer, key=uuid.uuid4(), slug="new-one", title="新课节", position=1, minutes=5, body=[])
+    Course.objects.filter(pk=course.pk).update(current=newer)
+    client = sign_in(cast.learner)
+    found = client.get(reverse("lesson", args=[course.pk, "new-one"]), follow=True)
+    assert found.redirect_chain == [(reverse("course", args=[course.pk]), 302)] and "更新的版次" in found.text
+    assert client.get(reverse("lesson", args=[course.pk, "never-was"])).status_code == 404
+
+
+def test_a_self_check_without_a_right_option_is_refused():
+    from courses.blocks import SelfCheckBlock
+
+    block = SelfCheckBlock()
+
+    def cleaned(*right):
+        options = [{"text": f"选项{n}", "correct": n in right, "feedback": ""} for n in range(2)]
+        return block.clean(block.to_python({"question": "谁公开？", "options": options}))
+
+    assert cleaned(1)["options"][1]["correct"]
+    with pytest.raises(StructBlockValidationError) as refused:
+        cleaned()
+    assert "options" in refused.value.block_errors
 
 
 def test_a_self_check_has_a_word_for_right_partly_right_and_wholly_wrong():

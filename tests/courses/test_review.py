@@ -408,6 +408,16 @@ def test_a_reviewer_withdraws_a_course_and_a_trainer_does_not(cast, sign_in):
     assert not Course.objects.get().is_open
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_withdraws_the_lesson_that_a_course_cannot_do_without_is_told_that_learners_still_see_it(cast, sign_in):
+    course = make_course(cast.county, lessons=2)
+    client, (first, last) = sign_in(cast.reviewer), lessons_of(Page.objects.get(pk=course.page_id))
+    done = client.post(reverse("wagtailadmin_pages:unpublish", args=[first.pk]), follow=True)
+    assert "学员仍能看到" not in done.text and Course.objects.get().current.lessons.count() == 1
+    done = client.post(reverse("wagtailadmin_pages:unpublish", args=[last.pk]), follow=True)
+    assert f"学员仍能看到《{last.title}》" in done.text and Course.objects.get().current.lessons.get().slug == last.slug
+
+
 # codes, addresses, quizzes of other counties
 
 
