@@ -46,8 +46,8 @@ class HeldOut(Schema):
 def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
     """Whether somebody who serves in the token's unit, or below it, holds a valid certificate of a kind.
 
-    Suspended, replaced, revoked and expired ones do not count, nor does one whose record was edited since it was issued. Ask in the moment of the decision and keep no answer:
-    a certificate may be suspended a minute later. With `If-None-Match` an unchanged answer is 304. Each call is logged for the auditor.
+    Suspended, replaced, revoked and expired ones do not count, nor does one whose record was edited since it was issued. Ask in the
+    moment of the decision and keep no answer: a certificate may be suspended a minute later. With `If-None-Match` an unchanged answer is 304. Each call is logged for the auditor.
     """
     refuse_strange_parameters(request, HeldIn.model_fields)
     token: ApiToken = request.auth  # type: ignore[attr-defined]

@@ -84,7 +84,7 @@ class Overview:
 
     @cached_property
     def _figures(self) -> list[standing.Figures]:
-        people = standing.people_of(self.units, year=self._asked["year"], at=self._asked["at"])
+        people = standing.people_of(self.units, year=self.year, at=self.at)
         return standing.figures(people, **self._asked)
 
     @cached_property

@@ -108,8 +108,10 @@ class Desk:
 
 
 def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = None) -> Desk:
-    """Everything on the desk of a person at an instant. Six queries, one without `history`, one where something is under way, one where a course that was begun is closed, one where a course awards nothing,
-    two where something can be renewed, one where a quota runs over years.
+    """Everything on the desk of a person at an instant.
+
+    Six queries, one without `history`, one where something is under way, one where a course that was begun is closed, one where a
+    course awards nothing, two where something can be renewed, one where a quota runs over years.
     """
     today, year = clock.today(at), clock.year_of(at)
     duties = set(person.current_duties)
