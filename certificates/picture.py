@@ -4,7 +4,6 @@ import io
 import re
 from functools import cache
 
-import segno
 from PIL import Image, ImageDraw, ImageFont
 
 from certificates import paper, rules
@@ -73,7 +72,7 @@ def _write(draw: ImageDraw.ImageDraw, lines: list[str], names, size: int, *, top
 
 def _paste_qr(image: Image.Image, address: str) -> int:
     """Put the QR code at its place, in whole pixels a module so that it stays sharp. Returns its side."""
-    code = segno.make(address, error="m", micro=False)
+    code = paper.qr_code(address)
     out = io.BytesIO()
     code.save(out, kind="png", scale=max(3, QR_SIDE // code.symbol_size(border=0)[0]), border=0)
     drawn = Image.open(out).convert("RGB")
