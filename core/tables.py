@@ -226,8 +226,8 @@ def _column(letters: str) -> int:
 def _csv(data: bytes, name: str) -> Sheet:
     text = decode(data)
     try:
-        head = text[:4096].split("\n", 1)[0]
-        divider = "\t" if "\t" in head and "," not in head else ","  # Excel's “Unicode text” is divided by tabs
+        head = "".join(text[:16384].splitlines(keepends=True)[:HEADER_WITHIN])
+        divider = "\t" if head.count("\t") > head.count(",") else ","  # Excel's “Unicode text” is divided by tabs
         grid: list[list[object]] = [
             [Failed(cell) if cell in ERRORS else cell for cell in row]
             for row in csv.reader(io.StringIO(text, newline=""), delimiter=divider)

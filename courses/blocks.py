@@ -84,7 +84,6 @@ class ClauseBlock(blocks.StructBlock):
     gist = blocks.TextBlock(label=_("what it says, in our words"), rows=3)
     mark = blocks.ChoiceBlock(
         label=_("evidence"),
-        default="V",
         choices=[("V", _("checked against the text")), ("S", _("secondary source")), ("D", _("set by the county"))],
     )
 

@@ -1,5 +1,8 @@
 """Forms of the authoring side, and the learner's filter."""
 
+import re
+import unicodedata
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.functional import cached_property
@@ -79,6 +82,8 @@ class ReviewedPageForm(WagtailAdminPageForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if "slug" in self.fields:
+            self.fields["slug"].required = False  # made from the title where nobody wrote it (Page.full_clean)
         if not self.is_bound and self.instance.pk and self.instance.workflow_in_progress:
             from courses.services import reviews
 
@@ -178,6 +183,16 @@ class CoursePageForm(ReviewedPageForm):
             if self.instance.certificate and self.instance.certificate not in dict(awards):
                 awards.append((self.instance.certificate, _("%(code)s (unknown)") % {"code": self.instance.certificate}))
             self.fields["certificate"].choices = awards
+
+    def clean_code(self):
+        """Letters of half width without blanks: what people type into a filter, and what addresses and exports carry."""
+        code = self.cleaned_data["code"]
+        if code == self.initial.get("code"):  # records know the course by it, whatever it looks like
+            return code
+        code = squeeze(unicodedata.normalize("NFKC", code))
+        if not re.fullmatch(r"\w[\w.-]*", code):
+            raise ValidationError(_("Only letters, digits, points and hyphens, without blanks: P01, for example."))
+        return code
 
     def clean(self):
         cleaned = super().clean()

@@ -6,10 +6,13 @@ learner's pages show the outline of the edition, so all three speak of the same 
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
+from html import unescape
 from itertools import chain, count
 
 from django.core.cache import caches
+from django.utils.html import strip_tags
 
 from courses.models import CoursePage, Edition, EditionRequirement, LessonPage, Line, PassRule
 from courses.slots import QUIZZES
@@ -18,6 +21,7 @@ from people.models import Unit
 SLUG_LENGTH = 80  # of EditionLesson.slug
 RESERVED_SLUGS = {"enrol"}
 Kind = EditionRequirement.Kind
+_BLANKS = re.compile(r"[\s\u200b\ufeff]+")
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,11 @@ def _without_ids(value):
     if isinstance(value, list):
         return [_without_ids(inner) for inner in value]
     return value
+
+
+def is_empty(body: list[dict]) -> bool:
+    """Whether raw blocks of a lesson say nothing: there is none, or none but texts of blanks."""
+    return all(block["type"] == "text" and not _BLANKS.sub("", unescape(strip_tags(str(block["value"] or "")))) for block in body)
 
 
 def quiz_keys(body) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
+from django.forms import DateInput
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -192,7 +193,14 @@ class CoursePage(ShownToLearners):
         MultiFieldPanel([FieldPanel("sources"), FieldPanel("mark"), FieldPanel("tags")], heading=_("Sources and tags")),
     ]
     rule_panels = [
-        MultiFieldPanel([FieldPanel("required_for"), FieldPanel("elective_for"), FieldPanel("due_on")], heading=_("For whom")),
+        MultiFieldPanel(
+            [
+                FieldPanel("required_for"),
+                FieldPanel("elective_for"),
+                FieldPanel("due_on", widget=DateInput(attrs={"type": "date"}, format="%Y-%m-%d")),
+            ],
+            heading=_("For whom"),
+        ),
         MultiFieldPanel([FieldPanel("pass_rule"), FieldPanel("prerequisites"), FieldPanel("certificate")], heading=_("Passing")),
         FieldPanel("is_shared"),
     ]

@@ -3,16 +3,20 @@
 from functools import partial
 
 import django_filters
+from django.contrib import messages
 from django.db.models import F, Q
 from django.forms import RadioSelect
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.ui.tables import Column, DateColumn
 from wagtail.admin.ui.tables.pages import BulkActionsColumn, NavigateToChildrenColumn, PageStatusColumn, PageTitleColumn
+from wagtail.admin.views.pages.edit import EditView
 from wagtail.admin.views.pages.listing import IndexView
 from wagtail.admin.views.pages.workflow import CollectWorkflowActionDataView, WorkflowActionView
 from wagtail.admin.viewsets.pages import PageListingViewSet, PageViewSet
+from wagtail.models import Page
 
 from courses import permissions
 from courses.forms import ApprovalForm
@@ -128,11 +132,28 @@ class AskForDecision(NamesWhatIsSeen, CollectWorkflowActionDataView):
     pass
 
 
+class EditReviewed(EditView):
+    """Wagtail's page; after a decision it says what was decided, not that the page was updated."""
+
+    def add_save_confirmation_message(self):
+        decision = self.workflow_action if self.action_name == "perform_workflow_action" else ""
+        title = {"title": self.page.get_admin_display_title()}
+        if decision == "approve":
+            is_read = Page.objects.filter(pk=self.page.pk, live=True, has_unpublished_changes=False).exists()
+            said = gettext("“%(title)s” was approved; learners read it now.") if is_read else gettext("“%(title)s” was approved.")
+            messages.success(self.request, said % title)
+        elif decision == "reject":
+            messages.success(self.request, gettext("“%(title)s” went back to its author, with your comment.") % title)
+        else:
+            super().add_save_confirmation_message()
+
+
 class CoursesViewSet(PageViewSet):
     """How a course is approved; its list is the tree's own."""
 
     model = CoursePage
     parent_models = []
+    edit_view_class = EditReviewed
     workflow_action_view_class = Decide
     collect_workflow_action_data_view_class = AskForDecision
 
@@ -142,6 +163,7 @@ class LessonsOfCourseViewSet(PageViewSet):
 
     model = LessonPage
     parent_models = [CoursePage]
+    edit_view_class = EditReviewed
     workflow_action_view_class = Decide
     collect_workflow_action_data_view_class = AskForDecision
     columns = [

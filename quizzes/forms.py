@@ -7,7 +7,6 @@ from copy import copy
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
-from wagtail.admin.widgets import AdminDateInput
 
 from core import clock
 from core.errors import Refused
@@ -202,7 +201,9 @@ class ChangeForm(forms.Form):
     point = forms.ModelChoiceField(label=_("knowledge point"), queryset=KnowledgePoint.objects.none(), required=False, empty_label="—")
     course_code = forms.CharField(label=_("course"), max_length=20, required=False)
     is_reserved = forms.ChoiceField(label=_("for exams only"), required=False, choices=[("", "—"), ("1", _("Yes")), ("0", _("No"))])
-    source_until = forms.DateField(label=_("source in force until"), required=False, widget=AdminDateInput)
+    source_until = forms.DateField(
+        label=_("source in force until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
     tag = forms.CharField(label=_("add a tag"), max_length=LONGEST_TAG, required=False)
 
     def __init__(self, *args, user, **kwargs):

@@ -38,7 +38,7 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
     day, sharing. Reads the page from the database: unsaved changes are not published.
 
     Raises:
-        Refused: no lessons, a doubled or changed code, an unknown quiz or certificate, unknown or
+        Refused: no lessons, an empty one, a doubled or changed code, an unknown quiz or certificate, unknown or
             cyclic prerequisites; the first reason of `blockers`.
     """
     page = CoursePage.objects.get(pk=page.pk)
@@ -68,6 +68,14 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
         found.append(
             Refused(_("“%(title)s” has no published lesson. Write and publish a lesson first.") % {"title": page.title}, code="no_lessons")
         )
+    for lesson in outline.lessons:
+        if outlines.is_empty(outline.bodies.get(lesson.key, [])):
+            found.append(
+                Refused(
+                    _("The lesson “%(title)s” is empty. Write it, or take it out of the course.") % {"title": lesson.title},
+                    code="empty_lesson",
+                )
+            )
     found.extend(code_blockers(page=page, county=county))
     known_quizzes = {key for lesson in outline.lessons for key in lesson.quizzes}
     usable = dict(QUIZZES.choices(county)) if known_quizzes else {}

@@ -55,7 +55,10 @@ def person_list(request: HttpRequest) -> HttpResponse:
     units = units_within(request.user, *READS_PEOPLE)
     form = PeopleFilter(request.GET or None, units=units)
     people = Person.objects.visible_to(request.user).select_related("unit")
-    chosen = form.cleaned_data if form.is_bound and form.is_valid() else {}
+    is_misread = form.is_bound and not form.is_valid()
+    if is_misread:  # a filter that is not understood never widens the rows
+        people = people.none()
+    chosen = form.cleaned_data if form.is_bound and not is_misread else {}
     unit = next((each for each in units if each.code == chosen.get("unit")), None)
     if unit is not None:
         people = people.within(unit)
@@ -90,9 +93,10 @@ def person_list(request: HttpRequest) -> HttpResponse:
             "page": page,
             "people": shown,
             "query": query.urlencode(),
-            "narrowed": any(chosen.values()),
+            "narrowed": is_misread or any(chosen.values()),
             "may_import": request.user.is_superuser or bool(paths_of(request.user, [Role.HR, Role.ADMINISTRATOR])),
         },
+        status=422 if is_misread else 200,
     )
 
 

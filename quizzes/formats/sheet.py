@@ -61,7 +61,8 @@ class Sheet(Format):
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         found, missing = False, None
-        for sheet in tables.read(io.BytesIO(data), name=name):
+        sheets = tables.read(io.BytesIO(data), name=name)
+        for sheet in sheets:
             try:
                 header, rows = sheet.rows(COLUMNS)
             except Refused as error:
@@ -75,7 +76,7 @@ class Sheet(Format):
                 )
             found = True
             for row in rows:
-                yield _found(row)
+                yield _found(row, sheet.name if len(sheets) > 1 else "")
         if not found:
             raise missing or Refused(_("The file has no sheet."), code="no_header")
 
@@ -104,8 +105,9 @@ class Sheet(Format):
 # ---- reading -------------------------------------------------------------------------------
 
 
-def _found(row: tables.Row) -> Found:
-    found = Found(_("row %(row)d") % {"row": row.number}, row=row.number, code=row.text("编号")[:80], values=_as_handed_in(row))
+def _found(row: tables.Row, sheet: str) -> Found:
+    place = _("“%(sheet)s”, row %(row)d") % {"sheet": sheet, "row": row.number} if sheet else _("row %(row)d") % {"row": row.number}
+    found = Found(place, row=row.number, code=row.text("编号")[:80], values=_as_handed_in(row))
     try:
         found.item = _item(row)
         found.kind = found.item.kind

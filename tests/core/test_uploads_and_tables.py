@@ -84,6 +84,14 @@ def test_csv_is_read_in_every_usual_encoding(encoding):
     assert [row.text("姓名") for row in rows] == ["张三"]
 
 
+@pytest.mark.parametrize("title", ["", "某县人员名单\r\n", "某县，人员名单, 2026\r\n"])
+def test_text_divided_by_tabs_is_read_with_a_title_above_it(title):
+    text = f"{title}工号\t姓名\r\nYA1\t张三\r\n"
+    _, rows = tables.read(io.BytesIO(text.encode("utf-16")), name="x.txt")[0].rows(["工号", "姓名"])
+
+    assert [(row.text("工号"), row.text("姓名")) for row in rows] == [("YA1", "张三")]
+
+
 def test_rows_keep_the_number_that_excel_shows():
     file = workbook([["工号", "姓名"], ["YA1", "张三"], ["", ""], [12.0, "李四"]], title_rows=1)
     _, rows = tables.read(file, name="x.xlsx")[0].rows(["工号", "姓名"])

@@ -143,6 +143,8 @@ def test_a_half_written_lesson_of_a_live_course_is_not_swept_along(cast, sign_in
         ({"code": "p01"}, "已被本县课程《课程P01》使用"),
         ({"action-submit": "1"}, "还没有可发布的课节"),
         ({"title": "长" * 121}, "120"),
+        ({"code": "W 01"}, "不留空格"),
+        ({"code": "W01；"}, "不留空格"),
         ({"goals": "x" * 300}, "200"),
     ],
 )
@@ -153,6 +155,30 @@ def test_a_course_form_names_its_faults_and_keeps_its_input(cast, catalogue, sig
     assert words in answer.text
     assert "能二" in answer.text or "goals" in more
     assert not CoursePage.objects.filter(slug="written").exists()
+
+
+def test_a_code_typed_in_full_width_is_kept_in_half_width(cast, catalogue, sign_in):
+    assert add(sign_in(cast.trainer), "coursepage", catalogue, course_post(code="Ｗ０１ ")).status_code == 302
+    assert CoursePage.objects.get().code == "W01"
+
+
+def test_a_lesson_whose_title_is_typed_last_gets_its_address_from_it(cast, sign_in):
+    course = make_course(cast.county)
+    assert add(sign_in(cast.trainer), "lessonpage", course.page, lesson_post(title="最后才写标题", slug="")).status_code == 302
+    assert LessonPage.objects.get(title="最后才写标题").slug == "最后才写标题"
+
+
+@pytest.mark.parametrize("body", [{"body-count": "0"}, body_post(text="<p>&nbsp; </p>")])
+def test_an_empty_lesson_is_kept_as_a_draft_and_does_not_pass_review(cast, catalogue, sign_in, body):
+    client = sign_in(cast.trainer)
+    add(client, "coursepage", catalogue, course_post())
+    page = CoursePage.objects.get()
+    add(client, "lessonpage", page, lesson_post())
+    empty = {name: value for name, value in lesson_post(title="空课节", slug="two").items() if not name.startswith("body")} | body
+    assert add(client, "lessonpage", page, empty).status_code == 302
+    answer = edit(client, page, course_post(**{"action-submit": "1"}))
+    assert answer.status_code == 200 and "课节“空课节”还是空的" in answer.text
+    assert not CoursePage.objects.get().workflow_in_progress
 
 
 def test_a_lesson_that_would_break_its_live_course_is_refused_in_its_form(cast, sign_in):

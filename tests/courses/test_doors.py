@@ -168,7 +168,9 @@ def test_the_place_is_kept_and_offered_again(cast, course, enrolment, sign_in):
 def test_a_reversed_completion_says_so_and_offers_a_new_round(cast, course, sign_in):
     completions.reverse(completion=complete(cast.learner, course, clock.now()), by=cast.hr, reason="查实代学", at=clock.now())
     client = sign_in(cast.learner)
-    assert "查实代学" in client.get(doors(course)["course"]).text
+    Course.objects.filter(pk=course.pk).update(due_on=clock.today() + timedelta(days=2))
+    page = client.get(doors(course)["course"]).text
+    assert "查实代学" in page and "24:00 前完成" in page, "what is to be done again is due again"
     client.post(doors(course)["course_enrol"])
     assert Enrolment.objects.order_by("-round").first().round == 2
 

@@ -117,7 +117,7 @@ def test_an_unknown_quiz_is_refused(cast):
 
 def test_a_code_is_used_once_in_a_county_but_again_in_another(cast, course):
     page = course.page.get_parent().add_child(instance=CoursePage(title="双", slug="double", code="P01", summary="双"))
-    page.add_child(instance=LessonPage(title="课", minutes=5))
+    page.add_child(instance=LessonPage(title="课", minutes=5, body=[("text", "课文")]))
     with pytest.raises(Refused) as refusal:
         editions.publish(page=page, by=None, at=NOON)
     assert refusal.value.code == "doubled_code"

@@ -82,6 +82,13 @@ def lessons_of(page):
     return list(LessonPage.objects.child_of(page).order_by("path"))
 
 
+@pytest.mark.parametrize(("decision", "words"), [("approve", "学员现在就能读到"), ("reject", "已退回作者")])
+def test_after_a_decision_the_reviewer_reads_what_was_decided(cast, draft, sign_in, decision, words):
+    page = submit(sign_in(cast.trainer), draft)
+    client, form = sign_in(cast.reviewer), approving(page) | {"workflow-action-name": decision}
+    assert words in client.post(reverse("wagtailadmin_pages:edit", args=[page.pk]), form, follow=True).text
+
+
 # a page is decided once
 
 

@@ -217,6 +217,7 @@
     if (presence) presence.stop();
     lock(true);
     const undelivered = journal.waiting.length;
+    for (const act of journal.waiting) if (items.has(act.item)) show(items.get(act.item), "failed");
     tell(undelivered ? `${message} ${text.textUndelivered} ${undelivered}` : message);
     say(find("notice").textContent);
     isLeaving = true;
