@@ -20,6 +20,7 @@ from evaluation.indicators.spec import read
 from evaluation.models import Calculation, Indicator, IndicatorVersion, Period, PersonLine, UnitFigure, UnitLine
 from evaluation.periods import services as periods
 from evaluation.periods.permissions import looks_into, runs
+from evaluation.permissions import people_with_file
 from people.models import Role, Unit
 from people.permissions import units_of
 from people.services import readings
@@ -209,6 +210,10 @@ def unit_line(request: HttpRequest, pk: int) -> HttpResponse:
             "value": line.figures.get(figure.name),
             "hidden": everybody.count() - len(seen),
             "counts": sum(one.counts for one in found),
+            "asked": explain.asked_for(line),
+            "with_file": set(
+                people_with_file(request.user).filter(pk__in=[one.line.person_id for one in page.object_list]).values_list("pk", flat=True)
+            ),
         }
         others = sum(one.line.person_id != request.user.pk for one in page.object_list)
         if others:

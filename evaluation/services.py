@@ -19,6 +19,7 @@ from people.models import Duty, DutyAssignment, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
 from people.permissions import has_role, paths_of
 
+GIVEN_BACK = "given-back:"  # begins the once_key of an entry that keeps a reversal from taking what was taken by hand before
 ONLINE, TEST, CORRECTION = LedgerEntry.Kind.ONLINE, LedgerEntry.Kind.TEST, LedgerEntry.Kind.CORRECTION
 
 
@@ -73,7 +74,8 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
     """Answer a reversed completion's hours with one negative entry, once; None if it had earned none.
 
     If another completion of the course in that year stood back because of it, that one is
-    credited now. Locks the person's row.
+    credited now. What HR had taken from it by hand before is given back, as far as the balance would
+    fall below zero: nobody loses the same hours twice. Locks the person's row.
     """
     completion = reversal.completion
     _lock(completion.person_id)
@@ -106,6 +108,17 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
     for other in others.exclude(pk=completion.pk).select_related("policy").order_by("completed_at", "pk"):
         if _credit(other, at):
             changes.note(other.pk, changes.Kind.HOURS, at=at)
+    if (below := balance(completion.person, year)) < 0:
+        LedgerEntry.objects.create(
+            **copied_from(completion),
+            kind=CORRECTION,
+            year=year,
+            hours=-below,
+            reason=reversal.reason,
+            author_id=reversal.by_id,
+            once_key=f"{GIVEN_BACK}{correction.pk}",
+            at=at,
+        )
     return correction
 
 
@@ -354,6 +367,8 @@ def words_of(entry: LedgerEntry) -> str:
         author = entry.author.name if entry.author else "—"
         if entry.completion_id:
             return _("The completion was reversed by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
+        if (entry.once_key or "").startswith(GIVEN_BACK):
+            return _("Taken by hand before it was reversed, so not taken twice: %(reason)s") % {"reason": entry.reason}
         return _("Corrected by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
     if entry.claim is not None:
         return _("%(days)s, %(organiser)s; approved by %(officers)s") % {

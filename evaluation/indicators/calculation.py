@@ -1,8 +1,9 @@
 """The lines of a period: whom it counts, what stands for them, and what each unit comes to.
 
 Set-based: the number of queries depends neither on people nor on units. A required course is one that a duty of the
-person's day asks for by today's rules, open and published before the cut-off (as in `evaluation.standing`); it is done
-when a completion from before the end of the cut-off day stands, also one of an earlier year. Hours are those of the
+person's day asks for, open and published before the cut-off: by the rules that stood when the period was cut off, and by
+today's before that (as in `evaluation.standing`), so that what a county closes or asks for in January is no part of the year
+before. It is done when a completion from before the end of the cut-off day stands, also one of an earlier year. Hours are those of the
 ledger's year for what was learned up to the cut-off: hours approved or corrected later count, hours learned later do not.
 """
 
@@ -23,7 +24,17 @@ from courses.models import Completion, Course, DutyRule, Edition, EditionRequire
 from evaluation import rules, services
 from evaluation.indicators import figures, roster, scoring
 from evaluation.indicators.spec import Spec, read
-from evaluation.models import Calculation, IndicatorVersion, LedgerEntry, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
+from evaluation.models import (
+    Calculation,
+    IndicatorVersion,
+    LedgerEntry,
+    Period,
+    PeriodStep,
+    PersonLine,
+    PointCorrection,
+    UnitFigure,
+    UnitLine,
+)
 from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
 from people.models import DutyAssignment, Leave, Person, Posting, Unit
 from quizzes.models import Attempt
@@ -59,16 +70,17 @@ def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
     return Frame(period.county, period.year, terms, at)
 
 
-def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime) -> Outcome:
-    """Every line of a period by its version, or by another one; nothing is written. Eleven queries for any number of people.
+def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime, asked: Mapping | None = None) -> Outcome:
+    """Every line of a period by its version, or by another one; nothing is written. Twelve queries for any number of people.
 
-    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts.
+    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts. `asked` is what
+    `asked_of` gave, for who calculates a period more than once.
     """
     version = version or period.version
     spec = read(version.spec)
     frame = frame_of(period, spec, at)
     units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
-    people = _people_lines(frame, units)
+    people = _people_lines(frame, units, asked or asked_of(period))
     return Outcome(people, _unit_lines(frame, spec, period, people, units))
 
 
@@ -121,13 +133,40 @@ def _canonical(key: str, line: PersonLine | UnitLine, columns: Iterable[str]) ->
 # People
 
 
-def _people_lines(frame: Frame, units: Mapping[int, Unit]) -> list[PersonLine]:
+def asked_now(county: Unit, ends_at: datetime) -> dict:
+    """What the county asks for now, as `PeriodStep.asked` keeps it: the courses of each duty, and the tests of each course. Two queries.
+
+    {"courses": {duty: [course id]}, "tests": {course id as a string: [quiz key]}}, of courses published before `ends_at`.
+    """
+    published = Edition.objects.filter(published_at__lt=ends_at).values("course")
+    binding = DutyRule.objects.binding(county.path).filter(
+        need=Need.REQUIRED, course__is_open=True, course__current__isnull=False, course__in=published
+    )
+    courses, tests = defaultdict(list), defaultdict(list)
+    for duty, course in binding.order_by("duty", "course").values_list("duty", "course_id"):
+        courses[duty].append(course)
+    wanted = EditionRequirement.objects.filter(
+        kind=EditionRequirement.Kind.QUIZ, edition__in=Course.objects.filter(pk__in=set().union(*courses.values())).values("current")
+    )
+    for course, quiz in wanted.order_by("edition__course", "position").values_list("edition__course_id", "key"):
+        tests[str(course)].append(quiz)
+    return {"courses": dict(courses), "tests": dict(tests)}
+
+
+def asked_of(period: Period) -> dict:
+    """What a period asks for: what was noted when it was cut off, last if more than once, and before that what is asked now. Three queries."""
+    steps = PeriodStep.objects.filter(period=period.pk, state=Period.State.CUT_OFF)
+    noted = steps.order_by("number").values_list("asked", flat=True).last()
+    return noted or asked_now(period.county, clock.end_of(period.cutoff_on))
+
+
+def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
     """A line for everybody who served in the county in the period, by employee number."""
     stays, names = _stays(frame)
     leaves = _leaves(frame)
     places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
     held = _duties(frame, places)
-    asked = _Asked(frame)
+    asked = _Asked(frame, asked_for)
     done, passed, hours = _done(frame, asked), _passed(frame, asked), _hours(frame)
     organs = {unit.path: unit for unit in units.values()}
     labels = {pk: _label(unit, organs) for pk, unit in units.items()}
@@ -214,23 +253,12 @@ def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple
 
 
 class _Asked:
-    """What the county asks of a set of duties: courses, their tests, hours. Three queries, whatever is asked."""
+    """What the county asks of a set of duties: courses, their tests, hours. One query, whatever is asked."""
 
-    def __init__(self, frame: Frame) -> None:
-        published = Edition.objects.filter(published_at__lt=frame.ends_at).values("course")
-        binding = DutyRule.objects.binding(frame.county.path).filter(
-            need=Need.REQUIRED, course__is_open=True, course__current__isnull=False, course__in=published
-        )
-        self.courses: dict[str, set[int]] = defaultdict(set)
-        for duty, course in binding.values_list("duty", "course_id"):
-            self.courses[duty].add(course)
-        self.all = frozenset().union(*self.courses.values()) if self.courses else frozenset()
-        wanted = EditionRequirement.objects.filter(
-            kind=EditionRequirement.Kind.QUIZ, edition__in=Course.objects.filter(pk__in=self.all).values("current")
-        )
-        self.tests: dict[int, set[str]] = defaultdict(set)
-        for course, quiz in wanted.values_list("edition__course_id", "key"):
-            self.tests[course].add(quiz)
+    def __init__(self, frame: Frame, asked_for: Mapping) -> None:
+        self.courses = {duty: set(courses) for duty, courses in asked_for["courses"].items()}
+        self.tests = {int(course): set(quizzes) for course, quizzes in asked_for["tests"].items()}
+        self.all = frozenset().union(*self.courses.values())
         policy = services.policies_on(min(frame.terms.cutoff_on, frame.terms.known_until)).of(frame.county)
         self._targets = policy.duty_targets if policy else {}
         self._known: dict[tuple[str, ...], tuple[frozenset[int], frozenset[tuple[int, str]], Decimal | None]] = {}
@@ -348,4 +376,4 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
     return found
 
 
-__all__ = ["Frame", "Outcome", "calculate", "digest_of", "frame_of", "record"]
+__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "record"]

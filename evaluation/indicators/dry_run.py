@@ -29,8 +29,9 @@ class Change:
 
 def compare(*, period: Period, old: IndicatorVersion, new: IndicatorVersion, at: datetime) -> list[Change]:
     """Every unit of a period by both versions, by code. Queries of two calculations."""
-    before = {line.unit_id: line for line in calculation.calculate(period=period, version=old, at=at).units}
-    after = calculation.calculate(period=period, version=new, at=at).units
+    asked = calculation.asked_of(period)
+    before = {line.unit_id: line for line in calculation.calculate(period=period, version=old, at=at, asked=asked).units}
+    after = calculation.calculate(period=period, version=new, at=at, asked=asked).units
     return [Change(before[line.unit_id], line) for line in after]
 
 

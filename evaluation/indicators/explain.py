@@ -3,19 +3,25 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.translation import gettext as _
 
-from evaluation.indicators import figures, roster
+from core.figures import figure
+from courses.models import Course
+from evaluation.indicators import figures, roster, scoring
 from evaluation.indicators.figures import FIGURES, Figure
 from evaluation.indicators.spec import Extra, Item, Spec, read
-from evaluation.models import PersonLine, PointCorrection, UnitFigure, UnitLine
+from evaluation.models import Period, PeriodStep, PersonLine, PointCorrection, UnitFigure, UnitLine
+from people.models import Duty
 
 
 @dataclass(frozen=True)
 class ItemExplained:
-    """One item: the formula, the same with the unit's figures in it, what it came to, and the corrections that count."""
+    """One item: the formula, the same with the unit's figures in it, what it came to, and the corrections that count.
+
+    `words` say how the formula's points became those of the line, where they are not simply the same.
+    """
 
     item: Item
     points: Decimal
@@ -24,6 +30,7 @@ class ItemExplained:
     with_figures: str
     figures: list[tuple[Figure, str]]
     corrections: list[PointCorrection]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ def explain(line: UnitLine) -> LineExplained:
             with_figures=_filled(item, line),
             figures=[(FIGURES[name], line.figures[name]) for name in _in_order(item)],
             corrections=granted.get(item.key, []),
+            words=_way_to_points(item, line, found[item.key], granted.get(item.key, [])),
         )
         for item in spec.items
     ]
@@ -84,6 +92,51 @@ def _in_order(item: Item) -> list[str]:
 def _filled(item: Item, line: UnitLine) -> str:
     """The formula with the figures' values in their places."""
     return re.sub(r"[^\W\d]\w*", lambda match: line.figures.get(match[0], match[0]), item.formula)
+
+
+def _way_to_points(item: Item, line: UnitLine, came_to: dict, granted: Iterable[PointCorrection]) -> str:
+    """Between what the formula gives and what the line says: the points of void items, and rounding."""
+    own = scoring.own_points(
+        item, {name: Decimal(line.figures[name]) for name in item.read.names}, sum((one.points for one in granted), Decimal(0))
+    )
+    points, full = Decimal(came_to["points"]), Decimal(came_to["full"])
+    if own is None:
+        return ""
+    given = f"{own.quantize(Decimal('0.0001'), ROUND_HALF_UP).normalize():f}"
+    if full != item.points:
+        return _("%(own)s of %(worth)s points; with what void items gave away in proportion %(points)s of %(full)s.") % {
+            "own": given,
+            "worth": figure(item.points),
+            "points": points,
+            "full": full,
+        }
+    if points != own.quantize(scoring.CENT, ROUND_HALF_UP):
+        return _("%(own)s points, rounded to %(points)s: hundredths are shared out so that the items come to their sum.") % {
+            "own": given,
+            "points": points,
+        }
+    return ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of the holders of a duty, named in words: the courses, in the order of their codes."""
+
+    duty: str
+    courses: list[Course]
+
+
+def asked_for(line: UnitLine) -> list[Asked]:
+    """The required courses by which a line was calculated, by duty; empty where they were not noted yet. Two queries."""
+    steps = PeriodStep.objects.filter(period=line.calculation.period_id, state=Period.State.CUT_OFF, at__lte=line.calculation.at)
+    noted = steps.order_by("number").values_list("asked", flat=True).last() or {"courses": {}}
+    wanted = set().union(*noted["courses"].values())
+    courses = list(Course.objects.filter(pk__in=wanted).select_related("current").order_by("code"))
+    return [
+        Asked(str(Duty(duty).label), [course for course in courses if course.pk in noted["courses"][duty]])
+        for duty in Duty.values
+        if duty in noted["courses"]
+    ]
 
 
 def _sum_in_words(line: UnitLine, items: list[ItemExplained]) -> str:

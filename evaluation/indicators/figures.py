@@ -50,7 +50,12 @@ def _led_by(duty: str, test: Callable[[PersonLine], bool]) -> Callable[[PersonLi
 
 _ALL = [
     Figure("在册人数", _("People of the opening roster, with who joined early enough and without who was away too long."), lambda line: 1),
-    Figure("应训人数", _("Of these, whoever has at least one required course."), _trained, "在册人数"),
+    Figure(
+        "应训人数",
+        _("Of these, whoever has at least one required course, by the rules that stood when the year was cut off."),
+        _trained,
+        "在册人数",
+    ),
     Figure("完成必修人数", _("Of those to be trained, whoever had finished every required course by the cut-off."), _finished, "应训人数"),
     Figure("应考人数", _("Of the people counted, whoever has a test in a required course."), lambda line: line.tests > 0, "在册人数"),
     Figure(

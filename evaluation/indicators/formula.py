@@ -7,7 +7,7 @@ in words. Pure: no database, no clock.
 import ast
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, DecimalException, localcontext
 
 from django.utils.translation import gettext as _
@@ -30,13 +30,30 @@ class Formula:
     """One formula, read once and evaluated for as many units as there are.
 
     Raises:
-        Refused: empty, too_long, lookalike, syntax, too_deep, forbidden, number, unknown (name), arguments. The message names the part.
+        Refused: empty, too_long, lookalike, syntax, too_deep, forbidden, number, unknown (name), arguments, or void whatever the
+            figures are. The message names the part.
     """
 
     def __init__(self, text: str, *, known: Collection[str]) -> None:
         self.text = text.strip()
         self.tree = _read(self.text)
         self.names = _check(self.tree, self.text, known)
+        self._refuse_void()
+
+    def _refuse_void(self) -> None:
+        """A figure may be nothing in one unit; what holds no figure is nothing in all of them, and the item could never count."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.BinOp) and not any(isinstance(part, ast.Name) for part in _values(node.right)):
+                try:
+                    with localcontext(_PRECISION):
+                        divides_by_nothing = isinstance(node.op, ast.Div) and not _Evaluator({}).eval(
+                            self.text, previously_parsed=node.right
+                        )
+                except (ZeroDivisionError, DecimalException):
+                    divides_by_nothing = True
+                if divides_by_nothing:
+                    part = ast.get_source_segment(self.text, node) or self.text
+                    raise Refused(_("“%(part)s” divides by nothing, whatever the figures are.") % {"part": part[:60]}, code="void")
 
     def value(self, figures: Mapping[str, Decimal]) -> Decimal:
         """What it comes to with these figures, which must hold every one of `names`.
@@ -52,6 +69,11 @@ class Formula:
             raise Void from error
         except InvalidExpression as error:  # what `_check` lets through has a value; a name that is missing here is a fault of ours
             raise LookupError(f"{self.text}: {error}") from error
+
+
+def _values(tree: ast.expr) -> Iterator[ast.AST]:
+    """What a formula is made of, without the names of its functions."""
+    return (node for node in ast.walk(tree) if not (isinstance(node, ast.Name) and node.id in FUNCTIONS))
 
 
 def _divide(left: Decimal, right: Decimal) -> Decimal:

@@ -43,7 +43,7 @@ def score(spec: Spec, figures: Mapping[str, Decimal], corrections: Mapping[str, 
     to what they are together. The total is never below 0.
     """
     corrections = corrections or {}
-    own = {item.key: _own(item, figures, corrections.get(item.key, NOTHING)) for item in spec.items}
+    own = {item.key: own_points(item, figures, corrections.get(item.key, NOTHING)) for item in spec.items}
     live = sum((item.points for item in spec.items if own[item.key] is not None), NOTHING)
     factor = spec.full / live if live else NOTHING
     exact = {key: _cut(value * factor) if value is not None else NOTHING for key, value in own.items()}
@@ -67,7 +67,7 @@ def score(spec: Spec, figures: Mapping[str, Decimal], corrections: Mapping[str, 
     return Result(items, bonus, deduction, total, spec.band_of(total))
 
 
-def _own(item: Item, figures: Mapping[str, Decimal], correction: Decimal) -> Decimal | None:
+def own_points(item: Item, figures: Mapping[str, Decimal], correction: Decimal) -> Decimal | None:
     """The points that the formula gives, within 0 and the item's own; None where it is void."""
     try:
         value = item.read.value(figures)

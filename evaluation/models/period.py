@@ -112,13 +112,17 @@ class Calculation(Fact):
 
 
 class PeriodStep(Fact):
-    """A step of a period: who took it, when, and what it led to. Steps are numbered without gaps; two at once cannot both be."""
+    """A step of a period: who took it, when, and what it led to. Steps are numbered without gaps; two at once cannot both be.
+
+    `asked`, of a cut-off: the courses and tests that the county asked for then (`evaluation.indicators.calculation.asked_now`).
+    """
 
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="steps")
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=12, choices=Period.State.choices)
     calculation = models.ForeignKey(Calculation, on_delete=models.PROTECT, null=True, related_name="+")
     due_on = models.DateField(_("until"), null=True)
+    asked = models.JSONField(null=True)
     reason = models.TextField(_("reason"), blank=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
     second = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")

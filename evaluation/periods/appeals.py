@@ -18,10 +18,22 @@ from django.utils.translation import gettext as _
 from core import audit, clock, workdays
 from core.errors import Refused
 from evaluation.evidence import File, keep, kinds_of
-from evaluation.models import Appeal, AppealDecision, AppealEvidence, Calculation, Period, PersonLine, PointCorrection, UnitLine
+from evaluation.models import (
+    Appeal,
+    AppealDecision,
+    AppealEvidence,
+    Calculation,
+    LedgerEntry,
+    Period,
+    PersonLine,
+    PointCorrection,
+    RecordChange,
+    UnitFigure,
+    UnitLine,
+)
 from evaluation.periods import services
 from evaluation.periods.permissions import runs
-from people.models import Person, Role, Unit
+from people.models import Leave, Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of
 
@@ -154,7 +166,8 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
 
     Raises:
         Refused: no right ("not_hr"), one's own ("own"), granted by the same officer before ("same_officer"), it is over ("over"), no
-            reason ("no_reason"), or a remedy that is none ("no_remedy", "no_link", "no_item", "void_item", "no_points").
+            reason ("no_reason"), a remedy that is none ("no_remedy", "no_link", "no_item", "void_item", "no_points"), or a record that
+            nobody has corrected ("not_corrected").
     """
     held = _held(appeal, by)
     if not reason.strip():
@@ -201,6 +214,12 @@ def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
             raise Refused(
                 _("Give the address of the page that shows the correction; it begins with a slash, as “/people/12/file/”."), code="no_link"
             )
+        if not _is_corrected(appeal, remedy.record):
+            raise Refused(
+                _("“%(record)s” of “%(about)s” is as it was when the lines were published: correct it first, then grant the appeal.")
+                % {"record": AppealDecision.Record(remedy.record).label, "about": appeal.about},
+                code="not_corrected",
+            )
         return
     if remedy.points is None:
         raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
@@ -217,6 +236,20 @@ def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
         raise Refused(
             _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": items[remedy.item_key]}, code="no_points"
         )
+
+
+def _is_corrected(appeal: Appeal, record: str) -> bool:
+    """Whether anything was written since the lines were calculated, in such records of the person or of the unit's people. One query."""
+    since = appeal.calculation.at
+    lines = PersonLine.objects.filter(calculation=appeal.calculation_id)
+    people = lines.filter(Q(person=appeal.person_id) if appeal.person_id else Q(organ=appeal.unit_id)).values("person")
+    written = {
+        AppealDecision.Record.HOURS: LedgerEntry.objects.filter(person__in=people, year=appeal.period.year, at__gte=since),
+        AppealDecision.Record.COMPLETION: RecordChange.objects.filter(completion__person__in=people, at__gte=since),
+        AppealDecision.Record.LEAVE: Leave.objects.filter(person__in=people, at__gte=since),
+        AppealDecision.Record.FIGURE: UnitFigure.objects.filter(period=appeal.period_id, unit=appeal.unit_id, confirmation__at__gte=since),
+    }
+    return written[AppealDecision.Record(record)].exists()
 
 
 def _is_page_of_ours(link: str) -> bool:

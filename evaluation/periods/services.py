@@ -71,7 +71,7 @@ def earliest_freeze(period: Period) -> date:
 
 
 def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
-    """End the time that counts, once its last day is over.
+    """End the time that counts, once its last day is over. Which courses and tests are asked for is settled by it.
 
     Raises:
         Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or another officer
@@ -79,7 +79,7 @@ def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """
     with transaction.atomic():
         _enter(period, State.CUT_OFF, by, at)
-        return _take(period, State.CUT_OFF, by=by, at=at)
+        return _take(period, State.CUT_OFF, by=by, at=at, asked=_asked(period))
 
 
 def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
@@ -160,7 +160,9 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> 
 
 @transaction.atomic
 def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
-    """Confirm a proposal as another officer: the period stands at “cut off” again. What was frozen before stays on record.
+    """Confirm a proposal as another officer: the period stands at “cut off” again, and what is asked for is settled anew.
+
+    What was frozen before stays on record.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
@@ -172,7 +174,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
-    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason)
+    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=_asked(period))
 
 
 # Reading
@@ -233,6 +235,10 @@ def _standing(period: Period, at: datetime) -> rules.Standing:
 # Taking a step
 
 
+def _asked(period: Period) -> dict:
+    return calculation.asked_now(period.county, clock.end_of(period.cutoff_on))
+
+
 def _enter(period: Period, to: str, by: Person, at: datetime) -> None:
     _require_hr(by, period)
     hold(period)
@@ -289,13 +295,23 @@ def _take(
     due_on: date | None = None,
     reason: str = "",
     second: Person | None = None,
+    asked: dict | None = None,
 ) -> PeriodStep:
     newest = _newest(period)
     number = newest.number + 1 if newest is not None else 1
     try:
         with transaction.atomic():
             made = PeriodStep.objects.create(
-                period=period, number=number, state=to, calculation=calculation, due_on=due_on, reason=reason, by=by, second=second, at=at
+                period=period,
+                number=number,
+                state=to,
+                calculation=calculation,
+                due_on=due_on,
+                asked=asked,
+                reason=reason,
+                by=by,
+                second=second,
+                at=at,
             )
     except IntegrityError as error:
         # The other one's step was committed after this transaction began to look.

@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import Refused
 from evaluation import evidence
+from evaluation import services as ledger
 from evaluation.models import Appeal, AppealEvidence, PointCorrection, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
 from people.models import DutyAssignment, Posting
@@ -135,6 +136,10 @@ def test_a_corrected_record_is_named_with_its_page(cast, period, second):
         remedy = appeals.Remedy(record="hours", link=link)
         refused("no_link", appeals.grant, appeal=appeal, by=cast.hr, reason="补", remedy=remedy, at=year.APPEALS)
     remedy = appeals.Remedy(record="hours", link=f"/people/{cast.learner.pk}/file/")
+    for untouched in ("hours", "completion", "leave", "figure"):
+        said = appeals.Remedy(record=untouched, link=remedy.link)
+        refused("not_corrected", appeals.grant, appeal=appeal, by=cast.hr, reason="补", remedy=said, at=year.APPEALS)
+    ledger.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="补录", by=cast.hr, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=cast.hr, reason="已补录", remedy=remedy, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
     assert [one.link for one in Appeal.objects.get().decided] == [remedy.link] * 2 and not PointCorrection.objects.exists()

@@ -33,6 +33,13 @@ def test_a_half_is_rounded_up_as_people_do(text, expected):
     assert value(text) == Decimal(expected)
 
 
+@pytest.mark.parametrize("text", ["1 / 0", "甲 / (2 - 2)", "甲 / min(0, 3)", "甲 / (1 / 0)", "abs(甲 / -0)"])
+def test_what_divides_by_nothing_whatever_the_figures_is_refused(text):
+    with pytest.raises(Refused) as caught:
+        Formula(text, known=KNOWN)
+    assert caught.value.code == "void" and "除以零" in caught.value.message
+
+
 @pytest.mark.parametrize("text", ["甲 / 零", "零 / 零", "1 + 2 / (甲 - 3)", "min(1, 甲 / 零)"])
 def test_what_divides_by_nothing_is_void(text):
     with pytest.raises(Void):

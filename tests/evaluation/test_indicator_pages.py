@@ -22,6 +22,7 @@ from evaluation.models import (
     UnitFigure,
     UnitLine,
 )
+from evaluation.periods import services as periods
 from people.models import ReadingOfOthers, Role
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.evaluation import rows
@@ -333,6 +334,30 @@ def test_a_line_opens_down_to_formulas_figures_and_rows(cast, sign_in, line):
     page = sign_in(cast.hr).get(f"/evaluation/lines/{line.pk}/?figure=完成必修人数").content.decode()
     assert page.index("张小明") < page.index("李云") < page.index("赵一山")  # who counts comes first
     assert "YA10001" in page and "应训人数" in page
+
+
+def test_a_person_behind_a_figure_opens_to_the_file_and_the_courses_asked_for_are_named(cast, sign_in, period, course):
+    rows.complete(cast.learner, course)
+    periods.cut_off(period=period, by=cast.hr, at=CLOSED)
+    periods.publish(period=period, by=cast.hr, at=CLOSED)
+    line = UnitLine.objects.get(unit=cast.bureau)
+    address = f"/evaluation/lines/{line.pk}/?figure=完成必修人数"
+
+    page = sign_in(cast.hr).get(address).text
+    assert f"/people/{cast.learner.pk}/file/#y2026" in page and "当时要求的必修课程" in page and str(course) in page
+    assert [(one.duty, one.courses) for one in explain.asked_for(line)] == [("具体工作人员", [course])]
+
+
+def test_how_points_were_scaled_and_rounded_is_said(line):
+    scaled = {one.item.key: one.words for one in explain.explain(line).items}
+    assert scaled["K1"] == "公式得1.5分（满分3分）；无分母的项目让出的分值按比例分摊后，得3.00分（满分6.00分）。" and not scaled["K2"]
+
+    line.items = [one | {"full": "3.00", "points": "1.51"} if one["key"] == "K1" else one for one in line.items]
+    rounded = {one.item.key: one.words for one in explain.explain(line).items}
+    assert rounded["K1"] == "公式得1.5分，取为1.51分：百分位统一分配，使各项之和等于合计。"
+
+    line.items = [one | {"points": "1.50"} for one in line.items]
+    assert explain.explain(line).items[0].words == "", "what is simply the formula's needs no words"
 
 
 def test_every_counted_figure_is_the_number_of_people_shown_for_it(cast, line, course):

@@ -98,6 +98,18 @@ def test_a_reversal_takes_the_hours_back_once(cast, course):
     assert services.balance(cast.learner, 2026) == 0
 
 
+def test_what_was_taken_by_hand_is_not_taken_again_with_the_reversal(cast, course):
+    completion = rows.complete(cast.learner, course)
+    services.correct(person=cast.learner, year=2026, hours=Decimal(-1), reason="多记1学时", by=cast.hr, at=NOON)
+    reversal = rows.reverse(completion, by=cast.hr)
+    services.take_back(reversal=reversal, at=NOON)
+
+    assert services.balance(cast.learner, 2026) == 0
+    assert sum(entry.hours for entry in completion.ledger_entries.all()) == 0
+    told = services.explain_hours(cast.learner, 2026, at=NOON).entries[-1]
+    assert told.entry.hours == 1 and told.words == "撤销之前已人工扣减，不重复扣减：查实替考"
+
+
 def test_a_reversal_in_january_takes_hours_from_the_year_of_the_completion(cast, course):
     completion = rows.complete(cast.learner, course, at=LAST_SECOND)
     rows.reverse(completion, by=cast.hr, at=NEW_YEAR)

@@ -195,6 +195,28 @@ def test_frozen_lines_match_their_digest(cast):
     assert calculation.digest_of(made) == made.digest
 
 
+def test_what_is_asked_for_is_settled_at_the_cut_off_and_january_changes_no_year_before(cast, second):
+    kept, closed = (rows.course(cast.county, code, required=["staff"]) for code in ("P01", "P02"))
+    for course in (kept, closed):
+        rows.complete(cast.learner, course)
+    period = year.in_appeals(cast)
+    published = PersonLine.objects.get(calculation=services.published(period), person=cast.learner)
+    assert (published.required, published.done) == (2, 2)
+
+    type(closed).objects.filter(pk=closed.pk).update(is_open=False)
+    kept.duty_rules.all().delete()
+    rows.course(cast.county, "P03", required=["staff"])
+    services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
+    frozen = PersonLine.objects.get(calculation=package.frozen(period), person=cast.learner)
+    assert (frozen.required, frozen.done) == (2, 2)
+
+    services.propose_reopen(period=period, by=cast.hr, reason="必修设置有误", at=year.AFTER_APPEALS)
+    services.reopen(period=period, by=second, at=year.AFTER_APPEALS)
+    services.publish(period=period, by=cast.hr, at=at(2027, 1, 11))
+    anew = PersonLine.objects.get(calculation=services.published(Period.objects.get()), person=cast.learner)
+    assert (anew.required, anew.done) == (1, 0), "who reopens a year settles anew what it asked for"
+
+
 # Reopening
 
 
