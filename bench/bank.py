@@ -1,11 +1,12 @@
 """What a large bank and a large exam cost: a paper from ten thousand questions, the analysis of a million marks."""
 
 import random
-import resource
 import subprocess
 import sys
 import time
 from datetime import timedelta
+
+from bench import memory
 
 QUESTIONS, PEOPLE, ITEMS = 10_000, 20_000, 50
 PARALLEL = 4  # papers, each of other questions and as hard as the rest
@@ -121,12 +122,12 @@ def analyse() -> None:
     from quizzes.models import Quiz
 
     quiz = Quiz.objects.get(key="e01-exam")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory.forget_peak()
     started = time.perf_counter()
     figures = analysis.compute(quiz)
     seconds = time.perf_counter() - started
     assert figures["people"] >= PEOPLE and len(figures["items"]) >= ITEMS
-    print(f"{seconds:.1f} {(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.0f}")
+    print(f"{seconds:.1f} {memory.peak() - before:.0f}")
 
 
 def measure() -> list[tuple[str, str, str, bool]]:

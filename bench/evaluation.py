@@ -7,13 +7,14 @@ Makes a county of its own, past the services, into the database that the setting
 
 import os
 import random
-import resource
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
+
+from bench import memory
 
 STAFF = int(os.environ.get("BENCH_STAFF", "50000"))
 UNITS = 400
@@ -197,11 +198,11 @@ def measure(staff: int = STAFF, units: int = UNITS) -> list[tuple[str, str, str,
     multiply(TIMES)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory.forget_peak()
     started = time.perf_counter()
     made = calculation.record(period=period, purpose="publicity", by=None, at=AT)
     seconds = time.perf_counter() - started
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = memory.peak() - before
     assert made.people.count() == staff and made.units.count() == units
     assert calculation.digest_of(made) == made.digest
     return [

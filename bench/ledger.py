@@ -7,13 +7,14 @@ and closes them as the product does. By itself, on a database with a county in i
 """
 
 import os
-import resource
 import sys
 import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+
+from bench import memory
 
 CERTIFICATES = int(os.environ.get("BENCH_LEDGER", "20000"))
 CHAINED_A_SECOND = 1000  # so that a batch of 10,000 at 150/s spends a seventh of its time here at most
@@ -89,12 +90,12 @@ def measure(count: int = CERTIFICATES) -> list[tuple[str, str, str, bool]]:
     rate = chained / (time.perf_counter() - started)
     tomorrow = at + timedelta(days=1)
     services.publish_roots(at=tomorrow)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory.forget_peak()
     check = Check(at=tomorrow)
     started = time.perf_counter()
     found = list(check.findings())
     seconds = time.perf_counter() - started
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    grown = memory.peak() - before
     read = sum(check.rows.values())
     assert check.rows["entries"] == ChainEntry.objects.count()
     words = f"{read / seconds:.0f}/s" + (f" ({len(found)} findings)" if found else "")

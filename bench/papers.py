@@ -5,11 +5,12 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from bench import memory
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = int(os.environ.get("BENCH_PAPERS", "2000"))
@@ -39,11 +40,11 @@ def make_papers() -> dict:
     assert found, "no certificate to print: load the demo first"
     for n in range(WARM):
         files._signed_paper(found[n % len(found)])
-    before, started, seen = memory(), time.process_time(), []
+    before, started, seen = memory.held(), time.process_time(), []
     for n in range(PAPERS):
         size = len(files._signed_paper(found[n % len(found)]))
         if n % 250 == 249:
-            seen.append(memory())
+            seen.append(memory.held())
     seconds = time.process_time() - started
     return {
         "papers": PAPERS,
@@ -53,11 +54,6 @@ def make_papers() -> dict:
         "memory": [before, *seen],
         "bytes": size,
     }
-
-
-def memory() -> float:
-    """Resident megabytes of this process."""
-    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 
 if __name__ == "__main__":
