@@ -3,8 +3,10 @@
 A change is noted in the transaction of its event and numbered after the commit (docs/decisions/0007).
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, Model, OuterRef, QuerySet
@@ -18,6 +20,7 @@ Kind = RecordChange.Kind
 AT_ONCE = 1000
 NUMBERING = 7_220_417  # the advisory lock of whoever gives numbers
 PATIENCE = timedelta(seconds=2)
+STRETCH = 10_000  # numbers that are looked through at once, and more each time
 
 NUMBER_ALL = """
     UPDATE evaluation_recordchange SET number = %s + placed.place
@@ -92,6 +95,39 @@ def read_on(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
     later = RecordChange.objects.filter(**{about: OuterRef("pk")}, number__gt=OuterRef("change"))
     changed = rows.annotate(change=F("changes__number")).filter(change__gt=after, change__lte=upto)
     return changed.filter(~Exists(later)).order_by("change")
+
+
+def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callable[[QuerySet], QuerySet]) -> list:
+    """The first `most` of what `read_on` gives, each read in the given shape.
+
+    Asked for all at once, a database reads every row and sorts them, for each page anew. So the newest changes are taken by
+    their numbers, and their rows by key, as long as at least half of them are sought; where few are, `read_on` looks through
+    stretches of numbers, each longer than the one before.
+    """
+    found: list = []
+    while len(found) < most:
+        numbers = dict(_newest(rows.model, after=after, upto=upto)[: min(AT_ONCE, most - len(found))])
+        if not numbers:
+            return found
+        some = list(shape(rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__in=numbers)))
+        found += sorted(some, key=attrgetter("change"))
+        after = max(numbers)
+        if 2 * len(some) < len(numbers):
+            break
+    length = STRETCH
+    while after < upto and len(found) < most:
+        end = min(upto, after + length)
+        found += shape(read_on(rows, after=after, upto=end))[: most - len(found)]
+        after, length = end, 4 * length
+    return found
+
+
+def _newest(model: type[Model], *, after: int, upto: int) -> QuerySet:
+    """The numbers in (after, upto] that are the newest of something of this kind, with its key, in order."""
+    about = model._meta.get_field("changes").field.name
+    later = RecordChange.objects.filter(**{about: OuterRef(about)}, number__gt=OuterRef("number"))
+    changes = RecordChange.objects.filter(number__gt=after, number__lte=upto, **{f"{about}__isnull": False})
+    return changes.filter(~Exists(later)).order_by("number").values_list("number", about)
 
 
 def unnoted(at: datetime) -> list[Gap]:

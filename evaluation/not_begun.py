@@ -47,7 +47,11 @@ class NotBegun:
 
     def __init__(self, people: QuerySet, courses: list[int], *, sort: str) -> None:
         sql, values = people.order_by().values(*FIELDS).query.sql_with_params()
-        self._pairs = PAIRS.format(people=sql, courses=", ".join(["%s"] * len(courses)) or "NULL")
+        among = ", ".join(["%s"] * len(courses)) or "NULL"
+        # Found once, before anything is joined: PostgreSQL takes people × courses for a handful and would look for the people
+        # anew at each unit of each course.
+        self._pairs = PAIRS.format(people=f"WITH met AS MATERIALIZED ({sql}) SELECT * FROM met", courses=among)  # noqa: S608 - as above
+        self._pairs_of_few = PAIRS.format(people=sql, courses=among)
         self._values = (*values, *courses)
         self._order = f"ORDER BY {ORDERS.get(sort, 'someone.served_path, ')}someone.employee_number, course.code, course.id"
 
@@ -78,7 +82,7 @@ class NotBegun:
             return []
         among = f"AND ({KEY}) IN (VALUES {', '.join(['(%s, %s)'] * len(keys))})"
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {COLUMNS} {self._pairs} {among}", (*self._values, *chain.from_iterable(keys)))
+            cursor.execute(f"SELECT {COLUMNS} {self._pairs_of_few} {among}", (*self._values, *chain.from_iterable(keys)))
             return cursor.fetchall()
 
     def _read(self, columns: str, chunk_size: int) -> Iterator[tuple]:

@@ -123,7 +123,7 @@ def by_changes(
     """A page of completions, entries or certificates in the order of their newest change. `shape` says what is read of each row."""
     cursor = Cursor(request.auth, door, wanted)  # type: ignore[attr-defined]
     after, upto = cursor.after, settled()
-    page = list(shape(changes.read_on(rows, after=after, upto=upto))[: wanted.limit + 1])
+    page = changes.first_of(rows, after=after, upto=upto, most=wanted.limit + 1, shape=shape)
     has_more, page = len(page) > wanted.limit, page[: wanted.limit]
     last = page[-1].change if has_more else max(after, upto)  # with nothing more up to there, all of it has been seen
     answer = {"items": make(page), "next_cursor": cursor.at(last), "has_more": has_more}

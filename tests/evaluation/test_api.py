@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core import clock
+from courses.models import Completion
 from evaluation import changes, reconcile
 from people import api as doors
 from people.models import ApiToken, Duty, Person, ReadingOfOthers, RoleGrant
@@ -618,3 +619,22 @@ def test_the_migration_gives_every_standing_record_its_change(cast, course, pull
         ("YA10001", "reversed"),
     ]
     assert changes.unnoted(NOON) == []
+
+
+@pytest.mark.parametrize(("at_once", "stretch"), [(1, 1), (2, 3), (1000, 10_000)])
+def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sought(cast, course, monkeypatch, at_once, stretch):
+    monkeypatch.setattr(changes, "AT_ONCE", at_once)
+    monkeypatch.setattr(changes, "STRETCH", stretch)
+    chance = random.Random(7)
+    made = [rows.complete(person, course, round=number) for number in range(1, 7) for person in (cast.learner, cast.stranger)]
+    for completion in chance.choices(made, k=20):
+        changes.note(completion.pk, changes.Kind.HOURS, at=NOON)
+    upto = changes.settle()
+    for sought in (made, made[::2], made[1:2], made[-1:], []):
+        some = Completion.objects.filter(pk__in=[one.pk for one in sought])
+        everything = list(changes.read_on(some, after=0, upto=upto))
+        for after in (0, upto // 2, upto - 1, upto):
+            for most in (1, 2, 5, 50):
+                page = changes.first_of(some, after=after, upto=upto, most=most, shape=lambda found: found)
+                wanted = [one for one in everything if one.change > after][:most]
+                assert [(one.pk, one.change) for one in page] == [(one.pk, one.change) for one in wanted], (after, most)
