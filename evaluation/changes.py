@@ -106,7 +106,7 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
     """
     found: list = []
     while len(found) < most:
-        numbers = dict(_newest(rows.model, after=after, upto=upto)[: min(AT_ONCE, most - len(found))])
+        numbers = dict(_newest(rows, after=after, upto=upto)[: min(AT_ONCE, most - len(found))])
         if not numbers:
             return found
         some = list(shape(rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__in=numbers)))
@@ -122,9 +122,9 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
     return found
 
 
-def _newest(model: type[Model], *, after: int, upto: int) -> QuerySet:
-    """The numbers in (after, upto] that are the newest of something of this kind, with its key, in order."""
-    about = model._meta.get_field("changes").field.name
+def _newest(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
+    """The numbers in (after, upto] that are the newest of anything of the kind of these rows, with its key, in order."""
+    about = rows.model._meta.get_field("changes").field.name
     later = RecordChange.objects.filter(**{about: OuterRef(about)}, number__gt=OuterRef("number"))
     changes = RecordChange.objects.filter(number__gt=after, number__lte=upto, **{f"{about}__isnull": False})
     return changes.filter(~Exists(later)).order_by("number").values_list("number", about)
