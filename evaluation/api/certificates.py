@@ -137,7 +137,7 @@ class HigherListOut(ListOut):
     summary="Higher certificates, with what they rest on",
 )
 def higher_certificates(request: HttpRequest, wanted: Query[OfPersonIn]):
-    """Higher certificates as they stand today, in the order of their issue, by pages of at most 500.
+    """Higher certificates as they stand today, in the order of their issue, by pages.
 
     They are earned by several lower certificates, courses and attestations, so no row of /completions shows them. They are
     few: pull them whole each time, which also brings what became of earlier ones. Certificates of one course, and renewals

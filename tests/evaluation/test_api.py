@@ -638,3 +638,13 @@ def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sough
                 page = changes.first_of(some, after=after, upto=upto, most=most, shape=lambda found: found)
                 wanted = [one for one in everything if one.change > after][:most]
                 assert [(one.pk, one.change) for one in page] == [(one.pk, one.change) for one in wanted], (after, most)
+
+
+def test_who_asks_only_for_the_head_gets_what_a_reading_would_say_and_no_body(cast, course, client, key_of):
+    rows.complete(cast.learner, course)
+    headers = {"Authorization": f"Bearer {key_of()}"}
+    whole, head = client.get(DOOR, headers=headers), client.head(DOOR, headers=headers)
+
+    assert (head.status_code, head["ETag"], head["Content-Type"], head.content) == (200, whole["ETag"], whole["Content-Type"], b"")
+    assert client.head(DOOR, headers=headers | {"If-None-Match": whole["ETag"]}).status_code == 304
+    assert client.head(DOOR).status_code == 401

@@ -1,14 +1,16 @@
 """A county's yearly evaluation from January to the last answered row: everything that has to end in a figure that nobody can change."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from evaluation import claims, services
 from evaluation.indicators import calculation, reports, versions
-from evaluation.models import PersonLine, ReplyRow, UnitLine
+from evaluation.models import Period, PersonLine, ReplyRow, UnitLine
 from evaluation.periods import appeals, handover, lines, package
 from evaluation.periods import services as periods
 from people.models import Leave
@@ -132,6 +134,19 @@ def test_a_year_is_evaluated_from_the_opening_roster_to_a_reconciliation_at_zero
     period = type(period).objects.get(pk=period.pk)
     assert handover.reconciliation(period).open == 0 and period.state == "handed_over"
     assert package.make(frozen).data == once.data and calculation.digest_of(frozen) == frozen.digest
+
+
+class _Undone(Exception):
+    pass
+
+
+def test_the_same_year_lived_twice_gives_the_same_package_byte_for_byte(cast, second, course):
+    lived = []
+    for _time in range(2):
+        with suppress(_Undone), transaction.atomic():
+            lived.append(package.make(package.standing_freeze(taken(cast, second, course))).data)
+            raise _Undone
+    assert lived[0] == lived[1] and not Period.objects.exists()
 
 
 def answered(given, refused: dict[str, str]) -> bytes:
