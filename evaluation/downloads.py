@@ -21,6 +21,7 @@ from django.core.files import File
 from django.core.files.storage import storages
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from core import clock
@@ -103,6 +104,7 @@ def order(
         words=found.words,
         columns=columns,
         format=format,
+        language=get_language() or "",
         purpose=purpose.strip()[:200],
         unit=found.unit,
         reach=found.reach,
@@ -140,7 +142,8 @@ def run(pk: int, *, now: Now = clock.now) -> None:
     running = Download.objects.filter(pk=pk, state=State.RUNNING)
     running.update(tries=F("tries") + 1, seen_at=now())
     try:
-        _write(download, now)
+        with override(download.language or get_language()):
+            _write(download, now)
     except parts.Cancelled:
         pass
     except (OperationalError, InterfaceError):

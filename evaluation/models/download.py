@@ -23,7 +23,7 @@ class Download(models.Model):
     """One export that a worker writes into a file (下载). Not a fact: the rows are; this is how they left.
 
     `reach` are the paths of the units that the rights reached by which it was made: it is handed out only while the
-    rights still reach all of them. The file is written in parts of rows that were fixed at `fixed_at`, under the rights of
+    rights still reach all of them. It speaks `language`, in which it was ordered. The file is written in parts of rows that were fixed at `fixed_at`, under the rights of
     then and the headings `heads`; after a killed worker the next goes on with them. `done` counts the rows that are laid
     down; `tries` how often it was begun since it last came further.
     """
@@ -41,6 +41,7 @@ class Download(models.Model):
     words = models.JSONField(default=list)
     columns = models.JSONField(default=list)
     format = models.CharField(_("format"), max_length=8, choices=Format.choices)
+    language = models.CharField(max_length=10, blank=True)
     purpose = models.CharField(_("purpose"), max_length=200)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("unit"))
     reach = models.JSONField(default=list)

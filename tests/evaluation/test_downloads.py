@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from core.errors import Refused
 from core.exports import Column, Exporter, csv_chunks, json_chunks
@@ -260,3 +261,14 @@ def test_progress_is_a_piece_of_the_page_that_asks_again(cast, done, sign_in):
     piece = sign_in(cast.hr).get(reverse("download", args=[made.pk]), headers={"HX-Request": "true"}).text
     assert piece.startswith("<div") and "hx-trigger" in piece
     assert 'http-equiv="refresh"' in sign_in(cast.hr).get(reverse("download", args=[made.pk])).text
+
+
+def test_a_file_speaks_the_language_in_which_it_was_ordered(cast, done, private):
+    made = {}
+    for language in ("en", "zh-hans"):
+        with override(language):
+            order = ordered(cast.hr, form_key=language)
+        write(order.pk)  # a worker speaks the site's language
+        order.refresh_from_db()
+        made[language] = next(path for path in files(private) if path.name == order.file.rpartition("/")[2]).read_text("utf-8-sig")
+    assert made["en"].startswith("Employee number,") and made["zh-hans"].startswith("工号,")
