@@ -4,6 +4,8 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,6 +16,7 @@ from core.errors import Refused
 
 LONGEST = 500  # characters of an address
 TIMEOUT = 10  # seconds for each step of a call
+WHOLE = 20  # and for all of them: an answer that comes in drops holds no worker
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,21 @@ def post(place: Place, body: bytes, headers: dict[str, str]) -> int:
     """Send a body and return the status of the answer. Follows no redirect and reads no body.
 
     Raises:
-        OSError, http.client.HTTPException: nobody answered, or with something that is no answer.
+        OSError, http.client.HTTPException: nobody answered in time, or with something that is no answer.
     """
     connection = _Connection(place)
+    end = threading.Timer(WHOLE, connection.give_up)
+    end.daemon = True
+    end.start()
     try:
         target = (place.parts.path or "/") + (f"?{place.parts.query}" if place.parts.query else "")
         connection.request("POST", target, body=body, headers=headers)
-        return connection.getresponse().status
+        status = connection.getresponse().status
+        if connection.is_given_up:  # what came until then may look whole
+            raise TimeoutError("timed out")
+        return status
     finally:
+        end.cancel()
         connection.close()
 
 
@@ -91,6 +101,14 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, place.port, timeout=TIMEOUT)
         self.default_port = 443 if place.parts.scheme == "https" else 80
         self._place = place
+        self.is_given_up = False
+
+    def give_up(self) -> None:
+        """End the call from another thread."""
+        self.is_given_up = True
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self._place.address, self._place.port), TIMEOUT)

@@ -1,5 +1,9 @@
 """Webhooks: signed as Standard Webhooks says, told at least once and in order, never to a place inside."""
 
+import socket
+import threading
+import time
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 
@@ -243,3 +247,20 @@ def test_the_command_makes_lists_rotates_stops_starts_closes_and_replays(cast, c
     assert "已永久关闭" in run("list")
     with pytest.raises(CommandError):
         run("calls", 999)
+
+
+def test_an_answer_that_comes_in_drops_holds_no_worker(inside, monkeypatch):
+    monkeypatch.setattr(outbound, "WHOLE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            caller, _address = server.accept()
+            with caller, suppress(OSError):
+                caller.sendall(b"HTTP/1.1 200 OK\r\n")
+                for _drop in range(100):
+                    time.sleep(0.1)
+                    caller.sendall(b"a: b\r\n")
+
+        threading.Thread(target=drip, daemon=True).start()
+        with pytest.raises(OSError):
+            outbound.post(outbound.resolve(f"http://127.0.0.1:{server.getsockname()[1]}/"), b"{}", {})
