@@ -120,8 +120,10 @@ def p95(times: list[float]) -> float:
 
 
 def timed(paths: dict[str, str], headers: dict[str, str]) -> dict[str, float]:
-    """The 95th percentile of each, in ms, after one call that warms up."""
+    """The 95th percentile of each, in ms, after one call that warms up; the first is asked often enough to meet every worker."""
     found = {}
+    for _time in range(2 * TIMES):
+        ask(next(iter(paths.values())), headers)
     for name, path in paths.items():
         ask(path, headers)
         found[name] = p95([ask(path, headers)[0] for _time in range(TIMES)])

@@ -34,6 +34,7 @@ from people.models import Duty, Person, Unit
 from people.models.unit import record_names, within_paths
 
 FEW = 1000  # people
+NAMED = 1000  # rows that a page names by their keys
 MANY = 20_000  # people: more are not named to the database
 
 
@@ -187,7 +188,7 @@ class Found:
     def __getitem__(self, part: slice) -> list[Record]:
         if isinstance(self.source, NotBegun):
             return list(self.make(self.source[part]))
-        return list(self.of(list(keys_of(self.source[part]))))
+        return list(self.of(list(_keys(self.source[part]))))  # no cursor: PostgreSQL reads for one on a single core
 
     def stream(self) -> Iterator[Record]:
         yield from self.make(self._rows())
@@ -218,7 +219,20 @@ class Found:
 
 def keys_of(found: QuerySet) -> Iterator:
     """The keys of the rows in their order, in one reading."""
-    return found.prefetch_related(None).values_list("pk", flat=True).iterator(chunk_size=20_000)
+    return _keys(found).iterator(chunk_size=20_000)
+
+
+def _few(found: QuerySet) -> QuerySet:
+    """Rows of which there may be next to none among very many: then named by their keys, looked for once.
+
+    PostgreSQL expects to meet fifty soon, and would sort all that was ever begun to find them, after counting it.
+    """
+    keys = list(_keys(found.order_by())[: NAMED + 1])
+    return found.filter(pk__in=keys) if len(keys) <= NAMED else found
+
+
+def _keys(found: QuerySet) -> QuerySet:
+    return found.prefetch_related(None).values_list("pk", flat=True)
 
 
 def rows_of(found: QuerySet, keys: list, key: Callable) -> list:
@@ -239,7 +253,8 @@ def find(user, wanted: Filter, *, at: datetime, for_page: bool = False) -> Found
     """
     today = clock.today(at)
     if wanted.status == Status.IN_PROGRESS:
-        return Found(_enrolments(user, wanted), lambda rows: (_of_enrolment(row) for row in rows), whole=_with_edition)
+        begun = _enrolments(user, wanted)
+        return Found(_few(begun) if for_page else begun, lambda rows: (_of_enrolment(row) for row in rows), whole=_with_edition)
     if wanted.status == Status.NOT_STARTED:
         return _not_started(user, wanted, at, for_page)
     if wanted.status == Status.HIGHER:
@@ -489,7 +504,7 @@ def _called(q: str) -> Q:
 
     Few people are named to the database, which has their records at hand; many are not, for then it soon comes upon a page of them.
     """
-    people = list(Person.objects.filter(Q(name__icontains=q) | Q(employee_number__istartswith=q)).values_list("pk", flat=True)[: FEW + 1])
+    people = list(Person.objects.filter(Q(name__icontains=q) | Q(employee_number__istartswith=q)).values_list("pk", flat=True)[: NAMED + 1])
     if len(people) <= FEW:
         return Q(person__in=people) | Q(person_name=q)
     found = Q(pk__in=[])
