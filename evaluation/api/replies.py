@@ -9,7 +9,7 @@ from core.errors import RefusedRows
 from evaluation.api.items import Key
 from evaluation.models import HandOver
 from evaluation.periods import handover
-from people.api import PROBLEMS, CallsAMinute, Problem, Token
+from people.api import PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters
 from people.models import ApiToken
 
 router = Router()
@@ -49,6 +49,7 @@ def reply(request: HttpRequest, name: Key, x_signature: Header[str]):
 
     All or nothing: one row that is unknown, doubled or refused without a reason, and nothing is taken. The same body again changes nothing.
     """
+    refuse_strange_parameters(request, ())
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     county, *numbers = name.rsplit("-", 2)
     found = None

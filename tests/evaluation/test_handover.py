@@ -304,14 +304,16 @@ def test_the_receiver_answers_by_the_api_and_again_without_harm(client, cast, gi
     _token, key = tokens.create(owner=cast.hr, name="考评办", scopes=[ApiToken.Scope.REPLIES], unit=cast.county, expires_at=until)
     document = answer(given, YA10001="accepted", YA10002="学时不符")
 
-    def send(body=document, signature=None, name=given.name, token=key):
+    def send(body=document, signature=None, name=given.name, token=key, asked=""):
         return client.post(
-            f"/api/v1/hand-overs/{name}/replies",
+            f"/api/v1/hand-overs/{name}/replies{asked}",
             body,
             content_type="application/json",
             headers={"authorization": f"Bearer {token}", "x-signature": signature or signed(body)},
         )
 
+    strange = send(asked="?dry_run=1")  # it would be taken for a trial, and is none
+    assert strange.status_code == 422 and strange.json()["code"] == "parameters" and not ReplyRow.objects.exists()
     first, second = send(), send()
     assert first.status_code == 200 and first.json() == second.json()
     assert (first.json()["accepted"], first.json()["refused"], first.json()["open"]) == (1, 1, 2)
