@@ -64,8 +64,9 @@ def signed(certificate: Certificate, *, offline: bool = False) -> dict[str, Any]
     """The badge with its proof, dated with the issue. `offline`: by did:key, for those who cannot reach the site. No query but the key's.
 
     Raises:
-        Refused: there is no key to sign with here ("no_key").
+        Refused: there is no key to sign with here ("no_key"), or the record was edited since it was issued ("altered").
     """
+    certificate.require_as_issued()
     return sealed(lambda issuer: unsigned(certificate, issuer=issuer), created=moment(certificate.issued_at), offline=offline)
 
 

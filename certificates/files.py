@@ -110,7 +110,8 @@ def read(certificate: Certificate, kind: str) -> bytes:
     A paper is signed when it is made: its dates are the certificate's, the time of the signature is its own.
 
     Raises:
-        Refused: it cannot be printed ("missing_glyph"), or not signed ("no_key", "no_timestamp"). Nothing unsigned leaves.
+        Refused: it cannot be printed ("missing_glyph"), or not signed ("no_key", "no_timestamp"), or the record was edited since it
+            was issued ("altered"). Nothing unsigned leaves.
     """
     how, storage, name = _KINDS[kind], papers(), name_of(certificate, kind)
     try:
@@ -121,6 +122,7 @@ def read(certificate: Certificate, kind: str) -> bytes:
         is_there = True
     except FileNotFoundError:
         is_there = False
+    certificate.require_as_issued()
     data = how.make(certificate)
     if is_there:
         storage.delete(name)

@@ -7,12 +7,14 @@ from secrets import token_hex
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from certificates import rules
 from certificates.models.kind import CertificateKind, TemplateVersion
 from certificates.models.status import StatusEvent
 from core import clock
+from core.errors import Refused
 from core.models import Fact, FactQuerySet
 from courses.models import Completion
 from people.models import ServedAt
@@ -153,6 +155,18 @@ class Certificate(ServedAt, Fact):
     def is_as_issued(self) -> bool:
         """Whether the facts still give the digest that was taken of them: nobody has edited the record in the database since."""
         return rules.digest(self.facts()) == self.facts_digest
+
+    def require_as_issued(self) -> None:
+        """Let a file be made of the record. What is signed here stays signed: an edited record must not become a genuine file.
+
+        Raises:
+            Refused: altered.
+        """
+        if not self.is_as_issued:
+            raise Refused(
+                gettext("What is kept of this certificate is not what was sealed when it was issued, so no file is made of it."),
+                code="altered",
+            )
 
     def decided(self) -> tuple[str, datetime] | None:
         """The newest event that decides what it is worth, if there is one. One query, unless read by `with_state()`."""

@@ -79,6 +79,11 @@ VERDICTS = {
         _("Not genuine: no such certificate"),
         _("No certificate with the number in this file was ever issued here. Do not trust it; ask the issuing county."),
     ),
+    "altered": (
+        "warn",
+        _("Nothing is confirmed: our record was altered"),
+        _("What is kept here of this certificate is not what was sealed when it was issued. Neither the file nor the record is confirmed. Tell the issuing county: its ledger shows what was changed."),
+    ),
     "badge_genuine": (
         "good",
         _("Genuine and unchanged"),
@@ -220,6 +225,8 @@ def _of_pdf(report: dict, *, on: date | None, at: datetime) -> Finding:
         answer = answers.find(number, on=on, at=at)
     except Refused:
         return Finding("pdf", "no_record")
+    if not answer.is_as_issued:
+        return _of_altered("pdf", is_sound=signature == "valid")
     inside = verify_badge(base64.b64decode(report["badge"]), at=at) if report["badge"] else None
     is_same = inside is not None and inside.certificate is not None and inside.certificate.number == number
     # A badge that fits names the holder in plain letters: whoever has it in the file knows the name already.
@@ -279,6 +286,8 @@ def _of_json(data: bytes, *, on: date | None, at: datetime) -> Finding:
     if verdict.certificate is None:
         return Finding("badge", *_without_certificate(verdict))
     answer = answers.find(verdict.certificate.number, on=on, at=at)
+    if not answer.is_as_issued:
+        return _of_altered("badge", is_sound=bool(verdict.kid))
     is_proven = verdict.is_genuine or bool(verdict.kid)
     reasons = _told(verdict)
     if verdict.is_genuine:
@@ -290,6 +299,12 @@ def _of_json(data: bytes, *, on: date | None, at: datetime) -> Finding:
     facts, others = _badge_lines(reasons, answer)
     notes = tuple(one.message for one in reasons if one.code not in (Code.CHANGED, Code.WITHDRAWN_KEY) and one.field not in _BADGE_FACTS)
     return Finding("badge", code, answer, facts, others, is_proven, notes=notes[:MOST_OTHERS])
+
+
+def _of_altered(kind: str, *, is_sound: bool) -> Finding:
+    """Of a record that was edited behind the platform's back: nothing of it is shown, and nothing of the file is measured by it."""
+    notes = (gettext("The signature on the file is ours and fits: the file is as it was signed."),) if is_sound else ()
+    return Finding(kind, "altered", notes=notes)
 
 
 def _without_certificate(verdict: Verdict) -> tuple[str]:

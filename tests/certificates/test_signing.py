@@ -25,7 +25,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from pypdf import PdfReader, PdfWriter
 
-from certificates import badge, files, keyring, paper, signing, tasks
+from certificates import badge, files, keyring, paper, rules, signing, tasks
 from certificates.models import Certificate, SigningKey
 from certificates.services import keys as service
 from core import clock
@@ -142,6 +142,7 @@ def test_a_paper_whose_badge_is_of_a_withdrawn_key_is_made_again(certificate, si
 
 def test_a_badge_with_a_character_that_no_font_has_refuses_the_paper_by_name(certificate, private):
     certificate.post_title = "科员\U0001f600"  # which the paper does not print and the badge says
+    certificate.facts_digest = rules.digest(certificate.facts())
     with pytest.raises(Refused) as refused:
         files.read(certificate, "pdf")
     assert refused.value.code == "missing_glyph" and "U+1F600" in refused.value.message

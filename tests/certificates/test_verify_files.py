@@ -12,11 +12,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from PIL import Image
 
-from certificates import badge, files, keyring, paper, rules, services, status_lists
+from certificates import badge, bundle, files, keyring, paper, rules, services, status_lists
 from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.services import keys as keys_of
 from certificates.verify import inspection, judgement
 from core import clock, uploads
+from core.errors import Refused
 from tests.cast import NOON
 from tests.certificates import paperwork
 from tests.certificates.conftest import a_completion
@@ -138,13 +139,46 @@ def test_an_appended_update_is_named_as_such(drop, signed):
     assert verdict(drop(signed + b"\n% nothing but a comment\n")) == "appended"
 
 
-def test_the_genuine_badge_of_a_record_that_was_edited_is_not_said_to_be_changed(drop, certificate):
-    data = badge.file(certificate)
+def edited(certificate: Certificate) -> Certificate:
+    """The record after somebody changed it in the database."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE certificates_certificate SET score = 60 WHERE id = %s", [certificate.pk])
-    told = drop(data, "a.badge.json")
+    return Certificate.objects.get(pk=certificate.pk)
 
-    assert verdict(told) == "differs" and not told["file"]["genuine"] and changed(told) == {"score": "92.5"}
+
+def test_of_an_edited_record_neither_file_nor_record_is_confirmed_and_nothing_of_it_is_shown(drop, certificate, signed):
+    ours = badge.file(certificate)
+    edited(certificate)
+    for data, name, is_sound in (
+        (ours, "a.badge.json", True),
+        (signed, "a.pdf", True),
+        (ours.replace(b"92.5", b"99.5"), "a.badge.json", False),
+        (appended(signed), "a.pdf", False),
+    ):
+        told = drop(data, name)
+        assert verdict(told) == "altered" and not told["file"]["genuine"] and not told["file"]["facts"] and told["certificate"] is None
+        assert bool(told["file"]["notes"]) is is_sound, name
+
+
+def test_no_file_is_made_of_an_edited_record(certificate, tmp_path):
+    record = edited(certificate)
+    for make in (
+        lambda: files.read(record, "pdf"),
+        lambda: files.read(record, "png"),
+        lambda: badge.file(record),
+        lambda: badge.file(record, offline=True),
+        lambda: bundle.write(record, tmp_path / "out", at=clock.now()),
+    ):
+        with pytest.raises(Refused) as refusal:
+            make()
+        assert refusal.value.code == "altered"
+
+
+def test_an_edited_record_downloads_nothing_and_says_why(certificate, sign_in):
+    edited(certificate)
+    for kind in ("pdf", "png", "badge.json"):
+        answer = sign_in(certificate.person).get(f"/certificates/{certificate.number}.{kind}")
+        assert answer.status_code == 409 and "不是发证时" in answer.text, kind
 
 
 def test_what_was_written_over_the_page_in_a_note_is_told(drop, signed):
