@@ -94,7 +94,7 @@ def door(
             url_name=f"{act}_{name}",
         )(view)
         # As every reading: with the same ETag and without a body, for who asks only whether something is new.
-        asked = {"auth": Token(scope), "throttle": [CallsAMinute()], "include_in_schema": False}
+        asked = {"auth": Token(scope), "throttle": [CallsAMinute()], "include_in_schema": False, "url_name": f"{act}_{name}"}
         router.api_operation(["HEAD"], path, response={200: out, **PROBLEMS, **(answers or {})}, **asked)(view)
         _only_read(router, path)
         return view

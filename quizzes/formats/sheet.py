@@ -60,9 +60,8 @@ class Sheet(Format):
     hint = gettext_lazy("All kinds. Images are named only: they have to be in the bank already. CSV is read, too.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
-        found, missing = False, None
-        sheets = tables.read(io.BytesIO(data), name=name)
-        for sheet in sheets:
+        with_questions, missing = [], None
+        for sheet in tables.read(io.BytesIO(data), name=name):
             try:
                 header, rows = sheet.rows(COLUMNS)
             except Refused as error:
@@ -74,11 +73,12 @@ class Sheet(Format):
                     % {"sheet": sheet.name, "columns": "、".join(doubled)},
                     code="doubled_column",
                 )
-            found = True
-            for row in rows:
-                yield _found(row, sheet.name if len(sheets) > 1 else "")
-        if not found:
+            with_questions.append((sheet.name, rows))
+        if not with_questions:
             raise missing or Refused(_("The file has no sheet."), code="no_header")
+        for title, rows in with_questions:
+            for row in rows:
+                yield _found(row, title if len(with_questions) > 1 else "")
 
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
         line = 0

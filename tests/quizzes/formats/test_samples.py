@@ -4,6 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from core.errors import Refused
@@ -236,3 +237,14 @@ def test_a_workbook_with_a_title_row_and_a_sheet_of_hints_is_read_row_by_row():
     assert found["T02"].item.key == ["A", "B", "C"], "written in full-width letters"
     assert found["T03"].item.key is False and found["T05"].item.kind == "order"
     assert list(found["7"].item.content["options"].values()) == ["7", "20.5", "2026-01-01"]
+
+
+def test_of_two_sheets_with_questions_each_row_names_its_own():
+    book = openpyxl.load_workbook(SAMPLES / "questions.xlsx")
+    book.copy_worksheet(book.worksheets[0]).title = "第二批"
+    out = io.BytesIO()
+    book.save(out)
+
+    places = [one.place for one in read("xlsx", out.getvalue())]
+    first = book.worksheets[0].title
+    assert places == [f"“{title}”第{number}行" for title in (first, "第二批") for number in range(3, 10)]
