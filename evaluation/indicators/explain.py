@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.translation import gettext as _
 
-from core.figures import figure
+from core.figures import figure as written
 from courses.models import Course
 from evaluation.indicators import figures, roster, scoring
 from evaluation.indicators.figures import FIGURES, Figure
@@ -106,7 +106,7 @@ def _way_to_points(item: Item, line: UnitLine, came_to: dict, granted: Iterable[
     if full != item.points:
         return _("%(own)s of %(worth)s points; with what void items gave away in proportion %(points)s of %(full)s.") % {
             "own": given,
-            "worth": figure(item.points),
+            "worth": written(item.points),
             "points": points,
             "full": full,
         }

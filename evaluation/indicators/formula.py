@@ -7,7 +7,7 @@ in words. Pure: no database, no clock.
 import ast
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, DecimalException, localcontext
 
 from django.utils.translation import gettext as _
@@ -43,17 +43,16 @@ class Formula:
     def _refuse_void(self) -> None:
         """A figure may be nothing in one unit; what holds no figure is nothing in all of them, and the item could never count."""
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.BinOp) and not any(isinstance(part, ast.Name) for part in _values(node.right)):
-                try:
-                    with localcontext(_PRECISION):
-                        divides_by_nothing = isinstance(node.op, ast.Div) and not _Evaluator({}).eval(
-                            self.text, previously_parsed=node.right
-                        )
-                except (ZeroDivisionError, DecimalException):
-                    divides_by_nothing = True
-                if divides_by_nothing:
-                    part = ast.get_source_segment(self.text, node) or self.text
-                    raise Refused(_("“%(part)s” divides by nothing, whatever the figures are.") % {"part": part[:60]}, code="void")
+            if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)) or _names_a_figure(node.right):
+                continue
+            try:
+                with localcontext(_PRECISION):
+                    is_void = not _Evaluator({}).eval(self.text, previously_parsed=node.right)
+            except (ZeroDivisionError, DecimalException):
+                is_void = True
+            if is_void:
+                part = ast.get_source_segment(self.text, node) or self.text
+                raise Refused(_("“%(part)s” divides by nothing, whatever the figures are.") % {"part": part[:60]}, code="void")
 
     def value(self, figures: Mapping[str, Decimal]) -> Decimal:
         """What it comes to with these figures, which must hold every one of `names`.
@@ -71,9 +70,8 @@ class Formula:
             raise LookupError(f"{self.text}: {error}") from error
 
 
-def _values(tree: ast.expr) -> Iterator[ast.AST]:
-    """What a formula is made of, without the names of its functions."""
-    return (node for node in ast.walk(tree) if not (isinstance(node, ast.Name) and node.id in FUNCTIONS))
+def _names_a_figure(tree: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id not in FUNCTIONS for node in ast.walk(tree))
 
 
 def _divide(left: Decimal, right: Decimal) -> Decimal:

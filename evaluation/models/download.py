@@ -23,9 +23,9 @@ class Download(models.Model):
     """One export that a worker writes into a file (下载). Not a fact: the rows are; this is how they left.
 
     `reach` are the paths of the units that the rights reached by which it was made: it is handed out only while the
-    rights still reach all of them. It speaks `language`, in which it was ordered. The file is written in parts of rows that were fixed at `fixed_at`, under the rights of
-    then and the headings `heads`; after a killed worker the next goes on with them. `done` counts the rows that are laid
-    down; `tries` how often it was begun since it last came further.
+    rights still reach all of them. It speaks `language`, in which it was ordered. The file is written in parts of rows
+    that were fixed at `fixed_at`, under the rights of then and the headings `heads`; after a killed worker the next goes
+    on with them. `done` counts the rows that are laid down; `tries` how often it was begun since it last came further.
     """
 
     class State(models.TextChoices):
