@@ -86,8 +86,8 @@ def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
 
 def _in_force(person: Person, kind: str, county_path: str, on: date) -> Certificate | None:
     """Of a person's certificates of a kind, issued in the county, the one that was in force on a day and lasts longest."""
-    held = Certificate.objects.filter(person=person, kind__key=kind, kind__county__path=county_path).with_state().with_recorded_end()
-    held = held.select_related("version", "renews", "replaces")  # what the digest covers
+    held = Certificate.objects.filter(person=person, kind__key=kind, kind__county__path=county_path)
+    held = held.with_state().with_recorded_end().with_ledger().select_related("version", "renews", "replaces")  # what the digest covers
     in_force = [certificate for certificate in held if certificate.state_on(on) == State.VALID and certificate.is_as_issued]
     return max(in_force, key=lambda certificate: (certificate.valid_until or date.max, certificate.issued_at), default=None)
 

@@ -254,7 +254,7 @@ def _find(document: dict[str, Any]) -> Certificate:
         well_formed = rules.read_number(number)
     except Refused:
         raise _Bad(Code.NOT_FOUND, "credentialSubject.licenseNumber", number) from None
-    certificate = Certificate.objects.with_state().filter(number=well_formed).first()
+    certificate = Certificate.objects.with_state().with_ledger().filter(number=well_formed).first()
     if certificate is None:
         raise _Bad(Code.NOT_FOUND, "credentialSubject.licenseNumber", number)
     return certificate

@@ -122,4 +122,5 @@ def shared_certificate_file(request: HttpRequest, key: str, name: str) -> HttpRe
 
 def _behind(key: str) -> Certificate | None:
     link = ShareLink.objects.open(clock.now()).filter(key=key).values("certificate")
-    return Certificate.objects.with_state().filter(pk__in=link).select_related("unit", "kind", "version", "replaces", "renews").first()
+    shown = Certificate.objects.with_state().with_ledger().select_related("unit", "kind", "version", "replaces", "renews")
+    return shown.filter(pk__in=link).first()

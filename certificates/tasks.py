@@ -9,7 +9,7 @@ def render(certificate_id: int) -> None:
     from certificates import files
     from certificates.models import Certificate
 
-    files.ensure(Certificate.objects.select_related("version").get(pk=certificate_id))
+    files.ensure(Certificate.objects.with_ledger().select_related("version", "renews", "replaces").get(pk=certificate_id))
 
 
 @shared_task

@@ -152,7 +152,10 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
 
 def visible(request: HttpRequest, number: str) -> Certificate:
     return get_object_or_404(
-        Certificate.objects.visible_to(request.user).with_state().select_related("unit", "kind", "version", "replaces", "renews"),
+        Certificate.objects.visible_to(request.user)
+        .with_state()
+        .with_ledger()
+        .select_related("unit", "kind", "version", "replaces", "renews"),
         number=number.upper(),
     )
 

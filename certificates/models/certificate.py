@@ -6,12 +6,13 @@ from secrets import token_hex
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from certificates import rules
 from certificates.models.kind import CertificateKind, TemplateVersion
+from certificates.models.ledger import ChainEntry
 from certificates.models.status import StatusEvent
 from core import clock
 from core.errors import Refused
@@ -55,6 +56,12 @@ class CertificateQuerySet(FactQuerySet):
         """Each with whether its end is on record: then a clock that was set back since does not show it as valid again."""
         over = StatusEvent.objects.filter(certificate=OuterRef("pk"), kind=StatusEvent.Kind.EXPIRED)
         return self.annotate(end_is_recorded=Exists(over))
+
+    def with_ledger(self) -> "CertificateQuerySet":
+        """Each with whether the ledger contradicts it, so that asking whether it is as it was issued costs no query."""
+        entries = ChainEntry.objects.filter(event__certificate=OuterRef("pk"))
+        as_chained = Q(kind=F("event__kind"), at=F("event__at"), number=OuterRef("number"), facts_digest=OuterRef("facts_digest"))
+        return self.annotate(is_contradicted=Exists(entries.exclude(as_chained)))
 
     def in_force(self, day: date) -> "CertificateQuerySet":
         """Those that are valid today, `day` being today: neither run out nor suspended, replaced or revoked."""
@@ -153,8 +160,15 @@ class Certificate(ServedAt, Fact):
 
     @property
     def is_as_issued(self) -> bool:
-        """Whether the facts still give the digest that was taken of them: nobody has edited the record in the database since."""
-        return rules.digest(self.facts()) == self.facts_digest
+        """Whether the facts still give the digest that was taken of them, and the ledger says the same of it and of what became of it.
+
+        Else somebody edited the record in the database. One query, unless read `with_ledger()`.
+        """
+        if rules.digest(self.facts()) != self.facts_digest:
+            return False
+        if "is_contradicted" not in self.__dict__:
+            return not Certificate.objects.filter(pk=self.pk).with_ledger().filter(is_contradicted=True).exists()
+        return not self.__dict__["is_contradicted"]
 
     def require_as_issued(self) -> None:
         """Let a file be made of the record. What is signed here stays signed: an edited record must not become a genuine file.

@@ -245,8 +245,8 @@ def _write_part(batch: Batch, keys: list[int], out: IO[bytes], now: Now) -> bool
     """
     day, listed = clock.today(now()), []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
-        rows = _certificates(batch).filter(pk__gte=keys[0], pk__lte=keys[-1]).with_state().order_by("unit__path", "person_name", "pk")
-        for number, certificate in enumerate(rows.iterator(chunk_size=500), start=1):
+        rows = _certificates(batch).filter(pk__gte=keys[0], pk__lte=keys[-1]).order_by("unit__path", "person_name", "pk")
+        for number, certificate in enumerate(rows.with_state().with_ledger().iterator(chunk_size=500), start=1):
             state = certificate.state_on(day)
             name = _name_in_package(certificate, state)
             try:

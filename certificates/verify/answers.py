@@ -46,7 +46,7 @@ class Answer:
     `since` is the day of the event that suspended, replaced or revoked it. With a day asked for (`on`), `state_on` is
     what it was worth at the end of that day, or None for a day to come, of which nobody knows what will become of it.
     `replaced_by`, `replaces`, `renewed_by` and `renews` are numbers. `is_as_issued` tells whether the facts still give the
-    digest that was kept with them: of a row that somebody edited they do not, and it is genuine to nobody.
+    digest that was kept with them and in the ledger: a row that somebody edited is genuine to nobody.
     """
 
     facts: dict
@@ -103,6 +103,7 @@ def _query(number):
     return (
         Certificate.objects.with_state()
         .with_recorded_end()
+        .with_ledger()
         .filter(number=number)
         .annotate(replaced_by_number=F("replacement__number"), renewed_by_number=Subquery(renewal))
         .select_related("version", "renews", "replaces")

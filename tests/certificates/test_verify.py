@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django.urls import reverse
 
 from certificates import rules, services
 from certificates.models import Certificate, StatusEvent
+from certificates.services import chaining
 from core import clock
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion, end
@@ -253,6 +255,31 @@ def test_a_record_that_somebody_edited_is_confirmed_to_nobody(page, client, cert
     assert told.status_code == 409 and "不予确认" in told.text and "check-valid" not in told.text and "王*" not in told.text
     answer = client.get(reverse("verify_json", args=[certificate.number]))
     assert (answer.status_code, answer.json()["code"]) == (409, "altered") and "score" not in answer.json()
+
+
+def test_facts_and_digest_edited_together_are_confirmed_to_nobody(client, certificate):
+    chaining.chain(at=clock.now(), everywhere=True)
+    certificate.score = Decimal(100)
+    with connection.cursor() as cursor:
+        values = [certificate.score, rules.digest(certificate.facts()), certificate.pk]
+        cursor.execute("UPDATE certificates_certificate SET score = %s, facts_digest = %s WHERE id = %s", values)
+
+    answer = client.get(reverse("verify_json", args=[certificate.number]))
+    assert (answer.status_code, answer.json()["code"]) == (409, "altered") and "score" not in answer.json()
+    record = Certificate.objects.get(pk=certificate.pk)
+    assert rules.digest(record.facts()) == record.facts_digest and not record.is_as_issued
+
+
+@pytest.mark.parametrize("column, value", [("kind", "restored"), ("at", "2020-01-01 00:00:00+00:00")])
+def test_a_certificate_whose_status_event_somebody_edited_is_confirmed_to_nobody(client, cast, certificate, column, value):
+    StatusEvent.objects.create(certificate=certificate, kind="suspended", by=cast.hr, reason="核实", at=clock.now())
+    chaining.chain(at=clock.now(), everywhere=True)
+    assert client.get(reverse("verify_json", args=[certificate.number])).json()["status"] == "suspended"
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE certificates_statusevent SET {column} = %s WHERE kind = 'suspended'", [value])
+
+    answer = client.get(reverse("verify_json", args=[certificate.number]))
+    assert (answer.status_code, answer.json()["code"]) == (409, "altered")
 
 
 def test_renewals_lead_to_each_other(page, client, certificate):
