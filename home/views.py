@@ -119,6 +119,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "work": waiting.for_person(request.user),
         "rank": pictures.rank_of(found.unit, year=found.year, at=at) if found.unit else None,
         "may_remind": found.unit is not None and found.total.behind > 0 and reminders.may_remind(request.user, found.unit),
+        "at_once": reminders.AT_ONCE,
     }
     return render(request, "home/dashboard.html", context)
 

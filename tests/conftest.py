@@ -144,13 +144,22 @@ def sign_in(client):
 
 
 def pytest_collection_modifyitems(items):
-    """What no database is asked for, one run proves: it is left out of the run on PostgreSQL."""
+    """What no database is asked for, one run proves: it is left out of the run on PostgreSQL.
+
+    What takes minutes begins first, lest all wait for it at the end; but where the order of tests keeps their database
+    whole (those that empty it come last), it stays.
+    """
     from django.db import connection
 
     if connection.vendor == "postgresql":
         items[:] = [item for item in items if _asks_postgresql(item)]
+    items.sort(key=lambda item: _has_the_database(item) or not item.get_closest_marker("slow"))
 
 
 def _asks_postgresql(item) -> bool:
     """Whether it has the tests' database, or brings its own PostgreSQL."""
-    return bool({"db", "transactional_db"} & set(item.fixturenames)) or any(map(item.get_closest_marker, ("django_db", "postgres")))
+    return _has_the_database(item) or bool(item.get_closest_marker("postgres"))
+
+
+def _has_the_database(item) -> bool:
+    return bool({"db", "transactional_db"} & set(item.fixturenames)) or bool(item.get_closest_marker("django_db"))

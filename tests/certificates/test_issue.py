@@ -285,11 +285,8 @@ def test_a_kind_needs_a_county_with_a_code_of_six_digits(cast, kinds):
     assert "county" in refused.value.message_dict
 
 
-@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_fifty_at_once_get_numbers_without_gap_and_each_completion_one_certificate(private):
-    if connection.vendor != "postgresql":
-        pytest.skip("needs PostgreSQL")
     from tests.cast import assemble
 
     cast = assemble()

@@ -163,6 +163,16 @@ def test_a_leader_reminds_who_is_behind_and_the_person_reads_it_until_done(clien
     assert "赵一山（局长）" not in client.get(reverse("my_learning")).content.decode()
 
 
+def test_more_people_than_can_be_meant_at_once_are_not_offered_to_be_reminded_together(client, cast, year, monkeypatch):
+    monkeypatch.setattr(reminders, "AT_ONCE", 0)
+    client.force_login(cast.own_leader)
+    page = client.get(reverse("dashboard")).content.decode()
+    assert reverse("remind", args=[cast.bureau.pk]) not in page and "逐个单位提醒" in page
+    with pytest.raises(Refused) as refusal:
+        reminders.remind(unit=cast.bureau, by=cast.own_leader, at=NOON)
+    assert refusal.value.code == "too_many"
+
+
 def test_nobody_is_reminded_twice_a_day_whoever_reminds(cast, year):
     assert reminders.remind(unit=cast.bureau, by=cast.own_leader, at=NOON) == reminders.Sent(1, 0)
     assert reminders.remind(unit=cast.section, by=cast.hr, at=NOON) == reminders.Sent(0, 1)

@@ -18,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="a folder that is empty or does not exist yet")
 
     def handle(self, *args, number: str, to: Path, **options):
+        to = Path(to)  # called from code, it may come as text
         try:
             typed = rules.read_number(number)
             certificate = Certificate.objects.select_related("version", "kind", "renews", "replaces").filter(number=typed).first()
