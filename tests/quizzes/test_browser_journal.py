@@ -282,6 +282,18 @@ def test_what_did_not_arrive_before_the_end_is_named_and_then_forgotten(cast, qu
     assert page.is_hidden("#undelivered") and Submission.objects.get().cause == "time"
 
 
+def test_what_waits_when_the_attempt_is_handed_in_elsewhere_is_told_to_be_not_saved(open_attempt, attempt, judge):
+    page = open_attempt()
+    cut(page)
+    tick(page, judge, "true")
+    shows(page, judge, "retry")
+    attempts.submit(attempt=attempt, at=clock.now())
+    mend(page)
+    shows(page, judge, "failed")
+    expect(page.locator("#notice")).to_contain_text("不计分的作答次数： 1", timeout=PATIENCE)
+    assert page.is_disabled(f"input[name='r-{judge.pk}'] >> nth=0") and not Answer.objects.exists()
+
+
 def test_minutes_added_at_the_last_moment_open_the_page_again(cast, quiz, enrolment, open_page, enter, live_server):
     from quizzes.services import sittings
 
