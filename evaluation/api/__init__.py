@@ -2,8 +2,8 @@
 
 from ninja import Router
 
-from evaluation.api import certificates, completions, hours, replies, results, structure
+from evaluation.api import certificates, completions, hand_overs, hours, replies, results, structure
 
 router = Router()
-for _part in (completions, certificates, hours, structure, results, replies):
+for _part in (completions, certificates, hours, structure, results, hand_overs, replies):
     router.add_router("", _part.router)

@@ -1,13 +1,12 @@
 """The receiver's door: what it says of each row that was handed over."""
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Header, Router, Schema
 
 from core import clock
 from core.errors import RefusedRows
+from evaluation.api.hand_overs import named
 from evaluation.api.items import Key
-from evaluation.models import HandOver
 from evaluation.periods import handover
 from people.api import PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters
 from people.models import ApiToken
@@ -51,14 +50,7 @@ def reply(request: HttpRequest, name: Key, x_signature: Header[str]):
     """
     refuse_strange_parameters(request, ())
     token: ApiToken = request.auth  # type: ignore[attr-defined]
-    county, *numbers = name.rsplit("-", 2)
-    found = None
-    if len(numbers) == 2 and all(part.isascii() and part.isdecimal() and len(part) < 5 for part in numbers):
-        year, number = numbers
-        found = HandOver.objects.filter(period__county__code=county, period__year=int(year), number=int(number))
-        found = found.filter(period__county__path=token.unit.path).select_related("period__county", "receiver", "calculation").first()
-    if found is None:
-        raise Problem(404, _("There is no hand-over “%(name)s” in this token's reach.") % {"name": name[:60]}, code="hand_over")
+    found = named(token, name)
     try:
         kept = handover.receive(
             hand_over=found, document=request.read(handover.MAX_DOCUMENT + 1), signature=x_signature, by=token.owner, at=clock.now()

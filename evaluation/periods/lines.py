@@ -57,6 +57,13 @@ def of_key(calculation: Calculation, key: str) -> Line | None:
     return next(iter(found), None)
 
 
+def of_keys(calculation: Calculation, keys: Collection[str]) -> dict[str, Line]:
+    """The lines with these keys, by key. Two queries."""
+    units = calculation.units.filter(unit_code__in=[key[2:] for key in keys if key.startswith("U:")])
+    people = calculation.people.filter(employee_number__in=[key[2:] for key in keys if key.startswith("P:")])
+    return {line.key: line for line in [*_units(units), *_people(people)]}
+
+
 def names(calculation: Calculation, keys: Collection[str] | None = None) -> dict[str, str]:
     """What is called by these keys, or by any. Two queries."""
     units, people = calculation.units.order_by(), calculation.people.order_by()

@@ -379,7 +379,7 @@ BY_STEPS = {
 NOT_PAGES = {
     # for programs
     "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read", "replies",
-    "list_completions", "list_certificates", "list_hours", "list_people", "list_units", "list_courses", "list_periods", "list_unit_results", "list_person_results", "lists_are_only_read", "list_higher_certificates",
+    "list_completions", "list_certificates", "list_hours", "list_people", "list_units", "list_courses", "list_periods", "list_unit_results", "list_person_results", "list_hand_overs", "list_handed_rows", "lists_are_only_read", "list_higher_certificates",
     "get_completion", "get_certificate", "get_entry_of_hours", "get_person", "get_unit", "get_course", "get_period",
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files

@@ -41,12 +41,13 @@ SCOPES = {
     "units": "structure",
     "courses": "structure",
     "periods": "results",
+    "hand-overs": "results",
     "results/units": "results",
     "results/people": "results",
 }
 NEEDS = {"results/units": {"year": 2026}, "results/people": {"year": 2026}}
 OF_PEOPLE = ["completions", "certificates", "hours", "people", "results/people"]
-WITHOUT_UNIT = {"courses", "periods"}
+WITHOUT_UNIT = {"courses", "periods", "hand-overs"}
 
 
 def key(owner, unit, *scopes: str) -> str:

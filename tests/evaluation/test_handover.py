@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -327,3 +328,46 @@ def test_the_receiver_answers_by_the_api_and_again_without_harm(client, cast, gi
     assert send(token=foreign).status_code == 404
     _token, narrow = tokens.create(owner=cast.hr, name="只读", scopes=[ApiToken.Scope.COMPLETIONS], unit=cast.county, expires_at=until)
     assert send(token=narrow).status_code == 403
+
+
+def test_a_receiver_pulls_what_was_given_and_answers_it_by_the_api_alone(client, cast, given, frozen, receiver, receive):
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    with connection.cursor() as cursor:  # who is not counted any more
+        cursor.execute("DELETE FROM evaluation_personline WHERE calculation_id = %s AND employee_number = 'YA10002'", [late.pk])
+    more = handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=LATER)
+
+    def token(owner, unit):
+        until = NOON + timedelta(days=365)
+        return tokens.create(owner=owner, name="考评办", scopes=[ApiToken.Scope.RESULTS], unit=unit, expires_at=until)[1]
+
+    def pull(path, key, **wanted):
+        return client.get(f"/api/v1/{path}", wanted, headers={"authorization": f"Bearer {key}"})
+
+    key = token(cast.hr, cast.county)
+    listed = pull("hand-overs", key).json()["items"]
+    assert [(one["name"], one["package"], one["rows"], one["purpose"]) for one in listed] == [
+        (given.name, given.package_sha256, 3, "freeze"),
+        (more.name, more.package_sha256, more.rows, "supplement"),
+    ]
+    for one in (given, more):
+        found, going = [], {}
+        while going is not None:
+            page = pull(f"hand-overs/{one.name}/rows", key, limit=1, **going).json()
+            found += page["items"]
+            going = {"cursor": page["next_cursor"]} if page["has_more"] else None
+        assert {row["key"] for row in found} == lines.keys_of(one.calculation) and len(found) == one.rows
+        held = lines.of(one.calculation)
+        assert all(row["columns"].keys() == held[row["key"]].columns.keys() for row in found if row["columns"])
+        body = json.dumps(
+            {"hand_over": one.name, "package": one.package_sha256, "rows": [{"key": row["key"], "verdict": "accepted"} for row in found]}
+        ).encode()
+        receive(body, to=one)
+    hours = {row["key"]: row["columns"] and Decimal(row["columns"]["hours"]) for row in found if row["key"][0] == "P"}
+    assert hours == {"P:YA10001": Decimal("21.5"), "P:YA10002": None}
+    assert left(given) == 0 and ReadingOfOthers.objects.filter(kind="api", what="rows of a hand-over").exists()
+
+    for narrow in (token(cast.hr, cast.bureau), token(cast.other_hr, cast.other_county)):
+        assert pull("hand-overs", narrow).json()["items"] == []
+        assert pull(f"hand-overs/{given.name}/rows", narrow).status_code == 404
+    other = pull(f"hand-overs/{given.name}/rows", key, limit=1).json()["next_cursor"]
+    assert pull(f"hand-overs/{more.name}/rows", key, cursor=other).json()["code"] == "cursor"
