@@ -54,7 +54,7 @@ def calculation(found: Period, cast, *, purpose: str = "freeze", hours: str = "2
             unit_name="姚安县教育体育局 办公室",
             duties=["staff"],
             counted=True,
-            reason="opening",
+            reason="roster",
             required=3,
             done=3,
             tests=1,

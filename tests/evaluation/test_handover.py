@@ -297,7 +297,8 @@ def test_hr_goes_the_whole_way_by_the_pages(client, cast, frozen):
     assert client.post(page, {"words": " "}).status_code == 422
     client.post(page, {"words": "与登记册核对无误"})
     assert "0" in client.get(desk).content.decode() and left(made) == 0
-    assert "与登记册核对无误" in client.get(page).content.decode()
+    told = client.get(page).content.decode()
+    assert "与登记册核对无误" in told and '<dd class="nums">期初在册</dd>' in told  # no code of a program
 
 
 def test_the_receiver_answers_by_the_api_and_again_without_harm(client, cast, given):
