@@ -42,7 +42,7 @@ class HandedRowOut(Schema):
     key: str = Field(description="U:<unit code> or P:<employee number>; an answer names the row by it.")
     name: str | None = Field(description="Unit or person; null with the columns.")
     columns: dict[str, Any] | None = Field(
-        description="The row as in the package, a unit's figures and items as `figures:…` and `items:…`; "
+        description="The row, named as in `differences.csv`: a unit's figures and items as `figures:…` and `items:…`; "
         "null where a supplementary list says that the row that was given before is gone."
     )
 
