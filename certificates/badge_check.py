@@ -18,7 +18,7 @@ from certificates import badge, canonical, keyring, proofs, rules
 from certificates.models import Certificate, SigningKey, State
 from core import clock
 from core.errors import Refused
-from core.text import mask_name, printable
+from core.text import is_storable, mask_name, printable
 
 LARGEST, DEEPEST, MOST_NODES = 64 * 1024, 12, 80
 SHOWN = 200  # characters of what a file says that an answer repeats
@@ -202,7 +202,7 @@ def _no_constant(text: str) -> None:
 
 
 def _bound(document: dict[str, Any]) -> None:
-    """Neither deeper nor of more parts than a badge is, and without names for unnamed nodes."""
+    """Neither deeper nor of more parts than a badge is, of text that can be kept and shown, and without names for unnamed nodes."""
     waiting: list[tuple[Any, int]] = [(document, 1)]
     nodes = size = 0
     while waiting:
@@ -211,6 +211,8 @@ def _bound(document: dict[str, Any]) -> None:
             nodes += 1
             waiting += [(each, depth + 1) for each in value.values()]
             size += sum(len(name) for name in value)
+            if not all(map(is_storable, value)):
+                raise _Bad(Code.NOT_JSON)
             foreign = next((name for name in value if name.startswith(("@", "_:")) and not (name == "@context" and depth == 1)), None)
             if foreign is not None:
                 raise _Bad(Code.FOREIGN_CONTEXT, foreign)
@@ -219,6 +221,8 @@ def _bound(document: dict[str, Any]) -> None:
             waiting += [(each, depth + 1) for each in value]
         elif isinstance(value, str):
             size += len(value)
+            if not is_storable(value):
+                raise _Bad(Code.NOT_JSON)
             if value.startswith("_:"):
                 raise _Bad(Code.FOREIGN_CONTEXT, said=value)
         elif value is not None and not isinstance(value, (bool, int, float)):
@@ -227,13 +231,30 @@ def _bound(document: dict[str, Any]) -> None:
             raise _Bad(Code.TOO_LARGE)
 
 
+def names_us(data: bytes) -> bool:
+    """Whether a file calls this site, or one of its keys, its issuer, whatever else it is."""
+    try:
+        document = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    did = _issuer_of(document) if isinstance(document, dict) else None
+    if did is None or not is_storable(did):
+        return False
+    return did in map(badge.site_did, badge.sites()) or (did.startswith("did:key:") and bool(_kid_of(did.removeprefix("did:key:"))))
+
+
+def _issuer_of(document: dict[str, Any]) -> str | None:
+    issuer = document.get("issuer")
+    did = issuer.get("id") if isinstance(issuer, dict) else issuer
+    return did if isinstance(did, str) else None
+
+
 def _of_ours(document: dict[str, Any]) -> tuple[str, str]:
     """The issuer that the badge names, the site or one of its keys, and the site's address of then."""
     if document.get("@context") != badge.CONTEXT:
         raise _Bad(Code.FOREIGN_CONTEXT)
-    issuer = document.get("issuer")
-    did = issuer.get("id") if isinstance(issuer, dict) else issuer
-    if not isinstance(did, str):
+    issuer, did = document.get("issuer"), _issuer_of(document)
+    if did is None:
         raise _Bad(Code.NOT_A_BADGE)
     if did.startswith("did:key:") and _kid_of(did.removeprefix("did:key:")):
         url = issuer.get("url") if isinstance(issuer, dict) else None

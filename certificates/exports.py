@@ -28,5 +28,6 @@ def running_out(certificates, *, day: date) -> Exporter:
 
 
 def path(certificate, day: date) -> Path:
-    """How one of them stands to its renewal: it is the newest of its line, so nothing else has to be read."""
-    return judged(certificate, [], day)
+    """How one of them stands to its renewal: it is the newest of its line that stands, so nothing but what renewed it has to be read."""
+    line = [*certificate.renewals.all(), *(certificate.replaces.renewals.all() if certificate.replaces else ())]
+    return judged(certificate, line, day)

@@ -109,12 +109,12 @@ def proof_of(certificate: Certificate) -> dict[str, Any]:
     roots: dict[str, Any] = {}
     shown = []
     for entry in entries:
-        root = DayRoot.objects.filter(first__lte=entry.sequence, last__gte=entry.sequence).first()
+        root, later = _vouched(DayRoot.objects.filter(first__lte=entry.sequence, last__gte=entry.sequence).first())
         each: dict[str, Any] = {"leaf": entry.leaf(), "hash": entry.hash, "root": root and root.day.isoformat()}
         if root is not None:
             index = entry.sequence - root.first
             each |= {"index": index, "size": root.entries, "path": [found.hex() for found in merkle.path(_tree(root), index)]}
-            roots[root.day.isoformat()] = document_of(root)
+            roots[root.day.isoformat()] = document_of(root) | ({"later": later} if later else {})
         shown.append(each)
     proven = sum(each["root"] is not None for each in shown)
     status = "pending" if not proven else "proven" if proven == len(shown) else "partly"
@@ -129,6 +129,19 @@ def proof_of(certificate: Certificate) -> dict[str, Any]:
         "entries": shown,
         "roots": roots,
     }
+
+
+def _vouched(root: DayRoot | None) -> tuple[DayRoot | None, list[dict[str, Any]]]:
+    """A root and, where its key was withdrawn, the later ones up to the first by a published key: each names the one before it.
+
+    None while there is no such one: then it is as if the root were not published yet.
+    """
+    published = keyring.badge_keys()
+    if root is None or root.kid in published:
+        return root, []
+    later = DayRoot.objects.filter(number__gt=root.number).order_by("number")
+    good = later.filter(kid__in=published).first()
+    return (root, [document_of(one) for one in later.filter(number__lte=good.number)]) if good else (None, [])
 
 
 _NOTES: dict[str, Callable[[], str]] = {

@@ -21,6 +21,7 @@ CONTRAST = 4.5  # WCAG 2.2, 1.4.3, of text against paper or picture
 _QUIETER = 0.18  # the share of white in what is said more quietly
 
 _NUMBER = re.compile(r"([A-Z]{2,10})(\d{2})(\d{4})(\d{6})(\d{5,7})([0-9A-Z])")
+_AROUND = re.compile(r"^[^0-9A-Za-z]+|[^0-9A-Za-z]+$")  # 证书编号：… 。
 _SEPARATORS = re.compile(r"[\s\-_‐‑‒–—―−﹘﹣－・·.]+")
 _LONGEST_INPUT = 80
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -76,7 +77,8 @@ def compose_number(*, prefix: str, category: str, year: int, county_code: str, s
 def read_number(typed: str) -> str:
     """A number as somebody typed or pasted it, in its one written form.
 
-    Small letters, full width, spaces, other dashes, missing dashes and a pasted check address are taken.
+    Small letters, full width, spaces, other dashes, missing dashes, the label before it on the paper, a full stop after it, and a
+    pasted check address are taken.
 
     Raises:
         Refused: code "malformed" (not such a number at all) or "wrong_check" (mistyped: the check
@@ -85,7 +87,7 @@ def read_number(typed: str) -> str:
     text = printable(unicodedata.normalize("NFKC", str(typed)[:400])).strip()
     if "/verify/" in text:
         text = text.rsplit("/verify/", 1)[1].split("?")[0].strip("/").removesuffix(".json")
-    text = _SEPARATORS.sub("", text).upper()
+    text = _SEPARATORS.sub("", _AROUND.sub("", text)).upper()
     found = _NUMBER.fullmatch(text) if len(text) <= _LONGEST_INPUT and text.isascii() else None
     if found is None:
         raise Refused(_("This is not the form of a certificate number. It looks like YAZWGK-01-2026-532325-00001-T."), code="malformed")

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core.cache import caches
 from django.urls import reverse
 
-from certificates import canonical
-from certificates.models import Certificate, StatusEvent
+from certificates import canonical, keyring
+from certificates.models import Certificate, SigningKey, StatusEvent
 from certificates.models.status import StatusEventQuerySet
 
 LENGTH = 131_072  # the least that the Recommendation allows: a reader of a list is not told whom one asks about
@@ -60,7 +60,8 @@ def served(purpose: str, block: int, *, at: datetime, site: str | None = None) -
     """
     since = _signed_since(at)
     version = _events(block).count()  # numbers are given before the commit, so the newest would miss what comes late
-    key = f"status:{purpose}:{block}:{version}:{since.timestamp():.0f}:{site or settings.WAGTAILADMIN_BASE_URL}"
+    kid = keyring.kid_in_use(SigningKey.Purpose.BADGE)  # a list signed with a key that was withdrawn since counts nowhere
+    key = f"status:{purpose}:{block}:{version}:{since.timestamp():.0f}:{kid}:{site or settings.WAGTAILADMIN_BASE_URL}"
     found = caches["local"].get(key)
     if found is None:
         from certificates import badge

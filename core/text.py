@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 # Django's own refusal of a NUL; our catalogue says it in words that a clerk understands.
 gettext_noop("Null characters are not allowed.")
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
 
@@ -97,5 +98,10 @@ def highlighted(text: str, tokens: list[str]) -> list[tuple[str, bool]]:
 
 
 def printable(text: str) -> str:
-    """Text as it goes on paper: control, bidirectional and zero-width characters left out, line breaks kept."""
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf"})
+    """Text as it goes on paper: control, bidirectional and zero-width characters and halves of pairs left out, line breaks kept."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database and an answer take it: JSON can hold a NUL and half of a surrogate pair, which they do not."""
+    return _UNSTORABLE.search(text) is None

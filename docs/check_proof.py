@@ -40,6 +40,23 @@ def key_of(issuer, kid):
     sys.exit(f"NOT GENUINE: the issuer's document knows no key {kid}")
 
 
+def signed_bytes(root):
+    return b"certificate-ledger/root/1\n" + canonical(root["statement"])
+
+
+def need_signed(root, issuer):
+    """The root is signed by the issuer; or, where that key counts no more, a later one is, and each names the one before it."""
+    day, found = root["statement"]["day"], root
+    for later in root.get("later", []):
+        need(later["statement"]["previous"] == sha(signed_bytes(found)).hex(), f"the roots after {day} do not follow each other")
+        found = later
+    try:
+        key_of(issuer, found["kid"]).verify(bytes.fromhex(found["signature"]), signed_bytes(found))
+    except InvalidSignature:
+        need(False, f"the root of {found['statement']['day']} was not signed by the issuer")
+    return found
+
+
 def check(proof, issuer):
     need(proof["format"] == "certificate-ledger-proof/1", "this is no such proof")
     need(proof["facts"]["number"] == proof["number"], "the facts are those of another certificate")
@@ -54,11 +71,7 @@ def check(proof, issuer):
             continue
         root = proof["roots"][entry["root"]]
         statement, index, last = root["statement"], entry["index"], entry["size"] - 1
-        try:
-            signed = b"certificate-ledger/root/1\n" + canonical(statement)
-            key_of(issuer, root["kid"]).verify(bytes.fromhex(root["signature"]), signed)
-        except InvalidSignature:
-            need(False, f"the root of {entry['root']} was not signed by the issuer")
+        signer = need_signed(root, issuer)
         in_range = statement["first"] + index == leaf["sequence"] and statement["first"] + last == statement["last"]
         need(in_range and 0 <= index <= last, f"{what} lies outside its root")
         found = sha(b"\x00" + sha(b"certificate-ledger/entry/1\n" + canonical(leaf)))
@@ -71,7 +84,8 @@ def check(proof, issuer):
                 found = sha(b"\x01" + found + sibling)
             index, last = index // 2, last // 2
         need(last == 0 and found.hex() == statement["tree"], f"{what} is not in the root of {entry['root']}")
-        print(f"{what}: in the root of {statement['day']}, signed with {root['kid']}")
+        vouched = "" if signer is root else f", which that of {signer['statement']['day']} vouches for"
+        print(f"{what}: in the root of {statement['day']}{vouched}, signed with {signer['kid']}")
 
 
 if __name__ == "__main__":

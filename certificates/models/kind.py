@@ -1,6 +1,6 @@
 """The certificates that a county awards: their wording and look, and each version of them that was ever in force."""
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -186,6 +186,16 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
 
     # ---- what it says -----------------------------------------------------------------------
 
+    def _unprintable(self) -> str:
+        """Which character no font here has, in words: said while its author can still change it."""
+        from certificates.services import kinds
+
+        try:
+            kinds.require_printable(self)
+        except Refused as refusal:
+            return refusal.message
+        return ""
+
     def clean(self) -> None:
         """Refuse what could not be issued, printed or read."""
         problems = self._wrong_texts() | self._wrong_look()
@@ -196,6 +206,8 @@ class CertificateKind(WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMix
         from certificates.models.renewal import problems_of_renewal
 
         problems |= problems_of_renewal(self)
+        if not problems and (unprintable := self._unprintable()):
+            problems[NON_FIELD_ERRORS] = unprintable
         if problems:
             raise ValidationError(problems)
 

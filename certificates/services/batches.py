@@ -60,7 +60,8 @@ def order(*, kind: str, unit: Unit, year: int, by: Person, at: datetime, then: C
 
     Raises:
         PermissionDenied: `by` is not HR of the unit.
-        Refused: nothing_to_do, too_many (to pack), no_purpose (to pack: names leave the product).
+        Refused: nothing_to_do, too_many (to pack), no_purpose (to pack: names leave the product), other_purpose (the
+            same package is being made for something else).
     """
     if not may_order(by, unit):
         raise PermissionDenied
@@ -69,6 +70,12 @@ def order(*, kind: str, unit: Unit, year: int, by: Person, at: datetime, then: C
         raise Refused(_("Say what the package is for: it is kept with the record of this download."), code="no_purpose")
     batch = Batch(kind=kind, unit=unit, year=year, purpose=purpose[:200], by=by, made_at=at, seen_at=at)
     standing = Batch.objects.filter(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING).first()
+    if standing is not None and standing.purpose != batch.purpose:  # each package is on record with what it is for
+        raise Refused(
+            _("The same package is being made for “%(purpose)s”. Wait until it is done, or cancel it, and order again.")
+            % {"purpose": standing.purpose},
+            code="other_purpose",
+        )
     if standing is not None:
         return standing
     batch.total = _rows(batch).count()

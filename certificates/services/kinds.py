@@ -111,6 +111,15 @@ def version_in_force(kind: CertificateKind, *, at: datetime) -> TemplateVersion:
 # ---- publication ----------------------------------------------------------------------------
 
 
+def require_printable(kind: CertificateKind) -> None:
+    """Let pass what is printed of every certificate of the kind.
+
+    Raises:
+        Refused: missing_glyph.
+    """
+    fonts.require_glyphs(texts_in(kind.design()))
+
+
 def check_publication(*, kind: CertificateKind, revision: Revision, by: Person | None) -> Person | None:
     """Let a draft go live that one person submitted and another one, who rules the county's certificates, approved.
 
@@ -120,11 +129,11 @@ def check_publication(*, kind: CertificateKind, revision: Revision, by: Person |
         Refused: incomplete; missing_glyph; not_approved; own_work; not_ruler.
     """
     draft = revision.as_object()
+    require_printable(draft)
     try:
         draft.full_clean()
     except ValidationError as problem:
         raise Refused(" ".join(problem.messages), code="incomplete") from problem
-    fonts.require_glyphs(texts_in(draft.design()))
     if by is None:
         return None
     approval = foureyes.approval_of(kind, revision)

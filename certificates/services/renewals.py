@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import Case, DateField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, DateField, Exists, F, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, When
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -91,6 +91,8 @@ class Path:
                 said = _("“%(title)s” (%(number)s) is not renewed: after %(until)s it has to be earned anew.")
             case Stand.NO_COURSE:
                 said = _("“%(title)s” (%(number)s) has no renewal course: after %(until)s it is earned anew by its conditions.")
+            case Stand.RENEWED if self.later and (self.later.decided() or ("",))[0] == StatusEvent.Kind.REVOKED:
+                said = _("“%(title)s” (%(number)s) was renewed by %(later)s, which was revoked: after %(until)s it has to be earned anew.")
             case Stand.RENEWED:
                 said = _("“%(title)s” (%(number)s) was renewed already, by %(later)s.")
             case Stand.LATER:
@@ -287,7 +289,8 @@ def without_successor(certificates: QuerySet, day: date) -> QuerySet:
 def running_out(certificates: CertificateQuerySet, *, day: date, days: int) -> QuerySet:
     """Of some certificates those in force that end within so many days and have no successor, what ends first before the rest.
 
-    Each with `renewal_code` (of its course), `is_begun` (that is under way) and `reminded_at`. One query.
+    Each with `renewal_code` (of its course), `is_begun` (that is under way) and `reminded_at`, and with what renewed it and does not
+    stand any more. Three queries.
     """
     ending = certificates.in_force(day).filter(valid_until__lte=day + timedelta(days=days))
     return _told(without_successor(ending, day)).order_by("valid_until", "person_name", "pk")
@@ -304,10 +307,16 @@ def _told(certificates: QuerySet) -> QuerySet:
     begun = Enrolment.objects.filter(
         person=OuterRef("person"), course__county=OuterRef("kind__county"), course__code=OuterRef("renewal_code"), completion=None
     )
-    return certificates.select_related("kind").annotate(
-        renewal_code=Case(When(kind__renewal_course="", then=F("course_code")), default=F("kind__renewal_course")),
-        is_begun=Exists(begun),
-        reminded_at=Max("reminders__at"),
+    renewals = Prefetch("renewals", Certificate.objects.with_state())
+    replaced = Prefetch("replaces__renewals", Certificate.objects.with_state())
+    return (
+        certificates.select_related("kind", "replaces")
+        .prefetch_related(renewals, replaced)
+        .annotate(
+            renewal_code=Case(When(kind__renewal_course="", then=F("course_code")), default=F("kind__renewal_course")),
+            is_begun=Exists(begun),
+            reminded_at=Max("reminders__at"),
+        )
     )
 
 

@@ -47,8 +47,8 @@ class Comparison:
 
 
 def squeezed(text: str) -> str:
-    """Text without blanks, breaks and invisible signs, in one width."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text) if not c.isspace() and unicodedata.category(c) not in {"Cc", "Cf"})
+    """Text without blanks, breaks, invisible signs and halves of pairs, in one width."""
+    return "".join(c for c in unicodedata.normalize("NFKC", text) if not c.isspace() and unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
 
 
 def numbers_in(text: str, keywords: str = "") -> list[str]:

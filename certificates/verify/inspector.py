@@ -112,7 +112,12 @@ def _text(reader) -> str:
         text += page.extract_text() + "\n" + _notes(page)
         if len(text) > LONGEST_TEXT:
             break
-    return text[:LONGEST_TEXT]
+    return _whole(text[:LONGEST_TEXT])
+
+
+def _whole(text: str) -> str:
+    """Text of whole characters: a font may be made to give half of a pair, which no answer can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
 
 
 def _notes(page) -> str:
@@ -123,7 +128,7 @@ def _notes(page) -> str:
 
 
 def _keywords(reader) -> str:
-    return str((reader.metadata or {}).get("/Keywords", ""))[:200]
+    return _whole(str((reader.metadata or {}).get("/Keywords", ""))[:200])
 
 
 def _badge(reader) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from certificates import paper
-from certificates.badge_check import SHOWN, Code, Reason, Verdict, verify_badge
+from certificates.badge_check import SHOWN, Code, Reason, Verdict, names_us, verify_badge
 from certificates.models import Certificate
 from certificates.verify import answers, comparison, inspection, status_list, trust
 from certificates.verify.inspector import what_is
@@ -93,6 +93,11 @@ VERDICTS = {
         "bad",
         _("Not genuine: the badge was changed"),
         _("The badge names a certificate that was issued here, but it is not as we signed it."),
+    ),
+    "badge_terms": (
+        "bad",
+        _("Not genuine: the badge was changed"),
+        _("The badge names this site as its issuer, but says things in terms that our badges do not use: we did not sign it like this."),
     ),
     "badge_withdrawn": (
         "bad",
@@ -284,7 +289,7 @@ def _of_json(data: bytes, *, on: date | None, at: datetime) -> Finding:
         return Finding("status_list", judged.verdict, notes=notes)
     verdict = verify_badge(data, at=at)
     if verdict.certificate is None:
-        return Finding("badge", *_without_certificate(verdict))
+        return Finding("badge", _without_certificate(verdict, data))
     answer = answers.find(verdict.certificate.number, on=on, at=at)
     if not answer.is_as_issued:
         return _of_altered("badge", is_sound=bool(verdict.kid))
@@ -307,15 +312,19 @@ def _of_altered(kind: str, *, is_sound: bool) -> Finding:
     return Finding(kind, "altered", notes=notes)
 
 
-def _without_certificate(verdict: Verdict) -> tuple[str]:
-    code = verdict.reasons[0].code
-    if code == Code.NOT_FOUND:
-        return ("no_record",)
-    if code == Code.TOO_LARGE:
-        return ("too_much",)
-    if code in (Code.FOREIGN_ISSUER, Code.FOREIGN_CONTEXT):
-        return ("badge_foreign",)
-    return ("other",) if code == Code.NOT_A_BADGE else ("unreadable",)
+def _without_certificate(verdict: Verdict, data: bytes) -> str:
+    match verdict.reasons[0].code:
+        case Code.NOT_FOUND:
+            return "no_record"
+        case Code.TOO_LARGE:
+            return "too_much"
+        case Code.FOREIGN_CONTEXT if names_us(data):
+            return "badge_terms"
+        case Code.FOREIGN_ISSUER | Code.FOREIGN_CONTEXT:
+            return "badge_foreign"
+        case Code.NOT_A_BADGE:
+            return "other"
+    return "unreadable"
 
 
 def _told(verdict: Verdict) -> tuple[Reason, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from pyld.jsonld import JsonLdError
 
 from certificates import badge, canonical, keyring, proofs, status_lists
+from core.text import is_storable
 
 LARGEST = 64 * 1024  # 131,072 bits without any order would take 22 KB
 _SUBJECT = {"id", "type", "statusPurpose", "encodedList"}
@@ -27,6 +28,8 @@ def read(data: bytes) -> dict[str, Any] | None:
     """The document, if it calls itself a status list."""
     try:
         document = json.loads(data.decode("utf-8-sig")) if len(data) <= LARGEST else None
+        if not is_storable(json.dumps(document, ensure_ascii=False)):
+            return None
     except (ValueError, RecursionError):
         return None
     types = document.get("type") if isinstance(document, dict) else None
@@ -61,8 +64,8 @@ def _has_our_form(document: dict[str, Any]) -> bool:
         and document["type"] == ["VerifiableCredential", "BitstringStatusListCredential"]
         and isinstance(subject, dict)
         and set(subject) == _SUBJECT
-        and subject["type"] == "BitstringStatusList"
-        and subject["statusPurpose"] in status_lists.SETS
         and all(isinstance(document[name], str) for name in ("id", "validFrom", "validUntil"))
         and all(isinstance(part, str) for part in subject.values())
+        and subject["type"] == "BitstringStatusList"
+        and subject["statusPurpose"] in status_lists.SETS
     )

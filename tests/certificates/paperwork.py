@@ -145,3 +145,30 @@ def a_pdf(content: bytes, filters: str = "[]", *, kids: str = "[3 0 R]") -> byte
     table = "".join(f"{place:010d} 00000 n \n" for place in places)
     end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<</Size {len(objects) + 1}/Root 1 0 R>>\nstartxref\n{len(out)}\n%%EOF\n"
     return out + end.encode()
+
+
+def saying(text: str) -> bytes:
+    """A PDF of another program whose font gives this text, whatever it is: halves of pairs too."""
+    letters = sorted(set(text))
+    code = {letter: number for number, letter in enumerate(letters, start=1)}
+    rows = [f"<{code[letter]:04X}> <{ord(letter):04X}>" for letter in letters]
+    lines = ["/CIDInit /ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange"]
+    for start in range(0, len(rows), 90):
+        lines += [f"{len(rows[start : start + 90])} beginbfchar", *rows[start : start + 90], "endbfchar"]
+    meaning = "\n".join([*lines, "endcmap end end"]).encode()
+    drawn = b"BT /F1 12 Tf 10 100 Td <" + "".join(f"{code[letter]:04X}" for letter in text).encode() + b"> Tj ET"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%b\nendstream" % (len(drawn), drawn),
+        b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[7 0 R]/ToUnicode 6 0 R>>",
+        b"<</Length %d>>stream\n%b\nendstream" % (len(meaning), meaning),
+        b"<</Type/Font/Subtype/CIDFontType2/BaseFont/X/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/DW 1000>>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, each in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj%bendobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return out + b"xref\n0 8\n0000000000 65535 f \n%btrailer<</Size 8/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (table, len(out))

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from certificates import badge, keyring, proofs, services, status_lists
 from certificates.models import Certificate
+from certificates.services import keys as keys_of
 from core import clock
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, NOON
@@ -185,6 +186,16 @@ def test_all_processes_send_the_same_bytes_within_a_part_of_its_life(certificate
     assert badge.as_json(status_lists.signed("revocation", 0, at=at)) == badge.as_json(
         status_lists.signed("revocation", 0, at=at + timedelta(minutes=59))
     )
+
+
+def test_a_list_is_signed_anew_as_soon_as_its_key_is_withdrawn(certificate):
+    def method():
+        return json.loads(status_lists.served("revocation", 0, at=LATER).body)["proof"]["verificationMethod"]
+
+    kid = keyring.kid_in_use("badge")
+    assert method().endswith(f"#{kid}")
+    keys_of.retire(kid=kid, at=LATER, compromised=True)
+    assert not method().endswith(f"#{kid}") and method().endswith(f"#{keyring.kid_in_use('badge')}")
 
 
 def test_a_clock_that_was_set_back_serves_a_list_of_its_own_time(certificate):

@@ -365,6 +365,15 @@ def test_a_package_needs_a_purpose(cast, kinds):
     assert refused.value.code == "no_purpose"
 
 
+def test_the_same_package_for_another_purpose_is_not_taken_for_the_one_that_runs(cast, kinds):
+    services.issue(completion=a_completion(cast.learner), at=NOON)
+    first = ordered("pack", cast)
+    assert ordered("pack", cast) == first
+    with pytest.raises(Refused) as refused:
+        ordered("pack", cast, purpose="巡察")
+    assert refused.value.code == "other_purpose" and "年终归档" in refused.value.message and Batch.objects.count() == 1
+
+
 def test_a_batch_takes_the_same_number_of_queries_for_each_certificate(cast, kinds, private, django_assert_max_num_queries):
     for _number in range(6):
         files.ensure(services.issue(completion=a_completion(cast.learner), at=NOON))

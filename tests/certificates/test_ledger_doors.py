@@ -269,3 +269,34 @@ def test_after_a_rotation_the_proof_still_checks(book, tmp_path):
     methods = [{"id": f"did:web:example.cn#{kid}", "publicKeyMultibase": key} for kid, key in keyring.badge_keys().items()]
     assert len(methods) == 2
     assert run(tmp_path, ledger.proof_of(book), {"verificationMethod": methods})[0] == 0
+
+
+def test_after_a_withdrawal_a_later_root_vouches_for_the_one_by_that_key(book, cast, tmp_path):
+    from certificates.services import keys
+
+    kid = keyring.kid_in_use("badge")
+    keys.retire(kid=kid, at=NOON + 3 * DAY, compromised=True)
+
+    def issuer():
+        methods = [{"id": f"did:web:example.cn#{kid}", "publicKeyMultibase": key} for kid, key in keyring.badge_keys().items()]
+        return {"verificationMethod": methods}
+
+    waiting = ledger.proof_of(book)
+    assert waiting["status"] == "pending" and waiting["roots"] == {}
+    assert run(tmp_path, waiting, issuer())[1].count("PENDING") == 2
+
+    services.issue(completion=a_completion(cast.learner), at=NOON + 3 * DAY)
+    services.chain(at=NOON + 3 * DAY)
+    services.publish_roots(at=NOON + 4 * DAY)
+    proof = ledger.proof_of(book)
+    code, said = run(tmp_path, proof, issuer())
+    assert code == 0 and proof["status"] == "proven" and said.count("vouches for") == 2, said
+    for change in (
+        lambda later: later[0]["statement"].update(previous="0" * 64),
+        lambda later: later[-1].update(signature="00" * 64),
+        lambda later: later.pop(),
+    ):
+        forged = json.loads(json.dumps(proof))
+        change(forged["roots"]["2026-06-15"]["later"])
+        code, said = run(tmp_path, forged, issuer())
+        assert code == 1 and "NOT GENUINE" in said

@@ -9,7 +9,7 @@ from django.db import IntegrityError, close_old_connections, connection, transac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certificates import rules, services
+from certificates import exports, rules, services
 from certificates.models import Certificate, CertificateKind, NumberSequence, Reminder, State, StatusEvent
 from certificates.services import renewals
 from certificates.services.renewals import Stand
@@ -224,6 +224,14 @@ def test_of_an_old_one_and_its_replacement_the_replacement_is_renewed(cast, held
     new = done(renewal_test(OPEN))
     assert new.renews == twin
     assert renewals.path_of(held, at=OPEN).stand == Stand.REPLACED and renewals.path_of(twin, at=OPEN).stand == Stand.RENEWED
+
+
+def test_the_list_of_hr_offers_no_renewal_to_whom_it_is_refused(cast, held, renewal_test):
+    new = done(renewal_test(OPEN))
+    decide(new, "revoked", cast, at=OPEN)
+    [listed] = renewals.running_out(Certificate.objects.all(), day=clock.today(OPEN), days=90)
+    for path in (exports.path(listed, clock.today(OPEN)), renewals.path_of(held, at=OPEN)):
+        assert (path.certificate, path.stand) == (held, Stand.RENEWED) and new.number in path.words and "撤销" in path.words
 
 
 def test_one_that_was_renewed_and_then_replaced_is_not_renewed_again(cast, held, renewal_test):

@@ -84,6 +84,8 @@ def test_a_number_is_read_however_it_is_typed(serial):
         number.replace("-", "\u200b-"),
         f"https://example.cn/verify/{number}/",
         f"HTTPS://EXAMPLE.CN/verify/{number}.json",
+        f"证书编号：{number}",
+        f"编号 {number}。",
     ):
         assert rules.read_number(typed) == number
 

@@ -21,7 +21,7 @@ from core.errors import Refused
 from tests.cast import NOON
 from tests.certificates import paperwork
 from tests.certificates.conftest import a_completion
-from tests.certificates.paperwork import Keys, appended, flipped, theirs, written_anew
+from tests.certificates.paperwork import Keys, appended, flipped, saying, theirs, written_anew
 
 PAGE, JSON = "/verify/file/", "/verify/file.json"
 
@@ -506,6 +506,51 @@ def test_a_badge_of_another_site_was_not_issued_here(drop, signed_badge, setting
     told = drop(badge.as_json(signed_badge))
 
     assert verdict(told) == "badge_foreign" and told["certificate"] is None
+
+
+def test_a_badge_in_our_name_and_in_terms_of_others_is_not_called_somebody_elses(drop, signed_badge):
+    for changed in (
+        signed_badge | {"@context": [*signed_badge["@context"], "https://example.com/v1"]},
+        signed_badge | {"@id": "urn:x"},
+        signed_badge | {"name": {"@value": "x"}},
+    ):
+        told = drop(badge.as_json(changed))
+        assert verdict(told) == "badge_terms" and told["certificate"] is None and not told["file"]["genuine"]
+
+
+NUL, HALF = "\0", "\ud800"
+
+
+@pytest.mark.parametrize("odd", [NUL, HALF])
+def test_what_no_database_takes_is_answered_plainly(client, drop, signed_badge, certificate, odd):
+    issuer, proof = signed_badge["issuer"], signed_badge["proof"]
+    for changed in (
+        signed_badge | {"name": odd},
+        signed_badge | {odd: "x"},
+        signed_badge | {"@" + odd: "x"},
+        signed_badge | {"issuer": issuer | {"id": f"did:key:{odd}"}},
+        signed_badge | {"issuer": issuer | {"id": f"did:key:z{odd}"}},
+        signed_badge | {"proof": proof | {"verificationMethod": f"{issuer['id']}#{odd}"}},
+        signed_badge | {"credentialSubject": signed_badge["credentialSubject"] | {"licenseNumber": odd}},
+    ):
+        data = json.dumps(changed).encode()
+        assert verdict(drop(data)) in ("unreadable", "badge_terms", "badge_foreign")
+        assert client.post(PAGE, {"file": SimpleUploadedFile("a.json", data)}).status_code in (200, 422)
+    twice = json.dumps(signed_badge).encode()[:-1] + b", %b: 1, %b: 2}" % ((json.dumps(odd).encode(),) * 2)
+    assert verdict(drop(twice)) == "unreadable"
+
+
+def test_a_paper_whose_font_gives_half_a_character_is_answered_plainly(client, drop, certificate):
+    data = saying(f"{certificate.number}姓名张小明政务\ud800开{certificate.text}60\ud80095分")
+    assert verdict(drop(data)) == "unsigned"
+    assert client.post(PAGE, {"file": SimpleUploadedFile("a.pdf", data)}).status_code == 200
+
+
+@pytest.mark.parametrize("purpose", [[], {}, 1, None, HALF, NUL])
+def test_a_status_list_with_an_odd_purpose_is_answered_plainly(drop, certificate, purpose):
+    document = status_lists.signed("revocation", 0, at=clock.now())
+    document["credentialSubject"]["statusPurpose"] = purpose
+    assert verdict(drop(json.dumps(document).encode())) in ("list_changed", "other", "unreadable")
 
 
 def test_a_badge_of_another_county_of_this_site_is_told_with_its_own_county(drop, cast, private):
