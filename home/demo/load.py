@@ -25,6 +25,8 @@ from courses.services import authoring, enrolments, progress
 from evaluation import claims, evidence
 from evaluation import services as evaluation
 from evaluation.indicators import versions
+from evaluation.models import Period
+from evaluation.periods import services as periods
 from home.demo import pictures, sheets
 from home.demo.certificates import load_looks
 from home.demo.endings import load_endings
@@ -65,7 +67,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
         load_exam_course(county, at=at)
         load_exams(county, at=at)
         load_endings(county, at=at)
-        versions.ensure_default(at=at)
+        open_the_evaluation(county, at=at)
         return
     if connection.vendor == "sqlite":
         connection.cursor().execute("PRAGMA synchronous=OFF")  # for this process: a demo can be loaded again
@@ -82,7 +84,16 @@ def load(*, password: str, at: datetime, say: Say) -> None:
         say("exams")
         load_exam_course(county, at=at - timedelta(days=300))
         load_exams(county, at=at)
+    open_the_evaluation(county, at=at)
     certificates.chain(at=clock.now(), everywhere=True)  # as the worker would in a moment
+
+
+def open_the_evaluation(county: Unit, *, at: datetime) -> None:
+    """The evaluation of the year by the indicator that every county is offered; once."""
+    version = versions.ensure_default(at=at)
+    if not Period.objects.filter(county=county).exists():
+        hr = Person.objects.get(employee_number="hr")
+        periods.open_period(county=county, year=clock.year_of(at), version=version, by=hr, at=at)
 
 
 def load_people(*, at: datetime) -> Unit:

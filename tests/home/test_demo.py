@@ -13,7 +13,7 @@ from django.urls import reverse
 from certificates.models import Certificate, Proposal
 from core import clock, reconcile
 from courses.models import Completion, Course
-from evaluation.models import HourClaim
+from evaluation.models import HourClaim, Period
 from home.demo import exams, load
 from people.models import Person
 from quizzes.models import Sitting, Submission
@@ -91,7 +91,7 @@ def test_the_demo_loads_in_full_once_and_everybody_signs_in_to_a_page_of_theirs(
     assert len(loaded["people.Person"]) == PEOPLE + len(LOGINS)
     codes = {path.stem for path in COURSES if path.parent.name == "courses"}
     assert codes <= {course.code for course in Course.objects.open()}
-    for fact in (Completion, Certificate, Submission, HourClaim, Proposal, Sitting):
+    for fact in (Completion, Certificate, Submission, HourClaim, Period, Proposal, Sitting):
         assert loaded[fact._meta.label], fact
     gaps = {outcome.name for outcome in reconcile.run(at=clock.now(), mend=False) if outcome.found}
     assert gaps <= {"certificate files"}, "papers are made on request, or by the first repair run"
