@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 from pydantic import BeforeValidator
 
-from certificates import rules
+from certificates import ledger, rules
 from certificates.models import Certificate, CertificateKind, State
 from core import clock
 from people.api import PLAIN, PROBLEMS, CallsAMinute, Problem, Token, refuse_strange_parameters, written_as_a_day
@@ -89,7 +89,8 @@ def _in_force(person: Person, kind: str, county_path: str, on: date) -> Certific
     held = Certificate.objects.filter(person=person, kind__key=kind, kind__county__path=county_path)
     held = held.with_state().with_recorded_end().with_ledger().select_related("version", "renews", "replaces")  # what the digest covers
     in_force = [certificate for certificate in held if certificate.state_on(on) == State.VALID and certificate.is_as_issued]
-    return max(in_force, key=lambda certificate: (certificate.valid_until or date.max, certificate.issued_at), default=None)
+    in_force.sort(key=lambda certificate: (certificate.valid_until or date.max, certificate.issued_at), reverse=True)
+    return next((certificate for certificate in in_force if ledger.is_as_chained(certificate.pk)), None)  # whose it is, and of which kind
 
 
 @router.api_operation(["POST", "PUT", "PATCH", "DELETE"], "/held", auth=None, include_in_schema=False)

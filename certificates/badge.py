@@ -63,7 +63,7 @@ def issuer_document(address: str | None = None) -> dict[str, Any]:
 def signed(certificate: Certificate, *, offline: bool = False) -> dict[str, Any]:
     """The badge with its proof, dated with the issue. `offline`: by did:key, for those who cannot reach the site.
 
-    No query but the key's for one that was read `with_ledger()`.
+    One query beside the key's for one that was read `with_ledger()`.
 
     Raises:
         Refused: there is no key to sign with here ("no_key"), or the record was edited since it was issued ("altered").

@@ -4,6 +4,7 @@ What is in it and what it proves: docs/certificates.md. It is checked by `certif
 `services.chaining`.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
@@ -63,6 +64,20 @@ def facts_of_event(row: Sequence[Any], *, salt: str) -> str:
     return merkle.canonical(facts)
 
 
+def is_as_chained(certificate_id: int) -> bool:
+    """Whether every column of a certificate is as it was when its issue was chained; so is one that waits to be chained. One query.
+
+    Columns that came later are covered for later certificates.
+    """
+    issued = ChainEntry.objects.filter(event__certificate=certificate_id, kind=StatusEvent.Kind.ISSUED)
+    for text, *row in issued.values_list("facts", *(f"event__{name}" for name in _OF_CERTIFICATE)):
+        facts, values = json.loads(text), certificate_values(row)
+        values = {name: value for name, value in values.items() if name in facts.get("columns", ())}
+        if "record" in facts and merkle.salted_hash(values, facts["salt"]) != facts["record"]:
+            return False
+    return True
+
+
 # ---- what is published ------------------------------------------------------------------------
 
 
@@ -107,9 +122,11 @@ def proof_of(certificate: Certificate) -> dict[str, Any]:
     """
     entries = list(ChainEntry.objects.filter(event__certificate=certificate).order_by("sequence"))
     roots: dict[str, Any] = {}
-    shown = []
+    shown, waits_for_another = [], False
     for entry in entries:
-        root, later = _vouched(DayRoot.objects.filter(first__lte=entry.sequence, last__gte=entry.sequence).first())
+        closed = DayRoot.objects.filter(first__lte=entry.sequence, last__gte=entry.sequence).first()
+        root, later = _vouched(closed)
+        waits_for_another |= root is not closed
         each: dict[str, Any] = {"leaf": entry.leaf(), "hash": entry.hash, "root": root and root.day.isoformat()}
         if root is not None:
             index = entry.sequence - root.first
@@ -118,12 +135,13 @@ def proof_of(certificate: Certificate) -> dict[str, Any]:
         shown.append(each)
     proven = sum(each["root"] is not None for each in shown)
     status = "pending" if not proven else "proven" if proven == len(shown) else "partly"
+    note = "withdrawn" if waits_for_another else status
     return {
         "format": PROOF_FORMAT,
         "number": certificate.number,
         "ledger": genesis(),
         "status": status,
-        "note": _NOTES[status](),
+        "note": _NOTES[note](),
         "facts": certificate.facts(),
         "facts_digest": certificate.facts_digest,
         "entries": shown,
@@ -145,6 +163,9 @@ def _vouched(root: DayRoot | None) -> tuple[DayRoot | None, list[dict[str, Any]]
 
 
 _NOTES: dict[str, Callable[[], str]] = {
+    "withdrawn": lambda: _(
+        "The key that signed the day's root was withdrawn. The next root, published after midnight of a day on which something becomes of any certificate, vouches for it; download the proof again then."
+    ),
     "proven": lambda: _("Everything that has become of this certificate so far is in the published ledger."),
     "partly": lambda: _(
         "The newest entry is chained, but its day's root is not published yet. It is published after midnight; download the proof again then."

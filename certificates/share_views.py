@@ -95,6 +95,7 @@ def shared_certificate(request: HttpRequest, key: str) -> HttpResponse:
     certificate = _behind(key)
     if certificate is None:
         return render(request, "certificates/shared_gone.html", status=404)
+    certificate.require_as_issued()  # a stranger is told nothing of an edited record
     state = certificate.state_on(clock.today())
     return render(
         request,

@@ -4,6 +4,7 @@
 
 PROOF.json is the proof that came with the certificate, did.json the issuer's document (https://SITE/.well-known/did.json,
 fetched by you, or given to you by somebody you trust). Needs Python 3.9 and the package "cryptography".
+Ends with 0 where something is proven and nothing is wrong, 1 where something is wrong, 2 where nothing is proven yet.
 The format is told in docs/certificates.md, "The ledger".
 """
 
@@ -62,6 +63,7 @@ def check(proof, issuer):
     need(proof["facts"]["number"] == proof["number"], "the facts are those of another certificate")
     need(sha(canonical(proof["facts"])).hex() == proof["facts_digest"], "the facts were changed")
     need(proof["entries"], "there is no entry: it is not in the ledger yet")
+    proven = 0
     for entry in proof["entries"]:
         leaf = entry["leaf"]
         need((leaf["number"], leaf["facts_digest"]) == (proof["number"], proof["facts_digest"]), "an entry of another certificate")
@@ -86,6 +88,10 @@ def check(proof, issuer):
         need(last == 0 and found.hex() == statement["tree"], f"{what} is not in the root of {entry['root']}")
         vouched = "" if signer is root else f", which that of {signer['statement']['day']} vouches for"
         print(f"{what}: in the root of {statement['day']}{vouched}, signed with {signer['kid']}")
+        proven += 1
+    if not proven:
+        print("NOTHING PROVEN: no signature was checked; download the proof again when the day's root is published", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -171,16 +171,21 @@ class Certificate(ServedAt, Fact):
         return not self.__dict__["is_contradicted"]
 
     def require_as_issued(self) -> None:
-        """Let a file be made of the record. What is signed here stays signed: an edited record must not become a genuine file.
+        """Let a file be made of the record, or another certificate follow from it: what is edited must never become genuine.
+
+        Beside `is_as_issued` it looks at every other column, as the ledger has them, and at the template's version. One query.
 
         Raises:
             Refused: altered.
         """
-        if not self.is_as_issued:
+        from certificates import ledger
+
+        if not (self.is_as_issued and ledger.is_as_chained(self.pk)):
             raise Refused(
-                gettext("What is kept of this certificate is not what was sealed when it was issued, so no file is made of it."),
+                gettext("What is kept of this certificate is not what was sealed when it was issued: nothing is made of it."),
                 code="altered",
             )
+        self.version.require_as_approved()
 
     def decided(self) -> tuple[str, datetime] | None:
         """The newest event that decides what it is worth, if there is one. One query, unless read by `with_state()`."""

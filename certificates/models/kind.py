@@ -4,6 +4,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import DraftStateMixin, LockableMixin, PreviewableMixin, RevisionMixin, WorkflowMixin
 
@@ -319,3 +320,16 @@ class TemplateVersion(Fact):
 
     def __str__(self) -> str:
         return f"{self.kind_id} v{self.number}"
+
+    def require_as_approved(self) -> None:
+        """Let something be printed as it says.
+
+        Raises:
+            Refused: altered; somebody has edited it in the database since.
+        """
+        if rules.digest(self.content) != self.digest:
+            raise Refused(
+                gettext("What is kept of version %(number)s of this template is not what was approved: nothing is issued or printed in it.")
+                % {"number": self.number},
+                code="altered",
+            )

@@ -70,14 +70,8 @@ def order(*, kind: str, unit: Unit, year: int, by: Person, at: datetime, then: C
         raise Refused(_("Say what the package is for: it is kept with the record of this download."), code="no_purpose")
     batch = Batch(kind=kind, unit=unit, year=year, purpose=purpose[:200], by=by, made_at=at, seen_at=at)
     standing = Batch.objects.filter(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING).first()
-    if standing is not None and standing.purpose != batch.purpose:  # each package is on record with what it is for
-        raise Refused(
-            _("The same package is being made for “%(purpose)s”. Wait until it is done, or cancel it, and order again.")
-            % {"purpose": standing.purpose},
-            code="other_purpose",
-        )
     if standing is not None:
-        return standing
+        return _same(standing, batch)
     batch.total = _rows(batch).count()
     if not batch.total:
         raise Refused(_("There is nothing to do for this unit and year."), code="nothing_to_do")
@@ -91,10 +85,21 @@ def order(*, kind: str, unit: Unit, year: int, by: Person, at: datetime, then: C
         with transaction.atomic():
             batch.save()
     except IntegrityError:  # the other of two clicks was quicker
-        return Batch.objects.get(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING)
+        return _same(Batch.objects.get(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING), batch)
     audit.record(unit, "certificates.batch_ordered", by=by, kind=kind, year=year, count=batch.total, purpose=batch.purpose)
     transaction.on_commit(partial(then, batch.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
     return batch
+
+
+def _same(standing: Batch, wanted: Batch) -> Batch:
+    """What runs already. Each package is on record with what it is for: one for something else is another one."""
+    if wanted.kind == Kind.PACK and standing.purpose != wanted.purpose:
+        raise Refused(
+            _("The same package is being made for “%(purpose)s”. Wait until it is done, or cancel it, and order again.")
+            % {"purpose": standing.purpose},
+            code="other_purpose",
+        )
+    return standing
 
 
 @transaction.atomic
@@ -285,7 +290,8 @@ class _Packed:
     @classmethod
     def of(cls, certificate: Certificate, state: CertificateState, file: str) -> "_Packed":
         facts = (certificate.number, certificate.person_name, certificate.unit_name, certificate.title)
-        return cls(*facts, certificate.issued_on, certificate.valid_until, str(state.label), file)
+        said = str(state.label) if certificate.is_as_issued else _("Edited since it was issued: not confirmed")
+        return cls(*facts, certificate.issued_on, certificate.valid_until, said, file)
 
 
 def _list_of(packed: list[_Packed], day: date) -> Exporter:

@@ -25,7 +25,7 @@ from people.models import Unit
 from people.models.snapshot import copied_from
 
 log = structlog.get_logger(__name__)
-UNREADY = {"no_kind", "no_number", "clock_back"}  # refusals that are the county's to mend, not the learner's
+UNREADY = {"no_kind", "no_number", "clock_back", "altered"}  # refusals that are the county's to mend, not the learner's
 SET_BACK = timedelta(hours=1)  # less is no clock set back: servers differ, and a repair that takes long dates all by its beginning
 NOT_NOW = {"suspended", "not_renewable"}  # the completion stands, and earns none as long as that is so
 _paper_at_once: ContextVar[bool] = ContextVar("paper_at_once", default=True)
@@ -229,12 +229,14 @@ def _renewed_by(completion: Completion, kind: CertificateKind) -> Certificate | 
     """The certificate that this completion renews; None: it earns a fresh one.
 
     Raises:
-        Refused: the one held is suspended ("suspended"), or the course only renews and there is nothing to renew ("not_renewable").
+        Refused: the one held is suspended ("suspended") or was edited in the database ("altered"), or the course only renews and there
+            is nothing to renew ("not_renewable").
     """
     path = renewals.newest_before(completion, kind)
     if path is not None and path.stand == renewals.Stand.SUSPENDED:
         raise Refused(path.words, code="suspended")
     if path is not None and path.is_open and completion.course_code == renewals.course_code_of(path.certificate):
+        path.certificate.require_as_issued()  # its end goes into that of the new one
         return path.certificate
     if completion.certificate:
         return None

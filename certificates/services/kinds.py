@@ -91,10 +91,11 @@ def version_in_force(kind: CertificateKind, *, at: datetime) -> TemplateVersion:
     from the row, locked meanwhile. To be called inside a transaction.
 
     Raises:
-        Refused: the kind was never published ("no_kind").
+        Refused: the kind was never published ("no_kind"), or somebody edited its version in the database ("altered").
     """
     newest = _newest_version(kind)
     if newest is not None:
+        newest.require_as_approved()
         return newest
     live = CertificateKind.objects.select_for_update(of=("self",), no_key=True).get(pk=kind.pk)
     newest = _newest_version(live)

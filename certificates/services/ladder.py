@@ -359,6 +359,9 @@ def _issue(explanation: Explanation, *, at: datetime) -> Certificate:
         raise Refused(
             _("The certificate “%(title)s” is not approved yet: nothing is issued from it.") % {"title": kind.title}, code="no_kind"
         )
+    for point in explanation.points:
+        if isinstance(point.fact, Certificate):
+            point.fact.require_as_issued()
     version = version_in_force(kind, at=at)
     design = version.content
     certificate = Certificate(

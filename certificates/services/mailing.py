@@ -7,7 +7,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, QuerySet
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -55,7 +55,7 @@ def _turn(at: datetime) -> list[Reminder]:
 def _due(at: datetime) -> QuerySet[Reminder]:
     """Reminders of the last days without a letter, whose certificate still stands to be renewed."""
     today = clock.today(at)
-    renewed = Certificate.objects.filter(renews=OuterRef("pk"))
+    renewed = renewals.renewals_of_outer()
     standing = renewals.without_successor(Certificate.objects.in_force(today), today).filter(~Exists(renewed)).order_by()
     reachable = Reminder.objects.filter(certificate__person__is_active=True).exclude(certificate__person__email="")
     found = reachable.filter(letter=None, at__gt=at - TRIED_FOR, certificate__in=standing.values("pk"))

@@ -72,7 +72,7 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
     Raises:
         PermissionDenied: `by` is not HR of the county.
         Refused: own_certificate, own_proposal, decided, withdrawn, revoked, replaced, clock_back; declined: no_reason, reversed;
-            a replacement: reversed, expired, no_number.
+            a replacement: reversed, expired, altered, no_number.
     """
     locked = standing.locked_for(by, proposal.certificate_id)
     proposal = Proposal.objects.select_related("by").get(pk=proposal.pk)
@@ -196,8 +196,9 @@ def _refuse_replacement(certificate: Certificate, *, at: datetime) -> None:
     """Let a certificate pass that a corrected one could stand in for.
 
     Raises:
-        Refused: reversed, expired.
+        Refused: reversed, expired, altered.
     """
+    certificate.require_as_issued()
     if standing.is_reversed(certificate):
         raise Refused(_("The completion behind this certificate was reversed: it can only be revoked."), code="reversed")
     if standing.has_expired(certificate, at=at):

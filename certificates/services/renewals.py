@@ -128,7 +128,12 @@ def judged(certificate: Certificate, line: Iterable[Certificate], day: date) -> 
     if decision == StatusEvent.Kind.REPLACED:
         return Path(certificate, Stand.REPLACED)
     # Who renewed the one that this one replaces has renewed this one.
-    renewal = next((one for one in others if one.renews_id in {certificate.pk, certificate.replaces_id} - {None}), None)
+    before, same = {one.pk: one.replaces_id for one in others}, [certificate.pk]
+    standing_for = certificate.replaces_id
+    while standing_for is not None:
+        same.append(standing_for)
+        standing_for = before.get(standing_for)
+    renewal = next((one for one in others if one.renews_id in same), None)
     if renewal is not None:
         return Path(certificate, Stand.RENEWED, later=renewal)
     if decision == StatusEvent.Kind.SUSPENDED:
@@ -276,14 +281,20 @@ def reopens(person: Person, course: Course, at: datetime) -> bool:
 
 
 def without_successor(certificates: QuerySet, day: date) -> QuerySet:
-    """Those after which the person holds nothing of the same line that ends later."""
+    """Those after which the person holds nothing of the same line that ends later; what is suspended is held."""
     later = (
-        Certificate.objects.in_force(day)
+        Certificate.objects.with_state()
+        .filter(Q(valid_until=None) | Q(valid_until__gte=day), Q(decided_kind=None) | ~Q(decided_kind__in=ENDED))
         .filter(Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""), person=OuterRef("person"), kind=OuterRef("kind"))
         .filter(Q(valid_until=None) | Q(valid_until__gt=OuterRef("valid_until")))
         .exclude(pk=OuterRef("pk"))
     )
     return certificates.filter(~Exists(later))
+
+
+def renewals_of_outer() -> QuerySet:
+    """For a query of certificates: what renewed each, or renewed the one that it replaces."""
+    return Certificate.objects.filter(Q(renews=OuterRef("pk")) | Q(renews=OuterRef("replaces")))
 
 
 def running_out(certificates: CertificateQuerySet, *, day: date, days: int) -> QuerySet:
@@ -335,7 +346,7 @@ def remind(*, at: datetime) -> int:
             ending = ending.filter(valid_until__lte=today + timedelta(days=days))
             ending = ending.exclude(Q(course_code="", kind__renewal_course=""))  # no course renews it
             told = Reminder.objects.filter(certificate=OuterRef("pk"), stage=stage)
-            renewed = Certificate.objects.filter(renews=OuterRef("pk"))
+            renewed = renewals_of_outer()
             waiting = without_successor(ending, today).filter(~Exists(told), ~Exists(renewed)).order_by()
             rows = [Reminder(certificate_id=pk, stage=stage, at=at) for pk in waiting.values_list("pk", flat=True)]
             Reminder.objects.bulk_create(rows, batch_size=AT_ONCE, ignore_conflicts=True)

@@ -76,7 +76,9 @@ def handed_rows(request: HttpRequest, name: Key, wanted: Query[PageIn]):
         held = lines.of_keys(found.calculation, page)
         return [{"key": key, "name": held[key].name, "columns": held[key].columns} if key in held else _gone(key) for key in page]
 
-    return by_place(request, keys, wanted, door=f"hand_overs.{found.name}", make=make, what="rows of a hand-over")
+    return by_place(
+        request, keys, wanted, door=f"hand_overs.{found.name}", make=make, what="rows of a hand-over", named={"hand_over": found.name}
+    )
 
 
 def named(token: ApiToken, name: str) -> HandOver:

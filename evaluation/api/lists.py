@@ -184,8 +184,17 @@ def _tagged(request: HttpRequest, text: bytes, *, shown: bytes):
     return HttpResponse(text, content_type="application/json; charset=utf-8", headers=headers)
 
 
-def leave_trace(request: HttpRequest, wanted: PageIn, *, what: str, after: int, rows: int | None, unit: Unit | None = None) -> None:
-    """Write down who pulled what, for the auditor."""
+def leave_trace(
+    request: HttpRequest,
+    wanted: PageIn,
+    *,
+    what: str,
+    after: int,
+    rows: int | None,
+    unit: Unit | None = None,
+    named: dict[str, str] | None = None,
+) -> None:
+    """Write down who pulled what, for the auditor. `named`: what the address names beside the filters."""
     token: ApiToken = request.auth  # type: ignore[attr-defined]
     readings.record(
         reader=token.owner,
@@ -195,7 +204,12 @@ def leave_trace(request: HttpRequest, wanted: PageIn, *, what: str, after: int, 
         rows=rows,
         request=request,
         at=clock.now(),
-        filters={**wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}), "token": token.prefix, "after": after},
+        filters={
+            **(named or {}),
+            **wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}),
+            "token": token.prefix,
+            "after": after,
+        },
     )
 
 

@@ -7,7 +7,8 @@ from django.db import connection
 from django.urls import reverse
 
 from certificates import services
-from certificates.models import StatusEvent
+from certificates.models import CertificateKind, StatusEvent
+from certificates.services import chaining
 from core import clock
 from people import api as doors
 from people.models import ApiToken, ReadingOfOthers
@@ -54,6 +55,17 @@ def test_a_holder_holds_it_today(ask, certificate):
     assert told(response) == {"holds": True, "number": certificate.number, "valid_until": "2028-06-15"}
     assert response["Cache-Control"] == "private, no-cache" and "Authorization" in response["Vary"]
     assert told(ask(kind="basic")) == NOBODY
+
+
+@pytest.mark.parametrize("column", ["person_id", "kind_id"])
+def test_one_that_was_given_to_somebody_else_or_another_kind_in_the_database_does_not_count(cast, kinds, ask, certificate, column):
+    chaining.chain(at=clock.now(), everywhere=True)
+    publisher = CertificateKind.objects.get(county=cast.county, key="publisher")
+    given = {"person_id": cast.colleague.pk, "kind_id": publisher.pk}[column]
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE certificates_certificate SET {column} = %s WHERE id = %s", [given, certificate.pk])
+    wanted = {"person": cast.colleague.employee_number} if column == "person_id" else {"kind": "publisher"}
+    assert told(ask(**wanted)) == NOBODY
 
 
 def test_one_whose_record_was_edited_in_the_database_does_not_count(ask, certificate):
