@@ -219,6 +219,7 @@ def test_the_renewal_of_a_renewal_follows_it(cast, held, renewal_test):
 def test_of_an_old_one_and_its_replacement_the_replacement_is_renewed(cast, held, renewal_test):
     twin = Certificate.objects.get(pk=held.pk)
     twin.pk, twin.number, twin.replaces, twin._state.adding = None, "X1", held, True
+    twin.facts_digest = rules.digest(twin.facts())
     twin.save()
     decide(held, "replaced", cast, at=OPEN - 9 * DAY)
     new = done(renewal_test(OPEN))
@@ -238,6 +239,7 @@ def test_one_that_was_renewed_and_then_replaced_is_not_renewed_again(cast, held,
     first = done(renewal_test(OPEN))
     twin = Certificate.objects.get(pk=held.pk)
     twin.pk, twin.number, twin.replaces, twin._state.adding = None, "X1", held, True
+    twin.facts_digest = rules.digest(twin.facts())
     twin.save()
     decide(held, "replaced", cast, at=OPEN)
     decide(first, "revoked", cast, at=OPEN)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from PIL import Image
 from wagtail.models import TaskState, WorkflowState
 
-from certificates import paper, services, slots
+from certificates import paper, rules, services, slots
 from certificates.models import CertificateKind, KindReview, TemplatePicture, TemplateVersion
 from certificates.models.review import seen_in
 from certificates.services import kinds, pictures
@@ -564,7 +564,7 @@ def test_a_version_is_a_fact(cast, kind):
 
 def test_certificates_of_the_first_layout_are_printed_in_it_for_ever(cast, kind, private):
     content = {name: kind.design()[name] for name in ("title", "wording", "issuer", "validity_months")} | {"layout": "v1"}
-    TemplateVersion.objects.create(kind=kind, number=1, content=content, digest="0" * 64, at=NOON)
+    TemplateVersion.objects.create(kind=kind, number=1, content=content, digest=rules.digest(content), at=NOON)
     certificate = services.issue(completion=a_completion(cast.learner), at=NOON)
     before = paper.pdf(certificate)
     changed(kind, title="新", orientation="portrait")
@@ -579,7 +579,7 @@ def test_a_seal_has_room_where_the_code_is_on_top_and_keeps_its_size_in_older_ve
     new = services.issue(completion=a_completion(cast.learner), at=NOON)
     assert paper.sheet(new)["seal_mm"] == 32
     content = {name: value for name, value in new.version.content.items() if name != "seal_mm"}
-    TemplateVersion.objects.create(kind=kind, number=9, content=content, digest="0" * 64, at=NOON)
+    TemplateVersion.objects.create(kind=kind, number=9, content=content, digest=rules.digest(content), at=NOON)
     old = services.issue(completion=a_completion(cast.colleague), at=NOON)
     assert paper.sheet(old)["seal_mm"] == 36 and paper.pdf(old) == paper.pdf(old)
     changed(kind, orientation="portrait")
