@@ -70,7 +70,7 @@ def handed_rows(request: HttpRequest, name: Key, wanted: Query[PageIn]):
     """Every row that was given, units first, each group in the order of its codes. They never change: each comes once."""
     token = known(request, PageIn)
     found = named(token, name)
-    keys = sorted(lines.keys_of(found.calculation), key=lambda key: (key[0] != "U", key))
+    keys = lines.in_order(lines.keys_of(found.calculation))
 
     def make(page: list[str]) -> list[dict]:
         held = lines.of_keys(found.calculation, page)

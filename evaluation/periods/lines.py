@@ -52,13 +52,11 @@ def of(calculation: Calculation) -> dict[str, Line]:
 
 def of_key(calculation: Calculation, key: str) -> Line | None:
     """The line with a key. One query."""
-    kind, _sep, code = key.partition(":")
-    found = _units(calculation.units.filter(unit_code=code)) if kind == "U" else _people(calculation.people.filter(employee_number=code))
-    return next(iter(found), None)
+    return of_keys(calculation, [key]).get(key)
 
 
 def of_keys(calculation: Calculation, keys: Collection[str]) -> dict[str, Line]:
-    """The lines with these keys, by key. Two queries."""
+    """The lines with these keys, by key. A query for units, one for people."""
     units = calculation.units.filter(unit_code__in=[key[2:] for key in keys if key.startswith("U:")])
     people = calculation.people.filter(employee_number__in=[key[2:] for key in keys if key.startswith("P:")])
     return {line.key: line for line in [*_units(units), *_people(people)]}
@@ -72,6 +70,11 @@ def names(calculation: Calculation, keys: Collection[str] | None = None) -> dict
         people = people.filter(employee_number__in=[key[2:] for key in keys if key.startswith("P:")])
     found = {f"U:{code}": name for code, name in units.values_list("unit_code", "unit_name")}
     return found | {f"P:{number}": name for number, name in people.values_list("employee_number", "person_name")}
+
+
+def in_order(keys: Collection[str]) -> list[str]:
+    """Units first, then people, each by code or number."""
+    return sorted(keys, key=lambda key: (key[0] != "U", key))
 
 
 def keys(calculation: Calculation) -> list[str]:
@@ -98,7 +101,7 @@ def _people(found: QuerySet) -> Iterator[Line]:
 def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[Difference]:
     """The keys whose lines are not the same, in order."""
     found = []
-    for key in sorted(before.keys() | after.keys(), key=lambda one: (one[0] != "U", one)):
+    for key in in_order(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         if old == new:
             continue
