@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from certificates import rules
 from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.services import version_in_force
 from core import clock
@@ -104,7 +105,7 @@ def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_b
     kind, _ = CertificateKind.objects.get_or_create(
         county=county, key="training", defaults={"title": "培训合格证书", "wording": "-", "issuer": "-"}
     )
-    made = Certificate.objects.create(
+    made = Certificate(
         **copied_from(completion),
         completion=completion,
         kind=kind,
@@ -121,8 +122,9 @@ def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_b
         issued_on=clock.today(completion.completed_at),
         valid_until=valid_until,
         issued_at=completion.completed_at,
-        facts_digest="0" * 64,
     )
+    made.facts_digest = rules.digest(made.facts())
+    made.save()
     StatusEvent.objects.create(certificate=made, kind="issued", at=NOON)
     if revoked_by:
         StatusEvent.objects.create(certificate=made, kind="revoked", by=revoked_by, reason="查实替考", at=NOON)
