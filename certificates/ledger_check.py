@@ -20,7 +20,7 @@ from django.db.models.functions import Lag
 
 from certificates import keyring, ledger, merkle, rules
 from certificates.models import Certificate, ChainEntry, DayRoot, NumberSequence, SigningKey, StatusEvent, TemplateVersion
-from certificates.models.ledger import instant, leaf_of
+from certificates.models.ledger import explained_ranges, instant, leaf_of
 from certificates.storage import papers
 from core import clock
 
@@ -143,12 +143,13 @@ class Check:
     # ---- entries, with their events and certificates --------------------------------------------
 
     def _explanations(self) -> Iterator[Finding]:
-        for sequence, facts in ChainEntry.objects.filter(kind=ChainEntry.Kind.EXPLAINED).values_list("sequence", "facts"):
+        for sequence, facts in ChainEntry.objects.explanations().values_list("sequence", "facts"):
             try:
-                found = json.loads(facts)
-                self._explained += [(int(first), int(last)) for first, last in found["entries"]]
-                ranges = ", ".join(_range(*each) for each in found["entries"])
-                self.notes.append(f"entry {sequence} explains the times of {ranges}: {found['reason']}")
+                found = explained_ranges(facts)
+                self.notes.append(
+                    f"entry {sequence} explains the times of {', '.join(_range(*each) for each in found)}: {json.loads(facts)['reason']}"
+                )
+                self._explained += found
             except (ValueError, TypeError, KeyError):
                 yield Finding(f"entry {sequence}", "its facts cannot be read")
 
@@ -159,13 +160,15 @@ class Check:
                 at_root += 1
             if at_root:
                 expected, previous = self._roots[at_root - 1].last + 1, {self._roots[at_root - 1].head}
-        tree, head = merkle.Tree(), ""
+        tree, head, closed = merkle.Tree(), "", self._roots[at_root - 1] if at_root else None
         stream = ChainEntry.objects.filter(sequence__gte=expected).order_by("sequence").values_list(*_ENTRY, *_EVENT, *_BEYOND)
         for row in stream.iterator(chunk_size=CHUNK):
             sequence = row[0]
             self.rows["entries"] += 1
             while at_root < len(self._roots) and sequence > self._roots[at_root].last:
                 yield from self._closed(at_root, tree, head)
+                if not self._is_explained(self._roots[at_root].last):  # else it was closed by a clock that ran ahead
+                    closed = self._roots[at_root]
                 tree, at_root = merkle.Tree(), at_root + 1
             if sequence != expected:
                 yield Finding(f"entry {_range(expected, sequence - 1)}", "is missing")
@@ -173,7 +176,7 @@ class Check:
                 yield Finding(f"entry {sequence}", f"does not follow entry {sequence - 1}: one of the two was edited, replaced or moved")
             computed = merkle.entry_hash(leaf_of(*row[:9]))
             yield from self._one(row, computed, previous)
-            yield from self._times(row, self._roots[at_root - 1] if at_root else None)
+            yield from self._times(row, closed)
             expected, previous, head = sequence + 1, {row[9], computed}, row[9]
             tree.add(_bytes(head))
         while at_root < len(self._roots):
@@ -271,7 +274,9 @@ class Check:
         if event is None or self._is_explained(sequence):
             return
         status = f"status event {event} ({kind} of {number}), entry {sequence}"
-        if at > chained_at + SKEW:
+        if at > self.at + SKEW:
+            yield Finding(status, f"claims {_when(at)}, which is yet to come: the clock ran ahead, unless it is behind now")
+        elif at > chained_at + SKEW:
             yield Finding(status, f"claims {_when(at)}, but was chained before, at {_when(chained_at)}")
         if newest is None:
             return
@@ -288,9 +293,10 @@ class Check:
     def _order(self) -> Iterator[Finding]:
         """Events of one certificate that claim a time before the one that they follow."""
         before = Window(Lag("at"), partition_by="number", order_by="sequence")
-        entries = ChainEntry.objects.exclude(event=None).annotate(before=before).filter(at__lt=F("before")).order_by("sequence")
+        measured = ChainEntry.objects.exclude(event=None).exclude(pk__in=ChainEntry.objects.explained().values("pk"))
+        entries = measured.annotate(before=before).filter(at__lt=F("before")).order_by("sequence")
         for sequence, event, kind, number, at, earlier in entries.values_list("sequence", "event_id", "kind", "number", "at", "before"):
-            if earlier - at > SKEW and not self._is_explained(sequence):
+            if earlier - at > SKEW:
                 yield Finding(
                     f"status event {event} ({kind} of {number}), entry {sequence}",
                     f"is back-dated: it claims {_when(at)}, before the event that it follows, {_when(earlier)}",

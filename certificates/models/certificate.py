@@ -205,7 +205,8 @@ class Certificate(ServedAt, Fact):
         """What it was worth at the end of a day, or is worth now if the day is today.
 
         Costs a query for a day before the newest event. An event that a clock which was set back since calls one of
-        tomorrow stands today: what was revoked is never shown as valid again; nor is what has expired, if read `with_recorded_end()`.
+        tomorrow stands today: what was revoked is never shown as valid again; nor is what has expired, if read `with_recorded_end()`,
+        unless the ledger explains that the clock ran ahead then.
         """
         decided = self.decided()
         events = [(decided[0], clock.today(decided[1]))] if decided else []
@@ -222,6 +223,10 @@ class Certificate(ServedAt, Fact):
             return State.NOT_ISSUED
         if self.valid_until is not None and self.valid_until < day:
             return State.EXPIRED
-        if self.__dict__.get("end_is_recorded") and day >= clock.today():
+        if self.__dict__.get("end_is_recorded") and day >= clock.today() and not self._end_is_explained():
             return State.EXPIRED
         return State.VALID
+
+    def _end_is_explained(self) -> bool:
+        """Whether a clock that ran ahead put its end on record, and the ledger says so."""
+        return ChainEntry.objects.explained().filter(event__certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()

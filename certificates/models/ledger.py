@@ -1,13 +1,30 @@
 """The chain of all that became of certificates, and the roots that are published of it."""
 
+import json
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from certificates import merkle
 from certificates.models.status import StatusEvent
-from core.models import Fact
+from core.models import Fact, FactQuerySet
+
+
+class ChainEntryQuerySet(FactQuerySet):
+    def explanations(self) -> "ChainEntryQuerySet":
+        return self.filter(event=None, kind=ChainEntry.Kind.EXPLAINED)  # an index finds those without event
+
+    def explained(self) -> "ChainEntryQuerySet":
+        """Those whose time an explanation names: a clock that went wrong wrote it, and nothing is measured by it. One query at once."""
+        named = Q(pk__in=[])
+        for facts in ChainEntry.objects.explanations().values_list("facts", flat=True):
+            with suppress(ValueError, TypeError, KeyError):  # one that somebody edited explains nothing, and verify_ledger tells
+                for entries in explained_ranges(facts):
+                    named |= Q(sequence__range=entries)
+        return self.filter(named)
 
 
 class ChainEntry(Fact):
@@ -34,6 +51,8 @@ class ChainEntry(Fact):
     previous = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
+    objects = ChainEntryQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("entry of the certificate ledger")
         verbose_name_plural = _("entries of the certificate ledger")
@@ -47,6 +66,15 @@ class ChainEntry(Fact):
         return leaf_of(
             self.sequence, self.event_id, self.kind, self.number, self.at, self.facts, self.facts_digest, self.chained_at, self.previous
         )
+
+
+def explained_ranges(facts: str) -> list[tuple[int, int]]:
+    """The entries, first and last of each range, whose times an explanation with these facts explains.
+
+    Raises:
+        ValueError, TypeError, KeyError: somebody edited it.
+    """
+    return [(int(first), int(last)) for first, last in json.loads(facts)["entries"]]
 
 
 def leaf_of(

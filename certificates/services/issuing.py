@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from certificates import rules, tasks
-from certificates.models import Basis, Certificate, CertificateKind, NumberSequence, StatusEvent, TemplateVersion
+from certificates.models import Basis, Certificate, CertificateKind, ChainEntry, NumberSequence, StatusEvent, TemplateVersion
 from certificates.services import renewals
 from certificates.services.kinds import version_in_force
 from certificates.signals import certificate_issued
@@ -282,13 +282,19 @@ def next_numbers(kind: CertificateKind, county: Unit, count: int, *, at: datetim
 
 def refuse_clock_back(*, at: datetime) -> None:
     """Let an instant pass that is not clearly before the newest issue: a wrong day and, over New Year, a number of the wrong year
-    would stand on the paper for good. What is entered for an earlier day by a right clock passes. One look at an index.
+    would stand on the paper for good. What is entered for an earlier day by a right clock passes; so does everything after a clock
+    that ran ahead, once what it wrote is explained in the ledger. One look at an index.
 
     Raises:
         Refused: clock_back.
     """
+    latest = max(at, clock.now()) + SET_BACK
     newest = Certificate.objects.aggregate(at=Max("issued_at"))["at"]
-    if newest is not None and newest - max(at, clock.now()) > SET_BACK:
+    if newest is not None and newest > latest:
+        explained = StatusEvent.objects.filter(kind=StatusEvent.Kind.ISSUED, entry__in=ChainEntry.objects.explained())
+        later = Certificate.objects.filter(issued_at__gt=latest).exclude(pk__in=explained.values("certificate"))
+        newest = later.aggregate(at=Max("issued_at"))["at"]
+    if newest is not None and newest > latest:
         raise Refused(
             _(
                 "The server's clock says %(now)s, but a certificate was issued at %(newest)s already. "

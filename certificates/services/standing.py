@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from certificates.models import Certificate, Proposal, StatusEvent
+from certificates.models import Certificate, ChainEntry, Proposal, StatusEvent
 from certificates.permissions import may_rule
 from certificates.signals import certificates_expired
 from core import audit, clock
@@ -150,14 +150,21 @@ def refuse_final(standing: StatusEvent | None) -> None:
 
 
 def refuse_clock_back(certificate: Certificate, *, at: datetime) -> None:
-    """Let an instant pass that is not before what happened last: what is written later happened later. Two queries.
+    """Let an instant pass that is not before what happened last: what is written later happened later. Times that the ledger
+    explains, and those of proposals until the latest of them, were written by a clock that ran ahead: nothing is measured by them.
+    Two queries.
 
     Raises:
         Refused: clock_back.
     """
-    events = StatusEvent.objects.filter(certificate=certificate).aggregate(at=Max("at"))
-    proposals = Proposal.objects.filter(certificate=certificate).aggregate(at=Max("at"), decided=Max("decision__at"))
-    newest = max(moment for moment in (certificate.issued_at, *events.values(), *proposals.values()) if moment)
+    events = StatusEvent.objects.filter(certificate=certificate)
+    decided = Proposal.objects.filter(certificate=certificate).aggregate(at=Max("at"), decided=Max("decision__at")).values()
+    newest = max((moment for moment in (events.aggregate(at=Max("at"))["at"], *decided) if moment), default=at)
+    if at < newest:
+        explained = ChainEntry.objects.explained()
+        until = explained.aggregate(at=Max("at"))["at"] or at  # proposals stand in no ledger
+        told = [events.exclude(entry__in=explained).aggregate(at=Max("at"))["at"], *(each for each in decided if each and each > until)]
+        newest = max((moment for moment in told if moment), default=at)
     if at < newest:
         raise Refused(
             _(

@@ -11,6 +11,7 @@ from django.db import IntegrityError, close_old_connections, connection, transac
 from certificates import files, rules, services, tasks
 from certificates.models import Certificate, CertificateKind, NumberSequence, State, StatusEvent
 from certificates.signals import certificate_issued
+from core import clock
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Reversal
@@ -82,6 +83,30 @@ def test_over_new_year_a_clock_set_back_gives_no_number_of_the_old_year(cast, ki
 
     # less than an hour is the clock of another server, or a repair that takes long
     assert services.issue(completion=a_completion(cast.colleague), at=new_year - timedelta(minutes=59)).issued_on.year == 2027
+
+
+def test_after_a_clock_that_ran_ahead_certificates_are_issued_once_the_ledger_explains_it(cast, kinds, monkeypatch):
+    ahead = NOON + timedelta(days=90)
+    services.issue(completion=a_completion(cast.learner), at=ahead)
+    services.chain(at=ahead)  # entries: the beginning of the ledger, the issue
+    monkeypatch.setattr("core.clock.now", lambda: NOON)
+    completion = a_completion(cast.colleague)
+    with pytest.raises(Refused, match="2026-09-13"):
+        services.issue(completion=completion, at=NOON)
+
+    services.explain(sequences=[(1, 1)], by=cast.hr, reason="x", at=NOON)  # another entry
+    with pytest.raises(Refused, match="2026-09-13"):
+        services.issue(completion=completion, at=NOON)
+
+    services.explain(sequences=[(2, 2)], by=cast.hr, reason="服务器时钟快了三个月", at=NOON)
+    assert services.issue(completion=completion, at=NOON).issued_on == clock.today(NOON)
+    with pytest.raises(Refused, match="2026-06-15 12:00"):  # and by the newest one with a right time the clock is measured again
+        services.issue(completion=a_completion(cast.hr), at=set_back(monkeypatch, NOON - timedelta(days=1)))
+
+
+def set_back(monkeypatch, at):
+    monkeypatch.setattr("core.clock.now", lambda: at)
+    return at
 
 
 def test_what_is_entered_for_an_earlier_day_is_issued_while_the_clock_is_right(cast, kinds, monkeypatch):

@@ -266,7 +266,8 @@ def test_a_clock_that_ran_ahead_for_an_hour_blocks_no_later_day(cast, certificat
     made = services.publish_roots(at=NOON + 3 * DAY)
 
     assert [(root.day, root.first, root.last) for root in made] == [(TODAY, 1, 2), (TODAY + DAY, 3, 4), (TODAY + 2 * DAY, 5, 5)]
-    assert findings(NOON + 3 * DAY) == []
+    [finding] = findings(NOON + 3 * DAY)
+    assert "entry 3" in finding and "yet to come" in finding
 
 
 def test_an_event_that_claims_a_closed_day_is_back_dated(cast, certificate):
@@ -300,6 +301,29 @@ def test_an_event_before_the_one_that_it_follows_is_told(cast, certificate):
     services.chain(at=NOON)
     [finding] = findings()
     assert "back-dated" in finding and "before the event that it follows" in finding
+
+
+def test_what_a_clock_that_ran_ahead_wrote_is_told_and_once_explained_measures_nothing(cast, certificate):
+    ahead = NOON + 90 * DAY
+    services.chain(at=NOON)
+    services.suspend(certificate=certificate, by=cast.hr, reason="核查", at=ahead)
+    issue(cast.colleague, at=ahead)
+    services.chain(at=ahead)
+    assert services.publish_roots(at=ahead + DAY)[-1].day == TODAY + 90 * DAY
+    right = NOON + DAY
+    told = findings(right)
+    assert len(told) == 2 and all("2026-09-13 12:00:00, which is yet to come" in each for each in told)
+
+    services.explain(sequences=[(3, 4)], by=cast.hr, reason="服务器时钟快了三个月", at=right)
+    services.restore(certificate=certificate, by=cast.hr, reason="核查无误", at=right)
+    issue(cast.liaison, at=right)
+    services.chain(at=right)
+    assert findings(right) == []
+
+    StatusEvent.objects.create(certificate=certificate, kind="suspended", reason="核查", by=cast.hr, at=right - HOUR)
+    services.chain(at=right)
+    [finding] = findings(right)  # behind the explained one it is still measured
+    assert "back-dated" in finding and "2026-06-16 12:00:00" in finding
 
 
 def test_a_time_can_be_explained_and_is_a_note_then(cast, certificate):

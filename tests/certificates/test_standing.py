@@ -143,6 +143,20 @@ def test_a_clock_that_was_set_back_writes_nothing_and_is_named(cast, certificate
     assert refusal(services.propose, certificate=certificate, kind="revoke", by=cast.hr, reason="x", at=NOON) == "clock_back"
 
 
+def test_after_a_clock_that_ran_ahead_officers_go_on_once_the_ledger_explains_it(cast, certificate):
+    services.chain(at=NOON)
+    proposal = services.propose(certificate=certificate, kind="revoke", by=cast.hr, reason="x", at=NOON + 89 * DAY)
+    services.suspend(certificate=certificate, by=cast.hr, reason="x", at=NOON + 90 * DAY)
+    services.chain(at=NOON + 90 * DAY)
+    restore = {"certificate": certificate, "by": cast.hr, "reason": "x"}
+    assert refusal(services.restore, **restore, at=NOON + DAY) == "clock_back"
+
+    services.explain(sequences=[(3, 3)], by=cast.hr, reason="服务器时钟快了三个月", at=NOON + DAY)
+    services.restore(**restore, at=NOON + DAY)
+    assert refusal(services.suspend, **restore, at=NOON) == "clock_back"  # by what happened since
+    services.withdraw(proposal=proposal, by=cast.hr, reason="x", at=NOON + 2 * DAY)
+
+
 def test_a_suspended_certificate_counts_nowhere_as_in_force(cast, certificate):
     assert Certificate.objects.in_force(TODAY).count() == 1
     services.suspend(certificate=certificate, by=cast.hr, reason="x", at=NOON)

@@ -69,6 +69,15 @@ def test_what_has_expired_on_record_is_not_valid_again_when_the_clock_is_set_bac
     assert (sent["status"], sent["status_on"]) == ("expired", "valid")
 
 
+def test_an_end_that_a_clock_which_ran_ahead_put_on_record_counts_no_more_once_it_is_explained(page, cast, certificate):
+    services.expire_due(at=NOON + timedelta(days=733))
+    services.chain(at=NOON + timedelta(days=733))
+    services.explain(sequences=[(2, 2)], by=cast.hr, reason="x", at=NOON)  # the issue
+    assert "check-expired" in page(certificate.number)
+    services.explain(sequences=[(3, 3)], by=cast.hr, reason="服务器时钟快了两年", at=NOON)
+    assert "check-valid" in page(certificate.number)
+
+
 def test_a_mistyped_number_is_told_from_an_unknown_one(page, certificate):
     wrong = certificate.number[:-1] + ("A" if certificate.number[-1] != "A" else "B")
     assert "check-wrong_check" in page(wrong, 422)
