@@ -153,11 +153,17 @@ def asked_now(county: Unit, ends_at: datetime) -> dict:
     return {"courses": dict(courses), "tests": dict(tests)}
 
 
+def noted(period: int, *, until: datetime | None = None) -> dict | None:
+    """What a period noted that it asks for when it was cut off, the last time that it was, until an instant if one is given. One query."""
+    steps = PeriodStep.objects.filter(period=period, state=Period.State.CUT_OFF)
+    if until is not None:
+        steps = steps.filter(at__lte=until)
+    return steps.order_by("number").values_list("asked", flat=True).last()
+
+
 def asked_of(period: Period) -> dict:
     """What a period asks for: what was noted when it was cut off, last if more than once, and before that what is asked now. Three queries."""
-    steps = PeriodStep.objects.filter(period=period.pk, state=Period.State.CUT_OFF)
-    noted = steps.order_by("number").values_list("asked", flat=True).last()
-    return noted or asked_now(period.county, clock.end_of(period.cutoff_on))
+    return noted(period.pk) or asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
 def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
@@ -376,4 +382,4 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
     return found
 
 
-__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "record"]
+__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "record"]

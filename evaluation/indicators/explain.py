@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 
 from core.figures import figure as written
 from courses.models import Course
-from evaluation.indicators import figures, roster, scoring
+from evaluation.indicators import calculation, figures, roster, scoring
 from evaluation.indicators.figures import FIGURES, Figure
 from evaluation.indicators.spec import Extra, Item, Spec, read
-from evaluation.models import Period, PeriodStep, PersonLine, PointCorrection, UnitFigure, UnitLine
+from evaluation.models import PersonLine, PointCorrection, UnitFigure, UnitLine
 from people.models import Duty
 
 
@@ -128,14 +128,11 @@ class Asked:
 
 def asked_for(line: UnitLine) -> list[Asked]:
     """The required courses by which a line was calculated, by duty; empty where they were not noted yet. Two queries."""
-    steps = PeriodStep.objects.filter(period=line.calculation.period_id, state=Period.State.CUT_OFF, at__lte=line.calculation.at)
-    noted = steps.order_by("number").values_list("asked", flat=True).last() or {"courses": {}}
-    wanted = set().union(*noted["courses"].values())
+    asked = (calculation.noted(line.calculation.period_id, until=line.calculation.at) or {"courses": {}})["courses"]
+    wanted = set().union(*asked.values())
     courses = list(Course.objects.filter(pk__in=wanted).select_related("current").order_by("code"))
     return [
-        Asked(str(Duty(duty).label), [course for course in courses if course.pk in noted["courses"][duty]])
-        for duty in Duty.values
-        if duty in noted["courses"]
+        Asked(str(Duty(duty).label), [course for course in courses if course.pk in asked[duty]]) for duty in Duty.values if duty in asked
     ]
 
 
