@@ -49,8 +49,14 @@ def from_text(text: str) -> object:
 
 
 class VersionForm(forms.Form):
-    """The next version: the whole of it as text, with what is new and where it comes from."""
+    """The next version, or the first of another indicator: the whole of it as text, with what is new and where it comes from."""
 
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=80,
+        required=False,
+        help_text=gettext_lazy("Another name makes another indicator of the county; a year is evaluated by one of them."),
+    )
     text = forms.CharField(
         label=gettext_lazy("The indicator"),
         max_length=LONGEST_TEXT,

@@ -85,13 +85,15 @@ def indicator_next(request: HttpRequest, pk: int) -> HttpResponse:
     version, county = _version(request, pk), _county_of_officer(request)
     if county is None:
         raise PermissionDenied
-    form = VersionForm(request.POST or None, initial={"text": as_text(read(version.spec)), "source": version.source, "mark": version.mark})
+    begun = {"name": version.indicator.name, "text": as_text(read(version.spec)), "source": version.source, "mark": version.mark}
+    form = VersionForm(request.POST or None, initial=begun)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
             made = versions.propose(
                 county=county,
                 after=version,
+                name=data["name"],
                 data=data["text"],
                 source=data["source"],
                 mark=data["mark"],
@@ -100,7 +102,7 @@ def indicator_next(request: HttpRequest, pk: int) -> HttpResponse:
                 at=clock.now(),
             )
         except Refused as refusal:
-            form.add_error("text" if refusal.code == "same" else None, refusal.message)
+            form.add_error({"same": "text", "name": "name"}.get(refusal.code), refusal.message)
         else:
             messages.success(request, _("Version %(number)d is written. Another HR officer has to approve it.") % {"number": made.number})
             return redirect("indicator_version", made.pk)
@@ -119,11 +121,12 @@ def indicator_dry_run(request: HttpRequest, pk: int) -> HttpResponse:
     at = clock.now()
     period = dry_run.frame_for(county, version, at=at)
     others = list(
-        IndicatorVersion.objects.filter(indicator__key=version.indicator.key, indicator__in=Indicator.objects.visible_to(request.user))
+        IndicatorVersion.objects.filter(indicator__in=Indicator.objects.visible_to(request.user))
         .exclude(pk=version.pk)
         .select_related("indicator")
-        .order_by("-indicator__county", "-number")
+        .order_by("-indicator__county", "-indicator", "-number")
     )
+    others.sort(key=lambda one: one.indicator.key != version.indicator.key)  # what it follows first
     chosen = request.GET.get("against", "")
     old = next((one for one in others if str(one.pk) == chosen), None)
     if chosen and old is None:

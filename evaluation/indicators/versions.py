@@ -42,14 +42,16 @@ def ensure_default(*, at: datetime) -> IndicatorVersion:
 
 @transaction.atomic
 def propose(
-    *, county: Unit, after: IndicatorVersion, data: object, source: str, mark: str, note: str, by: Person, at: datetime
+    *, county: Unit, after: IndicatorVersion, data: object, source: str, mark: str, note: str, by: Person, at: datetime, name: str = ""
 ) -> IndicatorVersion:
     """Write a county's next version of an indicator, from `after`; it waits for somebody else's approval.
 
-    The first one of a county that used the general indicator so far makes the county's own, with the same key and name. Locks the county.
+    The first one of a county that used the general indicator so far makes the county's own, with the same key and name. A `name` of
+    its own makes another indicator, whose first version this is. Locks the county.
 
     Raises:
-        Refused: not_hr, no_note, no_source, mark, newer (somebody wrote a version after `after`), same (nothing differs).
+        Refused: not_hr, no_note, no_source, mark, newer (somebody wrote a version after `after`), same (nothing differs),
+            name (the county has another indicator of that name).
         RefusedSpec: the faults of the text.
     """
     if not writes_for(by, county):
@@ -64,17 +66,27 @@ def propose(
         raise Refused(_("This indicator belongs to another county."), code="not_hr")
     spec = specs.stored(specs.read(data))
     Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
-    indicator, _made = Indicator.objects.get_or_create(county=county, key=after.indicator.key, defaults={"name": after.indicator.name})
+    indicator = _indicator(county, after.indicator, name.strip())
     last = indicator.versions.aggregate(last=Max("number"))["last"]
     if last is not None and (after.indicator_id != indicator.pk or after.number != last):
         raise Refused(_("Version %(number)d was written meanwhile: begin from it.") % {"number": last}, code="newer")
-    if spec == after.spec:
+    if spec == after.spec and indicator.key == after.indicator.key:
         raise Refused(_("Nothing differs from version %(number)d.") % {"number": after.number}, code="same")
     version = IndicatorVersion.objects.create(
         indicator=indicator, number=(last or 0) + 1, spec=spec, source=source.strip(), mark=mark, note=note.strip(), by=by, at=at
     )
     audit.record(indicator, "evaluation.version_written", by=by, version=version.number, note=version.note)
     return version
+
+
+def _indicator(county: Unit, after: Indicator, name: str) -> Indicator:
+    """The county's indicator that a version belongs to: the next one of `after`, or another one by name."""
+    if name in ("", after.name):
+        return Indicator.objects.get_or_create(county=county, key=after.key, defaults={"name": after.name})[0]
+    own = Indicator.objects.filter(county=county)
+    if own.filter(name=name).exists():
+        raise Refused(_("The county has an indicator of this name: begin from its newest version."), code="name")
+    return Indicator.objects.create(county=county, key=f"own-{own.count() + 1}", name=name)
 
 
 @transaction.atomic

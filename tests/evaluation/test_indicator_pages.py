@@ -138,6 +138,32 @@ def test_hr_writes_the_next_version_and_another_officer_approves_it(cast, sign_i
     assert IndicatorVersion.objects.get(pk=made.pk).approval.by == hr2
 
 
+def test_a_county_writes_another_indicator_and_evaluates_a_year_by_it(cast, sign_in, general, hr2, policy):
+    client = sign_in(cast.hr)
+    door = f"/evaluation/indicators/{general.pk}/next/"
+    form = {"text": as_text(read(general.spec)), "note": "另立一项", "source": "通知", "mark": "D", "name": "信息发布能力"}
+    assert 'value="培训与能力建设"' in client.get(door).content.decode()
+
+    client.post(door, form)
+
+    made = IndicatorVersion.objects.get(indicator__county=cast.county)
+    assert (made.indicator.name, made.number, made.spec) == ("信息发布能力", 1, general.spec)
+    assert made.indicator.key != general.indicator.key
+    refused = client.post(door, form)
+    assert refused.status_code == 422 and refused.context["form"].errors["name"] and refused.context["form"]["text"].value() == form["text"]
+    proposed(cast, general)  # the county's own training indicator stands beside it
+    again = versions.propose(
+        county=cast.county, after=made, data=changed(general, K1=2, K3=3), source="通知", mark="D", note="新", by=cast.hr, at=NOON
+    )
+    assert (again.indicator, again.number) == (made.indicator, 2)
+
+    assert [str(one) for one in client.get(f"/evaluation/indicators/{made.pk}/dry-run/").context["others"]][0] == "信息发布能力 · 2"
+    versions.approve(version=made, by=hr2, at=NOON)
+    assert "信息发布能力 · 1" in client.get("/evaluation/new/").content.decode()
+    opened = client.post("/evaluation/new/", {"county": cast.county.pk, "year": 2026, "version": made.pk})
+    assert opened.status_code == 302 and Period.objects.get().version == made
+
+
 def test_a_text_with_faults_comes_back_with_each_of_them_and_nothing_lost(cast, sign_in, general):
     data = changed(general, K1=9)
     data["items"][1]["formula"] = "2 * 不存在的数 / 应考人数"
