@@ -157,7 +157,7 @@ def test_a_county_writes_another_indicator_and_evaluates_a_year_by_it(cast, sign
     )
     assert (again.indicator, again.number) == (made.indicator, 2)
 
-    assert [str(one) for one in client.get(f"/evaluation/indicators/{made.pk}/dry-run/").context["others"]][0] == "信息发布能力 · 2"
+    assert next(str(one) for one in client.get(f"/evaluation/indicators/{made.pk}/dry-run/").context["others"]) == "信息发布能力 · 2"
     versions.approve(version=made, by=hr2, at=NOON)
     assert "信息发布能力 · 1" in client.get("/evaluation/new/").content.decode()
     opened = client.post("/evaluation/new/", {"county": cast.county.pk, "year": 2026, "version": made.pk})
