@@ -1,8 +1,10 @@
 """The web doors of archives: one's own, and those of the people whose HR one is, as a paper and as a file for programs."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -10,6 +12,7 @@ from django.views.decorators.http import require_safe
 from core import clock
 from core.errors import Refused
 from evaluation import archive, archive_paper
+from evaluation.forms import NO_PURPOSE, PurposeForm
 from evaluation.permissions import people_with_archive
 from people.models import Person, ReadingOfOthers
 from people.services import readings
@@ -29,11 +32,21 @@ def my_archive(request: HttpRequest, kind: str) -> HttpResponse:
 @never_cache
 @require_safe
 def archive_of_person(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    """A person's archive, for themselves and for HR where the person serves, who gets the rows that they may read. Logged before it leaves."""
-    return _archive(request, get_object_or_404(people_with_archive(request.user).select_related("unit"), pk=pk), kind)
+    """A person's archive, for themselves and for HR where the person serves, who say what for and get the rows that they may read.
+
+    Logged before it leaves.
+    """
+    person = get_object_or_404(people_with_archive(request.user).select_related("unit"), pk=pk)
+    if person.pk == request.user.pk:
+        return _archive(request, person, kind)
+    form = PurposeForm(request.GET)
+    if not form.is_valid():
+        messages.error(request, NO_PURPOSE)
+        return redirect(reverse("learning_file", args=[pk]) + "#archive")
+    return _archive(request, person, kind, purpose=form.purpose_in_words())
 
 
-def _archive(request: HttpRequest, person: Person, kind: str) -> HttpResponse:
+def _archive(request: HttpRequest, person: Person, kind: str, **purpose: str) -> HttpResponse:
     at = clock.now()
     made = archive.archive_of(person, at=at, reader=request.user)
     try:
@@ -47,7 +60,7 @@ def _archive(request: HttpRequest, person: Person, kind: str) -> HttpResponse:
         what="personal archive",
         subject=person,
         unit=person.unit,
-        filters={"format": kind},
+        filters={"format": kind, **purpose},
         rows=archive.rows_in(made),
         request=request,
     )

@@ -145,6 +145,9 @@ class Purpose(models.TextChoices):
     OTHER = "other", _("Another purpose, written below")
 
 
+NO_PURPOSE = _("Say what the file is needed for: choose a purpose, or write it down.")
+
+
 class PurposeForm(forms.Form):
     """What the rows are needed for."""
 

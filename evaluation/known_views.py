@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_safe
 from core import clock
 from core.figures import figure
 from evaluation import known, records
-from evaluation.forms import KnownForm
+from evaluation.forms import NO_PURPOSE, KnownForm, PurposeForm
 from evaluation.models import LedgerEntry
 from evaluation.permissions import units_in_reach
 from people.models import Leave, Person, Role, Unit
@@ -64,13 +65,18 @@ def hours_known(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def unit_hours_known(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    """The people who served in a unit on a day, with their hours as known at its end, as a file. Logged before the first byte leaves."""
+    """The people who served in a unit on a day, with their hours as known at its end, as a file; one says what for.
+
+    Logged before the first byte leaves.
+    """
     require_role(request.user, Role.HR, Role.AUDITOR)
     unit = get_object_or_404(units_in_reach(request.user), pk=pk)
     if not reads_as_hr_or_auditor(request.user, unit):
         raise PermissionDenied
     form, year, day = _asked(request)
-    if not form.is_valid():
+    purpose = PurposeForm(request.GET)
+    if not form.is_valid() or not purpose.is_valid():
+        messages.error(request, _("The day is not one that can be asked for.") if purpose.is_valid() else NO_PURPOSE)
         return redirect("records_unit", pk)
     people = known.people_in(unit, day)
     readings.record(
@@ -78,7 +84,7 @@ def unit_hours_known(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
         kind="export",
         what=f"hours known {kind}",
         unit=unit,
-        filters={"year": year, "on": day.isoformat()},
+        filters={"year": year, "on": day.isoformat(), "purpose": purpose.purpose_in_words()},
         rows=people.count(),
         request=request,
     )

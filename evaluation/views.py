@@ -25,7 +25,7 @@ from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
 from courses.services import policies
 from evaluation import ahead, known_views, quotas, records, rules, services, standing
-from evaluation.forms import CorrectionForm, RecordsForm, ReversalForm, asked_year, years
+from evaluation.forms import CorrectionForm, PurposeForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
 from people.models import Leave, Person, ReadingOfOthers, Role, Unit
@@ -184,6 +184,7 @@ def unit_people(request: HttpRequest, pk: int) -> HttpResponse:
             "is_past": year < clock.year_of(at),
             "asks_back": known_views.reads_as_hr_or_auditor(request.user, unit),
             "today": clock.today(at),
+            "purpose": PurposeForm(),
             "openable": openable,
             "rows": [(row, names.get(row.person.served_path, ("", "—"))[1]) for row in rows],
         },
@@ -306,6 +307,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,
             "may_take_archive": user.pk == person.pk or is_hr_over(user, person),
+            "purpose": PurposeForm(),
             "may_correct": user.pk != person.pk and services.may_correct(user, person),
         },
     )

@@ -38,6 +38,7 @@ from tests.quizzes.exams import MINUTE, make_sitting
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ("my_archive_pdf", "my_archive_json")
 OF_PERSON = ("archive_pdf", "archive_json")
+WHY = {"purpose": "filing", "more": "姚人社函〔2026〕7号"}
 
 
 def fresh(person: Person) -> Person:
@@ -351,12 +352,24 @@ def test_it_takes_as_many_queries_for_a_long_history(cast, full):
 @pytest.mark.parametrize("door", OF_PERSON)
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_oneself_and_hr_over_the_person_take_the_archive(cast, sign_in, who, door):
-    answer = sign_in(getattr(cast, who)).get(reverse(door, args=[cast.learner.pk]))
+    answer = sign_in(getattr(cast, who)).get(reverse(door, args=[cast.learner.pk]), WHY)
     assert answer.status_code == (200 if who in {"learner", "hr"} else 404)
     found = ReadingOfOthers.objects.filter(what="personal archive").values_list("kind", "reader", "subject", "unit", "filters")
     kind = door.removeprefix("archive_")
-    traced = [("export", cast.hr.pk, cast.learner.pk, cast.section.pk, {"format": kind})] if who == "hr" else []
+    traced = (
+        [("export", cast.hr.pk, cast.learner.pk, cast.section.pk, {"format": kind, "purpose": "归档：姚人社函〔2026〕7号"})]
+        if who == "hr"
+        else []
+    )
     assert list(found) == traced
+
+
+@pytest.mark.parametrize("why", [{}, {"purpose": ""}, {"purpose": "x"}, {"purpose": "other", "more": " "}])
+@pytest.mark.parametrize("door", OF_PERSON)
+def test_hr_says_what_an_archive_is_needed_for(cast, sign_in, door, why):
+    answer = sign_in(cast.hr).get(reverse(door, args=[cast.learner.pk]), why, follow=True)
+    assert answer.redirect_chain == [(reverse("learning_file", args=[cast.learner.pk]) + "#archive", 302)]
+    assert "文件作何用途" in answer.text and not ReadingOfOthers.objects.filter(kind="export").exists()
 
 
 @pytest.mark.parametrize("door", OWN)
@@ -383,9 +396,9 @@ def test_hr_of_a_unit_reaches_those_who_serve_there_now(cast, sign_in):
     casting.grant(bureau_hr, Role.HR, cast.bureau)
     casting.grant(finance_hr, Role.HR, cast.other_bureau)
     door = reverse("archive_json", args=[cast.learner.pk])
-    assert [sign_in(one).get(door).status_code for one in (bureau_hr, finance_hr)] == [200, 404]
+    assert [sign_in(one).get(door, WHY).status_code for one in (bureau_hr, finance_hr)] == [200, 404]
     postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=date(2026, 6, 1))
-    assert [sign_in(one).get(door).status_code for one in (bureau_hr, finance_hr)] == [404, 200]
+    assert [sign_in(one).get(door, WHY).status_code for one in (bureau_hr, finance_hr)] == [404, 200]
 
 
 def test_the_files_say_whose_they_are_and_are_never_kept(cast, sign_in):
@@ -407,7 +420,7 @@ def test_hr_gets_the_rows_that_hr_may_read_and_is_told_how_many_are_not_in_it(ca
     rows.complete(fresh(cast.learner), rows.course(cast.county, "P02"), at=july)
 
     def read() -> dict:
-        return sign_in(fresh(finance_hr)).get(reverse("archive_json", args=[cast.learner.pk])).json()
+        return sign_in(fresh(finance_hr)).get(reverse("archive_json", args=[cast.learner.pk]), WHY).json()
 
     whole = read()
     assert {one["course_code"] for one in whole["completions"]} == {"P01", "P02"} and whole["withheld"] == {}
@@ -442,7 +455,7 @@ def test_a_character_without_a_glyph_is_a_page_with_advice_and_the_file_comes_al
         archive_paper.pdf(of(cast.learner))
     for who, pdf, file in (
         (cast.learner, reverse("my_archive_pdf"), reverse("my_archive_json")),
-        (cast.hr, reverse("archive_pdf", args=[cast.learner.pk]), reverse("archive_json", args=[cast.learner.pk])),
+        (cast.hr, *(f"{reverse(door, args=[cast.learner.pk])}?purpose=filing" for door in OF_PERSON)),
     ):
         page = sign_in(who).get(pdf)
         assert page.status_code == 409 and "U+1F600" in page.text and f'href="{file}"' in page.text
@@ -454,5 +467,5 @@ def test_a_character_without_a_glyph_is_a_page_with_advice_and_the_file_comes_al
 def test_the_learning_file_leads_to_it_for_whom_it_opens(cast, sign_in, who):
     page = sign_in(getattr(cast, who)).get(reverse("learning_file", args=[cast.learner.pk])).text
     doors = [reverse(door, args=[cast.learner.pk]) for door in OF_PERSON] if who == "hr" else [reverse(door) for door in OWN]
-    assert all(f'href="{door}"' in page for door in doors) == (who in {"learner", "hr"})
+    assert all(f'href="{door}"' in page or f'action="{door}"' in page for door in doors) == (who in {"learner", "hr"})
     assert ("archive.pdf" in page) == (who in {"learner", "hr"})

@@ -73,10 +73,12 @@ def test_a_day_that_cannot_be_is_refused_and_kept_in_the_form(cast, sign_in, ask
 
 # A unit
 
+ASKED = {"known_at": "2026-06-15", "purpose": "evaluation"}
+
 
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_who_takes_a_unit_away(cast, sign_in, who):
-    answer = sign_in(getattr(cast, who)).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), {"known_at": "2026-06-15"})
+    answer = sign_in(getattr(cast, who)).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), ASKED)
     assert answer.status_code == (200 if who in {"hr", "auditor"} else 404 if who == "other_hr" else 403)
 
 
@@ -84,13 +86,21 @@ def test_the_export_has_those_who_served_there_that_day_with_what_was_known(cast
     rows.complete(cast.learner, course)
     services.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="补登", by=cast.hr, at=MIDNIGHT)
     postings.post(person=cast.learner, unit=cast.other_bureau, title="科长", duties=["section_head"], starts_on=date(2026, 6, 16))
-    answer = sign_in(cast.hr).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), {"known_at": "2026-06-15"})
+    answer = sign_in(cast.hr).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), ASKED)
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
     own = next(line for line in lines if "YA10001" in line)
 
     assert len(lines) == 1 + 4
     assert "科员" in own and "具体工作人员" in own and own.endswith("1.50,2.00,3.50")
-    assert ReadingOfOthers.objects.get(what="hours known csv").rows == 4
+    trace = ReadingOfOthers.objects.get(what="hours known csv")
+    assert trace.rows == 4 and trace.filters == {"year": 2026, "on": "2026-06-15", "purpose": "年度考评"}
+
+
+@pytest.mark.parametrize(("lacking", "told"), [({"purpose": ""}, "文件作何用途"), ({"known_at": "2999-01-01"}, "这一天不能查询")])
+def test_an_export_without_a_purpose_or_a_day_that_can_be_is_none(cast, sign_in, lacking, told):
+    answer = sign_in(cast.hr).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), ASKED | lacking, follow=True)
+    assert answer.redirect_chain == [(reverse("records_unit", args=[cast.bureau.pk]), 302)]
+    assert told in answer.text and not ReadingOfOthers.objects.filter(kind="export").exists()
 
 
 def test_an_export_takes_as_many_queries_for_many_people(cast, django_assert_num_queries):
