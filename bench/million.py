@@ -152,7 +152,7 @@ def measure(many: int = MANY) -> tuple[list[tuple[str, str, str, bool]], list[st
 
     from core import clock
     from courses.models import Completion
-    from evaluation import ahead
+    from evaluation import ahead, begun
     from people.models import Unit
 
     seen: list[tuple[int, list[dict[str, float]]]] = []
@@ -162,6 +162,8 @@ def measure(many: int = MANY) -> tuple[list[tuple[str, str, str, bool]], list[st
         exports.fill(size)
         note_changes()
         ahead.count_all(at=clock.now())  # as the scheduler does every ten minutes
+        for ago in (timedelta(hours=1), timedelta(0)):
+            begun.look(at=clock.now() - ago)
         pages, lists, cookie, key = doors()
         total = Completion.objects.filter(unit__path__startswith=Unit.objects.counties()[0].path).count()  # what HR and the key reach
         connections.close_all()

@@ -26,7 +26,7 @@ from certificates.models.certificate import CertificateQuerySet
 from core import clock
 from core.reading import read_ahead
 from courses.models import Completion, Course, Enrolment
-from evaluation import ahead, rules, standing
+from evaluation import ahead, begun, rules, standing
 from evaluation.models import LedgerEntry
 from evaluation.not_begun import NotBegun
 from evaluation.permissions import people_of_records_q, units_in_reach
@@ -253,8 +253,8 @@ def find(user, wanted: Filter, *, at: datetime, for_page: bool = False) -> Found
     """
     today = clock.today(at)
     if wanted.status == Status.IN_PROGRESS:
-        begun = _enrolments(user, wanted)
-        return Found(_few(begun) if for_page else begun, lambda rows: (_of_enrolment(row) for row in rows), whole=_with_edition)
+        found = _enrolments(user, wanted)
+        return Found(_few(found) if for_page else found, lambda rows: (_of_enrolment(row) for row in rows), whole=_with_edition)
     if wanted.status == Status.NOT_STARTED:
         return _not_started(user, wanted, at, for_page)
     if wanted.status == Status.HIGHER:
@@ -446,7 +446,7 @@ def grounds(certificate: Certificate) -> tuple[Ground, ...]:
 
 
 def _enrolments(user, wanted: Filter) -> QuerySet:
-    source = Enrolment.objects.visible_to(user).filter(~Exists(Completion.objects.filter(enrolment=OuterRef("pk"))))
+    source = begun.open_ones(Enrolment.objects.visible_to(user).filter(begun.where_open_ones_are()))
     order = {"at": "enrolled_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "course__code"}
     return _narrow(source, wanted, "enrolled_at").order_by(order.get(wanted.sort, "-enrolled_at"), "-pk")
 

@@ -42,9 +42,10 @@ def tell_webhook(pk: int) -> None:
 
 @shared_task
 def count_ahead() -> None:
-    """Count the counties that are too large to be counted while one waits. Safe to run twice; beside itself does nothing."""
-    from evaluation import ahead
+    """Count the counties that are too large to be counted while one waits, and look what is open. Safe to run twice; beside itself does nothing."""
+    from evaluation import ahead, begun
 
     with turns.alone("evaluation.ahead") as is_ours:
         if is_ours:
+            begun.look(at=clock.now())
             ahead.count_all(at=clock.now())

@@ -67,10 +67,20 @@ def enrol(person, course, *, at: datetime = NOON, round=1) -> Enrolment:
 
 
 def complete(
-    person, course, *, at: datetime = NOON, round=1, study="1", test="0.5", score="90", rule: CreditPolicy | None = None, tell=True
+    person,
+    course,
+    *,
+    at: datetime = NOON,
+    round=1,
+    study="1",
+    test="0.5",
+    score="90",
+    rule: CreditPolicy | None = None,
+    tell=True,
+    enrolment=None,
 ) -> Completion:
-    """A completion with its enrolment; `tell` sends the signal as the course service does."""
-    enrolment = enrol(person, course, at=at, round=round)
+    """A completion with its enrolment, if none is given; `tell` sends the signal as the course service does."""
+    enrolment = enrolment or enrol(person, course, at=at, round=round)
     made = Completion.objects.create(
         **copied_from(enrolment),
         enrolment=enrolment,

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache, caches
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from evaluation import ahead, pictures, reminders, standing, tasks
+from evaluation import ahead, begun, pictures, records, reminders, standing, tasks
 from people.models import Unit
 from tests.cast import NOON
 from tests.evaluation import rows
@@ -134,3 +135,66 @@ def test_one_county_is_never_shown_the_figures_of_another(cast, course, monkeypa
     ours, theirs = overview(cast.county), overview(cast.other_county)
     assert set(ours.in_need()).isdisjoint(theirs.in_need()) and theirs.in_need()
     assert set(theirs.standings) == {unit.path for unit in Unit.objects.within(cast.other_county)}
+
+
+# What is under way, looked for among what was open when somebody looked last
+
+
+def looked(*hours: float) -> None:
+    for ago in hours:
+        begun.look(at=NOON - timedelta(hours=ago))
+
+
+def under_way(user) -> list[int]:
+    found = records.find(user, records.Filter(status="in_progress"), at=NOON, for_page=True)
+    return sorted(key for key, _record in found.keyed())
+
+
+@pytest.fixture
+def open_rounds(cast, course):
+    """Three that are open and two that are not, in turn."""
+    people = [cast.learner, cast.colleague, cast.liaison, cast.own_leader, cast.other_leader]
+    found = [rows.enrol(one, course, at=NOON - timedelta(days=3)) for one in people]
+    for number in (1, 3):
+        rows.complete(people[number], course, at=NOON - timedelta(days=2), enrolment=found[number])
+    return found
+
+
+def test_what_was_looked_at_hides_nothing_that_is_open_and_shows_nothing_that_is_not(cast, course, open_rounds):
+    anew = under_way(cast.hr)
+    assert anew == [open_rounds[number].pk for number in (0, 2, 4)]
+    looked(2, 1, 0)
+    assert begun.where_open_ones_are() == Q(pk__in=anew) | Q(pk__gt=open_rounds[4].pk)
+    assert under_way(cast.hr) == anew
+    rows.complete(cast.learner, course, at=NOON, enrolment=open_rounds[0])  # completed since
+    newer = rows.enrol(cast.hr, course, at=NOON - timedelta(days=9))  # begun since, whatever day it bears
+    assert under_way(cast.hr) == [open_rounds[2].pk, open_rounds[4].pk, newer.pk]
+    looked(0)
+    assert under_way(cast.hr) == [open_rounds[2].pk, open_rounds[4].pk, newer.pk]
+
+
+def test_a_number_counts_as_looked_at_an_hour_after_it_was_seen(cast, course, open_rounds):
+    looked(0.9, 0)  # a transaction may still commit a row with an older number
+    assert begun.where_open_ones_are() == Q()
+    looked(-0.2)
+    assert begun.where_open_ones_are() == Q(pk__in=under_way(cast.hr)) | Q(pk__gt=open_rounds[4].pk)
+
+
+def test_what_was_remembered_of_another_database_is_not_used(cast, course, open_rounds):
+    looked(1, 0)
+    with connection.cursor() as cursor:  # as if it was restored, and others have enrolled since
+        cursor.execute("UPDATE courses_enrolment SET enrolled_at = %s WHERE id = %s", [NOON - timedelta(days=1), open_rounds[4].pk])
+    assert begun.where_open_ones_are() == Q()
+    looked(0)
+    assert begun.where_open_ones_are() == Q()
+
+
+def test_very_many_open_ones_are_not_named(cast, course, open_rounds, monkeypatch):
+    monkeypatch.setattr(begun, "MANY", 2)
+    looked(1, 0)
+    assert begun.where_open_ones_are() == Q() and len(under_way(cast.hr)) == 3
+
+
+def test_the_scheduler_looks(cast, course, open_rounds):
+    tasks.count_ahead()
+    assert cache.get(begun.KEY)[0] == [(NOON, open_rounds[4].pk)]
