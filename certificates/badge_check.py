@@ -21,6 +21,7 @@ from core.errors import Refused
 from core.text import is_storable, mask_name, printable
 
 LARGEST, DEEPEST, MOST_NODES = 64 * 1024, 12, 80
+MOST_LEAVES, LONGEST_NAME = 1000, 200  # the path of each leaf repeats the names above it
 SHOWN = 200  # characters of what a file says that an answer repeats
 
 
@@ -204,13 +205,14 @@ def _no_constant(text: str) -> None:
 def _bound(document: dict[str, Any]) -> None:
     """Neither deeper nor of more parts than a badge is, of text that can be kept and shown, and without names for unnamed nodes."""
     waiting: list[tuple[Any, int]] = [(document, 1)]
-    nodes = size = 0
+    nodes = leaves = size = longest = 0
     while waiting:
         value, depth = waiting.pop()
         if isinstance(value, dict):
             nodes += 1
             waiting += [(each, depth + 1) for each in value.values()]
             size += sum(len(name) for name in value)
+            longest = max(longest, *map(len, value), 0)
             if not all(map(is_storable, value)):
                 raise _Bad(Code.NOT_JSON)
             foreign = next((name for name in value if name.startswith(("@", "_:")) and not (name == "@context" and depth == 1)), None)
@@ -227,7 +229,8 @@ def _bound(document: dict[str, Any]) -> None:
                 raise _Bad(Code.FOREIGN_CONTEXT, said=value)
         elif value is not None and not isinstance(value, (bool, int, float)):
             raise _Bad(Code.NOT_JSON)
-        if depth > DEEPEST or nodes > MOST_NODES or size > LARGEST or len(waiting) > 50 * MOST_NODES:
+        leaves += not isinstance(value, dict | list)
+        if depth > DEEPEST or nodes > MOST_NODES or size > LARGEST or leaves + len(waiting) > MOST_LEAVES or longest > LONGEST_NAME:
             raise _Bad(Code.TOO_LARGE)
 
 
@@ -345,4 +348,4 @@ def _leaves(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def _brief(value: object) -> str:
-    return printable(str(value))[:SHOWN]
+    return printable(str(value)[: 4 * SHOWN])[:SHOWN]

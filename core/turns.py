@@ -6,7 +6,7 @@ Who dies in the middle, kill -9 or not, leaves nothing locked.
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,13 @@ def alone(name: str) -> Iterator[bool]:
     """
     with _by_database(name) if connection.vendor == "postgresql" else _by_file(name) as is_ours:
         yield is_ours
+
+
+@contextmanager
+def one_of(name: str, most: int) -> Iterator[bool]:
+    """Whether one of `most` turns on this machine is ours; False while all are taken. Never waits. For what a machine's cores must share."""
+    with ExitStack() as held:
+        yield any(held.enter_context(_by_file(f"{name}.{number}")) for number in range(most))
 
 
 @contextmanager

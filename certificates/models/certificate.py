@@ -187,6 +187,11 @@ class Certificate(ServedAt, Fact):
             )
         self.version.require_as_approved()
 
+    @property
+    def lineage(self) -> tuple[int, int | None, int]:
+        """What a certificate and those that replaced it have in common: kind, completion, and without one the round."""
+        return self.kind_id, self.completion_id, 0 if self.completion_id else self.round
+
     def decided(self) -> tuple[str, datetime] | None:
         """The newest event that decides what it is worth, if there is one. One query, unless read by `with_state()`."""
         if "decided_kind" not in self.__dict__:

@@ -181,7 +181,7 @@ class _Facts:
             for said in Attestation.objects.filter(person__in=people, kind__in=own).order_by("pk"):
                 self.attested[said.person_id, said.kind_id, said.key] = said
         self.used: dict[tuple[int, int], list[Basis]] = defaultdict(list)
-        for fact in Basis.objects.filter(certificate__person__in=people, certificate__kind__in=own).select_related("certificate"):
+        for fact in Basis.objects.filter(certificate__person__in=people, certificate__kind__in=own).select_related("certificate", "lower"):
             self.used[fact.certificate.person_id, fact.certificate.kind_id].append(fact)
 
     def explained(self, person: Person, conditions: ConditionSet) -> Explanation:
@@ -193,8 +193,8 @@ class _Facts:
         used = self.used[person.pk, kind.pk]
         revoked = {one.pk for one in earlier if (one.decided() or (None,))[0] == StatusEvent.Kind.REVOKED}
         counted = {
-            "lower": {fact.lower_id for fact in used} - {None},
-            "revoked": {fact.lower_id for fact in used if fact.certificate_id in revoked} - {None},
+            "lower": {fact.lower.lineage for fact in used if fact.lower},  # a corrected one is nothing new
+            "revoked": {fact.lower.lineage for fact in used if fact.lower and fact.certificate_id in revoked},
             "completion": {fact.completion_id for fact in used} - {None},
             "attestation": {fact.attestation_id for fact in used} - {None},
         }
@@ -205,7 +205,7 @@ class _Facts:
         ]
         by_hand = [one.round for one in earlier if one.completion_id is None and one.replaces_id is None]
         fresh = [
-            point for point in points if point.fact and not (isinstance(point.fact, Certificate) and point.fact.pk in counted["lower"])
+            point for point in points if point.fact and not (isinstance(point.fact, Certificate) and point.fact.lineage in counted["lower"])
         ]
         return Explanation(person, conditions, tuple(points), held, max(by_hand, default=0) + 1, bool(fresh))
 
@@ -214,7 +214,7 @@ class _Facts:
         title = lower.title if lower else key
         mine = self.certificates[person.pk, lower.pk] if lower else []
         in_force = [one for one in mine if one.state_on(self.day) == State.VALID]
-        counting = [one for one in in_force if one.pk not in barred]
+        counting = [one for one in in_force if one.lineage not in barred]
         words = _("Hold “%(title)s” in force") % {"title": title}
         if in_force and not counting:
             words = _("Hold a new “%(title)s”: the one held was counted for a certificate that was revoked") % {"title": title}
@@ -262,8 +262,8 @@ def candidates(kind: CertificateKind, conditions: ConditionSet, *, day: date) ->
         lower = Certificate.objects.in_force(day).filter(
             person=OuterRef("pk"), kind__county=kind.county_id, kind__key=key, issued_on__lte=day
         )
-        found = found.filter(Exists(lower.filter(~Exists(counted.filter(Exists(revoked), lower=OuterRef("pk"))))))
-        any_new |= Q(Exists(lower.filter(~Exists(counted.filter(lower=OuterRef("pk"))))))
+        found = found.filter(Exists(_without(lower, counted.filter(Exists(revoked)))))
+        any_new |= Q(Exists(_without(lower, counted)))
     for code in conditions.courses:
         done = Completion.objects.standing().filter(person=OuterRef("pk"), course__county=kind.county_id, course__code=code)
         found = found.filter(Exists(done.filter(~Exists(counted.filter(completion=OuterRef("pk"))))))
@@ -272,6 +272,14 @@ def candidates(kind: CertificateKind, conditions: ConditionSet, *, day: date) ->
         said = Attestation.objects.filter(person=OuterRef("pk"), kind=kind, key=asked["key"], is_met=True)
         found = found.filter(Exists(said.filter(~Exists(later), ~Exists(counted.filter(attestation=OuterRef("pk"))))))
     return found if conditions.courses or conditions.attested else found.filter(any_new)
+
+
+def _without(lower: QuerySet, counted: QuerySet) -> QuerySet:
+    """Those of some certificates of whose lineage none was counted."""
+    same = counted.filter(lower__kind=OuterRef("kind"))
+    of_completion = same.filter(lower__completion=OuterRef("completion"))
+    of_round = same.filter(lower__completion=None, lower__round=OuterRef("round"))
+    return lower.filter(~Exists(of_completion), Q(completion__isnull=False) | ~Exists(of_round))
 
 
 # ---- issuing -----------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def _judged(request: HttpRequest) -> judgement.Finding:
     if sent is None:
         return judgement.Finding("none", "no_file")
     finding = judgement.judge(sent.read(), on=day, at=clock.now())
-    if finding.verdict == "no_record":
+    if finding.verdict in ("no_record", "too_much"):
         limits.missed(request)
     return finding
 

@@ -318,7 +318,7 @@ CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a ce
 VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # of one address, in each process; 0: no limit at all
 VERIFY_PER_HOUR = env.whole("VERIFY_PER_HOUR", 600)  # of one address
 VERIFY_ALL_PER_HOUR = env.whole("VERIFY_ALL_PER_HOUR", 20_000)  # of all addresses together
-VERIFY_FILES_AT_ONCE = env.whole("VERIFY_FILES_AT_ONCE", 2)  # dropped-in files that one process has looked into at a time
+VERIFY_FILES_AT_ONCE = env.whole("VERIFY_FILES_AT_ONCE", os.cpu_count() or 1)  # dropped-in PDFs that this machine looks into at a time
 
 DEMO = False
 APPEND_SLASH = True

@@ -130,12 +130,18 @@ def bomb(megabytes: int = 900) -> bytes:
     return a_pdf(layer, "[/FlateDecode/FlateDecode]")
 
 
+def slow(words: int = 400_000) -> bytes:
+    """A small PDF whose page takes a program minutes to read."""
+    content = b"BT /F 9 Tf " + b"(a) Tj " * words + b"ET"
+    return a_pdf(zlib.compress(content, 9), "/FlateDecode")
+
+
 def a_pdf(content: bytes, filters: str = "[]", *, kids: str = "[3 0 R]") -> bytes:
     """A PDF of one page by hand."""
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         f"<</Type/Pages/Kids {kids}/Count 1>>".encode(),
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<<>>/Contents 4 0 R>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>/Contents 4 0 R>>",
         f"<</Length {len(content)}/Filter {filters}>>".encode() + b"\nstream\n" + content + b"\nendstream",
     ]
     out, places = b"%PDF-1.7\n", []

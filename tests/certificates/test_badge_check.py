@@ -299,9 +299,18 @@ def test_an_unusual_file_costs_little(certificate):
     document = read(certificate)
     document["credentialSubject"]["identifier"] = [document["credentialSubject"]["identifier"][0]] * 30
     document["credentialSubject"]["result"] = [{"type": ["Result"], "result": [{"type": ["Result"]}] * 3} for _ in range(10)]
-    started = time.process_time()
-    verdict = verify_badge(as_bytes(document), at=LATER)
-    assert not verdict.is_genuine and time.process_time() - started < 1
+    long_path = read(certificate) | {"名" * 8000: [1] * 3900}
+    many_leaves = read(certificate) | {"名" * 150: [1] * 5000}
+    for odd in (document, long_path, many_leaves):
+        started = time.process_time()
+        verdict = verify_badge(as_bytes(odd), at=LATER)
+        assert not verdict.is_genuine and time.process_time() - started < 1
+    assert verdict.reasons[0].code == Code.TOO_LARGE
+
+
+def test_a_badge_with_many_extra_fields_is_compared_field_by_field(certificate):
+    verdict = verify_badge(as_bytes(read(certificate) | {f"{'n' * 100}{number}": number for number in range(300)}), at=LATER)
+    assert verdict.certificate == certificate and sum(one.code == Code.EXTRA for one in verdict.reasons) == 300
 
 
 JSON = st.recursive(

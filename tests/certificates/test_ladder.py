@@ -230,6 +230,27 @@ def test_a_revoked_one_does_not_come_back_by_what_it_rested_on(cast, sets, kinds
     assert held(cast.learner, "leader").round == 2
 
 
+@pytest.mark.parametrize("lower", ["training", "basic"])
+def test_a_corrected_lower_one_is_nothing_new_after_a_revocation_or_the_end(cast, sets, lower):
+    leader = CertificateKind.objects.get(key="leader", county=cast.county)
+    CertificateKind.objects.filter(key__in=["training", "basic"]).update(validity_months=0)
+    conditions = ladder.put_into_force(kind=leader, terms=Terms(kinds=(lower,)), by=cast.hr, at=NOON)
+    for person in (cast.learner, cast.colleague):
+        for code in ["P09"] if lower == "training" else LOWER:
+            finish(person, code, cast.county, certificate="training" if lower == "training" else "")
+    revoked, ended = held(cast.learner, "leader"), held(cast.colleague, "leader")
+    decide(revoked, "revoked", cast.hr)
+    at = clock.start_of(ended.valid_until + DAY)
+    for person in (cast.learner, cast.colleague):
+        for name in ("张晓明", "张小鸣"):  # corrected twice
+            end(cast, held(person, lower), reason="姓名有错字", at=at, corrections={"person_name": name})
+        assert held(person, lower).replaces.replaces and ladder.award(person=person, conditions=conditions, at=at) is None
+    assert (held(cast.learner, "leader"), held(cast.colleague, "leader")) == (revoked, ended)
+    assert ladder.explain(cast.learner, conditions, at=at).missing[0].is_barred
+    agree({"leader": conditions}, [cast.learner, cast.colleague], at=at)
+    assert ladder.gaps(at) == []
+
+
 def test_lower_ones_alone_carry_a_second_round_when_one_of_them_is_new(cast, sets):
     leader = CertificateKind.objects.get(key="leader", county=cast.county)
     CertificateKind.objects.filter(key="training").update(validity_months=0)

@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.urls import reverse
 from PIL import Image
 
 from certificates import badge, bundle, files, keyring, paper, rules, services, status_lists
 from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.services import keys as keys_of
-from certificates.verify import inspection, judgement
-from core import clock, uploads
+from certificates.verify import inspection, judgement, limits
+from core import clock, turns, uploads
 from core.errors import Refused
 from tests.cast import NOON
 from tests.certificates import paperwork
@@ -321,6 +322,31 @@ def test_a_bomb_costs_its_own_process_and_nothing_else(drop, certificate):
 
     assert verdict(drop(bomb)) in {"too_much", "unreadable", "not_ours"}
     assert verdict(drop(paper.pdf(certificate))) == "unsigned"
+
+
+def test_a_small_file_that_takes_long_to_read_is_stopped_and_costs_as_much_as_a_miss(client, drop, certificate, monkeypatch, settings):
+    slow = paperwork.slow()
+    assert len(slow) < 20_000
+    monkeypatch.setattr(inspection, "SECONDS", 1)
+    settings.VERIFY_PER_MINUTE = settings.VERIFY_PER_HOUR = limits.FILE + limits.MISS
+    limits.tally.clear()
+
+    assert verdict(drop(slow)) == "too_much"
+    assert client.get(reverse("verify_number", args=[certificate.number])).status_code == 429
+
+
+def test_while_the_machine_reads_as_many_files_as_it_may_another_is_told_to_come_again(client, certificate, signed, settings):
+    settings.VERIFY_FILES_AT_ONCE = 2
+    send = lambda door: client.post(door, {"file": SimpleUploadedFile("a.pdf", signed)})  # noqa: E731
+    with turns.one_of("certificates.file", 2) as first:
+        assert first and send(JSON).json()["file"]["verdict"] == "genuine"
+        with turns.one_of("certificates.file", 2) as second:
+            busy = send(JSON)
+            assert second and (busy.status_code, busy.json()["code"]) == (503, "busy")
+            page = send(PAGE)
+            assert page.status_code == 503 and "请过一分钟再试" in page.text
+            assert client.get(reverse("verify_number", args=[certificate.number])).status_code == 200
+    assert send(JSON).json()["file"]["verdict"] == "genuine"
 
 
 def test_what_uses_memory_or_time_without_end_is_stopped(monkeypatch, tmp_path):
