@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 
 from certificates import rules
 from core.errors import Refused
+from core.text import mask_name
 
 ANY = "\ufffc"  # stands for a letter that is not compared
 ALIKE = 0.95  # share of the record's text that must be found in order, for places to be told by it
@@ -66,12 +67,21 @@ def numbers_in(text: str, keywords: str = "") -> list[str]:
     return sorted(found, key=lambda number: -found[number])
 
 
-def hidden(text: str, name: str, masked: str) -> str:
-    """Text in which the masked letters of a name stand for any letter, wherever the name is found.
+def hidden(text: str, name: str) -> str:
+    """Text in which the masked letters of a name stand for any letter, wherever the name is found, with whatever blanks in it.
 
-    So that nobody can try names on a paper of their own making until the answer says that one agrees.
+    So that nobody can try names on a paper of their own making until the answer says that one agrees. What has to be
+    squeezed for it stays so.
     """
-    return text.replace(name, masked.replace("*", ANY))
+    bare = squeezed(name)
+    pattern = mask_name(bare).replace("*", ANY)
+    found = text.replace(name, pattern) if name == bare else text
+    return squeezed(text).replace(bare, pattern) if bare and bare in squeezed(found) else found
+
+
+def masked(text: str, name: str) -> str:
+    """Text with the masked letters of a name as stars: what a stranger is shown."""
+    return hidden(text, name).replace(ANY, "*")
 
 
 def is_like(pattern: str, text: str) -> bool:

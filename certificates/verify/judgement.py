@@ -15,7 +15,6 @@ from certificates.verify import answers, comparison, inspection, status_list, tr
 from certificates.verify.inspector import what_is
 from core import clock
 from core.errors import Refused
-from core.text import mask_name
 
 LONGEST_SHOWN = 300
 MOST_OTHERS = 6
@@ -342,13 +341,12 @@ def _is_withdrawn(told: tuple[Reason, ...]) -> bool:
 
 def _may_be_told(reason: Reason, certificate: Certificate) -> bool:
     """Whether a difference may be told to somebody who could have written the badge: not if it gives away a masked letter."""
-    name, masked = certificate.person_name, mask_name(certificate.person_name)
     fact = _BADGE_FACTS.get(reason.field)
     if reason.code != Code.CHANGED:
         return True
     if fact in ("name", "text"):
-        recorded = (name if fact == "name" else certificate.text)[: SHOWN if len(reason.said) == SHOWN else None]
-        return not comparison.is_like(comparison.hidden(recorded, name, masked), reason.said)
+        recorded = comparison.hidden(certificate.person_name if fact == "name" else certificate.text, certificate.person_name)
+        return not comparison.is_like(recorded[: SHOWN if len(reason.said) == SHOWN else None], reason.said)
     return reason.field != "credentialSubject.role"
 
 
@@ -376,20 +374,16 @@ def _moment(at: datetime) -> str:
 def compared_with_record(number: str, text: str, *, is_proven: bool) -> Finding:
     """The printed facts of a certificate beside a text: `facts` and `others` of a Finding. Sets the paper of the record once more."""
     certificate = Certificate.objects.select_related("version").get(number=number)
-    name, masked = certificate.person_name, mask_name(certificate.person_name)
+    name = certificate.person_name
     facts, reference = paper.printed(certificate), _text_of(certificate)
     if not is_proven:
-        facts = {key: comparison.hidden(fact, name, masked) for key, fact in facts.items()}
-        reference = comparison.hidden(comparison.squeezed(reference), name, masked)
+        facts = {key: comparison.hidden(fact, name) for key, fact in facts.items()}
+        reference = comparison.hidden(comparison.squeezed(reference), name)
     found = comparison.compare(reference, text, facts)
     lines = tuple(
-        Line(fact.name, facts[fact.name].replace(comparison.ANY, "*").replace(name, masked), fact.agrees, fact.said[:LONGEST_SHOWN])
-        for fact in found.facts
+        Line(fact.name, comparison.masked(facts[fact.name], name), fact.agrees, fact.said[:LONGEST_SHOWN]) for fact in found.facts
     )
-    others = tuple(
-        (was.replace(comparison.ANY, "*").replace(name, masked)[:LONGEST_SHOWN], now[:LONGEST_SHOWN])
-        for was, now in found.others[:MOST_OTHERS]
-    )
+    others = tuple((comparison.masked(was, name)[:LONGEST_SHOWN], now[:LONGEST_SHOWN]) for was, now in found.others[:MOST_OTHERS])
     return Finding("pdf", "unsigned", facts=lines, others=others)
 
 

@@ -16,9 +16,10 @@ from PIL import Image
 from certificates import badge, bundle, files, keyring, paper, rules, services, status_lists
 from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.services import keys as keys_of
-from certificates.verify import inspection, judgement, limits
+from certificates.verify import comparison, inspection, judgement, limits
 from core import clock, turns, uploads
 from core.errors import Refused
+from people.models import Person
 from tests.cast import NOON
 from tests.certificates import paperwork
 from tests.certificates.conftest import a_completion
@@ -638,3 +639,34 @@ def test_who_has_the_badge_in_the_file_is_told_which_letters_of_the_name_were_ch
     told = drop(written_anew(made, attached={"badge.json": badge.file(certificate)}))
 
     assert not told["file"]["genuine"] and changed(told)["name"] == "张大明"
+
+
+# ---- names that have blanks in them -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Anna Maria Li", "阿依古丽 买买提", "李Ａ 明"])
+def test_of_a_name_with_blanks_nothing_more_is_given_away(drop, cast, kinds, private, name):
+    Person.objects.filter(pk=cast.learner.pk).update(name=name)
+    completion = a_completion(Person.objects.get(pk=cast.learner.pk))
+    certificate = services.issue(completion=completion, at=NOON)
+    assert certificate.person_name == name
+    bare = comparison.squeezed(name)
+    signed_badge = badge.signed(certificate)
+    plain = signed_badge | {"proof": signed_badge["proof"] | {"proofValue": "z" + "2" * 87}}
+
+    def told(guess: str) -> list[dict]:
+        """What is said of an unsigned paper and of an unsigned badge with this name on it."""
+        subject = json.loads(json.dumps(plain["credentialSubject"]).replace(json.dumps(name)[1:-1], json.dumps(guess)[1:-1]))
+        return [
+            drop(forged(certificate, person_name=guess, text=certificate.text.replace(name, guess))),
+            drop(badge.as_json(plain | {"credentialSubject": subject})),
+        ]
+
+    other = name[0] + "".join(" " if letter == " " else "x" if letter.isascii() else "王" for letter in name[1:-1]) + name[-1]
+    right, wrong = told(name), told(other)
+    for one in (*right, *wrong):
+        assert not one["file"]["genuine"]
+    for one in wrong:
+        assert name not in str(one) and bare not in str(one)
+    agreed = [[{line["fact"]: line["agrees"] for line in one["file"]["facts"]} for one in each] for each in (right, wrong)]
+    assert agreed[0] == agreed[1] and {"name", "text"} <= agreed[0][0].keys()
