@@ -138,6 +138,12 @@ def paper_certificates() -> dict[str, x509.Certificate]:
     return _certificates(_PAPER)
 
 
+def withdrawn_paper_certificates() -> list[x509.Certificate]:
+    """Those of paper keys of which nothing counts any longer. One query."""
+    found = SigningKey.objects.filter(purpose=_PAPER).exclude(withdrawn_at=None)
+    return [x509.load_pem_x509_certificate(pem.encode()) for pem in found.values_list("certificate", flat=True)]
+
+
 def authorities() -> dict[str, x509.Certificate]:
     """The certificates of every published certificate authority, by kid: what a paper may be trusted by."""
     return _certificates(_CA)

@@ -2,6 +2,7 @@
 
 import os
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -66,39 +67,67 @@ def rotate(*, purpose: str, at: datetime) -> list[SigningKey]:
         _retire(key, at=at)
     made = [_make(Purpose(purpose), at=at)]
     if purpose == Purpose.CA:
-        made += rotate(purpose=Purpose.PAPER, at=at)
+        try:
+            made += rotate(purpose=Purpose.PAPER, at=at)
+        except BaseException:
+            _delete(made[0].kid)  # its row goes with the transaction
+            raise
     return made
 
 
-@transaction.atomic
 def retire(*, kid: str, at: datetime, compromised: bool = False) -> SigningKey:
     """Delete a private file for good. The public key stays published, unless it is `compromised`: then nothing it signed counts.
 
-    A compromised key that is still in use is replaced in the same step. Again on the same key: nothing changes. Locks the key.
+    A compromised key that is still in use is replaced as well, where that can be done here (`is_lacking` tells); it is withdrawn all
+    the same where not. With an authority the paper keys below it are withdrawn. Again on the same key: nothing changes. Locks the keys.
 
     Raises:
         Refused: no such key ("unknown_key"), or it is in use and not compromised ("in_use").
     """
-    key = SigningKey.objects.select_for_update().filter(kid=kid).first()
-    if key is None:
-        raise Refused(_("There is no signing key %(kid)s.") % {"kid": kid}, code="unknown_key")
-    if key.retired_at is None and not compromised:
-        raise Refused(
-            _("The key %(kid)s is in use. Rotate it first: manage.py signing_keys rotate %(purpose)s")
-            % {"kid": kid, "purpose": key.purpose},
-            code="in_use",
-        )
-    if compromised and key.withdrawn_at is None:
-        was_in_use = key.retired_at is None
-        key.retired_at, key.withdrawn_at = key.retired_at or at, at
-        key.save(update_fields=["retired_at", "withdrawn_at"])
-        audit.record(key, "certificates.key_withdrawn", kid=key.kid, purpose=key.purpose)
-        log.warning("signing_key_withdrawn", kid=key.kid, purpose=key.purpose)
-        if was_in_use:
-            rotate(purpose=key.purpose, at=at)
-    transaction.on_commit(lambda: _delete(kid))
+    with transaction.atomic():
+        key = SigningKey.objects.select_for_update().filter(kid=kid).first()
+        if key is None:
+            raise Refused(_("There is no signing key %(kid)s.") % {"kid": kid}, code="unknown_key")
+        if key.retired_at is None and not compromised:
+            raise Refused(
+                _("The key %(kid)s is in use. Rotate it first: manage.py signing_keys rotate %(purpose)s")
+                % {"kid": kid, "purpose": key.purpose},
+                code="in_use",
+            )
+        gone = [key, *(_below(key) if key.purpose == Purpose.CA else [])] if compromised else [key]
+        in_use = [one.purpose for one in gone if one.retired_at is None]
+        for one in gone if compromised else []:
+            _withdraw(one, at=at)
+        for one in gone:
+            transaction.on_commit(partial(_delete, one.kid))
     keyring.forget()
+    if in_use:  # the authority stands first, and brings a paper key
+        try:
+            rotate(purpose=in_use[0], at=at)
+        except Refused as refusal:  # withdrawn it is, whatever follows
+            log.error("signing_key_not_replaced", kid=kid, purpose=in_use[0], reason=refusal.code)
     return key
+
+
+def is_lacking(purpose: str) -> bool:
+    """Whether no key of this purpose is in use: nothing of the kind is signed until `rotate` or `ensure` makes one."""
+    return not SigningKey.objects.in_use().filter(purpose=purpose).exists()
+
+
+def _below(authority: SigningKey) -> list[SigningKey]:
+    """The paper keys whose certificates this authority signed."""
+    subject = x509.load_pem_x509_certificate(authority.certificate.encode()).subject
+    papers = SigningKey.objects.select_for_update().filter(purpose=Purpose.PAPER)
+    return [one for one in papers if x509.load_pem_x509_certificate(one.certificate.encode()).issuer == subject]
+
+
+def _withdraw(key: SigningKey, *, at: datetime) -> None:
+    if key.withdrawn_at is not None:
+        return
+    key.retired_at, key.withdrawn_at = key.retired_at or at, at
+    key.save(update_fields=["retired_at", "withdrawn_at"])
+    audit.record(key, "certificates.key_withdrawn", kid=key.kid, purpose=key.purpose)
+    log.warning("signing_key_withdrawn", kid=key.kid, purpose=key.purpose)
 
 
 def gaps_of_keys(at: datetime) -> list[Gap]:
@@ -156,7 +185,7 @@ def _make(purpose: SigningKey.Purpose, *, at: datetime) -> SigningKey:
         private = Ed25519PrivateKey.generate()
         row.public_key = keyring.multibase_of(private.public_key())
     elif _is_on_token(purpose):
-        row.certificate = _paper_certificate(kid, tokens.public_key(), at=at)
+        row.certificate = _paper_certificate(kid, _not_withdrawn(tokens.public_key()), at=at)
     elif purpose == Purpose.PAPER:
         private = ec.generate_private_key(ec.SECP256R1())
         row.certificate = _paper_certificate(kid, private.public_key(), at=at)
@@ -175,6 +204,21 @@ def _make(purpose: SigningKey.Purpose, *, at: datetime) -> SigningKey:
     keyring.forget()
     log.info("signing_key_made", kid=kid, purpose=str(purpose))
     return row
+
+
+def _not_withdrawn(public: ec.EllipticCurvePublicKey) -> ec.EllipticCurvePublicKey:
+    """The key of the token, unless it was in wrong hands: a new certificate would let it count again.
+
+    Raises:
+        Refused: withdrawn_key.
+    """
+    for pem in SigningKey.objects.exclude(withdrawn_at=None).filter(purpose=Purpose.PAPER).values_list("certificate", flat=True):
+        if x509.load_pem_x509_certificate(pem.encode()).public_key() == public:
+            raise Refused(
+                _("The key on the module was withdrawn. Make a new key pair under a new label, change PKCS11_KEY and restart first."),
+                code="withdrawn_key",
+            )
+    return public
 
 
 def _retire(key: SigningKey, *, at: datetime) -> None:

@@ -192,7 +192,7 @@ class _Facts:
             held = next((one for one in reversed(earlier) if (one.decided() or (None,))[0] == StatusEvent.Kind.SUSPENDED), None)
         used = self.used[person.pk, kind.pk]
         revoked = {one.pk for one in earlier if (one.decided() or (None,))[0] == StatusEvent.Kind.REVOKED}
-        counted = {
+        counted: dict[str, set] = {
             "lower": {fact.lower.lineage for fact in used if fact.lower},  # a corrected one is nothing new
             "revoked": {fact.lower.lineage for fact in used if fact.lower and fact.certificate_id in revoked},
             "completion": {fact.completion_id for fact in used} - {None},

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ PATIENCE = 10  # seconds by the clock
 LONGEST_REPORT = 2 * 1024 * 1024
 
 
-def inspect(data: bytes, *, certificates: list[x509.Certificate], authorities: list[x509.Certificate]) -> dict[str, Any]:
+def inspect(
+    data: bytes, *, certificates: list[x509.Certificate], authorities: list[x509.Certificate], withdrawn: Sequence[x509.Certificate] = ()
+) -> dict[str, Any]:
     """What `inspector` reports of the file; its `fault` is "too_much" where it hit a limit or the process died.
 
     Takes about a second, most of it the start of the process. Nothing of the file is kept or logged.
@@ -34,15 +37,12 @@ def inspect(data: bytes, *, certificates: list[x509.Certificate], authorities: l
     with turns.one_of("certificates.file", settings.VERIFY_FILES_AT_ONCE) as is_ours:
         if not is_ours:
             raise Refused(_("Many files are being checked just now. Please try again in a minute."), code="busy")
-        return _asked(data, certificates, authorities)
+        known = {"certificates": certificates, "authorities": authorities, "withdrawn": withdrawn}
+        return _asked(data, {name: [_pem(one) for one in those] for name, those in known.items()})
 
 
-def _asked(data: bytes, certificates: list[x509.Certificate], authorities: list[x509.Certificate]) -> dict[str, Any]:
-    head = {
-        "limits": {"memory": MEMORY, "seconds": SECONDS},
-        "certificates": [_pem(one) for one in certificates],
-        "authorities": [_pem(one) for one in authorities],
-    }
+def _asked(data: bytes, known: dict[str, list[str]]) -> dict[str, Any]:
+    head = {"limits": {"memory": MEMORY, "seconds": SECONDS}, **known}
     try:
         done = subprocess.run(  # noqa: S603 - our own program; the file comes as its input
             [sys.executable, "-I", INSPECTOR],

@@ -87,7 +87,7 @@ def inspect(data: bytes, known: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def read_pdf(data: bytes, known: dict[str, list[str]]) -> dict[str, Any]:
-    """`signature` is "none", "foreign", "broken", "appended" or "valid"; only "valid" says that every byte is ours.
+    """`signature` is "none", "foreign", "withdrawn", "broken", "appended" or "valid"; only "valid" says that every byte is ours.
 
     `text` is what the paper says, `before` what it said when it was signed, if something was appended since.
     """
@@ -156,7 +156,7 @@ def _signature(data: bytes, known: dict[str, list[str]]) -> dict[str, Any]:
     if not signatures:
         return {"signature": "none"}
     found = [_judged(one, data, known) for one in signatures[:8]]
-    order = ["valid", "appended", "broken", "foreign"]
+    order = ["valid", "appended", "broken", "withdrawn", "foreign"]
     return min(found, key=lambda one: order.index(one["signature"]))
 
 
@@ -167,6 +167,8 @@ def _judged(signature, data: bytes, known: dict[str, list[str]]) -> dict[str, An
     ours, authorities = _certificates(known["certificates"]), _certificates(known["authorities"])
     signer = signature.signer_cert
     about = {"signer": str(signer.subject.native.get("common_name", ""))[:80]}
+    if signer.dump() in {one.dump() for one in _certificates(known["withdrawn"])}:
+        return {"signature": "withdrawn", **about}
     if signer.dump() not in {one.dump() for one in ours}:
         return {"signature": "foreign", **about}
     at = signature.self_reported_timestamp

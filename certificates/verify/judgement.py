@@ -63,6 +63,11 @@ VERDICTS = {
         _("Not issued here"),
         _("This badge was issued by somebody else. Only they can say whether it is genuine."),
     ),
+    "key_withdrawn": (
+        "bad",
+        _("Not genuine: signed with a withdrawn key"),
+        _("The signature names a key of ours that was withdrawn, so it proves nothing any longer. The holder can download the paper anew, signed with another key."),
+    ),
     "unsigned": (
         "warn",
         _("No signature: the file proves nothing"),
@@ -215,13 +220,18 @@ def judge(data: bytes, *, on: date | None, at: datetime) -> Finding:
         return _of_json(data, on=on, at=at)
     if what != "pdf":
         return Finding(what, what)
-    report = inspection.inspect(data, certificates=trust.paper_certificates(), authorities=trust.authorities())
+    report = inspection.inspect(
+        data,
+        certificates=trust.paper_certificates(),
+        authorities=trust.authorities(),
+        withdrawn=trust.withdrawn_paper_certificates(),
+    )
     return Finding("pdf", report["fault"]) if report["fault"] else _of_pdf(report, on=on, at=at)
 
 
 def _of_pdf(report: dict, *, on: date | None, at: datetime) -> Finding:
     text, signature = report["text"], report["signature"]
-    verdict = {"valid": "genuine", "none": "unsigned", "foreign": "other_signature"}.get(signature, signature)
+    verdict = {"valid": "genuine", "none": "unsigned", "foreign": "other_signature", "withdrawn": "key_withdrawn"}.get(signature, signature)
     number = next(iter(comparison.numbers_in(report.get("before") or text, report["keywords"])), None)
     if number is None:
         return Finding("pdf", {"genuine": "differs", "unsigned": "not_ours"}.get(verdict, verdict), signer=report.get("signer", ""))

@@ -178,6 +178,41 @@ def test_a_compromised_key_is_replaced_at_once_and_nothing_it_signed_counts(cast
     assert SigningKey.objects.get(kid=old).withdrawn_at == LATER
 
 
+def test_a_stolen_paper_key_is_withdrawn_though_the_authority_is_kept_elsewhere(cast, django_capture_on_commit_callbacks):
+    kid = keyring.kid_in_use("paper")
+    keyring.path_of(keyring.kid_in_use("ca")).unlink()
+    out, err = StringIO(), StringIO()
+    with django_capture_on_commit_callbacks(execute=True):
+        call_command("signing_keys", "retire", kid, "--compromised", stdout=out, stderr=err)
+
+    assert SigningKey.objects.get(kid=kid).withdrawn_at and not keyring.path_of(kid).exists()
+    assert kid not in keyring.paper_certificates() and service.is_lacking("paper") and not service.is_lacking("ca")
+    assert "公钥已撤回" in out.getvalue() and "没有使用中的 paper 密钥" in err.getvalue()
+    with pytest.raises(Refused):
+        keyring.paper_key()
+    assert [gap.what for gap in service.gaps_of_keys(LATER)] == ["no paper key"]
+
+
+def test_with_an_authority_the_paper_keys_below_it_are_withdrawn_and_new_ones_stand(cast):
+    first, second = keyring.kid_in_use("paper"), next(key.kid for key in service.rotate(purpose="paper", at=LATER))
+    service.rotate(purpose="ca", at=LATER)
+    third = keyring.kid_in_use("paper")
+    service.retire(kid=next(iter(keyring.authorities())), at=LATER, compromised=True)
+    assert set(keyring.paper_certificates()) == {third} and keyring.kid_in_use("paper") == third
+
+    service.retire(kid=keyring.kid_in_use("ca"), at=LATER, compromised=True)
+    assert len(keyring.authorities()) == 1 and set(keyring.paper_certificates()) == {keyring.kid_in_use("paper")}
+    assert not {first, second, third} & set(keyring.paper_certificates())
+
+
+def test_a_new_authority_that_gets_no_paper_key_leaves_nothing_behind(cast, monkeypatch):
+    make, before = service._make, sorted(keyring.path_of("x").parent.iterdir())
+    monkeypatch.setattr(service, "_make", lambda purpose, *, at: make(purpose, at=at) if purpose == "ca" else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        service.rotate(purpose="ca", at=LATER)
+    assert sorted(keyring.path_of("x").parent.iterdir()) == before
+
+
 def test_the_paper_key_hangs_on_the_authority(cast):
     paper = keyring.paper_key()
 

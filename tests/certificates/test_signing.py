@@ -444,3 +444,14 @@ def test_a_token_that_does_not_open_is_a_plain_refusal_without_the_pin(token, ce
         files.read(certificate, "pdf")
     assert refused.value.code == "no_key" and not re.search("2468|0000", refused.value.message + caplog.text)
     assert not list(private.rglob("*.pdf"))
+
+
+def test_a_key_on_a_token_that_was_withdrawn_gets_no_new_certificate(token, certificate):
+    [made] = service.rotate(purpose="paper", at=clock.now())
+    service.retire(kid=made.kid, at=clock.now(), compromised=True)
+    assert service.is_lacking("paper")
+    for make in (lambda: service.rotate(purpose="paper", at=clock.now()), lambda: service.ensure(at=clock.now())):
+        with pytest.raises(Refused) as refused:
+            make()
+        assert refused.value.code == "withdrawn_key" and "PKCS11_KEY" in refused.value.message
+    assert service.is_lacking("paper")

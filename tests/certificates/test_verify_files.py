@@ -98,7 +98,15 @@ def test_a_paper_signed_by_a_retired_key_stays_genuine_and_by_a_withdrawn_one_do
     assert verdict(drop(signed)) == "genuine"
 
     keys.retire(kid=kid, at=clock.now(), compromised=True)
-    assert verdict(drop(signed)) == "other_signature"
+    told = drop(signed)
+    assert verdict(told) == "key_withdrawn" and told["certificate"] and not told["file"]["genuine"]
+
+
+def test_a_paper_of_an_authority_that_was_withdrawn_is_told_as_such_and_not_as_changed(client, drop, signed):
+    keys_of.retire(kid=keyring.kid_in_use("ca"), at=clock.now(), compromised=True)
+    assert verdict(drop(signed)) == verdict(drop(signed + b"\n")) == "key_withdrawn"
+    page = client.post(PAGE, {"file": SimpleUploadedFile("a.pdf", signed)}).text
+    assert "check-tone-bad" in page and "签名所用的密钥已撤回" in page
 
 
 def test_a_paper_is_still_genuine_when_the_certificate_of_its_key_has_run_out(drop, signed, monkeypatch):
@@ -116,7 +124,7 @@ def test_no_byte_can_be_changed(certificate, signed):
     from certificates.verify.inspector import inspect
 
     keys = Keys.of_the_site()
-    known = {"certificates": [inspection._pem(keys.certificate)], "authorities": [inspection._pem(keys.authority)]}
+    known = {"certificates": [inspection._pem(keys.certificate)], "authorities": [inspection._pem(keys.authority)], "withdrawn": []}
     assert inspect(signed, known)["signature"] == "valid"
     gap = signed.index(b"/Contents <") if b"/Contents <" in signed else signed.rindex(b"<30")
     places = [*range(0, len(signed), len(signed) // 60), *range(gap, gap + 2600, 29), gap + 4000, len(signed) - 1]

@@ -42,6 +42,11 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{key.kid}：私钥已删除，{'公钥已撤回，它签过的一律不再有效' if key.withdrawn_at else '公钥继续公布，签过的仍然有效'}"
         )
+        for purpose in SigningKey.Purpose.values:
+            if keys.is_lacking(purpose):
+                self.stderr.write(
+                    f"现在没有使用中的 {purpose} 密钥，这一类文件暂不签发。请补齐所需的文件后运行：manage.py signing_keys ensure"
+                )
 
     def say_made(self, made: list[SigningKey]) -> None:
         for key in made:
