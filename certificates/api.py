@@ -87,7 +87,7 @@ def held(request: HttpRequest, response: HttpResponse, wanted: Query[HeldIn]):
 def _in_force(person: Person, kind: str, county_path: str, on: date) -> Certificate | None:
     """Of a person's certificates of a kind, issued in the county, the one that was in force on a day and lasts longest."""
     held = Certificate.objects.filter(person=person, kind__key=kind, kind__county__path=county_path)
-    held = held.with_state().with_recorded_end().with_ledger().select_related("version", "renews", "replaces")  # what the digest covers
+    held = held.with_state().with_ledger().select_related("version", "renews", "replaces")  # what the digest covers
     in_force = [certificate for certificate in held if certificate.state_on(on) == State.VALID and certificate.is_as_issued]
     in_force.sort(key=lambda certificate: (certificate.valid_until or date.max, certificate.issued_at), reverse=True)
     return next((certificate for certificate in in_force if ledger.is_as_chained(certificate.pk)), None)  # whose it is, and of which kind

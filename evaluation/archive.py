@@ -344,7 +344,6 @@ def _certificates(person: Person, sieve: _Sieve, at: datetime) -> Told:
     rows = (
         Certificate.objects.filter(person=person)
         .with_state()
-        .with_recorded_end()
         .select_related("kind", "version", "renews", "replaces")
         .prefetch_related(
             Prefetch("events", StatusEvent.objects.select_related("by", "second").order_by("pk")),

@@ -48,14 +48,21 @@ class CertificateQuerySet(FactQuerySet):
         return self.filter(records_q(user))
 
     def with_state(self) -> "CertificateQuerySet":
-        """Each with the newest event that decides its worth, so that asking for its state today costs no query."""
+        """Each with the newest event that decides its worth, and whether its end is on record: asking for its state today costs no query."""
         newest = StatusEvent.objects.deciding().filter(certificate=OuterRef("pk")).order_by("-pk")
-        return self.annotate(decided_kind=Subquery(newest.values("kind")[:1]), decided_at=Subquery(newest.values("at")[:1]))
-
-    def with_recorded_end(self) -> "CertificateQuerySet":
-        """Each with whether its end is on record: then a clock that was set back since does not show it as valid again."""
         over = StatusEvent.objects.filter(certificate=OuterRef("pk"), kind=StatusEvent.Kind.EXPIRED)
-        return self.annotate(end_is_recorded=Exists(over))
+        return self.annotate(
+            decided_kind=Subquery(newest.values("kind")[:1]), decided_at=Subquery(newest.values("at")[:1]), end_is_recorded=Exists(over)
+        )
+
+    def held_before(self, at: "datetime | OuterRef") -> "CertificateQuerySet":
+        """Those issued before an instant, and those that stand in for one that was."""
+        first = Certificate.objects.filter(
+            replaces=None, person=OuterRef("person"), kind=OuterRef("kind"), issued_at__lt=OuterRef(at) if isinstance(at, OuterRef) else at
+        )
+        of_completion = Q(Exists(first.filter(completion=OuterRef("completion"))))
+        of_round = Q(Exists(first.filter(completion=None, round=OuterRef("round"))), completion=None)
+        return self.filter(Q(issued_at__lt=at) | Q(replaces__isnull=False) & (of_completion | of_round))
 
     def with_ledger(self) -> "CertificateQuerySet":
         """Each with whether the ledger contradicts it, so that asking whether it is as it was issued costs no query."""
@@ -210,8 +217,8 @@ class Certificate(ServedAt, Fact):
         """What it was worth at the end of a day, or is worth now if the day is today.
 
         Costs a query for a day before the newest event. An event that a clock which was set back since calls one of
-        tomorrow stands today: what was revoked is never shown as valid again; nor is what has expired, if read `with_recorded_end()`,
-        unless the ledger explains that the clock ran ahead then.
+        tomorrow stands today: what was revoked is never shown as valid again; nor is what has expired, unless the ledger explains
+        that the clock ran ahead then.
         """
         decided = self.decided()
         events = [(decided[0], clock.today(decided[1]))] if decided else []
@@ -228,10 +235,12 @@ class Certificate(ServedAt, Fact):
             return State.NOT_ISSUED
         if self.valid_until is not None and self.valid_until < day:
             return State.EXPIRED
-        if self.__dict__.get("end_is_recorded") and day >= clock.today() and not self._end_is_explained():
-            return State.EXPIRED
-        return State.VALID
+        return State.EXPIRED if self.valid_until and day >= clock.today() and self._has_recorded_end() else State.VALID
 
-    def _end_is_explained(self) -> bool:
-        """Whether a clock that ran ahead put its end on record, and the ledger says so."""
-        return ChainEntry.objects.explained().filter(event__certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()
+    def _has_recorded_end(self) -> bool:
+        """Whether its end is on record, by a clock of which the ledger does not say that it ran ahead. A query, unless read by `with_state()`."""
+        if "end_is_recorded" not in self.__dict__:
+            found = StatusEvent.objects.filter(certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()
+        else:
+            found = self.__dict__["end_is_recorded"]
+        return found and not ChainEntry.objects.explained().filter(event__certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()

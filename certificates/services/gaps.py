@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from certificates import tasks
-from certificates.models import Certificate, Proposal, StatusEvent
+from certificates.models import Certificate, CertificateKind, Proposal, StatusEvent
 from certificates.services import issuing, proposals, renewals
 from core import clock
 from core.errors import Refused
@@ -26,18 +26,24 @@ def gaps_of_issue(at: datetime) -> list[Gap]:
         person=OuterRef("person"),
         kind__county=OuterRef("course__county"),
         kind__key=OuterRef("certificate"),
-        issued_at__lt=OuterRef("completed_at"),
         decided_kind=StatusEvent.Kind.SUSPENDED,
     )
+    set_up = CertificateKind.objects.filter(county=OuterRef("course__county"), key=OuterRef("certificate"), live=True)
     missing = (
         Completion.objects.standing()
         .exclude(certificate="")
-        .filter(~Exists(suspended), certificates__isnull=True, completed_at__lte=at)
-        .order_by("completed_at")[:GAPS_AT_ONCE]
+        .filter(~Exists(suspended.held_before(OuterRef("completed_at"))), certificates__isnull=True, completed_at__lte=at)
     )
-    return [
-        Gap(f"completion {completion.pk} {completion.course_code} has no certificate", _issuing(completion, at)) for completion in missing
+    ready = missing.filter(Exists(set_up)).order_by("completed_at")[:GAPS_AT_ONCE]
+    gaps = [
+        Gap(f"completion {completion.pk} {completion.course_code} has no certificate", _issuing(completion, at)) for completion in ready
     ]
+    # One gap for all that wait for the county: each of them alone would keep others from being mended.
+    waiting = missing.filter(~Exists(set_up)).values("course__county__name", "certificate")
+    for each in waiting.annotate(count=Count("pk"), first=Min("pk")).order_by("course__county__name", "certificate"):
+        what = f"{each['count']} completions in {each['course__county__name']} wait for a kind of certificate “{each['certificate']}”"
+        gaps.append(Gap(what, _issuing(Completion.objects.get(pk=each["first"]), at)))
+    return gaps
 
 
 def gaps_of_renewal(at: datetime) -> list[Gap]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from typing import NoReturn
 
 import structlog
 from django.db import IntegrityError, models, transaction
@@ -364,9 +365,7 @@ def _round_is_taken(explanation: Explanation) -> bool:
 def _issue(explanation: Explanation, *, at: datetime) -> Certificate:
     kind, today = explanation.kind, clock.today(at)
     if not kind.live:
-        raise Refused(
-            _("The certificate “%(title)s” is not approved yet: nothing is issued from it.") % {"title": kind.title}, code="no_kind"
-        )
+        _refuse_unapproved(kind)
     for point in explanation.points:
         if isinstance(point.fact, Certificate):
             point.fact.require_as_issued()
@@ -389,6 +388,10 @@ def _issue(explanation: Explanation, *, at: datetime) -> Certificate:
     certificate.text = rules.fill_wording(design["wording"], issuing.words_of(certificate, on=today))
     basis = [_basis(point) for point in explanation.points]
     return issuing.write(certificate=certificate, at=at, basis=basis)
+
+
+def _refuse_unapproved(kind: CertificateKind) -> NoReturn:
+    raise Refused(_("The certificate “%(title)s” is not approved yet: nothing is issued from it.") % {"title": kind.title}, code="no_kind")
 
 
 def _printed(point: Point) -> str:
@@ -425,6 +428,12 @@ def gaps(at: datetime, *, limit: int = 1000) -> list[Gap]:
     found: list[Gap] = []
     for conditions in sets_in_force():
         waiting = candidates(conditions.kind, conditions, day=clock.today(at)).select_related("unit").order_by("pk")
+        if not conditions.kind.live:  # one gap for all that wait for the county, and none of them is looked at
+            if count := waiting.count():
+                found.append(
+                    Gap(f"{count} people wait for {conditions.kind.key} to be approved", partial(_refuse_unapproved, conditions.kind))
+                )
+            continue
         for person in waiting[: limit - len(found)]:
             what = f"{person.employee_number} has met all that {conditions.kind.key} asks for and has no certificate"
             found.append(Gap(what, partial(_mend, person, conditions, at)))

@@ -213,7 +213,7 @@ def newest_before(completion: Completion, kind: CertificateKind) -> Path | None:
     Locks the line, so that two completions, or a completion and a revocation, come one after the other. Call it inside a
     transaction. One query where the person holds none.
     """
-    line = Certificate.objects.filter(person=completion.person_id, kind=kind, issued_at__lt=completion.completed_at)
+    line = Certificate.objects.filter(person=completion.person_id, kind=kind).held_before(completion.completed_at)
     line = line.exclude(completion=completion.pk)
     if not kind.renewal_course:
         line = line.filter(course_code=completion.course_code)
@@ -367,7 +367,8 @@ def missed(at: datetime, *, limit: int) -> list[Completion]:
         old = (
             Certificate.objects.with_state()
             .filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED), person=OuterRef("person"), kind=kind)
-            .filter(issued_at__lt=OuterRef("completed_at"), renewals=None)
+            .held_before(OuterRef("completed_at"))
+            .filter(renewals=None)
             .order_by(F("valid_until").desc(nulls_first=True), "-pk")
         )
         waiting = (

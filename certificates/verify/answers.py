@@ -102,7 +102,6 @@ def _query(number):
     renewal = Certificate.objects.filter(renews=OuterRef("pk")).order_by("-pk").values("number")[:1]
     return (
         Certificate.objects.with_state()
-        .with_recorded_end()
         .with_ledger()
         .filter(number=number)
         .annotate(replaced_by_number=F("replacement__number"), renewed_by_number=Subquery(renewal))

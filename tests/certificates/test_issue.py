@@ -202,6 +202,23 @@ def test_a_missing_kind_costs_nobody_the_completion_and_shows_as_a_gap(cast):
     assert completion.certificates.get() and services.gaps_of_issue(NOON) == []
 
 
+def test_what_waits_for_a_kind_is_one_gap_and_keeps_no_other_from_being_mended(cast, monkeypatch):
+    monkeypatch.setattr("certificates.services.gaps.GAPS_AT_ONCE", 1)
+    for person in (cast.learner, cast.colleague):
+        a_completion(person, certificate="nowhere", at=NOON - timedelta(days=9))
+    services.ensure_kinds(cast.county)
+    CertificateKind.objects.filter(county=cast.county, key="leader").update(live=False)
+    a_completion(cast.liaison, certificate="leader", at=NOON - timedelta(days=9))
+    newer = a_completion(cast.hr)
+    one, *waiting = services.gaps_of_issue(NOON)
+    one.mend()
+    assert newer.certificates.get() and len(waiting) == 2 and "2 completions" in waiting[1].what and "nowhere" in waiting[1].what
+    for gap in waiting:
+        with pytest.raises(Refused) as refused:
+            gap.mend()
+        assert refused.value.code == "no_kind"
+
+
 def test_a_county_whose_code_gives_no_number_costs_nobody_the_completion_and_shows_as_a_gap(cast, kinds):
     completion = a_completion(cast.learner, certificate="training")
     Unit.objects.filter(pk=cast.county.pk).update(code="YA")

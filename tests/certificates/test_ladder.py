@@ -410,6 +410,24 @@ def test_a_missed_one_is_a_gap_and_the_county_s_fault_costs_nobody_the_completio
     assert held(cast.learner, "basic") and ladder.gaps(NOON) == []
 
 
+def test_those_who_wait_for_a_kind_that_is_not_approved_are_one_gap(cast, sets):
+    for code in LOWER[:2]:
+        for person in (cast.learner, cast.colleague):
+            finish(person, code, cast.county)
+    CertificateKind.objects.filter(key="basic", county=cast.county).update(live=False)
+    for person in (cast.learner, cast.colleague):
+        finish(person, "P05", cast.county)
+    [gap] = ladder.gaps(NOON)
+    assert "2 people" in gap.what
+    with pytest.raises(Refused) as refused:
+        gap.mend()
+    assert refused.value.code == "no_kind"
+    CertificateKind.objects.filter(key="basic", county=cast.county).update(live=True)
+    for gap in ladder.gaps(NOON):
+        gap.mend()
+    assert held(cast.learner, "basic") and held(cast.colleague, "basic") and ladder.gaps(NOON) == []
+
+
 def test_the_gaps_do_not_grow_in_queries_with_people(cast, sets, django_assert_max_num_queries):
     for number in range(8):
         someone = a_person(f"YA3{number:04}", f"某{number}", cast.section)

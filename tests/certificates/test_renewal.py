@@ -19,7 +19,7 @@ from courses.models import Completion, Course, Reversal
 from courses.services import enrolments
 from courses.signals import course_completed
 from tests.cast import NOON
-from tests.certificates.conftest import a_completion
+from tests.certificates.conftest import a_completion, end
 from tests.certificates.test_proposals import at_once, real  # noqa: F401 - a fixture
 from tests.factories import complete, make_course
 
@@ -186,6 +186,17 @@ def test_a_suspended_one_that_is_restored_is_renewed_by_what_was_completed_in_th
     [gap] = services.gaps_of_renewal(OPEN + DAY)
     gap.mend()
     assert completion.certificates.get().renews == held and services.gaps_of_renewal(OPEN + DAY) == []
+
+
+def test_one_that_was_suspended_and_then_corrected_is_renewed_by_what_was_completed_in_the_window(cast, held, renewal_test):
+    decide(held, "suspended", cast, at=OPEN - DAY)
+    completion = renewal_test(OPEN)
+    assert done(completion) is None
+    end(cast, held, reason="姓名有错字", at=OPEN + DAY, corrections={"person_name": "张晓明"})
+    twin = held.replacement
+    [gap] = services.gaps_of_renewal(OPEN + DAY)
+    gap.mend()
+    assert completion.certificates.get().renews == twin and services.gaps_of_renewal(OPEN + DAY) == []
 
 
 def test_a_missed_renewal_is_mended_by_the_day_of_the_completion(cast, held, renewal_test):

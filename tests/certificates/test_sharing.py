@@ -136,6 +136,19 @@ def test_a_certificate_that_is_not_in_force_is_shown_as_that_and_its_files_are_k
     assert ShareLink.objects.filter(ended_at=None).count() == 0
 
 
+def test_what_has_expired_on_record_is_shown_as_expired_everywhere_when_the_clock_is_set_back(cast, certificate, link, sign_in):
+    services.expire_due(at=NOON + timedelta(days=733))  # a day that the clock, set back, calls one to come
+    for who, page in (
+        (cast.learner, page_of(link)),
+        (cast.learner, reverse("my_certificates")),
+        (cast.learner, reverse("certificate", args=[certificate.number])),
+        (cast.hr, reverse("certificates_issued")),
+    ):
+        text = sign_in(who).get(page).text
+        assert "已过期" in text and ("有效</span>" not in text), page
+    assert certificate.state_on(clock.today()) == "expired"  # read without its events, too
+
+
 def test_visits_from_one_address_are_limited(link, settings):
     settings.SHARED_PER_MINUTE = 3
     caches["local"].clear()
