@@ -21,7 +21,7 @@ from certificates import rules, services
 from certificates.forms import DecisionForm, ReasonForm, ReplaceForm, RevokeForm, WithdrawalForm
 from certificates.models import Certificate, Proposal, State
 from certificates.permissions import administrators_over, counties_of, may_rule, officers_over
-from certificates.services.standing import is_reversed, refuse_own
+from certificates.services.standing import is_misdated, is_reversed, refuse_own
 from certificates.views import PER_PAGE, log_reading, name_places, visible
 from core import clock
 from core.errors import Refused
@@ -201,6 +201,7 @@ def certificate_proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "may_withdraw": is_open and own and not binds,
         "second": _second(found, proposal.by_id) if is_open else None,
         "is_reversed": is_reversed(found),
+        "is_misdated": proposal.kind == Proposal.Kind.REPLACE and is_misdated(found),
         "changes": _changes(found, proposal) if proposal.kind == Proposal.Kind.REPLACE else [],
         "form": form,
     }

@@ -187,7 +187,14 @@ def gaps_of_roots(at: datetime) -> list[Gap]:
     day = _day_to_close(DayRoot.objects.order_by("-number").first())
     is_late = day is not None and day < clock.today(at - ROOTS_LATE)
     gaps = [Gap(f"{day} is over and has no root in the ledger", partial(publish_roots, at=at))] if is_late else []
+    newest = DayRoot.objects.order_by("-number").first()
+    if newest is not None and newest.day >= clock.today(at):
+        gaps.append(Gap(f"{newest.day} was closed by a clock that ran ahead: no root follows until it is over", _no_repair))
     return gaps + [Gap(f"the root of {root.day} has no copy", partial(keep_copy, root)) for root in _uncopied()]
+
+
+def _no_repair() -> None:
+    raise Refused(_("Nothing can be done but wait: roots follow each other by their days."), code="clock_ahead")
 
 
 def _uncopied() -> Iterator[DayRoot]:

@@ -32,7 +32,8 @@ def propose(
 ) -> Proposal:
     """Ask that a certificate be revoked, or replaced by one with corrected facts. Nothing changes before a second officer agrees.
 
-    `corrections` gives the right facts by field, of `CORRECTABLE`; what is as it was is left out. Locks the certificate.
+    `corrections` gives the right facts by field, of `CORRECTABLE`; what is as it was is left out. One that a clock which ran ahead has
+    dated may be replaced as it is, to be dated anew. Locks the certificate.
     Asking the same again returns the proposal that waits. Where a county has no second officer the proposal waits
     until it has one; a suspension works at once.
 
@@ -56,7 +57,7 @@ def propose(
         )
     if replaces:
         _refuse_replacement(locked, at=at)
-        if not changed:
+        if not changed and not standing.is_misdated(locked):
             raise Refused(_("Nothing would be corrected: every fact is as it was."), code="nothing_to_correct")
     return _write(locked, kind=kind, reason=reason, corrections=changed, by=by, at=at)
 
@@ -67,7 +68,8 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
 
     Locks the certificate; for a replacement the number sequence too. Accepted, the certificate is revoked, or a new one
     is issued: for the same completion, with a number and salt of its own, dated today, in the version that the old one was
-    printed in and with its wording filled anew. Its last day of validity is that of the old one: a correction prolongs nothing.
+    printed in and with its wording filled anew. Its last day of validity is that of the old one, since a correction prolongs
+    nothing, unless the ledger explains that the clock which dated the old one ran ahead: then it is counted from today.
 
     Raises:
         PermissionDenied: `by` is not HR of the county.
@@ -294,6 +296,9 @@ def _issue_corrected(old: Certificate, proposal: Proposal, *, by: Person, at: da
     new = corrected(old, proposal.corrections)
     new.number = issuing.next_number(old.kind, old.kind.county, at=at)
     new.issued_on, new.issued_at = clock.today(at), at
+    if standing.is_misdated(old):
+        after = old.renews.valid_until if old.renews else None
+        new.valid_until = rules.renewed_until(new.issued_on, after, old.version.content["validity_months"])
     new.facts_digest = rules.digest(new.facts())
     new.save()
     StatusEvent.objects.create(certificate=new, kind=Kind.ISSUED, by=proposal.by, second=by, at=at)

@@ -162,7 +162,7 @@ def refuse_clock_back(certificate: Certificate, *, at: datetime) -> None:
     newest = max((moment for moment in (events.aggregate(at=Max("at"))["at"], *decided) if moment), default=at)
     if at < newest:
         explained = ChainEntry.objects.explained()
-        until = explained.aggregate(at=Max("at"))["at"] or at  # proposals stand in no ledger
+        until = explained.aggregate(at=Max("at"))["at"] or at  # of all: proposals stand in no ledger, and may stand alone
         told = [events.exclude(entry__in=explained).aggregate(at=Max("at"))["at"], *(each for each in decided if each and each > until)]
         newest = max((moment for moment in told if moment), default=at)
     if at < newest:
@@ -190,6 +190,11 @@ def reason_given(reason: str) -> str:
 def is_reversed(certificate: Certificate) -> bool:
     """Whether the completion that it was issued for was reversed."""
     return certificate.completion_id is not None and Reversal.objects.filter(completion=certificate.completion_id).exists()
+
+
+def is_misdated(certificate: Certificate) -> bool:
+    """Whether the ledger explains that the clock which dated it was wrong. A query or two."""
+    return ChainEntry.objects.explained().filter(event__certificate=certificate, kind=Kind.ISSUED).exists()
 
 
 def has_expired(certificate: Certificate, *, at: datetime) -> bool:

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, close_old_connections, connection, transaction
+from django.test import Client
+from django.urls import reverse
 
 from certificates import files, rules, services, tasks
 from certificates.models import Certificate, CertificateKind, NumberSequence, State, StatusEvent
@@ -19,7 +21,7 @@ from courses.signals import course_completed
 from courses.slots import CERTIFICATES
 from people.models import Unit
 from tests.cast import NOON
-from tests.certificates.conftest import a_completion
+from tests.certificates.conftest import a_completion, second_officer
 
 AT_ONCE = 50
 
@@ -102,6 +104,32 @@ def test_after_a_clock_that_ran_ahead_certificates_are_issued_once_the_ledger_ex
     assert services.issue(completion=completion, at=NOON).issued_on == clock.today(NOON)
     with pytest.raises(Refused, match="2026-06-15 12:00"):  # and by the newest one with a right time the clock is measured again
         services.issue(completion=a_completion(cast.hr), at=set_back(monkeypatch, NOON - timedelta(days=1)))
+
+
+def test_what_a_clock_that_ran_ahead_has_dated_is_replaced_as_it_is_and_dated_anew(cast, kinds, private, monkeypatch):
+    ahead = NOON + timedelta(days=90)
+    wrong = services.issue(completion=a_completion(cast.learner), at=ahead)
+    services.chain(at=ahead)
+    monkeypatch.setattr("core.clock.now", lambda: NOON)
+    assert wrong.state_on(clock.today()) == "not_issued"
+    ask = {"certificate": wrong, "kind": "replace", "reason": "时钟有误", "by": cast.hr}
+    with pytest.raises(Refused):
+        services.propose(**ask, at=NOON)  # clock_back
+
+    services.explain(sequences=[(2, 2)], by=cast.hr, reason="服务器时钟快了三个月", at=NOON)
+    proposal = services.propose(**ask, at=NOON)
+    page = sign_in_as(second_officer(cast)).get(reverse("certificate_proposal", args=[proposal.pk])).text
+    assert "从确认之日起" in page
+    services.decide(proposal=proposal, is_accepted=True, by=second_officer(cast), at=NOON)
+    new = wrong.replacement
+    assert (new.issued_on, new.valid_until) == (clock.today(NOON), rules.add_months(clock.today(NOON), 24))
+    assert new.state_on(clock.today()) == "valid" and wrong.state_on(clock.today()) == "replaced"
+
+
+def sign_in_as(person):
+    client = Client()
+    client.force_login(person)
+    return client
 
 
 def set_back(monkeypatch, at):

@@ -310,6 +310,8 @@ def test_what_a_clock_that_ran_ahead_wrote_is_told_and_once_explained_measures_n
     issue(cast.colleague, at=ahead)
     services.chain(at=ahead)
     assert services.publish_roots(at=ahead + DAY)[-1].day == TODAY + 90 * DAY
+    [gap] = services.gaps_of_roots(NOON + DAY)
+    assert "2026-09-13 was closed by a clock that ran ahead" in gap.what and services.gaps_of_roots(ahead + 2 * DAY) == []
     right = NOON + DAY
     told = findings(right)
     assert len(told) == 2 and all("2026-09-13 12:00:00, which is yet to come" in each for each in told)
