@@ -23,8 +23,11 @@ class _Kind:
     ends: bytes
     still_serves: Callable[[bytes], bool] = lambda data: True
 
+    def is_whole(self, data: bytes) -> bool:
+        return data.startswith(self.begins) and self.ends in data[-32:]
+
     def is_good(self, data: bytes) -> bool:
-        return data.startswith(self.begins) and self.ends in data[-32:] and self.still_serves(data)
+        return self.is_whole(data) and self.still_serves(data)
 
 
 def _signed_paper(certificate: Certificate) -> bytes:
@@ -57,12 +60,13 @@ def _badge_key(data: bytes) -> str | None:
 
 
 def site_named_by(certificate: Certificate) -> str | None:
-    """The did:web that the badge in the stored paper names as its issuer; None where no paper lies there."""
+    """The did:web that the badge in the stored paper names as its issuer; None where no whole paper lies there."""
     try:
         with papers().open(name_of(certificate, "pdf")) as file:
-            carried = signing.carried_by(file.read())
+            data = file.read()
     except FileNotFoundError:
         return None
+    carried = signing.carried_by(data) if _KINDS["pdf"].is_whole(data) else None
     return json.loads(carried)["proof"]["verificationMethod"].partition("#")[0] if carried else None
 
 
@@ -113,9 +117,9 @@ def read(certificate: Certificate, kind: str) -> bytes:
         Refused: it cannot be printed ("missing_glyph"), or not signed ("no_key", "no_timestamp"), or the record was edited since it
             was issued ("altered"). Nothing unsigned leaves.
     """
-    how, storage, name = _KINDS[kind], papers(), name_of(certificate, kind)
+    how, name = _KINDS[kind], name_of(certificate, kind)
     try:
-        with storage.open(name) as file:
+        with papers().open(name) as file:
             data = file.read()
         if how.is_good(data):
             return data
@@ -124,12 +128,18 @@ def read(certificate: Certificate, kind: str) -> bytes:
         is_there = False
     certificate.require_as_issued()
     data = how.make(certificate)
-    if is_there:
+    _put(name, data, instead=is_there)
+    return data
+
+
+def _put(name: str, data: bytes, *, instead: bool) -> None:
+    """Lay a file down under its name, once; `instead` of what lies there."""
+    storage = papers()
+    if instead:
         storage.delete(name)
     written = storage.save(name, ContentFile(data))
     if written != name:  # somebody else was quicker: one file is enough
         storage.delete(written)
-    return data
 
 
 def ensure(certificate: Certificate) -> None:
@@ -146,8 +156,5 @@ def ensure(certificate: Certificate) -> None:
 
 def remake(certificate: Certificate) -> None:
     """Make the files anew, whatever is there: after fonts or keys have changed. Issues nothing; what cannot be made stays. Raises as `read`."""
-    storage = papers()
     for kind, how in _KINDS.items():
-        data, name = how.make(certificate), name_of(certificate, kind)
-        storage.delete(name)
-        storage.save(name, ContentFile(data))
+        _put(name_of(certificate, kind), how.make(certificate), instead=True)

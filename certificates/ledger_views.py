@@ -4,9 +4,7 @@ All but the proof are for anybody: neither session nor user is read.
 """
 
 from datetime import date
-from pathlib import Path
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from certificates import ledger
+from certificates.bundle import PROGRAM
 from certificates.models import DayRoot
 from certificates.views import log_reading, visible
 
-PROGRAM = Path(settings.BASE_DIR) / "docs" / "check_proof.py"
 PER_PAGE = 30
 FOR_GOOD = 365 * 24 * 60 * 60  # seconds: a published root never changes
 SHORTLY = 60

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.urls import reverse
 
 from certificates import rules
-from certificates.models import Certificate, TemplatePicture
+from certificates.models import Certificate
 from core import clock, typesetting
 from core.figures import figure
+from core.text import printable
 
 LAYOUTS = Path(__file__).parent / "layouts"
 SEAL = 36  # mm: how large a seal is in versions from before they said so
@@ -58,7 +59,7 @@ def printed(certificate: Certificate) -> dict[str, str]:
         "valid_until": rules.chinese_date(until) if until else "长期有效",
         "number": certificate.number,
     }
-    return {name: rules.printable(text) for name, text in facts.items()}
+    return {name: printable(text) for name, text in facts.items()}
 
 
 def _course(certificate: Certificate) -> str:
@@ -86,7 +87,7 @@ def in_english(certificate: Certificate) -> dict[str, str]:
         issued_on=rules.english_date(certificate.issued_on),
         valid_until=rules.english_date(until) if until else "no expiry",
     )
-    return {name: rules.printable(text) for name, text in facts.items()}
+    return {name: printable(text) for name, text in facts.items()}
 
 
 def english_facts(design: Mapping[str, Any], *, issued_on: str, valid_until: str, **values: str) -> dict[str, str]:
@@ -135,7 +136,7 @@ def on_sheet(
         "quiet": rules.quieter(design["ink"]),
         "orientation": design["orientation"],
         "qr_place": design["qr_place"],
-        "signatories": [_set({name: rules.printable(text) for name, text in each.items()}) for each in design["signatories"]],
+        "signatories": [_set({name: printable(text) for name, text in each.items()}) for each in design["signatories"]],
         "seal": _picture(county, design["seal"]),
         "seal_mm": design.get("seal_mm", SEAL),
         "marks_seal_place": design["marks_seal_place"],
@@ -159,9 +160,7 @@ def _picture(county: int | None, digest: str | None) -> dict[str, Any] | None:
 def _as_svg(county: int, digest: str) -> dict[str, Any]:
     from certificates.services import pictures
 
-    found = TemplatePicture.objects.filter(county=county, digest=digest).first()
-    if found is None:
-        raise pictures.lost(digest)
+    found = pictures.read(county, digest)
     data = base64.b64encode(pictures.bytes_of(found)).decode()
     width, height = found.width, found.height
     svg = (

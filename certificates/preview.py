@@ -14,6 +14,7 @@ from certificates.models import CertificateKind
 from certificates.models.kind import IN_ENGLISH
 from core import clock
 from core.errors import Refused
+from core.text import printable
 
 USUAL = ("张小明", "政务公开政策解读")
 FOUR_LINES = (
@@ -42,7 +43,7 @@ def sample(design: Mapping[str, Any], kind: CertificateKind, mode: str, at: date
         design = _bilingual(design)
     name, course = SAMPLES.get(mode, USUAL)
     facts, values = _facts(design, kind, name, course, today)
-    facts = {key: rules.printable(text) for key, text in facts.items()}
+    facts = {key: printable(text) for key, text in facts.items()}
     if design["layout"] == "v1":
         return paper.on_sheet(facts)
     english = None

@@ -22,7 +22,7 @@ from certificates.models.status import StatusEventQuerySet
 LENGTH = 131_072  # the least that the Recommendation allows: a reader of a list is not told whom one asks about
 REVOCATION, SUSPENSION = "revocation", "suspension"
 _KINDS = StatusEvent.Kind
-SETS = {REVOCATION: {_KINDS.REVOKED, _KINDS.REPLACED}, SUSPENSION: {_KINDS.SUSPENDED}}
+SETS = {REVOCATION: set(_KINDS.final()), SUSPENSION: {_KINDS.SUSPENDED}}
 _FRESH = 4  # a list is signed anew after this part of its life, so that whoever fetches one has the rest
 
 

@@ -24,7 +24,6 @@ from people.services import readings
 
 MEDIA_TYPES = {"pdf": "application/pdf", "png": "image/png"}
 PER_PAGE = 50
-ENDED = (State.REPLACED, State.REVOKED)
 
 
 @dataclass
@@ -99,7 +98,9 @@ def certificate(request: HttpRequest, number: str) -> HttpResponse:
             "last": next((event for event in reversed(events) if event.kind != StatusEvent.Kind.EXPIRED), None),
             "successor": Certificate.objects.filter(replaces=found).only("number").first() if state == State.REPLACED else None,
             "came_to_nothing": [each for each in proposals if hasattr(each, "decision") and not each.decision.is_accepted],
-            "open_proposals": [each for each in proposals if not hasattr(each, "decision")] if state not in ENDED else [],
+            "open_proposals": [each for each in proposals if not hasattr(each, "decision")]
+            if state not in StatusEvent.Kind.final()
+            else [],
             "may_rule": rules,
             "is_holder": found.person_id == request.user.pk,
             "check_address": check_address(found.number),

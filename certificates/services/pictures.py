@@ -15,7 +15,7 @@ from certificates import rules
 from certificates.models import TemplatePicture
 from certificates.permissions import counties_of
 from core.errors import Refused
-from core.text import squeeze
+from core.text import printable, squeeze
 from people.models import Person, Unit
 
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
@@ -40,7 +40,7 @@ def keep(*, data: bytes, use: str, name: str, county: Unit, by: Person, at: date
     picture = TemplatePicture(
         county=county,
         use=use,
-        name=squeeze(rules.printable(name))[:60] or str(TemplatePicture.Use(use).label),
+        name=squeeze(printable(name))[:60] or str(TemplatePicture.Use(use).label),
         digest=hashlib.sha256(drawn).hexdigest(),
         content_type="image/png" if drawn.startswith(b"\x89PNG") else "image/jpeg",
         width=image.width,
@@ -107,7 +107,7 @@ def darkest(image: Image.Image) -> float:
     return 1.0
 
 
-def read(county: Unit, digest: str) -> TemplatePicture:
+def read(county: int, digest: str) -> TemplatePicture:
     """The picture of a county with these bytes. One query.
 
     Raises:

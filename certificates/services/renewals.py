@@ -23,7 +23,6 @@ from courses.models import Completion, Course, Enrolment
 from people.models import Person
 
 AT_ONCE = 2000  # reminders written with one statement
-ENDED = (StatusEvent.Kind.REVOKED, StatusEvent.Kind.REPLACED)
 
 
 class Stand(StrEnum):
@@ -138,7 +137,7 @@ def judged(certificate: Certificate, line: Iterable[Certificate], day: date) -> 
         return Path(certificate, Stand.RENEWED, later=renewal)
     if decision == StatusEvent.Kind.SUSPENDED:
         return Path(certificate, Stand.SUSPENDED)
-    later = [one for one in others if _end(one) > _end(certificate) and (one.decided() or (None,))[0] not in ENDED]
+    later = [one for one in others if _end(one) > _end(certificate) and (one.decided() or (None,))[0] not in StatusEvent.Kind.final()]
     if later:
         return Path(certificate, Stand.LATER, later=max(later, key=_end))
     kind = certificate.kind
@@ -222,7 +221,7 @@ def newest_before(completion: Completion, kind: CertificateKind) -> Path | None:
         return None
     held = list(line.with_state().select_related("kind"))
     later = Certificate.objects.filter(renews__in=[one.pk for one in held]).with_state().select_related("kind")
-    standing = [one for one in held if (one.decided() or (None,))[0] not in ENDED] or held
+    standing = [one for one in held if (one.decided() or (None,))[0] not in StatusEvent.Kind.final()] or held
     newest = max(standing, key=_end)
     path = judged(newest, [*held, *later.exclude(pk__in=[one.pk for one in held])], clock.today(completion.completed_at))
     return Path(path.certificate, path.stand, path.opens_on, path.closes_on, path.later, completion.course)
@@ -284,7 +283,7 @@ def without_successor(certificates: QuerySet, day: date) -> QuerySet:
     """Those after which the person holds nothing of the same line that ends later; what is suspended is held."""
     later = (
         Certificate.objects.with_state()
-        .filter(Q(valid_until=None) | Q(valid_until__gte=day), Q(decided_kind=None) | ~Q(decided_kind__in=ENDED))
+        .filter(Q(valid_until=None) | Q(valid_until__gte=day), Q(decided_kind=None) | ~Q(decided_kind__in=StatusEvent.Kind.final()))
         .filter(Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""), person=OuterRef("person"), kind=OuterRef("kind"))
         .filter(Q(valid_until=None) | Q(valid_until__gt=OuterRef("valid_until")))
         .exclude(pk=OuterRef("pk"))

@@ -32,6 +32,7 @@ COOKIE = "verify_pass"
 PASS_POINTS, PASS_SECONDS = 30, 600
 _PURPOSE = "certificates.verify.pass"
 MINUTE, HOUR = 60, 3600
+EVERYBODY = "*"  # no address
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _over(who: str, points: int, now: float) -> Blocked | None:
         return Blocked(_left(now, MINUTE), _bits(who, now))
     if settings.VERIFY_PER_HOUR and tally.add(who, points, now=now, span=HOUR, is_shared=True) > settings.VERIFY_PER_HOUR:
         return Blocked(_left(now, HOUR), _bits(who, now))
-    if settings.VERIFY_ALL_PER_HOUR and tally.add("", points, now=now, span=HOUR, is_shared=True) > settings.VERIFY_ALL_PER_HOUR:
+    if settings.VERIFY_ALL_PER_HOUR and tally.add(EVERYBODY, points, now=now, span=HOUR, is_shared=True) > settings.VERIFY_ALL_PER_HOUR:
         return Blocked(_left(now, HOUR), _bits(who, now))
     return None
 

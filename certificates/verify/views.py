@@ -93,7 +93,8 @@ def verify_file(request: HttpRequest) -> HttpResponse:
     try:
         finding = _judged(request)
     except Refused as refusal:
-        return _page(request, "form", status=STATUS.get(refusal.code, 422), refusal=refusal.message, code=refusal.code)
+        status, on = STATUS.get(refusal.code, 422), request.POST.get("on", "")
+        return _page(request, "form", status=status, file_on=on[:20], refusal=refusal.message, code=refusal.code)
     status = 200 if finding.answer or finding.is_genuine else 422
     return _page(request, "file", status=status, finding=finding, answer=finding.answer)
 

@@ -192,6 +192,7 @@ def reverse(*, completion: Completion, by, reason: str, at: datetime) -> Reversa
     if not reason.strip():
         raise Refused(_("Say why the completion is reversed; the reason stays in the record."), code="no_reason")
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=completion.enrolment_id)
+    Completion.objects.select_for_update(no_key=True, of=("self",)).get(pk=completion.pk)  # whoever issues for it holds it
     reversal, made = Reversal.objects.get_or_create(completion=completion, defaults={"reason": reason.strip(), "by": by, "at": at})
     if made:
         audit.record(completion, "courses.reverse", by=by, reason=reversal.reason)

@@ -76,6 +76,14 @@ def test_a_revoked_certificate_with_a_genuine_file_is_not_taken_for_good(certifi
     page.locator(".check-tone-warn").wait_for()
     assert "已撤销" in page.inner_text("main") and page.locator(".check-tone-good, .check-valid").count() == 0
     found = faults(page, "revoked")
+    page.goto(live_server.url + "/verify/")
+    page.set_input_files("#file", FILES["genuine"](certificate)[0])
+    page.fill("#file-on", "2026-07-01")
+    page.click("#drop button")
+    page.locator("#on-that-day").wait_for()
+    then = page.inner_text("#on-that-day")
+    assert "2026-07-01" in then and "有效" in then and page.locator(".check-tone-good").count() == 0
+    found += faults(page, "revoked, and valid on a day")
     assert not found, "\n".join(found)
 
 

@@ -192,6 +192,27 @@ def test_an_address_on_a_certificate_that_the_settings_do_not_know_is_told(cast,
     assert services.gaps_of_site(NOON) == []
 
 
+def test_a_paper_that_was_cut_off_hides_no_address_and_breaks_no_check(certificate, private):
+    data = files.read(certificate, "pdf")
+    (path,) = private.rglob("*.pdf")
+    path.write_bytes(data[:2000])
+    assert services.gaps_of_site(NOON) == []
+
+
+def test_made_again_a_paper_lies_there_once_whoever_reads_meanwhile(certificate, private, monkeypatch):
+    files.read(certificate, "pdf")
+    make = files._KINDS["pdf"].make
+
+    def meanwhile(name, data, *, instead, put=files._put):
+        put(name, data, instead=instead)
+        if name.endswith(".pdf"):
+            put(name, data, instead=False)  # a reader that found nothing just before
+
+    monkeypatch.setattr(files, "_put", meanwhile)
+    files.remake(certificate)
+    assert len(list(private.rglob("*.pdf"))) == 1 and make
+
+
 def test_a_certificate_is_never_edited_or_deleted(certificate):
     with pytest.raises(FactChanged):
         certificate.save()

@@ -1,6 +1,7 @@
 """Two officers end a certificate: revocation, replacement by a corrected one, reversed completions, races."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -522,3 +523,33 @@ def test_two_schedulers_at_once_put_each_expiry_on_record_once(real):
     outcomes = at_once(*[lambda: services.expire_due(at=after)] * 3)
     assert sum(outcomes) == 20, outcomes
     assert StatusEvent.objects.filter(kind="expired").count() == 20
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("issue_first", [True, False])
+def test_a_reversal_beside_a_repair_that_issues_leaves_nothing_in_force(real, issue_first):
+    completion, first_is_done = a_completion(real.learner), threading.Event()
+
+    def issue():
+        return services.issue(completion=completion, at=NOON)
+
+    def take_back():
+        return completions.reverse(completion=completion, by=real.reviewer, reason="查实代学", at=NOON)
+
+    def before():
+        with transaction.atomic():
+            (issue if issue_first else take_back)()
+            first_is_done.set()
+            time.sleep(0.5)  # the other one comes before this is committed
+
+    def after():
+        first_is_done.wait(30)
+        return (take_back if issue_first else issue)()
+
+    outcomes = at_once(before, after)
+    if issue_first:
+        assert codes(outcomes) == ["done", "done"]
+        assert completion.certificates.get().state_on(TODAY) == State.SUSPENDED and Proposal.objects.open().count() == 1
+    else:
+        assert codes(outcomes) == ["done", "reversed"] and not Certificate.objects.exists()
