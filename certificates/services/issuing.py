@@ -52,9 +52,8 @@ def issue(*, completion: Completion, at: datetime) -> Certificate:
 def issue_all(*, completions: Sequence[int], at: datetime) -> dict[int, Certificate | Refused]:
     """Issue what each of these completions earns, once; what came of it, or why nothing, by the completion's key.
 
-    Locks the completions, what their people hold of the kind, then the number sequences of kind, county
-    and year until the transaction ends: numbers have no gaps. So give it few at a time, and of one kind: two sequences
-    locked by one may be locked the other way round by another. The papers and the pictures are made on commit, unless
+    Locks the completions, what their people hold of the kind, then the number sequences of county and year until the
+    transaction ends: numbers have no gaps. So give it few at a time. The papers and the pictures are made on commit, unless
     `papers_on_request()`. Ten queries, and a handful for each certificate.
     """
     # Locked first and read afterwards: a query that waited for a lock does not see rows that came meanwhile.
@@ -264,20 +263,29 @@ def next_number(kind: CertificateKind, county: Unit, *, at: datetime) -> str:
 
 
 def next_numbers(kind: CertificateKind, county: Unit, count: int, *, at: datetime) -> list[str]:
-    """The same for several. Three queries, but for the first number of a year."""
+    """The same for several. Three queries, but for the first number of a year.
+
+    Locks all sequences of the county and year: a lower certificate may bring a higher one in the same transaction, and two that
+    locked their own alone, the other way round, would wait for each other.
+    """
     refuse_clock_back(at=at)
     year = clock.year_of(at)
     which: dict[str, Any] = {"prefix": kind.number_prefix, "category": kind.category, "year": year, "county_code": county.code[:6]}
-    locked = NumberSequence.objects.select_for_update().filter(**which)
-    sequence = locked.first()
+    sequence = _locked(which)
     numbers = _compose(which, county, sequence.last if sequence else 0, count)  # before a row is made for what numbers nothing
     if sequence is None:
         NumberSequence.objects.get_or_create(**which)
-        sequence = locked.get()
+        sequence = _locked(which)
+        assert sequence is not None
         numbers = _compose(which, county, sequence.last, count)
     sequence.last += count
     sequence.save(update_fields=["last"])
     return numbers
+
+
+def _locked(which: dict[str, Any]) -> NumberSequence | None:
+    of_county = NumberSequence.objects.select_for_update().filter(county_code=which["county_code"], year=which["year"])
+    return next((one for one in of_county.order_by("pk") if (one.prefix, one.category) == (which["prefix"], which["category"])), None)
 
 
 def refuse_clock_back(*, at: datetime) -> None:

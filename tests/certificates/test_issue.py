@@ -1,6 +1,7 @@
 """Issue once, repair gaps."""
 
 import threading
+import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 
 from certificates import files, rules, services, tasks
 from certificates.models import Certificate, CertificateKind, NumberSequence, State, StatusEvent
+from certificates.services import issuing
 from certificates.signals import certificate_issued
 from core import clock
 from core.errors import Refused
@@ -413,3 +415,37 @@ def test_fifty_at_once_get_numbers_without_gap_and_each_completion_one_certifica
     serials = sorted(int(number.split("-")[4]) for number in Certificate.objects.values_list("number", flat=True))
     assert serials == list(range(1, AT_ONCE + 1))
     assert NumberSequence.objects.get().last == AT_ONCE
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_kinds_numbered_in_two_orders_at_once_wait_for_each_other_and_not_for_ever(private):
+    from tests.cast import assemble
+
+    county = assemble().county
+    kinds = {kind.key: kind for kind in services.ensure_kinds(county)}
+    with transaction.atomic():
+        for key in ("training", "leader"):
+            issuing.next_number(kinds[key], county, at=NOON)
+    failures, first = [], threading.Barrier(2)
+
+    def work(*keys):
+        try:
+            first.wait()
+            for _round in range(10):
+                with transaction.atomic():
+                    for key in keys:
+                        issuing.next_number(kinds[key], county, at=NOON)
+                        time.sleep(0.01)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            close_old_connections()
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=keys) for keys in (("training", "leader"), ("leader", "training"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures and set(NumberSequence.objects.values_list("last", flat=True)) == {21}
