@@ -5,6 +5,7 @@ What is in it and what it proves: docs/certificates.md. It is checked by `certif
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
@@ -21,6 +22,8 @@ from certificates.storage import papers
 PROOF_FORMAT = "certificate-ledger-proof/1"
 ROOT_FORMAT = "certificate-ledger-root/1"
 FOLDER = "ledger"
+HEADS = "heads"
+_HEAD = re.compile(r"([0-9]{1,18})-([0-9a-f]{64})")
 
 CERTIFICATE_COLUMNS = [field.attname for field in Certificate._meta.concrete_fields]
 _OF_CERTIFICATE = [f"certificate__{name}" for name in CERTIFICATE_COLUMNS]
@@ -108,6 +111,19 @@ def copies() -> set[str]:
         return set(papers().listdir(folder())[1])
     except FileNotFoundError:
         return set()
+
+
+def heads() -> dict[int, str]:
+    """The hashes that were kept of newest entries, by sequence, until a root closed their day. One listing."""
+    try:
+        names = papers().listdir(f"{folder()}/{HEADS}")[1]
+    except FileNotFoundError:
+        return {}
+    return {int(found[1]): found[2] for name in names if (found := _HEAD.fullmatch(name))}
+
+
+def head_name(sequence: int, entry_hash: str) -> str:
+    return f"{folder()}/{HEADS}/{sequence}-{entry_hash}"
 
 
 # ---- proofs -----------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ class Check:
                 yield from self._given_numbers()
             yield from self._versions()
             yield from self._kept_roots()
+            yield from self._kept_heads()
 
     # ---- roots --------------------------------------------------------------------------------
 
@@ -124,6 +125,21 @@ class Check:
         for document in self.against:
             self.rows["kept roots"] += 1
             yield from self._compare(document, by_day, "kept root")
+
+    def _kept_heads(self) -> Iterator[Finding]:
+        """Entries of days that no root has closed, with the hashes that were kept of them beside the papers."""
+        kept = sorted(ledger.heads().items())
+        for start in range(0, len(kept), 500):
+            some = dict(kept[start : start + 500])
+            there = dict(ChainEntry.objects.filter(sequence__in=some).values_list("sequence", "hash"))
+            self.rows["kept heads"] += len(some)
+            for sequence, entry_hash in some.items():
+                if sequence not in there:
+                    yield Finding(f"entry {sequence}", "was removed: its hash was kept when it was chained")
+                elif there[sequence] != entry_hash:
+                    yield Finding(
+                        f"entry {sequence}", "has another hash than was kept when it was chained: it or one before it was chained anew"
+                    )
 
     def _compare(self, document: Any, by_day: dict[str, DayRoot], what: str) -> Iterator[Finding]:
         try:

@@ -52,7 +52,16 @@ def chain(*, at: datetime, everywhere: bool = False) -> int:
         chained += found
         if not found:
             break
+    if chained:
+        transaction.on_commit(partial(_keep_head, *_head()), robust=True)
     return chained
+
+
+def _keep_head(sequence: int, entry_hash: str) -> None:
+    """Keep the hash of the newest entry beside the papers until a root closes the day: who can write to the database alone cannot chain it anew."""
+    name, storage = ledger.head_name(sequence, entry_hash), papers()
+    if not storage.exists(name):
+        storage.save(name, ContentFile(b""))
 
 
 @transaction.atomic
@@ -114,6 +123,10 @@ def publish_roots(*, at: datetime) -> list[DayRoot]:
         log.info("ledger_root", day=root.day.isoformat(), number=root.number, entries=root.entries, hash=root.hash)
     for root in _uncopied():
         keep_copy(root)
+    if made:
+        for sequence, entry_hash in ledger.heads().items():
+            if sequence <= made[-1].last:  # the copy of a root says more
+                papers().delete(ledger.head_name(sequence, entry_hash))
     return made
 
 

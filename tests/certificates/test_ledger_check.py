@@ -481,3 +481,64 @@ def test_the_numbers_of_an_edited_sequence_do_not_fit(book):
         [finding] = findings()
     assert "its number was never given out" in finding
     assert isinstance(TemplateVersion.objects.first().content, dict) and isinstance(book.issued_at, datetime)
+
+
+# ---- the day that no root has closed yet ------------------------------------------------------
+
+
+@pytest.fixture
+def kept(book, cast, django_capture_on_commit_callbacks) -> Certificate:
+    """A certificate of the open day whose chaining was committed."""
+    made = services.issue(completion=a_completion(cast.colleague), at=NOON + 2 * DAY)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.chain(at=NOON + 2 * DAY)
+    assert ledger.heads() == dict(ChainEntry.objects.order_by("-sequence").values_list("sequence", "hash")[:1])
+    return made
+
+
+def test_what_is_edited_and_chained_anew_on_the_open_day_is_found_by_the_head_that_was_kept(kept):
+    assert findings() == []
+    with behind_its_back() as cursor:
+        forged = Certificate.objects.get(pk=kept.pk)
+        forged.person_name, forged.text = "李四光", forged.text.replace(kept.person_name, "李四光")
+        digest = rules.digest(forged.facts())
+        cursor.execute(
+            "UPDATE certificates_certificate SET person_name = %s, text = %s, facts_digest = %s WHERE id = %s",
+            [forged.person_name, forged.text, digest, kept.pk],
+        )
+        entry = ChainEntry.objects.get(event__certificate=kept, kind="issued")
+        row = StatusEvent.objects.filter(pk=entry.event_id).values_list(*ledger.EVENT_COLUMNS).get()
+        facts = ledger.facts_of_event(row, salt="0" * 32)
+        leaf = leaf_of(entry.sequence, entry.event_id, entry.kind, entry.number, entry.at, facts, digest, entry.chained_at, entry.previous)
+        cursor.execute(
+            "UPDATE certificates_chainentry SET facts = %s, facts_digest = %s, hash = %s WHERE sequence = %s",
+            [facts, digest, merkle.entry_hash(leaf), entry.sequence],
+        )
+        assert Certificate.objects.get(pk=kept.pk).is_as_issued  # all that the database holds agrees
+        [finding] = findings()
+        assert f"entry {entry.sequence}" in finding and "another hash than was kept" in finding
+
+
+def test_the_newest_issue_removed_with_its_entry_and_number_is_found_by_the_head_that_was_kept(kept):
+    with behind_its_back() as cursor:
+        entry = ChainEntry.objects.get(event__certificate=kept)
+        cursor.execute("DELETE FROM certificates_chainentry WHERE sequence = %s", [entry.sequence])
+        cursor.execute("DELETE FROM certificates_statusevent WHERE certificate_id = %s", [kept.pk])
+        cursor.execute("DELETE FROM certificates_certificate WHERE id = %s", [kept.pk])
+        cursor.execute("UPDATE certificates_numbersequence SET last = last - 1")
+        [finding] = findings()
+        assert f"entry {entry.sequence}" in finding and "was removed" in finding
+
+
+def test_heads_are_kept_until_the_copy_of_a_root_stands_for_them(kept):
+    services.publish_roots(at=NOON + 3 * DAY)
+    assert ledger.heads() == {} and findings(NOON + 3 * DAY) == []
+
+
+def test_a_chaining_that_was_rolled_back_keeps_no_head(book, cast):
+    before = ledger.heads()
+    services.issue(completion=a_completion(cast.colleague), at=NOON + 2 * DAY)
+    with transaction.atomic():
+        services.chain(at=NOON + 2 * DAY)
+        transaction.set_rollback(True)
+    assert ledger.heads() == before and findings() == []
