@@ -48,12 +48,12 @@ def chain(*, at: datetime, everywhere: bool = False) -> int:
     """
     chained = 0
     while _unchained(everywhere).exists():
-        found = _chain_some(at, everywhere)
-        chained += found
-        if not found:
+        entries = _chain_some(at, everywhere)
+        if not entries:
             break
-    if chained:
-        transaction.on_commit(partial(_keep_head, *_head()), robust=True)
+        chained += sum(entry.event_id is not None for entry in entries)
+        newest = entries[-1]
+        transaction.on_commit(partial(_keep_head, newest.sequence, newest.hash), robust=True)
     return chained
 
 
@@ -65,7 +65,7 @@ def _keep_head(sequence: int, entry_hash: str) -> None:
 
 
 @transaction.atomic
-def _chain_some(at: datetime, everywhere: bool) -> int:
+def _chain_some(at: datetime, everywhere: bool) -> list[ChainEntry]:
     _alone()
     sequence, previous = _head()
     rows = list(_unchained(everywhere).values_list(*ledger.EVENT_COLUMNS)[:BATCH])
@@ -79,8 +79,7 @@ def _chain_some(at: datetime, everywhere: bool) -> int:
         entry = _entry(sequence, row[0], row[1], row[2], row[3], facts, row[4], at, previous)
         previous = entry.hash
         entries.append(entry)
-    ChainEntry.objects.bulk_create(entries)
-    return len(rows)
+    return ChainEntry.objects.bulk_create(entries)
 
 
 @transaction.atomic
