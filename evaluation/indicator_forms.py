@@ -52,7 +52,7 @@ class VersionForm(forms.Form):
     """The next version, or the first of another indicator: the whole of it as text, with what is new and where it comes from."""
 
     name = forms.CharField(
-        label=gettext_lazy("Name"),
+        label=gettext_lazy("Name of the indicator"),
         max_length=80,
         required=False,
         help_text=gettext_lazy("Another name makes another indicator of the county; a year is evaluated by one of them."),
