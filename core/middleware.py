@@ -1,4 +1,4 @@
-"""Request log, content security policy, sliding sessions, refusals as pages."""
+"""Request log, content security policy, sliding sessions, refusals as pages, bounded uploads."""
 
 import re
 import time
@@ -8,13 +8,17 @@ import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
-from django.http import Http404, HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
+from core import uploads
 from core.errors import Refused
 
 log = structlog.get_logger("request")
+ROOM_FOR_FIELDS = 2**20  # bytes beside the files of a form
 REFRESH_SESSION_AFTER = 300  # seconds; a write on every request would cost more than it gives
 
 
@@ -120,3 +124,24 @@ class RefusedAsPage:
         if not isinstance(exception, Refused):
             return None
         return render(request, "refused.html", {"refusal": exception}, status=409)
+
+
+class BoundedUploads:
+    """413 with the reason, by the announced length and the door's limit (UPLOAD_LIMITS): 2 GB never reach the disk."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        limit = next((limit for path, limit in settings.UPLOAD_LIMITS if request.path.startswith(path)), uploads.MAX_SPREADSHEET)
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > limit + ROOM_FOR_FIELDS:
+            refusal = Refused(
+                _("The file is %(size)d MB; at most %(limit)d MB are taken.") % {"size": int(length) // 2**20, "limit": limit // 2**20},
+                code="too_large",
+            )
+            if request.path.endswith(".json"):
+                problem = {"type": "about:blank", "title": refusal.message, "status": 413, "detail": refusal.message, "code": refusal.code}
+                return JsonResponse(problem, status=413, content_type="application/problem+json")
+            return render(request, "refused.html", {"refusal": refusal}, status=413)
+        return self.get_response(request)
