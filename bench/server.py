@@ -20,7 +20,7 @@ class Server:
         self.process = subprocess.Popen(
             [str(Path(sys.executable).with_name("gunicorn")), "config.wsgi", "--config", "deploy/gunicorn.conf.py"],
             cwd=ROOT,
-            env={**os.environ, "PORT": str(self.port)},
+            env={**os.environ, "PORT": str(self.port), "LOG_LEVEL": "INFO"},  # a line for each request, as in production
             stderr=subprocess.DEVNULL,
         )
         for _ in range(60):

@@ -159,11 +159,6 @@ _CSV: dict[type, Callable[[Any], str]] = {
 }
 
 
-def csv_cell(value: object) -> str:
-    """One value for CSV: instants in the county's time, decimals plain, text defused, None empty."""
-    return _CSV.get(type(value), _whatever)(value)
-
-
 class _Line:
     """A file for csv.writer that hands each line back."""
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
@@ -13,6 +14,11 @@ gettext_noop("Null characters are not allowed.")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
+
+
+def looked_for(values: Mapping[str, str], name: str) -> str:
+    """What an address looks for under a name; without signs that no database keeps or looks for, such as a NUL."""
+    return printable(values.get(name, ""))
 
 
 def squeeze(value: object) -> str:

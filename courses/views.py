@@ -217,18 +217,18 @@ def lesson_finish(request: HttpRequest, course_id: int, slug: str) -> HttpRespon
 @login_required
 @require_POST
 def lesson_place(request: HttpRequest, course_id: int, slug: str) -> HttpResponse:
-    """The reading place, told by a beacon. Nonsense is ignored: nobody would read an error."""
+    """The reading place, told by a beacon. Nonsense changes no place: nobody would read an error."""
     enrolment, _outline, _number, row = _begun(request, course_id, slug)
     progress.keep_place(
         enrolment=enrolment,
         lesson=row,
         position=_whole(request.POST.get("position")),
-        furthest=_whole(request.POST.get("furthest")),
+        furthest=_whole(request.POST.get("furthest")) or 0,
         resumed=request.POST.get("resumed") == "1",
         at=clock.now(),
     )
     return HttpResponse(status=204)
 
 
-def _whole(value: str | None) -> int:
-    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 7 else 0
+def _whole(value: str | None) -> int | None:
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 7 else None

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from people.permissions import POWERFUL, has_role
 
 # Doors that stay open: sign-in itself (where the second factor is set up), files, health, language.
-FREE = ("/accounts/", "/static/", "/healthz", "/readyz", "/i18n/")
+FREE = ("/accounts/", "/static/", "/healthz", "/readyz", "/display/")
 API = "/api/"
 
 

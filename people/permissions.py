@@ -1,4 +1,4 @@
-"""Who sees whose records. Every `visible_to(user)` in the product is built here.
+"""Who sees whose records: the rule behind `visible_to(user)` of every table of learning records and people.
 
 A role is granted over a unit and reaches everything below it. A record is seen by the
 person it is about, by those whose role reaches the unit where it happened, and by those
@@ -22,7 +22,7 @@ READS_RECORDS = (Role.LIAISON, Role.LEADER, Role.HR, Role.AUDITOR)
 # Roles that see who works where (a superset: an administrator manages people, not their marks).
 READS_PEOPLE = (*READS_RECORDS, Role.ADMINISTRATOR)
 # Roles with power over others' records or rights: these need a second factor.
-POWERFUL = (*READS_RECORDS, Role.ADMINISTRATOR, Role.REVIEWER)
+POWERFUL = (*READS_RECORDS, Role.ADMINISTRATOR, Role.REVIEWER, Role.TRAINER)  # who rates an essay decides about a pass
 
 _open_grants_of = Prepared(
     lambda person: (

@@ -11,7 +11,7 @@ class QuizzesConfig(AppConfig):
     def ready(self) -> None:
         from core import reconcile
         from courses.slots import QUIZZES
-        from quizzes import receivers, tasks  # noqa: F401
+        from quizzes import tasks
         from quizzes.services import attempts, exchange, marking, paper_marks, quizzes, ratings, remarks
 
         QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
+from core.text import looked_for
 from people.models import Person, ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
@@ -184,7 +185,7 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
         except Refused as error:
             refusal = error
     found = Candidate.objects.filter(sitting=sitting)
-    words, room = request.GET.get("q", "").strip()[:60], request.GET.get("room", "")
+    words, room = looked_for(request.GET, "q").strip()[:60], looked_for(request.GET, "room")
     if words:
         found = found.filter(Q(person__name__icontains=words) | Q(person__employee_number__icontains=words))
     if room:
@@ -408,7 +409,7 @@ def sitting_invigilators(request: HttpRequest, pk: int) -> HttpResponse:
             messages.error(request, refusal.message)
         return redirect("sitting_invigilators", pk)
     appointed = list(sitting.invigilators.select_related("unit").order_by("employee_number"))
-    words = request.GET.get("q", "").strip()[:60]
+    words = looked_for(request.GET, "q").strip()[:60]
     found = _search(Person.objects.serving().within(sitting.quiz.county).exclude(pk__in=[p.pk for p in appointed]), words)
     label_units([*appointed, *found], [])
     return page_of(request, "invigilators", sitting, {"appointed": appointed, "found": found, "words": words, "limit": FOUND})
@@ -446,7 +447,7 @@ def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Given to %(name)s.") % {"name": person.name})
             return redirect("sitting_allowances", pk)
-    words = request.GET.get("q", "").strip()[:60]
+    words = looked_for(request.GET, "q").strip()[:60]
     found = _search(listed, words)
     label_units(found, [])
     given = list(sitting.allowances.select_related("person", "by").order_by("-pk"))

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core import clock
 from core.errors import Refused
 from core.figures import figure
+from core.text import looked_for
 from courses.slots import HANGING
 from people.models import Person, ReadingOfOthers, Role
 from people.services import readings
@@ -190,7 +191,7 @@ def marks_agree(request: HttpRequest, pk: int) -> HttpResponse:
 def sitting_sheets(request: HttpRequest, pk: int) -> HttpResponse:
     """The answer sheets of the candidates as one PDF; `room` for one room, `blank` for sheets without a name. Each download is logged."""
     sitting = sitting_of(request, pk)
-    room = request.GET.get("room")
+    room = looked_for(request.GET, "room") if "room" in request.GET else None
     only = None if not room else "" if room == "-" else room
     try:
         made = sheets.pdf(sitting=sitting, by=request.user, at=clock.now(), room=only, blank="blank" in request.GET)

@@ -11,6 +11,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from core import clock
 from core.errors import Refused
+from core.text import looked_for
 from people.models import ReadingOfOthers
 from people.services import readings
 from quizzes import board
@@ -42,7 +43,7 @@ def sitting_watch(request: HttpRequest, pk: int) -> HttpResponse:
 def _watch(request: HttpRequest, pk: int) -> HttpResponse:
     sitting = _sitting(request, pk)
     at = clock.now()
-    room, state = request.GET.get("room", ""), request.GET.get("state", "")
+    room, state = looked_for(request.GET, "room"), looked_for(request.GET, "state")
     found = board.of(sitting, at=at, room=room, state=state, page=request.GET.get("page"))
     _log(request, sitting, rows=found.everybody, room=room)
     still_sit = any(found.numbers[each] for each in (board.State.SILENT, board.State.UNSAVED, board.State.WORKING))

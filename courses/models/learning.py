@@ -1,7 +1,5 @@
 """What learners did: enrolment, requirements met, completion."""
 
-from datetime import datetime
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -173,10 +171,6 @@ class Completion(ServedAt, Fact):
     @property
     def hours(self):
         return self.study_hours + self.test_hours
-
-    def counts_towards(self, opens: datetime, cuts_off: datetime) -> bool:
-        """Whether the completion instant falls inside [opens, cuts_off)."""
-        return opens <= self.completed_at < cuts_off
 
 
 class Reversal(Fact):

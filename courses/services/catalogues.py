@@ -92,10 +92,6 @@ def gaps(at: datetime) -> list[Gap]:
     ]
 
 
-def catalogue_of(county: Unit) -> CataloguePage | None:
-    return CataloguePage.objects.filter(county=county).first()
-
-
 def _shelf() -> Page:
     """The page that catalogues stand below: the site's front page, made if there is none yet."""
     home = CataloguePage.allowed_parent_page_models()[0]

@@ -40,16 +40,17 @@ def _locked_place(enrolment: Enrolment, lesson: EditionLesson, at: datetime) -> 
 
 @transaction.atomic
 def keep_place(
-    *, enrolment: Enrolment, lesson: EditionLesson, position: int, furthest: int = 0, resumed: bool = False, at: datetime
+    *, enrolment: Enrolment, lesson: EditionLesson, position: int | None, furthest: int = 0, resumed: bool = False, at: datetime
 ) -> LessonPlace:
-    """Remember the block last in view and count the time since the last sign of life.
+    """Remember the block last in view, if one is told, and count the time since the last sign of life.
 
     Locks the enrolment. Time counts once however many tabs are open: from the newest sign of life in
     any lesson of the person, never more than passed. `resumed` says that the learner was away until
     now: the clock starts again and nothing is counted.
     """
     place = _locked_place(enrolment, lesson, at)
-    place.position = max(0, min(position, 32_000))
+    if position is not None:
+        place.position = max(0, min(position, 32_000))
     place.furthest = max(place.furthest, min(max(0, furthest), 100))
     _count(place, enrolment, lesson, resumed=resumed, at=at)
     place.save()

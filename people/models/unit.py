@@ -137,4 +137,5 @@ def record_names(units: Iterable[Unit]) -> dict[int | None, str]:
     missing = {unit.organ_path for unit in units if unit.pk in sections} - known.keys()
     if missing:
         known.update(Unit.objects.filter(path__in=missing).values_list("path", "name"))
-    return {unit.pk: f"{known[unit.organ_path]} {unit.name}" if unit.pk in sections else unit.name for unit in units}
+    longest = 160  # of `ServedAt.unit_name`: one letter less than two longest names with a blank between them
+    return {unit.pk: f"{known[unit.organ_path]} {unit.name}"[:longest] if unit.pk in sections else unit.name for unit in units}

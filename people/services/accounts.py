@@ -232,7 +232,7 @@ def lockout_message() -> str:
 
 
 def _locked(person: Person) -> Person:
-    return Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
+    return Person.objects.select_for_update(of=("self",), no_key=True).select_related("unit").get(pk=person.pk)
 
 
 def _require_reach(by: Person, person: Person, *wanted: str) -> None:

@@ -31,7 +31,7 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
     unit = Unit.objects.select_for_update(no_key=True).get(pk=unit.pk)  # against being closed at the same moment
     if not unit.is_open:
         raise Refused(_("“%(unit)s” has been dissolved: nobody is posted there.") % {"unit": unit.name}, code="unit_closed")
-    locked = Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
+    locked = Person.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
     open_postings = list(locked.postings.filter(ends_on=None).order_by("pk"))
     current = next((each for each in open_postings if each.is_main), None)
     posting = current
@@ -66,7 +66,7 @@ def leave(*, person: Person, status: str, on: date, by: Person | None = None) ->
     """
     if status not in roles.GONE:
         raise Refused(_("Leaving means the status “left” or “retired”."), code="status")
-    locked = Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
+    locked = Person.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
     if locked.status == status and not locked.is_active:
         return locked
     for posting in locked.postings.filter(ends_on=None):

@@ -77,7 +77,7 @@ def grant(*, person: Person, role: str, unit: Unit, by: Person | None, on: date)
     """
     if role not in Role.values or role == Role.LEARNER:
         raise Refused(_("There is no such role to grant."), code="role_unknown")
-    person = Person.objects.select_for_update(of=("self",)).select_related("unit").get(pk=person.pk)
+    person = Person.objects.select_for_update(of=("self",), no_key=True).select_related("unit").get(pk=person.pk)
     held = set(person.role_grants.filter(ends_on=None).values_list("role", flat=True))
     refusal = refusal_to_grant(person=person, role=role, unit=unit, by=by, held=held)
     if refusal is not None:

@@ -128,7 +128,12 @@ def let_history_follow(*, county: Unit, follows: bool, basis: str, by: Person) -
 def _locked(unit: Unit, by: Person) -> Unit:
     if not by.is_superuser and not any(unit.path.startswith(path) for path in paths_of(by, [Role.HR, Role.ADMINISTRATOR])):
         raise Refused(_("“%(unit)s” is outside the units that you look after.") % {"unit": unit.name}, code="out_of_reach")
-    list(Unit.objects.select_for_update().filter(Q(path=unit.county_path) | Q(pk=unit.pk)).order_by("path").values_list("pk", flat=True))
+    list(
+        Unit.objects.select_for_update(no_key=True)
+        .filter(Q(path=unit.county_path) | Q(pk=unit.pk))
+        .order_by("path")
+        .values_list("pk", flat=True)
+    )
     return Unit.objects.get(pk=unit.pk)
 
 

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core import clock
 from core.errors import Refused
+from core.exports import defused
 from people.forms import CodesForm, GrantForm, PeopleFilter
 from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, Unit
 from people.models.unit import record_names
@@ -283,13 +284,8 @@ def _codes_csv(made: list[accounts.Made], units: list[Unit]) -> HttpResponse:
     lines.writerow([_("Unit"), _("Employee number"), _("Name"), _("Activation code"), _("Valid until")])
     for each in made:
         until = clock.today(each.expires_at).isoformat()
-        lines.writerow([_harmless(each.person.unit_label), each.person.employee_number, _harmless(each.person.name), each.code, until])
+        lines.writerow([defused(each.person.unit_label), each.person.employee_number, defused(each.person.name), each.code, until])
     response = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="activation-codes.csv"'
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _harmless(text: str) -> str:
-    """No cell that a spreadsheet would run as a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

@@ -31,3 +31,29 @@ def test_a_self_check_says_right_partly_right_and_wrong(open_page, ticked, said)
         page.check(f"input[value='{number}']")
     page.click("[data-check]")
     assert page.inner_text(".check-verdict") == said
+
+
+PLACE = "[...window.told].filter(([name]) => name === 'position').map(([, value]) => value)"
+
+
+def test_a_glance_at_the_top_keeps_the_place_of_last_time_and_reading_on_moves_it(open_page):
+    """What the script tells of the place: nothing until the first block is left, then the block in view."""
+    page = open_page()
+    blocks = "".join(f'<p data-block="{number}" id="b-{number}" style="height: 900px">{number}</p>' for number in range(8))
+    body = f'<meta charset="utf-8"><div id="lesson" data-place-url="/place/">{blocks}</div>'
+    page.route("**/lesson", lambda route: route.fulfill(body=body, content_type="text/html"))
+    page.goto("http://lesson.test/lesson")
+    page.evaluate(
+        "() => { window.told = []; navigator.sendBeacon = (url, form) => { window.told.push(...form.entries()); return true; }; }"
+    )
+    page.add_script_tag(content=SCRIPT.read_text(encoding="utf-8"))
+    leave = lambda: page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # noqa: E731
+    leave()
+    page.mouse.wheel(0, 60)
+    leave()
+    assert page.evaluate("window.told.some(([name]) => name === 'furthest')") and page.evaluate(PLACE) == []
+    page.evaluate("() => document.getElementById('b-6').scrollIntoView()")
+    leave()
+    page.evaluate("() => window.scrollTo(0, 0)")
+    leave()
+    assert page.evaluate(PLACE) == ["6", "0"]

@@ -161,7 +161,10 @@ def test_the_place_is_kept_and_offered_again(cast, course, enrolment, sign_in):
     assert 'href="#b-2"' in client.get(doors(course)["lesson"]).text
     for nonsense in ("-1", "x", "9" * 30, "²", ""):
         assert client.post(doors(course)["lesson_place"], {"position": nonsense, "furthest": nonsense}).status_code == 204
-    assert LessonPlace.objects.get().furthest == 60
+    assert client.post(doors(course)["lesson_place"], {"furthest": "3", "resumed": "1"}).status_code == 204  # a glance at the top
+    place = LessonPlace.objects.get()
+    assert (place.position, place.furthest) == (2, 60)
+    assert 'href="#b-2"' in client.get(doors(course)["lesson"]).text
     assert LessonPlace.objects.get().seconds <= 5
 
 

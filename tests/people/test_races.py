@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from core import clock
 from core.errors import Refused
-from people.models import DutyAssignment, Person, Posting, RoleGrant, Unit
+from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, RoleGrant, Unit
 from people.services import roles, roster
+from people.services.roster import writing as writing_module
 from tests.cast import NOON
 
 pytestmark = [
@@ -95,6 +96,32 @@ def test_four_clicks_at_once_all_lead_to_the_result_of_one_import():
     assert {each["Location"] for each in answers} == {reverse("roster_result", args=[upload.pk])}
     upload.refresh_from_db()
     assert upload.summary["people_changed"] == plan.summary["people_changed"] > 200 and upload.changes
+
+
+def test_while_an_import_is_written_roles_are_granted_and_readings_noted(monkeypatch):
+    """Who names a row that an import holds does not wait for it, nor it for them."""
+    roster.apply(sample(), by=None, at=NOON)
+    Person.objects.update(phone="13800000000")
+    person, county = Person.objects.get(employee_number="YA00006"), Unit.objects.get(code="532325")
+    plan, writing, done = sample(), threading.Event(), threading.Event()
+    write = writing_module._write_people
+
+    def slowly(*args):
+        writing.set()
+        assert done.wait(20), "a reading waited for the import"
+        return write(*args)
+
+    monkeypatch.setattr(writing_module, "_write_people", slowly)
+
+    def beside():
+        assert writing.wait(20)
+        reading = ReadingOfOthers.objects.create(reader=person, kind="read", what="x", unit=county, at=NOON)
+        RoleGrant.objects.create(person=person, role="trainer", unit=county, starts_on=date(2026, 6, 15))
+        done.set()
+        return reading
+
+    outcomes = at_once(lambda: roster.apply(plan, by=None, at=NOON), beside)
+    assert isinstance(outcomes[0], roster.RosterPlan) and isinstance(outcomes[1], ReadingOfOthers), outcomes
 
 
 def test_one_role_granted_by_two_at_once_is_one_grant():

@@ -350,6 +350,17 @@ def test_a_file_that_is_no_spreadsheet_is_refused(content, cast):
         roster.plan(io.BytesIO(content), "x.xlsx", on=TODAY)
 
 
+@pytest.mark.parametrize("column", ["title", "name", "section", "phone", "email", "unit"])
+def test_a_sign_that_no_database_keeps_is_refused_in_the_plan(cast, column):
+    lines = (
+        ",".join(HEADER),
+        *(",".join(row(number=f"YA2{n:04}")) for n in range(100)),
+        ",".join(row(number="YA29999", **{column: "科\0员"})),
+    )
+    plan = roster.plan(io.BytesIO("\n".join(lines).encode()), "x.csv", county=cast.county, on=TODAY)
+    assert {error.row for error in plan.errors} == {102}, [error.message for error in plan.errors]
+
+
 def test_a_number_too_long_for_a_number_cell_is_said_to_have_lost_digits(cast):
     [error] = plan_of(row(number=99912345678901234567.0), county=cast.county).errors
     assert "数位已丢失" in error.message and "小数" not in error.message and "e+" not in error.message

@@ -72,6 +72,11 @@ def test_sittings_are_set_up_by_hr_and_administrators_of_their_county(cast, sitt
         assert client.get(reverse(name)).status_code == (200 if who in {*ORGANISERS, "other_hr"} else 403), name
 
 
+@pytest.mark.parametrize("door", ["sitting_candidates", "sitting_invigilators", "sitting_allowances", "sitting_watch", "sitting_sheets"])
+def test_a_nul_in_what_is_looked_for_is_no_accident(sitting, hr, door):
+    assert hr.get(reverse(door, args=[sitting.pk]) + "?q=%00&room=%00&state=%00").status_code in (200, 302, 404)
+
+
 @pytest.mark.parametrize("who", [name for name in EVERYBODY if name not in ORGANISERS])
 def test_nobody_else_changes_a_sitting(cast, sitting, quiz, sign_in, who):
     client = sign_in(getattr(cast, who))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop
 
 from core import tables
 from core.errors import Refused, RowError
+from core.text import is_storable
 from people import rules
 
 PEOPLE_COLUMNS = ["工号", "姓名", "单位"]
@@ -32,6 +33,7 @@ RULES = {
         "“%(value)s”: a rare character was lost when the file was saved. Save as .xlsx or UTF-8 CSV and enter the name again."
     ),
     "name_private": gettext_noop("“%(value)s” contains %(point)s, which other machines cannot show. Enter the standard character."),
+    "unstorable": gettext_noop("There is a sign in it that no database keeps: write the cell anew."),
     "too_long": gettext_noop("At most %(limit)d characters."),
     "unit_unknown": gettext_noop("There is no unit “%(value)s”."),
     "unit_unknown_near": gettext_noop("There is no unit “%(value)s”. Is “%(near)s” meant?"),
@@ -219,6 +221,9 @@ class _Cells:
         if self.has_failed(column):
             return ""
         text = self.row.text(column)
+        if not is_storable(text):
+            self.refuse(column, "unstorable")
+            return ""
         if len(text) > limit:
             self.refuse(column, "too_long", limit=limit)
         elif required and not text:

@@ -57,9 +57,11 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
         upload = RosterImport.objects.select_for_update(of=("self",)).defer("content").get(pk=upload.pk)
         if upload.applied_at is not None:  # a second click: the first one's counts stay on the upload
             return compare(plan.parsed, plan.county, by)
-    list(Unit.objects.select_for_update().filter(depth=1).order_by("path").values_list("pk", flat=True))
+    # Not against those who only name the rows: a grant or a reading that is written meanwhile would wait, or be waited for.
+    counties = Unit.objects.filter(depth=1, **({"pk": plan.county.pk} if plan.county else {}))
+    list(counties.select_for_update(no_key=True).order_by("path").values_list("pk", flat=True))
     numbers = [change.number for change in plan.people]
-    list(in_batches(Person.objects.select_for_update(of=("self",)).order_by("pk").only("pk"), "employee_number", numbers))
+    list(in_batches(Person.objects.select_for_update(of=("self",), no_key=True).order_by("pk").only("pk"), "employee_number", numbers))
     county = Unit.objects.get(pk=plan.county.pk) if plan.county else None
     # The importer's roles too are read anew: they may have ended while this waited for the lock.
     fresh = compare(plan.parsed, county, Person.objects.get(pk=by.pk) if by else None)

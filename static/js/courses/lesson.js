@@ -36,6 +36,7 @@
   const token = document.querySelector("input[name=csrfmiddlewaretoken]");
   const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
   let furthest = 0;
+  let left = false;  // the first block: until then the place of last time stands, and is offered
 
   function current() {
     let found = 0;
@@ -56,7 +57,8 @@
   function tell(resumed) {
     const form = new FormData();
     form.append("csrfmiddlewaretoken", token ? token.value : cookie ? cookie[1] : "");
-    form.append("position", String(current()));
+    left = left || current() > 0;
+    if (left) form.append("position", String(current()));
     form.append("furthest", String(seen()));
     if (resumed) form.append("resumed", "1");
     navigator.sendBeacon(url, form);

@@ -1,1 +1,0 @@
-"""Reactions of this app to facts of lower apps; there are none yet."""
