@@ -6,7 +6,7 @@ What is in it and what it proves: docs/certificates.md. It is checked by `certif
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -113,13 +113,24 @@ def copies() -> set[str]:
         return set()
 
 
-def heads() -> dict[int, str]:
-    """The hashes that were kept of newest entries, by sequence, until a root closed their day. One listing."""
+def heads() -> list[tuple[int, str]]:
+    """Sequence and hash that were kept of newest entries, until a root closed their day: several of one sequence contradict each other.
+
+    In order. One listing.
+    """
     try:
         names = papers().listdir(f"{folder()}/{HEADS}")[1]
     except FileNotFoundError:
-        return {}
-    return {int(found[1]): found[2] for name in names if (found := _HEAD.fullmatch(name))}
+        return []
+    return sorted((int(found[1]), found[2]) for name in names if (found := _HEAD.fullmatch(name)))
+
+
+def contradicted(kept: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str, str | None]]:
+    """Those of some kept heads that the ledger does not bear out, each with the hash that its entry has now. A query for 500."""
+    for start in range(0, len(kept), 500):
+        some = kept[start : start + 500]
+        there = dict(ChainEntry.objects.filter(sequence__in={sequence for sequence, _hash in some}).values_list("sequence", "hash"))
+        yield from ((*head, there.get(head[0])) for head in some if there.get(head[0]) != head[1])
 
 
 def head_name(sequence: int, entry_hash: str) -> str:

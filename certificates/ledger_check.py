@@ -61,6 +61,7 @@ class Check:
 
     def findings(self) -> Iterator[Finding]:
         """Everything that is wrong, in the order of reading."""
+        kept, copies = ledger.heads(), sorted(ledger.copies())  # before the state that is read: what is chained meanwhile is no finding
         with _one_state():
             self._roots = list(DayRoot.objects.order_by("number"))
             self._explained: list[tuple[int, int]] = []
@@ -73,8 +74,8 @@ class Check:
             if self.since is None:
                 yield from self._given_numbers()
             yield from self._versions()
-            yield from self._kept_roots()
-            yield from self._kept_heads()
+            yield from self._kept_roots(copies)
+            yield from self._kept_heads(kept)
 
     # ---- roots --------------------------------------------------------------------------------
 
@@ -109,10 +110,10 @@ class Check:
                 yield Finding(row, "was made before its day was over")
             previous, last, day, expected = root.hash, root.last, root.day, root.number + 1
 
-    def _kept_roots(self) -> Iterator[Finding]:
+    def _kept_roots(self, there: Sequence[str]) -> Iterator[Finding]:
         """The copies beside the papers, and those that were given, with the table."""
         by_day = {root.day.isoformat(): root for root in self._roots}
-        storage, there = papers(), sorted(ledger.copies())
+        storage = papers()
         for name in there:
             if self.since is not None and name < self.since.isoformat():
                 continue
@@ -126,20 +127,17 @@ class Check:
             self.rows["kept roots"] += 1
             yield from self._compare(document, by_day, "kept root")
 
-    def _kept_heads(self) -> Iterator[Finding]:
-        """Entries of days that no root has closed, with the hashes that were kept of them beside the papers."""
-        kept = sorted(ledger.heads().items())
-        for start in range(0, len(kept), 500):
-            some = dict(kept[start : start + 500])
-            there = dict(ChainEntry.objects.filter(sequence__in=some).values_list("sequence", "hash"))
-            self.rows["kept heads"] += len(some)
-            for sequence, entry_hash in some.items():
-                if sequence not in there:
-                    yield Finding(f"entry {sequence}", "was removed: its hash was kept when it was chained")
-                elif there[sequence] != entry_hash:
-                    yield Finding(
-                        f"entry {sequence}", "has another hash than was kept when it was chained: it or one before it was chained anew"
-                    )
+    def _kept_heads(self, kept: Sequence[tuple[int, str]]) -> Iterator[Finding]:
+        """Entries with the hashes that were kept of them beside the papers: until a root closes their day, or for good where they disagree."""
+        if kept:
+            self.rows["kept heads"] += len(kept)
+        for sequence, _then, now in ledger.contradicted(kept):
+            if now is None:
+                yield Finding(f"entry {sequence}", "was removed: its hash was kept when it was chained")
+            else:
+                yield Finding(
+                    f"entry {sequence}", "has another hash than was kept when it was chained: it or one before it was chained anew"
+                )
 
     def _compare(self, document: Any, by_day: dict[str, DayRoot], what: str) -> Iterator[Finding]:
         try:

@@ -243,4 +243,4 @@ class Certificate(ServedAt, Fact):
             found = StatusEvent.objects.filter(certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()
         else:
             found = self.__dict__["end_is_recorded"]
-        return found and not ChainEntry.objects.explained().filter(event__certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()
+        return found and not ChainEntry.objects.ahead().filter(event__certificate=self.pk, kind=StatusEvent.Kind.EXPIRED).exists()

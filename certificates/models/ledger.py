@@ -1,6 +1,7 @@
 """The chain of all that became of certificates, and the roots that are published of it."""
 
 import json
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
@@ -18,13 +19,27 @@ class ChainEntryQuerySet(FactQuerySet):
         return self.filter(event=None, kind=ChainEntry.Kind.EXPLAINED)  # an index finds those without event
 
     def explained(self) -> "ChainEntryQuerySet":
-        """Those whose time an explanation names: a clock that went wrong wrote it, and nothing is measured by it. One query at once."""
+        """Those whose time an explanation names. One query at once."""
         named = Q(pk__in=[])
-        for facts in ChainEntry.objects.explanations().values_list("facts", flat=True):
-            with suppress(ValueError, TypeError, KeyError):  # one that somebody edited explains nothing, and verify_ledger tells
-                for entries in explained_ranges(facts):
-                    named |= Q(sequence__range=entries)
+        for _explained_at, ranges in _explanations():
+            for entries in ranges:
+                named |= Q(sequence__range=entries)
         return self.filter(named)
+
+    def ahead(self) -> "ChainEntryQuerySet":
+        """Those whose time an explanation names when it was yet to come: a clock that ran ahead wrote it. One query at once."""
+        named = Q(pk__in=[])
+        for explained_at, ranges in _explanations():
+            for entries in ranges:
+                named |= Q(sequence__range=entries, at__gt=explained_at)
+        return self.filter(named)
+
+
+def _explanations() -> Iterator[tuple[datetime, list[tuple[int, int]]]]:
+    """When each explanation was chained, and the ranges that it names."""
+    for facts, at in ChainEntry.objects.explanations().order_by("sequence").values_list("facts", "chained_at"):
+        with suppress(ValueError, TypeError, KeyError):  # one that somebody edited explains nothing, and verify_ledger tells
+            yield at, explained_ranges(facts)
 
 
 class ChainEntry(Fact):
@@ -75,6 +90,17 @@ def explained_ranges(facts: str) -> list[tuple[int, int]]:
         ValueError, TypeError, KeyError: somebody edited it.
     """
     return [(int(first), int(last)) for first, last in json.loads(facts)["entries"]]
+
+
+def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers in as few ranges as can be, in order."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
 
 
 def leaf_of(

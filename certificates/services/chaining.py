@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from certificates import ledger, merkle
 from certificates.keyring import sign
 from certificates.models import ChainEntry, DayRoot, StatusEvent
-from certificates.models.ledger import leaf_of, statement_of
+from certificates.models.ledger import leaf_of, merged, statement_of
 from certificates.storage import papers
 from core import clock
 from core.errors import Refused
@@ -33,6 +33,7 @@ PATIENCE = timedelta(seconds=30)  # as long as the longest batch takes on a slow
 BATCH = 5000
 MARGIN = 20_000  # so far behind the newest chained event the usual search looks; reconcile looks everywhere
 SETTLED = timedelta(minutes=2)
+MOST_RANGES = 100  # of one explanation: a database takes so many conditions and no thousands
 ROOTS_LATE = timedelta(hours=2)  # after midnight; the scheduler closes days each hour
 
 
@@ -89,7 +90,7 @@ def explain(*, sequences: Sequence[tuple[int, int]], by, reason: str, at: dateti
     What is explained is a note and no finding any more. It explains times alone, never an edit, and is an entry itself.
 
     Raises:
-        Refused: no reason ("no_reason"), or a range that is not in the ledger ("no_entry").
+        Refused: no reason ("no_reason"), a range that is not in the ledger ("no_entry"), more than MOST_RANGES ("too_many").
     """
     reason = reason.strip()
     if not reason:
@@ -100,7 +101,10 @@ def explain(*, sequences: Sequence[tuple[int, int]], by, reason: str, at: dateti
         raise Refused(
             _("Entries are named by their numbers, such as 17 or 20-35. The newest is %(last)s.") % {"last": sequence}, code="no_entry"
         )
-    facts = merkle.canonical({"entries": [list(each) for each in sequences], "reason": reason, "by": by and by.pk, "salt": token_hex(16)})
+    ranges = merged(sequences)
+    if len(ranges) > MOST_RANGES:
+        raise Refused(_("Name the entries in %(most)d ranges at most.") % {"most": MOST_RANGES}, code="too_many")
+    facts = merkle.canonical({"entries": [list(each) for each in ranges], "reason": reason, "by": by and by.pk, "salt": token_hex(16)})
     entry = _entry(sequence + 1, None, ChainEntry.Kind.EXPLAINED.value, "", at, facts, "", at, previous)
     entry.save()
     return entry
@@ -123,10 +127,18 @@ def publish_roots(*, at: datetime) -> list[DayRoot]:
     for root in _uncopied():
         keep_copy(root)
     if made:
-        for sequence, entry_hash in ledger.heads().items():
-            if sequence <= made[-1].last:  # the copy of a root says more
-                papers().delete(ledger.head_name(sequence, entry_hash))
+        _let_go([head for head in ledger.heads() if head[0] <= made[-1].last])
     return made
+
+
+def _let_go(heads: list[tuple[int, str]]) -> None:
+    """Remove kept heads for which the copy of a root stands now; those that the ledger contradicts stay as evidence."""
+    wrong = {(sequence, then) for sequence, then, _now in ledger.contradicted(heads)}
+    for head in heads:
+        if head not in wrong:
+            papers().delete(ledger.head_name(*head))
+    if wrong:
+        log.error("ledger_contradicted", entries=sorted(sequence for sequence, _then in wrong))
 
 
 @transaction.atomic
@@ -199,6 +211,9 @@ def gaps_of_roots(at: datetime) -> list[Gap]:
     day = _day_to_close(DayRoot.objects.order_by("-number").first())
     is_late = day is not None and day < clock.today(at - ROOTS_LATE)
     gaps = [Gap(f"{day} is over and has no root in the ledger", partial(publish_roots, at=at))] if is_late else []
+    wrong = sorted({sequence for sequence, _then, _now in ledger.contradicted(ledger.heads())})
+    if wrong:
+        gaps.append(Gap(f"entries {wrong} are not as they were chained: run verify_ledger", _no_repair))
     newest = DayRoot.objects.order_by("-number").first()
     if newest is not None and newest.day >= clock.today(at):
         gaps.append(Gap(f"{newest.day} was closed by a clock that ran ahead: no root follows until it is over", _no_repair))
@@ -206,7 +221,7 @@ def gaps_of_roots(at: datetime) -> list[Gap]:
 
 
 def _no_repair() -> None:
-    raise Refused(_("Nothing can be done but wait: roots follow each other by their days."), code="clock_ahead")
+    raise Refused(_("The product mends this by itself neither now nor later; docs/certificates.md says what to do."), code="ledger")
 
 
 def _uncopied() -> Iterator[DayRoot]:

@@ -299,7 +299,7 @@ def refuse_clock_back(*, at: datetime) -> None:
     latest = max(at, clock.now()) + SET_BACK
     newest = Certificate.objects.aggregate(at=Max("issued_at"))["at"]
     if newest is not None and newest > latest:
-        explained = StatusEvent.objects.filter(kind=StatusEvent.Kind.ISSUED, entry__in=ChainEntry.objects.explained())
+        explained = StatusEvent.objects.filter(kind=StatusEvent.Kind.ISSUED, entry__in=ChainEntry.objects.ahead())
         later = Certificate.objects.filter(issued_at__gt=latest).exclude(pk__in=explained.values("certificate"))
         newest = later.aggregate(at=Max("issued_at"))["at"]
     if newest is not None and newest > latest:

@@ -4,10 +4,11 @@ Whoever proposed may take it back until then.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from certificates import rules
@@ -84,7 +85,7 @@ def decide(*, proposal: Proposal, is_accepted: bool, by: Person, at: datetime, r
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed this yourself. A second officer has to decide; until then you can withdraw it."), code="own_proposal")
     standing.refuse_final(standing.newest_deciding(locked))
-    standing.refuse_clock_back(locked, at=at)
+    _refuse_clock_back(locked, at=at)
     if not is_accepted:
         _refuse_while_reversed(proposal, locked)
         return _come_to_nothing(proposal, locked, "certificates.decline", is_withdrawal=False, reason=reason, by=by, at=at)
@@ -129,7 +130,7 @@ def withdraw(*, proposal: Proposal, by: Person, reason: str, at: datetime) -> Pr
             return taken
         raise _decided_already(taken)
     standing.refuse_final(standing.newest_deciding(locked))
-    standing.refuse_clock_back(locked, at=at)
+    _refuse_clock_back(locked, at=at)
     _refuse_while_reversed(proposal, locked)
     return _come_to_nothing(proposal, locked, "certificates.take_back", is_withdrawal=True, reason=reason, by=by, at=at)
 
@@ -162,8 +163,26 @@ def revoke_with(*, reversal: Reversal, at: datetime) -> Proposal | None:
     return waiting or _write(locked, kind=Proposal.Kind.REVOKE, reason=reversal.reason, corrections={}, by=reversal.by, at=at)
 
 
-def _write(certificate: Certificate, *, kind: str, reason: str, corrections: dict[str, str], by: Person, at: datetime) -> Proposal:
+def _refuse_clock_back(certificate: Certificate, *, at: datetime) -> None:
+    """As `standing` does, and let no step pass that is before another one of the two officers.
+
+    Their times stand in no ledger, so a clock that ran ahead could not be explained: what lies more than a day ahead measures nothing.
+
+    Raises:
+        Refused: clock_back.
+    """
     standing.refuse_clock_back(certificate, at=at)
+    until = at + timedelta(days=1)
+    proposals = Proposal.objects.filter(certificate=certificate)
+    proposed = proposals.filter(at__lte=until).aggregate(at=Max("at"))["at"]
+    decided = proposals.filter(decision__at__lte=until).aggregate(at=Max("decision__at"))["at"]
+    newest = max((moment for moment in (proposed, decided) if moment), default=at)
+    if at < newest:
+        raise standing.clock_back(at, newest)
+
+
+def _write(certificate: Certificate, *, kind: str, reason: str, corrections: dict[str, str], by: Person, at: datetime) -> Proposal:
+    _refuse_clock_back(certificate, at=at)
     proposal = Proposal.objects.create(
         certificate=certificate, kind=kind, reason=standing.reason_given(reason), corrections=corrections, by=by, at=at
     )

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from certificates.models import Certificate, ChainEntry, Proposal, StatusEvent
+from certificates.models import Certificate, ChainEntry, StatusEvent
 from certificates.permissions import may_rule
 from certificates.signals import certificates_expired
 from core import audit, clock
@@ -150,30 +150,30 @@ def refuse_final(standing: StatusEvent | None) -> None:
 
 
 def refuse_clock_back(certificate: Certificate, *, at: datetime) -> None:
-    """Let an instant pass that is not before what happened last: what is written later happened later. Times that the ledger
-    explains, and those of proposals until the latest of them, were written by a clock that ran ahead: nothing is measured by them.
-    Two queries.
+    """Let an instant pass that is not before what happened to a certificate last: what is written later happened later.
+
+    Times of a clock that ran ahead, as the ledger explains them, measure nothing. One query.
 
     Raises:
         Refused: clock_back.
     """
     events = StatusEvent.objects.filter(certificate=certificate)
-    decided = Proposal.objects.filter(certificate=certificate).aggregate(at=Max("at"), decided=Max("decision__at")).values()
-    newest = max((moment for moment in (events.aggregate(at=Max("at"))["at"], *decided) if moment), default=at)
-    if at < newest:
-        explained = ChainEntry.objects.explained()
-        until = explained.aggregate(at=Max("at"))["at"] or at  # of all: proposals stand in no ledger, and may stand alone
-        told = [events.exclude(entry__in=explained).aggregate(at=Max("at"))["at"], *(each for each in decided if each and each > until)]
-        newest = max((moment for moment in told if moment), default=at)
-    if at < newest:
-        raise Refused(
-            _(
-                "The server's clock says %(now)s, but something happened to this certificate at %(newest)s already. "
-                "Nothing was changed. Please have the clock put right first."
-            )
-            % {"now": f"{clock.local(at):%Y-%m-%d %H:%M:%S}", "newest": f"{clock.local(newest):%Y-%m-%d %H:%M:%S}"},
-            code="clock_back",
+    newest = events.aggregate(at=Max("at"))["at"]
+    if newest and at < newest:
+        newest = events.exclude(entry__in=ChainEntry.objects.ahead()).aggregate(at=Max("at"))["at"]
+    if newest and at < newest:
+        raise clock_back(at, newest)
+
+
+def clock_back(at: datetime, newest: datetime) -> Refused:
+    return Refused(
+        _(
+            "The server's clock says %(now)s, but something happened to this certificate at %(newest)s already. "
+            "Nothing was changed. Please have the clock put right first."
         )
+        % {"now": f"{clock.local(at):%Y-%m-%d %H:%M:%S}", "newest": f"{clock.local(newest):%Y-%m-%d %H:%M:%S}"},
+        code="clock_back",
+    )
 
 
 def reason_given(reason: str) -> str:
@@ -193,8 +193,8 @@ def is_reversed(certificate: Certificate) -> bool:
 
 
 def is_misdated(certificate: Certificate) -> bool:
-    """Whether the ledger explains that the clock which dated it was wrong. A query or two."""
-    return ChainEntry.objects.explained().filter(event__certificate=certificate, kind=Kind.ISSUED).exists()
+    """Whether the ledger explains that the clock which dated it ran ahead. A query or two."""
+    return ChainEntry.objects.ahead().filter(event__certificate=certificate, kind=Kind.ISSUED).exists()
 
 
 def has_expired(certificate: Certificate, *, at: datetime) -> bool:

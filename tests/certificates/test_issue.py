@@ -128,6 +128,19 @@ def test_what_a_clock_that_ran_ahead_has_dated_is_replaced_as_it_is_and_dated_an
     assert new.state_on(clock.today()) == "valid" and wrong.state_on(clock.today()) == "replaced"
 
 
+def test_an_outage_or_an_import_that_is_explained_lets_no_correction_prolong_a_certificate(cast, kinds, private):
+    old = services.issue(completion=a_completion(cast.learner), at=NOON - timedelta(days=300))
+    services.chain(at=NOON)
+    services.explain(sequences=[(2, 2)], by=cast.hr, reason="账本任务停了三天", at=NOON)
+    ask = {"certificate": old, "kind": "replace", "reason": "x", "by": cast.hr, "at": NOON}
+    with pytest.raises(Refused) as refused:
+        services.propose(**ask)
+    assert refused.value.code == "nothing_to_correct"
+    proposal = services.propose(**ask, corrections={"person_name": "张晓明"})
+    services.decide(proposal=proposal, is_accepted=True, by=second_officer(cast), at=NOON)
+    assert old.replacement.valid_until == old.valid_until
+
+
 def sign_in_as(person):
     client = Client()
     client.force_login(person)
@@ -311,7 +324,7 @@ def test_paper_follows_on_commit_and_a_dead_broker_harms_nothing(cast, kinds, mo
     monkeypatch.setattr(tasks.render, "delay", lambda pk: (_ for _ in ()).throw(OSError("no broker")))
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         certificate = services.issue(completion=a_completion(cast.learner), at=NOON)
-    assert len(callbacks) == 2 and Certificate.objects.filter(pk=certificate.pk).exists()
+    assert len(callbacks) == 3 and Certificate.objects.filter(pk=certificate.pk).exists()
 
 
 def test_a_certificate_is_valid_through_its_last_day(certificate):

@@ -1,14 +1,19 @@
 """The chain of status events, the daily roots, and proofs of inclusion."""
 
+import json
 import threading
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certificates import keyring, ledger, merkle, services, tasks
 from certificates.ledger_check import Check
 from certificates.models import Certificate, ChainEntry, DayRoot, StatusEvent
+from certificates.models.ledger import merged
 from certificates.services import chaining
 from core import clock
 from core.errors import Refused
@@ -343,6 +348,24 @@ def test_a_time_can_be_explained_and_is_a_note_then(cast, certificate):
         with pytest.raises(Refused) as refused:
             services.explain(sequences=ranges, by=None, reason=reason, at=NOON)
         assert refused.value.code == code
+
+
+def test_ranges_are_kept_as_few_and_very_many_are_refused(cast, certificate, monkeypatch):
+    services.chain(at=NOON)
+    entry = services.explain(sequences=[(2, 2), (1, 1), (1, 2)], by=cast.hr, reason="x", at=NOON)
+    assert json.loads(entry.facts)["entries"] == [[1, 2]]
+    monkeypatch.setattr("certificates.services.chaining.MOST_RANGES", 1)
+    with pytest.raises(Refused) as refused:
+        services.explain(sequences=[(1, 1), (3, 3)], by=cast.hr, reason="x", at=NOON)
+    assert refused.value.code == "too_many"
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=12))
+def test_merged_ranges_name_the_same_numbers_and_touch_nowhere(pairs):
+    ranges = [(first, first + more) for first, more in pairs]
+    found = merged(ranges)
+    assert {n for first, last in ranges for n in range(first, last + 1)} == {n for first, last in found for n in range(first, last + 1)}
+    assert all(one[1] + 1 < other[0] for one, other in pairwise(found))
 
 
 # ---- two at once, and killed between ----------------------------------------------------------

@@ -16,6 +16,7 @@ from certificates import ledger, merkle, rules, services
 from certificates.ledger_check import Check
 from certificates.models import Certificate, ChainEntry, DayRoot, NumberSequence, StatusEvent, TemplateVersion
 from certificates.models.ledger import leaf_of, statement_of
+from certificates.services import chaining
 from core import clock
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion
@@ -492,7 +493,7 @@ def kept(book, cast, django_capture_on_commit_callbacks) -> Certificate:
     made = services.issue(completion=a_completion(cast.colleague), at=NOON + 2 * DAY)
     with django_capture_on_commit_callbacks(execute=True):
         services.chain(at=NOON + 2 * DAY)
-    assert ledger.heads() == dict(ChainEntry.objects.order_by("-sequence").values_list("sequence", "hash")[:1])
+    assert ledger.heads() == list(ChainEntry.objects.order_by("-sequence").values_list("sequence", "hash")[:1])
     return made
 
 
@@ -532,7 +533,44 @@ def test_the_newest_issue_removed_with_its_entry_and_number_is_found_by_the_head
 
 def test_heads_are_kept_until_the_copy_of_a_root_stands_for_them(kept):
     services.publish_roots(at=NOON + 3 * DAY)
-    assert ledger.heads() == {} and findings(NOON + 3 * DAY) == []
+    assert ledger.heads() == [] and findings(NOON + 3 * DAY) == [] and services.gaps_of_roots(NOON + 3 * DAY) == []
+
+
+def forged_and_chained_by_the_product(cursor, kept, capture) -> int:
+    """The newest entry taken away and its event edited; the product itself chains it again. The sequence."""
+    entry = ChainEntry.objects.get(event__certificate=kept)
+    cursor.execute("DELETE FROM certificates_chainentry WHERE sequence = %s", [entry.sequence])
+    cursor.execute("UPDATE certificates_statusevent SET reason = %s WHERE id = %s", ["另有原因", entry.event_id])
+    services.chain(at=NOON + 2 * DAY)
+    with capture(execute=True):
+        chaining._keep_head(*ChainEntry.objects.order_by("-sequence").values_list("sequence", "hash").first())
+    assert ChainEntry.objects.filter(sequence=entry.sequence).exclude(hash=entry.hash).exists()
+    return entry.sequence
+
+
+def test_what_the_product_chains_again_after_an_edit_is_found_before_and_after_the_day_is_closed(kept, django_capture_on_commit_callbacks):
+    with behind_its_back() as cursor:
+        sequence = forged_and_chained_by_the_product(cursor, kept, django_capture_on_commit_callbacks)
+        assert len(ledger.heads()) == 2  # of one sequence, and they contradict each other
+        [before] = findings()
+        services.publish_roots(at=NOON + 3 * DAY)
+        [after] = findings(NOON + 3 * DAY)
+        assert f"entry {sequence}" in before and before == after and "another hash" in after
+        assert [head[0] for head in ledger.heads()] == [sequence], "the evidence stays"
+        [gap] = services.gaps_of_roots(NOON + 3 * DAY)
+        assert str(sequence) in gap.what and "verify_ledger" in gap.what
+
+
+def test_what_is_chained_while_the_check_reads_is_no_finding(kept, cast, monkeypatch):
+    chained = []
+    read = Check._statements
+
+    def beside(check):  # as if another process had chained since the state that is read
+        chained.append(chaining._keep_head(999, "0" * 64))
+        return read(check)
+
+    monkeypatch.setattr(Check, "_statements", beside)
+    assert findings() == [] and chained and (999, "0" * 64) in ledger.heads()
 
 
 def test_a_chaining_that_was_rolled_back_keeps_no_head(book, cast):

@@ -17,7 +17,7 @@ from core import clock
 from core.errors import Refused
 from courses.models import Reversal
 from tests.cast import EVERYBODY, NOON, grant
-from tests.certificates.conftest import a_completion, end
+from tests.certificates.conftest import a_completion, end, second_officer
 
 DAY = timedelta(days=1)
 TODAY = clock.today(NOON)
@@ -145,7 +145,8 @@ def test_a_clock_that_was_set_back_writes_nothing_and_is_named(cast, certificate
 
 def test_after_a_clock_that_ran_ahead_officers_go_on_once_the_ledger_explains_it(cast, certificate):
     services.chain(at=NOON)
-    proposal = services.propose(certificate=certificate, kind="revoke", by=cast.hr, reason="x", at=NOON + 89 * DAY)
+    ask = {"certificate": certificate, "kind": "revoke", "by": cast.hr, "reason": "x"}
+    proposal = services.propose(**ask, at=NOON + 89 * DAY)
     services.suspend(certificate=certificate, by=cast.hr, reason="x", at=NOON + 90 * DAY)
     services.chain(at=NOON + 90 * DAY)
     restore = {"certificate": certificate, "by": cast.hr, "reason": "x"}
@@ -155,6 +156,15 @@ def test_after_a_clock_that_ran_ahead_officers_go_on_once_the_ledger_explains_it
     services.restore(**restore, at=NOON + DAY)
     assert refusal(services.suspend, **restore, at=NOON) == "clock_back"  # by what happened since
     services.withdraw(proposal=proposal, by=cast.hr, reason="x", at=NOON + 2 * DAY)
+    assert refusal(services.propose, **ask, at=NOON + DAY + timedelta(hours=1)) == "clock_back"  # by the withdrawal
+
+
+def test_a_proposal_of_a_clock_that_ran_ahead_holds_up_nothing(cast, certificate):
+    services.chain(at=NOON)
+    proposal = services.propose(certificate=certificate, kind="revoke", by=cast.hr, reason="x", at=NOON + 200 * DAY)
+    services.suspend(certificate=certificate, by=cast.hr, reason="x", at=NOON + DAY)
+    services.decide(proposal=proposal, is_accepted=True, by=second_officer(cast), at=NOON + 2 * DAY)
+    assert certificate.state_on(TODAY + 2 * DAY) == "revoked"
 
 
 def test_a_suspended_certificate_counts_nowhere_as_in_force(cast, certificate):
