@@ -27,8 +27,8 @@ def squeeze(value: object) -> str:
 
 
 def mask_name(name: str) -> str:
-    """A name that a stranger may see: 张明 → 张*, 张小明 → 张*明, 阿普·尔古 → 阿***古."""
-    letters = name.strip()
+    """A name that a stranger may see: 张明 → 张*, 张　明 → 张*, 张小明 → 张*明, 阿普·尔古 → 阿***古. Blanks are no letters."""
+    letters = "".join(name.split())
     if len(letters) <= 1:
         return "*" if letters else ""
     if len(letters) == 2:

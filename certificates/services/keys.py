@@ -116,9 +116,13 @@ def is_lacking(purpose: str) -> bool:
 
 def _below(authority: SigningKey) -> list[SigningKey]:
     """The paper keys whose certificates this authority signed."""
-    subject = x509.load_pem_x509_certificate(authority.certificate.encode()).subject
+    subject = _certificate_of(authority).subject
     papers = SigningKey.objects.select_for_update().filter(purpose=Purpose.PAPER)
-    return [one for one in papers if x509.load_pem_x509_certificate(one.certificate.encode()).issuer == subject]
+    return [one for one in papers if _certificate_of(one).issuer == subject]
+
+
+def _certificate_of(key: SigningKey) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(key.certificate.encode())
 
 
 def _withdraw(key: SigningKey, *, at: datetime) -> None:
@@ -207,13 +211,16 @@ def _make(purpose: SigningKey.Purpose, *, at: datetime) -> SigningKey:
 
 
 def _not_withdrawn(public: ec.EllipticCurvePublicKey) -> ec.EllipticCurvePublicKey:
-    """The key of the token, unless it was in wrong hands: a new certificate would let it count again.
+    """The key of the token, unless it was in wrong hands: a new certificate would let it count again. With its authority alone it was not.
 
     Raises:
         Refused: withdrawn_key.
     """
-    for pem in SigningKey.objects.exclude(withdrawn_at=None).filter(purpose=Purpose.PAPER).values_list("certificate", flat=True):
-        if x509.load_pem_x509_certificate(pem.encode()).public_key() == public:
+    withdrawn = SigningKey.objects.exclude(withdrawn_at=None)
+    authorities = {_certificate_of(one).subject: one.withdrawn_at for one in withdrawn.filter(purpose=Purpose.CA)}
+    for one in withdrawn.filter(purpose=Purpose.PAPER):
+        fell_with_authority = authorities.get(_certificate_of(one).issuer) == one.withdrawn_at
+        if _certificate_of(one).public_key() == public and not fell_with_authority:
             raise Refused(
                 _("The key on the module was withdrawn. Make a new key pair under a new label, change PKCS11_KEY and restart first."),
                 code="withdrawn_key",

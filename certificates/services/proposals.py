@@ -4,6 +4,7 @@ Whoever proposed may take it back until then.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
@@ -19,6 +20,7 @@ from core import audit, clock, fonts
 from core.errors import Refused
 from core.text import printable, squeeze
 from courses.models import Reversal
+from people import rules as people_rules
 from people.models import Person
 from people.models.snapshot import copied_from
 
@@ -201,7 +203,7 @@ def _corrected(certificate: Certificate, corrections: Mapping[str, str]) -> dict
             raise Refused(
                 _("%(field)s cannot be corrected by a replacement. Name, unit and post can.") % {"field": name}, code="not_correctable"
             )
-        text, label, longest = squeeze(printable(value)), str(field.verbose_name), field.max_length or 0
+        text, label, longest = _written(name, value), str(field.verbose_name), field.max_length or 0
         if text in (getattr(certificate, name), squeeze(printable(getattr(certificate, name)))):
             continue
         if not text and name not in MAY_BE_EMPTY:
@@ -211,6 +213,15 @@ def _corrected(certificate: Certificate, corrections: Mapping[str, str]) -> dict
         changed[name] = text
     fonts.require_glyphs(changed.values())
     return changed
+
+
+def _written(name: str, value: str) -> str:
+    """A corrected fact as it would stand on the paper; a name as the register writes it."""
+    text = squeeze(printable(value))
+    if name == "person_name":
+        with suppress(people_rules.Unreadable):  # what no font has is refused below
+            return people_rules.person_name(text)
+    return text
 
 
 def _refuse_replacement(certificate: Certificate, *, at: datetime) -> None:

@@ -14,5 +14,6 @@ class InMemory(MemoryFileUploadHandler):
     def receive_data_chunk(self, raw_data, start):
         self._taken += len(raw_data)
         if self._taken > MAX_CERTIFICATE:
+            self.request.is_too_large = True  # type: ignore[union-attr]
             raise StopUpload(connection_reset=True)
         return super().receive_data_chunk(raw_data, start)

@@ -27,6 +27,7 @@ from core.errors import Refused
 from core.look import COOKIE, Look
 from core.uploads import MAX_CERTIFICATE
 
+SHORTLY = 30  # seconds
 STATUS = {"not_found": 404, "altered": 409, "busy": 503}
 
 
@@ -38,6 +39,8 @@ def _open_to_all(points: int) -> Callable:
         def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             blocked = limits.spend(request, points) if points else None
             response = view(request, *args, **kwargs) if blocked is None else _too_many(request, blocked)
+            if response.status_code == STATUS["busy"]:
+                response["Retry-After"] = str(SHORTLY)
             response["X-Robots-Tag"] = "noindex, nofollow"
             response["Cache-Control"] = "no-store"
             return response
@@ -45,6 +48,16 @@ def _open_to_all(points: int) -> Callable:
         return guarded
 
     return door
+
+
+def _from_a_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Whoever comes to where a form is sent by its address alone, as from the history, is led to the form."""
+
+    @wraps(view)
+    def led(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        return redirect("verify") if request.method in ("GET", "HEAD") else view(request, *args, **kwargs)
+
+    return led
 
 
 @_open_to_all(0)
@@ -86,6 +99,7 @@ def verify_json(request: HttpRequest, number: str) -> HttpResponse:
 
 
 @csrf_exempt
+@_from_a_form
 @_open_to_all(limits.FILE)
 @require_POST
 def verify_file(request: HttpRequest) -> HttpResponse:
@@ -112,6 +126,7 @@ def verify_file_json(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
+@_from_a_form
 @_open_to_all(0)
 @require_POST
 def verify_pass(request: HttpRequest) -> HttpResponse:
@@ -152,6 +167,8 @@ def _judged(request: HttpRequest) -> judgement.Finding:
     request.upload_handlers = [InMemory(request)]
     day = answers.read_day(request.POST.get("on", ""))
     sent = request.FILES.get("file")
+    if getattr(request, "is_too_large", False):
+        return judgement.Finding("none", "too_large")
     if sent is None:
         return judgement.Finding("none", "no_file")
     finding = judgement.judge(sent.read(), on=day, at=clock.now())

@@ -203,6 +203,14 @@ def test_what_is_ended_is_ended(cast, certificate, second):
         assert refusal(propose, cast=cast, certificate=certificate, kind=kind, corrections=NAME) == "revoked"
 
 
+def test_a_corrected_name_is_written_as_the_register_writes_it_and_masked_without_its_blanks(cast, certificate, client):
+    end(cast, certificate, reason="姓名有错字", at=NOON, corrections={"person_name": "鲁　凯"})
+    new = certificate.replacement
+    assert new.person_name == "鲁凯"
+    page = client.get(f"/verify/{new.number}/").text
+    assert "鲁*" in page and "凯" not in page
+
+
 def test_a_proposal_needs_a_reason_and_a_clock_that_was_not_set_back(cast, certificate, second):
     assert refusal(propose, cast=cast, certificate=certificate, reason="  ") == "no_reason"
     assert refusal(propose, cast=cast, certificate=certificate, at=NOON - timedelta(seconds=1)) == "clock_back"

@@ -446,6 +446,13 @@ def test_a_token_that_does_not_open_is_a_plain_refusal_without_the_pin(token, ce
     assert not list(private.rglob("*.pdf"))
 
 
+def test_a_key_on_a_token_whose_authority_alone_fell_is_certified_again(token, certificate, tmp_path):
+    [made] = service.rotate(purpose="paper", at=clock.now())
+    service.retire(kid=keyring.kid_in_use("ca"), at=clock.now(), compromised=True)
+    assert made.kid not in keyring.paper_certificates() and not service.is_lacking("paper") and not service.is_lacking("ca")
+    assert pdfsig_is_content(files.read(certificate, "pdf"), trust(tmp_path, *authorities()))
+
+
 def test_a_key_on_a_token_that_was_withdrawn_gets_no_new_certificate(token, certificate):
     [made] = service.rotate(purpose="paper", at=clock.now())
     service.retire(kid=made.kid, at=clock.now(), compromised=True)

@@ -351,7 +351,7 @@ def test_while_the_machine_reads_as_many_files_as_it_may_another_is_told_to_come
         assert first and send(JSON).json()["file"]["verdict"] == "genuine"
         with turns.one_of("certificates.file", 2) as second:
             busy = send(JSON)
-            assert second and (busy.status_code, busy.json()["code"]) == (503, "busy")
+            assert second and (busy.status_code, busy.json()["code"]) == (503, "busy") and int(busy["Retry-After"]) > 0
             page = send(PAGE)
             assert page.status_code == 503 and "请过一分钟再试" in page.text
             assert client.get(reverse("verify_number", args=[certificate.number])).status_code == 200
@@ -436,7 +436,7 @@ def test_only_sending_is_possible_and_no_token_against_forgery_is_asked_for(cast
     from django.test import Client
 
     strict = Client(enforce_csrf_checks=True)
-    assert strict.get(PAGE).status_code == 405
+    assert strict.put(PAGE).status_code == 405 and strict.get(JSON).status_code == 405
     assert strict.post(PAGE, {"file": SimpleUploadedFile("a.pdf", b"")}).status_code == 422
 
 
@@ -678,3 +678,20 @@ def test_of_a_name_with_blanks_nothing_more_is_given_away(drop, cast, kinds, pri
         assert name not in str(one) and bare not in str(one)
     agreed = [[{line["fact"]: line["agrees"] for line in one["file"]["facts"]} for one in each] for each in (right, wrong)]
     assert agreed[0] == agreed[1] and {"name", "text"} <= agreed[0][0].keys()
+
+
+# ---- too large, and by its address alone ------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [uploads.MAX_CERTIFICATE + 1, uploads.MAX_CERTIFICATE + 2**19])
+def test_a_file_just_above_the_limit_is_told_to_be_too_large(client, drop, size):
+    """The announced length leaves room for the other fields of the form; what comes is counted."""
+    assert verdict(drop(b"%PDF-1.7" + b"x" * size)) == "too_large"
+    page = client.post(PAGE, {"file": SimpleUploadedFile("a.pdf", b"%PDF-1.7" + b"x" * size)})
+    assert page.status_code == 422 and "没有选择文件" not in page.text
+
+
+@pytest.mark.parametrize("door", ["verify_file", "verify_pass"])
+def test_who_comes_to_where_a_form_is_sent_is_led_to_the_form(client, door):
+    answer = client.get(reverse(door))
+    assert (answer.status_code, answer["Location"]) == (302, reverse("verify"))

@@ -38,10 +38,14 @@ class Command(BaseCommand):
         self.say_made(keys.rotate(purpose=purpose, at=clock.now()))
 
     def retire(self, kid: str, compromised: bool, **options) -> None:
-        key = keys.retire(kid=kid, at=clock.now(), compromised=compromised)
+        at, before = clock.now(), set(SigningKey.objects.values_list("kid", flat=True))
+        key = keys.retire(kid=kid, at=at, compromised=compromised)
         self.stdout.write(
             f"{key.kid}：私钥已删除，{'公钥已撤回，它签过的一律不再有效' if key.withdrawn_at else '公钥继续公布，签过的仍然有效'}"
         )
+        for below in SigningKey.objects.filter(withdrawn_at=key.withdrawn_at or at).exclude(kid=kid):
+            self.stdout.write(f"{below.kid}：公钥已一并撤回")
+        self.say_made(list(SigningKey.objects.exclude(kid__in=before)))
         for purpose in SigningKey.Purpose.values:
             if keys.is_lacking(purpose):
                 self.stderr.write(
