@@ -1,5 +1,6 @@
 """gunicorn for one machine. WEB_CONCURRENCY and WEB_THREADS change its size, BIND_ADDRESS and PORT where it listens."""
 
+import gc
 import multiprocessing
 import os
 
@@ -24,10 +25,16 @@ DRAINED = 64 * 1024  # bytes of a body that nobody read which gunicorn takes off
 
 
 def pre_fork(server, worker):
-    """A database connection must not be carried into two processes."""
+    """A database connection must not be carried into two processes; nor looks the collector at what was loaded before.
+
+    Everything that the product consists of, a million objects, was looked through again every few dozen requests: one
+    of fifty took 0.2 s longer. Frozen, it also stays in memory that all processes share.
+    """
     from django.db import connections
 
     connections.close_all()
+    gc.collect()
+    gc.freeze()
 
 
 def pre_request(worker, request):
