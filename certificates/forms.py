@@ -89,7 +89,12 @@ class IssuedForm(forms.Form):
     STATES = [("", _("All states")), *(choice for choice in State.choices if choice[0] != State.NOT_ISSUED)]
     STATES.insert(2, (EXPIRING, _("Expiring soon")))
 
-    q = forms.CharField(required=False, max_length=80, empty_value="")
+    q = forms.CharField(
+        required=False,
+        max_length=80,
+        empty_value="",
+        error_messages={"max_length": _("What is looked for is too long: 80 characters at most. Nothing was looked for.")},
+    )
     state = forms.ChoiceField(required=False, choices=STATES)
 
 

@@ -119,6 +119,8 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
     wanted, state = form.cleaned_data.get("q", "").strip(), form.cleaned_data.get("state", "")
     found = Certificate.objects.visible_to(request.user)
     found = found.in_state(state, today) if state else found.with_state()
+    if form.errors:  # what was looked for is not understood: then nothing is found, and it is said
+        found = found.none()
     if wanted:
         found = found.filter(
             Q(number__icontains=wanted)
@@ -140,7 +142,8 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "rows": rows,
-        "q": wanted,
+        "q": wanted or request.GET.get("q", "")[:80],
+        "faults": [str(fault) for faults in form.errors.values() for fault in faults],
         "state": state,
         "states": IssuedForm.STATES,
         "is_hr": bool(counties_of(request.user, [Role.HR])),

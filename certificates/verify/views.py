@@ -10,6 +10,7 @@ from functools import lru_cache, wraps
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -28,7 +29,7 @@ from core.look import COOKIE, Look
 from core.uploads import MAX_CERTIFICATE
 
 SHORTLY = 30  # seconds
-STATUS = {"not_found": 404, "altered": 409, "busy": 503}
+STATUS = {"not_found": 404, "altered": 409, "no_form": 400, "busy": 503}
 
 
 def _open_to_all(points: int) -> Callable:
@@ -165,7 +166,11 @@ def _asked(request: HttpRequest, number: str, on: str) -> answers.Answer:
 
 def _judged(request: HttpRequest) -> judgement.Finding:
     request.upload_handlers = [InMemory(request)]
-    day = answers.read_day(request.POST.get("on", ""))
+    try:
+        typed = request.POST.get("on", "")
+    except MultiPartParserError as fault:
+        raise Refused(_("What was sent is no form with a file in it."), code="no_form") from fault
+    day = answers.read_day(typed)
     sent = request.FILES.get("file")
     if getattr(request, "is_too_large", False):
         return judgement.Finding("none", "too_large")

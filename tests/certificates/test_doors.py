@@ -184,3 +184,8 @@ def test_whoever_loses_the_role_leaves_the_admin(cast, kinds, sign_in):
     assert not Person.objects.get(pk=cast.hr.pk).has_perm("wagtailadmin.access_admin")
     roles.grant(person=Person.objects.get(pk=cast.hr.pk), role="hr", unit=cast.county, by=cast.admin, on=clock.today(NOON))
     assert Person.objects.get(pk=cast.hr.pk).has_perm("wagtailadmin.access_admin")
+
+
+def test_a_search_that_is_too_long_finds_nothing_says_so_and_stays_in_the_box(cast, certificate, sign_in):
+    page = sign_in(cast.hr).get(reverse("certificates_issued"), {"q": "张" * 101}).text
+    assert certificate.number not in page and "最多80字" in page and "张" * 80 in page

@@ -695,3 +695,10 @@ def test_a_file_just_above_the_limit_is_told_to_be_too_large(client, drop, size)
 def test_who_comes_to_where_a_form_is_sent_is_led_to_the_form(client, door):
     answer = client.get(reverse(door))
     assert (answer.status_code, answer["Location"]) == (302, reverse("verify"))
+
+
+def test_a_broken_form_is_told_in_the_form_of_every_error(client, cast):
+    answer = client.post(JSON, b"x", content_type="multipart/form-data; boundary=\xc3\xa9")
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (400, "application/problem+json", "no_form")
+    page = client.post(PAGE, b"x", content_type="multipart/form-data; boundary=\xc3\xa9")
+    assert page.status_code == 400 and "不是带有文件的表单" in page.text
