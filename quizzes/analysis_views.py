@@ -119,7 +119,8 @@ def _item(item: dict) -> dict:
     return {
         **item,
         "percent": item["facility"] * 100,
-        "answers": answers[:12],
+        "answers": answers,
+        "shown": answers[:12],  # on the page; the workbook has them all
         "more": len(answers) - 12,
         "unused": unused,
         "advice": ADVICE[kind]() if kind else "",

@@ -116,6 +116,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     """One paper with its key, for those who seal it. POST seals, refreshes or throws it away."""
     _authors_only(request)
     found = get_object_or_404(Paper.objects.visible_to(request.user).select_related("quiz", "made_by").with_seals(), pk=pk)
+    _refuse_candidate(request, found)
     refusal = None
     if request.method == "POST":
         try:
@@ -154,6 +155,7 @@ def paper_file(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     found = get_object_or_404(Paper.objects.visible_to(request.user).select_related("quiz").with_seals(), pk=pk)
     if part not in printing.PARTS:
         raise Http404
+    _refuse_candidate(request, found)
     try:
         made = printing.pdf(paper=found, part=part, by=request.user, at=clock.now())
     except Refused as refusal:
@@ -179,6 +181,17 @@ def _act(request: HttpRequest, found: Paper) -> HttpResponse:
         messages.success(request, _("Paper %(label)s is thrown away.") % {"label": found.label})
         return redirect("paper_list", found.quiz.key)
     return redirect("paper", found.pk)
+
+
+def _refuse_candidate(request: HttpRequest, found: Paper) -> None:
+    """Keep a paper from who is going to sit it. Raises Refused, which is a page of its own."""
+    sitting = exam_papers.sat_by(found, request.user, at=clock.now())  # type: ignore[arg-type]
+    if sitting is not None:
+        raise Refused(
+            _("You are a candidate of “%(sitting)s”, which uses this paper: you may look at it when the exam is over.")
+            % {"sitting": sitting.title},
+            code="is_candidate",
+        )
 
 
 def _authors_only(request: HttpRequest) -> None:

@@ -35,25 +35,26 @@ _MYRIAD = {"万": 10**4, "亿": 10**8}
 _NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿0-9]+")
 
 
-def normalise(text: object) -> str:
-    """One spelling for what means the same when typed into a blank.
+def normalise(text: object, *, numerals: bool = True) -> str:
+    """One spelling for what means the same when typed into a blank; without `numerals` Chinese ones stay as they are.
 
     Full and half width, letter case, white space, all dashes, 、 and ，, quotation and title marks,
     a closing 。, and Chinese numerals (二十 = 20, 二〇一九 = 2019) do not count. Doing it twice
     changes nothing.
     """
-    value, before = _fold(str(text)), None
+    value, before = _fold(str(text), numerals), None
     while value != before:
-        before, value = value, _fold(value)
+        before, value = value, _fold(value, numerals)
     return value
 
 
-def _fold(value: str) -> str:
+def _fold(value: str, numerals: bool) -> str:
     value = unicodedata.normalize("NFKC", value).casefold()
     value = "".join(letter for letter in value if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"})
     value = value.translate(_DASHES).translate(_COMMAS).translate(_DROPPED)
     value = re.sub(r"-+", "-", value)
-    value = _NUMERAL.sub(lambda run: _arabic(run.group()), value)
+    if numerals:
+        value = _NUMERAL.sub(lambda run: _arabic(run.group()), value)
     return value.rstrip(_TAIL)
 
 

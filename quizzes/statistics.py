@@ -23,7 +23,7 @@ Terms and formulas, with where they come from:
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,7 +117,10 @@ class Analysis:
         self._shares = shares
         self._low_cut = shares[tail - 1] if shares else 0.0
         self._high_cut = shares[-tail] if shares else 0.0
-        self._cuts = [shares[len(shares) * part // GROUPS] for part in range(1, GROUPS)] if shares else []
+        # By the middle of the ranks of those who have as much: a fifth each, and whoever has as much stands in the same one.
+        self._group_of = {
+            share: (bisect_left(shares, share) + bisect_right(shares, share) - 1) * GROUPS // (2 * len(shares)) for share in set(shares)
+        }
         self._items: dict[Any, _Tally] = {}
         self._people: dict[Any, _Shares] = defaultdict(_Shares)
 
@@ -146,7 +149,7 @@ class Analysis:
         if share <= self._low_cut:
             tally.lower[0] += 1
             tally.lower[1] += x
-        group = bisect_left(self._cuts, share)
+        group = self._group_of[share]
         tally.groups[group] += 1
         for answer in picked:
             counts = tally.picks.get(answer)

@@ -221,7 +221,8 @@ def _amount(response: dict, units: Mapping[str, str]) -> Fraction | None:
     value, unit = response["value"], response["unit"]
     given = number(value)
     if given is None:
-        typed = next((name for name in sorted(units, key=len, reverse=True) if value.endswith(name)), "")
+        # The chosen one first: 3万元 with 元 chosen is thirty thousand of them, whether or not 万元 is a unit too.
+        typed = next((name for name in [*([unit] if unit else []), *sorted(units, key=len, reverse=True)] if value.endswith(name)), "")
         given = number(value.removesuffix(typed)) if typed and unit in ("", typed) else None
         unit = unit or typed
     if given is None:

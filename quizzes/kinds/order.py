@@ -119,6 +119,7 @@ class Order(ItemKind):
                 isinstance(place, bool)
                 or not isinstance(place, int | str)
                 or not str(place).isdecimal()
+                or len(str(place)) > 3
                 or not 1 <= int(place) <= len(known)
             ):
                 raise Malformed("no such place")

@@ -39,7 +39,7 @@ class Short(ItemKind):
             if not isinstance(entry, dict) or not isinstance(entry.get("pattern"), str) or not isinstance(entry.get("share"), str):
                 raise Wrong(_("must be a list of texts"), _("answer"))
             pattern = entry["pattern"]
-            if not any(_pieces(pattern)) or len(pattern) > LONGEST_TEXT or not _fits(pattern, normalise(_literal(pattern))):
+            if not any(_pieces(pattern)) or len(pattern) > LONGEST_TEXT or not _accepts(pattern, _literal(pattern)):
                 raise Wrong(_("“%(text)s” fits no answer: it needs a text beside the *") % {"text": pattern[:40]}, _("answer"))
             share = number(entry["share"])
             if share is None or not 0 < share <= 1:
@@ -106,8 +106,7 @@ class Short(ItemKind):
         return [response] if response else []
 
     def mark(self, key: Any, response: Any) -> Fraction:
-        given = normalise(response)
-        shares = [number(entry["share"]) or Fraction(0) for entry in key["patterns"] if _fits(entry["pattern"], given)]
+        shares = [number(entry["share"]) or Fraction(0) for entry in key["patterns"] if _accepts(entry["pattern"], response)]
         return max(shares, default=Fraction(0))
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:
@@ -127,8 +126,8 @@ class Short(ItemKind):
 
 
 @lru_cache(maxsize=4096)
-def _pieces(pattern: str) -> tuple[str, ...]:
-    return tuple(normalise(piece) for piece in parted(pattern, "*"))
+def _pieces(pattern: str, numerals: bool = True) -> tuple[str, ...]:
+    return tuple(normalise(piece, numerals=numerals) for piece in parted(pattern, "*"))
 
 
 def _literal(pattern: str) -> str:
@@ -136,9 +135,14 @@ def _literal(pattern: str) -> str:
     return "…".join(piece for piece in parted(pattern, "*") if piece)
 
 
-def _fits(pattern: str, text: str) -> bool:
-    """Whether the pieces of the pattern stand in a normalised text in their order, the first at its beginning, the last at its end."""
-    first, *others = _pieces(pattern)
+def _accepts(pattern: str, response: Any) -> bool:
+    """Whether a pattern fits an answer, with Chinese numerals read or, where a * cuts one in two (第十*条), as they stand."""
+    return any(_fits(_pieces(pattern, numerals), normalise(response, numerals=numerals)) for numerals in (True, False))
+
+
+def _fits(pieces: tuple[str, ...], text: str) -> bool:
+    """Whether the pieces of a pattern stand in a normalised text in their order, the first at its beginning, the last at its end."""
+    first, *others = pieces
     if not others:
         return text == first
     *middle, last = others

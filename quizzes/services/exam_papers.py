@@ -198,6 +198,12 @@ def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
     return made
 
 
+def sat_by(paper: Paper, person: Person, *, at: datetime) -> Sitting | None:
+    """The sitting that is not over, uses the paper and lists the person: until then it is not for their eyes. Two queries."""
+    listed = paper.sittings.filter(candidates__person=person)
+    return listed.exclude(pk__in=Sitting.objects.over(at).filter(papers=paper).values("pk")).first()
+
+
 def of_quiz(quiz: Quiz) -> list[Paper]:
     """The quiz's papers with items and seals. Four queries."""
     return list(quiz.papers.with_seals().prefetch_related("items", "sittings"))

@@ -103,7 +103,8 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
     ratings = list(task.ratings.order_by("stage"))
     if any(rating.marker_id == marker.pk for rating in ratings):
         raise Refused(_("You have marked this answer: the other marker has to be somebody else."), code="twice")
-    share = _share(task, points)
+    most = [Fraction(criterion["points"]) for criterion in rubric_of(task)] or [Fraction(100)]
+    share = _share(most, points)
     rating = Rating.objects.create(
         task=task,
         marker=marker,
@@ -113,7 +114,8 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
         comment=comment.strip()[:1000],
         at=at,
     )
-    shares = [Fraction(one.fraction) for one in ratings] + [share]
+    # Of the points as they were given: what is stored of a share is rounded, and two who agree would differ by it.
+    shares = [_share(most, [Decimal(point) for point in one.points]) for one in ratings] + [share]
     settled = rules.settled(shares, markers=task.markers, difference=Fraction(attempt.quiz.rating_difference, 100))
     task.claimed_by = task.claimed_until = None
     if settled is not None:
@@ -124,9 +126,7 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
     return Rated(rating, settled is not None)
 
 
-def _share(task: MarkingTask, points: Sequence[Decimal]) -> Fraction:
-    rubric = rubric_of(task)
-    most = [Fraction(criterion["points"]) for criterion in rubric] or [Fraction(100)]
+def _share(most: Sequence[Fraction], points: Sequence[Decimal]) -> Fraction:
     given = [Fraction(point) for point in points]
     if len(given) != len(most) or any(not 0 <= one <= top for one, top in zip(given, most, strict=False)):
         raise Refused(_("Give each criterion between 0 and its points."), code="bad_points")

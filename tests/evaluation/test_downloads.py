@@ -75,7 +75,8 @@ def write(pk: int) -> None:
 
 
 def files(private) -> list:
-    return [path for path in private.rglob("*") if path.is_file()] if private.exists() else []
+    """What lies there beside what the ledger keeps."""
+    return [path for path in private.rglob("*") if path.is_file() and "ledger" not in path.parts] if private.exists() else []
 
 
 # By a form

@@ -399,6 +399,10 @@ def test_the_command_imports_any_format_and_writes_its_report(cast, tmp_path, ca
     assert "试运行" in capsys.readouterr().out
     with pytest.raises(CommandError):
         call_command("import_questions", str(tmp_path / "none.txt"), county=cast.county.code)
+    bomb = tmp_path / "bomb.yaml"
+    bomb.write_text("a: &a [x, x]\nb: &b [*a, *a]\nquestions: [*b, *b]\n", encoding="utf-8")
+    with pytest.raises(CommandError, match="&"):
+        call_command("import_questions", str(bomb), county=cast.county.code)
 
 
 def test_the_command_exports_a_course_a_point_or_all(cast, quiz, tmp_path, capsys):

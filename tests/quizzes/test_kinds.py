@@ -393,7 +393,7 @@ NUMBER = {"value": "35000", "tolerance": "500", "relative": False, "units": {"�
         ("3.4499", "万元", 0),
         ("3.5", "", 0),
         ("3.5万元", "", 1),
-        ("3.5万元", "元", 0),
+        ("3.5万元", "元", 1),  # however it is read
         ("三", "万元", 0),
         ("", "元", 0),
         ("3.5万", "元", 1),
@@ -678,3 +678,33 @@ def test_papers_that_were_frozen_before_are_marked_and_shown_as_they_were(kind, 
     assert kinds.mark(kind, key, response) == share
     assert str(kinds.of(kind).instruction_for(shown)) and kinds.of(kind).explain(shown, key, response)
     assert isinstance(kinds.picked(kind, shown, key, response), list)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "other"),
+    [
+        ("第十*条", ["第十二条", "第十三条", "第十条", "第10条"], ["第九条", "第二十二条"]),
+        ("二十*日", ["二十五日", "二十日", "20日"], ["三十日"]),
+    ],
+)
+def test_a_star_may_cut_a_chinese_numeral_in_two(pattern, fitting, other):
+    key = [{"pattern": pattern, "share": "1"}]
+    kinds.of("short").check("几条？", {}, key)
+    assert {text: kinds.mark("short", {"patterns": key}, text) for text in (*fitting, *other)} == dict.fromkeys(fitting, 1) | dict.fromkeys(
+        other, 0
+    )
+
+
+def test_a_number_with_its_unit_typed_behind_it_and_chosen_too_is_of_that_unit():
+    key = {"value": "30000", "tolerance": "0", "relative": False, "units": {"元": "1", "万元": "10000"}}
+    for value, unit in (("3万元", "元"), ("3万", "元"), ("30000", "元"), ("3", "万元"), ("3万元", "万元"), ("3万元", "")):
+        assert kinds.mark("numeric", key, {"value": value, "unit": unit}) == 1, (value, unit)
+    assert kinds.mark("numeric", key, {"value": "3", "unit": "元"}) == 0
+
+
+@pytest.mark.parametrize("place", ["9" * 5000, "0" * 5000 + "1", "9999", 10**30])
+def test_a_place_of_thousands_of_digits_is_no_place(place):
+    order = kinds.of("order")
+    shown, _key = paper(order, BANK["order"])
+    with pytest.raises(kinds.Malformed):
+        order.read(shown, {shown["items"][0]["token"]: place})

@@ -153,6 +153,18 @@ def test_a_candidate_seals_no_paper_of_their_sitting(cast, made, sitting):
     assert refused(exam_papers.seal, paper=made[0], digest=made[0].digest(), by=cast.admin, at=NOON) == "is_candidate"
 
 
+@pytest.mark.parametrize("part", ["", "key.pdf", "paper.pdf"])
+def test_a_candidate_sees_no_paper_of_their_sitting_before_it_is_over(cast, made, sitting, sign_in, monkeypatch, part):
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    door = reverse("paper", args=[made[0].pk]) + part
+    assert sign_in(cast.reviewer).get(door).status_code in (200, 302)
+    Candidate.objects.create(sitting=sitting, person=cast.reviewer)
+    page = sign_in(cast.reviewer).get(door)
+    assert page.status_code == 409 and "考试结束后方可查看" in page.text
+    monkeypatch.setattr(clock, "now", lambda: NOON + 48 * HOUR)
+    assert sign_in(cast.reviewer).get(door).status_code in (200, 302)
+
+
 def test_the_candidate_reads_how_many_questions_the_paper_has(sign_in, cast, made, sitting):
     sittings.publish(sitting=sitting, by=cast.hr, at=BEFORE)
     sitting.quiz.draws.filter(kind="judge").update(count=99)

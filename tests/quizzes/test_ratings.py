@@ -103,6 +103,14 @@ def test_two_markers_who_agree_give_their_mean(sit, rate, cast):
     assert result().score == 18  # 10 and (9 + 7) / 2
 
 
+def test_two_who_differ_by_just_what_may_be_need_no_third(sit, rate, cast, monkeypatch):
+    monkeypatch.setattr("tests.quizzes.test_ratings.RUBRIC", [{"name": "要点完整", "points": "30"}])
+    sit(markers=2)
+    rate(cast.trainer, 10)
+    assert rate(cast.reviewer, 13).is_settled, "10 of 30 and 13 of 30 differ by ten of a hundred, and no more"
+    assert MarkingTask.objects.get().fraction == rules.stored(Fraction(23, 60))
+
+
 def test_a_third_settles_what_two_see_differently(sit, rate, cast):
     sit(markers=2)
     rate(cast.trainer, 6, 4)

@@ -112,6 +112,23 @@ def test_the_distractor_table_counts_each_answer_by_score_group():
             assert sum(shares[group] for shares in item.chosen.values()) == pytest.approx(1) or item.group_sizes[group] == 0
 
 
+@pytest.mark.parametrize(
+    ("scores", "sizes"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [2, 2, 2, 2, 2]),
+        ([0, 1, 2, 3, 4], [1, 1, 1, 1, 1]),
+        ([0, 1, 2, 3, 4, 5, 6, 9, 9, 9], [2, 2, 2, 1, 3]),  # in an easy exam the best are not left out
+        ([0, 0, 0, 3, 4, 5, 6, 7, 8, 9], [3, 1, 2, 2, 2]),
+        ([5] * 10, [0, 0, 10, 0, 0]),
+    ],
+)
+def test_the_groups_of_the_distractor_table_are_fifths_and_who_has_as_much_stands_in_the_same(scores, sizes):
+    analysis = Analysis({person: Total(score, 9.0) for person, score in enumerate(map(float, scores))})
+    for person, score in enumerate(scores):
+        analysis.add(person, "x", earned=float(score), points=9.0)
+    assert list(analysis.items()[0].group_sizes) == sizes
+
+
 def test_too_few_people_get_no_indices():
     figures = crossed(binary(people=9))
     assert all(item.point_biserial is None and item.upper_lower is None for item in figures.items())

@@ -61,7 +61,10 @@ class Command(BaseCommand):
     def found(self, file: Path, named: str | None):
         """What stands in the file."""
         if (named or file.suffix.lower().lstrip(".")) in {"yaml", "yml"}:
-            read = yaml.safe_load(file.read_text(encoding="utf-8"))
+            text = file.read_text(encoding="utf-8")
+            if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+                raise CommandError(_("References (& and *) are not taken."))  # a few lines could stand for gigabytes
+            read = yaml.safe_load(text)
             rows = next(iter(read.values())) if isinstance(read, dict) and len(read) == 1 else read
             if not isinstance(rows, list):
                 raise CommandError(_("The file holds no list of questions."))
