@@ -119,7 +119,7 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
     wanted, state = form.cleaned_data.get("q", "").strip(), form.cleaned_data.get("state", "")
     found = Certificate.objects.visible_to(request.user)
     found = found.in_state(state, today) if state else found.with_state()
-    if form.errors:  # what was looked for is not understood: then nothing is found, and it is said
+    if "q" in form.errors:  # what was looked for is not understood: then nothing is found, and it is said
         found = found.none()
     if wanted:
         found = found.filter(
@@ -143,7 +143,7 @@ def certificates_issued(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": rows,
         "q": wanted or request.GET.get("q", "")[:80],
-        "faults": [str(fault) for faults in form.errors.values() for fault in faults],
+        "faults": [str(fault) for fault in form.errors.get("q", [])],
         "state": state,
         "states": IssuedForm.STATES,
         "is_hr": bool(counties_of(request.user, [Role.HR])),
