@@ -43,7 +43,10 @@ def look(*, at: datetime) -> None:
     upto = max((pk for then, pk in seen if then <= at - LONG), default=None)
     if upto is not None and (found := _mark(upto)) is not None:
         known = Q(pk__in=list(ids)) | Q(pk__gt=mark[0]) if mark else Q()
-        ids, mark = array("q", open_ones(Enrolment.objects.filter(known, pk__lte=upto)).values_list("pk", flat=True)[: MANY + 1]), found
+        ids, mark = (
+            array("q", open_ones(Enrolment.objects.filter(known, pk__lte=upto)).order_by("pk").values_list("pk", flat=True)[: MANY + 1]),
+            found,
+        )
         if len(ids) > MANY:
             mark = None
     cache.set(KEY, (seen, mark, ids), KEPT)
