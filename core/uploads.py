@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import BinaryIO
 
 import puremagic
+import yaml
 from django.utils.translation import gettext as _
 from PIL import Image, UnidentifiedImageError
 
@@ -46,6 +47,11 @@ MAX_PICTURE = 5 * 1024 * 1024
 MAX_PIXELS = 25_000_000
 MAX_DOCUMENT = 50 * 1024 * 1024
 MAX_VIDEO = 500 * 1024 * 1024
+
+
+def has_references(text: str) -> bool:
+    """Whether a YAML text names parts of itself (& and *): then a few lines could stand for gigabytes. Raises: yaml.YAMLError."""
+    return any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text, Loader=yaml.SafeLoader))
 
 
 def size_of(file: BinaryIO) -> int:

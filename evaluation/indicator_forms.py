@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core import uploads
 from evaluation.forms import form_key, styled
 from evaluation.indicators import reports
 from evaluation.indicators import spec as specs
@@ -35,7 +36,7 @@ def from_text(text: str) -> object:
         forms.ValidationError: it cannot be read; with the line.
     """
     try:
-        if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+        if uploads.has_references(text):
             raise forms.ValidationError(_("References (& and *) are not taken."))
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:

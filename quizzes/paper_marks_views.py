@@ -191,7 +191,7 @@ def marks_agree(request: HttpRequest, pk: int) -> HttpResponse:
 def sitting_sheets(request: HttpRequest, pk: int) -> HttpResponse:
     """The answer sheets of the candidates as one PDF; `room` for one room, `blank` for sheets without a name. Each download is logged."""
     sitting = sitting_of(request, pk)
-    room = looked_for(request.GET, "room") if "room" in request.GET else None
+    room = looked_for(request.GET, "room")
     only = None if not room else "" if room == "-" else room
     try:
         made = sheets.pdf(sitting=sitting, by=request.user, at=clock.now(), room=only, blank="blank" in request.GET)

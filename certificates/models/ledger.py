@@ -1,7 +1,7 @@
 """The chain of all that became of certificates, and the roots that are published of it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
@@ -20,26 +20,21 @@ class ChainEntryQuerySet(FactQuerySet):
 
     def explained(self) -> "ChainEntryQuerySet":
         """Those whose time an explanation names. One query at once."""
-        named = Q(pk__in=[])
-        for _explained_at, ranges in _explanations():
-            for entries in ranges:
-                named |= Q(sequence__range=entries)
-        return self.filter(named)
+        return self.filter(_named())
 
     def ahead(self) -> "ChainEntryQuerySet":
         """Those whose time an explanation names when it was yet to come: a clock that ran ahead wrote it. One query at once."""
-        named = Q(pk__in=[])
-        for explained_at, ranges in _explanations():
-            for entries in ranges:
-                named |= Q(sequence__range=entries, at__gt=explained_at)
-        return self.filter(named)
+        return self.filter(_named(when_yet_to_come=True))
 
 
-def _explanations() -> Iterator[tuple[datetime, list[tuple[int, int]]]]:
-    """When each explanation was chained, and the ranges that it names."""
-    for facts, at in ChainEntry.objects.explanations().order_by("sequence").values_list("facts", "chained_at"):
+def _named(*, when_yet_to_come: bool = False) -> Q:
+    """The entries that explanations name; or of them those that claimed a later time than that of the explanation."""
+    named = Q(pk__in=[])
+    for facts, explained_at in ChainEntry.objects.explanations().values_list("facts", "chained_at"):
         with suppress(ValueError, TypeError, KeyError):  # one that somebody edited explains nothing, and verify_ledger tells
-            yield at, explained_ranges(facts)
+            for entries in explained_ranges(facts):
+                named |= Q(sequence__range=entries, at__gt=explained_at) if when_yet_to_come else Q(sequence__range=entries)
+    return named
 
 
 class ChainEntry(Fact):

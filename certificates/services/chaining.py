@@ -208,13 +208,13 @@ def gaps_of_chain(at: datetime) -> list[Gap]:
 
 def gaps_of_roots(at: datetime) -> list[Gap]:
     """Days that are over by two hours and have no root; roots without their copy."""
-    day = _day_to_close(DayRoot.objects.order_by("-number").first())
+    newest = DayRoot.objects.order_by("-number").first()
+    day = _day_to_close(newest)
     is_late = day is not None and day < clock.today(at - ROOTS_LATE)
     gaps = [Gap(f"{day} is over and has no root in the ledger", partial(publish_roots, at=at))] if is_late else []
     wrong = sorted({sequence for sequence, _then, _now in ledger.contradicted(ledger.heads())})
     if wrong:
         gaps.append(Gap(f"entries {wrong} are not as they were chained: run verify_ledger", _no_repair))
-    newest = DayRoot.objects.order_by("-number").first()
     if newest is not None and newest.day >= clock.today(at):
         gaps.append(Gap(f"{newest.day} was closed by a clock that ran ahead: no root follows until it is over", _no_repair))
     return gaps + [Gap(f"the root of {root.day} has no copy", partial(keep_copy, root)) for root in _uncopied()]

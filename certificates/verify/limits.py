@@ -1,7 +1,8 @@
 """How much anybody may ask the public check, so that nobody reads out a county's certificates by their numbers.
 
-Asking costs points: a number 1, a file 10, and 20 more a file that costs as much time or memory as one may, or a number that is
-well formed but was never issued, because honest people type what stands on a paper and its check character catches their slips. An address may spend VERIFY_PER_MINUTE
+Asking costs points: a number 1, a file 10; and 20 more a file that takes as much time or memory as one may, or a number
+that is well formed but was never issued, because honest people type what stands on a paper and its check character
+catches their slips. An address may spend VERIFY_PER_MINUTE
 and VERIFY_PER_HOUR points, all addresses together VERIFY_ALL_PER_HOUR. Whoever is past that solves a sum (`work`) and
 gets a pass for a few more, or waits.
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, close_old_connections, connection, transaction
-from django.test import Client
 from django.urls import reverse
 
 from certificates import files, rules, services, tasks
@@ -108,7 +107,7 @@ def test_after_a_clock_that_ran_ahead_certificates_are_issued_once_the_ledger_ex
         services.issue(completion=a_completion(cast.hr), at=set_back(monkeypatch, NOON - timedelta(days=1)))
 
 
-def test_what_a_clock_that_ran_ahead_has_dated_is_replaced_as_it_is_and_dated_anew(cast, kinds, private, monkeypatch):
+def test_what_a_clock_that_ran_ahead_has_dated_is_replaced_as_it_is_and_dated_anew(cast, kinds, private, monkeypatch, sign_in):
     ahead = NOON + timedelta(days=90)
     wrong = services.issue(completion=a_completion(cast.learner), at=ahead)
     services.chain(at=ahead)
@@ -120,7 +119,7 @@ def test_what_a_clock_that_ran_ahead_has_dated_is_replaced_as_it_is_and_dated_an
 
     services.explain(sequences=[(2, 2)], by=cast.hr, reason="服务器时钟快了三个月", at=NOON)
     proposal = services.propose(**ask, at=NOON)
-    page = sign_in_as(second_officer(cast)).get(reverse("certificate_proposal", args=[proposal.pk])).text
+    page = sign_in(second_officer(cast)).get(reverse("certificate_proposal", args=[proposal.pk])).text
     assert "从确认之日起" in page
     services.decide(proposal=proposal, is_accepted=True, by=second_officer(cast), at=NOON)
     new = wrong.replacement
@@ -139,12 +138,6 @@ def test_an_outage_or_an_import_that_is_explained_lets_no_correction_prolong_a_c
     proposal = services.propose(**ask, corrections={"person_name": "张晓明"})
     services.decide(proposal=proposal, is_accepted=True, by=second_officer(cast), at=NOON)
     assert old.replacement.valid_until == old.valid_until
-
-
-def sign_in_as(person):
-    client = Client()
-    client.force_login(person)
-    return client
 
 
 def set_back(monkeypatch, at):
@@ -216,7 +209,6 @@ def test_a_paper_that_was_cut_off_hides_no_address_and_breaks_no_check(certifica
 
 def test_made_again_a_paper_lies_there_once_whoever_reads_meanwhile(certificate, private, monkeypatch):
     files.read(certificate, "pdf")
-    make = files._KINDS["pdf"].make
 
     def meanwhile(name, data, *, instead, put=files._put):
         put(name, data, instead=instead)
@@ -225,7 +217,7 @@ def test_made_again_a_paper_lies_there_once_whoever_reads_meanwhile(certificate,
 
     monkeypatch.setattr(files, "_put", meanwhile)
     files.remake(certificate)
-    assert len(list(private.rglob("*.pdf"))) == 1 and make
+    assert len(list(private.rglob("*.pdf"))) == 1
 
 
 def test_a_certificate_is_never_edited_or_deleted(certificate):
