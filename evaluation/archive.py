@@ -25,6 +25,7 @@ from people.models import DutyAssignment, Leave, Person, Role, ServedAt, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
 from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, Rating, Sitting
+from quizzes.services import attempts
 
 FORMAT = "county-learning-archive/1"
 Row = TypeVar("Row", bound=Model)
@@ -200,11 +201,11 @@ def _enrolments(person: Person, sieve: _Sieve) -> Told:
 
 def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
     """The result of an attempt where it may be known now (`quizzes.services.sittings.results_wait_for`), and its items where the
-    reader may read them. Seven queries."""
+    reader may read them: while the person sits an exam, of none on the same bank. Eight queries."""
     rows = (
         Attempt.objects.filter(person=person)
         .timed()
-        .select_related("submission", "gone_on_paper", "sitting", "enrolment__course")
+        .select_related("submission", "gone_on_paper", "sitting", "quiz", "enrolment__course")
         .prefetch_related(Prefetch("incidents", Incident.objects.order_by("at", "pk")))
         .prefetch_related(Prefetch("late_papers", LatePaper.objects.select_related("decision").order_by("pk")))
         .order_by("started_at", "pk")
@@ -215,7 +216,9 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
         read = read.readable_by(sieve.reader)
     markings = Marking.objects.current().filter(submission__attempt__in=known.values("pk")).select_related("submission")
     results = {one.submission.attempt_id: one for one in markings}
-    items = _items(known.filter(pk__in=read.values("pk")))
+    sat = {bank for row in rows if row.sitting_id and _runs(row, at) for bank in row.quiz.banks}
+    same = [row.pk for row in rows if sat & set(row.quiz.banks)]
+    items = _items(known.with_keys_out(at).filter(pk__in=read.values("pk")).exclude(pk__in=same))
     readable = set(read.values_list("pk", flat=True))
     return [
         {
@@ -232,7 +235,7 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
             "late_papers": [_late_paper(one) for one in row.late_papers.all()],
             "state": _state_of(row, results),
             "result": _result(results[row.pk]) if row.pk in results else None,
-            "items": items.get(row.pk, []) if row.pk in results and row.pk in readable else None,
+            "items": items.get(row.pk) if row.pk in results and row.pk in readable else None,
             "incidents": [_fields(one, "kind", "at", "detail") for one in row.incidents.all()] if row.pk in readable else None,
         }
         for row in sieve.through("attempts", rows, Attempt.objects.visible_to)
@@ -242,6 +245,10 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
 def _late_paper(late: LatePaper) -> dict[str, Any]:
     decision = getattr(late, "decision", None)
     return {**_fields(late, "from_at", "until", "reason", "at"), "decision": decision and _fields(decision, "approved", "reason", "at")}
+
+
+def _runs(attempt: Attempt, at: datetime) -> bool:
+    return not attempts.is_closed(attempt) and not attempts.is_overdue(attempt, at)
 
 
 def _state_of(attempt: Attempt, results: dict[int, Marking]) -> str:
@@ -257,14 +264,14 @@ def _result(marking: Marking) -> dict[str, Any]:
     return _fields(marking, "score", "out_of", "percent", "passed", "is_complete", "cause", "at")
 
 
-def _items(attempts: QuerySet[Attempt]) -> dict[int, Told]:
+def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
     """The items of these attempts as they were shown, with what was answered and earned. The keys are not even read. Two queries."""
     comments: dict[int, list[str]] = {}
-    written = Rating.objects.filter(task__submission__attempt__in=attempts.values("pk")).exclude(comment="").order_by("task__part", "stage")
+    written = Rating.objects.filter(task__submission__attempt__in=over.values("pk")).exclude(comment="").order_by("task__part", "stage")
     for pk, comment in written.values_list("task__item", "comment"):
         comments.setdefault(pk, []).append(comment)
     marks = (
-        ItemMark.objects.filter(marking__superseded_by=None, marking__submission__attempt__in=attempts.values("pk"))
+        ItemMark.objects.filter(marking__superseded_by=None, marking__submission__attempt__in=over.values("pk"))
         .select_related("item", "answer", "marking")
         .defer("item__key", "item__explanation", "item__source")
         .order_by("item__attempt", "item__position")

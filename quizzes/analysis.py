@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from people.models import Unit
 from quizzes import statistics
 from quizzes.models import Analysis, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
-from quizzes.services import remarks
+from quizzes.services import keys
 
 CHUNK = 5000
 FEWEST_SHOWN = 5  # people of one organ below whom its figures would tell of persons
@@ -132,14 +132,14 @@ def _minutes(rows: list[tuple]) -> float:
 def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float], samples: dict[tuple[int, int], int]) -> list[dict]:
     figures = analysis.items()
     shown = AttemptItem.objects.in_bulk(samples.values())
-    keys = remarks.keys(shown.values())
+    standing = keys.standing(shown.values())
     questions = Question.objects.in_bulk({item.item[0] for item in figures})
     found = []
     for item in figures:
         pk, version = item.item
         question = questions[pk]
         paper = shown[samples[item.item]]
-        picks = paper.item_kind.picks(paper.shown, paper.key, keys[paper.pk])
+        picks = paper.item_kind.picks(paper.shown, paper.key, standing[paper.pk].key)
         found.append(
             {
                 **asdict(item),

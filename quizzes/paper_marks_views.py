@@ -23,7 +23,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
 from quizzes.permissions import holds_over
-from quizzes.services import paper_marks, printing, remarks, sheets
+from quizzes.services import paper_marks, printing, sheets
 
 SHEETS_AT_ONCE = 30  # as many as somebody has on the table
 
@@ -86,7 +86,7 @@ def marks_correct(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
         request.POST or None,
         items=[mark.item for mark in marks],
         earned={mark.item.position: mark.earned for mark in marks},
-        fixed=remarks.given_to_all(attempt.submission),
+        fixed=paper_marks.given_to_all(attempt.submission),
         initial={"seen": current.pk},
     )
     if request.method == "POST" and form.is_valid():

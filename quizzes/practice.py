@@ -20,9 +20,8 @@ from core.errors import Refused
 from courses.models import Course
 from people.models import Person
 from quizzes import kinds
-from quizzes.models import Attempt, AttemptItem, Question
-from quizzes.services import papers
-from quizzes.services.attempts import is_overdue
+from quizzes.models import AttemptItem, Question
+from quizzes.services import keys, papers
 
 SALT = "practice"
 A_DAY = 24 * 60 * 60
@@ -114,6 +113,5 @@ def _lay_out(question: Question, seed: str) -> Asked:
 
 
 def _refuse_during_a_quiz(person: Person, course: Course, at: datetime) -> None:
-    running = Attempt.objects.open().filter(person=person, quiz__county=course.county_id).select_related("quiz").timed()
-    if any(course.code in attempt.quiz.banks and not is_overdue(attempt, at) for attempt in running):
+    if keys.running_on([course.code], person=person, county=course.county_id, at=at):
         raise Refused(_("You have a quiz of this course open. Practise when you have handed it in."), code="quiz_open")

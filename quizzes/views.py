@@ -24,7 +24,7 @@ from core.errors import Refused
 from core.prepared import Prepared
 from people.services import readings
 from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting, Submission
-from quizzes.services import attempts, paper_marks, papers, presence, ratings, remarks, sittings
+from quizzes.services import attempts, keys, paper_marks, papers, presence, ratings, remarks, sittings
 
 LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
 GONE = {"over", "time_over"}
@@ -44,6 +44,9 @@ def quiz(request: HttpRequest, key: str) -> HttpResponse:
         except Refused as error:
             refusal = error
     standing = attempts.standing(person=request.user, quiz=quiz, at=now)
+    refusal = refusal or standing.refusal
+    if refusal is None and standing.open is None:
+        refusal = keys.beside_an_exam(quiz, person=request.user, at=now)  # type: ignore[arg-type]
     draws = papers.draws_of(quiz)
     history = _history(standing.attempts, now)
     return render(
@@ -52,7 +55,7 @@ def quiz(request: HttpRequest, key: str) -> HttpResponse:
         {
             "quiz": quiz,
             "standing": standing,
-            "refusal": refusal or standing.refusal,
+            "refusal": refusal,
             "has_passed": any(row["result"] and row["result"].passed for row in history),
             "draws": draws,
             "total": sum(draw.count for draw in draws),
@@ -361,10 +364,11 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         )
     result = attempt.submission.result
     marks = list(result.marks.select_related("item", "answer").order_by("item__position"))
-    told, keys = remarks.told(attempt.submission), remarks.keys(mark.item for mark in marks)
-    comments = ratings.comments(attempt.submission) if result.is_complete else {}
+    told, standing_keys = remarks.told(attempt.submission), keys.standing(mark.item for mark in marks)
+    keys_wait = keys.wait_for(attempt, reader=request.user, at=clock.now())  # type: ignore[arg-type]
+    comments = ratings.comments(attempt.submission) if result.is_complete and result.supersedes_id else {}
     on_paper = attempt.submission.cause == Submission.Cause.PAPER
-    lines = [_line(mark, keys[mark.item_id], comments.get(mark.item_id, []), is_on_paper=on_paper) for mark in marks]
+    lines = [_line(mark, standing_keys[mark.item_id].key, comments.get(mark.item_id, []), is_on_paper=on_paper) for mark in marks]
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
     return render(
         request,
@@ -374,6 +378,7 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             "submission": attempt.submission,
             "result": result,
             "lines": lines,
+            "keys_wait": keys_wait,
             "is_own": is_own,
             "on_paper": on_paper,
             "standing": standing,

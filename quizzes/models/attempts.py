@@ -51,6 +51,13 @@ class AttemptQuerySet(FactQuerySet):
 
         return self.filter(models.Q(sitting=None) | models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")))
 
+    def with_keys_out(self, at: datetime) -> "AttemptQuerySet":
+        """Attempts whose right answers may be known, too: no other sitting still needs their paper."""
+        from quizzes.models.sittings import Sitting
+
+        later = Sitting.objects.still_sat(at).filter(papers=models.OuterRef("paper")).exclude(pk=models.OuterRef("sitting"))
+        return self.with_results_out(at).filter(~models.Exists(later))
+
     def timed(self) -> "AttemptQuerySet":
         """With the minutes that extensions added, so that no row asks for them."""
         from quizzes.models.sittings import Extension

@@ -83,6 +83,11 @@ class SittingQuerySet(models.QuerySet):
         ends = ExpressionWrapper(F("closes_at") + later, models.DateTimeField())
         return self.alias(is_over_at=ends).filter(is_over_at__lte=at)
 
+    def still_sat(self, at: datetime) -> "SittingQuerySet":
+        """Published sittings that are to come, or in which somebody still sits."""
+        running = Attempt.objects.open().filter(sitting=OuterRef("pk"))
+        return self.published().filter(~Q(pk__in=self.model.objects.over(at).values("pk")) | Exists(running))
+
     def with_results_out(self, at: datetime) -> "SittingQuerySet":
         """Sittings whose results may be known: by those who sat, by the course, and in tables of units, which would tell them."""
         still_sat = Attempt.objects.open().filter(sitting=OuterRef("pk"))

@@ -26,7 +26,7 @@ from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds, rules
 from quizzes.models import Allowance, Answer, Attempt, AttemptItem, GoneOnPaper, Marking, Quiz, Sitting, Submission
-from quizzes.services import exam_papers, marking, papers, results
+from quizzes.services import exam_papers, keys, marking, papers, results
 
 log = structlog.get_logger(__name__)
 ANSWERS_PER_ATTEMPT = 5000  # acts; more than a day of typing, and a bound on what a script can write
@@ -251,7 +251,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
     the person is for `sittings.enter`, which calls this with the enrolment that it has found.
 
     Raises:
-        Refused: not_enrolled, new_round, attempts_used, sitting_only, no_draws, bank_cannot_serve, not_sealed.
+        Refused: not_enrolled, new_round, attempts_used, sitting_only, exam_open, no_draws, bank_cannot_serve, not_sealed.
     """
     if enrolment is None:
         found = standing(person=person, quiz=quiz, at=at)
@@ -268,8 +268,9 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
             state = _standing(enrolment, quiz, at, sitting)
     if state.open is not None:  # minutes were added to it just now
         return state.open
-    if state.refusal is not None:
-        raise state.refusal
+    refusal = state.refusal or (keys.beside_an_exam(quiz, person=person, at=at) if sitting is None else None)
+    if refusal is not None:
+        raise refusal
     seed = secrets.token_hex(16)
     attempt = Attempt.objects.create(
         **served_at(person),

@@ -17,7 +17,7 @@ from courses.models import EditionRequirement, RequirementMet
 from courses.services import completions
 from quizzes import kinds, rules
 from quizzes.models import Answer, AttemptItem, ItemMark, Marking, MarkingTask, Sitting, Submission
-from quizzes.services import results
+from quizzes.services import keys, results
 from quizzes.signals import attempt_marked
 
 log = structlog.get_logger(__name__)
@@ -43,17 +43,23 @@ class Marked:
 
 
 def mark_by_machine(submission: Submission) -> Marking:
-    """Mark the latest acknowledged answers against the frozen keys, in the transaction that ends the attempt (T1)."""
+    """Mark the latest acknowledged answers, in the transaction that ends the attempt (T1).
+
+    Against the frozen keys, but where two persons mended one since the paper was drawn: a key that is known to be wrong gives no pass.
+    """
     latest = Answer.objects.latest_of(submission.attempt_id)
+    items = list(AttemptItem.objects.filter(attempt=submission.attempt_id))
+    standing = keys.standing(items)
     marked = []
-    for item in AttemptItem.objects.filter(attempt=submission.attempt_id):
-        answer = latest.get(item.pk)
-        marked.append(Marked(item, answer, kinds.mark(item.kind, item.key, answer.response if answer else None)))
+    for item in items:
+        answer, stands = latest.get(item.pk), standing[item.pk]
+        share = Fraction(1) if stands.is_given else kinds.mark(item.kind, stands.key, answer.response if answer else None)
+        marked.append(Marked(item, answer, share))
     MarkingTask.objects.bulk_create(
         MarkingTask(submission=submission, item=one.item, part=asked.part, markers=asked.markers)
         for one in marked
         if one.fraction is None and one.answer
-        for asked in one.item.item_kind.for_person(one.item.shown, one.item.key, one.answer.response)
+        for asked in one.item.item_kind.for_person(one.item.shown, standing[one.item.pk].key, one.answer.response)
     )
     return append(submission, marked, cause=Marking.Cause.MACHINE, at=submission.at)
 

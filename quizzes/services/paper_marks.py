@@ -36,7 +36,7 @@ from quizzes.models import (
 )
 from quizzes.models.sittings import closing_of
 from quizzes.permissions import holds_over
-from quizzes.services import attempts, lost_passes, marking, papers, remarks, sheets, sittings
+from quizzes.services import attempts, keys, lost_passes, marking, papers, remarks, sheets, sittings
 
 
 @transaction.atomic
@@ -158,12 +158,13 @@ def go_on(*, attempt: Attempt, reason: str, by: Person, at: datetime) -> GoneOnP
 
 def on_screen(attempt: Attempt, paper: Paper) -> dict[int, Decimal]:
     """What the acknowledged answers of an attempt that went on on paper earn, by position on the paper; absent what has no answer, or
-    needs a person. Three queries."""
-    latest = Answer.objects.latest_of(attempt.pk)
+    needs a person. Four queries."""
+    latest, items = Answer.objects.latest_of(attempt.pk), list(attempt.items.all())
+    standing = keys.standing(items)
     earned = {}
-    for item in attempt.items.all():
+    for item in items:
         answer = latest.get(item.pk)
-        share = kinds.mark(item.kind, item.key, answer.response) if answer and answer.response is not None else None
+        share = kinds.mark(item.kind, standing[item.pk].key, answer.response) if answer and answer.response is not None else None
         if share is not None:
             earned[item.question_id] = rules.earned(share, item.points)
     return {item.position: earned[item.question_id] for item in paper.items.all() if item.question_id in earned}
@@ -189,6 +190,13 @@ def _marked(item: AttemptItem, points: Decimal) -> marking.Marked:
 
 
 # ---- corrections ---------------------------------------------------------------------------
+
+
+def given_to_all(submission: Submission) -> set[int]:
+    """The positions at which everybody gets full marks by an approved re-marking. Two queries."""
+    items = list(submission.attempt.items.all())
+    standing = keys.standing(items)
+    return {item.position for item in items if standing[item.pk].is_given}
 
 
 @dataclass(frozen=True)
@@ -249,7 +257,7 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
     marks = list(current.marks.select_related("item"))
     _refuse_bad_points(points, {mark.item.position: mark.item.points for mark in marks})
     found = effect(current, points, marks)
-    given = remarks.given_to_all(submission) & {position for position, _was, _becomes in found.lines}
+    given = given_to_all(submission) & {position for position, _was, _becomes in found.lines}
     if given:
         places = "、".join(map(str, sorted(given)))
         raise Refused(_("A re-marking gave everybody full marks for question %(places)s.") % {"places": places}, code="given_to_all")

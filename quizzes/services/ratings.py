@@ -17,7 +17,7 @@ from core.reconcile import Gap
 from people.models import Person
 from quizzes import kinds, rules
 from quizzes.models import GoneOnPaper, ItemMark, Marking, MarkingTask, Quiz, Rating, Submission
-from quizzes.services import marking, remarks
+from quizzes.services import keys, marking
 
 CLAIM = timedelta(minutes=30)  # so long an answer that somebody opened is kept from the others
 
@@ -162,12 +162,12 @@ def complete(*, submission: Submission, at: datetime) -> Marking | None:
         return None
     marks = list(current.marks.select_related("item", "answer"))
     opened = [mark.item for mark in marks if mark.fraction is None]
-    settled, keys = marking.settled_shares(item.pk for item in opened), remarks.keys(opened)
+    settled, standing = marking.settled_shares(item.pk for item in opened), keys.standing(opened)
     marked = []
     for mark in marks:
         if mark.fraction is None:
             response = mark.answer.response if mark.answer else None
-            share = marking.joined(mark.item.kind, keys[mark.item_id], response, settled.get(mark.item_id, {}))
+            share = marking.joined(mark.item.kind, standing[mark.item_id].key, response, settled.get(mark.item_id, {}))
             marked.append(marking.Marked(mark.item, mark.answer, share))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction), mark.earned))

@@ -21,7 +21,6 @@ from people.models import Person, Role
 from quizzes import kinds, rules
 from quizzes.models import (
     Attempt,
-    AttemptItem,
     GoneOnPaper,
     ItemMark,
     Marking,
@@ -34,7 +33,7 @@ from quizzes.models import (
     Submission,
 )
 from quizzes.permissions import holds_over
-from quizzes.services import bank, lost_passes, marking
+from quizzes.services import bank, keys, lost_passes, marking
 
 QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
@@ -228,13 +227,13 @@ def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
     reached by a later re-marking that was approved, which has the last word.
     """
     later = list(Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True))
-    reached = [mark for mark in marks if mark.fraction is not None and not any(_reaches(one, mark.item) for one in later)]
+    reached = [mark for mark in marks if mark.fraction is not None and not any(keys.reaches(one, mark.item) for one in later)]
     if remark.remedy == Remark.Remedy.ALL_RIGHT:
         return {mark.pk: Fraction(1) for mark in reached}
     found: dict[int, Fraction] = {}
     with_people: list[tuple[ItemMark, dict]] = []
     for mark in reached:
-        key = None if mark.marking.submission.cause == Submission.Cause.PAPER else _key_under(remark, mark.item)
+        key = None if mark.marking.submission.cause == Submission.Cause.PAPER else keys.under(remark, mark.item)
         if key is None:
             continue
         share = kinds.mark(mark.item.kind, key, _response(mark))
@@ -252,42 +251,6 @@ def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
 
 def _response(mark: ItemMark) -> Any:
     return mark.answer.response if mark.answer else None
-
-
-def _reaches(remark: Remark, item: AttemptItem) -> bool:
-    if item.question_version > remark.version:
-        return False
-    return remark.remedy == Remark.Remedy.ALL_RIGHT or _key_under(remark, item) is not None
-
-
-def _key_under(remark: Remark, item: AttemptItem) -> dict | None:
-    """The item's key in the tokens of its paper as the re-marking wants it; None when other options were shown."""
-    try:
-        return item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
-    except kinds.Wrong:
-        return None
-
-
-def given_to_all(submission: Submission) -> set[int]:
-    """The positions at which everybody gets full marks by an approved re-marking. Two queries."""
-    items = list(submission.attempt.items.all())
-    free = Remark.objects.filter(question__in=[item.question_id for item in items], decision__approved=True, remedy=Remark.Remedy.ALL_RIGHT)
-    reaches = {(remark.question_id, remark.version) for remark in free}
-    return {item.position for item in items if any(q == item.question_id and item.question_version <= v for q, v in reaches)}
-
-
-def keys(items: Iterable[AttemptItem]) -> dict[int, Any]:
-    """The key that stands for each frozen item, by item id: its own, or that of the newest approved re-marking that reaches it. One query."""
-    items = list(items)
-    mended: dict[int, list[Remark]] = {}
-    approved = Remark.objects.filter(question__in={item.question_id for item in items}, decision__approved=True)
-    for remark in approved.filter(remedy=Remark.Remedy.NEW_KEY).order_by("-pk"):
-        mended.setdefault(remark.question_id, []).append(remark)
-    found = {}
-    for item in items:
-        keyed = (_key_under(one, item) for one in mended.get(item.question_id, ()) if item.question_version <= one.version)
-        found[item.pk] = next((key for key in keyed if key is not None), item.key)
-    return found
 
 
 @transaction.atomic

@@ -1,0 +1,95 @@
+"""Which key stands for an item once questions were marked again, and when keys may be shown: an exam gives none away while it is sat."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from core.errors import Refused
+from people.models import Person
+from quizzes import kinds
+from quizzes.models import Attempt, AttemptItem, Quiz, Remark, Sitting
+
+# ---- which key stands ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Standing:
+    """By what an item is marked, shown and explained: the key in its own tokens, or full marks whatever was answered."""
+
+    key: Any
+    is_given: bool
+
+
+def standing(items: Iterable[AttemptItem]) -> dict[int, Standing]:
+    """What stands for each frozen item, by its id. One query.
+
+    The key is that of the newest approved re-marking with a new key that reaches the item, else its own; whether everybody is
+    given full marks says the newest one that reaches it.
+    """
+    items = list(items)
+    approved: dict[int, list[Remark]] = {}
+    for remark in Remark.objects.filter(question__in={item.question_id for item in items}, decision__approved=True).order_by("-pk"):
+        approved.setdefault(remark.question_id, []).append(remark)
+    return {item.pk: _standing(item, approved.get(item.question_id, [])) for item in items}
+
+
+def _standing(item: AttemptItem, approved: list[Remark]) -> Standing:
+    reaching = [remark for remark in approved if reaches(remark, item)]
+    mended = (under(remark, item) for remark in reaching if remark.remedy == Remark.Remedy.NEW_KEY)
+    is_given = bool(reaching) and reaching[0].remedy == Remark.Remedy.ALL_RIGHT
+    return Standing(next(mended, item.key), is_given)
+
+
+def reaches(remark: Remark, item: AttemptItem) -> bool:
+    """Whether a re-marking speaks of this item: it was frozen before, and shows the options that a new key is about."""
+    if item.question_version > remark.version:
+        return False
+    return remark.remedy == Remark.Remedy.ALL_RIGHT or under(remark, item) is not None
+
+
+def under(remark: Remark, item: AttemptItem) -> dict | None:
+    """The item's key in the tokens of its paper as the re-marking wants it; None when other options were shown."""
+    try:
+        return item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
+    except kinds.Wrong:
+        return None
+
+
+# ---- when keys are shown -------------------------------------------------------------------
+
+
+def running_on(banks: Collection[str], *, person: Person, county: int, at: datetime) -> list[Attempt]:
+    """The person's attempts at questions of any of these banks of the county whose time runs. One query."""
+    found = Attempt.objects.open().filter(person=person, quiz__county=county).select_related("quiz").timed()
+    return [one for one in found if set(one.quiz.banks) & set(banks) and not (one.shuts_at and at >= one.shuts_at)]
+
+
+def beside_an_exam(quiz: Quiz, *, person: Person, at: datetime) -> Refused | None:
+    """Why nobody takes a course quiz while they sit an exam on its bank (its results would be the exam's key): exam_open. One query."""
+    exam = next((one for one in running_on(quiz.banks, person=person, county=quiz.county_id, at=at) if one.sitting_id), None)
+    if exam is None:
+        return None
+    said = _("You are sitting “%(exam)s”, which asks questions of the same bank. Hand it in first.") % {"exam": exam.quiz_title}
+    return Refused(said, code="exam_open")
+
+
+def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
+    """Why right answers and explanations of an attempt are not shown yet, though its result is; "" when they are.
+
+    They wait while the reader sits an exam on the same bank, and while another sitting still needs the paper: for everybody but
+    those who oversee the attempt and do not sit it themselves. Two queries.
+    """
+    exams = running_on(attempt.quiz.banks, person=reader, county=attempt.quiz.county_id, at=at)
+    if any(one.sitting_id for one in exams):
+        return _(
+            "You are sitting an exam on the same questions. Right answers and explanations are shown again when you have handed it in."
+        )
+    later = Sitting.objects.still_sat(at).filter(papers=attempt.paper_id).exclude(pk=attempt.sitting_id) if attempt.paper_id else None
+    if later is None or not (attempt.person_id == reader.pk or later.filter(candidates__person=reader).exists()):
+        return ""
+    if later.exists():
+        return _("Others still sit this paper. Right answers and explanations are shown when its last sitting is over.")
+    return ""

@@ -1,0 +1,165 @@
+"""Which key stands after a re-marking, and that no page gives the keys of an exam away while somebody sits it."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+
+from core import clock
+from core.errors import Refused
+from courses.models import Course
+from courses.services import enrolments
+from evaluation import archive
+from quizzes.models import MarkingTask, Question, RemarkedMarking, Sitting, Submission
+from quizzes.services import attempts, bank, exam_papers, keys, quizzes, remarks, sittings
+from tests.cast import NOON
+from tests.factories import make_course
+
+MINUTE = timedelta(minutes=1)
+LEARNER = Submission.Cause.LEARNER
+
+
+@pytest.fixture
+def course_quiz(cast):
+    rows = [
+        {"id": f"K-{n}", "type": "single", "course": "P01", "stem": f"问题{n}", "options": {"A": "对", "B": "错"}, "answer": ["A"]}
+        for n in range(3)
+    ]
+    bank.import_rows(rows, county=cast.county, at=NOON)
+    facts = {"county": cast.county, "course_code": "P01", "minutes": 0, "pass_percent": 60, "attempts": 0}
+    quiz = quizzes.ensure(key="course", title="课程测验", draws=[{"kind": "single", "count": 2, "points": 5}], **facts)
+    make_course(cast.county, code="P01", lessons=1, quiz_key="course", pass_rule="quiz")
+    enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P01"), at=NOON)
+    return quiz
+
+
+@pytest.fixture
+def exam(cast, course_quiz):
+    facts = {"county": cast.county, "course_code": "P01", "minutes": 30, "pass_percent": 60, "attempts": 1}
+    quiz = quizzes.ensure(key="exam", title="年度考试", draws=[{"kind": "single", "count": 3, "points": 5}], **facts)
+    quiz.is_exam = True
+    quiz.save()
+    return quiz
+
+
+def sitting_of(exam, *, opens_at, title="年度考试", paper=None):
+    made = Sitting.objects.create(quiz=exam, title=title, opens_at=opens_at, closes_at=opens_at + 60 * MINUTE, is_listed=False)
+    if paper is not None:
+        made.papers.add(paper)
+    return made
+
+
+def sealed_paper(exam, cast):
+    paper = exam_papers.make_fixed(quiz=exam, chosen=[("K-0", Decimal(5)), ("K-1", Decimal(5))], by=cast.trainer, at=NOON, may_starve=True)
+    for by in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=by, at=NOON)
+    return paper
+
+
+def answered(attempt, letter):
+    for item in attempt.items.all():
+        token = {letter: token for token, letter in item.key["letters"].items()}[letter]
+        attempts.save(attempt_id=attempt.pk, person=attempt.person, item_id=item.pk, response=token, token=f"t{item.pk}", at=NOON)
+    return attempt
+
+
+def decided(cast, code, **remedy):
+    asked = remarks.propose(question=Question.objects.get(code=code), reason="答案错误", by=cast.trainer, at=NOON, **remedy)
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=NOON)
+    return asked
+
+
+# ---- which key stands ----------------------------------------------------------------------
+
+
+def test_who_hands_in_after_a_key_was_mended_is_marked_with_the_mended_one_at_once(cast, course_quiz):
+    attempt = answered(attempts.start(person=cast.learner, quiz=course_quiz, at=NOON), "A")
+    for code in Question.objects.values_list("code", flat=True):
+        decided(cast, code, remedy="new_key", key=["B"])
+
+    submission = attempts.submit(attempt=attempt, cause=LEARNER, at=NOON)
+
+    assert submission.result.percent == 0 and not submission.result.passed
+    assert remarks.unapplied_gaps(NOON + 10 * MINUTE) == [] and not RemarkedMarking.objects.exists()
+
+
+def test_who_hands_in_after_everybody_was_given_the_points_has_them_at_once(cast, course_quiz):
+    attempt = answered(attempts.start(person=cast.learner, quiz=course_quiz, at=NOON), "B")
+    for code in Question.objects.values_list("code", flat=True):
+        decided(cast, code, remedy="all_right")
+
+    assert attempts.submit(attempt=attempt, cause=LEARNER, at=NOON).result.percent == 100
+    assert not MarkingTask.objects.exists()
+
+
+def test_the_newest_re_marking_that_reaches_an_item_says_how_it_is_marked(cast, course_quiz):
+    attempt = answered(attempts.start(person=cast.learner, quiz=course_quiz, at=NOON), "A")
+    for code in Question.objects.values_list("code", flat=True):
+        decided(cast, code, remedy="all_right")
+        decided(cast, code, remedy="new_key", key=["B"])
+
+    standing = keys.standing(attempt.items.all())
+    assert not any(one.is_given for one in standing.values())
+    assert attempts.submit(attempt=attempt, cause=LEARNER, at=NOON).result.percent == 0
+
+
+# ---- when keys are shown -------------------------------------------------------------------
+
+
+def test_nobody_begins_a_course_quiz_while_they_sit_an_exam_on_its_bank(cast, course_quiz, exam):
+    running = sittings.enter(person=cast.learner, sitting=sitting_of(exam, opens_at=NOON), at=NOON)
+
+    with pytest.raises(Refused) as refused:
+        attempts.start(person=cast.learner, quiz=course_quiz, at=NOON + MINUTE)
+    assert refused.value.code == "exam_open" and "年度考试" in refused.value.message
+
+    attempts.submit(attempt=running, cause=LEARNER, at=NOON + 2 * MINUTE)
+    assert attempts.start(person=cast.learner, quiz=course_quiz, at=NOON + 3 * MINUTE)
+
+
+def test_an_exam_whose_time_is_over_holds_no_course_quiz_up(cast, course_quiz, exam):
+    sittings.enter(person=cast.learner, sitting=sitting_of(exam, opens_at=NOON), at=NOON)
+    assert attempts.start(person=cast.learner, quiz=course_quiz, at=NOON + 40 * MINUTE)
+
+
+def test_older_results_show_no_keys_while_their_reader_sits_an_exam_on_the_bank(sign_in, cast, course_quiz, exam):
+    now = clock.now()
+    earlier = attempts.submit(attempt=attempts.start(person=cast.learner, quiz=course_quiz, at=now), cause=LEARNER, at=now).attempt
+    page = reverse("attempt_result", args=[earlier.pk])
+    browser = sign_in(cast.learner)
+    assert "quiz-reviewed" in browser.get(page).text
+
+    running = sittings.enter(person=cast.learner, sitting=sitting_of(exam, opens_at=now), at=now)
+    shown = browser.get(page).text
+    assert "quiz-reviewed" not in shown and "问题" not in shown and "交卷后" in shown and "quiz-figure" in shown
+
+    attempts.submit(attempt=running, cause=LEARNER, at=clock.now())
+    assert "quiz-reviewed" in browser.get(page).text
+
+
+def test_results_of_a_sitting_keep_the_keys_until_the_last_sitting_of_the_paper_is_over(sign_in, cast, exam):
+    paper, start = sealed_paper(exam, cast), clock.now() - 120 * MINUTE
+    first = sitting_of(exam, opens_at=start, paper=paper)
+    second = sitting_of(exam, opens_at=clock.now() + 24 * 60 * MINUTE, title="补考", paper=paper)
+    sat = sittings.enter(person=cast.learner, sitting=first, at=start)
+    attempts.submit(attempt=sat, cause=LEARNER, at=start + MINUTE)
+    page = reverse("attempt_result", args=[sat.pk])
+
+    shown = sign_in(cast.learner).get(page).text
+    assert "quiz-figure" in shown and "quiz-reviewed" not in shown and "最后一场" in shown
+    assert "quiz-reviewed" in sign_in(cast.hr).get(page).text, "whoever oversees it and does not sit it reads it"
+    (told,) = archive.archive_of(cast.learner, at=clock.now(), reader=cast.learner)["attempts"]
+    assert told["result"]["percent"] == "0.00" and told["items"] is None
+
+    Sitting.objects.filter(pk=second.pk).update(opens_at=start, closes_at=start + MINUTE)
+    assert "quiz-reviewed" in sign_in(cast.learner).get(page).text
+
+
+def test_a_draft_of_another_sitting_keeps_no_keys_back(sign_in, cast, exam):
+    paper, start = sealed_paper(exam, cast), clock.now() - 120 * MINUTE
+    sat = sittings.enter(person=cast.learner, sitting=sitting_of(exam, opens_at=start, paper=paper), at=start)
+    attempts.submit(attempt=sat, cause=LEARNER, at=start + MINUTE)
+    Sitting.objects.filter(pk=sitting_of(exam, opens_at=clock.now() + MINUTE, paper=paper).pk).update(is_draft=True)
+
+    assert "quiz-reviewed" in sign_in(cast.learner).get(reverse("attempt_result", args=[sat.pk])).text
