@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from quizzes.formats.base import (
     LONGEST_ITEM,
@@ -153,6 +153,8 @@ def _further(item: Item) -> list[tuple[object, str]]:
         (item.source_since or item.source_until, _("when the source is in force")),
         (item.point, _("knowledge point")),
         (item.tags, _("tags")),
+        (item.is_reserved, _("for exams only")),
+        (item.is_retired, pgettext("a question", "retired")),
     ]
 
 

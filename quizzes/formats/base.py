@@ -28,7 +28,9 @@ MAX_ITEMS = 20_000
 LEVELS = {"1": 1, "易": 1, "容易": 1, "简单": 1, "2": 2, "中": 2, "中等": 2, "3": 3, "难": 3, "困难": 3}
 MADE_CODE = "H-"
 # Tags of this form carry what other programs have no field for; a tag of the trainer's own that looks like one is written behind `tag=`.
-FACT = re.compile(r"(course|difficulty|mark|source|since|until|kind|order|right|units|tolerance|longest|markers|tag)=(.*)", re.DOTALL)
+FACT = re.compile(
+    r"(course|difficulty|mark|source|since|until|kind|order|right|units|tolerance|longest|markers|reserved|retired|tag)=(.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Item:
     mark: str = "V"
     point: str = ""  # from the root: "A/B/C"; a slash inside a name is doubled
     tags: tuple[str, ...] = ()
+    is_reserved: bool = False  # for exams only; a file that does not say so takes it from no question
+    is_retired: bool = False
     images: dict[str, bytes] = dataclasses.field(default_factory=dict, compare=False)  # by digest; what the texts name and the file held
 
 
@@ -282,7 +286,14 @@ def named_images(item: Item) -> set[str]:
 # ---- facts that other programs have no field for -------------------------------------------
 
 
-FIELD_OF = {"course": "course_code", "since": "source_since", "until": "source_until"}
+FIELD_OF = {
+    "course": "course_code",
+    "since": "source_since",
+    "until": "source_until",
+    "reserved": "is_reserved",
+    "retired": "is_retired",
+}
+SO = {"true", "1", "yes", "是"}
 
 
 def facts(item: Item, *names: str, **more: str) -> list[str]:
@@ -315,7 +326,21 @@ def from_facts(known: dict[str, str]) -> dict[str, Any]:
         "source": known.get("source", ""),
         "source_since": day(known.get("since", ""), "since"),
         "source_until": day(known.get("until", ""), "until"),
+        "is_reserved": known.get("reserved", "").lower() in SO,
+        "is_retired": known.get("retired", "").lower() in SO,
     }
+
+
+USES = {"仅供考试": "is_reserved", "exam": "is_reserved", "停用": "is_retired", "retired": "is_retired"}
+
+
+def uses(words: Iterable[str]) -> dict[str, Any]:
+    """Fields of an item from the words that say how it may be used. Raises: Wrong."""
+    said = [word for text in words if (word := settle(text))]
+    unknown = next((word for word in said if word.lower() not in USES), None)
+    if unknown is not None:
+        raise Wrong(_("“%(value)s” is no use: 仅供考试 or 停用") % {"value": unknown[:20]}, _("use (用途)"))
+    return {USES[word.lower()]: True for word in said}
 
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

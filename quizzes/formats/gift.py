@@ -325,7 +325,7 @@ def _written(item: Item) -> str:
 
 
 def _tags(item: Item, more: dict[str, str]) -> list[str]:
-    return facts(item, "course", "difficulty", "mark", "source", "since", "until", **more)
+    return facts(item, "course", "difficulty", "mark", "source", "since", "until", "reserved", "retired", **more)
 
 
 def _bracketed(text: str) -> str:

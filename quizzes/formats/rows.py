@@ -1,4 +1,4 @@
-"""Questions given as mappings, as YAML files have them: id, type, course, diff, stem, options / items / …, answer, explain, source, v, point, tags."""
+"""Questions given as mappings, as YAML files have them: id, type, course, diff, stem, options / items / …, answer, explain, source, v, point, tags, use."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from core import tables
 from quizzes import kinds
-from quizzes.formats.base import FIELDS, Found, Item, bound, day, level, settle, settled
+from quizzes.formats.base import FIELDS, Found, Item, bound, day, level, settle, settled, uses
 from quizzes.kinds import Wrong
 
 
@@ -31,7 +31,6 @@ def _item(row: Mapping) -> Item:
     stem = settle(row.get("stem"))
     bound("stem", stem)
     content, key = kind.from_mapping({**row, "stem": stem})
-    tags = row.get("tags") or []
     return settled(
         Item(
             kind=kind.key,
@@ -47,9 +46,15 @@ def _item(row: Mapping) -> Item:
             source_until=day(row.get("until") or "", "until"),
             mark=tables.as_text(row.get("v", row.get("mark", ""))).upper() or "V",
             point=tables.as_text(row.get("point")),
-            tags=tuple(map(str, tags)) if isinstance(tags, list) else (str(tags),),
+            tags=_several(row.get("tags")),
+            **uses(_several(row.get("use"))),
         )
     )
+
+
+def _several(value: object) -> tuple[str, ...]:
+    """What a mapping holds as one text or as a list of them."""
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value or ""),)
 
 
 def named_code(text: str) -> str:

@@ -26,6 +26,7 @@ from quizzes.formats.base import (
     named_images,
     settle,
     settled,
+    uses,
 )
 from quizzes.formats.rows import kind_named, named_code
 from quizzes.kinds import Wrong
@@ -44,6 +45,7 @@ SHEET = [
     "知识点",
     "标签",
     *DAYS,
+    "用途",
 ]  # all columns, in the order of a file
 WIDTHS = {"题干": 60, "答案": 24, "解析": 40} | dict.fromkeys(OPTION_COLUMNS.values(), 18)
 LONGEST_CELL = 32_767
@@ -51,7 +53,7 @@ TRUTH = {True: "正确", False: "错误"}
 
 
 class Sheet(Format):
-    """The columns 编号 题型 课程 难度 题干 选项A… 答案 解析 依据 核对 知识点 标签 依据施行日期 依据失效日期; sheets without the first of them are left aside."""
+    """The columns 编号 题型 课程 难度 题干 选项A… 答案 解析 依据 核对 知识点 标签 依据施行日期 依据失效日期 用途; sheets without the first of them are left aside."""
 
     key = "xlsx"
     label = gettext_lazy("Excel workbook (xlsx)")
@@ -158,6 +160,7 @@ def _item(row: tables.Row) -> Item:
             mark=row.text("核对").upper() or "V",
             point=row.text("知识点"),
             tags=tuple(re.split(r"[;；]", row.text("标签"))),
+            **uses(re.split(r"[;；、]", row.text("用途"))),
         )
     )
 
@@ -187,6 +190,7 @@ def _cells(item: Item) -> list[str]:
         "核对": item.mark,
         "知识点": item.point,
         "标签": "；".join(item.tags),
+        "用途": "；".join([*(["仅供考试"] if item.is_reserved else []), *(["停用"] if item.is_retired else [])]),
     } | {OPTION_COLUMNS[letter]: text for letter, text in cells.options.items()}
     if any(len(value) > LONGEST_CELL for value in values.values()):
         raise CannotCarry(_("A text is longer than a cell holds."))

@@ -27,7 +27,7 @@ from quizzes.formats.sheet import refused_rows
 from quizzes.kinds import Wrong
 from quizzes.models import BankImage, Question, QuestionVersion
 from quizzes.permissions import holds_over
-from quizzes.services import images
+from quizzes.services import images, readiness
 from quizzes.services.points import Tree
 
 CONTENT = Question.CONTENT
@@ -141,7 +141,7 @@ def read(file: BinaryIO, *, name: str, format: str, progress: Callable[[int], No
 def import_rows(
     rows: Iterable, *, county: Unit, at: datetime, by: Person | None = None, skip_bad: bool = False, dry_run: bool = False
 ) -> Report:
-    """Import questions given as mappings: id, type, course, diff, stem, options / items / left and right, answer, explain, source, v, point.
+    """Import questions given as mappings: id, type, course, diff, stem, options / items / left and right, answer, explain, source, v, point, use.
 
     See `import_found`.
 
@@ -199,6 +199,8 @@ def import_found(
     if report.refused and not skip_bad:
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
     _write(made, altered, tree, county=county, by=by, at=at)
+    standing_now = [question for question, _item in altered]
+    report.warnings += [ItemError(0, "", said, place=_("exams to come")) for said in readiness.shaken_by(standing_now, at=at)]
     if made or altered:
         audit.record(
             county,
@@ -252,10 +254,12 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
 
 
 def _differs(question: Question, item: Item, tree: Tree) -> bool:
-    """Whether the item would change the question; what the file does not say of point and tags stays as it is."""
+    """Whether the item would change the question; what the file does not say of point, tags and use stays as it is."""
     if any(getattr(question, name) != getattr(item, name) for name in CONTENT):
         return True
     if item.tags and list(item.tags) != question.tags:
+        return True
+    if (item.is_reserved and not question.is_reserved) or (item.is_retired and question.status != Question.Status.RETIRED):
         return True
     point = tree.find(item.point) if item.point else None
     return bool(item.point) and (point is None or point.pk != question.point_id)
@@ -342,14 +346,17 @@ def _write(
             question.point = points[item.point]
         if item.tags:
             question.tags = list(item.tags)
+        question.is_reserved = question.is_reserved or item.is_reserved
         question.updated_at = at
         question.edited_by = by
-        if question.status != Question.Status.RETIRED:
+        if item.is_retired:
+            question.status = Question.Status.RETIRED
+        elif question.status != Question.Status.RETIRED:
             question.status = Question.Status.REVIEWED if by is None else Question.Status.DRAFT
     for question, _item in altered:
         question.version += 1
     Question.objects.bulk_create([question for question, _item in made], batch_size=ROWS_AT_ONCE)
-    fields = [*CONTENT, "point", "tags", "version", "updated_at", "edited_by", "status"]
+    fields = [*CONTENT, "point", "tags", "version", "updated_at", "edited_by", "status", "is_reserved"]
     Question.objects.bulk_update([question for question, _item in altered], fields, batch_size=200)
     keep_versions([question for question, _item in both], by=by, at=at)
 
@@ -503,7 +510,14 @@ def items_of(questions: QuerySet, *, county: Unit) -> Iterator[Item]:
 
 def _item(question: Question, tree: Tree) -> Item:
     facts = {name: getattr(question, name) for name in CONTENT}
-    return Item(**facts, code=question.code, point=tree.path(question.point_id), tags=tuple(question.tags))
+    return Item(
+        **facts,
+        code=question.code,
+        point=tree.path(question.point_id),
+        tags=tuple(question.tags),
+        is_reserved=question.is_reserved,
+        is_retired=question.status == Question.Status.RETIRED,
+    )
 
 
 def _with_images(batch: list[Item], county: Unit) -> Iterator[Item]:

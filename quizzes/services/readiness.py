@@ -1,20 +1,27 @@
-"""Whether exams that are to come can be held as things stand: what would refuse everybody on the day, said before it."""
+"""Whether exams that are to come can be held as things stand: what would refuse everybody on the day, said before it, and what is old."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from core import clock
 from courses.models import Course
-from quizzes.models import Question, Quiz, Sitting
+from quizzes.models import PaperItem, Question, Quiz, Sitting
 from quizzes.services import papers, quizzes
 
 
 def faults(sitting: Sitting, *, has_papers: bool | None = None) -> list[str]:
-    """What would keep candidates of this sitting out on its day, in sentences. Papers made beforehand need no bank; `has_papers`
-    says whether there are any, where that is known.
+    """What would keep candidates of this sitting out on its day, or what they would get that is not so any more, in sentences.
+
+    Papers made beforehand need no bank; `has_papers` says whether there are any, where that is known. Four queries, and those of
+    `papers.missing_for` where papers are drawn.
     """
+    return [*_hindrances(sitting, has_papers), *_outdated(sitting)]
+
+
+def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
     said = []
     course = Course.objects.filter(county=sitting.quiz.county_id, code=sitting.quiz.course_code).first()
     if course is not None and not course.is_open:
@@ -23,6 +30,22 @@ def faults(sitting: Sitting, *, has_papers: bool | None = None) -> list[str]:
         lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
         said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
     return said
+
+
+def _outdated(sitting: Sitting, among: Iterable[Question] | None = None) -> list[str]:
+    """Questions on the sitting's papers (of these, if any are named) that are not in the bank as they stand there, a line a paper. One query."""
+    old = PaperItem.objects.filter(paper__sittings=sitting, paper__withdrawn_at=None)
+    old = old.filter(~Q(question_version=F("question__version")) | Q(question__status=Question.Status.RETIRED))
+    if among is not None:
+        old = old.filter(question__in=[question.pk for question in among])
+    codes: dict[str, list[str]] = {}
+    for label, code in old.order_by("paper__label", "position").values_list("paper__label", "question__code"):
+        codes.setdefault(label, []).append(code)
+    said = _(
+        "Paper %(label)s holds questions as they were before they were changed or taken out of use in the bank: %(codes)s. Take the "
+        "changes in on the papers' page before the sitting opens and have the paper sealed anew, or leave them if nothing of it matters."
+    )
+    return [said % {"label": label, "codes": "、".join(several)} for label, several in codes.items()]
 
 
 def earns_nothing(exam: Quiz) -> str:
@@ -36,7 +59,10 @@ def earns_nothing(exam: Quiz) -> str:
 
 
 def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
-    """Published sittings to come that cannot be held since these questions were changed, in sentences. For whoever changed them."""
+    """Published sittings to come that cannot be held since these questions were changed, or hand them out as they were before, in
+    sentences. For whoever changed them.
+    """
+    questions = list(questions)
     about = {(question.county_id, question.course_code) for question in questions}
     coming = Sitting.objects.published().filter(opens_at__gt=at, quiz__county__in={county for county, _course in about})
     coming = coming.select_related("quiz").order_by("opens_at")
@@ -44,6 +70,8 @@ def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
         _("“%(sitting)s” on %(day)s: %(fault)s")
         % {"sitting": sitting.title, "day": clock.local(sitting.opens_at).strftime("%Y-%m-%d"), "fault": fault}
         for sitting in coming
-        if about & {(sitting.quiz.county_id, course) for course in sitting.quiz.banks}
-        for fault in faults(sitting)
+        for fault in [
+            *(_hindrances(sitting) if about & {(sitting.quiz.county_id, course) for course in sitting.quiz.banks} else []),
+            *_outdated(sitting, questions),
+        ]
     ]

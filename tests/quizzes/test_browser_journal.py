@@ -245,6 +245,50 @@ def test_without_indexeddb_the_page_says_so_and_still_delivers(open_attempt, att
     assert stands(attempt, judge) == "true"
 
 
+def test_without_indexeddb_a_page_that_comes_back_sends_no_earlier_answer_behind_the_last_one(
+    attempt, judge, cast, open_page, enter, live_server
+):
+    page = enter(open_page(PHONE), cast.learner)
+    page.add_init_script("Object.defineProperty(window, 'indexedDB', { get() { throw new DOMException('denied', 'SecurityError'); } });")
+    page.goto(f"{live_server.url}/attempts/{attempt.pk}/")
+    cut(page)
+    tick(page, judge, "true")
+    shows(page, judge, "retry")
+    tick(page, judge, "false")
+
+    page.unroute(ANSWERS)
+    page.evaluate("window.dispatchEvent(new Event('pagehide'))")  # the last answer goes, and the page stays after all
+    page.wait_for_timeout(500)
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    saved(page, judge)
+
+    expect(page.locator("#status")).to_contain_text("已全部保存")
+    assert stands(attempt, judge) == "false"
+
+
+def test_a_disk_that_is_full_brings_no_earlier_answer_back_with_the_next_page(open_attempt, attempt, judge):
+    page, first = open_attempt(), attempt.items.get(kind="single")
+    option = first.shown["options"][0]["token"]
+    cut(page)
+    tick(page, first, option)
+    shows(page, first, "retry")
+    tick(page, judge, "true")  # waits on the disk behind the other
+    page.wait_for_timeout(300)
+    page.evaluate(
+        "() => { const add = IDBObjectStore.prototype.add;"
+        " IDBObjectStore.prototype.add = function (...given) { const asked = add.apply(this, given); this.transaction.abort(); return asked; }; }"
+    )
+    tick(page, judge, "false")
+    expect(page.locator("#status")).to_contain_text("请勿关闭本页")
+    mend(page)
+    saved(page, judge)
+    saved(page, first)
+
+    page.reload()
+    page.wait_for_timeout(1000)
+    assert stands(attempt, judge) == "false" and page.is_checked(f"input[name='r-{judge.pk}'][value='false']")
+
+
 @pytest.mark.parametrize("wrong", ["2001-01-01T00:00:00", "2049-12-31T23:59:00"])
 def test_a_wrong_clock_on_the_phone_changes_nothing(cast, attempt, judge, open_page, enter, live_server, wrong):
     page = enter(open_page(PHONE), cast.learner)

@@ -451,3 +451,49 @@ def test_the_export_page_takes_queries_that_do_not_grow(trainer, cast, django_as
         Question.objects.create(county=cast.county, code=f"Z{n}", course_code="P01", kind="judge", stem=f"第{n}题", key=True)
     with django_assert_max_num_queries(30):
         trainer.get("/admin/questions/export/?format=gift")
+
+
+# ---- how a question may be used ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["xlsx", "gift", "moodlexml", "qti"])
+def test_another_county_gets_exam_questions_for_exams_only_and_retired_ones_retired(cast, quiz, format):
+    first, second, third = Question.objects.order_by("code")[:3]
+    Question.objects.filter(pk=first.pk).update(is_reserved=True)
+    Question.objects.filter(pk=second.pk).update(status="retired")
+    out = io.BytesIO()
+    bank.export(Question.objects.filter(pk__in=[first.pk, second.pk, third.pk]), county=cast.county, format=format, out=out)
+    out.seek(0)
+
+    bank.import_file(out, name="题库", county=cast.other_county, at=NOON, by=cast.stranger, format=format)
+
+    there = Question.objects.filter(county=cast.other_county).order_by("code")
+    assert [(one.is_reserved, one.status) for one in there] == [(True, "draft"), (False, "retired"), (False, "draft")]
+
+
+def test_a_file_that_says_nothing_of_use_takes_it_from_no_question(cast, quiz):
+    out = io.BytesIO()
+    bank.export(Question.objects.all(), county=cast.county, format="xlsx", out=out)
+    Question.objects.update(is_reserved=True, status="retired")
+    out.seek(0)
+
+    report = bank.import_file(out, name="题库.xlsx", county=cast.county, at=NOON, by=cast.trainer)
+
+    assert not report.changed and set(Question.objects.values_list("is_reserved", "status")) == {(True, "retired")}
+
+
+def test_a_use_that_is_none_is_refused_and_a_list_may_name_both(cast):
+    row = {"type": "judge", "course": "P01", "answer": True}
+    rows = [
+        {**row, "id": "U-1", "stem": "一。", "use": "只看"},
+        {**row, "id": "U-2", "stem": "二。", "use": ["exam", "停用"]},
+    ]
+    report = bank.import_rows(rows, county=cast.county, at=NOON, skip_bad=True)
+    assert "只看" in report.refused[0].message
+    assert Question.objects.values_list("code", "is_reserved", "status").get() == ("U-2", True, "retired")
+
+
+def test_aiken_says_that_it_has_no_place_for_the_use_of_a_question(cast, quiz):
+    Question.objects.update(is_reserved=True)
+    outcomes = bank.export(Question.objects.filter(kind="single"), county=cast.county, format="aiken", out=io.BytesIO())
+    assert outcomes and all("仅供考试" in outcome.reasons[0] for outcome in outcomes)

@@ -525,3 +525,39 @@ def test_a_listed_candidate_who_serves_in_another_county_by_now_is_still_entered
     assert sign_in(cast.hr).get(door).status_code == 200
     assert sign_in(cast.hr).get(reverse("sitting_marks", args=[sitting.pk, cast.stranger.pk])).status_code == 404
     assert sign_in(cast.other_hr).get(door).status_code in (403, 404)
+
+
+def test_a_question_that_changes_under_a_sealed_paper_is_said_before_the_day(exam, cast, sitting):
+    from quizzes.services import readiness
+
+    chosen = [("S-1", Decimal(5)), ("S-2", Decimal(5)), ("J-1", Decimal(10))]
+    paper = exam_papers.make_fixed(quiz=exam, chosen=chosen, by=cast.trainer, at=NOON)
+    seal_twice(paper, cast)
+    sitting.papers.set([paper])
+    assert readiness.faults(sitting) == []
+
+    other, edited = Question.objects.get(code="S-7"), Question.objects.get(code="S-2")
+    for question in (other, edited):
+        question.stem = "改过的问题？"
+        bank.write(question, by=cast.trainer)
+    Question.objects.filter(code="J-1").update(status="retired")
+
+    before = NOON - 2 * MINUTE
+    [said] = readiness.faults(sitting)
+    assert "试卷A" in said and "S-2、J-1" in said and "S-1" not in said
+    [told] = readiness.shaken_by([edited], at=before)
+    assert "S-2" in told and "J-1" not in told
+    assert readiness.shaken_by([other], at=before) == []
+
+    exam_papers.refresh(paper=paper, by=cast.trainer, at=before)
+    assert "S-2" not in readiness.faults(sitting)[0]
+
+
+def test_an_import_that_changes_a_question_of_a_sealed_paper_warns_of_the_exam(exam, cast, sitting):
+    paper = exam_papers.make_fixed(quiz=exam, chosen=[("J-1", Decimal(10))], by=cast.trainer, at=NOON)
+    sitting.papers.set([paper])
+    rows = [{"id": "J-1", "type": "judge", "course": "P01", "stem": "判断1", "answer": False}]
+
+    report = bank.import_rows(rows, county=cast.county, at=NOON - 2 * MINUTE, by=cast.trainer)
+
+    assert any("J-1" in str(warning) and "年度考试" in str(warning) for warning in report.warnings)

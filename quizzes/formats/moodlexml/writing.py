@@ -27,7 +27,8 @@ def written(item: Item) -> str:
     if item.source:
         explanation += f'<p class="source">{SOURCE}{html.escape(item.source, quote=False)}</p>'
     tags = "".join(
-        f"      <tag><text>{_cdata(tag)}</text></tag>\n" for tag in facts(item, "course", "difficulty", "mark", "since", "until", **more)
+        f"      <tag><text>{_cdata(tag)}</text></tag>\n"
+        for tag in facts(item, "course", "difficulty", "mark", "since", "until", "reserved", "retired", **more)
     )
     return (
         f'  <question type="{of_type}">\n    <name><text>{_cdata(item.code)}</text></name>\n'

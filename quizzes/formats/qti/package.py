@@ -220,7 +220,7 @@ def write(items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
 def _resource(item: Item, written: writing.Written, number: int, place: str, images: list[str]) -> str:
     keywords = "".join(
         f"<keyword><string>{escape(tag)}</string></keyword>"
-        for tag in facts(item, "course", "difficulty", "mark", "source", "since", "until", **written.facts)
+        for tag in facts(item, "course", "difficulty", "mark", "source", "since", "until", "reserved", "retired", **written.facts)
     )
     taxa = "".join(
         f"<taxon><id>{place}</id><entry><string>{escape(name)}</string></entry></taxon>"

@@ -123,7 +123,7 @@ window.quizCarrier = (() => {
     }
 
     // The page is going away: send what waits by requests that outlive it. Of an item with several acts none is sent,
-    // for they must not overtake each other; the journal keeps them, or, where it does not, the last one goes.
+    // for they must not overtake each other; the journal keeps them, or, where it does not, the last one goes alone.
     lastChance() {
       if (this.isHalted) return;
       const last = new Map(), several = new Set();
@@ -132,8 +132,12 @@ window.quizCarrier = (() => {
         last.set(act.item, act);
       }
       for (const act of last.values()) {
-        if (!several.has(act.item) || !this.journal.isLasting) this.post(act);
+        if (several.has(act.item) && this.journal.isLasting) continue;
+        // The page may come back: what was thought before must not be sent behind it.
+        for (const one of this.journal.waiting) if (one.item === act.item && one !== act) this.journal.drop(one.token);
+        this.post(act);
       }
+      this.told.changed();
     }
   }
 

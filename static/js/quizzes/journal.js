@@ -26,22 +26,27 @@ window.quizJournal = (() => {
     constructor(person, attempt, database) {
       this.owner = [person, attempt];
       this.database = database;
+      this.isFailing = false; // the disk refused an act: from then on the page says that it keeps them alone
       this.waiting = []; // every act that waits, in order; what the page knows without asking the disk
       this.written = Promise.resolve(); // when all that was asked of the disk is done
       if (database) database.onclose = () => { this.database = null; };
     }
 
-    get isLasting() { return this.database !== null; }
+    get isLasting() { return this.database !== null && !this.isFailing; }
 
-    // One transaction on the disk; it is over when `work`'s requests are safely there.
-    onDisk(work) {
+    // One transaction on the disk; it is over when `work`'s requests are safely there. Where the disk is full, or denied
+    // in the middle, nothing of it is, and `instead` is tried: taking away needs no room.
+    onDisk(work, instead = null) {
       if (!this.database) return this.written;
       this.written = new Promise((resolve, reject) => {
         const transaction = this.database.transaction("acts", "readwrite", { durability: "strict" });
         transaction.oncomplete = () => resolve();
         transaction.onabort = transaction.onerror = () => reject(transaction.error);
         work(transaction.objectStore("acts"));
-      }).catch(() => { this.database = null; }); // full, or denied in the middle: from here on the page alone keeps them
+      }).catch(() => {
+        this.isFailing = true;
+        return instead && this.onDisk(instead);
+      });
       return this.written;
     }
 
@@ -61,10 +66,11 @@ window.quizJournal = (() => {
     add(act, replaced) {
       this.waiting = this.waiting.filter((one) => one.token !== replaced);
       this.waiting.push(act);
+      const drop = (acts) => { if (replaced) Journal.dropToken(acts, replaced); };
       return this.onDisk((acts) => {
-        if (replaced) Journal.dropToken(acts, replaced);
+        drop(acts);
         acts.add({ ...act, person: this.owner[0], attempt: this.owner[1] });
-      });
+      }, drop); // what was thought before must not come back with the next page
     }
 
     // An act that another tab of this browser has put on the disk.

@@ -174,6 +174,8 @@ def items(draw, *names: str) -> Item:
         mark=draw(st.sampled_from("VSDM")),
         point=draw(st.sampled_from(["", "依申请公开", "政策/条例/时限", "A//B/C", "top", "[x] ~ $y$"])),
         tags=draw(st.sampled_from([(), ("易错",), ("2026年", "course=X", "a]b\\c"), ("a, b", "<i>")])),
+        is_reserved=draw(st.booleans()),
+        is_retired=draw(st.booleans()),
         images=images,
     )
     try:
