@@ -37,6 +37,8 @@ class Seat:
     visitor: Visitor
     attempt: int
     items: list[tuple[int, object]]
+    device: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    known: dict[int, int] = field(default_factory=dict)  # the number of the answer that the page shows, by item
 
 
 @dataclass
@@ -105,10 +107,13 @@ def sit_down(host: str, port: int) -> tuple[list[Seat], list[Visitor], list[Visi
     return seats, visitors[INVIGILATORS + PEOPLE :], visitors[:INVIGILATORS], sitting.pk
 
 
-def _answer(seat: Seat, load: Load, name: list[str]):
+async def _answer(seat: Seat, load: Load, name: list[str]) -> None:
     item, response = random.choice(seat.items)
-    body = {"item": item, "response": response, "token": uuid.uuid4().hex}
-    return load.ask(name[0], seat.visitor.post_json(f"/attempts/{seat.attempt}/answers/", body))
+    token, base = f"{seat.device}.{uuid.uuid4().hex[:24]}", seat.known.get(item, 0)
+    body = {"item": item, "response": response, "token": token, "base": base, "late": False}
+    reply = await load.ask(name[0], seat.visitor.post_json(f"/attempts/{seat.attempt}/answers/", body))
+    if reply is not None and reply.status == 200:
+        seat.known[item] = reply.json()["seq"]
 
 
 def _sign(seat: Seat, load: Load):

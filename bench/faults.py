@@ -40,6 +40,7 @@ from bench.client import Unreachable, Visitor
 
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS = 20
+LATE = 10.0  # an act that waited longer says so, as the page does
 THINK = 3.0  # seconds between two answers of one person, on average
 LEAVE_OPEN = 0.3  # share of people who never hand in themselves
 EVERY = (1.0, 3.0)  # seconds between two faults
@@ -240,6 +241,7 @@ class Candidate:
     hands_in: bool
     attempt: int = 0
     acknowledged: list[Act] = field(default_factory=list)
+    device: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     told: Counter = field(default_factory=Counter)
 
     async def sit(self, over: asyncio.Event) -> None:
@@ -283,11 +285,17 @@ class Candidate:
         return items
 
     async def _answer(self, item: int, response: str) -> bool:
-        body = {"item": item, "response": response, "token": uuid.uuid4().hex}
-        reply = await self._insist(lambda: self.visitor.post_json(f"/attempts/{self.attempt}/answers/", body), {200, 409})
+        token, asked = f"{self.device}.{uuid.uuid4().hex[:24]}", time.monotonic()
+        base = max((act.seq for act in self.acknowledged if act.item == item), default=0)
+
+        def post():
+            body = {"item": item, "response": response, "token": token, "base": base, "late": time.monotonic() - asked > LATE}
+            return self.visitor.post_json(f"/attempts/{self.attempt}/answers/", body)
+
+        reply = await self._insist(post, {200, 409})
         if reply is None or reply.status == 409:
             return False
-        self.acknowledged.append(Act(item, body["token"], response, reply.json()["seq"]))
+        self.acknowledged.append(Act(item, token, response, reply.json()["seq"]))
         return True
 
     async def _insist(self, request, expected: set[int]):

@@ -86,6 +86,7 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             "nobody": newest is None,
             "sees_hints": sees_hints,
             "hints": hints,
+            "formulas": _formulas(),
             "units": _in_words(figures.get("units", [])) if figures else [],
         },
     )
@@ -171,7 +172,7 @@ def sitting_analysis_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResponseBase:
-    """All tables of the page as a workbook: the test, its items, who chose what, the units."""
+    """All tables of the page as a workbook: the test, its items, who chose what, the units, and the formulas."""
     _require(request, quiz)
     found = get_object_or_404(Analysis, quiz=quiz, sitting=sitting, figures__isnull=False)
     if not found.figures["people"]:
@@ -233,7 +234,26 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             Column(_("standard error of measurement"), lambda row: _rounded(row["standard_error"], 2), 14),
         ]
         tables.append(Exporter(_("papers"), of_forms, forms))
+    tables.append(Exporter(_("How it is computed"), [Column(_("How it is computed"), str, 120)], _formulas()))
     return workbook(f"{quiz.key}-analysis", tables)
+
+
+def _formulas() -> list[str]:
+    """How the figures come about, with who is cited for it (`quizzes.statistics`)."""
+    return [
+        _("Facility: the mean share of the points earned."),
+        _("Discrimination: the point-biserial correlation with the rest of the test, the item itself left out (Lord & Novick 1968)."),
+        _("Upper less lower 27 %: the facility of the best less that of the weakest (Kelley 1939, Ebel 1972)."),
+        _(
+            "Reliability: Cronbach's α (1951), which is KR-20 (1937) where answers are right or wrong; standard error: standard deviation "
+            "· √(1 − reliability)."
+        ),
+        _(
+            "Of parallel papers each has its own α = k/(k − 1) · (1 − Σ item variances / variance of totals), over those who wrote it "
+            "(Cronbach 1951)."
+        ),
+        _("Time: from the act before to the answer, as the server saw it; pauses of over half an hour are left out."),
+    ]
 
 
 def _figures_of_test() -> dict[str, str]:

@@ -388,7 +388,7 @@ def rubric_html(rubric: list[dict]) -> str:
 
 
 def _row(of_class: str, points: str, text: str) -> str:
-    return f'<tr class="{of_class}"><td>{points}</td><td>{html.escape(text, quote=False)}</td></tr>'
+    return f'<tr class="{of_class}"><td>{points}</td><td>{_escaped(text)}</td></tr>'
 
 
 def data_uri(data: bytes) -> str:

@@ -237,9 +237,10 @@ def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_c
     assert "A-0" in page.text and "姚安县财政局" in page.text and "Brennan" not in page.text
     file = client.get(reverse("quiz_analysis_file", args=[quiz.key]))
     book = openpyxl.load_workbook(io.BytesIO(b"".join(file.streaming_content)))
-    assert book.sheetnames == ["测试", "试题", "作答", "单位"]
+    assert book.sheetnames == ["测试", "试题", "作答", "单位", "计算方法"]
     figures = dict(book["测试"].iter_rows(min_row=2, values_only=True))
     assert figures["人数"] == Analysis.objects.get().figures["people"] and figures["信度"] is not None
+    assert any("Lord & Novick 1968" in row[0] for row in book["计算方法"].iter_rows(values_only=True)) and "Kelley 1939" in page.text
     assert book["作答"].max_row > book["试题"].max_row > 1 and book["单位"].max_row > 1
 
 

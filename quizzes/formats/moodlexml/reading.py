@@ -368,7 +368,7 @@ def _blanks(reading: Reading, gaps: list[_Gap]) -> tuple[str, dict, Any]:
         reading.lose(_("Numbers in blanks are compared as they are written."))
     accepted = []
     for gap in gaps:
-        if any("*" in answer.text.replace("\\*", "") for answer in gap.answers if answer.text != "*"):
+        if any("*" in answer.text.replace("\\*", "") for answer in gap.answers if answer.text != "*" or answer.share > 0):
             raise Wrong(_("a blank accepts a pattern with *, which is not taken"))
         if any(0 < answer.share < 1 for answer in gap.answers):
             reading.lose(_("Answers that earn a part of the mark earn nothing."))

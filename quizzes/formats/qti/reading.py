@@ -1,7 +1,7 @@
 """QTI items as questions: choice, text entry, inline choice, order, match and extended text, and cases of these."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -202,14 +202,32 @@ def _right(declared: etree._Element) -> list[str]:
 
 
 def _mapped(declared: etree._Element) -> list[tuple[str, Fraction]]:
-    """(key, value) of the mapping, with values above 0."""
-    entries = []
-    for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry"):
-        value = number(entry.get("mapped-value") or "0")
-        if value is None:
-            raise Wrong(_("“%(text)s” is not a number") % {"text": (entry.get("mapped-value") or "")[:40]}, _("answer"))
-        entries.append((entry.get("map-key") or "", value))
+    """(key, value) of the mapping, with values above 0. Raises: Wrong."""
+    entries = [
+        (entry.get("map-key") or "", _worth(entry, "mapped-value")) for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry")
+    ]
     return [(key, value) for key, value in entries if value > 0]
+
+
+def _deductions(declared: etree._Element) -> list[Fraction]:
+    """What the mapping takes off for each wrong answer that it names, and for those that it does not, if it takes anything. Raises: Wrong."""
+    values = [_worth(entry, "mapped-value") for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry")]
+    values += [_worth(mapping, "default-value") for mapping in declared.iterfind("{*}qti-mapping")]
+    return [value for value in values if value < 0]
+
+
+def _worths(declared: etree._Element, names: Iterable[str]) -> set[Fraction]:
+    """The different values of these answers, named in the mapping or not. Raises: Wrong."""
+    known = {entry.get("map-key") or "": _worth(entry, "mapped-value") for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry")}
+    default = next((_worth(mapping, "default-value") for mapping in declared.iterfind("{*}qti-mapping")), Fraction(0))
+    return {known.get(name, default) for name in names}
+
+
+def _worth(element: etree._Element, name: str) -> Fraction:
+    value = number(element.get(name) or "0")
+    if value is None:
+        raise Wrong(_("“%(text)s” is not a number") % {"text": (element.get(name) or "")[:40]}, _("answer"))
+    return value
 
 
 def _choices(question: _Question, interaction: etree._Element, name: str) -> dict[str, str]:
@@ -239,6 +257,8 @@ def _choice(question: _Question) -> tuple[str, dict, Any]:
     right = _right(declared) or [key for key, _value in mapped]
     _named(right, texts)
     if declared.get("cardinality") != "multiple":
+        if _deductions(declared):
+            question.reading.lose(_("Deductions for wrong options are not kept."))
         truth = {identifier.lower(): settle(text).lower() for identifier, text in texts.items()}
         if set(truth) == {"true", "false"} and truth["true"] in YES and truth["false"] in NO and len(right) == 1:
             return "judge", {}, right[0].lower() == "true"
@@ -246,6 +266,8 @@ def _choice(question: _Question) -> tuple[str, dict, Any]:
             question.reading.lose(_("Part of the mark for another option is not kept: one option is right."))
     elif len({value for _key, value in mapped}) > 1:
         question.reading.lose(_("The weights of the right options are not kept: each counts the same, as the quiz is marked."))
+    if declared.get("cardinality") == "multiple" and len(_worths(declared, texts.keys() - set(right))) > 1:
+        question.reading.lose(_("The deductions of the wrong options are not kept: each counts the same, as the quiz is marked."))
     letters = dict(zip(texts, LETTERS, strict=False))
     if len(texts) > len(letters):
         raise Wrong(_("at most %(limit)d options") % {"limit": len(LETTERS)}, _("options"))
@@ -274,6 +296,8 @@ def _text_entry(question: _Question) -> tuple[str, dict, Any]:
         if any(value != best for _key, value in mapped):
             question.reading.lose(_("Answers that earn a part of the mark earn nothing."))
         accepted = list(dict.fromkeys([*_right(declared), *(settle(key) for key, value in mapped if value == best)]))
+        if _deductions(declared):
+            question.reading.lose(_("Deductions for wrong answers are not kept."))
         if not accepted:
             raise Wrong(_("blank %(number)s has no right answer") % {"number": number_of}, _("answer"))
         if any(entry.get("case-sensitive") == "true" for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry")):
@@ -351,16 +375,24 @@ def pattern_of(expression: str) -> str:
 
 
 def _inline_choice(question: _Question) -> tuple[str, dict, Any]:
-    gaps, key = [], []
+    gaps, key, weights = [], [], set()
     for interaction in question.interactions:
         declared = question.response(interaction)
         texts = _choices(question, interaction, "qti-inline-choice")
-        right = _right(declared) or [name for name, _value in _mapped(declared)]
+        mapped = _mapped(declared)
+        right = _right(declared) or [name for name, _value in mapped]
+        if any(name not in right for name, _value in mapped):
+            question.reading.lose(_("Part of the mark for a choice is not kept."))
+        if _deductions(declared):
+            question.reading.lose(_("Deductions for wrong answers are not kept."))
+        weights |= {value for name, value in mapped if name in right}
         if len(right) != 1:
             raise Wrong(_("blank %(number)d needs exactly one right choice") % {"number": len(gaps) + 1}, _("answer"))
         _named(right, texts)
         gaps.append(list(texts.values()))
         key.append(texts[right[0]])
+    if len(weights) > 1:
+        question.reading.lose(_("The weights of the blanks are not kept: each counts the same."))
     question.stem = _stem(question, "____")
     return "cloze", {"gaps": gaps}, key
 
@@ -381,7 +413,13 @@ def _match(question: _Question) -> tuple[str, dict, Any]:
         raise Wrong(_("a matching question has two columns"))
     left, right = columns
     key: dict[str, str] = {}
-    for pair in _right(declared) or [name for name, _value in _mapped(declared)]:
+    mapped = _mapped(declared)
+    pairs = _right(declared) or [name for name, _value in mapped]
+    if len({value for _name, value in mapped}) > 1 or any(name not in pairs for name, _value in mapped):
+        question.reading.lose(_("The weights of the pairs are not kept: each right one counts the same."))
+    if _deductions(declared):
+        question.reading.lose(_("Deductions for wrong answers are not kept."))
+    for pair in pairs:
         one, _space, other = pair.partition(" ")
         if one in right and other in left:
             one, other = other, one

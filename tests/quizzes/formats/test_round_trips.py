@@ -106,3 +106,19 @@ def test_aiken_refuses_every_other_kind(kind):
     content, answer = PLAIN[kind]
     (outcome,), found = there_and_back("aiken", Item(kind, "以____为常态。", content, answer, code="A1"))
     assert outcome.outcome == "refused" and not found
+
+
+@pytest.mark.parametrize("key", ["moodlexml", "qti", "xlsx"])
+def test_signs_of_a_formula_in_two_cells_of_a_rubric_make_no_formula_across_them(key):
+    rubric = [{"name": "$$", "points": "2", "levels": [{"points": "1", "text": "$$"}]}]
+    content = {"longest": 2000, "rubric": rubric, "markers": 1}
+    item = Item("essay", "谈谈。", content, {"sample": "$$"}, code="A1", course_code="P01")
+    (outcome,), found = there_and_back(key, item)
+    assert outcome.outcome == "exported" and found[0].item == item
+
+
+@pytest.mark.parametrize("key", ["gift", "moodlexml", "qti", "xlsx"])
+def test_a_star_that_is_the_answer_stays_one(key):
+    item = Item("fill", "必填项用____标出。", {"blanks": 1}, [["*", "星号"]], code="A1", course_code="P01")
+    (outcome,), found = there_and_back(key, item)
+    assert outcome.outcome == "exported" and found[0].item == item, found[0].reason

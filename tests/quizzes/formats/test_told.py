@@ -135,3 +135,71 @@ def test_a_file_that_is_none_of_its_format_has_a_report_too(cast, tmp_path):
         call_command("import_questions", str(file), format="moodlexml", county=cast.county.code, report=str(report))
     (line,) = lines_of(report)
     assert (line["place"], line["outcome"]) == ("x.xml", "refused") and line["reason"]
+
+
+# ---- weights that we do not have
+
+
+def qti_item(declared: str, body: str) -> str:
+    return (
+        '<qti-assessment-item xmlns="http://www.imsglobal.org/xsd/imsqtiasi_v3p0" identifier="I" title="I">'
+        f"{declared}<qti-item-body><p>下列说法：{body}</p></qti-item-body></qti-assessment-item>"
+    )
+
+
+def declaration(cardinality: str, base_type: str, right: str, entries: dict[str, str], default: str = "0") -> str:
+    values = "".join(f"<qti-value>{value}</qti-value>" for value in right.split("|"))
+    rows = "".join(f'<qti-map-entry map-key="{key}" mapped-value="{value}"/>' for key, value in entries.items())
+    return (
+        f'<qti-response-declaration identifier="R" cardinality="{cardinality}" base-type="{base_type}"><qti-correct-response>{values}'
+        f'</qti-correct-response><qti-mapping default-value="{default}">{rows}</qti-mapping></qti-response-declaration>'
+    )
+
+
+def options(name: str, *letters: str) -> str:
+    return "".join(f'<{name} identifier="{letter}">选项{letter}</{name}>' for letter in letters)
+
+
+CHOICE = f'<qti-choice-interaction response-identifier="R">{options("qti-simple-choice", "A", "B", "C")}</qti-choice-interaction>'
+INLINE = f'<qti-inline-choice-interaction response-identifier="R">{options("qti-inline-choice", "A", "B")}</qti-inline-choice-interaction>'
+SET = '<qti-simple-associable-choice identifier="{0}" match-max="1">甲{0}</qti-simple-associable-choice>'
+PAIRS = (
+    '<qti-match-interaction response-identifier="R">'
+    + "".join(
+        f"<qti-simple-match-set>{''.join(SET.format(name) for name in column)}</qti-simple-match-set>"
+        for column in (("L", "M"), ("X", "Y"))
+    )
+    + "</qti-match-interaction>"
+)
+MATCH = ("multiple", "directedPair", "L X|M Y")
+
+
+@pytest.mark.parametrize(
+    ("declared", "body", "said"),
+    [
+        (("single", "identifier", "A", {"A": "1", "B": "-0.5"}), CHOICE, "扣分"),
+        (("multiple", "identifier", "A|B", {"A": "0.5", "B": "0.5", "C": "-1"}), CHOICE, None),
+        (("multiple", "identifier", "A|B", {"A": "0.5", "B": "0.5"}, "-1"), CHOICE, None),
+        (("multiple", "identifier", "A", {"A": "1", "B": "-1", "C": "-0.5"}), CHOICE, "扣分"),
+        (("single", "identifier", "A", {"A": "1"}), INLINE, None),
+        (("single", "identifier", "A", {"A": "1", "B": "0.5"}), INLINE, "部分"),
+        (("single", "identifier", "A", {"A": "1"}, "-1"), INLINE, "扣分"),
+        ((*MATCH, {"L X": "0.5", "M Y": "0.5"}), PAIRS, None),
+        ((*MATCH, {"L X": "0.7", "M Y": "0.3"}), PAIRS, "权重"),
+        ((*MATCH, {"L X": "0.5", "M Y": "0.5", "L Y": "-0.5"}), PAIRS, "扣分"),
+    ],
+)
+def test_qti_weights_that_are_not_kept_are_told(declared, body, said):
+    (found,) = read(qti_item(declaration(*declared), body), "qti")
+    assert found.refusal == ""
+    assert found.changes == [] if said is None else any(said in line for line in found.changes)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_taken"), [("=*", False), ("=公开~*", True), ("%50%*~=公开", False), ("=公*", False), (r"=\\*", True)]
+)
+def test_a_blank_of_moodle_that_accepts_whatever_is_written_is_refused(accepted, is_taken):
+    text = f"以{{1:SHORTANSWER:{accepted}}}为常态。"
+    xml = f'<quiz><question type="cloze"><questiontext format="html"><text>{text}</text></questiontext></question></quiz>'
+    (found,) = read(xml, "moodlexml")
+    assert (found.item is not None) == is_taken, found.reason
