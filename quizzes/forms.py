@@ -332,10 +332,11 @@ class QuizForm(OfCountyForm):
             except Refused as refusal:
                 self.refuse(refusal)
                 return cleaned
+            changed |= {"draws"} if draws.has_changed() else set()
+            standing = Quiz.objects.get(pk=self.instance.pk)
             try:
-                quizzes.refuse_other_terms(
-                    quiz=self.instance, changed=changed | ({"draws"} if draws.has_changed() else set()), at=clock.now()
-                )
+                quizzes.refuse_other_terms(quiz=standing, changed=changed, at=clock.now())
+                quizzes.refuse_unreviewed_terms(quiz=standing, changed=changed)
             except Refused as refusal:
                 self.add_error(None, refusal.message)
         return cleaned

@@ -33,7 +33,7 @@ from quizzes import exchange, media, stems, versions
 from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
-from quizzes.services import bank, papers, points, readiness
+from quizzes.services import bank, papers, points, quizzes, readiness
 
 for model in (Question, KnowledgePoint, Quiz):
     register_permission_policy(model, AuthorPolicy(model))
@@ -430,7 +430,19 @@ class QuizEditView(WarnsOfLacks, EditView):
         buttons = [Button(_("Analysis"), url=reverse("quiz_analysis", args=[quiz.key]), icon_name="view", priority=70)]
         if quiz.is_exam:
             buttons.append(Button(_("Exam papers"), url=reverse("paper_list", args=[quiz.key]), icon_name="doc-full", priority=60))
-        return [*super().header_more_buttons, *buttons]
+        copied = Button(_("Copy"), url=reverse("quizzes:copy_of", args=[quiz.pk]), icon_name="copy", priority=80)
+        return [*super().header_more_buttons, *buttons, copied]
+
+
+def copy_quiz(request, pk: int):
+    """Ask, and make a copy of a quiz: what decides a pass of a published course is changed in a copy."""
+    quiz = get_object_or_404(Quiz.objects.filter(county__in=counties_of(request.user)), pk=pk)
+    if request.method == "POST":
+        made = quizzes.copy(quiz=quiz, by=request.user, at=clock.now())
+        messages.success(request, _("Copied as %(key)s. Change it here, then put it into the lesson.") % {"key": made.key})
+        return redirect("quizzes:edit", made.pk)
+    context = {"quiz": quiz, "header_title": _("Copy"), "page_title": _("Copy"), "header_icon": "copy"}
+    return render(request, "quizzes/admin/copy_quiz.html", context)
 
 
 class QuizIndexView(InCounty, ModelViewSet.index_view_class):
@@ -487,6 +499,9 @@ class QuizViewSet(OfCountyViewSet):
         ],
         base_form_class=QuizForm,
     )
+
+    def get_urlpatterns(self):
+        return [*super().get_urlpatterns(), path("copy/<int:pk>/", self._kept_in_county(copy_quiz), name="copy_of")]
 
 
 DrawRule.base_form_class = DrawRuleForm

@@ -9,6 +9,7 @@ ACTIONS = {
     "quizzes.questions_imported": _("Questions imported"),
     "quizzes.questions_changed": _("Questions changed"),
     "quizzes.questions_exported": _("Questions exported"),
+    "quizzes.copied": _("Quiz copied"),
     "quizzes.paper_made": _("Exam paper made"),
     "quizzes.paper_refreshed": _("Exam paper brought up to date"),
     "quizzes.paper_discarded": _("Exam paper thrown away"),

@@ -1,5 +1,7 @@
 """Writing the rules of a quiz."""
 
+import itertools
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +18,7 @@ from people.models import Person, Unit
 from quizzes import kinds
 from quizzes.models import DrawRule, Quiz, Sitting
 from quizzes.models.quiz import check_policies
-from quizzes.services import opened
+from quizzes.services import opened, papers
 from quizzes.services.points import Tree
 
 POINTS = Decimal("5")
@@ -49,6 +51,50 @@ def refuse_other_terms(*, quiz: Quiz, changed: Collection[str], at: datetime) ->
             % {"sitting": standing[0].title, "until": clock.local(standing[0].over_at).strftime("%Y-%m-%d %H:%M")},
             code="has_sittings",
         )
+
+
+# What decides whether somebody passes a course: as it was reviewed with the edition that asks for the quiz.
+FIXED_FOR_COURSES = FIXED_FOR_SITTINGS | {"attempts_allowed", "is_exam"}
+
+
+def refuse_unreviewed_terms(*, quiz: Quiz, changed: Collection[str]) -> None:
+    """What decides a pass changes with a new edition of the course, which two persons stand behind, not by one hand under those who take it.
+
+    `changed` names fields of Quiz, and "draws"; these alone may change where the bank cannot serve them any more, else nobody
+    could pass. Exams are left to `refuse_other_terms`: HR publishes their sittings. Two queries, and those of `papers.missing_for`.
+
+    Raises:
+        Refused: in_use.
+    """
+    touched = FIXED_FOR_COURSES & set(changed)
+    if not touched or (quiz.is_exam and "is_exam" not in touched):
+        return
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key).select_related("edition")
+    newest = asked.order_by("-edition").first()
+    if newest is None or (touched == {"draws"} and papers.missing_for(quiz)):
+        return
+    raise Refused(
+        _(
+            "“%(course)s” is published with this quiz: course, time limit, attempts, pass mark, ways of marking and draws stay as they were "
+            "reviewed with it. Make a copy, change that, put it into the lesson, and submit the course: whoever begins then gets the new one."
+        )
+        % {"course": newest.edition.title},
+        code="in_use",
+    )
+
+
+@transaction.atomic
+def copy(*, quiz: Quiz, by: Person, at: datetime) -> Quiz:
+    """Another quiz of the same rules and draws under a key of its own, which no course asks for yet. Locks the quiz."""
+    standing = Quiz.objects.select_for_update(of=("self",), no_key=True).get(pk=quiz.pk)
+    draws = list(DrawRule.objects.filter(quiz=standing).order_by("pk"))
+    made = Quiz(**{field.attname: getattr(standing, field.attname) for field in Quiz._meta.concrete_fields if not field.primary_key})
+    stem, taken = re.sub(r"-\d{1,4}$", "", standing.key)[:50], set(Quiz.objects.values_list("key", flat=True))
+    made.key = next(key for number in itertools.count(2) if (key := f"{stem}-{number}") not in taken)
+    made.save()
+    DrawRule.objects.bulk_create(DrawRule(quiz=made, **{name: getattr(draw, name) for name in OF_A_DRAW}) for draw in draws)
+    audit.record(made, "quizzes.copied", by=by, copy_of=standing.key)
+    return made
 
 
 def said(quiz: Quiz, draws: Iterable[DrawRule], *, with_rows: bool = True) -> list:

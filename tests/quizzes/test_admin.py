@@ -4,6 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
 from core import clock
@@ -224,7 +225,9 @@ def test_empty_figures_of_an_exam_mean_the_usual_ones(trainer, cast):
 
 
 def test_an_exam_with_a_sitting_stays_an_exam(trainer, cast, sitting):
+    Quiz.objects.filter(pk=sitting.quiz_id).update(key="spare")  # no course asks for it
     quiz = sitting.quiz
+    quiz.refresh_from_db()
     facts = {name: getattr(quiz, name) for name in ("title", "key", "course_code", "minutes", "attempts_allowed", "pass_percent")}
     rules = draws({"kind": "single", "count": 1})
 
@@ -394,8 +397,16 @@ def test_who_saves_between_the_check_of_the_form_and_its_lock_is_not_overwritten
 
 
 @pytest.fixture
-def of_a_quiz(quiz):
+def of_an_asked_quiz(quiz):
     return f"/admin/quizzes/edit/{quiz.pk}/"
+
+
+@pytest.fixture
+def of_a_quiz(quiz, of_an_asked_quiz):
+    """No course asks for it, so that it may be changed."""
+    Quiz.objects.filter(pk=quiz.pk).update(key="spare")
+    quiz.refresh_from_db()
+    return of_an_asked_quiz
 
 
 @pytest.fixture
@@ -562,3 +573,46 @@ def test_a_second_knowledge_point_of_one_name_in_one_place_is_refused_in_words(t
     address = "/admin/knowledge-points/new/" if is_new else f"/admin/knowledge-points/edit/{other.pk}/"
     page = trainer.post(address, typed_in(trainer.get(address), name=point.name))
     assert page.status_code == 200 and "此处已有同名的知识点" in page.text and KnowledgePoint.objects.filter(name=point.name).count() == 1
+
+
+# ---- what was reviewed with a course
+
+
+@pytest.mark.parametrize(
+    "change", [{"pass_percent": 1}, {"attempts_allowed": 0}, {"minutes": 600}, {"is_exam": "on"}, {"draws-0-count": 2}]
+)
+def test_nobody_alone_changes_what_decides_a_pass_of_a_published_course(trainer, quiz, of_an_asked_quiz, change):
+    page = trainer.post(of_an_asked_quiz, typed_in(trainer.get(of_an_asked_quiz), **change))
+    assert page.status_code == 200 and "复制一份" in page.text and "课程P01" in page.text
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.pass_percent, standing.attempts_allowed, standing.is_exam) == (quiz.pass_percent, quiz.attempts_allowed, False)
+
+    assert trainer.post(of_an_asked_quiz, typed_in(trainer.get(of_an_asked_quiz), title="换个名字")).status_code == 302
+
+
+def test_draws_that_the_bank_cannot_serve_any_more_may_be_changed(trainer, quiz, of_an_asked_quiz):
+    Question.objects.filter(kind="order").update(status="retired")
+    kinds_drawn = list(quiz.draws.order_by("pk").values_list("kind", flat=True))
+    change = {f"draws-{kinds_drawn.index('order')}-kind": "order", f"draws-{kinds_drawn.index('order')}-DELETE": "on"}
+    assert "复制一份" in trainer.post(of_an_asked_quiz, typed_in(trainer.get(of_an_asked_quiz), **change, pass_percent=1)).text
+    assert trainer.post(of_an_asked_quiz, typed_in(trainer.get(of_an_asked_quiz), **change)).status_code == 302
+    assert "order" not in quiz.draws.values_list("kind", flat=True)
+
+
+def test_a_copy_is_changed_instead_and_no_course_asks_for_it(trainer, cast, sign_in, quiz):
+    address = reverse("quizzes:copy_of", args=[quiz.pk])
+    assert "标识" in trainer.get(address).text
+    page = trainer.post(address, follow=True)
+
+    made = Quiz.objects.exclude(pk=quiz.pk).get()
+    assert made.key == "p01-final-2" and "p01-final-2" in page.text
+    rows = [list(one.draws.order_by("pk").values_list("kind", "count", "points", "difficulty", "point")) for one in (made, quiz)]
+    assert rows[0] == rows[1]
+    edited = f"/admin/quizzes/edit/{made.pk}/"
+    assert trainer.post(edited, typed_in(trainer.get(edited), pass_percent=95)).status_code == 302
+    assert Quiz.objects.get(pk=made.pk).pass_percent == 95
+
+    trainer.post(address)
+    assert Quiz.objects.filter(key="p01-final-3").exists()
+    assert sign_in(cast.learner).post(address).status_code == 403 and sign_in(cast.stranger).get(address).status_code in (302, 403)
+    assert Quiz.objects.count() == 3
