@@ -1,7 +1,9 @@
 """What an import may do to people's power: HR of a township, HR of the county, an administrator, the command."""
 
+import io
 from datetime import date
 
+import openpyxl
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -10,9 +12,9 @@ from django.urls import reverse
 
 from core.errors import Refused
 from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
-from people.services import roster
+from people.services import roles, roster
 from tests.cast import NOON, grant, person
-from tests.people.test_roster import HEADER, TODAY, codes, hand_in, row, workbook
+from tests.people.test_roster import HEADER, TODAY, UNIT_HEADER, codes, hand_in, row, workbook
 
 TOWN = "栋川镇人民政府"
 COUNTY_DUTIES = {"考评": "hr", "县领导": "leader", "讲师": "trainer"}
@@ -292,3 +294,96 @@ def test_only_a_file_that_stands_already_is_called_so(cast, sign_in):
     assert "其余各行与现有数据一致" in looked_at(visitor, cast, row(), row(number="YA20002", phone="12")).text
     empty = looked_at(visitor, cast).text
     assert stands not in empty and "文件中没有数据行" in empty
+
+
+# --- a unit that moves, or changes its kind, takes people's power along -------------------------
+
+
+SECTION = ["532325-D03-01", "办公室", None, "内设机构", "532325-D09", None]  # from the education bureau to finance
+BUREAU_AS_SECTION = ["532325-D03", "姚安县教育体育局", None, "内设机构", "532325", None]
+
+
+def units_alone(*units):
+    book = openpyxl.Workbook()
+    page = book.active
+    page.title = "单位"
+    for line in [UNIT_HEADER, *units]:
+        page.append(line)
+    out = io.BytesIO()
+    book.save(out)
+    out.seek(0)
+    return out
+
+
+def plan_units(cast, *units, by):
+    return roster.plan(units_alone(*units), "单位.xlsx", county=cast.county, by=by, on=TODAY)
+
+
+@pytest.fixture
+def deputy(cast):
+    someone = person("YA30001", "段副", cast.section, "deputy")
+    roles.sync_many([someone.pk], on=TODAY)
+    RoleGrant.objects.filter(from_duty="").exclude(person=cast.admin).exclude(person=cast.hr).update(from_duty="chief")
+    return someone
+
+
+def test_a_section_that_moves_takes_the_power_of_its_people_along_in_the_plan_and_at_once(cast, deputy):
+    plan = plan_units(cast, SECTION, by=cast.hr)
+    changes = {change.number: change for change in plan.people}
+
+    assert changes["YA30001"].roles_gained == [("leader", "532325-D09", "姚安县财政局")]
+    assert changes["YA30001"].roles_lost == [("leader", "532325-D03", "姚安县教育体育局")]
+    assert "YA10005" in changes and "YA10001" not in changes, "the liaison of the section moves too, a clerk has no power to move"
+    roster.apply(plan, by=cast.hr, at=NOON)
+
+    assert roles_of("YA30001") == {("leader", "姚安县财政局")} and roles_of("YA10005") == {("liaison", "姚安县财政局")}
+    assert roles_gaps_of("YA30001") == [] and plan_units(cast, SECTION, by=cast.hr).is_empty
+
+
+def roles_gaps_of(number):
+    return [gap.what for gap in roles.gaps(NOON) if number in gap.what]
+
+
+def test_a_bureau_that_becomes_a_section_shows_who_would_lead_the_county(cast, deputy):
+    plan = plan_units(cast, BUREAU_AS_SECTION, by=cast.hr)
+    change = next(change for change in plan.people if change.number == "YA10003")
+    assert change.roles_gained == [("leader", "532325", "姚安县人民政府")] and plan.summary["roles_gained"] >= 1
+
+
+def test_nobody_raises_themselves_by_moving_a_unit(cast, deputy):
+    mine = person("YA30002", "郑二", cast.bureau, "chief")
+    grant(mine, Role.HR, cast.county)
+    roles.sync_many([mine.pk], on=TODAY)
+
+    plan = plan_units(cast, BUREAU_AS_SECTION, by=mine)
+
+    assert [(error.row, error.field, error.code) for error in plan.errors] == [(2, "类型", "own_role")] and plan.is_empty
+    with pytest.raises(Refused):
+        roster.apply(plan, by=mine, at=NOON)
+    roster.apply(plan, by=mine, at=NOON, skip_bad_rows=True)
+    assert Unit.objects.get(code="532325-D03").kind == Unit.Kind.DEPARTMENT and roles_of("YA30002") >= {("leader", "姚安县教育体育局")}
+
+
+def test_what_else_the_file_does_is_planned_without_the_unit_that_may_not_move(cast, deputy):
+    mine = person("YA30002", "郑二", cast.bureau, "chief")
+    grant(mine, Role.HR, cast.county)
+    units = [BUREAU_AS_SECTION, ["532325-D20", "姚安县数据局", None, "部门", "532325", None]]
+
+    plan = plan_units(cast, *units, by=mine)
+
+    assert [change.code for change in plan.units] == ["532325-D20"] and plan.bad_rows == 1
+
+
+def test_a_renamed_organ_takes_no_role_from_anybody(cast, deputy):
+    renamed = ["532325-D03", "姚安县教育局", "教育局", "部门", "532325", None]
+    plan = plan_units(cast, renamed, by=cast.hr)
+    assert plan.people == [] and len(plan.units) == 1
+
+
+def test_a_row_in_a_unit_that_moves_says_what_becomes_of_the_roles_too(cast, deputy):
+    theirs = row(number="YA30001", name="段副", unit="姚安县财政局", section="办公室", title="科员", duties="分管领导", since="2025-01-01")
+    plan = roster.plan(workbook(theirs, units=[SECTION]), "花名册.xlsx", county=cast.county, by=cast.hr, on=TODAY)
+    change = next(change for change in plan.people if change.number == "YA30001")
+    assert [role[:2] for role in change.roles_gained] == [("leader", "532325-D09")]
+    roster.apply(plan, by=cast.hr, at=NOON)
+    assert roles_of("YA30001") == {("leader", "姚安县财政局")}

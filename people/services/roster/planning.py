@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import BinaryIO
 
@@ -67,7 +67,9 @@ class PersonChange:
 
     @property
     def is_change(self) -> bool:
-        return bool(self.is_new or self.fields or self.posting or self.duties_added or self.duties_ended)
+        """Whether anything becomes of the person; roles alone where a unit above them moves or changes its kind."""
+        facts = self.is_new or self.fields or self.posting or self.duties_added or self.duties_ended
+        return bool(facts or self.roles_gained or self.roles_lost)
 
     @property
     def lines(self) -> list[str]:
@@ -158,6 +160,7 @@ class RosterPlan:
     notices: list[RosterError] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
     skips_bad_rows: bool = False
+    refused_units: set[str] = field(default_factory=set)  # codes of units that may not move for what that does to somebody's power
 
     @property
     def new_units(self) -> list[UnitChange]:
@@ -246,6 +249,7 @@ class _Known:
         self.kind: dict[str, str] = {}
         self.name: dict[str, str] = {}
         self.parent: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
         self.closed: set[str] = set()
         self.named: dict[str, set[str]] = defaultdict(set)
         self.sections: dict[tuple[str, str], str] = {}
@@ -263,6 +267,14 @@ class _Known:
             self.named[short_name].add(code)
         if kind == Unit.Kind.SECTION:
             self.sections[(parent_code, name)] = code
+
+    def now(self, code: str) -> str:
+        """The code under which a unit goes on that stands with this one."""
+        return self.renamed.get(code, code)
+
+    def at(self, path: str) -> str:
+        """The code, as planned, of the unit that stands at this path."""
+        return self.now((self.by_path.get(path) or self.above[path]).code)
 
     def forget(self, code: str) -> None:
         for codes in self.named.values():
@@ -325,13 +337,29 @@ class _Known:
 
 def compare(parsed: Parsed, county: Unit | None, by: Person | None = None) -> RosterPlan:
     """The plan of parsed rows against what stands now. See `plan`."""
+    found = _compared(parsed, county, by)
+    if found.refused_units:  # what else the file does is planned without them
+        left = compare(replace(parsed, units=[row for row in parsed.units if row.code not in found.refused_units]), county, by)
+        rows = {row.row for row in parsed.units if row.code in found.refused_units}
+        left.errors += [error for error in found.errors if error.sheet == parsed.unit_sheet and error.row in rows]
+        left.parsed = parsed
+        _sort_errors(left)
+        return left
+    return found
+
+
+def _compared(parsed: Parsed, county: Unit | None, by: Person | None) -> RosterPlan:
     found = RosterPlan(parsed=parsed, county=county, errors=list(parsed.errors), notices=list(parsed.notices))
     known = _Known(county)
     _compare_units(found, known, by)
     _compare_people(found, known, by)
-    order = {parsed.unit_sheet: 0, parsed.people_sheet: 1}
-    found.errors.sort(key=lambda error: (order.get(error.sheet, 2), error.row))
+    _sort_errors(found)
     return found
+
+
+def _sort_errors(found: RosterPlan) -> None:
+    order = {found.parsed.unit_sheet: 0, found.parsed.people_sheet: 1}
+    found.errors.sort(key=lambda error: (order.get(error.sheet, 2), error.row))
 
 
 def _compare_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
@@ -445,6 +473,8 @@ def _compare_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
                 former_code=unit.code,
             )
         known.forget(unit.code)
+        if row.code != unit.code:
+            known.renamed[unit.code] = row.code
         known.add(row.code, row.name, row.short_name or unit.short_name, kind, row.parent_code or parent_code)
         return True
 
@@ -458,6 +488,7 @@ def _compare_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
 def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None:
     parsed, county = found.parsed, found.county
     if not parsed.people and not parsed.numbers:
+        _follow_moved_units(found, known, by)
         return
     people = {person.employee_number.casefold(): person for person in _people_in_reach(county)}
     numbers = [row.number for row in parsed.people if row.number.casefold() not in people]
@@ -520,11 +551,55 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
                 )
         else:
             found.unchanged += 1
+    _follow_moved_units(found, known, by)
     found.missing = [
         (person.employee_number, person.name)
         for key, person in sorted(people.items())
         if key not in parsed.numbers and person.status not in GONE and person.unit_id
     ]
+
+
+def _follow_moved_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
+    """Roles that come and go where a unit moves or changes its kind, of those below it of whom the plan has nothing else.
+
+    Where it is not `by`'s to do that to them, the row of the unit is refused. Five queries where a unit does so, else none.
+    """
+    parsed = found.parsed
+    rows = {row.code: row for row in parsed.units}
+    moved = {change.former_code: change for change in found.changed_units if {"kind", "parent"} & change.fields.keys()}
+    if not moved:
+        return
+    above = {known.standing[code].path: change for code, change in moved.items()}
+    cause = {
+        unit.pk: change for unit in known.standing.values() for path, change in sorted(above.items()) if unit.path.startswith(path)
+    }  # the lowest one that moved
+    serving = Posting.objects.filter(unit__in=cause, ends_on=None, duties__ends_on=None, duties__duty__in=rules.ROLE_OF_DUTY)
+    people = {person.pk: person for person in Person.objects.filter(postings__in=serving).exclude(status__in=GONE).distinct()}
+    planned = {change.number for change in found.people}
+    ids = sorted(pk for pk, person in people.items() if person.employee_number not in planned)
+    current, _last, beside = postings_of(ids)
+    open_ones = {pk: [one for one in (current.get(pk), *beside.get(pk, [])) if one] for pk in ids}
+    held = duties_of([posting.pk for several in open_ones.values() for posting in several])
+    standing = _roles_of(ids)
+    code_of = {unit.pk: unit.code for unit in known.standing.values()}
+    for pk in ids:
+        person, main = people[pk], current.get(pk)
+        why = next(cause[one.unit_id] for one in open_ones[pk] if one.unit_id in cause)
+        place = known.now(main.unit.code) if main else ""
+        row = rows[why.code]
+        change = PersonChange(row=row.row, number=person.employee_number, name=person.name, is_new=False, unit_code=place)
+        grants = standing.get(pk, [])
+        gained = _follow_with_roles(change, known, known.parent.get(place, ""), grants, open_ones[pk], held)
+        if not change.is_change:
+            continue
+        refused = _roles_refused(change, person, gained, grants, known, code_of, by)
+        if refused is None:
+            found.people.append(change)
+            continue
+        column = "上级代码" if "parent" in why.fields else "类型"
+        values = [row.code, row.name, row.short_name, row.kind, row.parent_code]
+        found.errors.append(RosterError(row.row, column, refused[1], values, parsed.unit_sheet, refused[2]))
+        found.refused_units.add(row.code)
 
 
 def _change_of(row, person, known, organ_code, section, cur, last, held, code_of) -> PersonChange | rules.Unreadable:
@@ -625,29 +700,31 @@ def _follow_with_roles(
     brought: dict[tuple[str, str], tuple[str, str, Unit]] = {}
     main_duties: list[str] = []
     for posting in postings:
-        stays = not posting.is_main and not (change.posting in {"open", "move"} and posting.unit.code == change.unit_code)
+        here = known.now(posting.unit.code)
+        stays = not posting.is_main and not (change.posting in {"open", "move"} and here == change.unit_code)
         for assignment in held.get(posting.pk, []):
             if posting.is_main:
                 main_duties.append(assignment.duty)
             if assignment.duty in rules.ROLE_OF_DUTY:
                 role, reach = rules.ROLE_OF_DUTY[assignment.duty]
-                path = posting.unit.county_path if reach == rules.COUNTY else posting.unit.organ_path
-                before.add((role, path))
+                before.add((role, known.at(posting.unit.county_path if reach == rules.COUNTY else posting.unit.organ_path)))
                 if stays:
-                    after.add((role, path))
+                    unit = known.reached_from(here, reach)
+                    after.add((role, unit.code))
+                    brought.setdefault((role, unit.code), (assignment.duty, role, unit))
     for duty in [*(duty for duty in main_duties if duty not in change.duties_ended), *change.duties_added]:
         if duty in rules.ROLE_OF_DUTY:
             role, reach = rules.ROLE_OF_DUTY[duty]
             unit = known.reached_from(change.unit_code, reach, organ_code)
-            after.add((role, unit.path))
-            brought.setdefault((role, unit.path), (duty, role, unit))
-    stand = {(grant.role, grant.unit.path) for grant in grants}
+            after.add((role, unit.code))
+            brought.setdefault((role, unit.code), (duty, role, unit))
+    stand = {(grant.role, known.now(grant.unit.code)) for grant in grants}
     gained = [] if change.ends else [found for key, found in brought.items() if key not in stand | before]
     change.roles_gained = [(role, unit.code, unit.name) for _duty, role, unit in gained]
     change.roles_lost = [
         (grant.role, grant.unit.code, grant.unit.name)
         for grant in grants
-        if change.ends or (grant.from_duty and (grant.role, grant.unit.path) not in after)
+        if change.ends or (grant.from_duty and (grant.role, known.now(grant.unit.code)) not in after)
     ]
     return gained
 
