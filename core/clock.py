@@ -33,3 +33,8 @@ def end_of(day: date) -> datetime:
 def start_of(day: date) -> datetime:
     """0:00 of a day in the county's time zone."""
     return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def is_usual(day: date) -> bool:
+    """Whether a day, asked for in an address or a form, is one that anything here can be about; arithmetic with others overflows."""
+    return 2000 <= day.year <= 2100

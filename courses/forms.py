@@ -18,6 +18,8 @@ from courses.models.course import Line, Need
 from courses.slots import CERTIFICATES
 from people.models import Duty
 
+FURTHEST_DUE = 10  # years
+
 
 class LinesField(forms.CharField):
     """A list of short texts, one a line; blank lines and doubles fall away."""
@@ -203,6 +205,9 @@ class CoursePageForm(ReviewedPageForm):
         due = cleaned.get("due_on")
         if due and not self.instance.live and due < clock.today():
             self.add_error("due_on", _("%(day)s is over: everybody would be late from the first day on.") % {"day": due.isoformat()})
+        if due and due.year > clock.today().year + FURTHEST_DUE:
+            said = _("%(day)s is more than %(years)d years ahead. Leave it empty where nothing is due.")
+            self.add_error("due_on", said % {"day": due.isoformat(), "years": FURTHEST_DUE})
         return cleaned
 
     def refusals(self):

@@ -102,6 +102,7 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
     }
     if context.get("may_begin_again"):
         context["hindrance"] = _hindrance(request, found, at)
+        context["lacking"] = enrolments.lacking_prerequisites(person=request.user, course=found)
     if enrolment is not None and not context["may_begin_again"]:  # no form in it, so nothing of this request
         context["page_state"] = reading.page_state(context)
     return render(request, "courses/course.html", context, status=409 if refusal else 200)

@@ -56,6 +56,9 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
     served = served_at(person, on=facts.ends_on)
     if served["unit"] is None:
         raise Refused(_("You served in no unit on %(day)s: hours cannot be entered for it.") % {"day": facts.ends_on}, code="no_unit")
+    wrong_days = rules.check_days(starts_on=facts.starts_on, ends_on=facts.ends_on, today=clock.today(at))
+    if wrong_days is not None:  # before a policy is asked for, which may not reach so far back
+        raise Refused(_said(wrong_days, None), code=wrong_days)
     policy = policies.in_force(day=facts.ends_on, county=served["unit"].county)
     terms = rules.ClaimTerms(policy.step, policy.hours_per_day)
     problem = rules.check_claim(starts_on=facts.starts_on, ends_on=facts.ends_on, hours=facts.hours, today=clock.today(at), terms=terms)
@@ -115,8 +118,8 @@ def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
     return [one for one in claims.prefetch_related("decisions") if one.state not in ended]
 
 
-def _said(problem: str, terms: rules.ClaimTerms) -> str:
-    if problem == "too_many" and terms.hours_per_day:
+def _said(problem: str, terms: rules.ClaimTerms | None) -> str:
+    if terms and problem == "too_many" and terms.hours_per_day:
         return _("At most %(hours)s hours count for a day.") % {"hours": figure(terms.hours_per_day)}
     return {
         "order": _("The last day lies before the first."),
@@ -124,7 +127,7 @@ def _said(problem: str, terms: rules.ClaimTerms) -> str:
         "two_years": _("Hours count in one year: file one claim for each year."),
         "too_old": _("Hours can be claimed for this year and the last only."),
         "none": _("Say how many hours."),
-        "steps": _("Hours are counted in steps of %(step)s.") % {"step": figure(terms.step)},
+        "steps": _("Hours are counted in steps of %(step)s.") % {"step": figure(terms.step) if terms else ""},
         "too_many": _("A day has 24 hours."),
     }[problem]
 

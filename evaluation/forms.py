@@ -67,7 +67,7 @@ class RecordsForm(forms.Form):
     def clean(self) -> dict:
         data = super().clean()
         for name in ("since", "until"):
-            if data.get(name) and not 2000 <= data[name].year <= 2100:
+            if data.get(name) and not clock.is_usual(data[name]):
                 self.add_error(name, _("Choose a day between 2000 and 2100."))
                 return data
         if data.get("since") and data.get("until") and data["since"] > data["until"]:

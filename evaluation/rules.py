@@ -107,18 +107,13 @@ class ClaimTerms:
 
 
 def check_claim(*, starts_on: date, ends_on: date, hours: Decimal, today: date, terms: ClaimTerms) -> str | None:
-    """Why a claim cannot be filed: "order", "future", "two_years", "too_old", "none", "steps", "too_many"; None where it can.
+    """Why a claim cannot be filed: as `check_days`, "none", "steps", "too_many"; None where it can.
 
-    It lies in one calendar year, this one or the last; in the policy's steps, and at most `hours_per_day` for each of its days.
+    Its hours come in the policy's steps, and are at most `hours_per_day` for each of its days.
     """
-    if ends_on < starts_on:
-        return "order"
-    if ends_on > today:
-        return "future"
-    if ends_on.year != starts_on.year:
-        return "two_years"
-    if ends_on.year < today.year - 1:
-        return "too_old"
+    wrong_days = check_days(starts_on=starts_on, ends_on=ends_on, today=today)
+    if wrong_days is not None:
+        return wrong_days
     if hours <= 0:
         return "none"
     if not is_in_steps(hours, terms.step):
@@ -126,6 +121,17 @@ def check_claim(*, starts_on: date, ends_on: date, hours: Decimal, today: date, 
     days = (ends_on - starts_on).days + 1
     most = min(terms.hours_per_day or Decimal(24), Decimal(24)) * days
     return "too_many" if hours > most else None
+
+
+def check_days(*, starts_on: date, ends_on: date, today: date) -> str | None:
+    """Why a claim cannot be for these days: "order", "future", "two_years", "too_old". It lies in one calendar year, this one or the last."""
+    if ends_on < starts_on:
+        return "order"
+    if ends_on > today:
+        return "future"
+    if ends_on.year != starts_on.year:
+        return "two_years"
+    return "too_old" if ends_on.year < today.year - 1 else None
 
 
 def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:

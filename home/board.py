@@ -6,12 +6,13 @@ Set-based: the number of queries does not depend on units or people.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Q, Sum
 
 from core import clock
 from courses.models import Completion, Enrolment
 from courses.services import policies
 from evaluation import ahead, standing
+from evaluation.models import LedgerEntry
 from evaluation.permissions import tops_of, units_in_reach
 from people.models import Person, Unit
 from people.models.unit import within_paths
@@ -85,7 +86,7 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
         rows_left=max(0, len(rows) - UNITS_SHOWN),
         behind=_named(behind, units, chosen),
         made_at=overview.made_at,
-        week=ahead.kept_rows("week", [chosen] if chosen else tops, year, lambda: [_week(user, [chosen] if chosen else tops, at)])[0],
+        week=ahead.kept_rows("week", [chosen] if chosen else tops, year, lambda: [_week([chosen] if chosen else tops, at)])[0],
     )
 
 
@@ -99,25 +100,24 @@ def _named(found: list[tuple[Person, standing.Figures]], units: list[Unit], chos
     return found
 
 
-def _week(user, units: list[Unit], at: datetime) -> Week:
-    """What people of these units and below did in the seven days until now, wherever they served then. Two queries."""
+def _week(units: list[Unit], at: datetime) -> Week:
+    """What people of these units and below did in the seven days until now, wherever they served then. Three queries."""
     since, before = at - timedelta(days=7), at - timedelta(days=14)
     serving = Person.objects.serving().filter(within_paths([unit.path for unit in units])).values("pk")
     done = (
         Completion.objects.standing()
-        .visible_to(user)
         .filter(person__in=serving, completed_at__gte=before, completed_at__lte=at)
         .aggregate(
             now=Count("pk", filter=Q(completed_at__gte=since)),
             then=Count("pk", filter=Q(completed_at__lt=since)),
-            hours=Sum(F("study_hours") + F("test_hours"), filter=Q(completed_at__gte=since)),
         )
     )
-    begun = Enrolment.objects.visible_to(user).filter(person__in=serving, enrolled_at__gte=since, enrolled_at__lte=at)
+    credited = LedgerEntry.objects.filter(person__in=serving, at__gte=since, at__lte=at)
+    begun = Enrolment.objects.filter(person__in=serving, enrolled_at__gte=since, enrolled_at__lte=at)
     return Week(
         since=since,
         completions=done["now"],
         completions_before=done["then"],
-        hours=done["hours"] or 0,
+        hours=credited.aggregate(hours=Sum("hours"))["hours"] or 0,
         beginners=begun.aggregate(n=Count("person", distinct=True))["n"],
     )

@@ -133,10 +133,10 @@ def of(person: Person, *, at: datetime, history: list[CreditPolicy] | None = Non
             enrolment=row,
             lacking=[] if row else _lacking(course, titles, done),
             **(place or {}),
-            **(_due(course, at, today) if course.need == Need.REQUIRED else {}),
+            **(_due(course, today) if course.need == Need.REQUIRED else {}),
         )
     if closed:
-        for course in Course.objects.visible_to(person).filter(pk__in=closed).select_related("current").with_need_for(person):
+        for course in Course.objects.reachable_by(person).filter(pk__in=closed).select_related("current").with_need_for(person):
             row = open_now[course.pk]
             desk[course.pk] = DeskCourse(course=course, enrolment=row, lacking=[], **(steps.get(row.pk) or {}))
     due = [desk[c.pk] for c in courses if c.need == Need.REQUIRED and c.pk not in done]
@@ -204,10 +204,10 @@ def _steps(open_now: dict[int, Enrolment]) -> dict[int, dict]:
     return found
 
 
-def _due(course: Course, at: datetime, today: date) -> dict:
+def _due(course: Course, today: date) -> dict:
     if course.due_on is None:
         return {}
-    return {"is_overdue": at >= clock.end_of(course.due_on), "days_left": (course.due_on - today).days}
+    return {"is_overdue": today > course.due_on, "days_left": (course.due_on - today).days}
 
 
 def _lacking(course: Course, courses: dict, done: set[int]) -> list[str]:

@@ -8,6 +8,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from core import clock
 from people.models import Duty, Leave, Person, Role, Unit
 from people.services import leaves
 
@@ -175,6 +176,13 @@ class ReadingsFilter(forms.Form):
         from people.models import ReadingOfOthers
 
         self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]
+
+    def clean(self) -> dict:
+        data = super().clean()
+        for name in ("since", "until"):
+            if data.get(name) and not clock.is_usual(data[name]):
+                self.add_error(name, _("Choose a day between 2000 and 2100."))
+        return data
 
 
 def form_key() -> str:

@@ -369,7 +369,8 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     comments = ratings.comments(attempt.submission) if result.is_complete and result.supersedes_id else {}
     on_paper = attempt.submission.cause == Submission.Cause.PAPER
     lines = [_line(mark, standing_keys[mark.item_id].key, comments.get(mark.item_id, []), is_on_paper=on_paper) for mark in marks]
-    standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if is_own else None
+    may_try_again = is_own and attempt.sitting is None and result.is_complete and not result.passed
+    standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if may_try_again else None
     return render(
         request,
         "quizzes/result.html",

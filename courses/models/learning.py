@@ -143,7 +143,9 @@ class Completion(ServedAt, Fact):
     policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, related_name="+")
     study_hours = models.DecimalField(_("hours for study"), max_digits=5, decimal_places=2)
     test_hours = models.DecimalField(_("hours for the test"), max_digits=5, decimal_places=2)
-    score = models.DecimalField(_("score"), max_digits=6, decimal_places=2, null=True)  # percent: mean of the quizzes' best
+    score = models.DecimalField(
+        _("score"), max_digits=6, decimal_places=2, null=True
+    )  # percent: mean of the passes that completed it, the first of each quiz
     completed_at = models.DateTimeField(_("completed at"), db_index=True)
     evidence = models.JSONField(default=list)  # ids of the RequirementMet rows
 

@@ -69,10 +69,12 @@ def finish_lesson(*, enrolment: Enrolment, lesson: EditionLesson, at: datetime) 
     """Mark the lesson as read; the completion if this was the last thing missing. Finishing twice changes nothing.
 
     Raises:
-        Refused: the lesson is not part of the enrolment's edition, or the policy asks for more reading time.
+        Refused: other_edition (the lesson is not part of the enrolment's), not_opened, too_fast (the policy asks for more reading time).
     """
     if lesson.edition_id != enrolment.edition_id:
         raise Refused(_("This lesson belongs to another edition of the course."), code="other_edition")
+    if _place_in.first(enrolment.pk, lesson.pk) is None:
+        raise Refused(_("Open the lesson first: nobody finishes what they have not seen."), code="not_opened")
     with transaction.atomic():
         place = _locked_place(enrolment, lesson, at)
         _count(place, enrolment, lesson, resumed=False, at=at)

@@ -28,14 +28,16 @@ def check_banks(codes: object) -> None:
 
 class QuizQuerySet(models.QuerySet):
     def visible_to(self, user) -> "QuizQuerySet":
-        """Quizzes of one's own county, and those that a course of one's county or a shared one asks for."""
+        """Quizzes of one's own county, and those that a course of one's county, a shared one or one that was begun asks for."""
         if not user.is_authenticated:
             return self.none()
         if user.is_superuser:
             return self
         own = models.Q(county__path=user.unit.county_path) if user.unit_id else models.Q(pk__in=[])
-        asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__course__in=Course.objects.visible_to(user))
-        return self.filter(own | models.Q(key__in=asked.values("key")))
+        quizzes = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ)
+        asked = quizzes.filter(edition__course__in=Course.objects.visible_to(user))
+        begun = quizzes.filter(edition__enrolments__person=user)  # which can be finished, wherever one serves now
+        return self.filter(own | models.Q(key__in=asked.values("key")) | models.Q(key__in=begun.values("key")))
 
 
 class Quiz(ClusterableModel):

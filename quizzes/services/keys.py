@@ -79,14 +79,16 @@ def beside_an_exam(quiz: Quiz, *, person: Person, at: datetime) -> Refused | Non
 def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
     """Why right answers and explanations of an attempt are not shown yet, though its result is; "" when they are.
 
-    They wait while the reader sits an exam on the same bank, and while another sitting still needs the paper: for everybody but
+    They wait while the reader sits an exam or takes a quiz on the same bank, and while another sitting still needs the paper: for everybody but
     those who oversee the attempt and do not sit it themselves. Two queries.
     """
-    exams = running_on(attempt.quiz.banks, person=reader, county=attempt.quiz.county_id, at=at)
-    if any(one.sitting_id for one in exams):
+    running = running_on(attempt.quiz.banks, person=reader, county=attempt.quiz.county_id, at=at)
+    if any(one.sitting_id for one in running):
         return _(
             "You are sitting an exam on the same questions. Right answers and explanations are shown again when you have handed it in."
         )
+    if running:
+        return _("You have a quiz on the same questions open. Right answers and explanations are shown again when you have handed it in.")
     later = Sitting.objects.still_sat(at).filter(papers=attempt.paper_id).exclude(pk=attempt.sitting_id) if attempt.paper_id else None
     if later is None or not (attempt.person_id == reader.pk or later.filter(candidates__person=reader).exists()):
         return ""

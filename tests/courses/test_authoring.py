@@ -452,6 +452,7 @@ def test_the_statistics_say_where_learners_stop(cast, sign_in):
     course = make_course(cast.county)
     for someone in (cast.learner, cast.colleague):
         enrolment = enrolments.enrol(person=someone, course=course, at=clock.now())
+    progress.open_lesson(enrolment=enrolment, lesson=course.current.lessons.first(), at=clock.now())
     progress.finish_lesson(enrolment=enrolment, lesson=course.current.lessons.first(), at=clock.now())
     client = sign_in(cast.trainer)
     assert client.get(reverse("course_statistics")).status_code == 200

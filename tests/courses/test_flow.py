@@ -29,7 +29,10 @@ def enrolment(cast, course):
 
 
 def finish(enrolment, number, at=NOON):
-    return progress.finish_lesson(enrolment=enrolment, lesson=enrolment.edition.lessons.get(position=number), at=at)
+    lesson = enrolment.edition.lessons.get(position=number)
+    if not LessonPlace.objects.filter(enrolment=enrolment, lesson=lesson).exists():
+        progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)
+    return progress.finish_lesson(enrolment=enrolment, lesson=lesson, at=at)
 
 
 def pass_quiz(enrolment, at=NOON, score=Decimal("86.5")):
@@ -406,6 +409,13 @@ def test_a_policy_may_ask_for_reading_time(cast, enrolment):
     assert refusal.value.code == "too_fast"
     finish(enrolment, 1, NOON + timedelta(minutes=10))
     assert RequirementMet.objects.count() == 1
+
+
+def test_nobody_finishes_a_lesson_that_they_never_opened(enrolment):
+    lesson = enrolment.edition.lessons.first()
+    with pytest.raises(Refused) as refusal:
+        progress.finish_lesson(enrolment=enrolment, lesson=lesson, at=NOON)
+    assert refusal.value.code == "not_opened" and not RequirementMet.objects.exists() and not LessonPlace.objects.exists()
 
 
 def test_a_lesson_of_another_edition_cannot_be_finished(cast, enrolment):

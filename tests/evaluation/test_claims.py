@@ -435,3 +435,11 @@ def test_a_file_that_was_changed_in_storage_is_not_given_out(cast, policy, priva
     with pytest.raises(Refused) as refused:
         evidence.read(one)
     assert refused.value.code == "damaged"
+
+
+@pytest.mark.parametrize("year", [206, 1990, 2016, 2019])
+def test_a_mistyped_year_is_refused_and_asks_for_no_policy(policy, cast, year):
+    day = date(year, 5, 1)
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, starts_on=day, ends_on=day)
+    assert refused.value.code in ("too_old", "no_unit")

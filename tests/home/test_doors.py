@@ -1,6 +1,6 @@
 """The doors of this app: who gets in, what they find, how many queries it takes."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.urls import reverse
@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from core import clock
 from courses.services import enrolments, progress
+from evaluation.models import LedgerEntry
 from people.models import Duty, ReadingOfOthers
+from people.models.snapshot import served_at
 from tests.cast import EVERYBODY, grant, person
 from tests.factories import complete, make_course
 
@@ -130,6 +132,7 @@ def test_next_is_the_lesson_where_reading_stopped(sign_in, cast, now):
 def test_another_learners_progress_stays_out_of_mine(sign_in, cast, now):
     course = make_course(cast.county, "P01", lessons=2)
     theirs = enrolments.enrol(person=cast.colleague, course=course, at=now)
+    progress.open_lesson(enrolment=theirs, lesson=theirs.edition.lessons.first(), at=now)
     progress.finish_lesson(enrolment=theirs, lesson=theirs.edition.lessons.first(), at=now)
     enrolments.enrol(person=cast.learner, course=course, at=now)
 
@@ -415,3 +418,18 @@ def test_a_reminder_of_the_units_result_waits_until_it_is_answered(cast):
     assert [one.url for one in waiting.for_person(cast.learner)] == [reverse("my_reminders")]
     ReminderAnswer.objects.create(reminder=reminder, text="已补课", form_key="a", at=timezone.now())
     assert waiting.for_person(cast.learner) == []
+
+
+def test_a_due_day_without_end_breaks_no_page(sign_in, cast, now):
+    make_course(cast.county, "P01", due_on=date(9999, 12, 31))
+    assert sign_in(cast.learner).get(reverse("my_learning")).status_code == 200
+
+
+def test_the_week_counts_hours_as_the_ledger_does(sign_in, cast, now):
+    course = make_course(cast.county, "P01", lessons=1)
+    complete(cast.learner, course, at=now - timedelta(days=1))
+    credited = sum(entry.hours for entry in LedgerEntry.objects.all())
+    taken = {"kind": "correction", "year": now.year, "hours": -credited, "reason": "误记", "at": now - timedelta(minutes=1)}
+    LedgerEntry.objects.create(**served_at(cast.learner), **taken)
+    page = sign_in(cast.own_leader).get(reverse("dashboard"))
+    assert page.context["board"].week.completions == 1 and page.context["board"].week.hours == 0

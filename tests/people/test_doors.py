@@ -107,6 +107,12 @@ def test_the_auditor_finds_a_reading_and_another_countys_is_hidden(cast, sign_in
     assert none.status_code == 200 and not none.context["page"].object_list
 
 
+@pytest.mark.parametrize(("name", "day"), [("since", "0001-01-01"), ("until", "9999-12-31"), ("until", "0206-01-01")])
+def test_a_day_that_nothing_can_be_about_is_refused_in_the_log_of_readings(cast, sign_in, name, day):
+    page = sign_in(cast.auditor).get(reverse("audit_readings"), {name: day})
+    assert page.status_code == 422 and "2000" in page.text
+
+
 def test_the_log_of_readings_does_not_grow_in_queries(cast, sign_in, django_assert_max_num_queries):
     ReadingOfOthers.objects.bulk_create(
         [ReadingOfOthers(reader=cast.hr, kind="read", what="person", subject=each, unit=cast.section, at=NOON) for each in cast.people * 8]

@@ -163,3 +163,13 @@ def test_a_draft_of_another_sitting_keeps_no_keys_back(sign_in, cast, exam):
     Sitting.objects.filter(pk=sitting_of(exam, opens_at=clock.now() + MINUTE, paper=paper).pk).update(is_draft=True)
 
     assert "quiz-reviewed" in sign_in(cast.learner).get(reverse("attempt_result", args=[sat.pk])).text
+
+
+def test_explanations_wait_while_the_next_attempt_at_the_bank_runs(sign_in, cast, course_quiz):
+    now = clock.now()
+    earlier = attempts.submit(attempt=attempts.start(person=cast.learner, quiz=course_quiz, at=now), cause=LEARNER, at=now).attempt
+    attempts.start(person=cast.learner, quiz=course_quiz, at=now)
+
+    shown = sign_in(cast.learner).get(reverse("attempt_result", args=[earlier.pk])).text
+    assert "quiz-reviewed" not in shown and "尚未交卷" in shown and "quiz-figure" in shown
+    assert "quiz-reviewed" in sign_in(cast.hr).get(reverse("attempt_result", args=[earlier.pk])).text

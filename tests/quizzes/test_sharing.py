@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from courses.models import Course, LessonPage
 from courses.services import catalogues
@@ -84,3 +85,17 @@ def test_an_author_of_the_other_county_sees_the_other_quizzes(cast, foreign, sig
     lesson = LessonPage.objects.child_of(Course.objects.get(code="X01").page).last()
     page = sign_in(author).get(reverse("wagtailadmin_pages:edit", args=[lesson.pk])).text
     assert "x01-final" in page and "p01-final" not in page
+
+
+def test_who_has_begun_a_course_finishes_it_though_it_is_shared_no_more(cast, foreign, sign_in):
+    from courses.services import enrolments
+
+    share()
+    course = Course.objects.get(code="X01")
+    enrolments.enrol(person=cast.learner, course=course, at=clock.now())
+    Course.objects.filter(code="X01").update(is_shared=False)
+
+    learner, colleague = sign_in(cast.learner), cast.colleague
+    assert learner.get(reverse("quiz", args=["x01-final"])).status_code == 200
+    assert course.current.title in learner.get(reverse("my_learning")).text
+    assert sign_in(colleague).get(reverse("quiz", args=["x01-final"])).status_code == 404
