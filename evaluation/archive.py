@@ -25,7 +25,7 @@ from people.models import DutyAssignment, Leave, Person, Role, ServedAt, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
 from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, Rating, Sitting
-from quizzes.services import attempts
+from quizzes.services import keys
 
 FORMAT = "county-learning-archive/1"
 Row = TypeVar("Row", bound=Model)
@@ -201,7 +201,7 @@ def _enrolments(person: Person, sieve: _Sieve) -> Told:
 
 def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
     """The result of an attempt where it may be known now (`quizzes.services.sittings.results_wait_for`), and its items where the
-    reader may read them: while the person sits an exam, of none on the same bank. Eight queries."""
+    reader may read them: while the person sits an exam, of none on the same bank. Ten queries at most."""
     rows = (
         Attempt.objects.filter(person=person)
         .timed()
@@ -216,8 +216,8 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
         read = read.readable_by(sieve.reader)
     markings = Marking.objects.current().filter(submission__attempt__in=known.values("pk")).select_related("submission")
     results = {one.submission.attempt_id: one for one in markings}
-    sat = {bank for row in rows if row.sitting_id and _runs(row, at) for bank in row.quiz.banks}
-    same = [row.pk for row in rows if sat & set(row.quiz.banks)]
+    sat = keys.banks_sat(person, at=at)
+    same = [row.pk for row in rows if any((row.quiz.county_id, bank) in sat for bank in row.quiz.banks)]
     items = _items(known.with_keys_out(at).filter(pk__in=read.values("pk")).exclude(pk__in=same))
     readable = set(read.values_list("pk", flat=True))
     return [
@@ -245,10 +245,6 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
 def _late_paper(late: LatePaper) -> dict[str, Any]:
     decision = getattr(late, "decision", None)
     return {**_fields(late, "from_at", "until", "reason", "at"), "decision": decision and _fields(decision, "approved", "reason", "at")}
-
-
-def _runs(attempt: Attempt, at: datetime) -> bool:
-    return not attempts.is_closed(attempt) and not attempts.is_overdue(attempt, at)
 
 
 def _state_of(attempt: Attempt, results: dict[int, Marking]) -> str:

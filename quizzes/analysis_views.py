@@ -17,7 +17,7 @@ from people.services import readings
 from quizzes import analysis
 from quizzes.models import Analysis, Attempt, Quiz, Sitting
 from quizzes.permissions import counties_of, holds_over
-from quizzes.services import analyses
+from quizzes.services import analyses, keys
 
 WAITING = timedelta(minutes=10)  # after that a computation that gave nothing may be asked for again
 
@@ -93,9 +93,13 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
 
 
 def _require(request: HttpRequest, quiz: Quiz) -> None:
-    """Those who work on the county's bank, and HR and auditors of the whole county. Other counties' quizzes are not found."""
+    """Those who work on the county's bank, and HR and auditors of the whole county. Other counties' quizzes are not found.
+
+    Raises Refused, which is a page of its own, for who sits an exam now.
+    """
     user = request.user
     if counties_of(user).filter(pk=quiz.county_id).exists() or holds_over(user, quiz.county, Role.HR, Role.AUDITOR):
+        keys.refuse_who_sits(user, at=clock.now())  # type: ignore[arg-type]
         return
     if Quiz.objects.visible_to(user).filter(pk=quiz.pk).exists():
         raise PermissionDenied

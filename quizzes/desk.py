@@ -26,7 +26,7 @@ from people.services import readings
 from quizzes import kinds, versions
 from quizzes.models import MarkingTask, Question, Quiz, Remark
 from quizzes.permissions import holds_over, is_author
-from quizzes.services import ratings, remarks
+from quizzes.services import keys, ratings, remarks
 from quizzes.tasks import apply_remark
 
 SHOWN = 200  # changes on the page of a re-marking; the counts are of all
@@ -117,8 +117,10 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _authors_only(request: HttpRequest) -> None:
+    """Raises Refused, which is a page of its own, for an author who sits an exam now."""
     if not is_author(request.user):
         raise PermissionDenied
+    keys.refuse_who_sits(request.user, at=clock.now())  # type: ignore[arg-type]
 
 
 # ---- marking again -------------------------------------------------------------------------
@@ -310,3 +312,4 @@ def _trace(found: Remark) -> dict:
 def _remarkers_only(request: HttpRequest) -> None:
     if not (is_author(request.user) or has_role(request.user, Role.HR, Role.AUDITOR)):
         raise PermissionDenied
+    keys.refuse_who_sits(request.user, at=clock.now())  # type: ignore[arg-type]

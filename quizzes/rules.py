@@ -35,6 +35,9 @@ _MYRIAD = {"万": 10**4, "亿": 10**8}
 _NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿0-9]+")
 
 
+_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+")  # 10² is not 102
+
+
 def normalise(text: object, *, numerals: bool = True) -> str:
     """One spelling for what means the same when typed into a blank; without `numerals` Chinese ones stay as they are.
 
@@ -49,7 +52,7 @@ def normalise(text: object, *, numerals: bool = True) -> str:
 
 
 def _fold(value: str, numerals: bool) -> str:
-    value = unicodedata.normalize("NFKC", value).casefold()
+    value = unicodedata.normalize("NFKC", _SUPERSCRIPT.sub(r"^\g<0>", value)).casefold()
     value = "".join(letter for letter in value if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"})
     value = value.translate(_DASHES).translate(_COMMAS).translate(_DROPPED)
     value = re.sub(r"-+", "-", value)
@@ -74,6 +77,8 @@ def _myriads(run: str) -> int | None:
         if found:
             high = _myriads(head) if head else None
             low = _myriads(tail) if tail else 0
+            if tail and len(tail) == 1:  # 二万五 is 25000 to some and 20005 to nobody: neither counts
+                return None
             return None if high is None or low is None or low >= _MYRIAD[unit] else high * _MYRIAD[unit] + low
     return _below_myriad(run)
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+import unicodedata
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -216,14 +217,21 @@ def _asked(units: Mapping[str, str]) -> str:
     return _base(units) if len(units) > 1 else ""
 
 
+def _plainly(text: str) -> str:
+    """As it is typed with half-width signs, without a closing full stop, with a nought before the point: ５％。 as 5%, .5 as 0.5."""
+    folded = unicodedata.normalize("NFKC", text).strip().rstrip("。．.").rstrip()
+    return re.sub(r"^([-+]?)\.(?=\d)", r"\g<1>0.", folded)
+
+
 def _amount(response: dict, units: Mapping[str, str]) -> Fraction | None:
     """The number that was given, in the base unit; the unit may be typed behind it. None: it cannot be told."""
-    value, unit = response["value"], response["unit"]
+    value, unit = _plainly(response["value"]), response["unit"]
     given = number(value)
     if given is None:
         # The chosen one first: 3万元 with 元 chosen is thirty thousand of them, whether or not 万元 is a unit too.
-        typed = next((name for name in [*([unit] if unit else []), *sorted(units, key=len, reverse=True)] if value.endswith(name)), "")
-        given = number(value.removesuffix(typed)) if typed and unit in ("", typed) else None
+        names = [*([unit] if unit else []), *sorted(units, key=len, reverse=True)]
+        typed = next((name for name in names if value.endswith(_plainly(name))), "")
+        given = number(value.removesuffix(_plainly(typed))) if typed and unit in ("", typed) else None
         unit = unit or typed
     if given is None:
         return None

@@ -52,11 +52,14 @@ class AttemptQuerySet(FactQuerySet):
         return self.filter(models.Q(sitting=None) | models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")))
 
     def with_keys_out(self, at: datetime) -> "AttemptQuerySet":
-        """Attempts whose right answers may be known, too: no other sitting still needs their paper."""
+        """Attempts whose right answers may be known, too: no other sitting still needs their paper, or draws from the same rules."""
         from quizzes.models.sittings import Sitting
 
-        later = Sitting.objects.still_sat(at).filter(papers=models.OuterRef("paper")).exclude(pk=models.OuterRef("sitting"))
-        return self.with_results_out(at).filter(~models.Exists(later))
+        others = Sitting.objects.still_sat(at).exclude(pk=models.OuterRef("sitting"))
+        of_paper = others.filter(papers=models.OuterRef("paper"))
+        of_draws = others.filter(quiz=models.OuterRef("quiz"), papers=None)
+        drawn = models.Q(paper=None, sitting__isnull=False) & models.Exists(of_draws)
+        return self.with_results_out(at).filter(~models.Exists(of_paper), ~drawn)
 
     def timed(self) -> "AttemptQuerySet":
         """With the minutes that extensions added, so that no row asks for them."""

@@ -30,6 +30,7 @@ from quizzes.services import exam_papers, keys, marking, papers, results
 
 log = structlog.get_logger(__name__)
 ANSWERS_PER_ATTEMPT = 5000  # acts; more than a day of typing, and a bound on what a script can write
+OURS = ("kept-", "form-")  # tokens that the server makes itself
 NEVER = 2**31 - 1  # higher than any number of an answer
 LOOK_BACK = timedelta(days=14)
 
@@ -340,8 +341,10 @@ def save(
 
     Raises:
         Attempt.DoesNotExist: no such attempt of this person.
-        Refused: over (submitted), time_over, no_such_item, malformed, token_used (for another item), too_many.
+        Refused: over (submitted), time_over, no_such_item, malformed, token_used (for another item, or one of the server's own), too_many.
     """
+    if token.startswith(OURS):
+        raise Refused(_("This answer carries the mark of another one and was not saved. Please reload the page."), code="token_used")
     attempt = _locked(attempt_id, person)
     device = token.partition(".")[0]
     known = NEVER if base is None else base

@@ -178,7 +178,7 @@ def import_found(
     kept = {one.code: one for one in several if one.item is not None}
     inside = Question.objects.filter(county=county, code__in=list(kept))
     if not dry_run:  # whoever edits one of them meanwhile comes before us, or after
-        inside = inside.select_for_update(of=("self",)).order_by("pk")
+        inside = inside.select_for_update(of=("self",), no_key=True).order_by("pk")
     standing = {q.code: q for q in inside}
     report, made, altered = Report(), [], []
     for one in several:
@@ -190,6 +190,7 @@ def import_found(
             if bank == "new":
                 made.append((Question(county=county, code=one.code), one.item))
             elif bank == "updated" and question is not None:
+                one.doubts += _told_beside(question, one.item)
                 altered.append((question, one.item))
         _note(report, one, bank)
     report.warnings += [*_unknown_courses(county, kept), *_doubled_stems(county, kept)]
@@ -263,6 +264,19 @@ def _differs(question: Question, item: Item, tree: Tree) -> bool:
         return True
     point = tree.find(item.point) if item.point else None
     return bool(item.point) and (point is None or point.pk != question.point_id)
+
+
+BESIDE = ("course_code", "difficulty", "explanation", "source", "source_since", "source_until", "mark")
+
+
+def _told_beside(question: Question, item: Item) -> list[str]:
+    """What of a question's facts beside its text an import changes or empties: a file need not hold them, and says nothing of it."""
+    changed = [(name, getattr(question, name), getattr(item, name)) for name in BESIDE if getattr(question, name) != getattr(item, name)]
+    said = _("%(fact)s changes in the bank: %(old)s → %(new)s")
+    return [
+        said % {"fact": label_for_field(name, Question), "old": str(old or "—")[:60], "new": str(new or "—")[:60]}
+        for name, old, new in changed
+    ]
 
 
 def _note(report: Report, one: Found, bank: str) -> None:
@@ -383,7 +397,7 @@ def write(question: Question, *, by: Person | None, is_agreed: bool = False, see
         Refused: code_taken, edited, not_a_reviewer, own_question.
     """
     if question.pk:
-        before = Question.objects.select_for_update(of=("self",)).get(pk=question.pk)
+        before = Question.objects.select_for_update(of=("self",), no_key=True).get(pk=question.pk)
     else:
         before = None
         _refuse_taken_code(question)
@@ -456,7 +470,7 @@ def change(*, questions: Collection[int], by: Person, at: datetime, tag: str = "
 
     Gives the codes of those that changed, and why others were left as they were. Locks them; four queries.
     """
-    found = Question.objects.visible_to(by).select_for_update(of=("self",)).select_related("county").filter(pk__in=questions)
+    found = Question.objects.visible_to(by).select_for_update(of=("self",), no_key=True).select_related("county").filter(pk__in=questions)
     changed, refused, risen = [], [], []
     for question in found.order_by("pk"):
         before = copy(question)

@@ -18,6 +18,7 @@ from quizzes.services import sittings
 
 SALT = "quizzes.entrance"
 LONGEST_WAIT = timedelta(minutes=5)  # that may cost somebody exam time; a longer one must not
+ON_THE_WAY = timedelta(seconds=5)  # from the page that waited to here: nobody is told to come when entry has closed meanwhile
 KEPT = timedelta(hours=2)  # so long a place is known again; nobody waits longer
 AT_ONCE_SECONDS = 0.5  # what may come in together after a pause; a longer rush holds up the answers of those who sit
 
@@ -44,7 +45,7 @@ def turn(*, person: Person, sitting: Sitting, token: str, at: datetime) -> Turn:
     given = _read(token, person, sitting)
     if given is None:
         costs_time_from = closes_at - timedelta(minutes=sitting.quiz.minutes) if sitting.quiz.minutes else opens_at
-        given = _place(person, sitting, at, latest=min(last_entry_at, max(costs_time_from, at + LONGEST_WAIT)))
+        given = _place(person, sitting, at, latest=min(last_entry_at - ON_THE_WAY, max(costs_time_from, at + LONGEST_WAIT)))
     if given >= last_entry_at:  # the sitting was moved since
         given = at
     return Turn(given, signing.dumps([sitting.pk, person.pk, given.isoformat()], salt=SALT))
@@ -57,7 +58,7 @@ def _place(person: Person, sitting: Sitting, at: datetime, *, latest: datetime) 
         every = timedelta(seconds=1 / settings.EXAM_ENTRIES_PER_SECOND)
         given = turns.place("exams", every=every, at_once=max(1, int(settings.EXAM_ENTRIES_PER_SECOND * AT_ONCE_SECONDS)), at=at)
         if given >= latest:
-            given = at + (given - at) % (latest - at)
+            given = at + (given - at) % (latest - at) if latest > at else at
         local.set(key, given, timeout=KEPT.total_seconds())
     return given
 

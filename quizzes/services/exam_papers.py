@@ -127,7 +127,7 @@ def refresh(*, paper: Paper, by: Person, at: datetime) -> int:
     Raises:
         Refused: sat_already, handed_out (a published sitting of it has opened: some may be writing on paper).
     """
-    paper = Paper.objects.select_for_update(of=("self",)).get(pk=paper.pk)
+    paper = Paper.objects.select_for_update(of=("self",), no_key=True).get(pk=paper.pk)
     if paper.sittings.filter(is_draft=False, opens_at__lte=at).exists():
         raise Refused(_("This paper was handed out in a sitting: it stays as it is."), code="handed_out")
     if paper.attempts.exists():
@@ -165,7 +165,7 @@ def withdraw(*, paper: Paper, by: Person, at: datetime) -> None:
     Raises:
         Refused: in_use (a sitting that is not over uses it).
     """
-    paper = Paper.objects.select_for_update(of=("self",)).get(pk=paper.pk)
+    paper = Paper.objects.select_for_update(of=("self",), no_key=True).get(pk=paper.pk)
     if paper.withdrawn_at is not None:
         return
     coming = next((sitting for sitting in paper.sittings.timed() if sitting.over_at > at), None)
@@ -183,7 +183,7 @@ def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
     Raises:
         Refused: not_theirs, changed (it is another paper by now), is_candidate (of a sitting that uses it), twice.
     """
-    paper = Paper.objects.select_for_update(of=("self",)).select_related("quiz").get(pk=paper.pk)
+    paper = Paper.objects.select_for_update(of=("self",), no_key=True).select_related("quiz").get(pk=paper.pk)
     if not (is_author(by) and Paper.objects.visible_to(by).filter(pk=paper.pk).exists()):
         raise Refused(_("A paper is sealed by those who work on the county's bank."), code="not_theirs")
     if paper.digest() != digest:

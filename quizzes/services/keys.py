@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
 from people.models import Person
 from quizzes import kinds
-from quizzes.models import Attempt, AttemptItem, Quiz, Remark, Sitting
+from quizzes.models import Attempt, AttemptItem, PaperItem, Quiz, Remark, Sitting
 
 # ---- which key stands ----------------------------------------------------------------------
 
@@ -58,17 +59,38 @@ def under(remark: Remark, item: AttemptItem) -> dict | None:
         return None
 
 
+def amended(item: PaperItem) -> Remark | None:
+    """The newest approved re-marking that speaks of an item of a paper made beforehand. One query."""
+    approved = Remark.objects.filter(question=item.question_id, version__gte=item.question_version, decision__approved=True)
+    return approved.select_related("decision").order_by("-pk").first()
+
+
 # ---- when keys are shown -------------------------------------------------------------------
 
 
 def running_on(banks: Collection[str], *, person: Person, county: int, at: datetime) -> list[Attempt]:
-    """The person's attempts at questions of any of these banks of the county whose time runs. One query."""
-    found = Attempt.objects.open().filter(person=person, quiz__county=county).select_related("quiz").timed()
-    return [one for one in found if set(one.quiz.banks) & set(banks) and not (one.shuts_at and at >= one.shuts_at)]
+    """The person's attempts at questions of any of these banks of the county whose time runs. Two queries at most."""
+    return [one for one, asked in _running(person, at) if one.quiz.county_id == county and asked & set(banks)]
+
+
+def banks_sat(person: Person, *, at: datetime) -> set[tuple[int, str]]:
+    """(county, bank) of what the person is asked now in exams. Two queries at most."""
+    return {(one.quiz.county_id, bank) for one, asked in _running(person, at) if one.sitting_id for bank in asked}
+
+
+def _running(person: Person, at: datetime) -> list[tuple[Attempt, set[str]]]:
+    """Attempts whose time runs, each with the banks that its questions may come from; a fixed paper takes them from any."""
+    found = Attempt.objects.open().filter(person=person).select_related("quiz").timed()
+    running = [one for one in found if not (one.shuts_at and at >= one.shuts_at)]
+    chosen: dict[int | None, set[str]] = {}
+    if papers := {one.paper_id for one in running if one.paper_id}:
+        for paper, bank in PaperItem.objects.filter(paper__in=papers).values_list("paper", "question__course_code").distinct():
+            chosen.setdefault(paper, set()).add(bank)
+    return [(one, set(one.quiz.banks) | chosen.get(one.paper_id, set())) for one in running]
 
 
 def beside_an_exam(quiz: Quiz, *, person: Person, at: datetime) -> Refused | None:
-    """Why nobody takes a course quiz while they sit an exam on its bank (its results would be the exam's key): exam_open. One query."""
+    """Why nobody takes a course quiz while they sit an exam on its bank (its results would be the exam's key): exam_open. Two queries at most."""
     exam = next((one for one in running_on(quiz.banks, person=person, county=quiz.county_id, at=at) if one.sitting_id), None)
     if exam is None:
         return None
@@ -76,10 +98,23 @@ def beside_an_exam(quiz: Quiz, *, person: Person, at: datetime) -> Refused | Non
     return Refused(said, code="exam_open")
 
 
+def refuse_who_sits(person: Person, *, at: datetime) -> None:
+    """Keep what others answered and what is right from whoever sits an exam now, or may enter one that is open. Three queries at most.
+
+    Raises:
+        Refused: is_candidate.
+    """
+    handed_in = Attempt.objects.filter(sitting=OuterRef("pk"), person=person, submission__isnull=False)
+    open_to = Sitting.objects.still_sat(at).filter(opens_at__lte=at, candidates__person=person).filter(~Exists(handed_in))
+    if banks_sat(person, at=at) or open_to.exists():
+        said = _("You are a candidate of an exam that is open now. Look at this when you have handed it in.")
+        raise Refused(said, code="is_candidate")
+
+
 def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
     """Why right answers and explanations of an attempt are not shown yet, though its result is; "" when they are.
 
-    They wait while the reader sits an exam or takes a quiz on the same bank, and while another sitting still needs the paper: for everybody but
+    They wait while the reader sits an exam or takes a quiz on the same bank, and while another sitting still needs the paper or draws from the same rules: for everybody but
     those who oversee the attempt and do not sit it themselves. Two queries.
     """
     running = running_on(attempt.quiz.banks, person=reader, county=attempt.quiz.county_id, at=at)
@@ -89,9 +124,17 @@ def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
         )
     if running:
         return _("You have a quiz on the same questions open. Right answers and explanations are shown again when you have handed it in.")
-    later = Sitting.objects.still_sat(at).filter(papers=attempt.paper_id).exclude(pk=attempt.sitting_id) if attempt.paper_id else None
+    later = _needing(attempt, at)
     if later is None or not (attempt.person_id == reader.pk or later.filter(candidates__person=reader).exists()):
         return ""
     if later.exists():
         return _("Others still sit this paper. Right answers and explanations are shown when its last sitting is over.")
     return ""
+
+
+def _needing(attempt: Attempt, at: datetime) -> QuerySet[Sitting] | None:
+    """Other sittings, not over, of the paper; of the exam where papers are drawn one by one. None outside sittings."""
+    if attempt.sitting_id is None:
+        return None
+    others = Sitting.objects.still_sat(at).exclude(pk=attempt.sitting_id)
+    return others.filter(papers=attempt.paper_id) if attempt.paper_id else others.filter(quiz=attempt.quiz_id, papers=None)

@@ -113,6 +113,8 @@ def enter_marks(
         for item in items
     )
     submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=closing_of(sitting))
+    given = keys.standing(kept)
+    points = {item.position: item.points if given[item.pk].is_given else points[item.position] for item in kept}
     marked = [_marked(item, points[item.position]) for item in kept]
     audit.record(quiz, "quizzes.marks_entered", by=by, person=person.pk, paper=paper.label)
     is_pass = rules.passes(
@@ -215,7 +217,8 @@ class Effect:
 
     @property
     def loses_pass(self) -> bool:
-        return self.before.passed and not self.earns_pass
+        """A mark that does not fall loses none: the pass may have been kept once."""
+        return self.before.passed and not self.earns_pass and self.score < self.before.score
 
     @property
     def needs_second(self) -> bool:
@@ -343,7 +346,7 @@ def _apply(
             marked.append(_marked(mark.item, points[mark.item.position]))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction or 0), mark.earned))
-    keeps = found.loses_pass and not may_lose
+    keeps = before.passed and not (found.loses_pass and may_lose)
     made = marking.append(submission, marked, cause=Marking.Cause.PAPER, at=at, supersedes=before, keeps_pass=keeps)
     decision = PaperCorrectionDecision.objects.create(
         correction=correction,

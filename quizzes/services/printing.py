@@ -11,13 +11,14 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import audit, fonts, typesetting
+from core import audit, clock, fonts, typesetting
 from core.errors import Refused
 from core.figures import figure
 from core.text import printable
 from people.models import Person
 from quizzes import formulas, kinds, stems
-from quizzes.models import BankImage, Paper, PaperItem
+from quizzes.models import BankImage, Paper, PaperItem, Remark
+from quizzes.services import keys
 
 LAYOUT = Path(__file__).parent.parent / "layouts" / "exam.typ"
 FORMULAS = {"formula", "display"}
@@ -28,7 +29,7 @@ PARTS = {"paper": "试卷", "sheet": "答题纸", "key": "参考答案与评分"
 def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time.
 
-    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries;
+    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries, one more for each item of the key;
     an image each is read from the storage.
 
     Raises:
@@ -56,13 +57,23 @@ def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
 
 
 def _item(paper: Paper, item: PaperItem, *, with_key: bool) -> dict[str, Any]:
+    amended = keys.amended(item) if with_key else None
+    if amended is not None and amended.remedy == Remark.Remedy.NEW_KEY:
+        item.content, item.key = amended.content, amended.key
     rng = random.Random(f"{paper.pk}:{item.question_id}:{item.question_version}")  # noqa: S311 - the order of lines, the same each time
     shape = item.item_kind.on_paper(item.content, item.key, rng=rng)
     return {
         "number": str(item.position),
         **_drawn(item.item_kind, item.stem, Decimal(item.points), shape, with_key=with_key),
+        **({"key": [*map(_marked, shape.key), _marked(_amended(amended))]} if amended is not None else {}),
         "source": printable(item.source) if with_key else "",
     }
+
+
+def _amended(remark: Remark) -> str:
+    """What a marker of sheets has to know, in Chinese as the document is."""
+    on = clock.local(remark.decision.at).date().isoformat()
+    return f"（{on} 经两人批准：本题人人得满分）" if remark.remedy == Remark.Remedy.ALL_RIGHT else f"（{on} 经两人批准更正答案）"
 
 
 def item_for_sheet(paper: Paper, item: PaperItem) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def ensure(
         "shuffle_options": shuffle,
         "policies": policies,
     }
-    quiz, made = Quiz.objects.select_for_update(of=("self",)).get_or_create(key=key, defaults={"county": county, **facts})
+    quiz, made = Quiz.objects.select_for_update(of=("self",), no_key=True).get_or_create(key=key, defaults={"county": county, **facts})
     if quiz.county_id != county.pk:
         raise Refused(_("The key “%(key)s” is used by another county.") % {"key": key}, code="key_taken")
     tree = Tree(county)

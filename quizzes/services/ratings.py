@@ -65,7 +65,7 @@ def claim(*, marker: Person, at: datetime, quiz: Quiz | None = None) -> MarkingT
     for wanted in (mine, rows):
         found = MarkingTask.objects.select_for_update(
             no_key=True, of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked
-        ).filter(pk__in=wanted.values("pk")[:50])
+        ).filter(free, pk__in=wanted.values("pk")[:50])  # `free` once more: of the row as it is when it is locked
         task = found.order_by("item__question", "pk").first()
         if task is not None:
             task.claimed_by, task.claimed_until = marker, at + CLAIM

@@ -1,21 +1,24 @@
 """Whether exams that are to come can be held as things stand: what would refuse everybody on the day, said before it, and what is old."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from core import clock
 from courses.models import Course
 from quizzes.models import PaperItem, Question, Quiz, Sitting
-from quizzes.services import papers, quizzes
+from quizzes.services import entrance, papers, quizzes
+
+WORTH_TELLING = timedelta(seconds=20)
 
 
 def faults(sitting: Sitting, *, has_papers: bool | None = None) -> list[str]:
     """What would keep candidates of this sitting out on its day, or what they would get that is not so any more, in sentences.
 
-    Papers made beforehand need no bank; `has_papers` says whether there are any, where that is known. Four queries, and those of
+    Papers made beforehand need no bank; `has_papers` says whether there are any, where that is known. Five queries, and those of
     `papers.missing_for` where papers are drawn.
     """
     return [*_hindrances(sitting, has_papers), *_outdated(sitting)]
@@ -26,6 +29,17 @@ def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
     course = Course.objects.filter(county=sitting.quiz.county_id, code=sitting.quiz.course_code).first()
     if course is not None and not course.is_open:
         said.append(_("The course “%(course)s” is closed: whoever is not enrolled in it cannot enter.") % {"course": course})
+    if settings.EXAM_ENTRIES_PER_SECOND and sitting.quiz.minutes:
+        line = timedelta(seconds=sitting.candidates.count() / settings.EXAM_ENTRIES_PER_SECOND)
+        spare = sitting.closes_at - sitting.opens_at - timedelta(minutes=sitting.quiz.minutes)
+        if min(line, entrance.LONGEST_WAIT) > max(spare, timedelta(0)) + WORTH_TELLING:
+            said.append(
+                _(
+                    "If all candidates come at once, the last of them wait %(minutes)d minutes at the door, and the sitting leaves less than "
+                    "that beside the exam's own time: close it later."
+                )
+                % {"minutes": -(-min(line, entrance.LONGEST_WAIT).total_seconds() // 60)}
+            )
     if not (sitting.papers.exists() if has_papers is None else has_papers):
         lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
         said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]

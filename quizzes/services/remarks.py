@@ -196,7 +196,8 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         was = mark.marking
         attempt = was.submission.attempt
         score = was.score - (mark.earned or Decimal(0)) + becomes
-        would_pass = was.is_complete and rules.passes(score, was.out_of, attempt.pass_percent)
+        stays = was.passed and score >= was.score  # a pass that was kept once is lost by no mark that rises
+        would_pass = was.is_complete and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
         hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
         found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
@@ -370,7 +371,13 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
             marked.append(marking.Marked(mark.item, mark.answer, kept, mark.earned))
     waits = submission.cause == Submission.Cause.PAPER and not current.is_complete  # a second person has yet to agree to the entry
     made = marking.append(
-        submission, marked, cause=Marking.Cause.REMARK, at=at, supersedes=current, keeps_pass=keeps, waits_for_second=waits
+        submission,
+        marked,
+        cause=Marking.Cause.REMARK,
+        at=at,
+        supersedes=current,
+        keeps_pass=keeps or change.would_pass,
+        waits_for_second=waits,
     )
     RemarkedMarking.objects.create(
         remark=remark,

@@ -263,7 +263,7 @@ def _refuse_two_places(sitting: Sitting) -> None:
 
 def locked(sitting: Sitting) -> Sitting:
     """The sitting, locked until the transaction ends: who enters or organises waits."""
-    return Sitting.objects.select_for_update(of=("self",)).select_related("quiz__county").get(pk=sitting.pk)
+    return Sitting.objects.select_for_update(of=("self",), no_key=True).select_related("quiz__county").get(pk=sitting.pk)
 
 
 def sitting_elsewhere(sitting: Sitting, people: Iterable[int] | None = None) -> QuerySet[Candidate]:

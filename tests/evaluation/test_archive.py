@@ -45,6 +45,9 @@ def fresh(person: Person) -> Person:
     return Person.objects.select_related("unit").get(pk=person.pk)
 
 
+AFTER_THE_EXAMS = timedelta(hours=3)  # while one is sat or to come on the same questions, no items are told
+
+
 def of(person: Person, **more) -> dict:
     return archive.archive_of(fresh(person), at=more.pop("at", None) or clock.now(), **more)
 
@@ -189,7 +192,7 @@ def test_it_names_nobody_but_officers_who_decided(full, cast):
 
 def test_an_item_tells_what_was_shown_answered_and_earned_and_never_the_key(full):
     with CaptureQueriesContext(connection) as asked:
-        made = of(full)
+        made = of(full, at=clock.now() + AFTER_THE_EXAMS)
     found = [item for one in made["attempts"] for item in one["items"] or ()]
     judge = next(item for item in found if item["kind"] == "judge" and item["response"])
 
@@ -312,7 +315,7 @@ def test_no_section_of_an_empty_archive_is_left_out_on_paper(cast):
 
 
 def test_of_very_many_answers_the_paper_prints_the_newest(full, monkeypatch):
-    made = of(full)
+    made = of(full, at=clock.now() + AFTER_THE_EXAMS)
     newest = [one for one in made["attempts"] if one["items"]][-1]
     monkeypatch.setattr(archive_paper, "MOST_ITEMS", len(newest["items"]))
     printed = archive_paper.sheet(made)
@@ -343,7 +346,7 @@ def test_it_takes_as_many_queries_for_a_long_history(cast, full):
         claims.file(person=full, facts=facts, files=[claims.File("a.pdf", b"%PDF-1.7\n")], form_key=f"m{number}", at=at)
         rows.sat(full, Course.objects.get(code="P01"), passed=True, number=90 + number, key=quiz.key, at=at)
     assert costs() == before and costs(reader=fresh(cast.hr)) == to_hr
-    assert before <= 40
+    assert before <= 42
 
 
 # The doors

@@ -196,3 +196,13 @@ def test_the_waiting_page_comes_in_by_its_script(cast, quiz, slow, sign_in, monk
         now += 10 * SECOND
         refused = stranger.post(door, {"turn": refused.json()["turn"]}, content_type="application/json")
     assert refused.status_code == 409 and refused.json()["error"] == "not_listed"
+
+
+def test_nobody_is_told_to_come_when_entry_has_just_closed(timed, slow, cast):
+    _opens, last_entry_at, _closes = sittings.window_of(timed, cast.learner.pk, 0)
+    people = [cast.learner, cast.colleague, cast.own_leader, cast.other_leader, cast.liaison, cast.reviewer, cast.hr]
+    for before in (20 * SECOND, 5 * SECOND, 2 * SECOND):
+        caches["local"].clear()
+        Line.objects.all().delete()
+        turns_given = [entrance.turn(person=one, sitting=timed, token="", at=last_entry_at - before).at for one in people]
+        assert max(turns_given) <= last_entry_at - min(before, entrance.ON_THE_WAY)

@@ -497,3 +497,17 @@ def test_aiken_says_that_it_has_no_place_for_the_use_of_a_question(cast, quiz):
     Question.objects.update(is_reserved=True)
     outcomes = bank.export(Question.objects.filter(kind="single"), county=cast.county, format="aiken", out=io.BytesIO())
     assert outcomes and all("仅供考试" in outcome.reasons[0] for outcome in outcomes)
+
+
+def test_facts_beside_the_text_that_a_file_empties_are_told(cast, quiz):
+    question = Question.objects.filter(kind="single").first()
+    Question.objects.filter(pk=question.pk).update(mark="M", difficulty=3, source="《条例》第二十六条", course_code="P01")
+    gift = f"// [id:{question.code}]\n{question.stem} {{=对 ~错}}\n"
+
+    report = bank.import_file(
+        io.BytesIO(gift.encode()), name="x.txt", format="gift", county=cast.county, at=NOON, course_code="P02", dry_run=True
+    )
+
+    (outcome,) = report.outcomes
+    said = "\n".join(outcome.reasons)
+    assert all(words in said for words in ("M → V", "3 → 1", "《条例》第二十六条 → —", "P01 → P02"))

@@ -12,7 +12,7 @@ from courses.models import Course
 from courses.services import enrolments
 from evaluation import archive
 from quizzes.models import MarkingTask, Question, RemarkedMarking, Sitting, Submission
-from quizzes.services import attempts, bank, exam_papers, keys, quizzes, remarks, sittings
+from quizzes.services import attempts, bank, exam_papers, keys, printing, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
 
@@ -173,3 +173,81 @@ def test_explanations_wait_while_the_next_attempt_at_the_bank_runs(sign_in, cast
     shown = sign_in(cast.learner).get(reverse("attempt_result", args=[earlier.pk])).text
     assert "quiz-reviewed" not in shown and "尚未交卷" in shown and "quiz-figure" in shown
     assert "quiz-reviewed" in sign_in(cast.hr).get(reverse("attempt_result", args=[earlier.pk])).text
+
+
+def test_a_fixed_paper_with_questions_of_another_bank_keeps_that_banks_keys_too(sign_in, cast, course_quiz):
+    now = clock.now()
+    earlier = attempts.submit(attempt=attempts.start(person=cast.learner, quiz=course_quiz, at=now), cause=LEARNER, at=now).attempt
+    make_course(cast.county, code="P02", lessons=1, quiz_key="other", pass_rule="quiz")
+    facts = {"county": cast.county, "course_code": "P02", "minutes": 30, "pass_percent": 60, "attempts": 1}
+    other = quizzes.ensure(key="other", title="另一门考试", draws=[{"kind": "single", "count": 1, "points": 5}], **facts)
+    type(other).objects.filter(pk=other.pk).update(is_exam=True)
+    other.refresh_from_db()
+    sittings.enter(person=cast.learner, sitting=sitting_of(other, opens_at=now, paper=sealed_paper(other, cast)), at=now)
+
+    assert "quiz-reviewed" not in sign_in(cast.learner).get(reverse("attempt_result", args=[earlier.pk])).text
+    told = archive.archive_of(cast.learner, at=clock.now())["attempts"]
+    assert all(one["items"] is None for one in told)
+
+
+def test_results_of_drawn_papers_keep_the_keys_while_another_sitting_of_the_exam_is_to_come(sign_in, cast, exam):
+    start = clock.now() - 120 * MINUTE
+    sat = sittings.enter(person=cast.learner, sitting=sitting_of(exam, opens_at=start), at=start)
+    attempts.submit(attempt=sat, cause=LEARNER, at=start + MINUTE)
+    page = reverse("attempt_result", args=[sat.pk])
+    assert "quiz-reviewed" in sign_in(cast.learner).get(page).text
+
+    sitting_of(exam, opens_at=clock.now() + 24 * 60 * MINUTE, title="第二场")
+    assert "quiz-reviewed" not in sign_in(cast.learner).get(page).text
+    assert archive.archive_of(cast.learner, at=clock.now())["attempts"][0]["items"] is None
+
+
+@pytest.mark.parametrize(
+    ("who", "door"), [("hr", "quiz_analysis"), ("hr", "sitting_analysis"), ("trainer", "marking"), ("hr", "remark_list")]
+)
+def test_whoever_sits_an_exam_sees_neither_its_analysis_nor_the_markers_desk(sign_in, cast, exam, who, door):
+    now, someone = clock.now(), getattr(cast, who)
+    sitting = sitting_of(exam, opens_at=now - MINUTE)
+    page = reverse(door, args={"quiz_analysis": [exam.key], "sitting_analysis": [sitting.pk]}.get(door, []))
+    assert sign_in(someone).get(page).status_code == 200
+
+    running = sittings.enter(person=someone, sitting=sitting, at=now)
+    refused = sign_in(someone).get(page)
+    assert refused.status_code == 409 and "交卷后" in refused.text
+
+    attempts.submit(attempt=running, cause=LEARNER, at=clock.now())
+    assert sign_in(someone).get(page).status_code == 200
+
+
+# ---- passes that were kept -----------------------------------------------------------------
+
+
+def test_a_kept_pass_is_lost_by_no_mark_that_rises(cast, course_quiz):
+    attempt = answered(attempts.start(person=cast.learner, quiz=course_quiz, at=NOON), "A")
+    submission = attempts.submit(attempt=attempt, cause=LEARNER, at=NOON)
+    one, other = [item.question.code for item in attempt.items.all()]
+    for code in (one, other):
+        remarks.apply(decided(cast, code, remedy="new_key", key=["B"]), at=NOON)
+    assert (submission.result.percent, submission.result.passed) == (0, True)
+
+    raised = remarks.propose(
+        question=Question.objects.get(code=one), reason="原答案正确", by=cast.trainer, at=NOON, remedy="new_key", key=["A"]
+    )
+    assert [change.loses_pass for change in remarks.changes(raised)] == [False]
+    remarks.decide(remark=raised, approved=True, by=cast.hr, at=NOON, may_lose=True)
+    remarks.apply(raised, at=NOON)
+    submission = Submission.objects.get(pk=submission.pk)
+    assert (submission.result.percent, submission.result.passed) == (50, True)
+
+
+def test_the_printed_key_says_what_two_persons_amended(cast, exam):
+    paper = sealed_paper(exam, cast)
+    item = paper.items.get(question__code="K-0")
+    assert "错" not in str(printing._item(paper, item, with_key=True)["key"])
+    decided(cast, "K-0", remedy="new_key", key=["B"])
+    decided(cast, "K-1", remedy="all_right")
+
+    mended = printing._item(paper, paper.items.get(question__code="K-0"), with_key=True)
+    assert "B" in str(mended["key"]) and "更正" in str(mended["key"])
+    assert "人人得满分" in str(printing._item(paper, paper.items.get(question__code="K-1"), with_key=True)["key"])
+    assert "更正" not in str(printing._item(paper, paper.items.get(question__code="K-0"), with_key=False))

@@ -708,3 +708,23 @@ def test_a_place_of_thousands_of_digits_is_no_place(place):
     shown, _key = paper(order, BANK["order"])
     with pytest.raises(kinds.Malformed):
         order.read(shown, {shown["items"][0]["token"]: place})
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "units"),
+    [
+        ("5％", "", {"%": "1"}),
+        ("５ｋｍ", "", {"km": "1"}),
+        ("5。", "", {}),
+        ("5.", "", {}),
+        ("5天。", "", {"天": "1"}),
+        ("5.0", "％", {"％": "1"}),
+    ],
+)
+def test_a_number_counts_in_full_width_and_with_a_full_stop_behind_it(value, unit, units):
+    key = {"value": "5", "tolerance": "0", "relative": False, "units": units}
+    assert kinds.mark("numeric", key, {"value": value, "unit": unit}) == 1
+
+
+def test_a_number_without_its_nought_counts():
+    assert kinds.mark("numeric", {"value": "0.5", "tolerance": "0", "relative": False, "units": {}}, {"value": ".5", "unit": ""}) == 1

@@ -561,3 +561,15 @@ def test_an_import_that_changes_a_question_of_a_sealed_paper_warns_of_the_exam(e
     report = bank.import_rows(rows, county=cast.county, at=NOON - 2 * MINUTE, by=cast.trainer)
 
     assert any("J-1" in str(warning) and "年度考试" in str(warning) for warning in report.warnings)
+
+
+def test_a_sitting_whose_line_at_the_door_costs_exam_time_says_so_beforehand(exam, cast, sitting, settings):
+    from quizzes.services import readiness
+
+    settings.EXAM_ENTRIES_PER_SECOND = 1 / 60
+    for someone in (cast.learner, cast.colleague, cast.own_leader):
+        sitting.candidates.create(person=someone)
+    assert readiness.faults(sitting) == [], "there is time to spare"
+    Sitting.objects.filter(pk=sitting.pk).update(closes_at=NOON + 31 * MINUTE)
+    [said] = readiness.faults(Sitting.objects.get(pk=sitting.pk))
+    assert "3分钟" in said

@@ -538,3 +538,20 @@ def test_a_paper_that_several_bring_in_and_decide_at_once_is_brought_in_and_deci
     )
     assert {one.code for one in decided if isinstance(one, Refused)} == {"decided"} and LatePaperDecision.objects.count() == 1
     assert GoneOnPaper.objects.count() == LatePaperDecision.objects.get().approved and Submission.objects.count() == 1
+
+
+def test_an_import_over_standing_questions_holds_up_nobody_who_begins(cast, quiz, enrolment):
+    rows = [
+        {"id": question.code, "type": "judge", "course": "P01", "stem": question.stem, "answer": False}
+        for question in Question.objects.filter(kind="judge")
+    ]
+
+    def begin():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '4s'")
+        return attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+
+    with transaction.atomic():
+        bank.import_rows(rows, county=cast.county, at=NOON, by=cast.trainer)
+        (begun,) = together(begin)
+    assert isinstance(begun, Attempt), begun

@@ -219,3 +219,13 @@ def test_a_share_just_below_never_reads_as_the_mark():
     assert not rules.passes(Decimal("79.99"), Decimal("100"), 80) and rules.passes(Decimal("80"), Decimal("100"), 80)
     assert rules.percent(Decimal(0), Decimal(0)) == 0 and not rules.passes(Decimal(0), Decimal(0), 1)
     assert rules.earned(Fraction(1, 3), Decimal("5")) == Decimal("1.67") and rules.stored(Fraction(2, 3)) == Decimal("0.6667")
+
+
+@pytest.mark.parametrize(("one", "other"), [("二万五", "20005"), ("二万五", "25000"), ("10²", "102"), ("一亿五", "100000005")])
+def test_what_could_be_two_numbers_is_neither(one, other):
+    assert rules.normalise(one) != rules.normalise(other)
+    assert rules.normalise(rules.normalise(one)) == rules.normalise(one)
+
+
+def test_a_low_digit_behind_a_nought_is_told():
+    assert rules.normalise("二万零五") == "20005" and rules.normalise("二万五千") == "25000"

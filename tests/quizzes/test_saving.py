@@ -157,3 +157,11 @@ def test_the_wire_tells_of_the_other_device(sign_in, cast, quiz, enrolment):
     late = post(token="desk.2", response="false", base=1, late=True).json()
     assert (late["seq"], late["other"]) == (3, {"seq": 4, "response": "true", "stands": True})
     assert Attempt.objects.get().answers.count() == 4
+
+
+@pytest.mark.parametrize("token", ["kept-2", "form-abc"])
+def test_a_token_that_the_server_makes_itself_is_refused_from_a_page(cast, attempt, token):
+    item = attempt.items.first()
+    with pytest.raises(Refused) as refused:
+        attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=None, token=token, at=NOON)
+    assert refused.value.code == "token_used" and not Answer.objects.exists()

@@ -233,7 +233,11 @@ def _worth(element: etree._Element, name: str) -> Fraction:
 def _choices(question: _Question, interaction: etree._Element, name: str) -> dict[str, str]:
     """{identifier: text} in the order of the file. Raises: Wrong."""
     found: dict[str, str] = {}
-    for choice in interaction.iterfind(f"{{*}}{name}"):
+    options = list(interaction.iterfind(f"{{*}}{name}"))
+    is_judgement = {(one.get("identifier") or "").lower() for one in options} == {"true", "false"}  # which has an order of its own
+    if not is_judgement and (interaction.get("shuffle") == "false" or any(one.get("fixed") == "true" for one in options)):
+        question.reading.lose(_("That options keep their order is not kept: the quiz says whether they are shuffled."))
+    for choice in options:
         identifier = choice.get("identifier") or ""
         if identifier in found:
             raise Wrong(_("the identifier “%(name)s” stands twice") % {"name": identifier[:40]})
@@ -241,6 +245,13 @@ def _choices(question: _Question, interaction: etree._Element, name: str) -> dic
         if len(found) > moodle.MOST_OPTIONS:
             raise Wrong(_("there are more than %(limit)d options") % {"limit": moodle.MOST_OPTIONS}, _("options"))
     return found
+
+
+def _bounded(question: _Question, interaction: etree._Element, of: str, count: int) -> None:
+    """Say where the file bounds how many may, or must, be chosen."""
+    least, most = interaction.get(f"min-{of}") or "0", interaction.get(f"max-{of}") or "0"
+    if least not in ("0", "1", str(count)) or most not in ("0", str(count)):
+        question.reading.lose(_("How many may be chosen is not kept."))
 
 
 def _named(identifiers: list[str], known: Mapping[str, str]) -> None:
@@ -253,6 +264,8 @@ def _choice(question: _Question) -> tuple[str, dict, Any]:
     (interaction,) = question.interactions
     declared = question.response(interaction)
     texts = _choices(question, interaction, "qti-simple-choice")
+    if declared.get("cardinality") == "multiple":
+        _bounded(question, interaction, "choices", len(texts))
     mapped = _mapped(declared)
     right = _right(declared) or [key for key, _value in mapped]
     _named(right, texts)
@@ -400,6 +413,7 @@ def _inline_choice(question: _Question) -> tuple[str, dict, Any]:
 def _order(question: _Question) -> tuple[str, dict, Any]:
     (interaction,) = question.interactions
     texts = _choices(question, interaction, "qti-simple-choice")
+    _bounded(question, interaction, "choices", len(texts))
     right = _right(question.response(interaction))
     _named(right, texts)
     return "order", {"items": list(texts.values())}, [texts[identifier] for identifier in right]
