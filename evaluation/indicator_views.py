@@ -180,6 +180,7 @@ def period_figures(request: HttpRequest, pk: int) -> HttpResponse:
         "officer": officer,
         "form": form,
         "names": reports.reportable(spec),
+        "published": reports.is_published(period),
         "waiting": [(one, form.names.get(one.name, one.name), one.by_id == request.user.pk) for one in reports.waiting(period)],
         "counting": [(one, form.names.get(one.name, one.name)) for one in reports.counting(period)],
         "refusal": refusal,

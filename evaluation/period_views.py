@@ -14,13 +14,14 @@ from core import clock, workdays
 from core.errors import Refused
 from evaluation.models import Period, PersonLine, Reminder, UnitLine
 from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReasonForm
-from evaluation.periods import appeals, chain, package, rules, services
+from evaluation.periods import appeals, chain, deviations, lines, package, rules, services
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
 
 State = Period.State
+MOST_SHOWN = 100  # lines of a comparison on one page
 
 
 def _period(request: HttpRequest, pk: int) -> Period:
@@ -64,7 +65,10 @@ def period_new(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def period(request: HttpRequest, pk: int) -> HttpResponse:
-    """One period: where it stands, its days, what comes next and why not yet; POST takes the next step."""
+    """One period: where it stands, its days, what comes next and why not yet; POST takes the next step.
+
+    `?compare` shows HR how a freeze would differ from what is published; so does a freeze that was refused for it.
+    """
     found, at = _period(request, pk), clock.now()
     refusal = None
     form = ReasonForm(request.POST if request.POST.get("act") == "propose_reopen" else None)
@@ -85,6 +89,10 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     upcoming = None if upcoming == State.HANDED_OVER else upcoming
     proposal = services.standing_proposal(found)
     calculation = services.published(found)
+    compares = officer and found.state in (State.PUBLICITY, State.APPEALS)
+    compared = None
+    if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
+        compared = _compared(request, found)
     context = {
         "period": found,
         "steps": found.steps_taken,
@@ -94,7 +102,10 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "insider": looks_into(request.user, found),
         "upcoming": upcoming,
         "upcoming_label": _verb(upcoming),
-        "hindrance": services.refusal_of(found, upcoming, at=at) if upcoming else None,
+        "hindrance": services.refusal_of(found, upcoming, at=at, found=compared or ()) if upcoming else None,
+        "compares": compares,
+        "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],
+        "differing": len(compared or ()),
         "calculation": calculation,
         "may_appeal": appeals.refusal_to_file(found, at=at) is None,
         "proposal": proposal,
@@ -109,6 +120,27 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "refusal": refusal,
     }
     return render(request, "evaluation/periods/period.html", context, status=422 if refusal or form.errors else 200)
+
+
+def _compared(request: HttpRequest, found: Period) -> list[deviations.Deviation]:
+    """How a freeze would differ, what nothing explains first. Reading it is logged."""
+    compared = sorted(services.deviations_of(found, at=clock.now()), key=lambda one: not one.unexplained)
+    people = sum(one.difference.key.startswith("P:") for one in compared[:MOST_SHOWN])
+    if people:
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="comparison before the freeze",
+            unit=found.county,
+            rows=people,
+            request=request,
+        )
+    return compared
+
+
+def _changes(one: deviations.Deviation) -> list[tuple[str, str, str]]:
+    """The columns that differ, in words: title, as published, as it would be frozen."""
+    return [(lines.title_of(name), lines.shown(name, old), lines.shown(name, new)) for name, old, new in one.difference.changes]
 
 
 def _place(state: str, now: str) -> str:

@@ -84,14 +84,14 @@ def calculate(*, period: Period, version: IndicatorVersion | None = None, at: da
     return Outcome(people, _unit_lines(frame, spec, period, people, units))
 
 
-def record(*, period: Period, purpose: str, by: Person | None, at: datetime) -> Calculation:
-    """Calculate a period by its version and write the lines, in one snapshot of the database.
+def record(*, period: Period, purpose: str, by: Person | None, at: datetime, outcome: Outcome | None = None) -> Calculation:
+    """Calculate a period by its version and write the lines, in one snapshot of the database; or those that were calculated in it before.
 
     The caller decides whether it may be, and holds the lock of the period's row: two at once would take one number. Called
     inside a transaction, that one has to be `core.snapshots.one_snapshot` for the promise to hold.
     """
     with one_snapshot():
-        outcome = calculate(period=period, at=at)
+        outcome = outcome or calculate(period=period, at=at)
         last = Calculation.objects.filter(period=period).aggregate(last=Max("number"))["last"] or 0
         made = Calculation.objects.create(
             period=period,

@@ -31,6 +31,10 @@ class AppealQuerySet(FactQuerySet):
             Q(decisions__verdict__in=[AppealDecision.Verdict.REFUSED, AppealDecision.Verdict.WITHDRAWN]) | Q(decisions__step=2)
         )
 
+    def granted(self) -> "AppealQuerySet":
+        """Those that two officers granted."""
+        return self.filter(decisions__step=2, decisions__verdict=AppealDecision.Verdict.GRANTED)
+
     def waiting_for(self, user) -> "AppealQuerySet":
         """Open ones that the user may decide on now: not those that they filed or that are about them, nor what they granted already."""
         found = self.open().exclude(by=user.pk).exclude(person=user.pk).exclude(decisions__by=user.pk)

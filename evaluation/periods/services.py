@@ -1,6 +1,7 @@
 """The steps of a period: the only writers. Each locks the period's row; two officers at once take one step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from core.errors import Refused
 from core.snapshots import one_snapshot
 from evaluation.indicators import calculation, spec
 from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening
-from evaluation.periods import package, rules
+from evaluation.periods import deviations, package, rules
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
 
@@ -113,11 +114,13 @@ def open_appeals(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """Calculate once more, with all that appeals corrected, and seal it. The same officer's second click changes nothing.
 
+    What comes out is what was published, but for what granted appeals explain: anything else has to be published first.
+
     All is read in one snapshot of the database: a roster that changes meanwhile is seen as it was, or as it became, never half.
 
     Raises:
-        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); another officer has frozen it
-            ("order"); nothing to sign with ("no_key").
+        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); lines would be frozen otherwise
+            than they were published ("unexplained"); another officer has frozen it ("order"); nothing to sign with ("no_key").
     """
 
     def act() -> PeriodStep:
@@ -127,7 +130,9 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         if newest is not None and newest.state == State.FROZEN and newest.by_id == by.pk:
             return newest
         _require_next(period, State.FROZEN, at)
-        made = calculation.record(period=period, purpose=Calculation.Purpose.FREEZE, by=by, at=at)
+        outcome = calculation.calculate(period=period, at=at)
+        _require_explained(period, deviations.between(newest.calculation, outcome), at)
+        made = calculation.record(period=period, purpose=Calculation.Purpose.FREEZE, by=by, at=at, outcome=outcome)
         package.seal(made, at=at)
         return _take(period, State.FROZEN, by=by, at=at, calculation=made)
 
@@ -149,7 +154,7 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> 
     hold(period)
     newest = _newest(period)
     if newest is None or newest.state not in rules.REOPENED_FROM:
-        raise Refused(_said("not_reopened", period, at), code="order")
+        raise Refused(_said("not_reopened", period, _standing(period, at)), code="order")
     standing = Reopening.objects.filter(after=newest).first()
     if standing is not None:
         return standing
@@ -211,10 +216,24 @@ def were_published(period: Period) -> QuerySet[Calculation]:
     return Calculation.objects.filter(period=period).filter(Exists(PeriodStep.objects.filter(calculation=OuterRef("pk"), state__in=public)))
 
 
-def refusal_of(period: Period, to: str, *, at: datetime) -> str | None:
-    """Why a step cannot be taken now, in words; None where it can. Two queries."""
-    problem = rules.hindrance(to, _standing(period, at))
-    return None if problem is None else _said(problem, period, at)
+def refusal_of(period: Period, to: str, *, at: datetime, found: Sequence[deviations.Deviation] = ()) -> str | None:
+    """Why a step cannot be taken now, in words; None where it can. `found`: the deviations, where somebody has looked. Two queries."""
+    standing = replace(_standing(period, at), unexplained=_unexplained(found))
+    problem = rules.hindrance(to, standing)
+    return None if problem is None else _said(problem, period, standing)
+
+
+def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]:
+    """How a freeze at this moment would differ from what is published; nothing where nothing is, or it is frozen. Calculates the period."""
+    newest = _newest(period)
+    if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
+        return []
+    with one_snapshot():
+        return deviations.between(newest.calculation, calculation.calculate(period=period, at=at))
+
+
+def _unexplained(found: Sequence[deviations.Deviation]) -> int:
+    return sum(bool(one.unexplained) for one in found)
 
 
 def _newest(period: Period) -> PeriodStep | None:
@@ -251,9 +270,17 @@ def _require_hr(by: Person, period: Period) -> None:
 
 
 def _require_next(period: Period, to: str, at: datetime) -> None:
-    problem = rules.hindrance(to, _standing(period, at))
+    _require_unhindered(period, to, _standing(period, at))
+
+
+def _require_explained(period: Period, found: Sequence[deviations.Deviation], at: datetime) -> None:
+    _require_unhindered(period, State.FROZEN, replace(_standing(period, at), unexplained=_unexplained(found)))
+
+
+def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> None:
+    problem = rules.hindrance(to, standing)
     if problem is not None:
-        raise Refused(_said(problem, period, at), code=problem)
+        raise Refused(_said(problem, period, standing), code=problem)
 
 
 def _require_dates(period: Period) -> None:
@@ -334,7 +361,7 @@ def in_one_snapshot(act: Callable[[], Made]) -> Made:
                 raise
 
 
-def _said(problem: str, period: Period, at: datetime) -> str:
+def _said(problem: str, period: Period, standing: rules.Standing) -> str:
     newest = _newest(period)
     if problem == "order":
         state = State(newest.state if newest is not None else State.OPEN).label
@@ -350,11 +377,16 @@ def _said(problem: str, period: Period, at: datetime) -> str:
         "publicity_runs": _("Publicity runs until the end of %(due)s."),
         "appeals_run": _("Appeals can be filed until the end of %(due)s."),
         "unanswered": _("%(count)d appeals wait for an answer."),
-    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": _standing(period, at).open_appeals}
+        "unexplained": _(
+            "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
+            "published anew: two officers reopen the period, and publicity and appeals run again."
+        ),
+    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": standing.open_appeals, "lines": standing.unexplained}
 
 
 __all__ = [
     "cut_off",
+    "deviations_of",
     "earliest_freeze",
     "freeze",
     "hold",
