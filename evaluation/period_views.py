@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock, workdays
 from core.errors import Refused
-from evaluation.models import Period, PersonLine, Reminder, UnitLine
+from evaluation.models import Period, PersonLine, Reminder, UnitFigure, UnitLine
 from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReasonForm
 from evaluation.periods import appeals, chain, deviations, lines, package, rules, services
 from evaluation.periods.permissions import looks_into, runs
@@ -103,6 +103,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "upcoming": upcoming,
         "upcoming_label": _verb(upcoming),
         "hindrance": services.refusal_of(found, upcoming, at=at, found=compared or ()) if upcoming else None,
+        "unconfirmed": UnitFigure.objects.filter(period=found).waiting().count() if officer and found.state in rules.ORDER[:4] else 0,
         "compares": compares,
         "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],
         "differing": len(compared or ()),

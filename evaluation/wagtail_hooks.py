@@ -13,6 +13,7 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.version_approved", _("Approve a version of an indicator"), _("Version of an indicator approved"))
     actions.register_action("evaluation.figure_reported", _("Report a figure of a unit"), _("Figure of a unit reported"))
     actions.register_action("evaluation.figure_confirmed", _("Confirm a figure of a unit"), _("Figure of a unit confirmed"))
+    actions.register_action("evaluation.figure_withdrawn", _("Take a reported figure back"), _("Reported figure taken back"))
     actions.register_action("evaluation.period_opened", _("Open a period"), _("Period of evaluation opened"))
     actions.register_action("evaluation.period_cut_off", _("Cut off a period"), _("Period of evaluation cut off"))
     actions.register_action("evaluation.period_publicity", _("Publish a period"), _("Period of evaluation published"))

@@ -11,7 +11,7 @@ from core import audit
 from core.errors import Refused
 from evaluation.indicators import figures
 from evaluation.indicators.spec import Spec, read
-from evaluation.models import Appeal, FigureConfirmation, Period, UnitFigure
+from evaluation.models import Appeal, FigureConfirmation, FigureWithdrawal, Period, UnitFigure
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
 
@@ -68,7 +68,7 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
     """Let a reported figure count: somebody else than its author says so, once; after publication as `report`.
 
     Raises:
-        Refused: not_hr, own, over (the period is frozen), published (and no appeal asks for it), replaced (a later report stands), done.
+        Refused: not_hr, own, over (the period is frozen), published (and no appeal asks for it), replaced (a later report stands), withdrawn, done.
     """
     period = figure.period
     if not runs(by, period):
@@ -80,8 +80,10 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
             Period.objects.select_for_update(no_key=True).get(pk=period.pk)
             _require_open(period, figure.unit, [figure.name])
             later = UnitFigure.objects.filter(period=period, unit=figure.unit_id, name=figure.name, pk__gt=figure.pk)
-            if later.exists():
+            if later.filter(withdrawal=None).exists():
                 raise Refused(_("A later report of this figure stands: confirm that one."), code="replaced")
+            if FigureWithdrawal.objects.filter(figure=figure).exists():
+                raise Refused(_("This report was taken back."), code="withdrawn")
             confirmation = FigureConfirmation.objects.create(figure=figure, author_id=figure.by_id, by=by, at=at)
             audit.record(figure.unit, "evaluation.figure_confirmed", by=by, year=period.year, figure=figure.name, value=str(figure.value))
             return confirmation
@@ -89,8 +91,32 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
         raise Refused(_("This figure is confirmed already."), code="done") from error
 
 
+@transaction.atomic
+def withdraw(*, figure: UnitFigure, by: Person, at: datetime) -> FigureWithdrawal:
+    """Take a report back that nobody has confirmed, as its author or as the officer who does not confirm it. Again changes nothing.
+
+    Locks the period.
+
+    Raises:
+        Refused: not_hr, over (the period is frozen), done (it is confirmed: a later report corrects it).
+    """
+    period = figure.period
+    if not runs(by, period):
+        raise Refused(_("Figures are confirmed by HR of the county."), code="not_hr")
+    Period.objects.select_for_update(no_key=True).get(pk=period.pk)
+    if standing := FigureWithdrawal.objects.filter(figure=figure).first():
+        return standing
+    if not Period.objects.before_freeze().filter(pk=period.pk).exists():
+        raise Refused(_("The period is frozen: nothing is reported any more."), code="over")
+    if FigureConfirmation.objects.filter(figure=figure).exists():
+        raise Refused(_("This figure is confirmed already."), code="done")
+    made = FigureWithdrawal.objects.create(figure=figure, by=by, at=at)
+    audit.record(figure.unit, "evaluation.figure_withdrawn", by=by, year=period.year, figure=figure.name, value=str(figure.value))
+    return made
+
+
 def waiting(period: Period) -> list[UnitFigure]:
-    """Reports that nobody has confirmed and no later one replaces, by unit. One query."""
+    """Reports that nobody has confirmed or taken back and no later one replaces, by unit. One query."""
     return list(UnitFigure.objects.filter(period=period).waiting().select_related("unit", "by").order_by("unit__code", "name"))
 
 

@@ -4,7 +4,7 @@ from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
 from evaluation.models.correction import PointCorrection
 from evaluation.models.download import Download, DownloadPart, ExportChoice, Format
-from evaluation.models.figure import FigureConfirmation, UnitFigure
+from evaluation.models.figure import FigureConfirmation, FigureWithdrawal, UnitFigure
 from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
 from evaluation.models.learning_reminder import LearningReminder
@@ -25,6 +25,7 @@ __all__ = [
     "Evidence",
     "ExportChoice",
     "FigureConfirmation",
+    "FigureWithdrawal",
     "Format",
     "HandOver",
     "HourClaim",

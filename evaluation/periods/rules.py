@@ -13,19 +13,22 @@ REOPENED_FROM = (PUBLICITY, APPEALS, FROZEN)
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered, and how many lines
-    would be frozen otherwise than they were published without a granted appeal that explains it (0 where nobody has looked)."""
+    """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered and reported
+    figures nobody has confirmed, and how many lines would be frozen otherwise than they were published without a granted appeal that
+    explains it (0 where nobody has looked)."""
 
     state: str
     today: date
     cutoff_on: date
     due_on: date | None
     open_appeals: int = 0
+    unconfirmed: int = 0
     unexplained: int = 0
 
 
 def hindrance(to: str, at: Standing) -> str | None:
-    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unexplained"; None where it can.
+    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unconfirmed", "unexplained";
+    None where it can.
 
     A last day ends at 24:00: the step after it is one of the next day.
     """
@@ -39,6 +42,8 @@ def hindrance(to: str, at: Standing) -> str | None:
         return "appeals_run"
     if to == FROZEN and at.open_appeals:
         return "unanswered"
+    if to in (PUBLICITY, FROZEN) and at.unconfirmed:
+        return "unconfirmed"
     if to == FROZEN and at.unexplained:
         return "unexplained"
     return None

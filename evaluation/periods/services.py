@@ -13,7 +13,7 @@ from core import audit, clock, workdays
 from core.errors import Refused
 from core.snapshots import one_snapshot
 from evaluation.indicators import calculation, spec
-from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening
+from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening, UnitFigure
 from evaluation.periods import deviations, package, rules
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
@@ -87,7 +87,7 @@ def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """Calculate the period and publish it (公示) for its working days, from the next day on.
 
     Raises:
-        Refused: as `cut_off`.
+        Refused: as `cut_off`; reported figures wait to be confirmed ("unconfirmed"): they could not be any more.
     """
 
     def act() -> PeriodStep:
@@ -119,8 +119,8 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     All is read in one snapshot of the database: a roster that changes meanwhile is seen as it was, or as it became, never half.
 
     Raises:
-        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); lines would be frozen otherwise
-            than they were published ("unexplained"); another officer has frozen it ("order"); nothing to sign with ("no_key").
+        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); reported figures wait to be confirmed
+            ("unconfirmed"); lines would be frozen otherwise than they were published ("unexplained"); another officer has frozen it ("order"); nothing to sign with ("no_key").
     """
 
     def act() -> PeriodStep:
@@ -217,7 +217,7 @@ def were_published(period: Period) -> QuerySet[Calculation]:
 
 
 def refusal_of(period: Period, to: str, *, at: datetime, found: Sequence[deviations.Deviation] = ()) -> str | None:
-    """Why a step cannot be taken now, in words; None where it can. `found`: the deviations, where somebody has looked. Two queries."""
+    """Why a step cannot be taken now, in words; None where it can. `found`: the deviations, where somebody has looked. Three queries."""
     standing = replace(_standing(period, at), unexplained=_unexplained(found))
     problem = rules.hindrance(to, standing)
     return None if problem is None else _said(problem, period, standing)
@@ -248,6 +248,7 @@ def _standing(period: Period, at: datetime) -> rules.Standing:
         cutoff_on=period.cutoff_on,
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
+        unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
     )
 
 
@@ -377,11 +378,20 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "publicity_runs": _("Publicity runs until the end of %(due)s."),
         "appeals_run": _("Appeals can be filed until the end of %(due)s."),
         "unanswered": _("%(count)d appeals wait for an answer."),
+        "unconfirmed": _(
+            "%(figures)d reported figures wait to be confirmed: under “Reported figures” another officer confirms them, or they are taken back."
+        ),
         "unexplained": _(
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
             "published anew: two officers reopen the period, and publicity and appeals run again."
         ),
-    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": standing.open_appeals, "lines": standing.unexplained}
+    }[problem] % {
+        "cutoff": period.cutoff_on,
+        "due": due_on,
+        "count": standing.open_appeals,
+        "lines": standing.unexplained,
+        "figures": standing.unconfirmed,
+    }
 
 
 __all__ = [

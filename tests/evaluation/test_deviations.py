@@ -151,14 +151,51 @@ def test_after_it_was_published_anew_the_freeze_goes_through(cast, period, secon
 
 
 def test_after_publication_no_deduction_is_reported_or_confirmed(cast, policy, second):
+    period = year.published(cast)
+    assert "公示" in refused("published", told, cast=cast, period=period)
+    services.open_appeals(period=period, by=cast.hr, at=year.APPEALS)
+    refused("published", told, cast=cast, period=period)
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="D1")
+    waits = told(cast, period)
+    appeals.refuse(appeal=appeal, by=cast.hr, reason="无误", at=year.APPEALS)
+    refused("published", reports.confirm, figure=waits, by=second, at=year.APPEALS)
+
+
+def test_a_figure_that_nobody_confirmed_holds_publicity_until_it_is_confirmed_or_taken_back(cast, policy, second):
     period = year.opened(cast)
-    before = told(cast, period, at=year.CLOSED)
-    year.published(cast, period)
-    for step in (None, services.open_appeals):
-        if step:
-            step(period=period, by=cast.hr, at=year.APPEALS)
-        assert "公示" in refused("published", told, cast=cast, period=period, key="e")
-        refused("published", reports.confirm, figure=before, by=second, at=year.APPEALS)
+    services.cut_off(period=period, by=cast.hr, at=year.CLOSED)
+    kept, other = told(cast, period, at=year.CLOSED), told(cast, period, "B1", "1", at=year.CLOSED, key="b")
+    assert "2项" in refused("unconfirmed", services.publish, period=period, by=cast.hr, at=year.CLOSED)
+    reports.confirm(figure=kept, by=second, at=year.CLOSED)
+    refused("done", reports.withdraw, figure=kept, by=cast.hr, at=year.CLOSED)
+    refused("not_hr", reports.withdraw, figure=other, by=cast.own_leader, at=year.CLOSED)
+    assert reports.withdraw(figure=other, by=second, at=year.CLOSED) == reports.withdraw(figure=other, by=cast.hr, at=year.CLOSED)
+    refused("withdrawn", reports.confirm, figure=other, by=second, at=year.CLOSED)
+    services.publish(period=period, by=cast.hr, at=year.CLOSED)
+    figures = UnitLine.objects.get(calculation=services.published(Period.objects.get()), unit=cast.bureau).figures
+    assert (figures["D1"], figures["B1"]) == ("1", "0")
+
+
+def test_a_report_that_is_taken_back_lets_the_one_before_wait_again(cast, policy, second):
+    period = year.opened(cast)
+    first, later = told(cast, period, at=year.CLOSED), told(cast, period, value="3", at=year.CLOSED, key="e")
+    assert reports.waiting(period) == [later]
+    reports.withdraw(figure=later, by=cast.hr, at=year.CLOSED)
+    assert reports.waiting(period) == [first] and reports.confirm(figure=first, by=second, at=year.CLOSED)
+
+
+def test_a_figure_that_waits_holds_the_freeze_and_the_page_says_what_to_do(cast, sign_in, period, second, afterwards):
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="D1")
+    waits = told(cast, period)
+    appeals.refuse(appeal=appeal, by=second, reason="无误", at=year.APPEALS)
+    assert "1项" in refused("unconfirmed", freeze, cast=cast, period=period)
+    door, figures = (reverse(name, args=[period.pk]) for name in ("period", "period_figures"))
+    page = sign_in(cast.hr).get(door)
+    assert "等待确认" in page.text and f'href="{figures}"' in page.text and 'value="frozen"' not in page.text
+    assert "等待确认" not in sign_in(cast.learner).get(door).text.split("<main")[1].split("shortcuts")[1]
+    assert sign_in(cast.auditor).post(figures, {"withdraw": waits.pk}).status_code == 403
+    assert sign_in(cast.hr).post(figures, {"withdraw": waits.pk}).status_code == 302
+    assert freeze(cast, period).state == "frozen"
 
 
 def test_an_open_appeal_of_the_unit_lets_the_figure_that_it_is_about_be_reported(cast, period, second):
