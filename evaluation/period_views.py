@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock, workdays
 from core.errors import Refused
-from evaluation.models import Period, PersonLine, Reminder, UnitFigure, UnitLine
-from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReasonForm
-from evaluation.periods import appeals, chain, deviations, lines, package, rules, services
+from evaluation.models import Period, PersonLine, Reminder, UnitLine
+from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReopenForm
+from evaluation.periods import appeals, chain, deviations, lines, package, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers, Role
 from people.permissions import require_role
@@ -25,7 +25,7 @@ MOST_SHOWN = 100  # lines of a comparison on one page
 
 
 def _period(request: HttpRequest, pk: int) -> Period:
-    return get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator"), pk=pk)
+    return get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator", "asked_note"), pk=pk)
 
 
 @login_required
@@ -71,7 +71,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     """
     found, at = _period(request, pk), clock.now()
     refusal = None
-    form = ReasonForm(request.POST if request.POST.get("act") == "propose_reopen" else None)
+    form = ReopenForm(request.POST if request.POST.get("act") == "propose_reopen" else None)
     if request.method == "POST":
         if not runs(request.user, found):
             raise Http404
@@ -89,10 +89,13 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     upcoming = None if upcoming == State.HANDED_OVER else upcoming
     proposal = services.standing_proposal(found)
     calculation = services.published(found)
+    may_propose = officer and proposal is None and found.state in rules.REOPENED_FROM
+    settles = officer and proposal is not None and proposal.settles_anew
     compares = officer and found.state in (State.PUBLICITY, State.APPEALS)
     compared = None
     if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
         compared = _compared(request, found)
+    standing = services.standing_of(found, at=at, found=compared or ())
     context = {
         "period": found,
         "steps": found.steps_taken,
@@ -102,8 +105,8 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "insider": looks_into(request.user, found),
         "upcoming": upcoming,
         "upcoming_label": _verb(upcoming),
-        "hindrance": services.refusal_of(found, upcoming, at=at, found=compared or ()) if upcoming else None,
-        "unconfirmed": UnitFigure.objects.filter(period=found).waiting().count() if officer and found.state in rules.ORDER[:4] else 0,
+        "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
+        "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
         "compares": compares,
         "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],
         "differing": len(compared or ()),
@@ -111,7 +114,9 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "may_appeal": appeals.refusal_to_file(found, at=at) is None,
         "proposal": proposal,
         "may_confirm": proposal is not None and officer and proposal.by_id != request.user.pk,
-        "may_propose": officer and proposal is None and found.state in rules.REOPENED_FROM,
+        "may_propose": may_propose,
+        "asked_otherwise": requirements.changes(found) if may_propose or settles else [],
+        "noted_late": requirements.noted_late(found) if looks_into(request.user, found) else None,
         "unknown_year": None if workdays.is_known(found.freeze_on.year) else found.freeze_on.year,
         "overdue": appeals.overdue(found, at=at).count() if officer else 0,
         "is_late": found.state in rules.ORDER[:4] and clock.today(at) > found.freeze_on,
@@ -158,7 +163,7 @@ def _verb(step: str | None) -> str:
     }.get(step, "")
 
 
-def _act(request: HttpRequest, found: Period, form: ReasonForm) -> str:
+def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
     """Take the step that the page asked for; what to say of it, empty where the form has to be filled in."""
     at, act, by = clock.now(), request.POST.get("act"), request.user
     if act == State.CUT_OFF:
@@ -176,7 +181,7 @@ def _act(request: HttpRequest, found: Period, form: ReasonForm) -> str:
     if act == "propose_reopen":
         if not form.is_valid():
             return ""
-        services.propose_reopen(period=found, by=by, reason=form.cleaned_data["reason"], at=at)
+        services.propose_reopen(period=found, by=by, at=at, **form.cleaned_data)
         return _("Proposed. Another officer of HR has to confirm.")
     if act == "reopen":
         services.reopen(period=found, by=by, at=at)

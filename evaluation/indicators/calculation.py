@@ -1,7 +1,7 @@
 """The lines of a period: whom it counts, what stands for them, and what each unit comes to.
 
 Set-based: the number of queries depends neither on people nor on units. A required course is one that a duty of the
-person's day asks for, open and published before the cut-off: by the rules that stood when the period was cut off, and by
+person's day asks for, open and published before the cut-off: by the rules that stood when the cut-off day was over, and by
 today's before that (as in `evaluation.standing`), so that what a county closes or asks for in January is no part of the year
 before. It is done when a completion from before the end of the cut-off day stands, also one of an earlier year. Hours are those of the
 ledger's year for what was learned up to the cut-off: hours approved or corrected later count, hours learned later do not.
@@ -16,15 +16,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from core import clock
 from core.snapshots import one_snapshot
-from courses.models import Completion, Course, DutyRule, Edition, EditionRequirement, Need
+from courses.models import Completion, DutyRule, Edition, EditionRequirement, Need
 from evaluation import rules, services
 from evaluation.indicators import figures, roster, scoring
 from evaluation.indicators.spec import Spec, read
 from evaluation.models import (
+    AskedNote,
     Calculation,
     IndicatorVersion,
     LedgerEntry,
@@ -71,7 +72,7 @@ def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
 
 
 def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime, asked: Mapping | None = None) -> Outcome:
-    """Every line of a period by its version, or by another one; nothing is written. Twelve queries for any number of people.
+    """Every line of a period by its version, or by another one; nothing is written. Thirteen queries at most for any number of people.
 
     The period may be unsaved (what would this year come to?): then nothing reported and no correction counts. `asked` is what
     `asked_of` gave, for who calculates a period more than once.
@@ -136,7 +137,8 @@ def _canonical(key: str, line: PersonLine | UnitLine, columns: Iterable[str]) ->
 def asked_now(county: Unit, ends_at: datetime) -> dict:
     """What the county asks for now, as `PeriodStep.asked` keeps it: the courses of each duty, and the tests of each course. Two queries.
 
-    {"courses": {duty: [course id]}, "tests": {course id as a string: [quiz key]}}, of courses published before `ends_at`.
+    {"courses": {duty: [course id]}, "tests": {course id as a string: [quiz key]}}, of courses published before `ends_at`, with the
+    tests of the edition that was the newest then.
     """
     published = Edition.objects.filter(published_at__lt=ends_at).values("course")
     binding = DutyRule.objects.binding(county.path).filter(
@@ -145,9 +147,9 @@ def asked_now(county: Unit, ends_at: datetime) -> dict:
     courses, tests = defaultdict(list), defaultdict(list)
     for duty, course in binding.order_by("duty", "course").values_list("duty", "course_id"):
         courses[duty].append(course)
-    wanted = EditionRequirement.objects.filter(
-        kind=EditionRequirement.Kind.QUIZ, edition__in=Course.objects.filter(pk__in=set().union(*courses.values())).values("current")
-    )
+    editions = Edition.objects.filter(course__in=set().union(*courses.values()), published_at__lt=ends_at)
+    later = Edition.objects.filter(course=OuterRef("course"), published_at__lt=ends_at, number__gt=OuterRef("number"))
+    wanted = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__in=editions.filter(~Exists(later)).values("pk"))
     for course, quiz in wanted.order_by("edition__course", "position").values_list("edition__course_id", "key"):
         tests[str(course)].append(quiz)
     return {"courses": dict(courses), "tests": dict(tests)}
@@ -162,8 +164,12 @@ def noted(period: int, *, until: datetime | None = None) -> dict | None:
 
 
 def asked_of(period: Period) -> dict:
-    """What a period asks for: what was noted when it was cut off, last if more than once, and before that what is asked now. Three queries."""
-    return noted(period.pk) or asked_now(period.county, clock.end_of(period.cutoff_on))
+    """What a period asks for: what counted when it was cut off, last if more than once; before that what was noted when its last day was
+    over, and before that what is asked now. Four queries at most."""
+    if period.pk is None:
+        return asked_now(period.county, clock.end_of(period.cutoff_on))
+    note = AskedNote.objects.filter(period=period).values_list("asked", flat=True)
+    return noted(period.pk) or note.first() or asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
 def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:

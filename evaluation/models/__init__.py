@@ -1,4 +1,5 @@
 from evaluation.models.appeal import Appeal, AppealDecision, AppealEvidence
+from evaluation.models.asked import AskedNote
 from evaluation.models.chain import Reminder, ReminderAnswer
 from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
@@ -18,6 +19,7 @@ __all__ = [
     "Appeal",
     "AppealDecision",
     "AppealEvidence",
+    "AskedNote",
     "Calculation",
     "ClaimDecision",
     "Download",

@@ -69,10 +69,19 @@ class Period(Fact):
             return list(self.steps.select_related("by", "second", "calculation").order_by("number"))
         return sorted(self.steps.all(), key=lambda step: step.number)
 
+    def look_again(self) -> None:
+        """Forget the steps that are at hand: somebody may have taken one since."""
+        self.__dict__.pop("steps_taken", None)
+        getattr(self, "_prefetched_objects_cache", {}).pop("steps", None)
+
+    @property
+    def newest_step(self) -> "PeriodStep | None":
+        return self.steps_taken[-1] if self.steps_taken else None
+
     @property
     def state(self) -> str:
         """Where it stands: what its newest step led to."""
-        return self.steps_taken[-1].state if self.steps_taken else Period.State.OPEN
+        return self.newest_step.state if self.newest_step is not None else Period.State.OPEN
 
     class State(models.TextChoices):
         OPEN = "open", _("Open")
@@ -114,7 +123,8 @@ class Calculation(Fact):
 class PeriodStep(Fact):
     """A step of a period: who took it, when, and what it led to. Steps are numbered without gaps; two at once cannot both be.
 
-    `asked`, of a cut-off: the courses and tests that the county asked for then (`evaluation.indicators.calculation.asked_now`).
+    `asked`, of a cut-off: the courses and tests that count (`evaluation.indicators.calculation.asked_now`), as the `AskedNote` says, or
+    as two officers settled them anew when they reopened the period.
     """
 
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="steps")

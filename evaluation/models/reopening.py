@@ -11,12 +11,14 @@ from people.models import Person
 class Reopening(Fact):
     """One officer proposes that a period go back to “cut off”; another one's confirmation is a `PeriodStep` by both.
 
-    It answers the step that it was proposed after: once any other step was taken, it is void.
+    It answers the step that it was proposed after: once any other step was taken, it is void. `settles_anew`: what the year asks
+    for is settled by the rules of the day of confirmation; otherwise what was noted stays.
     """
 
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="reopenings")
     after = models.OneToOneField(PeriodStep, on_delete=models.PROTECT, related_name="reopening")
     reason = models.TextField(_("reason"))
+    settles_anew = models.BooleanField(_("settle anew what is asked for"), default=False)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(_("when"))
 

@@ -63,15 +63,15 @@ def units_of(user, calculation: Calculation) -> QuerySet[UnitLine]:
 
 
 def refusal_to_file(period: Period, *, at: datetime) -> Refused | None:
-    """Why no appeal can be filed now; None where one can. One query."""
-    step = period.steps.order_by("number").last()
+    """Why no appeal can be filed now; None where one can. No query where the steps are at hand."""
+    step = period.newest_step
     if step is not None and step.state == Period.State.APPEALS and step.due_on is not None:
         if clock.today(at) <= step.due_on:
             return None
         return Refused(_("Appeals could be filed until the end of %(due)s.") % {"due": step.due_on}, code="over")
     if step is not None and step.state in (Period.State.FROZEN, Period.State.HANDED_OVER):
-        last = period.steps.filter(state=Period.State.APPEALS).order_by("number").last()
-        day = last.due_on if last is not None else None
+        days = [one.due_on for one in period.steps_taken if one.state == Period.State.APPEALS]
+        day = days[-1] if days else None
         return Refused(_("The evaluation is frozen. Appeals could be filed until the end of %(due)s.") % {"due": day}, code="over")
     return Refused(_("Appeals can be filed once publicity is over and HR has opened them."), code="not_open")
 
@@ -101,6 +101,7 @@ def file(
     if standing is not None:
         return standing
     Period.objects.select_for_update(of=("self",)).only("pk").get(pk=period.pk)
+    period.look_again()
     refusal = refusal_to_file(period, at=at)
     if refusal is not None:
         raise refusal

@@ -1,7 +1,6 @@
 """The steps of a period: the only writers. Each locks the period's row; two officers at once take one step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from core.errors import Refused
 from core.snapshots import one_snapshot
 from evaluation.indicators import calculation, spec
 from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening, UnitFigure
-from evaluation.periods import deviations, package, rules
+from evaluation.periods import deviations, package, requirements, rules
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
 
@@ -72,7 +71,7 @@ def earliest_freeze(period: Period) -> date:
 
 
 def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
-    """End the time that counts, once its last day is over. Which courses and tests are asked for is settled by it.
+    """End the time that counts, once its last day is over. Which courses and tests are asked for was noted then; else it is noted now.
 
     Raises:
         Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or another officer
@@ -80,7 +79,7 @@ def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """
     with transaction.atomic():
         _enter(period, State.CUT_OFF, by, at)
-        return _take(period, State.CUT_OFF, by=by, at=at, asked=_asked(period))
+        return _take(period, State.CUT_OFF, by=by, at=at, asked=requirements.note(period, at=at, by=by).asked)
 
 
 def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
@@ -126,7 +125,7 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     def act() -> PeriodStep:
         _require_hr(by, period)
         hold(period)
-        newest = _newest(period)
+        newest = period.newest_step
         if newest is not None and newest.state == State.FROZEN and newest.by_id == by.pk:
             return newest
         _require_next(period, State.FROZEN, at)
@@ -140,10 +139,10 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 
 
 @transaction.atomic
-def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> Reopening:
+def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, settle_anew: bool = False) -> Reopening:
     """Propose that the period go back to “cut off”: its publicity, appeals and freeze are done again. Another officer confirms it.
 
-    A second proposal after the same step is the first one. Writes an audit entry.
+    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). A second proposal after the same step is the first one. Writes an audit entry.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or nothing to reopen ("order").
@@ -152,20 +151,20 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> 
     if not reason.strip():
         raise Refused(_("Say why the period has to be reopened."), code="no_reason")
     hold(period)
-    newest = _newest(period)
+    newest = period.newest_step
     if newest is None or newest.state not in rules.REOPENED_FROM:
-        raise Refused(_said("not_reopened", period, _standing(period, at)), code="order")
+        raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
     standing = Reopening.objects.filter(after=newest).first()
     if standing is not None:
         return standing
-    made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), by=by, at=at)
-    audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason)
+    made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
+    audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason, settles_anew=settle_anew)
     return made
 
 
 @transaction.atomic
 def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
-    """Confirm a proposal as another officer: the period stands at “cut off” again, and what is asked for is settled anew.
+    """Confirm a proposal as another officer: the period stands at “cut off” again, with what was asked for, or settled anew as proposed.
 
     What was frozen before stays on record.
 
@@ -179,15 +178,16 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
-    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=_asked(period))
+    asked = calculation.asked_now(period.county, clock.end_of(period.cutoff_on)) if proposal.settles_anew else calculation.noted(period.pk)
+    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=asked)
 
 
 # Reading
 
 
 def standing_proposal(period: Period) -> Reopening | None:
-    """The proposal to reopen that waits for a second officer. Two queries."""
-    newest = _newest(period)
+    """The proposal to reopen that waits for a second officer. One query beside the steps."""
+    newest = period.newest_step
     return Reopening.objects.filter(after=newest).select_related("by").first() if newest is not None else None
 
 
@@ -205,7 +205,7 @@ def published_step(period: Period) -> PeriodStep | None:
     where the steps are at hand.
     """
     frozen = [step for step in period.steps_taken if step.state == State.FROZEN]
-    newest = period.steps_taken[-1] if period.steps_taken else None
+    newest = period.newest_step
     found = newest if newest is not None and newest.state != State.HANDED_OVER else frozen[-1] if frozen else None
     return found if found is not None and found.calculation_id else None
 
@@ -216,47 +216,36 @@ def were_published(period: Period) -> QuerySet[Calculation]:
     return Calculation.objects.filter(period=period).filter(Exists(PeriodStep.objects.filter(calculation=OuterRef("pk"), state__in=public)))
 
 
-def refusal_of(period: Period, to: str, *, at: datetime, found: Sequence[deviations.Deviation] = ()) -> str | None:
-    """Why a step cannot be taken now, in words; None where it can. `found`: the deviations, where somebody has looked. Three queries."""
-    standing = replace(_standing(period, at), unexplained=_unexplained(found))
+def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | None:
+    """Why a step cannot be taken from where the period stands, in words; None where it can. No query where the steps are at hand."""
     problem = rules.hindrance(to, standing)
     return None if problem is None else _said(problem, period, standing)
 
 
+def standing_of(period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = ()) -> rules.Standing:
+    """Where a period stands at a moment; `found`: how a freeze would differ, where somebody has looked. Two queries beside the steps."""
+    newest = period.newest_step
+    return rules.Standing(
+        state=period.state,
+        today=clock.today(at),
+        cutoff_on=period.cutoff_on,
+        due_on=newest.due_on if newest is not None else None,
+        open_appeals=Appeal.objects.open().filter(period=period).count(),
+        unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
+        unexplained=sum(bool(one.unexplained) for one in found),
+    )
+
+
 def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]:
     """How a freeze at this moment would differ from what is published; nothing where nothing is, or it is frozen. Calculates the period."""
-    newest = _newest(period)
+    newest = period.newest_step
     if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
         return []
     with one_snapshot():
         return deviations.between(newest.calculation, calculation.calculate(period=period, at=at))
 
 
-def _unexplained(found: Sequence[deviations.Deviation]) -> int:
-    return sum(bool(one.unexplained) for one in found)
-
-
-def _newest(period: Period) -> PeriodStep | None:
-    return PeriodStep.objects.filter(period=period).select_related("by", "calculation").order_by("number").last()
-
-
-def _standing(period: Period, at: datetime) -> rules.Standing:
-    newest = _newest(period)
-    return rules.Standing(
-        state=newest.state if newest is not None else State.OPEN,
-        today=clock.today(at),
-        cutoff_on=period.cutoff_on,
-        due_on=newest.due_on if newest is not None else None,
-        open_appeals=Appeal.objects.open().filter(period=period).count(),
-        unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
-    )
-
-
 # Taking a step
-
-
-def _asked(period: Period) -> dict:
-    return calculation.asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
 def _enter(period: Period, to: str, by: Person, at: datetime) -> None:
@@ -271,11 +260,11 @@ def _require_hr(by: Person, period: Period) -> None:
 
 
 def _require_next(period: Period, to: str, at: datetime) -> None:
-    _require_unhindered(period, to, _standing(period, at))
+    _require_unhindered(period, to, standing_of(period, at=at))
 
 
 def _require_explained(period: Period, found: Sequence[deviations.Deviation], at: datetime) -> None:
-    _require_unhindered(period, State.FROZEN, replace(_standing(period, at), unexplained=_unexplained(found)))
+    _require_unhindered(period, State.FROZEN, standing_of(period, at=at, found=found))
 
 
 def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> None:
@@ -304,13 +293,14 @@ def _require_dates(period: Period) -> None:
 
 
 def hold(period: Period) -> None:
-    """Hold the period's row. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do."""
+    """Hold the period's row, and look again at its steps. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do."""
     try:
         Period.objects.select_for_update(nowait=True, of=("self",)).only("pk").get(pk=period.pk)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == _SERIALIZATION:
             raise
         raise Refused(_("Another officer is taking a step of this period at this moment. Look again in a minute."), code="busy") from error
+    period.look_again()
 
 
 def _take(
@@ -325,7 +315,7 @@ def _take(
     second: Person | None = None,
     asked: dict | None = None,
 ) -> PeriodStep:
-    newest = _newest(period)
+    newest = period.newest_step
     number = newest.number + 1 if newest is not None else 1
     try:
         with transaction.atomic():
@@ -344,7 +334,7 @@ def _take(
     except IntegrityError as error:
         # The other one's step was committed after this transaction began to look.
         raise Refused(_("Another officer has just taken a step of this period. Look again."), code="taken") from error
-    period.__dict__.pop("steps_taken", None)
+    period.look_again()
     audit.record(period, f"evaluation.period_{'reopened' if second is not None else to}", by=second or by, number=number, reason=reason)
     return made
 
@@ -363,9 +353,9 @@ def in_one_snapshot(act: Callable[[], Made]) -> Made:
 
 
 def _said(problem: str, period: Period, standing: rules.Standing) -> str:
-    newest = _newest(period)
+    newest = period.newest_step
     if problem == "order":
-        state = State(newest.state if newest is not None else State.OPEN).label
+        state = State(period.state).label
         if newest is None or newest.by is None:
             return _("The period stands at “%(state)s”: this is not its next step.") % {"state": state}
         words = _("The period stands at “%(state)s” (by %(name)s, %(when)s): this is not its next step.")
@@ -408,5 +398,6 @@ __all__ = [
     "published",
     "refusal_of",
     "reopen",
+    "standing_of",
     "standing_proposal",
 ]
