@@ -209,13 +209,15 @@ def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
     ranked = sorted((one for one in lines if one.rank is not None), key=lambda one: (one.rank, one.unit_code))
     others = [one for one in lines if one.rank is None]
     names = {one["key"]: one["name"] for one in calculation.version.spec["items"]}
+    mine = PersonLine.objects.filter(calculation=calculation, person=request.user).first()
     context = {
         "period": found,
         "calculation": calculation,
         "step": found.steps_taken[-1] if found.steps_taken else None,
         "rows": [(one, _items(one, names)) for one in [*ranked, *others]],
         "opens": set(lines.visible_to(request.user).values_list("pk", flat=True)),
-        "mine": PersonLine.objects.filter(calculation=calculation, person=request.user).first(),
+        "mine": mine,
+        "left_off": mine is None and appeals.left_off(found, calculation, request.user) is not None,
         "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
     }
     return render(request, "evaluation/periods/publicity.html", context)

@@ -10,8 +10,8 @@ ledger's year for what was learned up to the cut-off: hours approved or correcte
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
@@ -59,6 +59,8 @@ class Frame:
     year: int
     terms: roster.Terms
     at: datetime
+    only: frozenset[int] | None = None
+    """Whom alone it looks at; None: everybody."""
 
     @property
     def ends_at(self) -> datetime:
@@ -172,6 +174,19 @@ def asked_of(period: Period) -> dict:
     return noted(period.pk) or note.first() or asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
+def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[int, tuple[roster.Place, tuple[str, ...]]]:
+    """Where some people are counted by what is known now, each with the duties that they are counted by. Three queries.
+
+    Who served nowhere in the county in the period is not in it.
+    """
+    frame = replace(frame_of(period, read(period.version.spec), at), only=frozenset(people))
+    stays, _names = _stays(frame)
+    leaves = _leaves(frame)
+    places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
+    held = _duties(frame, places)
+    return {person: (place, held.get(person, ())) for person, place in places.items()}
+
+
 def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
     """A line for everybody who served in the county in the period, by employee number."""
     stays, names = _stays(frame)
@@ -224,7 +239,8 @@ def _touching(frame: Frame) -> Q:
 
 
 def _postings(frame: Frame) -> QuerySet:
-    return Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
+    found = Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
+    return found if frame.only is None else found.filter(person__in=frame.only)
 
 
 def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
@@ -254,6 +270,8 @@ def _leaves(frame: Frame) -> dict[int, list[tuple[date, date | None]]]:
 def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple[str, ...]]:
     """The duties that each person held in the county on the day that they are counted by. One query."""
     rows = DutyAssignment.objects.filter(_touching(frame), posting__unit__path__startswith=frame.county.path)
+    if frame.only is not None:
+        rows = rows.filter(posting__person__in=frame.only)
     found = defaultdict(set)
     for person, duty, starts_on, ends_on in rows.values_list("posting__person_id", "duty", "starts_on", "ends_on").iterator(
         chunk_size=10_000
@@ -388,4 +406,4 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
     return found
 
 
-__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "record"]
+__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "places_of", "record"]

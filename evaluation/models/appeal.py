@@ -44,7 +44,8 @@ class AppealQuerySet(FactQuerySet):
 class Appeal(Fact):
     """Somebody objects to a published line (申诉): a person to their own, or a unit to one item of its own. Never changed.
 
-    `person` is whose line it is about, empty for a unit's; `unit` the organ that is counted. `due_on` is the working day until
+    `person` is whose line it is about, empty for a unit's; `unit` the organ that is counted. Somebody who was left off the roster has no
+    line: then `unit` is the organ in which they serve. `due_on` is the working day until
     which it is to be answered. One officer may refuse it; granting takes two. It ends once.
     """
 
@@ -132,6 +133,8 @@ class AppealDecision(Fact):
         HOURS = "hours", _("Hours")
         COMPLETION = "completion", _("Completion of a course")
         LEAVE = "leave", _("Leave")
+        POSTING = "posting", _("Posting")
+        DUTY = "duty", _("Duty")
         FIGURE = "figure", _("Figure reported by the unit")
 
     appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="decisions")

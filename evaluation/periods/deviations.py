@@ -15,10 +15,13 @@ from evaluation.models import Appeal, AppealDecision, Calculation
 from evaluation.periods import lines
 
 Record = AppealDecision.Record
+OF_DUTIES = frozenset({"duties", "required", "done", "tests", "passed", "target"})
 VOUCHED: Mapping[str, frozenset[str]] = {
     Record.HOURS: frozenset({"hours"}),
     Record.COMPLETION: frozenset({"done", "passed", "hours"}),
     Record.LEAVE: frozenset({"counted", "reason"}),
+    Record.POSTING: frozenset({"unit_code", "unit_name", "post_title", "counted", "reason"}) | OF_DUTIES,
+    Record.DUTY: OF_DUTIES,
     Record.FIGURE: frozenset(),
 }
 """The columns of a person's line that the correction of each kind of record may change."""
@@ -82,7 +85,9 @@ class _Explained:
     def _person(self, one: lines.Difference) -> Deviation:
         records = self.of_person[one.key].union(*(self.of_unit[code] for code in self.organs[one.key]))
         vouched = frozenset().union(*(VOUCHED[record] for record in records))
-        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched or one.state != "changed"))
+        if one.state != "changed":  # somebody who was left off the roster, or was never to be on it
+            return Deviation(one, () if Record.POSTING in records else tuple(name for name, _old, _new in one.changes))
+        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched))
 
     def _unit(self, one: lines.Difference, touched: set[str]) -> Deviation:
         code = one.key[2:]
