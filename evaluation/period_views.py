@@ -71,7 +71,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     """
     found, at = _period(request, pk), clock.now()
     refusal = None
-    form = ReopenForm(request.POST if request.POST.get("act") == "propose_reopen" else None)
+    form = ReopenForm(request.POST if request.POST.get("act") in ("propose_reopen", "propose_cancellation") else None)
     if request.method == "POST":
         if not runs(request.user, found):
             raise Http404
@@ -85,12 +85,14 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect("period", pk)
         found = _period(request, pk)
     officer = runs(request.user, found)
-    upcoming = rules.FOLLOWS[found.state]
+    upcoming = rules.FOLLOWS.get(found.state)
     upcoming = None if upcoming == State.HANDED_OVER else upcoming
     proposal = services.standing_proposal(found)
     calculation = services.published(found)
     may_propose = officer and proposal is None and found.state in rules.REOPENED_FROM
     settles = officer and proposal is not None and proposal.settles_anew
+    cancellable = officer and services.can_be_cancelled(found)
+    cancellation = services.standing_cancellation(found) if cancellable else None
     compares = officer and found.state in (State.PUBLICITY, State.APPEALS)
     compared = None
     if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
@@ -100,7 +102,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "period": found,
         "steps": found.steps_taken,
         "state": State(found.state),
-        "line": [(State(one).label, _place(one, found.state)) for one in rules.ORDER],
+        "line": [(State(one).label, _place(one, found.state)) for one in rules.ORDER] if found.state in rules.ORDER else [],
         "officer": officer,
         "insider": looks_into(request.user, found),
         "upcoming": upcoming,
@@ -115,6 +117,9 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "proposal": proposal,
         "may_confirm": proposal is not None and officer and proposal.by_id != request.user.pk,
         "may_propose": may_propose,
+        "cancellation": cancellation,
+        "may_confirm_cancellation": cancellation is not None and cancellation.by_id != request.user.pk,
+        "may_propose_cancellation": cancellable and cancellation is None,
         "asked_otherwise": requirements.changes(found) if may_propose or settles else [],
         "noted_late": requirements.noted_late(found) if looks_into(request.user, found) else None,
         "unknown_year": None if workdays.is_known(found.freeze_on.year) else found.freeze_on.year,
@@ -183,6 +188,14 @@ def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
             return ""
         services.propose_reopen(period=found, by=by, at=at, **form.cleaned_data)
         return _("Proposed. Another officer of HR has to confirm.")
+    if act == "propose_cancellation":
+        if not form.is_valid():
+            return ""
+        services.propose_cancellation(period=found, by=by, reason=form.cleaned_data["reason"], at=at)
+        return _("Proposed. Another officer of HR has to confirm.")
+    if act == "cancel":
+        services.cancel(period=found, by=by, at=at)
+        return _("The period is cancelled. The year can be opened anew.")
     if act == "reopen":
         services.reopen(period=found, by=by, at=at)
         return _("The period stands at “cut off” again.")

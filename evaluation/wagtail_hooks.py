@@ -21,6 +21,8 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.period_frozen", _("Freeze a period"), _("Period of evaluation frozen"))
     actions.register_action("evaluation.reopening_proposed", _("Propose to reopen a period"), _("Reopening of a period proposed"))
     actions.register_action("evaluation.period_reopened", _("Reopen a period"), _("Period of evaluation reopened by two"))
+    actions.register_action("evaluation.cancellation_proposed", _("Propose to cancel a period"), _("Cancellation of a period proposed"))
+    actions.register_action("evaluation.period_cancelled", _("Cancel a period"), _("Period of evaluation cancelled by two"))
     actions.register_action("evaluation.appeal_filed", _("File an appeal"), _("Appeal filed"))
     actions.register_action("evaluation.appeal_granted", _("Grant an appeal"), _("Appeal granted"))
     actions.register_action("evaluation.appeal_refused", _("Turn down an appeal"), _("Appeal turned down"))

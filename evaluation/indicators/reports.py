@@ -142,6 +142,8 @@ def appealed(spec: Spec, item_key: str) -> set[str]:
 
 def _require_open(period: Period, unit: Unit, names: Iterable[str]) -> None:
     standing = Period.objects.select_related("version").get(pk=period.pk)
+    if standing.state == Period.State.CANCELLED:
+        raise Refused(_("The period was cancelled: nothing is reported any more."), code="over")
     if not Period.objects.before_freeze().filter(pk=period.pk).exists():
         raise Refused(_("The period is frozen: nothing is reported any more."), code="over")
     if not is_published(standing):

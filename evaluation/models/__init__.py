@@ -11,7 +11,7 @@ from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorV
 from evaluation.models.learning_reminder import LearningReminder
 from evaluation.models.ledger import LedgerEntry
 from evaluation.models.period import Calculation, Period, PeriodStep, PersonLine, UnitLine
-from evaluation.models.reopening import Reopening
+from evaluation.models.reopening import Cancellation, Reopening
 from evaluation.models.seal import Seal
 from evaluation.models.webhook import WebhookCall, WebhookEndpoint
 
@@ -21,6 +21,7 @@ __all__ = [
     "AppealEvidence",
     "AskedNote",
     "Calculation",
+    "Cancellation",
     "ClaimDecision",
     "Download",
     "DownloadPart",

@@ -12,7 +12,17 @@ from core import audit, clock, workdays
 from core.errors import Refused
 from core.snapshots import one_snapshot
 from evaluation.indicators import calculation, spec
-from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening, UnitFigure
+from evaluation.models import (
+    Appeal,
+    Calculation,
+    Cancellation,
+    IndicatorApproval,
+    IndicatorVersion,
+    Period,
+    PeriodStep,
+    Reopening,
+    UnitFigure,
+)
 from evaluation.periods import deviations, package, requirements, rules
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
@@ -39,9 +49,12 @@ def open_period(
 ) -> Period:
     """Open a county's evaluation of a year by an approved version; what is not given comes from that version. Writes an audit entry.
 
+    A year has one, and another one only once that was cancelled.
+
     Raises:
         Refused: not HR of the county ("not_hr"), a version of another county or not approved ("other_county", "not_approved"), the
-            year has one ("standing"), or dates that cannot be ("opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_short").
+            year has one ("standing"), or dates that cannot be ("opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_far",
+            "too_short" for publicity and appeals).
     """
     period = Period(county=county, year=year, version=version, by=by, at=at)
     _require_hr(by, period)
@@ -57,6 +70,10 @@ def open_period(
     _require_dates(period)
     try:
         with transaction.atomic():
+            of_year = Period.objects.filter(county=county, year=year)
+            if of_year.not_cancelled().exists():
+                raise Refused(_("The evaluation of %(year)d is open already.") % {"year": year}, code="standing")
+            period.number = of_year.count() + 1
             period.save()
             audit.record(period, "evaluation.period_opened", by=by, year=year, version=str(version))
     except IntegrityError as error:
@@ -182,7 +199,56 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=asked)
 
 
+@transaction.atomic
+def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetime) -> Cancellation:
+    """Propose to cancel a period that was opened wrongly. Another officer confirms it; then the year can be opened anew.
+
+    A second proposal after the same step is the first one. Writes an audit entry.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or something was published ("order").
+    """
+    _require_hr(by, period)
+    if not reason.strip():
+        raise Refused(_("Say why the period has to be cancelled."), code="no_reason")
+    hold(period)
+    _require_cancellable(period)
+    standing = standing_cancellation(period)
+    if standing is not None:
+        return standing
+    made = Cancellation.objects.create(period=period, after=len(period.steps_taken), reason=reason.strip(), by=by, at=at)
+    audit.record(period, "evaluation.cancellation_proposed", by=by, reason=made.reason)
+    return made
+
+
+@transaction.atomic
+def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """Confirm a proposal as another officer: no further step is taken. What was entered for the period stays on record and counts nowhere.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+    """
+    _require_hr(by, period)
+    hold(period)
+    proposal = standing_cancellation(period) if can_be_cancelled(period) else None
+    if proposal is None:
+        raise Refused(_("Nobody has proposed to cancel this period as it stands."), code="no_proposal")
+    if proposal.by_id == by.pk:
+        raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    return _take(period, State.CANCELLED, by=proposal.by, second=by, at=at, reason=proposal.reason)
+
+
 # Reading
+
+
+def can_be_cancelled(period: Period) -> bool:
+    """Whether a period stands open or cut off and nothing of it was ever published. No query beside the steps."""
+    return period.state in rules.CANCELLED_FROM and not any(step.calculation_id for step in period.steps_taken)
+
+
+def standing_cancellation(period: Period) -> Cancellation | None:
+    """The proposal to cancel that waits for a second officer. One query beside the steps."""
+    return Cancellation.objects.filter(period=period, after=len(period.steps_taken)).select_related("by").first()
 
 
 def standing_proposal(period: Period) -> Reopening | None:
@@ -273,23 +339,26 @@ def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> No
         raise Refused(_said(problem, period, standing), code=problem)
 
 
+def _require_cancellable(period: Period) -> None:
+    if not can_be_cancelled(period):
+        raise Refused(_("Only a period of which nothing was published can be cancelled."), code="order")
+
+
 def _require_dates(period: Period) -> None:
-    problem = rules.dates_problem(
-        opens_on=period.opens_on,
-        cutoff_on=period.cutoff_on,
-        freeze_on=period.freeze_on,
-        year=period.year,
-        earliest_freeze=earliest_freeze(period),
-    )
+    problem = rules.dates_problem(opens_on=period.opens_on, cutoff_on=period.cutoff_on, freeze_on=period.freeze_on, year=period.year)
     if problem is None:
+        earliest = earliest_freeze(period)
+        if period.freeze_on < earliest:
+            said = _("Publicity and appeals do not fit in: it can be frozen on %(earliest)s at the earliest.")
+            raise Refused(said % {"earliest": earliest}, code="too_short")
         return
     said = {
         "opens_after_cutoff": _("The opening roster's day lies on or after the last day that counts."),
         "cutoff_after_freeze": _("The day to be frozen by lies on or before the last day that counts."),
         "other_year": _("The last day that counts does not lie in %(year)d."),
-        "too_short": _("Publicity and appeals do not fit in: it can be frozen on %(earliest)s at the earliest."),
+        "too_far": _("The opening roster's day lies in %(before)d or %(year)d, and the day to be frozen by in %(year)d or %(after)d."),
     }[problem]
-    raise Refused(said % {"year": period.year, "earliest": earliest_freeze(period)}, code=problem)
+    raise Refused(said % {"year": period.year, "before": period.year - 1, "after": period.year + 1}, code=problem)
 
 
 def hold(period: Period) -> None:
@@ -335,7 +404,8 @@ def _take(
         # The other one's step was committed after this transaction began to look.
         raise Refused(_("Another officer has just taken a step of this period. Look again."), code="taken") from error
     period.look_again()
-    audit.record(period, f"evaluation.period_{'reopened' if second is not None else to}", by=second or by, number=number, reason=reason)
+    act = "reopened" if to == State.CUT_OFF and second is not None else to
+    audit.record(period, f"evaluation.period_{act}", by=second or by, number=number, reason=reason)
     return made
 
 
@@ -385,6 +455,8 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
 
 
 __all__ = [
+    "can_be_cancelled",
+    "cancel",
     "cut_off",
     "deviations_of",
     "earliest_freeze",
@@ -393,11 +465,13 @@ __all__ = [
     "in_one_snapshot",
     "open_appeals",
     "open_period",
+    "propose_cancellation",
     "propose_reopen",
     "publish",
     "published",
     "refusal_of",
     "reopen",
+    "standing_cancellation",
     "standing_of",
     "standing_proposal",
 ]
