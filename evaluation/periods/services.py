@@ -91,8 +91,8 @@ def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """End the time that counts, once its last day is over. Which courses and tests are asked for was noted then; else it is noted now.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or another officer
-            takes a step at this moment ("busy", "taken").
+        Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or somebody
+            writes to the period at this moment ("busy"), or another officer has just taken a step ("taken").
     """
     with transaction.atomic():
         _enter(period, State.CUT_OFF, by, at)
@@ -362,13 +362,19 @@ def _require_dates(period: Period) -> None:
 
 
 def hold(period: Period) -> None:
-    """Hold the period's row, and look again at its steps. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do."""
+    """Hold the period's row, and look again at its steps. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do.
+
+    Whoever files an appeal or a figure holds it too: the words are true of both.
+    """
     try:
         Period.objects.select_for_update(nowait=True, of=("self",)).only("pk").get(pk=period.pk)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == _SERIALIZATION:
             raise
-        raise Refused(_("Another officer is taking a step of this period at this moment. Look again in a minute."), code="busy") from error
+        raise Refused(
+            _("Something is being written to this period at this moment: a step, an appeal, or a figure. Look again in a minute."),
+            code="busy",
+        ) from error
     period.look_again()
 
 

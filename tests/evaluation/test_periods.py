@@ -284,6 +284,22 @@ def test_two_officers_freezing_at_once_freeze_once_and_one_is_told(cast, second)
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
+def test_while_somebody_files_an_appeal_the_officer_is_told_what_is_true(cast, monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    period, told = year.in_appeals(cast), []
+
+    def meanwhile(*args, **more):  # the appeal holds the period's row
+        told.extend(together(lambda: services.propose_reopen(period=Period.objects.get(), by=cast.hr, reason="错", at=year.APPEALS)))
+        return []
+
+    monkeypatch.setattr(appeals, "kinds_of", meanwhile)
+    appeals.file(period=period, by=cast.learner, text="学时少了", form_key="a", at=year.APPEALS)
+    assert [one.code for one in told] == ["busy"] and "申诉" in told[0].message and "另一位" not in told[0].message
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
 def test_a_roster_that_changes_in_the_middle_of_freezing_is_seen_whole_or_not_at_all(cast, monkeypatch):
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL")
