@@ -59,7 +59,7 @@ def appeal_list(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
-    """Appeal about one's own line, or about an item of a unit that one speaks for."""
+    """Appeal about one's own line, about having none, or about an item of a unit that one speaks for."""
     period = get_object_or_404(Period.objects.visible_to(request.user).select_related("county"), pk=pk)
     closed = appeals.refusal_to_file(period, at=clock.now())
     calculation = services.published(period)
@@ -69,6 +69,9 @@ def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
         own = PersonLine.objects.filter(calculation=calculation, person=request.user).first()
         if own is not None:
             choices.append(("own", _("My own line: %(name)s") % {"name": own.person_name}))
+            lines["own"] = None
+        elif appeals.left_off(period, calculation, request.user) is not None:
+            choices.append(("own", _("I am missing from the roster: %(name)s") % {"name": request.user.name}))
             lines["own"] = None
         items = appeals.item_keys(calculation)
         for line in appeals.units_of(request.user, calculation):

@@ -11,8 +11,10 @@ class EvaluationConfig(AppConfig):
 
         from core.reconcile import register
         from evaluation import changes, downloads, receivers, reconcile, tasks  # noqa: F401
+        from evaluation.periods import requirements
 
         register("evaluation.hours", reconcile.uncredited)
         register("evaluation.reversals", reconcile.not_taken_back)
+        register("evaluation.asked", requirements.unnoted)
         register("evaluation.changes", changes.unnoted)
         register("evaluation.downloads", partial(downloads.stuck_gaps, again=tasks.write_download.delay))

@@ -15,11 +15,10 @@ from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
 from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm
-from evaluation.indicators.roster import Reason
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
 from evaluation.periods import handover, lines, package
 from evaluation.periods.permissions import looks_into, runs
-from people.models import Duty, ReadingOfOthers
+from people.models import ReadingOfOthers
 from people.services import readings
 
 PER_PAGE = 50
@@ -110,7 +109,8 @@ def supplement(request: HttpRequest, pk: int) -> HttpResponse:
     _require_reader(request, made.period)
     page = Paginator(lines.differences_of(made), PER_PAGE).get_page(request.GET.get("page"))
     rows = [
-        (one, [(lines.title_of(name), _shown(name, old), _shown(name, new)) for name, old, new in one.changes]) for one in page.object_list
+        (one, [(lines.title_of(name), lines.shown(name, old), lines.shown(name, new)) for name, old, new in one.changes])
+        for one in page.object_list
     ]
     _log(request, "supplementary list", made.period, rows=len(rows), page=page.number)
     return render(request, "evaluation/periods/supplement.html", {"made": made, "period": made.period, "page": page, "rows": rows})
@@ -184,7 +184,7 @@ def refusal(request: HttpRequest, pk: int) -> HttpResponse:
         "given": given,
         "period": given.period,
         "name": lines.names(given.calculation, [row.key]).get(row.key, "—"),
-        "columns": [(lines.title_of(name), _shown(name, value)) for name, value in line.columns.items()] if line else [],
+        "columns": [(lines.title_of(name), lines.shown(name, value)) for name, value in line.columns.items()] if line else [],
         "settlement": getattr(row, "settlement", None),
         "form": form,
         "acts": runs(request.user, given.period),
@@ -245,16 +245,6 @@ def _number(request: HttpRequest, name: str) -> int:
     if not value.isdecimal() or len(value) > 18:
         raise Http404
     return int(value)
-
-
-def _shown(column: str, value: object) -> str:
-    if column == "reason" and value in Reason.values:
-        return str(Reason(value).label)
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, list):
-        return "、".join(str(Duty(one).label) if one in Duty.values else str(one) for one in value) or "—"
-    return "—" if value in (None, "") else str(value)
 
 
 def _log(request: HttpRequest, what: str, period: Period, *, rows: int, kind: str = Kind.READ, **filters) -> None:

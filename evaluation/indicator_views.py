@@ -142,23 +142,29 @@ def indicator_dry_run(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def period_figures(request: HttpRequest, pk: int) -> HttpResponse:
-    """Figures that no record holds: report them, confirm what another officer reported, see what counts."""
+    """Figures that no record holds: report them, confirm or take back what was reported, see what counts."""
     period = get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator"), pk=pk)
     if not looks_into(request.user, period):
         raise PermissionDenied
     officer = runs(request.user, period)
     spec = read(period.version.spec)
-    wants_to_confirm = request.method == "POST" and "confirm" in request.POST
-    form = ReportForm(request.POST if request.method == "POST" and not wants_to_confirm else None, period=period, spec=spec)
+    act = next((name for name in ("confirm", "withdraw") if request.method == "POST" and name in request.POST), None)
+    form = ReportForm(request.POST if request.method == "POST" and act is None else None, period=period, spec=spec)
     refusal = None
     if request.method == "POST":
         if not officer:
             raise PermissionDenied
         try:
-            if wants_to_confirm:
-                one = get_object_or_404(UnitFigure.objects.select_related("period__county", "unit"), pk=_number(request), period=period)
-                reports.confirm(figure=one, by=request.user, at=clock.now())
-                messages.success(request, _("Confirmed: it counts from the next calculation on."))
+            if act is not None:
+                one = get_object_or_404(
+                    UnitFigure.objects.select_related("period__county", "unit"), pk=_number(request, act), period=period
+                )
+                if act == "confirm":
+                    reports.confirm(figure=one, by=request.user, at=clock.now())
+                    messages.success(request, _("Confirmed: it counts from the next calculation on."))
+                else:
+                    reports.withdraw(figure=one, by=request.user, at=clock.now())
+                    messages.success(request, _("Taken back: it does not count."))
                 return redirect("period_figures", pk)
             if form.is_valid():
                 data = form.cleaned_data
@@ -180,6 +186,7 @@ def period_figures(request: HttpRequest, pk: int) -> HttpResponse:
         "officer": officer,
         "form": form,
         "names": reports.reportable(spec),
+        "published": reports.is_published(period),
         "waiting": [(one, form.names.get(one.name, one.name), one.by_id == request.user.pk) for one in reports.waiting(period)],
         "counting": [(one, form.names.get(one.name, one.name)) for one in reports.counting(period)],
         "refusal": refusal,
@@ -253,8 +260,8 @@ def _county_of_officer(request: HttpRequest) -> Unit | None:
     return next((unit for unit in units_of(request.user, Role.HR) if unit.depth == 1), None)
 
 
-def _number(request: HttpRequest) -> int:
-    text = request.POST["confirm"]
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.POST[name]
     if not text.isdecimal() or len(text) > 18:
         raise Http404
     return int(text)

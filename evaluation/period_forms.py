@@ -63,6 +63,14 @@ class ReasonForm(forms.Form):
         styled(self)
 
 
+class ReopenForm(ReasonForm):
+    settle_anew = forms.BooleanField(
+        label=_("Settle anew what the year asks for"),
+        required=False,
+        help_text=_("By the rules of the day on which it is confirmed. Left open: what was noted when the last day was over stays."),
+    )
+
+
 class PurposeForm(forms.Form):
     purpose = forms.CharField(label=_("Purpose"), max_length=200)
 

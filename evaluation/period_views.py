@@ -13,18 +13,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock, workdays
 from core.errors import Refused
 from evaluation.models import Period, PersonLine, Reminder, UnitLine
-from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReasonForm
-from evaluation.periods import appeals, chain, package, rules, services
+from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReopenForm
+from evaluation.periods import appeals, chain, deviations, lines, package, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
 
 State = Period.State
+MOST_SHOWN = 100  # lines of a comparison on one page
 
 
 def _period(request: HttpRequest, pk: int) -> Period:
-    return get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator"), pk=pk)
+    return get_object_or_404(Period.objects.visible_to(request.user).select_related("county", "version__indicator", "asked_note"), pk=pk)
 
 
 @login_required
@@ -64,10 +65,13 @@ def period_new(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def period(request: HttpRequest, pk: int) -> HttpResponse:
-    """One period: where it stands, its days, what comes next and why not yet; POST takes the next step."""
+    """One period: where it stands, its days, what comes next and why not yet; POST takes the next step.
+
+    `?compare` shows HR how a freeze would differ from what is published; so does a freeze that was refused for it.
+    """
     found, at = _period(request, pk), clock.now()
     refusal = None
-    form = ReasonForm(request.POST if request.POST.get("act") == "propose_reopen" else None)
+    form = ReopenForm(request.POST if request.POST.get("act") in ("propose_reopen", "propose_cancellation") else None)
     if request.method == "POST":
         if not runs(request.user, found):
             raise Http404
@@ -81,25 +85,43 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect("period", pk)
         found = _period(request, pk)
     officer = runs(request.user, found)
-    upcoming = rules.FOLLOWS[found.state]
+    upcoming = rules.FOLLOWS.get(found.state)
     upcoming = None if upcoming == State.HANDED_OVER else upcoming
     proposal = services.standing_proposal(found)
     calculation = services.published(found)
+    may_propose = officer and proposal is None and found.state in rules.REOPENED_FROM
+    settles = officer and proposal is not None and proposal.settles_anew
+    cancellable = officer and services.can_be_cancelled(found)
+    cancellation = services.standing_cancellation(found) if cancellable else None
+    compares = officer and found.state in (State.PUBLICITY, State.APPEALS)
+    compared = None
+    if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
+        compared = _compared(request, found)
+    standing = services.standing_of(found, at=at, found=compared or ())
     context = {
         "period": found,
         "steps": found.steps_taken,
         "state": State(found.state),
-        "line": [(State(one).label, _place(one, found.state)) for one in rules.ORDER],
+        "line": [(State(one).label, _place(one, found.state)) for one in rules.ORDER] if found.state in rules.ORDER else [],
         "officer": officer,
         "insider": looks_into(request.user, found),
         "upcoming": upcoming,
         "upcoming_label": _verb(upcoming),
-        "hindrance": services.refusal_of(found, upcoming, at=at) if upcoming else None,
+        "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
+        "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
+        "compares": compares,
+        "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],
+        "differing": len(compared or ()),
         "calculation": calculation,
         "may_appeal": appeals.refusal_to_file(found, at=at) is None,
         "proposal": proposal,
         "may_confirm": proposal is not None and officer and proposal.by_id != request.user.pk,
-        "may_propose": officer and proposal is None and found.state in rules.REOPENED_FROM,
+        "may_propose": may_propose,
+        "cancellation": cancellation,
+        "may_confirm_cancellation": cancellation is not None and cancellation.by_id != request.user.pk,
+        "may_propose_cancellation": cancellable and cancellation is None,
+        "asked_otherwise": requirements.changes(found) if may_propose or settles else [],
+        "noted_late": requirements.noted_late(found) if looks_into(request.user, found) else None,
         "unknown_year": None if workdays.is_known(found.freeze_on.year) else found.freeze_on.year,
         "overdue": appeals.overdue(found, at=at).count() if officer else 0,
         "is_late": found.state in rules.ORDER[:4] and clock.today(at) > found.freeze_on,
@@ -109,6 +131,27 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "refusal": refusal,
     }
     return render(request, "evaluation/periods/period.html", context, status=422 if refusal or form.errors else 200)
+
+
+def _compared(request: HttpRequest, found: Period) -> list[deviations.Deviation]:
+    """How a freeze would differ, what nothing explains first. Reading it is logged."""
+    compared = sorted(services.deviations_of(found, at=clock.now()), key=lambda one: not one.unexplained)
+    people = sum(one.difference.key.startswith("P:") for one in compared[:MOST_SHOWN])
+    if people:
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="comparison before the freeze",
+            unit=found.county,
+            rows=people,
+            request=request,
+        )
+    return compared
+
+
+def _changes(one: deviations.Deviation) -> list[tuple[str, str, str]]:
+    """The columns that differ, in words: title, as published, as it would be frozen."""
+    return [(lines.title_of(name), lines.shown(name, old), lines.shown(name, new)) for name, old, new in one.difference.changes]
 
 
 def _place(state: str, now: str) -> str:
@@ -125,7 +168,7 @@ def _verb(step: str | None) -> str:
     }.get(step, "")
 
 
-def _act(request: HttpRequest, found: Period, form: ReasonForm) -> str:
+def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
     """Take the step that the page asked for; what to say of it, empty where the form has to be filled in."""
     at, act, by = clock.now(), request.POST.get("act"), request.user
     if act == State.CUT_OFF:
@@ -143,8 +186,16 @@ def _act(request: HttpRequest, found: Period, form: ReasonForm) -> str:
     if act == "propose_reopen":
         if not form.is_valid():
             return ""
-        services.propose_reopen(period=found, by=by, reason=form.cleaned_data["reason"], at=at)
+        services.propose_reopen(period=found, by=by, at=at, **form.cleaned_data)
         return _("Proposed. Another officer of HR has to confirm.")
+    if act == "propose_cancellation":
+        if not form.is_valid():
+            return ""
+        services.propose_cancellation(period=found, by=by, reason=form.cleaned_data["reason"], at=at)
+        return _("Proposed. Another officer of HR has to confirm.")
+    if act == "cancel":
+        services.cancel(period=found, by=by, at=at)
+        return _("The period is cancelled. The year can be opened anew.")
     if act == "reopen":
         services.reopen(period=found, by=by, at=at)
         return _("The period stands at “cut off” again.")
@@ -171,13 +222,15 @@ def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
     ranked = sorted((one for one in lines if one.rank is not None), key=lambda one: (one.rank, one.unit_code))
     others = [one for one in lines if one.rank is None]
     names = {one["key"]: one["name"] for one in calculation.version.spec["items"]}
+    mine = PersonLine.objects.filter(calculation=calculation, person=request.user).first()
     context = {
         "period": found,
         "calculation": calculation,
         "step": found.steps_taken[-1] if found.steps_taken else None,
         "rows": [(one, _items(one, names)) for one in [*ranked, *others]],
         "opens": set(lines.visible_to(request.user).values_list("pk", flat=True)),
-        "mine": PersonLine.objects.filter(calculation=calculation, person=request.user).first(),
+        "mine": mine,
+        "left_off": mine is None and appeals.left_off(found, calculation, request.user) is not None,
         "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
     }
     return render(request, "evaluation/periods/publicity.html", context)

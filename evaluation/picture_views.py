@@ -37,7 +37,7 @@ class _Picture:
         self.county = next((unit for unit in self.units if unit.depth == 1), None) if len(counties) == 1 else None
         self.period = None
         if len(counties) == 1:
-            found = Period.objects.filter(county__path=counties.pop(), year=self.year)
+            found = Period.objects.not_cancelled().filter(county__path=counties.pop(), year=self.year)
             self.period = found.prefetch_related("steps__calculation__version__indicator").first()
 
     @cached_property

@@ -233,7 +233,7 @@ def years(units: Iterable[Unit], *, at: datetime, back: int = 5, county: Unit | 
 
 def _with_points(found: dict[int, Year], county: Unit, units: list[Unit]) -> None:
     newest: dict[int, int] = {}
-    for period in Period.objects.filter(county=county, year__in=found).prefetch_related("steps"):
+    for period in Period.objects.not_cancelled().filter(county=county, year__in=found).prefetch_related("steps"):
         found[period.year].period, found[period.year].state = period, str(Period.State(period.state).label)
         step = periods.published_step(period)
         if step is not None:

@@ -41,6 +41,14 @@ def tell_webhook(pk: int) -> None:
 
 
 @shared_task
+def note_what_is_asked() -> None:
+    """Note what each period asks for whose cut-off day is over. Safe to run twice, and beside itself."""
+    from evaluation.periods import requirements
+
+    requirements.note_all(at=clock.now())
+
+
+@shared_task
 def count_ahead() -> None:
     """Count the counties that are too large to be counted while one waits, and look what is open. Safe to run twice; beside itself does nothing."""
     from evaluation import ahead, begun

@@ -54,6 +54,7 @@ CHECKS = {
     "approval of certificate templates": gettext_lazy("Templates that were approved are in force"),
     "status events in the ledger": gettext_lazy("The ledger holds what became of certificates"),
     "roots of the ledger": gettext_lazy("Finished days of the ledger are published"),
+    "evaluation.asked": gettext_lazy("Years that are over have noted what they ask for"),
     "evaluation.hours": gettext_lazy("Completions have their hours"),
     "evaluation.reversals": gettext_lazy("Reversed completions count no hours"),
     "evaluation.changes": gettext_lazy("Changes of records are told to the API"),

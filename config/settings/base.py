@@ -289,6 +289,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 50 * 60},
     },
     "wipe-downloads": {"task": "evaluation.tasks.wipe_downloads", "schedule": crontab(minute=45), "options": {"expires": 50 * 60}},
+    "note-what-is-asked": {
+        "task": "evaluation.tasks.note_what_is_asked",
+        "schedule": crontab(hour=0, minute=0),
+        "options": {"expires": 12 * 60 * 60},
+    },
     "count-ahead": {"task": "evaluation.tasks.count_ahead", "schedule": timedelta(minutes=10), "options": {"expires": 9 * 60}},
     "tell-webhooks": {"task": "evaluation.tasks.tell_webhooks", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
     "expire-certificates": {"task": "certificates.tasks.expire_due", "schedule": crontab(minute=5), "options": {"expires": 50 * 60}},

@@ -24,7 +24,7 @@ class PeriodOut(Schema):
     """One year's evaluation of the county."""
 
     year: int = Field(description="The key.")
-    state: str = Field(description="open, cut_off, publicity, appeals, frozen or handed_over.")
+    state: str = Field(description="open, cut_off, publicity, appeals, frozen, handed_over or cancelled.")
     indicator: str = Field(description="The indicator and its version.")
     opens_on: date
     cutoff_on: date = Field(description="The last day that counts.")
@@ -59,7 +59,7 @@ def period(request: HttpRequest, year: Year):
 
 
 def _periods_of(token: ApiToken) -> QuerySet:
-    rows = Period.objects.filter(county__path=token.unit.county_path).select_related("version__indicator")
+    rows = Period.objects.newest_of_year().filter(county__path=token.unit.county_path).select_related("version__indicator")
     return rows.prefetch_related("steps__calculation")
 
 
@@ -191,7 +191,7 @@ def _published(token: ApiToken, wanted: OfYear) -> Calculation:
     Raises:
         Problem: nothing of that year was published, or nothing under that number.
     """
-    period = Period.objects.filter(county__path=token.unit.county_path, year=wanted.year).first()
+    period = Period.objects.newest_of_year().filter(county__path=token.unit.county_path, year=wanted.year).first()
     newest = services.published(period) if period is not None else None
     if newest is not None and wanted.calculation:
         newest = services.were_published(period).filter(number=wanted.calculation).first()

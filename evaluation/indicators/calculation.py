@@ -1,7 +1,7 @@
 """The lines of a period: whom it counts, what stands for them, and what each unit comes to.
 
 Set-based: the number of queries depends neither on people nor on units. A required course is one that a duty of the
-person's day asks for, open and published before the cut-off: by the rules that stood when the period was cut off, and by
+person's day asks for, open and published before the cut-off: by the rules that stood when the cut-off day was over, and by
 today's before that (as in `evaluation.standing`), so that what a county closes or asks for in January is no part of the year
 before. It is done when a completion from before the end of the cut-off day stands, also one of an earlier year. Hours are those of the
 ledger's year for what was learned up to the cut-off: hours approved or corrected later count, hours learned later do not.
@@ -10,21 +10,22 @@ ledger's year for what was learned up to the cut-off: hours approved or correcte
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from core import clock
 from core.snapshots import one_snapshot
-from courses.models import Completion, Course, DutyRule, Edition, EditionRequirement, Need
+from courses.models import Completion, DutyRule, Edition, EditionRequirement, Need
 from evaluation import rules, services
 from evaluation.indicators import figures, roster, scoring
 from evaluation.indicators.spec import Spec, read
 from evaluation.models import (
+    AskedNote,
     Calculation,
     IndicatorVersion,
     LedgerEntry,
@@ -58,6 +59,8 @@ class Frame:
     year: int
     terms: roster.Terms
     at: datetime
+    only: frozenset[int] | None = None
+    """Whom alone it looks at; None: everybody."""
 
     @property
     def ends_at(self) -> datetime:
@@ -71,7 +74,7 @@ def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
 
 
 def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime, asked: Mapping | None = None) -> Outcome:
-    """Every line of a period by its version, or by another one; nothing is written. Twelve queries for any number of people.
+    """Every line of a period by its version, or by another one; nothing is written. Thirteen queries at most for any number of people.
 
     The period may be unsaved (what would this year come to?): then nothing reported and no correction counts. `asked` is what
     `asked_of` gave, for who calculates a period more than once.
@@ -84,14 +87,14 @@ def calculate(*, period: Period, version: IndicatorVersion | None = None, at: da
     return Outcome(people, _unit_lines(frame, spec, period, people, units))
 
 
-def record(*, period: Period, purpose: str, by: Person | None, at: datetime) -> Calculation:
-    """Calculate a period by its version and write the lines, in one snapshot of the database.
+def record(*, period: Period, purpose: str, by: Person | None, at: datetime, outcome: Outcome | None = None) -> Calculation:
+    """Calculate a period by its version and write the lines, in one snapshot of the database; or those that were calculated in it before.
 
     The caller decides whether it may be, and holds the lock of the period's row: two at once would take one number. Called
     inside a transaction, that one has to be `core.snapshots.one_snapshot` for the promise to hold.
     """
     with one_snapshot():
-        outcome = calculate(period=period, at=at)
+        outcome = outcome or calculate(period=period, at=at)
         last = Calculation.objects.filter(period=period).aggregate(last=Max("number"))["last"] or 0
         made = Calculation.objects.create(
             period=period,
@@ -136,7 +139,8 @@ def _canonical(key: str, line: PersonLine | UnitLine, columns: Iterable[str]) ->
 def asked_now(county: Unit, ends_at: datetime) -> dict:
     """What the county asks for now, as `PeriodStep.asked` keeps it: the courses of each duty, and the tests of each course. Two queries.
 
-    {"courses": {duty: [course id]}, "tests": {course id as a string: [quiz key]}}, of courses published before `ends_at`.
+    {"courses": {duty: [course id]}, "tests": {course id as a string: [quiz key]}}, of courses published before `ends_at`, with the
+    tests of the edition that was the newest then.
     """
     published = Edition.objects.filter(published_at__lt=ends_at).values("course")
     binding = DutyRule.objects.binding(county.path).filter(
@@ -145,9 +149,9 @@ def asked_now(county: Unit, ends_at: datetime) -> dict:
     courses, tests = defaultdict(list), defaultdict(list)
     for duty, course in binding.order_by("duty", "course").values_list("duty", "course_id"):
         courses[duty].append(course)
-    wanted = EditionRequirement.objects.filter(
-        kind=EditionRequirement.Kind.QUIZ, edition__in=Course.objects.filter(pk__in=set().union(*courses.values())).values("current")
-    )
+    editions = Edition.objects.filter(course__in=set().union(*courses.values()), published_at__lt=ends_at)
+    later = Edition.objects.filter(course=OuterRef("course"), published_at__lt=ends_at, number__gt=OuterRef("number"))
+    wanted = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__in=editions.filter(~Exists(later)).values("pk"))
     for course, quiz in wanted.order_by("edition__course", "position").values_list("edition__course_id", "key"):
         tests[str(course)].append(quiz)
     return {"courses": dict(courses), "tests": dict(tests)}
@@ -162,8 +166,25 @@ def noted(period: int, *, until: datetime | None = None) -> dict | None:
 
 
 def asked_of(period: Period) -> dict:
-    """What a period asks for: what was noted when it was cut off, last if more than once, and before that what is asked now. Three queries."""
-    return noted(period.pk) or asked_now(period.county, clock.end_of(period.cutoff_on))
+    """What a period asks for: what counted when it was cut off, last if more than once; before that what was noted when its last day was
+    over, and before that what is asked now. Four queries at most."""
+    if period.pk is None:
+        return asked_now(period.county, clock.end_of(period.cutoff_on))
+    note = AskedNote.objects.filter(period=period).values_list("asked", flat=True)
+    return noted(period.pk) or note.first() or asked_now(period.county, clock.end_of(period.cutoff_on))
+
+
+def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[int, tuple[roster.Place, tuple[str, ...]]]:
+    """Where some people are counted by what is known now, each with the duties that they are counted by. Three queries.
+
+    Who served nowhere in the county in the period is not in it.
+    """
+    frame = replace(frame_of(period, read(period.version.spec), at), only=frozenset(people))
+    stays, _names = _stays(frame)
+    leaves = _leaves(frame)
+    places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
+    held = _duties(frame, places)
+    return {person: (place, held.get(person, ())) for person, place in places.items()}
 
 
 def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
@@ -218,7 +239,8 @@ def _touching(frame: Frame) -> Q:
 
 
 def _postings(frame: Frame) -> QuerySet:
-    return Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
+    found = Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
+    return found if frame.only is None else found.filter(person__in=frame.only)
 
 
 def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
@@ -248,6 +270,8 @@ def _leaves(frame: Frame) -> dict[int, list[tuple[date, date | None]]]:
 def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple[str, ...]]:
     """The duties that each person held in the county on the day that they are counted by. One query."""
     rows = DutyAssignment.objects.filter(_touching(frame), posting__unit__path__startswith=frame.county.path)
+    if frame.only is not None:
+        rows = rows.filter(posting__person__in=frame.only)
     found = defaultdict(set)
     for person, duty, starts_on, ends_on in rows.values_list("posting__person_id", "duty", "starts_on", "ends_on").iterator(
         chunk_size=10_000
@@ -382,4 +406,4 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
     return found
 
 
-__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "record"]
+__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "places_of", "record"]

@@ -37,7 +37,7 @@ def compare(*, period: Period, old: IndicatorVersion, new: IndicatorVersion, at:
 
 def frame_for(county: Unit, version: IndicatorVersion, *, at: datetime) -> Period:
     """The county's newest period, or where it has none yet this year by the dates that the version proposes (not saved)."""
-    standing = Period.objects.filter(county=county).select_related("county", "version").order_by("-year").first()
+    standing = Period.objects.not_cancelled().filter(county=county).select_related("county", "version").order_by("-year").first()
     if standing is not None:
         return standing
     year = clock.year_of(at)

@@ -1,6 +1,6 @@
 """Figures that officers report for a period: the only writers, and what waits or counts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from core import audit
 from core.errors import Refused
 from evaluation.indicators import figures
 from evaluation.indicators.spec import Spec, read
-from evaluation.models import FigureConfirmation, Period, UnitFigure
+from evaluation.models import Appeal, FigureConfirmation, FigureWithdrawal, Period, UnitFigure
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
 
@@ -31,15 +31,16 @@ def report(
 ) -> list[UnitFigure]:
     """Write what an officer reports of one unit; it counts once somebody else has confirmed it. The same form sent twice writes once.
 
-    Locks the period.
+    Once results are published a figure is reported to answer an open appeal of the unit about it, and otherwise not: nobody could appeal
+    against it. Locks the period.
 
     Raises:
-        Refused: not_hr, over (the period is frozen), unit (no organ of the county), nothing, unknown, value, no_reason.
+        Refused: not_hr, over (the period is frozen), published (and no appeal asks for it), unit (no organ of the county), nothing, unknown, value, no_reason.
     """
     if not runs(by, period):
         raise Refused(_("Figures are reported by HR of the county."), code="not_hr")
     Period.objects.select_for_update(no_key=True).get(pk=period.pk)
-    _require_open(period)
+    _require_open(period, unit, values)
     if not unit.path.startswith(period.county.path) or unit.path != unit.organ_path:
         raise Refused(_("Choose a department or township of the county."), code="unit")
     if not values:
@@ -64,10 +65,10 @@ def report(
 
 
 def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmation:
-    """Let a reported figure count: somebody else than its author says so, once.
+    """Let a reported figure count: somebody else than its author says so, once; after publication as `report`.
 
     Raises:
-        Refused: not_hr, own, over (the period is frozen), replaced (a later report stands), done.
+        Refused: not_hr, own, over (the period is frozen), published (and no appeal asks for it), replaced (a later report stands), withdrawn, done.
     """
     period = figure.period
     if not runs(by, period):
@@ -77,10 +78,12 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
     try:
         with transaction.atomic():
             Period.objects.select_for_update(no_key=True).get(pk=period.pk)
-            _require_open(period)
+            _require_open(period, figure.unit, [figure.name])
             later = UnitFigure.objects.filter(period=period, unit=figure.unit_id, name=figure.name, pk__gt=figure.pk)
-            if later.exists():
+            if later.filter(withdrawal=None).exists():
                 raise Refused(_("A later report of this figure stands: confirm that one."), code="replaced")
+            if FigureWithdrawal.objects.filter(figure=figure).exists():
+                raise Refused(_("This report was taken back."), code="withdrawn")
             confirmation = FigureConfirmation.objects.create(figure=figure, author_id=figure.by_id, by=by, at=at)
             audit.record(figure.unit, "evaluation.figure_confirmed", by=by, year=period.year, figure=figure.name, value=str(figure.value))
             return confirmation
@@ -88,8 +91,32 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
         raise Refused(_("This figure is confirmed already."), code="done") from error
 
 
+@transaction.atomic
+def withdraw(*, figure: UnitFigure, by: Person, at: datetime) -> FigureWithdrawal:
+    """Take a report back that nobody has confirmed, as its author or as the officer who does not confirm it. Again changes nothing.
+
+    Locks the period.
+
+    Raises:
+        Refused: not_hr, over (the period is frozen), done (it is confirmed: a later report corrects it).
+    """
+    period = figure.period
+    if not runs(by, period):
+        raise Refused(_("Figures are confirmed by HR of the county."), code="not_hr")
+    Period.objects.select_for_update(no_key=True).get(pk=period.pk)
+    if standing := FigureWithdrawal.objects.filter(figure=figure).first():
+        return standing
+    if not Period.objects.before_freeze().filter(pk=period.pk).exists():
+        raise Refused(_("The period is frozen: nothing is reported any more."), code="over")
+    if FigureConfirmation.objects.filter(figure=figure).exists():
+        raise Refused(_("This figure is confirmed already."), code="done")
+    made = FigureWithdrawal.objects.create(figure=figure, by=by, at=at)
+    audit.record(figure.unit, "evaluation.figure_withdrawn", by=by, year=period.year, figure=figure.name, value=str(figure.value))
+    return made
+
+
 def waiting(period: Period) -> list[UnitFigure]:
-    """Reports that nobody has confirmed and no later one replaces, by unit. One query."""
+    """Reports that nobody has confirmed or taken back and no later one replaces, by unit. One query."""
     return list(UnitFigure.objects.filter(period=period).waiting().select_related("unit", "by").order_by("unit__code", "name"))
 
 
@@ -102,6 +129,32 @@ def counting(period: Period) -> list[UnitFigure]:
     return sorted(newest.values(), key=lambda one: (one.unit.code, one.name))
 
 
-def _require_open(period: Period) -> None:
+def is_published(period: Period) -> bool:
+    """Whether results are published and not frozen yet: figures are then reported to answer an appeal alone. One query at most."""
+    return period.state in (Period.State.PUBLICITY, Period.State.APPEALS)
+
+
+def appealed(spec: Spec, item_key: str) -> set[str]:
+    """The figures that an appeal about an item is about: the reported ones of its formula, or the bonus or deduction itself."""
+    item = next((one for one in spec.items if one.key == item_key), None)
+    return {figure.name for figure in figures.REPORTED} & set(item.read.names) if item is not None else {item_key}
+
+
+def _require_open(period: Period, unit: Unit, names: Iterable[str]) -> None:
+    standing = Period.objects.select_related("version").get(pk=period.pk)
+    if standing.state == Period.State.CANCELLED:
+        raise Refused(_("The period was cancelled: nothing is reported any more."), code="over")
     if not Period.objects.before_freeze().filter(pk=period.pk).exists():
         raise Refused(_("The period is frozen: nothing is reported any more."), code="over")
+    if not is_published(standing):
+        return
+    spec = read(standing.version.spec)
+    keys = Appeal.objects.open().filter(period=period, unit=unit, person=None).values_list("item_key", flat=True)
+    if not set(names) <= set().union(*(appealed(spec, key) for key in keys)):
+        raise Refused(
+            _(
+                "Results are published: a figure is reported only to answer an open appeal of the unit about it. Anything else has to be "
+                "published anew: two officers reopen the period first."
+            ),
+            code="published",
+        )

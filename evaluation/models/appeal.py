@@ -31,6 +31,10 @@ class AppealQuerySet(FactQuerySet):
             Q(decisions__verdict__in=[AppealDecision.Verdict.REFUSED, AppealDecision.Verdict.WITHDRAWN]) | Q(decisions__step=2)
         )
 
+    def granted(self) -> "AppealQuerySet":
+        """Those that two officers granted."""
+        return self.filter(decisions__step=2, decisions__verdict=AppealDecision.Verdict.GRANTED)
+
     def waiting_for(self, user) -> "AppealQuerySet":
         """Open ones that the user may decide on now: not those that they filed or that are about them, nor what they granted already."""
         found = self.open().exclude(by=user.pk).exclude(person=user.pk).exclude(decisions__by=user.pk)
@@ -40,7 +44,8 @@ class AppealQuerySet(FactQuerySet):
 class Appeal(Fact):
     """Somebody objects to a published line (申诉): a person to their own, or a unit to one item of its own. Never changed.
 
-    `person` is whose line it is about, empty for a unit's; `unit` the organ that is counted. `due_on` is the working day until
+    `person` is whose line it is about, empty for a unit's; `unit` the organ that is counted. Somebody who was left off the roster has no
+    line: then `unit` is the organ in which they serve. `due_on` is the working day until
     which it is to be answered. One officer may refuse it; granting takes two. It ends once.
     """
 
@@ -128,6 +133,8 @@ class AppealDecision(Fact):
         HOURS = "hours", _("Hours")
         COMPLETION = "completion", _("Completion of a course")
         LEAVE = "leave", _("Leave")
+        POSTING = "posting", _("Posting")
+        DUTY = "duty", _("Duty")
         FIGURE = "figure", _("Figure reported by the unit")
 
     appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="decisions")

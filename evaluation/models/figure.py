@@ -15,9 +15,9 @@ class UnitFigureQuerySet(FactQuerySet):
         return self.filter(confirmation__isnull=False)
 
     def waiting(self) -> "UnitFigureQuerySet":
-        """Those that nobody has confirmed and no later one replaces."""
+        """Those that nobody has confirmed or taken back, and no later one replaces."""
         later = self.model.objects.filter(period=OuterRef("period"), unit=OuterRef("unit"), name=OuterRef("name"), pk__gt=OuterRef("pk"))
-        return self.filter(~Exists(later), confirmation=None)
+        return self.filter(~Exists(later.filter(withdrawal=None)), confirmation=None, withdrawal=None)
 
     def waiting_for(self, person: Person) -> "UnitFigureQuerySet":
         """Those that this person may confirm: HR over the county, of somebody else's, before the freeze."""
@@ -66,3 +66,11 @@ class FigureConfirmation(Fact):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~Q(author=F("by")), name="figure_confirmed_by_another")]
+
+
+class FigureWithdrawal(Fact):
+    """An officer took a reported figure back before anybody confirmed it: it never counts, and what it replaced waits again."""
+
+    figure = models.OneToOneField(UnitFigure, on_delete=models.PROTECT, related_name="withdrawal")
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(_("when"))

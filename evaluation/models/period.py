@@ -1,7 +1,7 @@
 """The yearly evaluation of a county: its period, the steps that it took, and what was calculated for whom."""
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -21,10 +21,19 @@ class PeriodQuerySet(FactQuerySet):
             return self
         return self.filter(county__path=user.unit.county_path) if user.unit_id else self.none()
 
+    def not_cancelled(self) -> "PeriodQuerySet":
+        """Those that two officers have not cancelled: one at most of a county and a year."""
+        return self.filter(~Exists(PeriodStep.objects.filter(period=OuterRef("pk"), state=self.model.State.CANCELLED)))
+
+    def newest_of_year(self) -> "PeriodQuerySet":
+        """Of each county and year the period that stands, or the last one that was cancelled."""
+        later = self.model.objects.filter(county=OuterRef("county"), year=OuterRef("year"), number__gt=OuterRef("number"))
+        return self.filter(~Exists(later))
+
     def before_freeze(self) -> "PeriodQuerySet":
-        """Those that are not frozen, or were reopened since."""
+        """Those that are not frozen, or were reopened since; none that was cancelled."""
         newest = PeriodStep.objects.filter(period=OuterRef("pk")).order_by("-number").values("state")[:1]
-        over = Q(stands__in=[self.model.State.FROZEN, self.model.State.HANDED_OVER])
+        over = Q(stands__in=[self.model.State.FROZEN, self.model.State.HANDED_OVER, self.model.State.CANCELLED])
         return self.alias(stands=Subquery(newest)).filter(Q(stands=None) | ~over)
 
 
@@ -32,11 +41,13 @@ class Period(Fact):
     """One year's evaluation of one county by one indicator, with the dates that were announced. Never changed.
 
     Days belong to the period in the county's time zone: the cut-off day ends at 24:00. Publicity and appeals are counted in
-    working days from the day after they were opened. Where it stands is told by its newest step.
+    working days from the day after they were opened. Where it stands is told by its newest step. A period that was opened wrongly
+    is cancelled by two officers before anything is published; the next one of that year has the next `number`.
     """
 
     county = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+", verbose_name=_("county"))
     year = models.PositiveSmallIntegerField(_("year"))
+    number = models.PositiveSmallIntegerField(default=1, editable=False)
     version = models.ForeignKey(IndicatorVersion, on_delete=models.PROTECT, related_name="+", verbose_name=_("version of the indicator"))
     opens_on = models.DateField(_("opening roster of"))
     cutoff_on = models.DateField(_("last day that counts"))
@@ -51,9 +62,9 @@ class Period(Fact):
     class Meta:
         verbose_name = _("period of evaluation")
         verbose_name_plural = _("periods of evaluation")
-        ordering = ["-year", "county"]
+        ordering = ["-year", "county", "-number"]
         constraints = [
-            models.UniqueConstraint(fields=["county", "year"], name="period_once_a_year"),
+            models.UniqueConstraint(fields=["county", "year", "number"], name="period_once_a_year"),
             models.CheckConstraint(
                 condition=Q(opens_on__lt=F("cutoff_on")) & Q(cutoff_on__lt=F("freeze_on")), name="period_dates_in_order"
             ),
@@ -69,10 +80,19 @@ class Period(Fact):
             return list(self.steps.select_related("by", "second", "calculation").order_by("number"))
         return sorted(self.steps.all(), key=lambda step: step.number)
 
+    def look_again(self) -> None:
+        """Forget the steps that are at hand: somebody may have taken one since."""
+        self.__dict__.pop("steps_taken", None)
+        getattr(self, "_prefetched_objects_cache", {}).pop("steps", None)
+
+    @property
+    def newest_step(self) -> "PeriodStep | None":
+        return self.steps_taken[-1] if self.steps_taken else None
+
     @property
     def state(self) -> str:
         """Where it stands: what its newest step led to."""
-        return self.steps_taken[-1].state if self.steps_taken else Period.State.OPEN
+        return self.newest_step.state if self.newest_step is not None else Period.State.OPEN
 
     class State(models.TextChoices):
         OPEN = "open", _("Open")
@@ -81,6 +101,7 @@ class Period(Fact):
         APPEALS = "appeals", _("Appeals")
         FROZEN = "frozen", _("Frozen")
         HANDED_OVER = "handed_over", _("Handed over")
+        CANCELLED = "cancelled", _("Cancelled")
 
 
 class Calculation(Fact):
@@ -114,7 +135,8 @@ class Calculation(Fact):
 class PeriodStep(Fact):
     """A step of a period: who took it, when, and what it led to. Steps are numbered without gaps; two at once cannot both be.
 
-    `asked`, of a cut-off: the courses and tests that the county asked for then (`evaluation.indicators.calculation.asked_now`).
+    `asked`, of a cut-off: the courses and tests that count (`evaluation.indicators.calculation.asked_now`), as the `AskedNote` says, or
+    as two officers settled them anew when they reopened the period.
     """
 
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="steps")

@@ -1,6 +1,6 @@
 """Appeals against published lines: the only writers, and what there is to know about one.
 
-A person appeals about their own line, a leader or liaison about an item of the unit. One officer of HR may refuse; granting takes
+A person appeals about their own line, or about having none; a leader or liaison about an item of the unit. One officer of HR may refuse; granting takes
 two, and says what was put right: the record itself, by its own door, or points of an item. Nobody decides on an appeal that they
 filed or that is about them.
 """
@@ -23,17 +23,14 @@ from evaluation.models import (
     AppealDecision,
     AppealEvidence,
     Calculation,
-    LedgerEntry,
     Period,
     PersonLine,
     PointCorrection,
-    RecordChange,
-    UnitFigure,
     UnitLine,
 )
-from evaluation.periods import services
+from evaluation.periods import corrections, services
 from evaluation.periods.permissions import runs
-from people.models import Leave, Person, Role, Unit
+from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of
 
@@ -63,15 +60,15 @@ def units_of(user, calculation: Calculation) -> QuerySet[UnitLine]:
 
 
 def refusal_to_file(period: Period, *, at: datetime) -> Refused | None:
-    """Why no appeal can be filed now; None where one can. One query."""
-    step = period.steps.order_by("number").last()
+    """Why no appeal can be filed now; None where one can. No query where the steps are at hand."""
+    step = period.newest_step
     if step is not None and step.state == Period.State.APPEALS and step.due_on is not None:
         if clock.today(at) <= step.due_on:
             return None
         return Refused(_("Appeals could be filed until the end of %(due)s.") % {"due": step.due_on}, code="over")
     if step is not None and step.state in (Period.State.FROZEN, Period.State.HANDED_OVER):
-        last = period.steps.filter(state=Period.State.APPEALS).order_by("number").last()
-        day = last.due_on if last is not None else None
+        days = [one.due_on for one in period.steps_taken if one.state == Period.State.APPEALS]
+        day = days[-1] if days else None
         return Refused(_("The evaluation is frozen. Appeals could be filed until the end of %(due)s.") % {"due": day}, code="over")
     return Refused(_("Appeals can be filed once publicity is over and HR has opened them."), code="not_open")
 
@@ -88,19 +85,21 @@ def file(
     item_key: str = "",
     files: Sequence[File] = (),
 ) -> Appeal:
-    """Appeal about one's own line or, with `unit` and `item_key`, for a unit. The same form sent twice gives one appeal.
+    """Appeal about one's own line, about being left off the roster, or, with `unit` and `item_key`, for a unit. The same form sent twice
+    gives one appeal.
 
     Locks the person's row and shares the period's, so that no freeze passes it by.
 
     Raises:
         Refused: not now ("over", "not_open"), nothing said or too much ("no_text", "too_long"), no line of one's own
-            ("no_line"), not one's unit ("not_unit"), no such item ("no_item"), or evidence that cannot be taken.
+            nor a unit in the county ("no_line"), not one's unit ("not_unit"), no such item ("no_item"), or evidence that cannot be taken.
     """
     Person.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
     standing = Appeal.objects.filter(by=by, form_key=form_key).first()
     if standing is not None:
         return standing
     Period.objects.select_for_update(of=("self",)).only("pk").get(pk=period.pk)
+    period.look_again()
     refusal = refusal_to_file(period, at=at)
     if refusal is not None:
         raise refusal
@@ -111,13 +110,13 @@ def file(
     calculation = services.published(period)
     if calculation is None:
         raise Refused(_("Appeals can be filed once publicity is over and HR has opened them."), code="not_open")
-    about = _unit_line(calculation, by, unit, item_key) if unit is not None else _own_line(calculation, by)
+    about = _unit_line(calculation, by, unit, item_key) if unit is not None else _own_line(period, calculation, by)
     kinds = kinds_of(files)
     appeal = Appeal.objects.create(
         period=period,
         calculation=calculation,
         person=by if unit is None else None,
-        unit_id=about.unit_id if isinstance(about, UnitLine) else about.organ_id,
+        unit_id=about.organ_id if isinstance(about, PersonLine) else about.unit_id,
         about=about.unit_name if isinstance(about, UnitLine) else about.person_name,
         item_key=item_key if unit is not None else "",
         text=text.strip(),
@@ -131,11 +130,28 @@ def file(
     return appeal
 
 
-def _own_line(calculation: Calculation, person: Person) -> PersonLine:
-    line = PersonLine.objects.filter(calculation=calculation, person=person).first()
-    if line is None:
+@dataclass(frozen=True)
+class LeftOff:
+    """Somebody of the county about whom no line was published: the organ in which they serve, and their name."""
+
+    unit_id: int
+    person_name: str
+
+
+def left_off(period: Period, calculation: Calculation, person: Person) -> LeftOff | None:
+    """Whether somebody serves in the county and has no line; None where they have one, or serve elsewhere. Two queries at most."""
+    if person.unit is None or not person.unit.path.startswith(period.county.path):
+        return None
+    if PersonLine.objects.filter(calculation=calculation, person=person).exists():
+        return None
+    return LeftOff(Unit.objects.only("pk").get(path=person.unit.organ_path).pk, person.name)
+
+
+def _own_line(period: Period, calculation: Calculation, person: Person) -> PersonLine | LeftOff:
+    found = PersonLine.objects.filter(calculation=calculation, person=person).first() or left_off(period, calculation, person)
+    if found is None:
         raise Refused(_("Nothing was published about you in this evaluation."), code="no_line")
-    return line
+    return found
 
 
 def _unit_line(calculation: Calculation, by: Person, unit: Unit, item_key: str) -> UnitLine:
@@ -167,7 +183,7 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     Raises:
         Refused: no right ("not_hr"), one's own ("own"), granted by the same officer before ("same_officer"), it is over ("over"), no
             reason ("no_reason"), a remedy that is none ("no_remedy", "no_link", "no_item", "void_item", "no_points"), or a record that
-            nobody has corrected ("not_corrected").
+            nobody has corrected since publication, of that kind, of theirs and for the year ("not_corrected": `corrections`).
     """
     held = _held(appeal, by)
     if not reason.strip():
@@ -177,7 +193,7 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
         raise Refused(_("You have granted this appeal: another officer has to do it as well."), code="same_officer")
     if first is None:
         remedy = remedy or Remedy()
-        _require_remedy(held, remedy)
+        _require_remedy(held, remedy, at)
         fields = {"record": remedy.record, "link": remedy.link.strip(), "item_key": remedy.item_key, "points": remedy.points}
         correction = None
     else:
@@ -206,7 +222,7 @@ def _correct(appeal: Appeal, first: AppealDecision, by: Person, at: datetime) ->
     )
 
 
-def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
+def _require_remedy(appeal: Appeal, remedy: Remedy, at: datetime) -> None:
     if remedy.record:
         if remedy.record not in AppealDecision.Record.values or remedy.points is not None:
             raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
@@ -214,7 +230,7 @@ def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
             raise Refused(
                 _("Give the address of the page that shows the correction; it begins with a slash, as “/people/12/file/”."), code="no_link"
             )
-        if not _is_corrected(appeal, remedy.record):
+        if not corrections.is_made(appeal, remedy.record, at=at):
             raise Refused(
                 _("“%(record)s” of “%(about)s” is as it was when the lines were published: correct it first, then grant the appeal.")
                 % {"record": AppealDecision.Record(remedy.record).label, "about": appeal.about},
@@ -236,20 +252,6 @@ def _require_remedy(appeal: Appeal, remedy: Remedy) -> None:
         raise Refused(
             _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": items[remedy.item_key]}, code="no_points"
         )
-
-
-def _is_corrected(appeal: Appeal, record: str) -> bool:
-    """Whether anything was written since the lines were calculated, in such records of the person or of the unit's people. One query."""
-    since = appeal.calculation.at
-    lines = PersonLine.objects.filter(calculation=appeal.calculation_id)
-    people = lines.filter(Q(person=appeal.person_id) if appeal.person_id else Q(organ=appeal.unit_id)).values("person")
-    written = {
-        AppealDecision.Record.HOURS: LedgerEntry.objects.filter(person__in=people, year=appeal.period.year, at__gte=since),
-        AppealDecision.Record.COMPLETION: RecordChange.objects.filter(completion__person__in=people, at__gte=since),
-        AppealDecision.Record.LEAVE: Leave.objects.filter(person__in=people, at__gte=since),
-        AppealDecision.Record.FIGURE: UnitFigure.objects.filter(period=appeal.period_id, unit=appeal.unit_id, confirmation__at__gte=since),
-    }
-    return written[AppealDecision.Record(record)].exists()
 
 
 def _is_page_of_ours(link: str) -> bool:

@@ -1,12 +1,14 @@
 """The lines of a calculation by the key that everybody calls them by, and how two calculations differ."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from evaluation.models import Calculation
+from evaluation.indicators.roster import Reason
+from evaluation.models import Calculation, PersonLine, UnitLine
+from people.models import Duty
 
 OF_PEOPLE = (
     "person_name",
@@ -50,6 +52,15 @@ def of(calculation: Calculation) -> dict[str, Line]:
     return {line.key: line for line in [*_units(calculation.units.all()), *_people(calculation.people.all())]}
 
 
+def of_rows(people: Iterable[PersonLine], units: Iterable[UnitLine]) -> dict[str, Line]:
+    """The same of lines that are at hand, saved or not. No query."""
+    of_units = ([getattr(one, name) for name in ("unit_code", *OF_UNITS)] for one in sorted(units, key=lambda one: one.unit_code))
+    of_people = (
+        [getattr(one, name) for name in ("employee_number", *OF_PEOPLE)] for one in sorted(people, key=lambda one: one.employee_number)
+    )
+    return {line.key: line for line in [*_unit_rows(of_units), *_people_rows(of_people)]}
+
+
 def of_key(calculation: Calculation, key: str) -> Line | None:
     """The line with a key. One query."""
     return of_keys(calculation, [key]).get(key)
@@ -85,7 +96,11 @@ def keys(calculation: Calculation) -> list[str]:
 
 
 def _units(found: QuerySet) -> Iterator[Line]:
-    for code, *values in found.order_by("unit_code").values_list("unit_code", *OF_UNITS):
+    return _unit_rows(found.order_by("unit_code").values_list("unit_code", *OF_UNITS))
+
+
+def _unit_rows(rows: Iterable[Sequence]) -> Iterator[Line]:
+    for code, *values in rows:
         columns = dict(zip(OF_UNITS, values, strict=True))
         figures, items = columns.pop("figures"), columns.pop("items")
         columns |= {f"figures:{name}": value for name, value in figures.items()}
@@ -94,7 +109,11 @@ def _units(found: QuerySet) -> Iterator[Line]:
 
 
 def _people(found: QuerySet) -> Iterator[Line]:
-    for number, *values in found.order_by("employee_number").values_list("employee_number", *OF_PEOPLE):
+    return _people_rows(found.order_by("employee_number").values_list("employee_number", *OF_PEOPLE))
+
+
+def _people_rows(rows: Iterable[Sequence]) -> Iterator[Line]:
+    for number, *values in rows:
         yield Line(f"P:{number}", values[0], dict(zip(OF_PEOPLE, values, strict=True)))
 
 
@@ -165,3 +184,14 @@ def title_of(column: str) -> str:
         "band": _("Band"),
         "rank": _("Rank"),
     }[column]
+
+
+def shown(column: str, value: object) -> str:
+    """A value of a column in words."""
+    if column == "reason" and value in Reason.values:
+        return str(Reason(value).label)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return "、".join(str(Duty(one).label) if one in Duty.values else str(one) for one in value) or "—"
+    return "—" if value in (None, "") else str(value)

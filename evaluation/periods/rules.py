@@ -5,25 +5,34 @@ from dataclasses import dataclass
 from datetime import date
 
 OPEN, CUT_OFF, PUBLICITY, APPEALS, FROZEN, HANDED_OVER = "open", "cut_off", "publicity", "appeals", "frozen", "handed_over"
+CANCELLED = "cancelled"
 ORDER = (OPEN, CUT_OFF, PUBLICITY, APPEALS, FROZEN, HANDED_OVER)
 FOLLOWS: Mapping[str, str | None] = dict(zip(ORDER, [*ORDER[1:], None], strict=True))
 REOPENED_FROM = (PUBLICITY, APPEALS, FROZEN)
 """What goes back to “cut off”. What was handed over does not: the receiver has it, and what came later is a supplementary list."""
 
+CANCELLED_FROM = (OPEN, CUT_OFF)
+"""What can be cancelled, as long as nothing of it was ever published."""
+
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a period stands: its state, what day it is, the last days, and how many appeals nobody has answered."""
+    """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered and reported
+    figures nobody has confirmed, and how many lines would be frozen otherwise than they were published without a granted appeal that
+    explains it (0 where nobody has looked)."""
 
     state: str
     today: date
     cutoff_on: date
     due_on: date | None
     open_appeals: int = 0
+    unconfirmed: int = 0
+    unexplained: int = 0
 
 
 def hindrance(to: str, at: Standing) -> str | None:
-    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered"; None where it can.
+    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unconfirmed", "unexplained";
+    None where it can.
 
     A last day ends at 24:00: the step after it is one of the next day.
     """
@@ -37,13 +46,16 @@ def hindrance(to: str, at: Standing) -> str | None:
         return "appeals_run"
     if to == FROZEN and at.open_appeals:
         return "unanswered"
+    if to in (PUBLICITY, FROZEN) and at.unconfirmed:
+        return "unconfirmed"
+    if to == FROZEN and at.unexplained:
+        return "unexplained"
     return None
 
 
-def dates_problem(*, opens_on: date, cutoff_on: date, freeze_on: date, year: int, earliest_freeze: date) -> str | None:
-    """Why dates cannot be: "opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_short" for publicity and appeals; None where they can.
-
-    `earliest_freeze` is the first day after publicity and appeals, both opened as early as may be.
+def dates_problem(*, opens_on: date, cutoff_on: date, freeze_on: date, year: int) -> str | None:
+    """Why dates cannot be: "opens_after_cutoff", "cutoff_after_freeze", "other_year" for the last day that counts, "too_far" where the
+    opening lies before the year before or the freeze after the year after; None where they can.
     """
     if opens_on >= cutoff_on:
         return "opens_after_cutoff"
@@ -51,6 +63,6 @@ def dates_problem(*, opens_on: date, cutoff_on: date, freeze_on: date, year: int
         return "cutoff_after_freeze"
     if cutoff_on.year != year:
         return "other_year"
-    if freeze_on < earliest_freeze:
-        return "too_short"
+    if opens_on.year < year - 1 or freeze_on.year > year + 1:
+        return "too_far"
     return None

@@ -1,6 +1,6 @@
 """The steps of a period: the only writers. Each locks the period's row; two officers at once take one step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -12,8 +12,18 @@ from core import audit, clock, workdays
 from core.errors import Refused
 from core.snapshots import one_snapshot
 from evaluation.indicators import calculation, spec
-from evaluation.models import Appeal, Calculation, IndicatorApproval, IndicatorVersion, Period, PeriodStep, Reopening
-from evaluation.periods import package, rules
+from evaluation.models import (
+    Appeal,
+    Calculation,
+    Cancellation,
+    IndicatorApproval,
+    IndicatorVersion,
+    Period,
+    PeriodStep,
+    Reopening,
+    UnitFigure,
+)
+from evaluation.periods import deviations, package, requirements, rules
 from evaluation.periods.permissions import runs
 from people.models import Person, Unit
 
@@ -39,9 +49,12 @@ def open_period(
 ) -> Period:
     """Open a county's evaluation of a year by an approved version; what is not given comes from that version. Writes an audit entry.
 
+    A year has one, and another one only once that was cancelled.
+
     Raises:
         Refused: not HR of the county ("not_hr"), a version of another county or not approved ("other_county", "not_approved"), the
-            year has one ("standing"), or dates that cannot be ("opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_short").
+            year has one ("standing"), or dates that cannot be ("opens_after_cutoff", "cutoff_after_freeze", "other_year", "too_far",
+            "too_short" for publicity and appeals).
     """
     period = Period(county=county, year=year, version=version, by=by, at=at)
     _require_hr(by, period)
@@ -57,6 +70,10 @@ def open_period(
     _require_dates(period)
     try:
         with transaction.atomic():
+            of_year = Period.objects.filter(county=county, year=year)
+            if of_year.not_cancelled().exists():
+                raise Refused(_("The evaluation of %(year)d is open already.") % {"year": year}, code="standing")
+            period.number = of_year.count() + 1
             period.save()
             audit.record(period, "evaluation.period_opened", by=by, year=year, version=str(version))
     except IntegrityError as error:
@@ -71,22 +88,22 @@ def earliest_freeze(period: Period) -> date:
 
 
 def cut_off(*, period: Period, by: Person, at: datetime) -> PeriodStep:
-    """End the time that counts, once its last day is over. Which courses and tests are asked for is settled by it.
+    """End the time that counts, once its last day is over. Which courses and tests are asked for was noted then; else it is noted now.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or another officer
-            takes a step at this moment ("busy", "taken").
+        Refused: not HR of the county ("not_hr"), not the next step ("order"), the day is not over ("too_early"), or somebody
+            writes to the period at this moment ("busy"), or another officer has just taken a step ("taken").
     """
     with transaction.atomic():
         _enter(period, State.CUT_OFF, by, at)
-        return _take(period, State.CUT_OFF, by=by, at=at, asked=_asked(period))
+        return _take(period, State.CUT_OFF, by=by, at=at, asked=requirements.note(period, at=at, by=by).asked)
 
 
 def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """Calculate the period and publish it (公示) for its working days, from the next day on.
 
     Raises:
-        Refused: as `cut_off`.
+        Refused: as `cut_off`; reported figures wait to be confirmed ("unconfirmed"): they could not be any more.
     """
 
     def act() -> PeriodStep:
@@ -113,21 +130,25 @@ def open_appeals(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """Calculate once more, with all that appeals corrected, and seal it. The same officer's second click changes nothing.
 
+    What comes out is what was published, but for what granted appeals explain: anything else has to be published first.
+
     All is read in one snapshot of the database: a roster that changes meanwhile is seen as it was, or as it became, never half.
 
     Raises:
-        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); another officer has frozen it
-            ("order"); nothing to sign with ("no_key").
+        Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); reported figures wait to be confirmed
+            ("unconfirmed"); lines would be frozen otherwise than they were published ("unexplained"); another officer has frozen it ("order"); nothing to sign with ("no_key").
     """
 
     def act() -> PeriodStep:
         _require_hr(by, period)
         hold(period)
-        newest = _newest(period)
+        newest = period.newest_step
         if newest is not None and newest.state == State.FROZEN and newest.by_id == by.pk:
             return newest
         _require_next(period, State.FROZEN, at)
-        made = calculation.record(period=period, purpose=Calculation.Purpose.FREEZE, by=by, at=at)
+        outcome = calculation.calculate(period=period, at=at)
+        _require_explained(period, deviations.between(newest.calculation, outcome), at)
+        made = calculation.record(period=period, purpose=Calculation.Purpose.FREEZE, by=by, at=at, outcome=outcome)
         package.seal(made, at=at)
         return _take(period, State.FROZEN, by=by, at=at, calculation=made)
 
@@ -135,10 +156,10 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 
 
 @transaction.atomic
-def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> Reopening:
+def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, settle_anew: bool = False) -> Reopening:
     """Propose that the period go back to “cut off”: its publicity, appeals and freeze are done again. Another officer confirms it.
 
-    A second proposal after the same step is the first one. Writes an audit entry.
+    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). A second proposal after the same step is the first one. Writes an audit entry.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or nothing to reopen ("order").
@@ -147,20 +168,20 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> 
     if not reason.strip():
         raise Refused(_("Say why the period has to be reopened."), code="no_reason")
     hold(period)
-    newest = _newest(period)
+    newest = period.newest_step
     if newest is None or newest.state not in rules.REOPENED_FROM:
-        raise Refused(_said("not_reopened", period, at), code="order")
+        raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
     standing = Reopening.objects.filter(after=newest).first()
     if standing is not None:
         return standing
-    made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), by=by, at=at)
-    audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason)
+    made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
+    audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason, settles_anew=settle_anew)
     return made
 
 
 @transaction.atomic
 def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
-    """Confirm a proposal as another officer: the period stands at “cut off” again, and what is asked for is settled anew.
+    """Confirm a proposal as another officer: the period stands at “cut off” again, with what was asked for, or settled anew as proposed.
 
     What was frozen before stays on record.
 
@@ -174,15 +195,65 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
-    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=_asked(period))
+    asked = calculation.asked_now(period.county, clock.end_of(period.cutoff_on)) if proposal.settles_anew else calculation.noted(period.pk)
+    return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=asked)
+
+
+@transaction.atomic
+def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetime) -> Cancellation:
+    """Propose to cancel a period that was opened wrongly. Another officer confirms it; then the year can be opened anew.
+
+    A second proposal after the same step is the first one. Writes an audit entry.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or something was published ("order").
+    """
+    _require_hr(by, period)
+    if not reason.strip():
+        raise Refused(_("Say why the period has to be cancelled."), code="no_reason")
+    hold(period)
+    _require_cancellable(period)
+    standing = standing_cancellation(period)
+    if standing is not None:
+        return standing
+    made = Cancellation.objects.create(period=period, after=len(period.steps_taken), reason=reason.strip(), by=by, at=at)
+    audit.record(period, "evaluation.cancellation_proposed", by=by, reason=made.reason)
+    return made
+
+
+@transaction.atomic
+def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+    """Confirm a proposal as another officer: no further step is taken. What was entered for the period stays on record and counts nowhere.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+    """
+    _require_hr(by, period)
+    hold(period)
+    proposal = standing_cancellation(period) if can_be_cancelled(period) else None
+    if proposal is None:
+        raise Refused(_("Nobody has proposed to cancel this period as it stands."), code="no_proposal")
+    if proposal.by_id == by.pk:
+        raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    return _take(period, State.CANCELLED, by=proposal.by, second=by, at=at, reason=proposal.reason)
 
 
 # Reading
 
 
+def can_be_cancelled(period: Period) -> bool:
+    """Whether a period stands open or cut off and nothing of it was ever published. No query beside the steps."""
+    return period.state in rules.CANCELLED_FROM and not any(step.calculation_id for step in period.steps_taken)
+
+
+def standing_cancellation(period: Period) -> Cancellation | None:
+    """The proposal to cancel that waits for a second officer. One query beside the steps."""
+    return Cancellation.objects.filter(period=period, after=len(period.steps_taken)).select_related("by").first()
+
+
 def standing_proposal(period: Period) -> Reopening | None:
-    """The proposal to reopen that waits for a second officer. Two queries."""
-    newest = _newest(period)
+    """The proposal to reopen that waits for a second officer. One query beside the steps."""
+    newest = period.newest_step
     return Reopening.objects.filter(after=newest).select_related("by").first() if newest is not None else None
 
 
@@ -200,7 +271,7 @@ def published_step(period: Period) -> PeriodStep | None:
     where the steps are at hand.
     """
     frozen = [step for step in period.steps_taken if step.state == State.FROZEN]
-    newest = period.steps_taken[-1] if period.steps_taken else None
+    newest = period.newest_step
     found = newest if newest is not None and newest.state != State.HANDED_OVER else frozen[-1] if frozen else None
     return found if found is not None and found.calculation_id else None
 
@@ -211,32 +282,36 @@ def were_published(period: Period) -> QuerySet[Calculation]:
     return Calculation.objects.filter(period=period).filter(Exists(PeriodStep.objects.filter(calculation=OuterRef("pk"), state__in=public)))
 
 
-def refusal_of(period: Period, to: str, *, at: datetime) -> str | None:
-    """Why a step cannot be taken now, in words; None where it can. Two queries."""
-    problem = rules.hindrance(to, _standing(period, at))
-    return None if problem is None else _said(problem, period, at)
+def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | None:
+    """Why a step cannot be taken from where the period stands, in words; None where it can. No query where the steps are at hand."""
+    problem = rules.hindrance(to, standing)
+    return None if problem is None else _said(problem, period, standing)
 
 
-def _newest(period: Period) -> PeriodStep | None:
-    return PeriodStep.objects.filter(period=period).select_related("by", "calculation").order_by("number").last()
-
-
-def _standing(period: Period, at: datetime) -> rules.Standing:
-    newest = _newest(period)
+def standing_of(period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = ()) -> rules.Standing:
+    """Where a period stands at a moment; `found`: how a freeze would differ, where somebody has looked. Two queries beside the steps."""
+    newest = period.newest_step
     return rules.Standing(
-        state=newest.state if newest is not None else State.OPEN,
+        state=period.state,
         today=clock.today(at),
         cutoff_on=period.cutoff_on,
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
+        unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
+        unexplained=sum(bool(one.unexplained) for one in found),
     )
 
 
+def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]:
+    """How a freeze at this moment would differ from what is published; nothing where nothing is, or it is frozen. Calculates the period."""
+    newest = period.newest_step
+    if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
+        return []
+    with one_snapshot():
+        return deviations.between(newest.calculation, calculation.calculate(period=period, at=at))
+
+
 # Taking a step
-
-
-def _asked(period: Period) -> dict:
-    return calculation.asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
 def _enter(period: Period, to: str, by: Person, at: datetime) -> None:
@@ -251,38 +326,56 @@ def _require_hr(by: Person, period: Period) -> None:
 
 
 def _require_next(period: Period, to: str, at: datetime) -> None:
-    problem = rules.hindrance(to, _standing(period, at))
+    _require_unhindered(period, to, standing_of(period, at=at))
+
+
+def _require_explained(period: Period, found: Sequence[deviations.Deviation], at: datetime) -> None:
+    _require_unhindered(period, State.FROZEN, standing_of(period, at=at, found=found))
+
+
+def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> None:
+    problem = rules.hindrance(to, standing)
     if problem is not None:
-        raise Refused(_said(problem, period, at), code=problem)
+        raise Refused(_said(problem, period, standing), code=problem)
+
+
+def _require_cancellable(period: Period) -> None:
+    if not can_be_cancelled(period):
+        raise Refused(_("Only a period of which nothing was published can be cancelled."), code="order")
 
 
 def _require_dates(period: Period) -> None:
-    problem = rules.dates_problem(
-        opens_on=period.opens_on,
-        cutoff_on=period.cutoff_on,
-        freeze_on=period.freeze_on,
-        year=period.year,
-        earliest_freeze=earliest_freeze(period),
-    )
+    problem = rules.dates_problem(opens_on=period.opens_on, cutoff_on=period.cutoff_on, freeze_on=period.freeze_on, year=period.year)
     if problem is None:
+        earliest = earliest_freeze(period)
+        if period.freeze_on < earliest:
+            said = _("Publicity and appeals do not fit in: it can be frozen on %(earliest)s at the earliest.")
+            raise Refused(said % {"earliest": earliest}, code="too_short")
         return
     said = {
         "opens_after_cutoff": _("The opening roster's day lies on or after the last day that counts."),
         "cutoff_after_freeze": _("The day to be frozen by lies on or before the last day that counts."),
         "other_year": _("The last day that counts does not lie in %(year)d."),
-        "too_short": _("Publicity and appeals do not fit in: it can be frozen on %(earliest)s at the earliest."),
+        "too_far": _("The opening roster's day lies in %(before)d or %(year)d, and the day to be frozen by in %(year)d or %(after)d."),
     }[problem]
-    raise Refused(said % {"year": period.year, "earliest": earliest_freeze(period)}, code=problem)
+    raise Refused(said % {"year": period.year, "before": period.year - 1, "after": period.year + 1}, code=problem)
 
 
 def hold(period: Period) -> None:
-    """Hold the period's row. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do."""
+    """Hold the period's row, and look again at its steps. Who finds it held is told at once: a freeze takes its time, and then there is nothing left to do.
+
+    Whoever files an appeal or a figure holds it too: the words are true of both.
+    """
     try:
         Period.objects.select_for_update(nowait=True, of=("self",)).only("pk").get(pk=period.pk)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == _SERIALIZATION:
             raise
-        raise Refused(_("Another officer is taking a step of this period at this moment. Look again in a minute."), code="busy") from error
+        raise Refused(
+            _("Something is being written to this period at this moment: a step, an appeal, or a figure. Look again in a minute."),
+            code="busy",
+        ) from error
+    period.look_again()
 
 
 def _take(
@@ -297,7 +390,7 @@ def _take(
     second: Person | None = None,
     asked: dict | None = None,
 ) -> PeriodStep:
-    newest = _newest(period)
+    newest = period.newest_step
     number = newest.number + 1 if newest is not None else 1
     try:
         with transaction.atomic():
@@ -316,8 +409,9 @@ def _take(
     except IntegrityError as error:
         # The other one's step was committed after this transaction began to look.
         raise Refused(_("Another officer has just taken a step of this period. Look again."), code="taken") from error
-    period.__dict__.pop("steps_taken", None)
-    audit.record(period, f"evaluation.period_{'reopened' if second is not None else to}", by=second or by, number=number, reason=reason)
+    period.look_again()
+    act = "reopened" if to == State.CUT_OFF and second is not None else to
+    audit.record(period, f"evaluation.period_{act}", by=second or by, number=number, reason=reason)
     return made
 
 
@@ -334,10 +428,10 @@ def in_one_snapshot(act: Callable[[], Made]) -> Made:
                 raise
 
 
-def _said(problem: str, period: Period, at: datetime) -> str:
-    newest = _newest(period)
+def _said(problem: str, period: Period, standing: rules.Standing) -> str:
+    newest = period.newest_step
     if problem == "order":
-        state = State(newest.state if newest is not None else State.OPEN).label
+        state = State(period.state).label
         if newest is None or newest.by is None:
             return _("The period stands at “%(state)s”: this is not its next step.") % {"state": state}
         words = _("The period stands at “%(state)s” (by %(name)s, %(when)s): this is not its next step.")
@@ -350,21 +444,40 @@ def _said(problem: str, period: Period, at: datetime) -> str:
         "publicity_runs": _("Publicity runs until the end of %(due)s."),
         "appeals_run": _("Appeals can be filed until the end of %(due)s."),
         "unanswered": _("%(count)d appeals wait for an answer."),
-    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": _standing(period, at).open_appeals}
+        "unconfirmed": _(
+            "%(figures)d reported figures wait to be confirmed: under “Reported figures” another officer confirms them, or they are taken back."
+        ),
+        "unexplained": _(
+            "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
+            "published anew: two officers reopen the period, and publicity and appeals run again."
+        ),
+    }[problem] % {
+        "cutoff": period.cutoff_on,
+        "due": due_on,
+        "count": standing.open_appeals,
+        "lines": standing.unexplained,
+        "figures": standing.unconfirmed,
+    }
 
 
 __all__ = [
+    "can_be_cancelled",
+    "cancel",
     "cut_off",
+    "deviations_of",
     "earliest_freeze",
     "freeze",
     "hold",
     "in_one_snapshot",
     "open_appeals",
     "open_period",
+    "propose_cancellation",
     "propose_reopen",
     "publish",
     "published",
     "refusal_of",
     "reopen",
+    "standing_cancellation",
+    "standing_of",
     "standing_proposal",
 ]

@@ -64,6 +64,7 @@ DOORS = {
     "claim of hours": gettext_noop("claim of hours of a person"),
     "figures of units csv": gettext_noop("figures of units as CSV"),
     "hand-overs": gettext_noop("list of hand-overs"),
+    "comparison before the freeze": gettext_noop("lines of people that a freeze would change"),
     "rows of a hand-over": gettext_noop("results of people that were handed over"),
     "supplementary list": gettext_noop("supplementary list of results"),
     "package of results": gettext_noop("package of results of people"),

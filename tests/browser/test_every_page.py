@@ -195,6 +195,7 @@ WALK = {
         "period_new",
         "period:frozen_period",
         "period:appeals_period",
+        "period:appeals_period?compare=1",
         "period_publicity:appeals_period",
         "period_chain:frozen_period",
         "appeals:appeals_period",

@@ -35,7 +35,7 @@ def second(cast):
 
 
 @pytest.fixture
-def period(cast, policy):
+def period(cast, policy, second):
     return year.in_appeals(cast)
 
 

@@ -58,6 +58,10 @@ def test_a_period_takes_its_days_from_the_version(cast):
         ({"opens_on": date(2026, 12, 20)}, "opens_after_cutoff"),
         ({"freeze_on": date(2026, 12, 20)}, "cutoff_after_freeze"),
         ({"cutoff_on": date(2025, 12, 20), "opens_on": date(2025, 1, 1)}, "other_year"),
+        ({"cutoff_on": date(9999, 12, 30), "freeze_on": date(9999, 12, 31)}, "other_year"),
+        ({"opens_on": date(206, 1, 1), "freeze_on": date(9000, 1, 1)}, "too_far"),
+        ({"opens_on": date(2024, 12, 31)}, "too_far"),
+        ({"freeze_on": date(2028, 1, 1)}, "too_far"),
         ({"freeze_on": date(2026, 12, 31)}, "too_short"),
     ],
 )
@@ -210,11 +214,11 @@ def test_what_is_asked_for_is_settled_at_the_cut_off_and_january_changes_no_year
     frozen = PersonLine.objects.get(calculation=package.frozen(period), person=cast.learner)
     assert (frozen.required, frozen.done) == (2, 2)
 
-    services.propose_reopen(period=period, by=cast.hr, reason="必修设置有误", at=year.AFTER_APPEALS)
+    services.propose_reopen(period=period, by=cast.hr, reason="必修设置有误", at=year.AFTER_APPEALS, settle_anew=True)
     services.reopen(period=period, by=second, at=year.AFTER_APPEALS)
     services.publish(period=period, by=cast.hr, at=at(2027, 1, 11))
     anew = PersonLine.objects.get(calculation=services.published(Period.objects.get()), person=cast.learner)
-    assert (anew.required, anew.done) == (1, 0), "who reopens a year settles anew what it asked for"
+    assert (anew.required, anew.done) == (1, 0), "two officers may settle anew what it asked for"
 
 
 # Reopening
@@ -276,6 +280,22 @@ def test_two_officers_freezing_at_once_freeze_once_and_one_is_told(cast, second)
         == Seal.objects.count()
         == Calculation.objects.filter(purpose="freeze").count()
     )
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_while_somebody_files_an_appeal_the_officer_is_told_what_is_true(cast, monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    period, told = year.in_appeals(cast), []
+
+    def meanwhile(*args, **more):  # the appeal holds the period's row
+        told.extend(together(lambda: services.propose_reopen(period=Period.objects.get(), by=cast.hr, reason="错", at=year.APPEALS)))
+        return []
+
+    monkeypatch.setattr(appeals, "kinds_of", meanwhile)
+    appeals.file(period=period, by=cast.learner, text="学时少了", form_key="a", at=year.APPEALS)
+    assert [one.code for one in told] == ["busy"] and "申诉" in told[0].message and "另一位" not in told[0].message
 
 
 @pytest.mark.postgres

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--county", metavar="CODE", help="needed where several counties have an evaluation of the year")
 
     def handle(self, *args, year: int, to: Path, county: str | None, **options):
-        periods = Period.objects.filter(year=year).select_related("county")
+        periods = Period.objects.not_cancelled().filter(year=year).select_related("county")
         if county is not None:
             periods = periods.filter(county__code=county)
         found = list(periods[:2])

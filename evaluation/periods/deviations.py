@@ -1,0 +1,111 @@
+"""What a freeze would write otherwise than was published, and which of it granted appeals explain (decision 0020).
+
+Frozen is what was published, with what appeals put right: whatever else was entered meanwhile was in no publicity and open to no
+appeal. A granted appeal vouches for the columns of the record that it corrected, in the line that it is about; of a unit's appeal in
+the lines of the unit's people. What a unit comes to follows from its people, its reported figures and its corrected points.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.indicators import calculation, figures, reports
+from evaluation.indicators.spec import read
+from evaluation.models import Appeal, AppealDecision, Calculation
+from evaluation.periods import lines
+
+Record = AppealDecision.Record
+OF_DUTIES = frozenset({"duties", "required", "done", "tests", "passed", "target"})
+VOUCHED: Mapping[str, frozenset[str]] = {
+    Record.HOURS: frozenset({"hours"}),
+    Record.COMPLETION: frozenset({"done", "passed", "hours"}),
+    Record.LEAVE: frozenset({"counted", "reason"}),
+    Record.POSTING: frozenset({"unit_code", "unit_name", "post_title", "counted", "reason"}) | OF_DUTIES,
+    Record.DUTY: OF_DUTIES,
+    Record.FIGURE: frozenset(),
+}
+"""The columns of a person's line that the correction of each kind of record may change."""
+ROOTS = frozenset({"unit_name", "is_vertical"})
+"""Columns of a unit's line that follow from nothing else in it."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One line that would be frozen otherwise than it was published. `unexplained`: the columns that no granted appeal explains."""
+
+    difference: lines.Difference
+    unexplained: tuple[str, ...]
+
+
+def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviation]:
+    """Every line that differs, units first. Seven queries at most for any number of lines; two where nothing differs."""
+    differing = lines.differences(lines.of(published), lines.of_rows(outcome.people, outcome.units))
+    return _Explained(published, outcome, differing).deviations() if differing else []
+
+
+class _Explained:
+    def __init__(self, published: Calculation, outcome: calculation.Outcome, differing: Sequence[lines.Difference]) -> None:
+        self.differing = differing
+        self.reported = {figure.name for figure in figures.REPORTED}
+        spec = read(published.version.spec)
+        self.reported |= {one.key for one in (*spec.bonus, *spec.deduct)}
+        self.organs: dict[str, set[str]] = defaultdict(set)
+        for number, code in published.people.order_by().values_list("employee_number", "organ__code"):
+            self.organs[f"P:{number}"].add(code)
+        codes = {line.unit_id: line.unit_code for line in outcome.units}
+        for line in outcome.people:
+            self.organs[f"P:{line.employee_number}"].add(codes.get(line.organ_id, ""))
+        self.of_person: dict[str, set[str]] = defaultdict(set)
+        self.of_unit: dict[str, set[str]] = defaultdict(set)
+        self.figures: dict[str, set[str]] = defaultdict(set)
+        self.pointed: set[str] = set()
+        granted = Appeal.objects.granted().filter(calculation=published).select_related("person", "unit").prefetch_related("decisions")
+        for appeal in granted:
+            record = appeal.decided[0].record
+            if not record:
+                self.pointed.add(appeal.unit.code)
+            elif appeal.person is not None:
+                self.of_person[f"P:{appeal.person.employee_number}"].add(record)
+            else:
+                self.of_unit[appeal.unit.code].add(record)
+                if record == Record.FIGURE:
+                    self.figures[appeal.unit.code] |= reports.appealed(spec, appeal.item_key)
+
+    def deviations(self) -> list[Deviation]:
+        people = [self._person(one) for one in self.differing if one.key.startswith("P:")]
+        touched = set(self.pointed)
+        for one in people:
+            if len(one.unexplained) < len(one.difference.changes):
+                touched |= self.organs[one.difference.key]
+        units = [self._unit(one, touched) for one in self.differing if one.key.startswith("U:")]
+        if any(self._moves_ranks(one) for one in units):
+            units = [Deviation(one.difference, tuple(name for name in one.unexplained if name != "rank")) for one in units]
+        return [*units, *people]
+
+    def _person(self, one: lines.Difference) -> Deviation:
+        records = self.of_person[one.key].union(*(self.of_unit[code] for code in self.organs[one.key]))
+        vouched = frozenset().union(*(VOUCHED[record] for record in records))
+        if one.state != "changed":  # somebody who was left off the roster, or was never to be on it
+            return Deviation(one, () if Record.POSTING in records else tuple(name for name, _old, _new in one.changes))
+        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched))
+
+    def _unit(self, one: lines.Difference, touched: set[str]) -> Deviation:
+        code = one.key[2:]
+        vouched = self.figures[code]
+        names = [name for name, _old, _new in one.changes]
+        follows = code in touched or any(name.partition(":")[2] in vouched for name in names if name.startswith("figures:"))
+
+        def is_explained(name: str) -> bool:
+            figure = name.partition(":")[2] if name.startswith("figures:") else ""
+            if figure in self.reported:
+                return figure in vouched
+            return follows and name not in ROOTS and name != "rank" and one.state == "changed"
+
+        return Deviation(one, tuple(name for name in names if not is_explained(name)))
+
+    @staticmethod
+    def _moves_ranks(one: Deviation) -> bool:
+        return any(name == "total" and name not in one.unexplained for name, _old, _new in one.difference.changes)
+
+
+__all__ = ["VOUCHED", "Deviation", "between"]

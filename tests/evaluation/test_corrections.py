@@ -1,0 +1,238 @@
+"""An appeal is granted by a record that was put right: of that person, of the kind named, since publication, for the year."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from django.urls import reverse
+
+from core import clock
+from core.errors import Refused
+from evaluation import appeal_views, period_views
+from evaluation import services as ledger
+from evaluation.indicators import reports
+from evaluation.models import Appeal, PersonLine, UnitLine
+from evaluation.periods import appeals, deviations, package, services
+from people.models import DutyAssignment, Leave, Posting
+from people.services import leaves
+from tests.cast import grant, person
+from tests.certificates.conftest import keys, private
+from tests.evaluation import rows, year
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys", "course")
+WITHIN = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def course(cast, policy):
+    return rows.course(cast.county, "P01", required=["chief", "staff"])
+
+
+@pytest.fixture
+def second(cast):
+    someone = person("YA30001", "第二位", cast.other_bureau)
+    grant(someone, "hr", cast.county)
+    return someone
+
+
+@pytest.fixture
+def moved(cast):
+    """The roster says that the learner came to the bureau on 5 October; it was on 5 September."""
+    main = Posting.objects.get(person=cast.learner)
+    Posting.objects.create(person=cast.learner, unit=cast.other_bureau, starts_on=main.starts_on, ends_on=date(2026, 10, 4))
+    Posting.objects.filter(pk=main.pk).update(starts_on=date(2026, 10, 5))
+    DutyAssignment.objects.filter(posting=main).update(starts_on=date(2026, 10, 5))
+
+    def mend():
+        Posting.objects.filter(person=cast.learner, unit=cast.other_bureau).update(ends_on=date(2026, 9, 4))
+        Posting.objects.filter(pk=main.pk).update(starts_on=date(2026, 9, 5))
+        DutyAssignment.objects.filter(posting=main).update(starts_on=date(2026, 9, 5))
+
+    return mend
+
+
+def appealed(period, who, **more):
+    return appeals.file(period=period, by=who, text="有误", form_key=f"{who.pk}", at=year.APPEALS, **more)
+
+
+def remedy(cast, record, who=None):
+    return appeals.Remedy(record=record, link=f"/people/{(who or cast.learner).pk}/file/")
+
+
+def grants(cast, second, appeal, record):
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=remedy(cast, record), at=year.APPEALS)
+    return appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
+
+
+def not_corrected(cast, appeal, *records):
+    for record in records:
+        with pytest.raises(Refused) as found:
+            appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=remedy(cast, record), at=year.APPEALS)
+        assert found.value.code == "not_corrected", record
+
+
+def frozen(cast, period, who) -> PersonLine:
+    services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
+    return PersonLine.objects.get(calculation=package.frozen(period), person=who)
+
+
+# Postings and duties
+
+
+def test_a_posting_that_was_mended_is_granted_as_what_it_is_and_frozen(cast, second, moved):
+    period = year.in_appeals(cast)
+    before = PersonLine.objects.get(calculation=services.published(period), person=cast.learner)
+    assert (before.organ, before.reason) == (cast.other_bureau, "moved_late")
+    appeal = appealed(period, cast.learner)
+    not_corrected(cast, appeal, "posting", "duty", "hours", "completion", "leave", "figure")
+    moved()
+    not_corrected(cast, appeal, "hours", "completion", "leave", "figure")
+    assert grants(cast, second, appeal, "posting").state == "granted"
+    line = frozen(cast, period, cast.learner)
+    assert (line.organ, line.reason) == (cast.bureau, "moved")
+
+
+def test_a_duty_that_was_mended_is_granted_as_a_duty_and_not_as_a_posting(cast, second):
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    DutyAssignment.objects.filter(posting__person=cast.learner).update(duty="publisher")
+    not_corrected(cast, appeal, "posting")
+    assert grants(cast, second, appeal, "duty").state == "granted"
+    line = frozen(cast, period, cast.learner)
+    assert (line.duties, line.required) == (["publisher"], 0)
+
+
+def test_a_leave_is_no_mended_posting(cast):
+    period = year.in_appeals(cast)
+    facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2026, 3, 1), ends_on=date(2026, 9, 30), voucher="证明")
+    leaves.record(person=cast.learner, facts=facts, by=cast.hr, form_key="l", at=year.APPEALS)
+    not_corrected(cast, appealed(period, cast.learner), "posting", "duty")
+
+
+def test_a_posting_of_the_unit_answers_an_appeal_of_the_unit(cast, second):
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1")
+    not_corrected(cast, appeal, "posting")
+    title = Posting.objects.get(person=cast.other_leader).title
+    Posting.objects.filter(person=cast.other_leader).update(title="主任")
+    not_corrected(cast, appeal, "posting")  # somebody else's
+    Posting.objects.filter(person=cast.other_leader).update(title=title)
+    Posting.objects.filter(person=cast.colleague).update(unit=cast.other_bureau)
+    assert grants(cast, second, appeal, "posting").state == "granted"
+    assert frozen(cast, period, cast.colleague).organ == cast.other_bureau
+
+
+# Left off the roster
+
+
+@pytest.fixture
+def forgotten(cast):
+    """The roster says that the colleague began after the year; nothing is published about them."""
+    Posting.objects.filter(person=cast.colleague).update(starts_on=date(2027, 1, 1))
+    DutyAssignment.objects.filter(posting__person=cast.colleague).update(starts_on=date(2027, 1, 1))
+
+    def mend():
+        Posting.objects.filter(person=cast.colleague).update(starts_on=date(2024, 1, 1))
+        DutyAssignment.objects.filter(posting__person=cast.colleague).update(starts_on=date(2024, 1, 1))
+
+    return mend
+
+
+def test_who_was_left_off_the_roster_appeals_and_is_frozen_once_the_posting_is_mended(cast, second, forgotten):
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.colleague)
+    assert (appeal.person, appeal.unit, appeal.about) == (cast.colleague, cast.bureau, cast.colleague.name)
+    not_corrected(cast, appeal, "posting")
+    forgotten()
+    assert grants(cast, second, appeal, "posting").state == "granted"
+    assert frozen(cast, period, cast.colleague).counted
+    assert UnitLine.objects.filter(calculation=package.frozen(period), unit=cast.bureau).exists()
+
+
+def test_a_roster_that_gains_somebody_without_an_appeal_holds_the_freeze(cast, second, forgotten):
+    period = year.in_appeals(cast)
+    forgotten()
+    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    assert [one.difference.state for one in found if one.difference.key == f"P:{cast.colleague.employee_number}"] == ["added"]
+    assert all(isinstance(one, deviations.Deviation) and one.unexplained for one in found if one.difference.key.startswith("P:"))
+
+
+def test_who_was_left_off_is_offered_the_appeal_and_hr_reads_what_is_missing(cast, sign_in, second, forgotten, monkeypatch):
+    doors = SimpleNamespace(now=lambda: year.APPEALS, today=lambda given=None: clock.today(given or year.APPEALS))
+    for module in (period_views, appeal_views):
+        monkeypatch.setattr(module, "clock", doors)
+    period = year.in_appeals(cast)
+    client = sign_in(cast.colleague)
+    assert "未列入本考评期的名册" in client.get(reverse("period_publicity", args=[period.pk])).text
+    door = reverse("appeal_new", args=[period.pk])
+    assert "本人未列入名册" in client.get(door).text
+    assert client.post(door, {"about": "own", "text": "漏了我", "form_key": "k"}).status_code == 302
+    page = sign_in(cast.hr).get(reverse("appeal", args=[Appeal.objects.get().pk]))
+    assert "没有其考评期内在本县的任职" in page.text and 'value="posting"' in page.text
+
+
+def test_who_serves_in_another_county_is_left_off_nothing(cast):
+    period = year.in_appeals(cast)
+    with pytest.raises(Refused) as found:
+        appealed(period, cast.stranger)
+    assert found.value.code == "no_line"
+
+
+# Only what concerns the appeal
+
+
+def test_an_unrelated_completion_is_no_correction_of_hours(cast, course):
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    rows.complete(cast.learner, course, at=datetime(2026, 12, 28, 4, tzinfo=UTC))  # learned after the last day that counts
+    not_corrected(cast, appeal, "hours", "completion")
+
+
+def test_a_completion_that_was_reversed_is_a_completion_and_no_correction_of_hours(cast, course, second):
+    done = rows.complete(cast.learner, course, at=WITHIN)
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    rows.reverse(done, by=cast.hr, at=year.APPEALS)
+    not_corrected(cast, appeal, "hours")
+    assert grants(cast, second, appeal, "completion").state == "granted"
+
+
+def test_a_completion_of_another_year_that_this_one_does_not_ask_for_is_none(cast):
+    other = rows.course(cast.county, "P09")
+    done = rows.complete(cast.learner, other, at=datetime(2025, 6, 1, 4, tzinfo=UTC))
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    rows.reverse(done, by=cast.hr, at=year.APPEALS)
+    not_corrected(cast, appeal, "completion", "hours")
+
+
+def test_hours_of_another_year_or_person_and_of_before_publication_are_none(cast):
+    ledger.correct(person=cast.learner, year=2026, hours=Decimal(1), reason="早", by=cast.hr, at=WITHIN)
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    ledger.correct(person=cast.learner, year=2025, hours=Decimal(1), reason="他年", by=cast.hr, at=year.APPEALS)
+    ledger.correct(person=cast.colleague, year=2026, hours=Decimal(1), reason="他人", by=cast.hr, at=year.APPEALS)
+    not_corrected(cast, appeal, "hours")
+
+
+def test_a_leave_of_another_year_is_none(cast):
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2025, 3, 1), ends_on=date(2025, 9, 30), voucher="证明")
+    leaves.record(person=cast.learner, facts=facts, by=cast.hr, form_key="l", at=year.APPEALS)
+    not_corrected(cast, appeal, "leave")
+
+
+def test_a_figure_answers_an_appeal_of_the_unit_about_it_and_no_persons(cast, second):
+    period = year.in_appeals(cast)
+    own, units = appealed(period, cast.learner), appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5")
+    other = appeals.file(
+        period=period, by=cast.own_leader, text="另", form_key="o", unit=cast.bureau, item_key="D1", at=year.APPEALS + timedelta(hours=1)
+    )
+    told = {"values": {"年度任务数": Decimal(2)}, "reason": "责任书", "form_key": "t", "by": cast.hr, "at": year.APPEALS}
+    reports.confirm(figure=reports.report(period=period, unit=cast.bureau, **told)[0], by=second, at=year.APPEALS)
+    not_corrected(cast, own, "figure")
+    not_corrected(cast, other, "figure")
+    assert grants(cast, second, units, "figure").state == "granted"

@@ -1,0 +1,243 @@
+"""Frozen is what was published, with what granted appeals put right: anything else is shown, and holds the freeze."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from django.urls import reverse
+
+from core import clock
+from core.errors import Refused
+from evaluation import period_views
+from evaluation import services as ledger
+from evaluation.indicators import reports
+from evaluation.models import Calculation, Period, UnitLine
+from evaluation.periods import appeals, package, services
+from people.models import Leave, Posting, ReadingOfOthers
+from people.services import leaves
+from tests.cast import grant, person
+from tests.certificates.conftest import keys, private
+from tests.evaluation import rows, year
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
+
+
+@pytest.fixture
+def policy(cast):
+    rows.course(cast.county, required=["chief", "staff"])
+    return rows.policy()
+
+
+@pytest.fixture
+def second(cast):
+    someone = person("YA30001", "第二位", cast.other_bureau)
+    grant(someone, "hr", cast.county)
+    return someone
+
+
+@pytest.fixture
+def period(cast, policy, second):
+    return year.in_appeals(cast)
+
+
+@pytest.fixture
+def afterwards(monkeypatch):
+    """The clock of the period's door stands after the appeals."""
+    doors = SimpleNamespace(now=lambda: year.AFTER_APPEALS, today=lambda given=None: clock.today(given or year.AFTER_APPEALS))
+    monkeypatch.setattr(period_views, "clock", doors)
+
+
+def refused(code, act, /, **more):
+    with pytest.raises(Refused) as found:
+        act(**more)
+    assert found.value.code == code
+    return found.value.message
+
+
+def freeze(cast, period):
+    return services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
+
+
+def given_hours(cast, who, hours="2", at=year.APPEALS):
+    ledger.correct(person=who, year=2026, hours=Decimal(hours), reason="补录", by=cast.hr, at=at)
+
+
+def granted(cast, second, appeal, **remedy):
+    remedy = appeals.Remedy(**remedy)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=remedy, at=year.APPEALS)
+    appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
+
+
+def appealed(period, who, **more):
+    return appeals.file(period=period, by=who, text="有误", form_key=f"{who.pk}", at=year.APPEALS, **more)
+
+
+def told(cast, period, name="D1", value="1", at=year.APPEALS, key="d", unit=None):
+    given = {"values": {name: Decimal(value)}, "reason": "通报", "form_key": key, "by": cast.hr, "at": at}
+    return reports.report(period=period, unit=unit or cast.bureau, **given)[0]
+
+
+# The freeze
+
+
+def test_where_nothing_changed_since_publication_the_published_lines_are_frozen(cast, period):
+    assert services.deviations_of(period, at=year.AFTER_APPEALS) == []
+    freeze(cast, period)
+    assert package.frozen(period).digest == services.published(period).digest
+
+
+@pytest.mark.parametrize("what", ["hours", "leave", "posting"])
+def test_what_was_entered_after_publication_without_an_appeal_holds_the_freeze(cast, period, what):
+    if what == "hours":
+        given_hours(cast, cast.learner, at=year.AFTER_APPEALS)
+    elif what == "leave":
+        facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2026, 3, 1), ends_on=date(2026, 9, 30), voucher="证明")
+        leaves.record(person=cast.learner, facts=facts, by=cast.hr, form_key="l", at=year.AFTER_APPEALS)
+    else:
+        Posting.objects.filter(person=cast.learner).update(unit=cast.other_bureau)
+    assert "公示" in refused("unexplained", freeze, cast=cast, period=period)
+    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    assert f"P:{cast.learner.employee_number}" in [one.difference.key for one in found if one.unexplained]
+    assert not Calculation.objects.filter(purpose="freeze").exists() and Period.objects.get().state == "appeals"
+
+
+def test_what_a_granted_appeal_put_right_is_frozen_and_nothing_else_is(cast, period, second):
+    given_hours(cast, cast.learner)
+    granted(cast, second, appealed(period, cast.learner), record="hours", link=f"/people/{cast.learner.pk}/file/")
+    given_hours(cast, cast.colleague)
+    refused("unexplained", freeze, cast=cast, period=period)
+    found = {one.difference.key: one.unexplained for one in services.deviations_of(period, at=year.AFTER_APPEALS)}
+    assert found[f"P:{cast.learner.employee_number}"] == () and found[f"P:{cast.colleague.employee_number}"] == ("hours",)
+    given_hours(cast, cast.colleague, "-2")
+    assert freeze(cast, period).state == "frozen"
+
+
+def test_an_appeal_vouches_for_its_own_record_and_for_no_other_column(cast, period, second):
+    given_hours(cast, cast.learner)
+    granted(cast, second, appealed(period, cast.learner), record="hours", link=f"/people/{cast.learner.pk}/file/")
+    Posting.objects.filter(person=cast.learner).update(title="副局长")
+    refused("unexplained", freeze, cast=cast, period=period)
+    found = {one.difference.key: one.unexplained for one in services.deviations_of(period, at=year.AFTER_APPEALS)}
+    assert found[f"P:{cast.learner.employee_number}"] == ("post_title",)
+
+
+def test_a_units_name_that_was_changed_after_publication_has_to_be_published(cast, period):
+    cast.bureau.name = "教育体育和科技局"
+    cast.bureau.save()
+    refused("unexplained", freeze, cast=cast, period=period)
+
+
+def test_points_that_an_appeal_gave_move_the_total_and_the_ranks_of_others(cast, period, second):
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1")
+    granted(cast, second, appeal, item_key="K1", points=Decimal("0.5"))
+    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    assert {one.difference.key for one in found} >= {f"U:{cast.bureau.code}"} and not any(one.unexplained for one in found)
+    assert freeze(cast, period).state == "frozen"
+
+
+def test_after_it_was_published_anew_the_freeze_goes_through(cast, period, second):
+    given_hours(cast, cast.learner)
+    refused("unexplained", freeze, cast=cast, period=period)
+    services.propose_reopen(period=period, by=cast.hr, reason="补录学时", at=year.AFTER_APPEALS)
+    services.reopen(period=period, by=second, at=year.AFTER_APPEALS)
+    services.publish(period=period, by=cast.hr, at=datetime(2027, 1, 11, 4, tzinfo=UTC))
+    services.open_appeals(period=period, by=cast.hr, at=datetime(2027, 1, 19, 4, tzinfo=UTC))
+    assert services.freeze(period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC)).state == "frozen"
+
+
+# Reports
+
+
+def test_after_publication_no_deduction_is_reported_or_confirmed(cast, policy, second):
+    period = year.published(cast)
+    assert "公示" in refused("published", told, cast=cast, period=period)
+    services.open_appeals(period=period, by=cast.hr, at=year.APPEALS)
+    refused("published", told, cast=cast, period=period)
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="D1")
+    waits = told(cast, period)
+    appeals.refuse(appeal=appeal, by=cast.hr, reason="无误", at=year.APPEALS)
+    refused("published", reports.confirm, figure=waits, by=second, at=year.APPEALS)
+
+
+def test_a_figure_that_nobody_confirmed_holds_publicity_until_it_is_confirmed_or_taken_back(cast, policy, second):
+    period = year.opened(cast)
+    services.cut_off(period=period, by=cast.hr, at=year.CLOSED)
+    kept, other = told(cast, period, at=year.CLOSED), told(cast, period, "B1", "1", at=year.CLOSED, key="b")
+    assert "2项" in refused("unconfirmed", services.publish, period=period, by=cast.hr, at=year.CLOSED)
+    reports.confirm(figure=kept, by=second, at=year.CLOSED)
+    refused("done", reports.withdraw, figure=kept, by=cast.hr, at=year.CLOSED)
+    refused("not_hr", reports.withdraw, figure=other, by=cast.own_leader, at=year.CLOSED)
+    assert reports.withdraw(figure=other, by=second, at=year.CLOSED) == reports.withdraw(figure=other, by=cast.hr, at=year.CLOSED)
+    refused("withdrawn", reports.confirm, figure=other, by=second, at=year.CLOSED)
+    services.publish(period=period, by=cast.hr, at=year.CLOSED)
+    figures = UnitLine.objects.get(calculation=services.published(Period.objects.get()), unit=cast.bureau).figures
+    assert (figures["D1"], figures["B1"]) == ("1", "0")
+
+
+def test_a_report_that_is_taken_back_lets_the_one_before_wait_again(cast, policy, second):
+    period = year.opened(cast)
+    first, later = told(cast, period, at=year.CLOSED), told(cast, period, value="3", at=year.CLOSED, key="e")
+    assert reports.waiting(period) == [later]
+    reports.withdraw(figure=later, by=cast.hr, at=year.CLOSED)
+    assert reports.waiting(period) == [first] and reports.confirm(figure=first, by=second, at=year.CLOSED)
+
+
+def test_a_figure_that_waits_holds_the_freeze_and_the_page_says_what_to_do(cast, sign_in, period, second, afterwards):
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="D1")
+    waits = told(cast, period)
+    appeals.refuse(appeal=appeal, by=second, reason="无误", at=year.APPEALS)
+    assert "1项" in refused("unconfirmed", freeze, cast=cast, period=period)
+    door, figures = (reverse(name, args=[period.pk]) for name in ("period", "period_figures"))
+    page = sign_in(cast.hr).get(door)
+    assert "等待确认" in page.text and f'href="{figures}"' in page.text and 'value="frozen"' not in page.text
+    assert "等待确认" not in sign_in(cast.learner).get(door).text.split("<main")[1].split("shortcuts")[1]
+    assert sign_in(cast.auditor).post(figures, {"withdraw": waits.pk}).status_code == 403
+    assert sign_in(cast.hr).post(figures, {"withdraw": waits.pk}).status_code == 302
+    assert freeze(cast, period).state == "frozen"
+
+
+def test_an_open_appeal_of_the_unit_lets_the_figure_that_it_is_about_be_reported(cast, period, second):
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5")
+    refused("published", told, cast=cast, period=period)
+    refused("published", told, cast=cast, period=period, name="年度任务数", unit=cast.other_bureau)
+    for name in ("年度任务数", "审核通过的标准目录条目"):
+        reports.confirm(figure=told(cast, period, name, "2", key=name), by=second, at=year.APPEALS)
+    granted(cast, second, appeal, record="figure", link=reverse("period_figures", args=[period.pk]))
+    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    assert found and not any(one.unexplained for one in found)
+    freeze(cast, period)
+    assert UnitLine.objects.get(calculation=package.frozen(period), unit=cast.bureau).figures["年度任务数"] == "2"
+
+
+def test_a_figure_whose_appeal_was_turned_down_is_not_frozen(cast, period, second):
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="D1")
+    reports.confirm(figure=told(cast, period), by=second, at=year.APPEALS)
+    appeals.refuse(appeal=appeal, by=cast.hr, reason="无误", at=year.APPEALS)
+    refused("unexplained", freeze, cast=cast, period=period)
+    found = {one.difference.key: one.unexplained for one in services.deviations_of(period, at=year.AFTER_APPEALS)}
+    assert "figures:D1" in found[f"U:{cast.bureau.code}"]
+
+
+# The door
+
+
+def test_hr_sees_before_the_freeze_what_differs_and_what_nothing_explains(cast, sign_in, period, afterwards):
+    door = reverse("period", args=[period.pk])
+    hr = sign_in(cast.hr)
+    assert "?compare=1" in hr.get(door).text
+    assert "没有变化" in hr.get(f"{door}?compare=1").text and not ReadingOfOthers.objects.exists()
+    given_hours(cast, cast.learner)
+    page = hr.get(f"{door}?compare=1")
+    assert cast.learner.employee_number in page.text and 'value="frozen"' not in page.text
+    assert ReadingOfOthers.objects.get().what == "comparison before the freeze"
+    tried = hr.post(door, {"act": "frozen"})
+    assert tried.status_code == 422 and cast.learner.employee_number in tried.text and "0.00 → 2.00" in tried.text
+
+
+@pytest.mark.parametrize("who", ["learner", "own_leader", "auditor", "trainer"])
+def test_nobody_but_hr_compares(cast, sign_in, period, afterwards, who):
+    given_hours(cast, cast.colleague)
+    text = sign_in(getattr(cast, who)).get(reverse("period", args=[period.pk]) + "?compare=1").text
+    assert 'id="h-compare"' not in text and "?compare=1#" not in text and cast.colleague.name not in text.split("<main")[1]
