@@ -168,7 +168,7 @@ def asked_of(period: Period) -> dict:
 
 def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
     """A line for everybody who served in the county in the period, by employee number."""
-    stays, names = _stays(frame)
+    stays, names = _stays(frame, units)
     leaves = _leaves(frame)
     places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
     held = _duties(frame, places)
@@ -221,7 +221,7 @@ def _postings(frame: Frame) -> QuerySet:
     return Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
 
 
-def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
+def _stays(frame: Frame, units: Mapping[int, Unit]) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
     """Each person's main postings in order, and number and name. One query."""
     rows = (
         _postings(frame)
@@ -232,7 +232,7 @@ def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[
     for person, group in groupby(rows.iterator(chunk_size=10_000), key=lambda row: row[0]):
         of_person = list(group)
         names[person] = of_person[0][1:3]
-        stays[person] = [roster.Stay(*row[3:]) for row in of_person]
+        stays[person] = [roster.Stay(unit, units[unit].organ_path, title, since, until) for *_who, unit, title, since, until in of_person]
     return stays, names
 
 

@@ -53,6 +53,7 @@ _REASONS = {
     "joined_late": "调入未满期限",
     "left": "已离开",
     "leave": "离岗或病产假已满期限",
+    "brief": "任职时间过短",
 }
 _YES = {True: "是", False: "否"}
 

@@ -10,6 +10,7 @@ from evaluation.indicators import calculation, versions
 from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
 from people.models import Leave, Posting
 from people.models.snapshot import served_at
+from people.services import postings
 from tests.cast import NOON, person
 from tests.evaluation import rows
 
@@ -76,6 +77,17 @@ def test_who_moved_in_june_is_counted_in_the_new_unit_and_who_moved_in_november_
     assert (people["YA10002"].organ, people["YA10002"].reason) == (cast.bureau, "moved_late")
     assert people["YA10002"].duties == ["publisher", "staff"]  # of the last day there
     assert units["532325-D09"].figures["在册人数"] == "2" and units["532325-D03"].figures["在册人数"] == "3"
+
+
+def test_a_promotion_in_one_section_is_no_move(cast, period):
+    for someone, title in ((cast.learner, "副局长"), (cast.colleague, cast.colleague.post_title)):
+        postings.post(person=someone, unit=cast.section, title=title, duties=["deputy"], starts_on=date(2026, 11, 1))
+
+    people, _units = outcome(period)
+
+    lines = people["YA10001"], people["YA10002"]
+    assert [(one.reason, one.unit, one.duties, one.target) for one in lines] == [("roster", cast.section, ["deputy"], Decimal(8))] * 2
+    assert people["YA10001"].post_title == "副局长"
 
 
 def test_who_joined_late_left_or_was_on_leave_keeps_a_line_that_says_so(cast, period):
