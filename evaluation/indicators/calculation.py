@@ -71,7 +71,7 @@ def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
 
 
 def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime, asked: Mapping | None = None) -> Outcome:
-    """Every line of a period by its version, or by another one; nothing is written. Twelve queries for any number of people.
+    """Every line of a period by its version, or by another one; nothing is written. Thirteen queries for any number of people.
 
     The period may be unsaved (what would this year come to?): then nothing reported and no correction counts. `asked` is what
     `asked_of` gave, for who calculates a period more than once.
@@ -308,11 +308,23 @@ def _by_person(rows: QuerySet) -> dict[int, set]:
 
 
 def _hours(frame: Frame) -> dict[int, Decimal]:
-    """Hours of the year for what was learned up to the cut-off, by person. One query."""
+    """Hours of the year for what was learned up to the cut-off, by person, never below nothing. Two queries.
+
+    A correction by hand does not say what it answers. One that was written when there were hours learned after the cut-off
+    answers these first: whoever had learned late is not taken what they had learned in time.
+    """
     entries = LedgerEntry.objects.filter(year=frame.year, person__in=_postings(frame).values("person"))
     later = Q(completion__completed_at__gte=frame.ends_at) | Q(claim__ends_on__gt=frame.terms.cutoff_on)
     sums = entries.exclude(later).order_by().values("person_id").annotate(total=Sum("hours"))
-    return dict(sums.values_list("person_id", "total"))
+    counted = {person: rules.hours(total) for person, total in sums.values_list("person_id", "total")}
+    by_hand = Q(kind=LedgerEntry.Kind.CORRECTION, completion=None, claim=None)
+    since = entries.filter(later | by_hand, at__gte=frame.ends_at).order_by("person_id", "at", "pk")
+    rows = since.values_list("person_id", "hours", "completion_id", "claim_id").iterator(chunk_size=10_000)
+    for person, group in groupby(rows, key=lambda row: row[0]):
+        answered = rules.answered_late((hours, not (completion or claim)) for _person, hours, completion, claim in group)
+        if answered:
+            counted[person] = counted.get(person, Decimal(0)) - answered
+    return {person: max(Decimal(0), hours) for person, hours in counted.items()}
 
 
 # Units

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from evaluation import services
 from evaluation.indicators import calculation, versions
 from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
 from people.models import Leave, Posting
@@ -146,6 +147,43 @@ def test_a_reversed_completion_counts_for_nothing(cast, period, course):
     assert (people["YA10001"].done, people["YA10001"].hours) == (0, Decimal("0.00"))
 
 
+def test_a_correction_after_the_cut_off_answers_late_hours_first(cast, period, course):
+    christmas = datetime(2026, 12, 25, 4, 0, tzinfo=UTC)
+    rows.complete(cast.learner, course, study="1", test="0")
+    late = rows.course(cast.county, "P02")
+    rows.complete(cast.learner, late, study="1", test="0", at=christmas)
+    rows.complete(cast.colleague, late, at=christmas)
+    for someone, hours in ((cast.learner, "-1"), (cast.colleague, "-1.5")):
+        services.correct(person=someone, year=2026, hours=Decimal(hours), reason="代学", by=cast.hr, at=christmas + timedelta(days=1))
+
+    people, _units = outcome(period, at=christmas + timedelta(days=2))
+
+    assert (people["YA10001"].hours, people["YA10002"].hours) == (Decimal("1.00"), Decimal("0.00"))
+    assert services.balance(cast.learner, 2026) == Decimal("1.00")
+
+
+def test_a_correction_of_what_was_learned_in_time_is_no_answer_to_late_hours(cast, period, course):
+    rows.complete(cast.learner, course, study="1", test="0")
+    services.correct(person=cast.learner, year=2026, hours=Decimal(-1), reason="代学", by=cast.hr, at=NOON + timedelta(days=1))
+    rows.complete(cast.learner, rows.course(cast.county, "P02"), study="1", test="0", at=datetime(2026, 12, 25, 4, 0, tzinfo=UTC))
+
+    people, _units = outcome(period, at=datetime(2026, 12, 27, 4, 0, tzinfo=UTC))
+
+    assert people["YA10001"].hours == Decimal("0.00")
+
+
+def test_a_late_hour_that_was_taken_by_hand_and_then_reversed_takes_nothing_else(cast, period, course):
+    christmas = datetime(2026, 12, 25, 4, 0, tzinfo=UTC)
+    rows.complete(cast.learner, course, study="1", test="0")
+    late = rows.complete(cast.learner, rows.course(cast.county, "P02"), study="1", test="0", at=christmas)
+    services.correct(person=cast.learner, year=2026, hours=Decimal(-2), reason="代学", by=cast.hr, at=christmas + timedelta(days=1))
+    rows.reverse(late, by=cast.hr, at=christmas + timedelta(days=2))
+
+    people, _units = outcome(period, at=christmas + timedelta(days=3))
+
+    assert people["YA10001"].hours == services.balance(cast.learner, 2026) == Decimal("0.00")
+
+
 def test_void_items_give_their_points_to_the_others(cast, period, course):
     rows.complete(cast.learner, course)
     rows.complete(cast.colleague, course)
@@ -253,11 +291,11 @@ def test_the_number_of_queries_does_not_grow_with_people_or_units(cast, period, 
             calculation.calculate(period=period, at=CLOSED)
 
     period.version, period.county  # the caller has them at hand
-    asked(12)
+    asked(13)
     for number in range(20):
         unit = cast.county.add_child(code=f"N{number}", name=f"单位{number}", kind="department")
         rows.complete(person(f"N{number}", f"人{number}", unit, "staff"), course)
-    asked(12)
+    asked(13)
 
 
 def test_a_year_without_a_period_can_be_tried(cast, policy, course):
