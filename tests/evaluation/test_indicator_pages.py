@@ -11,7 +11,7 @@ from core.errors import Refused
 from evaluation.indicator_forms import as_text
 from evaluation.indicators import calculation, dry_run, explain, reports, versions
 from evaluation.indicators.figures import COUNTED, FIGURES
-from evaluation.indicators.spec import read
+from evaluation.indicators.spec import RefusedSpec, read
 from evaluation.models import (
     FigureConfirmation,
     IndicatorVersion,
@@ -212,6 +212,14 @@ def test_a_version_without_its_proof_or_by_somebody_else_is_refused(cast, genera
     with pytest.raises(Refused) as caught:
         versions.propose(county=cast.county, after=general, at=NOON, **facts)
     assert caught.value.code == code
+
+
+def test_a_version_whose_formula_cannot_be_counted_is_not_written(cast, general):
+    item = general.spec["items"][0] | {"formula": "999999999 * 99999999 * 在册人数"}
+    data = general.spec | {"items": [item, *general.spec["items"][1:]]}
+
+    with pytest.raises(RefusedSpec, match="K1"):
+        versions.propose(county=cast.county, after=general, data=data, source="县定", mark="D", note="新", by=cast.hr, at=NOON)
 
 
 def test_two_officers_do_not_write_over_each_other_and_nothing_new_is_no_version(cast, general):
