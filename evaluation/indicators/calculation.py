@@ -10,7 +10,7 @@ ledger's year for what was learned up to the cut-off: hours approved or correcte
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,18 +70,25 @@ def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
     return Frame(period.county, period.year, terms, at)
 
 
-def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime, asked: Mapping | None = None) -> Outcome:
-    """Every line of a period by its version, or by another one; nothing is written. Thirteen queries for any number of people.
+def calculate(*, period: Period, at: datetime) -> Outcome:
+    """Every line of a period by its version; nothing is written. Thirteen queries for any number of people."""
+    return calculate_by(period=period, versions=[period.version], at=at)[0]
 
-    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts. `asked` is what
-    `asked_of` gave, for who calculates a period more than once.
+
+def calculate_by(*, period: Period, versions: Sequence[IndicatorVersion], at: datetime) -> list[Outcome]:
+    """Every line of a period by each of some versions, from what is read once; nothing is written. A query more for each other rule of the roster.
+
+    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts.
     """
-    version = version or period.version
-    spec = read(version.spec)
-    frame = frame_of(period, spec, at)
-    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
-    people = _people_lines(frame, units, asked or asked_of(period))
-    return Outcome(people, _unit_lines(frame, spec, period, people, units))
+    specs = [read(version.spec) for version in versions]
+    frames = [frame_of(period, spec, at) for spec in specs]
+    facts = _facts(frames[0], asked_of(period))
+    people = {terms: _people_lines(frame, facts) for terms, frame in {frame.terms: frame for frame in frames}.items()}
+    reported, corrections = _reported(period), _corrections(period)
+    return [
+        Outcome(people[frame.terms], _unit_lines(frame, spec, people[frame.terms], facts.units, reported, corrections))
+        for frame, spec in zip(frames, specs, strict=True)
+    ]
 
 
 def record(*, period: Period, purpose: str, by: Person | None, at: datetime) -> Calculation:
@@ -166,14 +173,32 @@ def asked_of(period: Period) -> dict:
     return noted(period.pk) or asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
-def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
-    """A line for everybody who served in the county in the period, by employee number."""
+@dataclass(frozen=True)
+class _Facts:
+    """What a calculation reads of a county and its people, whatever the version's rules are."""
+
+    units: Mapping[int, Unit]
+    stays: Mapping[int, list[roster.Stay]]
+    names: Mapping[int, tuple[str, str]]
+    leaves: Mapping[int, list[tuple[date, date | None]]]
+    asked: "_Asked"
+    done: Mapping[int, set[int]]
+    passed: Mapping[int, set[str]]
+    hours: Mapping[int, Decimal]
+
+
+def _facts(frame: Frame, asked_for: Mapping) -> _Facts:
+    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
     stays, names = _stays(frame, units)
-    leaves = _leaves(frame)
-    places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
-    held = _duties(frame, places)
     asked = _Asked(frame, asked_for)
-    done, passed, hours = _done(frame, asked), _passed(frame, asked), _hours(frame)
+    return _Facts(units, stays, names, _leaves(frame), asked, _done(frame, asked), _passed(frame, asked), _hours(frame))
+
+
+def _people_lines(frame: Frame, facts: _Facts) -> list[PersonLine]:
+    """A line for everybody who served in the county in the period, by employee number. One query."""
+    units, asked = facts.units, facts.asked
+    places = {person: roster.place(stays, facts.leaves.get(person, ()), frame.terms) for person, stays in facts.stays.items()}
+    held = _duties(frame, places)
     organs = {unit.path: unit for unit in units.values()}
     labels = {pk: _label(unit, organs) for pk, unit in units.items()}
     lines = []
@@ -181,8 +206,8 @@ def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -
         unit = units[place.stay.unit]
         duties = held.get(person, ())
         courses, tests, target = asked.of(duties)
-        finished = courses & done.get(person, frozenset())
-        number, name = names[person]
+        finished = courses & facts.done.get(person, set())
+        number, name = facts.names[person]
         lines.append(
             PersonLine(
                 person_id=person,
@@ -199,8 +224,8 @@ def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -
                 required=len(courses),
                 done=len(finished),
                 tests=len(tests),
-                passed=sum(course in finished or quiz in passed.get(person, ()) for course, quiz in tests),
-                hours=rules.hours(hours.get(person)),
+                passed=sum(course in finished or quiz in facts.passed.get(person, ()) for course, quiz in tests),
+                hours=rules.hours(facts.hours.get(person)),
                 target=target,
             )
         )
@@ -308,7 +333,7 @@ def _by_person(rows: QuerySet) -> dict[int, set]:
 
 
 def _hours(frame: Frame) -> dict[int, Decimal]:
-    """Hours of the year for what was learned up to the cut-off, by person, never below nothing. Two queries.
+    """Hours of the year for what was learned up to the cut-off, by person, never below nothing. Two queries once the cut-off day is over.
 
     A correction by hand does not say what it answers. One that was written when there were hours learned after the cut-off
     answers these first: whoever had learned late is not taken what they had learned in time.
@@ -317,6 +342,8 @@ def _hours(frame: Frame) -> dict[int, Decimal]:
     later = Q(completion__completed_at__gte=frame.ends_at) | Q(claim__ends_on__gt=frame.terms.cutoff_on)
     sums = entries.exclude(later).order_by().values("person_id").annotate(total=Sum("hours"))
     counted = {person: rules.hours(total) for person, total in sums.values_list("person_id", "total")}
+    if frame.at < frame.ends_at:  # nothing can be late yet
+        return counted
     by_hand = Q(kind=LedgerEntry.Kind.CORRECTION, completion=None, claim=None)
     since = entries.filter(later | by_hand, at__gte=frame.ends_at).order_by("person_id", "at", "pk")
     rows = since.values_list("person_id", "hours", "completion_id", "claim_id").iterator(chunk_size=10_000)
@@ -330,12 +357,18 @@ def _hours(frame: Frame) -> dict[int, Decimal]:
 # Units
 
 
-def _unit_lines(frame: Frame, spec: Spec, period: Period, people: Iterable[PersonLine], units: Mapping[int, Unit]) -> list[UnitLine]:
+def _unit_lines(
+    frame: Frame,
+    spec: Spec,
+    people: Iterable[PersonLine],
+    units: Mapping[int, Unit],
+    reported: Mapping[int, Mapping[str, Decimal]],
+    corrections: Mapping[int, Mapping[str, Decimal]],
+) -> list[UnitLine]:
     """A line for every organ of the county that was there in the period or counts somebody, by code."""
     by_organ: dict[int, list[PersonLine]] = defaultdict(list)
     for line in people:
         by_organ[line.organ_id].append(line)
-    reported, corrections = _reported(period), _corrections(period)
     names = [figure.name for figure in figures.REPORTED] + [one.key for one in (*spec.bonus, *spec.deduct)]
     found: list[UnitLine] = []
     for unit in units.values():
@@ -394,4 +427,4 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
     return found
 
 
-__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "record"]
+__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "calculate_by", "digest_of", "frame_of", "noted", "record"]
