@@ -28,7 +28,7 @@ from evaluation import ahead, known_views, quotas, records, rules, services, sta
 from evaluation.forms import CorrectionForm, PurposeForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
-from people.models import Leave, Person, ReadingOfOthers, Role, Unit
+from people.models import Leave, Person, Posting, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, is_hr_over, require_role
 from people.services import readings
 
@@ -268,7 +268,9 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
     sums: dict[int, Decimal] = {}
     for entry in everything:
         sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
-    postings = list(person.postings.with_unit_name().select_related("unit").prefetch_related("duties"))
+    served = _with_seen(Posting.objects, user).filter(person=person)
+    postings = list(served.with_unit_name().select_related("unit").prefetch_related("duties"))
+    shown = [posting for posting in postings if posting.seen]
     duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
     history = policies.shown()
     for year, part in by_year.items():
@@ -302,7 +304,8 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "unit_name": next(
                 (one.unit_name for one in postings if one.unit_id == person.unit_id), person.unit.name if person.unit else ""
             ),
-            "postings": [(posting, posting.unit_name, _labels(posting, today)) for posting in postings],
+            "postings": [(posting, posting.unit_name, _labels(posting, today)) for posting in shown],
+            "served_elsewhere": len(postings) - len(shown),
             "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
             "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,

@@ -24,6 +24,12 @@ class Duty(models.TextChoices):
 
 
 class PostingQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "PostingQuerySet":
+        """One's own, and those that one's roles reach as they reach what was learned there."""
+        from people.permissions import records_q
+
+        return self.filter(records_q(user))
+
     def with_unit_name(self) -> "PostingQuerySet":
         """Each with `unit_name` as records write it (`unit.record_names`): a section's with its organ before it. No query more."""
         organ = Substr("unit__path", 1, Case(When(unit__depth=2, then=Unit.steplen), default=2 * Unit.steplen))  # Unit.organ_path
