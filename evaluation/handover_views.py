@@ -14,9 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
+from evaluation.forms import NO_PURPOSE
 from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm
 from evaluation.indicators.roster import Reason
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
+from evaluation.period_forms import PurposeForm
 from evaluation.periods import handover, lines, package
 from evaluation.periods.permissions import looks_into, runs
 from people.models import Duty, ReadingOfOthers
@@ -194,22 +196,35 @@ def refusal(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_safe
+@require_POST
 def hand_over_package(request: HttpRequest, pk: int) -> HttpResponse:
-    """The file that was handed over, made again: the same bytes. Logged."""
+    """The file that was handed over, made again: the same bytes; one says what for. Logged."""
     given = _given(request, pk)
-    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name)
-    response = HttpResponse(package.make(given.calculation).data, content_type="application/zip")
+    form = PurposeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, NO_PURPOSE)
+        return redirect("hand_over", pk)
+    try:
+        made = package.make(given.calculation)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("hand_over", pk)
+    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name, **form.cleaned_data)
+    response = HttpResponse(made.data, content_type="application/zip")
     response["Content-Disposition"] = content_disposition_header(True, f"{given.name}.zip")
     return response
 
 
 @login_required
 @never_cache
-@require_safe
+@require_POST
 def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
-    """Every row of a hand-over with where it stands, as CSV. Logged."""
+    """Every row of a hand-over with where it stands, as CSV; one says what for. Logged."""
     given = _given(request, pk)
+    form = PurposeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, NO_PURPOSE)
+        return redirect("hand_over", pk)
     account = handover.account(given)
     names = lines.names(given.calculation)
     columns = [
@@ -219,7 +234,7 @@ def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
         Column(_("Reason"), lambda row: row.row.reason if row.row else "", 40),
         Column(_("How it ended"), lambda row: row.row.settlement.words if row.state == "settled" else "", 40),
     ]
-    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=len(account.rows))
+    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=len(account.rows), **form.cleaned_data)
     return Exporter(given.name, columns, account.rows).csv()
 
 

@@ -255,13 +255,24 @@ def test_hr_and_the_auditor_of_the_county_open_the_pages_and_nobody_else(client,
     pages = [
         reverse("hand_over_desk", args=[given.period_id]),
         reverse("hand_over", args=[given.pk]),
-        reverse("hand_over_package", args=[given.pk]),
-        reverse("hand_over_rows", args=[given.pk]),
         reverse("supplement", args=[late.pk]),
         reverse("refusal", args=[ReplyRow.objects.get().pk]),
     ]
     assert [client.get(page).status_code for page in pages] == [200 if name in OF_HR else 404] * len(pages)
+    files = [reverse(door, args=[given.pk]) for door in ("hand_over_package", "hand_over_rows")]
+    assert [client.post(file, {"purpose": "送县考评办"}).status_code for file in files] == [200 if name in OF_HR else 404] * 2
     assert ReadingOfOthers.objects.exists() == (name in OF_HR)
+
+
+@pytest.mark.parametrize("door", ["hand_over_package", "hand_over_rows"])
+def test_what_was_handed_over_leaves_as_a_file_for_a_purpose_that_is_kept(client, cast, given, door):
+    client.force_login(cast.hr)
+    file = reverse(door, args=[given.pk])
+    assert client.get(file).status_code == 405
+    asked = client.post(file, {"purpose": " "}, follow=True)
+    assert "用途" in asked.content.decode() and not ReadingOfOthers.objects.filter(kind="export").exists()
+    assert client.post(file, {"purpose": "送县考评办"}).status_code == 200
+    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "送县考评办"
 
 
 def test_the_auditor_looks_and_changes_nothing(client, cast, frozen, receiver):
