@@ -37,6 +37,7 @@ from evaluation.models import (
 )
 from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
 from people.models import DutyAssignment, Leave, Person, Posting, Unit
+from people.models.posting import is_lasting
 from quizzes.models import Attempt
 
 WRITTEN_AT_ONCE = 5000
@@ -278,7 +279,7 @@ def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple
         chunk_size=10_000
     ):
         place = places.get(person)
-        if place is not None and starts_on <= place.as_of and (ends_on is None or ends_on >= place.as_of):
+        if place is not None and is_lasting(starts_on, ends_on, place.as_of):
             found[person].add(duty)
     return {person: tuple(sorted(duties)) for person, duties in found.items()}
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -71,9 +71,10 @@ def responsible(unit: Unit, spec: Spec, *, on: date) -> list[tuple[Person, str, 
 
     In side postings too. Whoever stands on two levels is named once, on the heavier.
     """
-    lasting = Q(starts_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gte=on))
-    held = DutyAssignment.objects.filter(lasting, posting__unit__path__startswith=unit.path).select_related(
-        "posting__person", "posting__unit"
+    held = (
+        DutyAssignment.objects.lasting(on)
+        .filter(posting__unit__path__startswith=unit.path)
+        .select_related("posting__person", "posting__unit")
     )
     rungs = {duty: rung for rung in sorted(spec.chain, key=lambda rung: _WEIGHT[Reminder.Level(rung.level)]) for duty in rung.duties}
     people: dict[int, Person] = {}
