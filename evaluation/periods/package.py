@@ -225,9 +225,10 @@ def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
 
 def _differences(supplement: Calculation) -> Exporter:
     """Each column of each row that is handed over with a supplementary list: as it was frozen, and as it is known now."""
-    now, before = lines.of(supplement), lines.of(lines.frozen_before(supplement))
+    keys = sorted(lines.keys_of(supplement))
+    now, before = lines.of_keys(supplement, keys), lines.of_keys(lines.frozen_before(supplement), keys)
     rows = []
-    for key in sorted(lines.keys_of(supplement)):
+    for key in keys:
         was, known = before.get(key), now.get(key)
         names = dict.fromkeys([*(was.columns if was else ()), *(known.columns if known else ())])
         rows += [(key, name, was and was.columns.get(name), known and known.columns.get(name)) for name in names]
