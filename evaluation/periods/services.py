@@ -149,7 +149,7 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime) -> 
     hold(period)
     newest = _newest(period)
     if newest is None or newest.state not in rules.REOPENED_FROM:
-        raise Refused(_said("not_reopened", period, at), code="order")
+        raise Refused(_said("not_reopened", period), code="order")
     standing = Reopening.objects.filter(after=newest).first()
     if standing is not None:
         return standing
@@ -181,7 +181,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 
 
 def standing_proposal(period: Period) -> Reopening | None:
-    """The proposal to reopen that waits for a second officer. Two queries."""
+    """The proposal to reopen that waits for a second officer. Two queries, one where the steps are at hand."""
     newest = _newest(period)
     return Reopening.objects.filter(after=newest).select_related("by").first() if newest is not None else None
 
@@ -212,13 +212,14 @@ def were_published(period: Period) -> QuerySet[Calculation]:
 
 
 def refusal_of(period: Period, to: str, *, at: datetime) -> str | None:
-    """Why a step cannot be taken now, in words; None where it can. Two queries."""
-    problem = rules.hindrance(to, _standing(period, at))
-    return None if problem is None else _said(problem, period, at)
+    """Why a step cannot be taken now, in words; None where it can. Two queries, one where the steps are at hand."""
+    standing = _standing(period, at)
+    problem = rules.hindrance(to, standing)
+    return None if problem is None else _said(problem, period, standing.open_appeals)
 
 
 def _newest(period: Period) -> PeriodStep | None:
-    return PeriodStep.objects.filter(period=period).select_related("by", "calculation").order_by("number").last()
+    return period.steps_taken[-1] if period.steps_taken else None
 
 
 def _standing(period: Period, at: datetime) -> rules.Standing:
@@ -251,9 +252,10 @@ def _require_hr(by: Person, period: Period) -> None:
 
 
 def _require_next(period: Period, to: str, at: datetime) -> None:
-    problem = rules.hindrance(to, _standing(period, at))
+    standing = _standing(period, at)
+    problem = rules.hindrance(to, standing)
     if problem is not None:
-        raise Refused(_said(problem, period, at), code=problem)
+        raise Refused(_said(problem, period, standing.open_appeals), code=problem)
 
 
 def _require_dates(period: Period) -> None:
@@ -283,6 +285,7 @@ def hold(period: Period) -> None:
         if getattr(error.__cause__, "sqlstate", None) == _SERIALIZATION:
             raise
         raise Refused(_("Another officer is taking a step of this period at this moment. Look again in a minute."), code="busy") from error
+    period.__dict__.pop("steps_taken", None)  # what was read before the row was held may have been overtaken
 
 
 def _take(
@@ -334,7 +337,7 @@ def in_one_snapshot(act: Callable[[], Made]) -> Made:
                 raise
 
 
-def _said(problem: str, period: Period, at: datetime) -> str:
+def _said(problem: str, period: Period, open_appeals: int = 0) -> str:
     newest = _newest(period)
     if problem == "order":
         state = State(newest.state if newest is not None else State.OPEN).label
@@ -350,7 +353,7 @@ def _said(problem: str, period: Period, at: datetime) -> str:
         "publicity_runs": _("Publicity runs until the end of %(due)s."),
         "appeals_run": _("Appeals can be filed until the end of %(due)s."),
         "unanswered": _("%(count)d appeals wait for an answer."),
-    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": _standing(period, at).open_appeals}
+    }[problem] % {"cutoff": period.cutoff_on, "due": due_on, "count": open_appeals}
 
 
 __all__ = [
