@@ -21,7 +21,7 @@ from courses.models import Completion, Enrolment, LessonPlace, RequirementMet
 from evaluation import services
 from evaluation.models import Appeal, AppealDecision, ClaimDecision, HourClaim, LearningReminder, LedgerEntry, PersonLine, Reminder
 from evaluation.models.evidence import EvidenceFile
-from people.models import DutyAssignment, Leave, Person, Role, ServedAt, Unit
+from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, ServedAt, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
 from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, Rating, Sitting
@@ -106,8 +106,10 @@ def _told(person: Person, sieve: _Sieve, at: datetime) -> dict[str, Any]:
 def _posts(person: Person, sieve: _Sieve) -> dict[str, Any]:
     """`person`, `roles` and `postings`. Five queries."""
     duties = DutyAssignment.objects.order_by("starts_on", "pk")
-    postings = list(person.postings.select_related("unit").prefetch_related(Prefetch("duties", duties)).order_by("starts_on", "pk"))
-    grants = list(person.role_grants.select_related("unit", "granted_by").order_by("starts_on", "pk"))
+    served = person.postings.select_related("unit").prefetch_related(Prefetch("duties", duties)).order_by("starts_on", "pk")
+    postings = sieve.through("postings", served, Posting.objects.visible_to)
+    held = person.role_grants.select_related("unit", "granted_by").order_by("starts_on", "pk")
+    grants = sieve.through("roles", held, RoleGrant.objects.visible_to)
     own = Unit.objects.filter(pk=person.unit_id)
     names = record_names([*own, *(posting.unit for posting in postings), *(grant.unit for grant in grants)])
     return {

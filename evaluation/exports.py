@@ -194,7 +194,7 @@ def people_of_a_year(
 ) -> Exporter:
     """These of the people of `standing.counted`, in this order, each with required courses, tests, and the hours of the ledger by kind.
 
-    Ten queries for each 500.
+    Nine queries for each 500.
 
     The total is that of the ledger: corrections and what was learned elsewhere are in it, which no list of completions has.
     """
@@ -236,8 +236,8 @@ def _person_years(
         part = [person.pk for person in found]
         hours = services.balances_by_kind(part, year)
         counted = quotas.hours_by_kind(part, read)
-        duties = services.duties_on(services.day_of(year, at), part)
-        for one in standing.standings(found, year=year, at=at, history=history):
+        duties = standing.duties_of(found)
+        for one in standing.standings(found, year=year, at=at, history=history, duties=duties):
             held = "、".join(str(Duty(duty).label) for duty in sorted(duties.get(one.person.pk, ())))
             unit_name = names.get(one.person.served_path, ("", "—"))[1]
             policy = book.own.get(one.person.served_path[: Unit.steplen], book.general)

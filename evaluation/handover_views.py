@@ -14,8 +14,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
+from evaluation.forms import NO_PURPOSE
 from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
+from evaluation.period_forms import PurposeForm
 from evaluation.periods import handover, lines, package
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers
@@ -49,16 +51,15 @@ def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("“%(name)s” receives results from now on.") % {"name": made.name})
             return redirect("hand_over_desk", pk)
-    frozen = package.standing_freeze(period)
     found = handover.reconciliation(period)
-    newest = handover.newest_supplement(frozen) if frozen else None
+    frozen, newest = (found.frozen, found.newest) if found else (None, None)
     given = {(one.hand_over.calculation_id, one.hand_over.receiver_id): one.hand_over for one in found.accounts} if found else {}
     receivers = list(Receiver.objects.filter(county=period.county, closed_at=None))
     context = {
         "period": period,
         "frozen": frozen,
         "newest": newest,
-        "differing": len(lines.differences_of(newest)) if newest else 0,
+        "differing": len(lines.differing_of(newest)) if newest else 0,
         "reconciliation": found,
         "receivers": [(one, given.get((frozen.pk, one.pk)) if frozen else None, _list_given(given, newest, one)) for one in receivers],
         "form": form,
@@ -107,10 +108,10 @@ def supplement(request: HttpRequest, pk: int) -> HttpResponse:
     """A supplementary list: every row that differs from the frozen one, column by column. Each page read is logged."""
     made = get_object_or_404(Calculation.objects.select_related("period__county"), pk=pk, purpose=Calculation.Purpose.SUPPLEMENT)
     _require_reader(request, made.period)
-    page = Paginator(lines.differences_of(made), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(lines.differing_of(made), PER_PAGE).get_page(request.GET.get("page"))
     rows = [
         (one, [(lines.title_of(name), lines.shown(name, old), lines.shown(name, new)) for name, old, new in one.changes])
-        for one in page.object_list
+        for one in lines.differences_of(made, page.object_list)
     ]
     _log(request, "supplementary list", made.period, rows=len(rows), page=page.number)
     return render(request, "evaluation/periods/supplement.html", {"made": made, "period": made.period, "page": page, "rows": rows})
@@ -135,28 +136,23 @@ def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("hand_over", pk)
     account = handover.account(given)
     shown = request.GET.get("show") if request.GET.get("show") in SHOWN else "open"
-    rows = [row for row in account.rows if _is_shown(row, shown)]
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    names = lines.names(given.calculation, [row.key for row in page.object_list])
+    page = Paginator(account.keys() if shown == "all" else account.open_keys(), PER_PAGE).get_page(request.GET.get("page"))
+    names = lines.names(given.calculation, page.object_list)
     _log(request, "rows of a hand-over", given.period, rows=len(page.object_list), show=shown, page=page.number)
     context = {
         "given": given,
         "period": given.period,
         "account": account,
         "page": page,
-        "rows": [(row, names.get(row.key, "—"), str(WORDS[row.state])) for row in page.object_list],
+        "rows": [(row, names.get(row.key, "—"), str(WORDS[row.state])) for row in account.states(page.object_list)],
         "shown": shown,
-        "tabs": [("open", _("Left open"), account.open), ("all", _("All"), len(account.rows))],
+        "tabs": [("open", _("Left open"), account.open), ("all", _("All"), given.rows)],
         "replies": list(given.replies.select_related("by").defer("document")),
         "form": form,
         "broken": broken,
         "acts": runs(request.user, given.period),
     }
     return render(request, "evaluation/periods/hand_over.html", context, status=422 if form.is_bound else 200)
-
-
-def _is_shown(row: handover.RowState, shown: str) -> bool:
-    return shown == "all" or row.is_open
 
 
 @login_required
@@ -194,22 +190,35 @@ def refusal(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_safe
+@require_POST
 def hand_over_package(request: HttpRequest, pk: int) -> HttpResponse:
-    """The file that was handed over, made again: the same bytes. Logged."""
+    """The file that was handed over, made again: the same bytes; one says what for. Logged."""
     given = _given(request, pk)
-    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name)
-    response = HttpResponse(package.make(given.calculation).data, content_type="application/zip")
+    form = PurposeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, NO_PURPOSE)
+        return redirect("hand_over", pk)
+    try:
+        made = package.make(given.calculation)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("hand_over", pk)
+    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name, **form.cleaned_data)
+    response = HttpResponse(made.data, content_type="application/zip")
     response["Content-Disposition"] = content_disposition_header(True, f"{given.name}.zip")
     return response
 
 
 @login_required
 @never_cache
-@require_safe
+@require_POST
 def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
-    """Every row of a hand-over with where it stands, as CSV. Logged."""
+    """Every row of a hand-over with where it stands, as CSV; one says what for. Logged."""
     given = _given(request, pk)
+    form = PurposeForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, NO_PURPOSE)
+        return redirect("hand_over", pk)
     account = handover.account(given)
     names = lines.names(given.calculation)
     columns = [
@@ -219,8 +228,8 @@ def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
         Column(_("Reason"), lambda row: row.row.reason if row.row else "", 40),
         Column(_("How it ended"), lambda row: row.row.settlement.words if row.state == "settled" else "", 40),
     ]
-    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=len(account.rows))
-    return Exporter(given.name, columns, account.rows).csv()
+    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=given.rows, **form.cleaned_data)
+    return Exporter(given.name, columns, account.rows()).csv()
 
 
 def _period(request: HttpRequest, pk: int) -> Period:

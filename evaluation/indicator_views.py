@@ -124,7 +124,7 @@ def indicator_dry_run(request: HttpRequest, pk: int) -> HttpResponse:
         IndicatorVersion.objects.filter(indicator__in=Indicator.objects.visible_to(request.user))
         .exclude(pk=version.pk)
         .select_related("indicator")
-        .order_by("-indicator__county", "-indicator", "-number")
+        .own_first()
     )
     others.sort(key=lambda one: one.indicator.key != version.indicator.key)  # what it follows first
     chosen = request.GET.get("against", "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, DecimalField, F, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -18,6 +18,7 @@ from core.exports import Column, Exporter
 from evaluation import rules, services
 from evaluation.models import LedgerEntry
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
+from people.models.posting import lasting
 
 PEOPLE_AT_ONCE = 500
 HOURS = DecimalField(max_digits=8, decimal_places=2)
@@ -61,34 +62,28 @@ class Known:
         return self.total + self.since
 
 
-def of_person(person: Person, year: int, day: date, *, entries: QuerySet[LedgerEntry]) -> Known:
-    """What was known of a person's year at the end of a day, from the entries that the reader sees. Four queries at most."""
+def of_person(person: Person, year: int, day: date, *, entries: QuerySet[LedgerEntry], postings: QuerySet[Posting]) -> Known:
+    """What was known of a person's year at the end of a day, from the entries and postings that the reader sees. Four queries at most."""
     upto = end_of(day)
     known, later = [], []
     for entry in entries.filter(person=person, year=year).with_reasons():  # type: ignore[attr-defined]
         (known if entry.at <= upto else later).append(services.ExplainedEntry(entry, services.words_of(entry)))
-    postings = (
-        person.postings.filter(_lasting(day)).select_related("unit").prefetch_related("duties").order_by("-is_main", "starts_on", "pk")
-    )
+    lasted = postings.filter(lasting(day), person=person).select_related("unit").prefetch_related("duties")
     served = [
         ServedThen(
             posting.unit,
             posting.title,
             posting.is_main,
-            [
-                str(one.get_duty_display())
-                for one in posting.duties.all()
-                if one.starts_on <= day and (one.ends_on is None or one.ends_on >= day)
-            ],
+            [str(one.get_duty_display()) for one in posting.duties.all() if one.is_held_on(day)],
         )
-        for posting in postings
+        for posting in lasted.order_by("-is_main", "starts_on", "pk")
     ]
     return Known(year, day, known, later, served)
 
 
 def people_in(unit: Unit, day: date) -> QuerySet[Person]:
     """Those whose main posting lay in the unit or below on a day, with `served_path` and `served_title`."""
-    main = Posting.objects.filter(_lasting(day), person=OuterRef("pk"), is_main=True).order_by("-starts_on", "-pk")[:1]
+    main = Posting.objects.lasting(day).filter(person=OuterRef("pk"), is_main=True).order_by("-starts_on", "-pk")[:1]
     people = Person.objects.annotate(served_path=Subquery(main.values("unit__path")), served_title=Subquery(main.values("title")))
     return people.filter(served_path__startswith=unit.path).order_by("employee_number")
 
@@ -153,14 +148,8 @@ def balances_by_kind(person_ids: list[int], year: int, day: date) -> tuple[dict[
 
 
 def _duties_in_main_postings(person_ids: list[int], day: date) -> dict[int, set[str]]:
-    held = DutyAssignment.objects.filter(
-        _lasting(day), _lasting(day, "posting__"), posting__person_id__in=person_ids, posting__is_main=True
-    )
+    held = DutyAssignment.objects.filter(lasting(day), lasting(day, "posting__"), posting__person_id__in=person_ids, posting__is_main=True)
     found: dict[int, set[str]] = {}
     for person_id, duty in held.values_list("posting__person_id", "duty"):
         found.setdefault(person_id, set()).add(duty)
     return found
-
-
-def _lasting(day: date, prefix: str = "") -> Q:
-    return Q(**{f"{prefix}starts_on__lte": day}) & (Q(**{f"{prefix}ends_on": None}) | Q(**{f"{prefix}ends_on__gte": day}))

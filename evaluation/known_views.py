@@ -18,7 +18,7 @@ from evaluation import known, records
 from evaluation.forms import NO_PURPOSE, KnownForm, PurposeForm
 from evaluation.models import LedgerEntry
 from evaluation.permissions import units_in_reach
-from people.models import Leave, Person, Role, Unit
+from people.models import Leave, Person, Posting, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of, require_role
 from people.services import readings
@@ -36,7 +36,8 @@ def hours_known(request: HttpRequest, pk: int) -> HttpResponse:
     form, year, day = _asked(request)
     found = None
     if form.is_valid():
-        found = known.of_person(person, year, day, entries=LedgerEntry.objects.visible_to(request.user))
+        entries, postings = LedgerEntry.objects.visible_to(request.user), Posting.objects.visible_to(request.user)
+        found = known.of_person(person, year, day, entries=entries, postings=postings)
         if person.pk != request.user.pk:
             readings.record(
                 reader=request.user,

@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from evaluation.forms import FilesField, SeveralFiles, form_key, styled
-from evaluation.indicators.spec import read
 from evaluation.models import AppealDecision, IndicatorVersion
 from people.models import Role, Unit
 from people.permissions import units_of
@@ -31,15 +30,12 @@ class OpenPeriodForm(forms.Form):
         self.fields["county"].queryset = Unit.objects.filter(pk__in=[one.pk for one in counties])
         versions = IndicatorVersion.objects.filter(approval__isnull=False).select_related("indicator")
         own = versions.filter(indicator__county__in=counties) | versions.filter(indicator__county=None)
-        self.fields["version"].queryset = own.order_by("-indicator__county", "-number")
+        self.fields["version"].queryset = own.own_first()
         self.fields["year"].initial = clock.year_of(at)
-        proposed = own.order_by("-indicator__county", "-number").first()
-        dates = read(proposed.spec).period if proposed is not None else None
         for name in ("opens_on", "cutoff_on", "freeze_on"):
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        for name in ("opens_on", "cutoff_on", "publicity_days", "appeal_days", "freeze_on"):
             self.fields[name].help_text = _("Empty: as the indicator proposes.")
-        if dates is not None:
-            self.fields["publicity_days"].initial, self.fields["appeal_days"].initial = dates.publicity_days, dates.appeal_days
         styled(self)
 
     @staticmethod

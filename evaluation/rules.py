@@ -139,6 +139,22 @@ def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:
     return max(Decimal(0), elsewhere + min(Decimal(0), by_hand))
 
 
+def answered_late(entries: Iterable[tuple[Decimal, bool]]) -> Decimal:
+    """What corrections by hand take from hours that do not count (below zero) or give back to them, of entries in their order.
+
+    Each entry is its hours and whether it is a correction by hand; the others are the hours that do not count and their reversals.
+    """
+    left = answered = Decimal(0)
+    for hours, by_hand in entries:
+        if not by_hand:
+            left += hours
+            continue
+        part = max(hours, -max(left, Decimal(0))) if hours < 0 else min(hours, max(-left, Decimal(0)))
+        left += part
+        answered += part
+    return answered
+
+
 def is_within_days(claims: Iterable[tuple[date, date, Decimal]], *, hours_per_day: Decimal | None) -> bool:
     """Whether the hours of claims of one person (first day, last day, hours) can lie on their days with no day above its most.
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -15,7 +15,7 @@ from core.figures import figure, share
 from courses.models import Completion, CreditPolicy, Reversal
 from evaluation import changes, rules
 from evaluation.models import HourClaim, LearnedElsewhere, LedgerEntry
-from people.models import Duty, DutyAssignment, Person, Role, Unit
+from people.models import Duty, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
 from people.permissions import has_role, paths_of
 
@@ -258,17 +258,6 @@ def day_of(year: int, at: datetime) -> date:
     return min(clock.today(at), date(year, 12, 31))
 
 
-def duties_on(day: date, person_ids: Iterable[int]) -> dict[int, set[str]]:
-    """The duties that people held on a day. One query."""
-    held = DutyAssignment.objects.filter(posting__person_id__in=person_ids, starts_on__lte=day).filter(
-        Q(ends_on=None) | Q(ends_on__gte=day)
-    )
-    found: dict[int, set[str]] = {}
-    for person_id, duty in held.values_list("posting__person_id", "duty"):
-        found.setdefault(person_id, set()).add(duty)
-    return found
-
-
 @dataclass(frozen=True)
 class Target:
     """Hours that are expected in a year, and who says so. `mark` is how far the source was checked."""
@@ -304,17 +293,8 @@ class HoursExplained:
     online: Target | None
 
 
-def explain_hours(person: Person, year: int, *, at: datetime | None = None) -> HoursExplained:
-    """Why a person has so many hours in a year: rows, rules, targets. Five queries at most."""
-    at = at or clock.now()
-    entries = list(LedgerEntry.objects.filter(person=person, year=year).with_reasons())
-    policy = policies_on(day_of(year, at)).of(person.unit)
-    duties = duties_on(day_of(year, at), [person.pk]).get(person.pk, set())
-    return explained(year=year, entries=entries, policy=policy, duties=duties)
-
-
 def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | None, duties: Iterable[str]) -> HoursExplained:
-    """The explanation from rows at hand. No query, if entries came `with_reasons()`."""
+    """Why a person has so many hours in a year: rows, rules, targets, from what is at hand. No query, if entries came `with_reasons()`."""
     by_kind = {kind: sum((e.hours for e in entries if e.kind == kind), Decimal(0)) for kind in LedgerEntry.Kind.values}
     total = rules.hours(sum(by_kind.values(), Decimal(0)))
     words = _("%(total)s hours = %(online)s for courses + %(test)s for tests passed") % {

@@ -29,6 +29,7 @@ from core.figures import share
 from courses.models import Course, CreditPolicy, DutyRule, Edition, Enrolment, Need
 from evaluation import rules, services
 from people.models import DutyAssignment, Person, Posting, Unit
+from people.models.posting import is_lasting
 from people.models.unit import within_paths
 from quizzes.models import Attempt
 
@@ -52,6 +53,16 @@ def counted(*, year: int, at: datetime) -> QuerySet:
 def _last_posting(person: str, year: int) -> QuerySet:
     """The main posting in which the person behind an outer reference served last in a past year."""
     return _main_postings(year).filter(person=OuterRef(person)).order_by("-starts_on", "-pk")[:1]
+
+
+def served_last(postings: Iterable[Posting], year: int) -> tuple[Unit | None, date]:
+    """Where one person with these postings was counted in a past year, and the day of their duties, as `counted` says. No query."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    lasted = [one for one in postings if one.is_main and one.starts_on <= last and (one.ends_on is None or one.ends_on >= first)]
+    if not lasted:
+        return None, last
+    found = max(lasted, key=lambda one: (one.starts_on, one.pk))
+    return found.unit, min(found.ends_on or last, last)
 
 
 def _main_postings(year: int) -> QuerySet:
@@ -348,7 +359,7 @@ def duties_of(people: list[Person]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     held = DutyAssignment.objects.filter(posting__person__in=as_of).values_list("posting__person_id", "duty", "starts_on", "ends_on")
     for person_id, duty, starts_on, ends_on in held:
-        if starts_on <= as_of[person_id] and (ends_on is None or ends_on >= as_of[person_id]):
+        if is_lasting(starts_on, ends_on, as_of[person_id]):
             found.setdefault(person_id, set()).add(duty)
     return found
 
@@ -507,6 +518,7 @@ __all__ = [
     "people_of",
     "required_courses",
     "rolled_up",
+    "served_last",
     "standings",
     "tests_of",
     "unit_standings",

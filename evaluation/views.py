@@ -28,7 +28,7 @@ from evaluation import ahead, known_views, quotas, records, rules, services, sta
 from evaluation.forms import CorrectionForm, PurposeForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
 from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
-from people.models import Leave, Person, ReadingOfOthers, Role, Unit
+from people.models import Leave, Person, Posting, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, is_hr_over, require_role
 from people.services import readings
 
@@ -268,13 +268,16 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
     sums: dict[int, Decimal] = {}
     for entry in everything:
         sums[entry.year] = sums.get(entry.year, Decimal(0)) + entry.hours
-    postings = list(person.postings.with_unit_name().select_related("unit").prefetch_related("duties"))
-    duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, today)}
+    served = _with_seen(Posting.objects, user).filter(person=person)
+    postings = list(served.with_unit_name().select_related("unit").prefetch_related("duties"))
+    shown = [posting for posting in postings if posting.seen]
+    duties_now = {duty.duty for posting in postings for duty in posting.duties.all() if duty.is_held_on(today)}
     history = policies.shown()
     for year, part in by_year.items():
         day = services.day_of(year, at)
-        held = {duty.duty for posting in postings for duty in posting.duties.all() if _holds(duty, day)}
-        policy = services.policies_on(day, history).of(person.unit)
+        unit, as_of = (person.unit, day) if year >= this_year else standing.served_last(postings, year)
+        held = {duty.duty for posting in postings for duty in posting.duties.all() if duty.is_held_on(as_of)}
+        policy = services.policies_on(day, history).of(unit)
         part.hours = services.explained(year=year, entries=entries.get(year, []), policy=policy, duties=held)
         part.quotas = quotas.told(quotas.asked_of(policy, person.staff_type, held), year, counted)
         elsewhere = rules.hours(sums.get(year, Decimal(0))) - part.hours.total
@@ -302,7 +305,8 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "unit_name": next(
                 (one.unit_name for one in postings if one.unit_id == person.unit_id), person.unit.name if person.unit else ""
             ),
-            "postings": [(posting, posting.unit_name, _labels(posting, today)) for posting in postings],
+            "postings": [(posting, posting.unit_name, _labels(posting, today)) for posting in shown],
+            "served_elsewhere": len(postings) - len(shown),
             "leaves": Leave.objects.standing().visible_to(user).filter(person=person),
             "may_ask_back": user.pk == person.pk or (person.unit is not None and known_views.reads_as_hr_or_auditor(user, person.unit)),
             "duties": duties_now,
@@ -328,14 +332,10 @@ def _required_of(person: Person, *, hours: Decimal | None, duties: set[str], rou
     return standing.standings([person], year=clock.year_of(at), at=at, **given)[0]
 
 
-def _holds(duty, day: date) -> bool:
-    return duty.starts_on <= day and (duty.ends_on is None or duty.ends_on >= day)
-
-
 def _labels(posting, today: date) -> str:
     """The duties of a posting: those held now, or for a closed one those held to its end."""
     day = posting.ends_on or today
-    return "、".join(str(duty.get_duty_display()) for duty in posting.duties.all() if _holds(duty, min(day, today)))
+    return "、".join(str(duty.get_duty_display()) for duty in posting.duties.all() if duty.is_held_on(min(day, today)))
 
 
 # Corrections and reversals

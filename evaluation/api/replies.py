@@ -62,7 +62,7 @@ def reply(request: HttpRequest, name: Key, x_signature: Header[str]):
     return {
         "hand_over": found.name,
         "sha256": kept.sha256,
-        "rows": len(account.rows),
+        "rows": found.rows,
         "accepted": account.accepted,
         "refused": account.refused,
         "open": account.open,

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
 from evaluation.api.items import Year, door_of_one, one
-from evaluation.api.lists import ListOut, OfPersonIn, OfUnitIn, PageIn, by_key, door, known, unit_of
-from evaluation.models import Calculation, Period, PersonLine, UnitLine
+from evaluation.api.lists import Cursor, ListOut, OfPersonIn, OfUnitIn, PageIn, by_key, door, known, unit_of
+from evaluation.models import Period, PersonLine, UnitLine
 from evaluation.periods import services
 from people.api import Problem
 from people.models import ApiToken
 
 router = Router()
+UNITS, PEOPLE = "results.units", "results.people"
 
 
 class PeriodOut(Schema):
@@ -86,7 +87,10 @@ def _periods_sent(page: list) -> list[dict]:
 class OfYear(Schema):
     year: int = Field(ge=1901, le=8999, description="Year of the period.")
     calculation: int | None = Field(
-        None, ge=1, le=32767, description="Number of a published calculation of that period; the newest when left out."
+        None,
+        ge=1,
+        le=32767,
+        description="Number of a published calculation of that period; the newest, or that of the cursor, when left out.",
     )
 
 
@@ -147,9 +151,9 @@ def unit_results(request: HttpRequest, wanted: Query[UnitResultsIn]):
     """The lines of units in a calculation that was published or frozen. Of what was not published nothing comes."""
     token = known(request, UnitResultsIn)
     unit = unit_of(token, wanted.unit)
-    rows = UnitLine.objects.filter(calculation=_published(token, wanted), unit__path__startswith=(unit or token.unit).path)
+    rows = _lines_of(UnitLine, token, wanted, door=UNITS).filter(unit__path__startswith=(unit or token.unit).path)
     names = ("unit_code", "unit_name", "is_vertical", "figures", "items", "bonus", "deduction", "total", "band", "rank")
-    return _lines(request, rows, wanted, names, door="results.units", what="results of units", unit=unit)
+    return _lines(request, rows, wanted, names, door=UNITS, what="results of units", unit=unit)
 
 
 @door(
@@ -164,7 +168,7 @@ def person_results(request: HttpRequest, wanted: Query[PersonResultsIn]):
     """The lines of people in a calculation that was published or frozen. Of what was not published nothing comes."""
     token = known(request, PersonResultsIn)
     unit = unit_of(token, wanted.unit)
-    rows = PersonLine.objects.filter(calculation=_published(token, wanted), unit__path__startswith=(unit or token.unit).path)
+    rows = _lines_of(PersonLine, token, wanted, door=PEOPLE).filter(unit__path__startswith=(unit or token.unit).path)
     if wanted.person:
         rows = rows.filter(employee_number=wanted.person)
     return _lines(
@@ -172,7 +176,7 @@ def person_results(request: HttpRequest, wanted: Query[PersonResultsIn]):
         rows,
         wanted,
         tuple(name for name in PersonResultOut.model_fields if name != "calculation"),
-        door="results.people",
+        door=PEOPLE,
         what="results of people",
         unit=unit,
     )
@@ -185,16 +189,21 @@ def _lines(request: HttpRequest, rows: QuerySet, wanted: PageIn, names: tuple[st
     return by_key(request, rows.annotate(calculation_number=F("calculation__number")), wanted, make=make, **more)
 
 
-def _published(token: ApiToken, wanted: OfYear) -> Calculation:
-    """What stands published of the year, or the calculation that is asked for and was; nothing while a reopened period waits for it.
+def _lines_of(lines: type[UnitLine] | type[PersonLine], token: ApiToken, wanted: UnitResultsIn | PersonResultsIn, *, door: str) -> QuerySet:
+    """The lines of what stands published of the year, of the published calculation that is asked for, or of the one that a cursor began with.
+
+    Nothing while a reopened period waits for it.
 
     Raises:
         Problem: nothing of that year was published, or nothing under that number.
     """
     period = Period.objects.newest_of_year().filter(county__path=token.unit.county_path, year=wanted.year).first()
-    newest = services.published(period) if period is not None else None
-    if newest is not None and wanted.calculation:
-        newest = services.were_published(period).filter(number=wanted.calculation).first()
-    if newest is None:
+    found = services.published(period) if period is not None else None
+    if found is not None and wanted.calculation:
+        found = services.were_published(period).filter(number=wanted.calculation).first()
+    elif found is not None and wanted.cursor:  # it names the last line that was read: whatever was published since, its like follow
+        last = lines.objects.filter(pk=Cursor(token, door, wanted).after)
+        found = services.were_published(period).filter(pk__in=last.values("calculation")).first()
+    if found is None:
         raise Problem(404, _("Of the year %(year)s nothing like that was published.") % {"year": wanted.year}, code="not_published")
-    return newest
+    return lines.objects.filter(calculation=found)

@@ -10,7 +10,7 @@ ledger's year for what was learned up to the cut-off: hours approved or correcte
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -38,6 +38,7 @@ from evaluation.models import (
 )
 from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
 from people.models import DutyAssignment, Leave, Person, Posting, Unit
+from people.models.posting import is_lasting
 from quizzes.models import Attempt
 
 WRITTEN_AT_ONCE = 5000
@@ -73,18 +74,25 @@ def frame_of(period: Period, spec: Spec, at: datetime) -> Frame:
     return Frame(period.county, period.year, terms, at)
 
 
-def calculate(*, period: Period, version: IndicatorVersion | None = None, at: datetime, asked: Mapping | None = None) -> Outcome:
-    """Every line of a period by its version, or by another one; nothing is written. Thirteen queries at most for any number of people.
+def calculate(*, period: Period, at: datetime) -> Outcome:
+    """Every line of a period by its version; nothing is written. Thirteen queries for any number of people."""
+    return calculate_by(period=period, versions=[period.version], at=at)[0]
 
-    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts. `asked` is what
-    `asked_of` gave, for who calculates a period more than once.
+
+def calculate_by(*, period: Period, versions: Sequence[IndicatorVersion], at: datetime) -> list[Outcome]:
+    """Every line of a period by each of some versions, from what is read once; nothing is written. A query more for each other rule of the roster.
+
+    The period may be unsaved (what would this year come to?): then nothing reported and no correction counts.
     """
-    version = version or period.version
-    spec = read(version.spec)
-    frame = frame_of(period, spec, at)
-    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
-    people = _people_lines(frame, units, asked or asked_of(period))
-    return Outcome(people, _unit_lines(frame, spec, period, people, units))
+    specs = [read(version.spec) for version in versions]
+    frames = [frame_of(period, spec, at) for spec in specs]
+    facts = _facts(frames[0], asked_of(period))
+    people = {terms: _people_lines(frame, facts) for terms, frame in {frame.terms: frame for frame in frames}.items()}
+    reported, corrections = _reported(period), _corrections(period)
+    return [
+        Outcome(people[frame.terms], _unit_lines(frame, spec, people[frame.terms], facts.units, reported, corrections))
+        for frame, spec in zip(frames, specs, strict=True)
+    ]
 
 
 def record(*, period: Period, purpose: str, by: Person | None, at: datetime, outcome: Outcome | None = None) -> Calculation:
@@ -175,26 +183,45 @@ def asked_of(period: Period) -> dict:
 
 
 def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[int, tuple[roster.Place, tuple[str, ...]]]:
-    """Where some people are counted by what is known now, each with the duties that they are counted by. Three queries.
+    """Where some people are counted by what is known now, each with the duties that they are counted by. Four queries.
 
     Who served nowhere in the county in the period is not in it.
     """
     frame = replace(frame_of(period, read(period.version.spec), at), only=frozenset(people))
-    stays, _names = _stays(frame)
+    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
+    stays, _names = _stays(frame, units)
     leaves = _leaves(frame)
     places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
     held = _duties(frame, places)
     return {person: (place, held.get(person, ())) for person, place in places.items()}
 
 
-def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -> list[PersonLine]:
-    """A line for everybody who served in the county in the period, by employee number."""
-    stays, names = _stays(frame)
-    leaves = _leaves(frame)
-    places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
-    held = _duties(frame, places)
+@dataclass(frozen=True)
+class _Facts:
+    """What a calculation reads of a county and its people, whatever the version's rules are."""
+
+    units: Mapping[int, Unit]
+    stays: Mapping[int, list[roster.Stay]]
+    names: Mapping[int, tuple[str, str]]
+    leaves: Mapping[int, list[tuple[date, date | None]]]
+    asked: "_Asked"
+    done: Mapping[int, set[int]]
+    passed: Mapping[int, set[str]]
+    hours: Mapping[int, Decimal]
+
+
+def _facts(frame: Frame, asked_for: Mapping) -> _Facts:
+    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
+    stays, names = _stays(frame, units)
     asked = _Asked(frame, asked_for)
-    done, passed, hours = _done(frame, asked), _passed(frame, asked), _hours(frame)
+    return _Facts(units, stays, names, _leaves(frame), asked, _done(frame, asked), _passed(frame, asked), _hours(frame))
+
+
+def _people_lines(frame: Frame, facts: _Facts) -> list[PersonLine]:
+    """A line for everybody who served in the county in the period, by employee number. One query."""
+    units, asked = facts.units, facts.asked
+    places = {person: roster.place(stays, facts.leaves.get(person, ()), frame.terms) for person, stays in facts.stays.items()}
+    held = _duties(frame, places)
     organs = {unit.path: unit for unit in units.values()}
     labels = {pk: _label(unit, organs) for pk, unit in units.items()}
     lines = []
@@ -202,8 +229,8 @@ def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -
         unit = units[place.stay.unit]
         duties = held.get(person, ())
         courses, tests, target = asked.of(duties)
-        finished = courses & done.get(person, frozenset())
-        number, name = names[person]
+        finished = courses & facts.done.get(person, set())
+        number, name = facts.names[person]
         lines.append(
             PersonLine(
                 person_id=person,
@@ -220,8 +247,8 @@ def _people_lines(frame: Frame, units: Mapping[int, Unit], asked_for: Mapping) -
                 required=len(courses),
                 done=len(finished),
                 tests=len(tests),
-                passed=sum(course in finished or quiz in passed.get(person, ()) for course, quiz in tests),
-                hours=rules.hours(hours.get(person)),
+                passed=sum(course in finished or quiz in facts.passed.get(person, ()) for course, quiz in tests),
+                hours=rules.hours(facts.hours.get(person)),
                 target=target,
             )
         )
@@ -243,7 +270,7 @@ def _postings(frame: Frame) -> QuerySet:
     return found if frame.only is None else found.filter(person__in=frame.only)
 
 
-def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
+def _stays(frame: Frame, units: Mapping[int, Unit]) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
     """Each person's main postings in order, and number and name. One query."""
     rows = (
         _postings(frame)
@@ -254,7 +281,7 @@ def _stays(frame: Frame) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[
     for person, group in groupby(rows.iterator(chunk_size=10_000), key=lambda row: row[0]):
         of_person = list(group)
         names[person] = of_person[0][1:3]
-        stays[person] = [roster.Stay(*row[3:]) for row in of_person]
+        stays[person] = [roster.Stay(unit, units[unit].organ_path, title, since, until) for *_who, unit, title, since, until in of_person]
     return stays, names
 
 
@@ -277,7 +304,7 @@ def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple
         chunk_size=10_000
     ):
         place = places.get(person)
-        if place is not None and starts_on <= place.as_of and (ends_on is None or ends_on >= place.as_of):
+        if place is not None and is_lasting(starts_on, ends_on, place.as_of):
             found[person].add(duty)
     return {person: tuple(sorted(duties)) for person, duties in found.items()}
 
@@ -332,22 +359,42 @@ def _by_person(rows: QuerySet) -> dict[int, set]:
 
 
 def _hours(frame: Frame) -> dict[int, Decimal]:
-    """Hours of the year for what was learned up to the cut-off, by person. One query."""
+    """Hours of the year for what was learned up to the cut-off, by person, never below nothing. Two queries once the cut-off day is over.
+
+    A correction by hand does not say what it answers. One that was written when there were hours learned after the cut-off
+    answers these first: whoever had learned late is not taken what they had learned in time.
+    """
     entries = LedgerEntry.objects.filter(year=frame.year, person__in=_postings(frame).values("person"))
     later = Q(completion__completed_at__gte=frame.ends_at) | Q(claim__ends_on__gt=frame.terms.cutoff_on)
     sums = entries.exclude(later).order_by().values("person_id").annotate(total=Sum("hours"))
-    return dict(sums.values_list("person_id", "total"))
+    counted = {person: rules.hours(total) for person, total in sums.values_list("person_id", "total")}
+    if frame.at < frame.ends_at:  # nothing can be late yet
+        return counted
+    by_hand = Q(kind=LedgerEntry.Kind.CORRECTION, completion=None, claim=None)
+    since = entries.filter(later | by_hand, at__gte=frame.ends_at).order_by("person_id", "at", "pk")
+    rows = since.values_list("person_id", "hours", "completion_id", "claim_id").iterator(chunk_size=10_000)
+    for person, group in groupby(rows, key=lambda row: row[0]):
+        answered = rules.answered_late((hours, not (completion or claim)) for _person, hours, completion, claim in group)
+        if answered:
+            counted[person] = counted.get(person, Decimal(0)) - answered
+    return {person: max(Decimal(0), hours) for person, hours in counted.items()}
 
 
 # Units
 
 
-def _unit_lines(frame: Frame, spec: Spec, period: Period, people: Iterable[PersonLine], units: Mapping[int, Unit]) -> list[UnitLine]:
+def _unit_lines(
+    frame: Frame,
+    spec: Spec,
+    people: Iterable[PersonLine],
+    units: Mapping[int, Unit],
+    reported: Mapping[int, Mapping[str, Decimal]],
+    corrections: Mapping[int, Mapping[str, Decimal]],
+) -> list[UnitLine]:
     """A line for every organ of the county that was there in the period or counts somebody, by code."""
     by_organ: dict[int, list[PersonLine]] = defaultdict(list)
     for line in people:
         by_organ[line.organ_id].append(line)
-    reported, corrections = _reported(period), _corrections(period)
     names = [figure.name for figure in figures.REPORTED] + [one.key for one in (*spec.bonus, *spec.deduct)]
     found: list[UnitLine] = []
     for unit in units.values():
@@ -406,4 +453,16 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
     return found
 
 
-__all__ = ["Frame", "Outcome", "asked_now", "asked_of", "calculate", "digest_of", "frame_of", "noted", "places_of", "record"]
+__all__ = [
+    "Frame",
+    "Outcome",
+    "asked_now",
+    "asked_of",
+    "calculate",
+    "calculate_by",
+    "digest_of",
+    "frame_of",
+    "noted",
+    "places_of",
+    "record",
+]

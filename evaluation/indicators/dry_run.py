@@ -13,7 +13,7 @@ from people.models import Unit
 
 @dataclass(frozen=True)
 class Change:
-    """One unit by the old and by the new version. `difference` None: one of them gives no total."""
+    """One unit by the old and by the new version; one that has no line for it is told by an empty one. `difference` None: one of them gives no total."""
 
     old: UnitLine
     new: UnitLine
@@ -28,11 +28,17 @@ class Change:
 
 
 def compare(*, period: Period, old: IndicatorVersion, new: IndicatorVersion, at: datetime) -> list[Change]:
-    """Every unit of a period by both versions, by code. Queries of two calculations."""
-    asked = calculation.asked_of(period)
-    before = {line.unit_id: line for line in calculation.calculate(period=period, version=old, at=at, asked=asked).units}
-    after = calculation.calculate(period=period, version=new, at=at, asked=asked).units
-    return [Change(before[line.unit_id], line) for line in after]
+    """Every unit that a period has by one of two versions, by code. Queries of one calculation, and one more where their rules of the roster differ."""
+    before, after = (
+        {line.unit_id: line for line in outcome.units} for outcome in calculation.calculate_by(period=period, versions=[old, new], at=at)
+    )
+    changes = [Change(before.get(pk) or _nothing(after[pk]), after.get(pk) or _nothing(before[pk])) for pk in before.keys() | after.keys()]
+    return sorted(changes, key=lambda one: one.new.unit_code)
+
+
+def _nothing(line: UnitLine) -> UnitLine:
+    """The line of a unit that a version does not have, for want of people: no total, band and rank."""
+    return UnitLine(unit_id=line.unit_id, unit_code=line.unit_code, unit_name=line.unit_name, is_vertical=line.is_vertical)
 
 
 def frame_for(county: Unit, version: IndicatorVersion, *, at: datetime) -> Period:

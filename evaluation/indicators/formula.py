@@ -18,6 +18,8 @@ from core.errors import Refused
 LONGEST = 300
 DEEPEST = 12
 MOST_DIGITS = 9
+LARGEST = Decimal(9_999_999)  # more than any figure of a unit
+BOUND = Decimal(10) ** 15  # from here on 28 digits hold no millionth of a point
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _PRECISION = Context(prec=28, rounding=ROUND_HALF_UP)
 
@@ -68,6 +70,27 @@ class Formula:
             raise Void from error
         except InvalidExpression as error:  # what `_check` lets through has a value; a name that is missing here is a fault of ours
             raise LookupError(f"{self.text}: {error}") from error
+
+    def require_countable(self) -> None:
+        """Try the formula out with the largest figures, each against small ones too: it has to come to something that can be counted.
+
+        Raises:
+            Refused: too_large.
+        """
+        small, large = dict.fromkeys(self.names, Decimal(1)), dict.fromkeys(self.names, LARGEST)
+        tries = [small, large]
+        for name in sorted(self.names):
+            tries += [small | {name: LARGEST}, large | {name: Decimal(1)}]
+        for figures in tries:
+            try:
+                with localcontext(_PRECISION):
+                    value = _Evaluator(figures).eval(self.text, previously_parsed=self.tree)
+            except ZeroDivisionError:  # void with just these figures
+                continue
+            except DecimalException:
+                value = BOUND
+            if abs(value) >= BOUND:
+                raise Refused(_("With large figures the formula comes to more than can be counted."), code="too_large")
 
 
 def _names_a_figure(tree: ast.expr) -> bool:

@@ -28,6 +28,7 @@ class Reason(TextChoices):
     JOINED_LATE = "joined_late", gettext_lazy("joined too late")
     LEFT = "left", gettext_lazy("left")
     LEAVE = "leave", gettext_lazy("on leave too long")
+    BRIEF = "brief", gettext_lazy("served too briefly")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Stay:
-    """One main posting."""
+    """One main posting, with the path of the unit's organ."""
 
     unit: int
+    organ: str
     title: str
     starts_on: date
     ends_on: date | None
@@ -73,23 +75,70 @@ def is_full(first: date, last: date, months: int) -> bool:
     return months_after(first, months) <= last + A_DAY
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """The unbroken service in one organ: another title or section there is no move."""
+
+    stays: tuple[Stay, ...]
+
+    @property
+    def starts_on(self) -> date:
+        return self.stays[0].starts_on
+
+    @property
+    def ends_on(self) -> date | None:
+        return None if any(stay.ends_on is None for stay in self.stays) else max(stay.ends_on for stay in self.stays if stay.ends_on)
+
+    def last_day(self, terms: Terms) -> date:
+        return min(self.ends_on or terms.cutoff_on, terms.cutoff_on)
+
+    def days(self, terms: Terms) -> int:
+        return (self.last_day(terms) - max(self.starts_on, terms.opens_on)).days + 1
+
+    def is_settled(self, terms: Terms) -> bool:
+        """Whether it counts as a place: on the opening roster, or for the months of the rule, as long as it lasted."""
+        return self.starts_on <= terms.opens_on or is_full(self.starts_on, self.last_day(terms), terms.months_joined)
+
+
+def _stretches(stays: Sequence[Stay]) -> list[_Stretch]:
+    found: list[_Stretch] = []
+    for stay in stays:
+        last = found[-1] if found else None
+        if last and last.stays[0].organ == stay.organ and (last.ends_on is None or stay.starts_on <= last.ends_on + A_DAY):
+            found[-1] = _Stretch((*last.stays, stay))
+        else:
+            found.append(_Stretch((stay,)))
+    return found
+
+
 def place(stays: Sequence[Stay], leaves: Iterable[tuple[date, date | None]], terms: Terms) -> Place:
-    """Where one person is counted. `stays` are their main postings in the county that touch the period, the earlier first."""
-    settled = [stay for stay in stays if stay.starts_on <= terms.opens_on or is_full(stay.starts_on, terms.cutoff_on, terms.months_joined)]
-    stay = (settled or stays)[-1]
-    as_of = min(stay.ends_on or terms.cutoff_on, terms.cutoff_on)
-    if not settled:
+    """Where one person is counted. `stays` are their main postings in the county that touch the period, the earlier first.
+
+    The place is an organ, and in it the last posting. Whoever served the county long enough and no organ of it is counted where
+    they served longest.
+    """
+    stretches = _stretches(stays)
+    settled = [one for one in stretches if one.is_settled(terms)]
+    days = sum(one.days(terms) for one in stretches)
+    last_day = max(one.last_day(terms) for one in stretches)
+    in_time = bool(settled) or is_full(last_day - timedelta(days=days - 1), last_day, terms.months_joined)
+    longest = max(reversed(stretches), key=lambda one: one.days(terms))
+    chosen = settled[-1] if settled else longest if in_time else stretches[-1]
+    stay, as_of = chosen.stays[-1], chosen.last_day(terms)
+    if not in_time and not is_full(stretches[0].starts_on, terms.cutoff_on, terms.months_joined):
         return Place(stay, False, Reason.JOINED_LATE, as_of)
     if away := _away(stays, leaves, terms):
         return Place(stay, False, away, as_of)
-    if stay is not stays[-1]:
+    if not in_time:
+        return Place(stay, False, Reason.BRIEF, as_of)
+    if chosen is not stretches[-1]:
         reason = Reason.MOVED_LATE
-    elif (stay.ends_on or terms.cutoff_on) < terms.cutoff_on:
+    elif as_of < terms.cutoff_on:
         reason = Reason.LEFT_LATE
-    elif stay.starts_on <= terms.opens_on:
+    elif chosen.starts_on <= terms.opens_on:
         reason = Reason.ROSTER
     else:
-        reason = Reason.JOINED if stay is stays[0] else Reason.MOVED
+        reason = Reason.MOVED if settled and chosen is not stretches[0] else Reason.JOINED
     return Place(stay, True, reason, as_of)
 
 
@@ -126,9 +175,10 @@ def words(reason: str, *, months_joined: int, months_away: int) -> str:
         Reason.ROSTER: _("On the opening roster of this unit."),
         Reason.JOINED: _("Joined the county during the period, at least %(months)d months before its end."),
         Reason.MOVED: _("Moved here at least %(months)d months before the end of the period."),
-        Reason.MOVED_LATE: _("Moved on less than %(months)d months before the end of the period: counted where they served before."),
+        Reason.MOVED_LATE: _("Served elsewhere afterwards for less than %(months)d months: counted where they served before."),
         Reason.LEFT_LATE: _("Left less than %(away)d months before the end of the period: still counted."),
         Reason.JOINED_LATE: _("Joined less than %(months)d months before the end of the period: not counted."),
         Reason.LEFT: _("Left for %(away)d months or more: not counted."),
         Reason.LEAVE: _("On proven leave for %(away)d months or more: not counted."),
+        Reason.BRIEF: _("Served in the county for less than %(months)d months: not counted."),
     }[Reason(reason)] % {"months": months_joined, "away": months_away}

@@ -73,7 +73,7 @@ def own_points(item: Item, figures: Mapping[str, Decimal], correction: Decimal) 
         value = item.read.value(figures)
     except Void:
         return None
-    value = min(max(_cut(value), NOTHING), item.points)
+    value = _cut(min(max(value, NOTHING), item.points))  # within its bounds first: what is far beyond them cannot be cut
     return min(max(value + correction, NOTHING), item.points)
 
 

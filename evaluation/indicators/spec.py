@@ -158,6 +158,26 @@ def stored(spec: Spec) -> dict:
     return spec.model_dump(mode="json")
 
 
+def require_countable(spec: Spec) -> None:
+    """Refuse a new version with a formula that large figures drive beyond what can be counted. What stands is read all the same.
+
+    Raises:
+        RefusedSpec: with every such formula by its place.
+    """
+    faults = []
+    for number, item in enumerate(spec.items, 1):
+        try:
+            item.read.require_countable()
+        except Refused as refusal:
+            faults.append(_fault_of_formula(number, item, refusal))
+    if faults:
+        raise RefusedSpec(faults)
+
+
+def _fault_of_formula(number: int, item: Item, refusal: Refused) -> Fault:
+    return Fault(_row("items", number, item.key) + _(", ") + _field("formula"), refusal.message)
+
+
 def _faults(spec: Spec) -> list[Fault]:
     """What only the whole shows: formulas, sums, orders, doubled keys."""
     faults = []
@@ -165,7 +185,7 @@ def _faults(spec: Spec) -> list[Fault]:
         try:
             item.read  # noqa: B018 - reading it is the check
         except Refused as refusal:
-            faults.append(Fault(_row("items", number, item.key) + _(", ") + _field("formula"), refusal.message))
+            faults.append(_fault_of_formula(number, item, refusal))
     total = sum((item.points for item in spec.items), Decimal(0))
     if total != spec.full:
         faults.append(

@@ -52,7 +52,7 @@ def propose(
     Raises:
         Refused: not_hr, no_note, no_source, mark, newer (somebody wrote a version after `after`), same (nothing differs),
             name (the county has another indicator of that name).
-        RefusedSpec: the faults of the text.
+        RefusedSpec: the faults of the text, and formulas that large figures drive beyond what can be counted.
     """
     if not writes_for(by, county):
         raise Refused(_("Indicators are written by HR of the county."), code="not_hr")
@@ -64,7 +64,9 @@ def propose(
         raise Refused(_("Say what is new in this version, and why."), code="no_note")
     if after.indicator.county_id not in (None, county.pk):
         raise Refused(_("This indicator belongs to another county."), code="not_hr")
-    spec = specs.stored(specs.read(data))
+    given = specs.read(data)
+    specs.require_countable(given)
+    spec = specs.stored(given)
     Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     indicator = _indicator(county, after.indicator, name.strip())
     last = indicator.versions.aggregate(last=Max("number"))["last"]

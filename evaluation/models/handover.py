@@ -1,10 +1,10 @@
 """Frozen results given to a receiver, what the receiver answered to each row, and how a refusal was settled."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from core.models import Fact
+from core.models import Fact, FactQuerySet
 from evaluation.models.period import Calculation, Period
 from people.models import Person, Unit
 
@@ -82,6 +82,13 @@ class Reply(Fact):
         constraints = [models.UniqueConstraint(fields=["hand_over", "sha256"], name="reply_once")]
 
 
+class ReplyRowQuerySet(FactQuerySet):
+    def newest(self) -> "ReplyRowQuerySet":
+        """Of several answers to one row of one hand-over the last."""
+        same = self.model.objects.filter(reply__hand_over=OuterRef("reply__hand_over"), key=OuterRef("key"))
+        return self.filter(~Exists(same.filter(reply__gt=OuterRef("reply"))))
+
+
 class ReplyRow(Fact):
     """What the receiver says of one row. Of several answers to one row the newest counts."""
 
@@ -93,6 +100,8 @@ class ReplyRow(Fact):
     key = models.CharField(max_length=42)
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
+
+    objects = ReplyRowQuerySet.as_manager()
 
     class Meta:
         ordering = ["reply", "key"]

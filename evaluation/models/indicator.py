@@ -42,6 +42,10 @@ class Indicator(models.Model):
 
 
 class IndicatorVersionQuerySet(FactQuerySet):
+    def own_first(self) -> "IndicatorVersionQuerySet":
+        """A county's own before the general ones, by indicator, the newest first: on every database, which differ in where null stands."""
+        return self.order_by(F("indicator__county__path").desc(nulls_last=True), "-indicator__key", "-number")
+
     def waiting_for(self, person: Person) -> "IndicatorVersionQuerySet":
         """A county's newest ones that this person may approve: HR over the county, of somebody else's."""
         later = self.model.objects.filter(indicator=OuterRef("indicator"), number__gt=OuterRef("number"))

@@ -1,9 +1,11 @@
 """The chain of responsibility (责任链): who is reminded of a unit's result below the version's mark, and what they answer."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -20,7 +22,8 @@ MOST_TEXT = 2000
 
 @transaction.atomic
 def send(*, period: Period, by: Person, at: datetime) -> list[Reminder]:
-    """Remind everybody responsible for a unit below the mark, by the newest published or frozen result. Returns the new reminders.
+    """Remind everybody responsible for a unit below the mark, by the newest published or frozen result. Returns the new reminders,
+    without their keys.
 
     Sent again it adds whom a newer result reaches and changes nothing else. Locks the period's row. Writes an audit entry.
 
@@ -37,25 +40,27 @@ def send(*, period: Period, by: Person, at: datetime) -> list[Reminder]:
     if not spec.chain:
         raise Refused(_("This version of the indicator names no chain of responsibility."), code="no_chain")
     standing = set(Reminder.objects.filter(period=period).values_list("unit_id", "person_id"))
-    made = []
-    for line in below(calculation, spec):
-        for person, level, action, duties in responsible(line.unit, spec, on=period.cutoff_on):
-            if (line.unit_id, person.pk) not in standing:
-                made.append(
-                    Reminder.objects.create(
-                        period=period,
-                        line=line,
-                        unit_id=line.unit_id,
-                        person=person,
-                        person_name=person.name,
-                        level=level,
-                        action=action,
-                        duties=duties,
-                        by=by,
-                        at=at,
-                    )
-                )
+    lines = below(calculation, spec)
+    answerable = responsible(period.county, [line.unit for line in lines], spec, on=period.cutoff_on) if lines else {}
+    made = [
+        Reminder(
+            period=period,
+            line=line,
+            unit=line.unit,
+            person=one.person,
+            person_name=one.person.name,
+            level=one.level,
+            action=one.action,
+            duties=one.duties,
+            by=by,
+            at=at,
+        )
+        for line in lines
+        for one in answerable.get(line.unit_id, ())
+        if (line.unit_id, one.person.pk) not in standing
+    ]
     if made:
+        Reminder.objects.append(made)
         audit.record(period, "evaluation.reminders_sent", by=by, count=len(made), calculation=calculation.number)
     return made
 
@@ -66,26 +71,35 @@ def below(calculation: Calculation, spec: Spec) -> list[UnitLine]:
     return list(lines.select_related("unit").order_by("unit_code"))
 
 
-def responsible(unit: Unit, spec: Spec, *, on: date) -> list[tuple[Person, str, str, list[str]]]:
-    """Who answers for an organ by the duties held in it on a day: person, level, action, duties. One query.
+@dataclass(frozen=True)
+class Responsible:
+    """Somebody who answers for a unit, on the heaviest level that their duties stand for."""
+
+    person: Person
+    level: str
+    action: str
+    duties: list[str]
+
+
+def responsible(county: Unit, organs: Iterable[Unit], spec: Spec, *, on: date) -> dict[int, list[Responsible]]:
+    """Who answers for each of these organs of a county, by the duties held in it on a day, by employee number. One query.
 
     In side postings too. Whoever stands on two levels is named once, on the heavier.
     """
-    lasting = Q(starts_on__lte=on) & (Q(ends_on=None) | Q(ends_on__gte=on))
-    held = DutyAssignment.objects.filter(lasting, posting__unit__path__startswith=unit.path).select_related(
-        "posting__person", "posting__unit"
-    )
     rungs = {duty: rung for rung in sorted(spec.chain, key=lambda rung: _WEIGHT[Reminder.Level(rung.level)]) for duty in rung.duties}
+    held = DutyAssignment.objects.lasting(on).filter(posting__unit__path__startswith=county.path, duty__in=rungs)
+    by_path = {unit.path: unit.pk for unit in organs}
     people: dict[int, Person] = {}
-    duties: dict[int, set[str]] = {}
-    for one in held.order_by("posting__person__employee_number"):
-        if one.duty in rungs and one.posting.unit.organ_path == unit.path:
-            people[one.posting.person_id] = one.posting.person
-            duties.setdefault(one.posting.person_id, set()).add(one.duty)
-    found: list[tuple[Person, str, str, list[str]]] = []
-    for pk, person in people.items():
-        rung = max((rungs[duty] for duty in duties[pk]), key=lambda rung: _WEIGHT[Reminder.Level(rung.level)])
-        found.append((person, rung.level, rung.action, sorted(duties[pk])))
+    duties: dict[int, dict[int, set[str]]] = {}  # of organ, of person
+    for one in held.select_related("posting__person", "posting__unit").order_by("posting__person__employee_number"):
+        if (organ := by_path.get(one.posting.unit.organ_path)) is not None:
+            person = people.setdefault(one.posting.person_id, one.posting.person)
+            duties.setdefault(organ, {}).setdefault(person.pk, set()).add(one.duty)
+    found: dict[int, list[Responsible]] = {}
+    for organ, of_people in duties.items():
+        for pk, ones in of_people.items():
+            rung = max((rungs[duty] for duty in ones), key=lambda rung: _WEIGHT[Reminder.Level(rung.level)])
+            found.setdefault(organ, []).append(Responsible(people[pk], rung.level, rung.action, sorted(ones)))
     return found
 
 

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -20,6 +21,7 @@ from people.models import Person
 State = Period.State
 Purpose = Calculation.Purpose
 MAX_DOCUMENT = 20 * 1024 * 1024
+ROWS_AT_ONCE = 2000
 
 
 # Writing
@@ -76,7 +78,7 @@ def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: d
         receiver=receiver,
         calculation=calculation,
         package_sha256=_sealed(calculation, at).sha256,
-        rows=len(lines.keys_of(calculation)),
+        rows=lines.how_many(calculation),
         by=by,
         at=at,
     )
@@ -202,11 +204,16 @@ class RowState:
 
 @dataclass(frozen=True)
 class Account:
-    """One hand-over, row by row."""
+    """One hand-over: how many rows stand where, and which of them were sent back or accepted with a later one.
+
+    refused_rows: whether it is settled, by the key of each row that was sent back last.
+    """
 
     hand_over: HandOver
-    rows: list[RowState]
-    counts: Counter = field(default_factory=Counter)
+    counts: Counter
+    refused_rows: Mapping[str, bool]
+    accepted_later: Set[str]
+    moved: bool
 
     @property
     def accepted(self) -> int:
@@ -229,6 +236,32 @@ class Account:
     def open(self) -> int:
         return self.counts["refused"] + self.counts["unanswered"]
 
+    def open_keys(self) -> list[str]:
+        """The keys of its open rows, those that were sent back first. Three queries at most, none where every row was answered."""
+        refused = [key for key, settled in self.refused_rows.items() if not settled and key not in self.accepted_later]
+        found = [] if self.moved else sorted(refused)
+        if self.unanswered:
+            answered = ReplyRow.objects.filter(reply__hand_over=self.hand_over).order_by().values_list("key", flat=True)
+            found += sorted(lines.keys_of(self.hand_over.calculation) - set(answered) - self.accepted_later)
+        return found
+
+    def keys(self) -> list[str]:
+        """The keys of all its rows, open ones first."""
+        first = self.open_keys()
+        return [*first, *sorted(lines.keys_of(self.hand_over.calculation) - set(first))]
+
+    def states(self, keys: Sequence[str]) -> list[RowState]:
+        """Where these of its rows stand, in their order, with the newest answer to each. One query."""
+        answers = ReplyRow.objects.filter(reply__hand_over=self.hand_over, key__in=keys).newest()  # type: ignore[attr-defined]
+        newest = {row.key: row for row in answers.select_related("settlement__by", "reply").defer("reply__document")}
+        return [RowState(key, _state(newest.get(key), key in self.accepted_later, self.moved), newest.get(key)) for key in keys]
+
+    def rows(self) -> Iterator[RowState]:
+        """All its rows, open ones first. A query for each 2,000."""
+        keys = self.keys()
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            yield from self.states(keys[start : start + ROWS_AT_ONCE])
+
 
 @dataclass(frozen=True)
 class Reconciliation:
@@ -238,6 +271,8 @@ class Reconciliation:
     rows themselves, while nobody has been given them.
     """
 
+    frozen: Calculation
+    newest: Calculation | None
     accounts: list[Account]
     ungiven: int
     differing: int
@@ -248,49 +283,69 @@ class Reconciliation:
 
 
 def reconciliation(period: Period) -> Reconciliation | None:
-    """How the hand-overs of what is frozen now stand; None before the freeze. Its queries grow with the hand-overs, not with rows."""
+    """How the hand-overs of what is frozen now stand; None before the freeze. Its queries grow neither with rows nor with hand-overs."""
     frozen = package.standing_freeze(period)
     if frozen is None:
         return None
     given = list(
         period.hand_overs.filter(calculation__number__gte=frozen.number).select_related("receiver", "calculation", "period__county")
     )
-    accounts = [account(one, later=[other for other in given if other.number > one.number]) for one in given]
+    accounts = _accounts(given, given)
     newest = newest_supplement(frozen)
     differing = 0
     if newest is not None:
         # By name: a receiver whose key was replaced is one with who has it now.
         receivers = {one.receiver.name for one in given if one.calculation_id == frozen.pk}
         lacking = receivers - {one.receiver.name for one in given if one.calculation_id == newest.pk}
-        differing = len(lacking) * len(lines.keys_of(newest)) if lacking else 0
+        differing = len(lacking) * lines.how_many(newest) if lacking else 0
     whole = any(one.calculation_id == frozen.pk for one in given)
-    return Reconciliation(accounts, ungiven=0 if whole else len(lines.keys_of(frozen)), differing=differing)
+    return Reconciliation(frozen, newest, accounts, ungiven=0 if whole else lines.how_many(frozen), differing=differing)
 
 
-def account(given: HandOver, *, later: list[HandOver] | None = None) -> Account:
-    """One hand-over's rows with the newest answer to each, open ones first. `later`: the hand-overs after it, if at hand."""
-    if later is None:
-        later = list(HandOver.objects.filter(period=given.period_id, number__gt=given.number).select_related("receiver"))
-    same = [one for one in later if one.receiver.name == given.receiver.name]
-    moved = any(one.calculation_id == given.calculation_id for one in same)  # once for each key
-    after = {one.pk for one in same}
-    answers = (
-        ReplyRow.objects.filter(reply__hand_over__in=[given.pk, *after]).select_related("settlement__by", "reply").order_by("reply_id")
-    )
-    newest: dict[str, ReplyRow] = {}
-    accepted_later: set[str] = set()
-    for row in answers:
-        if row.reply.hand_over_id == given.pk:
-            newest[row.key] = row
-        elif row.verdict == ReplyRow.Verdict.ACCEPTED:
-            accepted_later.add(row.key)
-        else:
-            accepted_later.discard(row.key)
-    rows = [
-        RowState(key, _state(newest.get(key), key in accepted_later, moved), newest.get(key)) for key in lines.keys_of(given.calculation)
-    ]
-    rows.sort(key=lambda one: (not one.is_open, one.state != "refused", one.key))
-    return Account(given, rows, Counter(one.state for one in rows))
+def account(given: HandOver) -> Account:
+    """How one hand-over stands."""
+    later = HandOver.objects.filter(period=given.period_id, number__gt=given.number).select_related("receiver")
+    return _accounts([given], [given, *later])[0]
+
+
+def _accounts(wanted: list[HandOver], known: list[HandOver]) -> list[Account]:
+    """Hand-overs, with the newest answer to each row. `known`: they and the hand-overs after them."""
+    newest = ReplyRow.objects.filter(reply__hand_over__in=wanted).newest().order_by()  # type: ignore[attr-defined]
+    taken = newest.filter(verdict=ReplyRow.Verdict.ACCEPTED)
+    accepted = dict(taken.values("reply__hand_over").annotate(rows=Count("pk")).values_list("reply__hand_over", "rows"))
+    refused: dict[int, dict[str, bool]] = {one.pk: {} for one in wanted}
+    sent_back = newest.filter(verdict=ReplyRow.Verdict.REFUSED)
+    for hand_over, key, settlement in sent_back.values_list("reply__hand_over", "key", "settlement"):
+        refused[hand_over][key] = settlement is not None
+    after = {one.pk: [other for other in known if other.number > one.number and other.receiver.name == one.receiver.name] for one in wanted}
+    moved = {one.pk: any(other.calculation_id == one.calculation_id for other in after[one.pk]) for one in wanted}  # once for each key
+    later = _accepted({one.pk: {other.pk for other in after[one.pk]} for one in wanted if not moved[one.pk]})
+    already = taken.filter(key__in=set().union(*later.values())).values_list("reply__hand_over", "key")
+    both = set(already) if any(later.values()) else set()
+    found = []
+    for one in wanted:
+        accepted_later = {key for key in later.get(one.pk, ()) if (one.pk, key) not in both}
+        accepted_later &= lines.keys_of(one.calculation) if accepted_later else set()
+        counts = Counter(accepted=accepted.get(one.pk, 0), later=len(accepted_later))
+        if not moved[one.pk]:
+            counts.update("settled" if settled else "refused" for key, settled in refused[one.pk].items() if key not in accepted_later)
+        counts["moved" if moved[one.pk] else "unanswered"] = one.rows - counts.total()
+        found.append(Account(one, counts, refused[one.pk], accepted_later, moved[one.pk]))
+    return found
+
+
+def _accepted(later: Mapping[int, Set[int]]) -> dict[int, set[str]]:
+    """Of each hand-over the keys that later ones (by hand-over) accepted last. One query, none without later ones."""
+    wanted = set().union(*later.values())
+    if not wanted:
+        return {}
+    answers = ReplyRow.objects.filter(reply__hand_over__in=wanted).order_by("reply_id")
+    found: dict[int, set[str]] = {one: set() for one in later}
+    for hand_over, key, verdict in answers.values_list("reply__hand_over", "key", "verdict"):
+        for one, others in later.items():
+            if hand_over in others:
+                (found[one].add if verdict == ReplyRow.Verdict.ACCEPTED else found[one].discard)(key)
+    return found
 
 
 def _state(row: ReplyRow | None, accepted_later: bool, moved: bool) -> str:

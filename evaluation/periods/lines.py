@@ -1,8 +1,10 @@
 """The lines of a calculation by the key that everybody calls them by, and how two calculations differ."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from django.core.cache import caches
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -131,19 +133,60 @@ def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[D
     return found
 
 
+def differing(before: Calculation, after: Calculation) -> list[str]:
+    """The keys whose lines are not the same, in order. Lines never change: what two calculations differ in is found once by a process.
+
+    Four queries, none once it is known.
+    """
+
+    def compared() -> list[str]:
+        units = {one.key for one in differences(*({line.key: line for line in _units(one.units.all())} for one in (before, after)))}
+        was, now = (one.people.order_by().values_list("employee_number", *OF_PEOPLE) for one in (before, after))
+        return in_order(units | {f"P:{row[0]}" for some in (was.difference(now), now.difference(was)) for row in some})
+
+    return _found_once(f"differing:{_named(before)}:{_named(after)}", compared)
+
+
+def _found_once(name: str, find: Callable[[], list[str]]) -> list[str]:
+    """What follows from lines alone, which never change."""
+    return caches["local"].get_or_set(f"evaluation.lines.{name}", find, None)  # type: ignore[return-value]
+
+
+def _named(calculation: Calculation) -> str:
+    return f"{calculation.pk}.{calculation.digest[:16]}"
+
+
 def keys_of(calculation: Calculation) -> set[str]:
     """The keys of the rows that a hand-over of a calculation holds: all of a frozen one; of a list those that differ from the
-    frozen rows, or from an earlier list that was handed over."""
+    frozen rows, or from an earlier list that was handed over. No query once they are known: only the newest list is handed over,
+    so that nothing comes to those before one."""
+    return set(_found_once(f"keys:{_named(calculation)}", partial(_handed, calculation)))
+
+
+def _handed(calculation: Calculation) -> list[str]:
     if calculation.purpose == Calculation.Purpose.FREEZE:
-        return set(keys(calculation))
-    return {one.key for one in differences_of(calculation)} | {
-        one.key for earlier in _handed_before(calculation) for one in differences(of(earlier), of(calculation))
-    }
+        return keys(calculation)
+    earlier = (key for one in _handed_before(calculation) for key in differing(one, calculation))
+    return in_order({*differing_of(calculation), *earlier})
 
 
-def differences_of(supplement: Calculation) -> list[Difference]:
-    """How a supplementary list differs from the frozen rows that it follows, in the order of the keys."""
-    return differences(of(frozen_before(supplement)), of(supplement))
+def how_many(calculation: Calculation) -> int:
+    """How many rows a hand-over of a calculation holds. Two queries of a frozen one, else as `keys_of`."""
+    if calculation.purpose == Calculation.Purpose.FREEZE:
+        return calculation.units.count() + calculation.people.count()
+    return len(keys_of(calculation))
+
+
+def differing_of(supplement: Calculation) -> list[str]:
+    """The keys by which a supplementary list differs from the frozen rows that it follows, in order."""
+    return differing(frozen_before(supplement), supplement)
+
+
+def differences_of(supplement: Calculation, keys: Collection[str] | None = None) -> list[Difference]:
+    """How a supplementary list differs from the frozen rows that it follows, in the order of the keys: in all of them, or in these."""
+    frozen = frozen_before(supplement)
+    keys = differing(frozen, supplement) if keys is None else keys
+    return differences(of_keys(frozen, keys), of_keys(supplement, keys))
 
 
 def frozen_before(supplement: Calculation) -> Calculation:

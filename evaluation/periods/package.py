@@ -53,6 +53,7 @@ _REASONS = {
     "joined_late": "调入未满期限",
     "left": "已离开",
     "leave": "离岗或病产假已满期限",
+    "brief": "任职时间过短",
 }
 _YES = {True: "是", False: "否"}
 
@@ -224,9 +225,10 @@ def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
 
 def _differences(supplement: Calculation) -> Exporter:
     """Each column of each row that is handed over with a supplementary list: as it was frozen, and as it is known now."""
-    now, before = lines.of(supplement), lines.of(lines.frozen_before(supplement))
+    keys = sorted(lines.keys_of(supplement))
+    now, before = lines.of_keys(supplement, keys), lines.of_keys(lines.frozen_before(supplement), keys)
     rows = []
-    for key in sorted(lines.keys_of(supplement)):
+    for key in keys:
         was, known = before.get(key), now.get(key)
         names = dict.fromkeys([*(was.columns if was else ()), *(known.columns if known else ())])
         rows += [(key, name, was and was.columns.get(name), known and known.columns.get(name)) for name in names]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.utils.translation import gettext as _
 
 from core.errors import Refused, RefusedRows, RowError
+from core.text import is_storable, printable
 
 COLUMNS = ("hand_over", "package", "key", "verdict", "reason")
 VERDICTS = ("accepted", "refused")
@@ -77,7 +78,7 @@ def read(document: bytes, *, hand_over: str, package: str, known: Collection[str
 
     Raises:
         Refused: not readable ("format"), of another hand-over or package ("other_package"), without rows ("empty").
-        RefusedRows: rows that are unknown, doubled, without a verdict or, when refused, without a reason; each is named.
+        RefusedRows: rows that hold half of a character, are unknown, doubled, without a verdict or, when refused, without a reason; each is named.
     """
     try:
         text = document.decode("utf-8-sig")
@@ -105,6 +106,9 @@ def read(document: bytes, *, hand_over: str, package: str, known: Collection[str
 
 
 def _problem(answer: Answer, known: Collection[str], seen: Mapping[str, int]) -> tuple[str, str] | None:
+    for name in ("key", "verdict", "reason"):
+        if not is_storable(getattr(answer, name)):
+            return name, _("It holds half of a character, which nothing can keep.")
     if answer.key not in known:
         return "key", _("“%(key)s” was not handed over.") % {"key": answer.key[:60]}
     if answer.key in seen:
@@ -143,7 +147,7 @@ def _require_same(found: Iterable[tuple[object, object]], hand_over: str, packag
         if (name, digest) != (hand_over, package):
             raise Refused(
                 _("The answer is to another hand-over or package (%(found)s): this is %(wanted)s.")
-                % {"found": str(name)[:60], "wanted": hand_over},
+                % {"found": printable(str(name)[:60]), "wanted": hand_over},
                 code="other_package",
             )
 

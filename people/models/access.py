@@ -25,6 +25,14 @@ class Role(models.TextChoices):
     AUDITOR = "auditor", _("Auditor")
 
 
+class RoleGrantQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "RoleGrantQuerySet":
+        """One's own, and those over units that one's roles reach as they reach what was learned there."""
+        from people.permissions import records_q
+
+        return self.filter(records_q(user))
+
+
 class RoleGrant(models.Model):
     """A role over a unit and everything below it, from when to when. Closed, never deleted.
 
@@ -38,6 +46,8 @@ class RoleGrant(models.Model):
     granted_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to"), null=True, blank=True)
+
+    objects = RoleGrantQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("role grant")

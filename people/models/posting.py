@@ -1,5 +1,7 @@
 """Where somebody served, from when to when, and with which duties."""
 
+from datetime import date
+
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Concat, Substr
@@ -23,7 +25,28 @@ class Duty(models.TextChoices):
     APPRAISER = "appraiser", _("Appraiser")
 
 
-class PostingQuerySet(models.QuerySet):
+def lasting(day: date, prefix: str = "") -> Q:
+    """Condition on what has a first and a last day, None while it lasts: the day lies in it."""
+    return Q(**{f"{prefix}starts_on__lte": day}) & (Q(**{f"{prefix}ends_on": None}) | Q(**{f"{prefix}ends_on__gte": day}))
+
+
+def is_lasting(starts_on: date, ends_on: date | None, day: date) -> bool:
+    """The same of a first and a last day at hand."""
+    return starts_on <= day and (ends_on is None or ends_on >= day)
+
+
+class LastingQuerySet(models.QuerySet):
+    def lasting(self, day: date):
+        return self.filter(lasting(day))
+
+
+class PostingQuerySet(LastingQuerySet):
+    def visible_to(self, user) -> "PostingQuerySet":
+        """One's own, and those that one's roles reach as they reach what was learned there."""
+        from people.permissions import records_q
+
+        return self.filter(records_q(user))
+
     def with_unit_name(self) -> "PostingQuerySet":
         """Each with `unit_name` as records write it (`unit.record_names`): a section's with its organ before it. No query more."""
         organ = Substr("unit__path", 1, Case(When(unit__depth=2, then=Unit.steplen), default=2 * Unit.steplen))  # Unit.organ_path
@@ -70,6 +93,8 @@ class DutyAssignment(models.Model):
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to"), null=True, blank=True)
 
+    objects = LastingQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("duty")
         verbose_name_plural = _("duties")
@@ -79,3 +104,6 @@ class DutyAssignment(models.Model):
 
     def __str__(self) -> str:
         return self.get_duty_display()
+
+    def is_held_on(self, day: date) -> bool:
+        return is_lasting(self.starts_on, self.ends_on, day)

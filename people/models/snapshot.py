@@ -42,9 +42,9 @@ def served_at(person: Person, *, on: date | None = None) -> dict:
     """
     unit, title, duties = person.unit, person.post_title, None
     if on is not None:
-        posting = person.postings.filter(_lasting(on), is_main=True).select_related("unit").order_by("-starts_on", "-pk").first()
+        posting = person.postings.lasting(on).filter(is_main=True).select_related("unit").order_by("-starts_on", "-pk").first()
         if posting is not None and (posting.ends_on is not None or on != clock.today()):
-            held = DutyAssignment.objects.filter(_lasting(on), posting__person=person).values_list("duty", flat=True)
+            held = DutyAssignment.objects.lasting(on).filter(posting__person=person).values_list("duty", flat=True)
             unit, title, duties = posting.unit, posting.title, sorted(set(held))
     return {
         "person": person,
@@ -56,10 +56,6 @@ def served_at(person: Person, *, on: date | None = None) -> dict:
         "duties": person.current_duties if duties is None else duties,
         "staff_type": person.staff_type,
     }
-
-
-def _lasting(day: date) -> models.Q:
-    return models.Q(starts_on__lte=day) & (models.Q(ends_on=None) | models.Q(ends_on__gte=day))
 
 
 def copied_from(record: ServedAt) -> dict:

@@ -9,6 +9,9 @@ from certificates.services import version_in_force
 from core import clock
 from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, EditionLesson, Enrolment, Reversal
 from courses.signals import completion_reversed, course_completed
+from evaluation import services
+from evaluation.models import LedgerEntry
+from people.models import DutyAssignment
 from people.models.snapshot import copied_from, served_at
 from quizzes.models import Attempt, Marking, Quiz, Submission
 from tests.cast import NOON
@@ -101,6 +104,14 @@ def complete(
     if tell:
         course_completed.send(sender=Completion, completion=made, at=at)
     return made
+
+
+def explained(person, year: int = 2026) -> services.HoursExplained:
+    """Why a person has so many hours in a year, by the policy and duties of now."""
+    entries = list(LedgerEntry.objects.filter(person=person, year=year).with_reasons())
+    day = services.day_of(year, NOON)
+    duties = DutyAssignment.objects.lasting(day).filter(posting__person=person).values_list("duty", flat=True)
+    return services.explained(year=year, entries=entries, policy=services.policies_on(day).of(person.unit), duties=list(duties))
 
 
 def reverse(completion, *, by, at: datetime = NOON, reason="查实替考", tell=True) -> Reversal:

@@ -5,10 +5,13 @@ import io
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
+from django.core.cache import caches
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -556,6 +559,28 @@ def test_too_many_calls_a_minute_are_told_when_to_go_on(cast, course, pull, monk
     response = pull()
     problem(response, 429, "too_many_calls")
     assert 0 < int(response["Retry-After"]) <= 60
+
+
+def test_two_calls_at_once_are_counted_as_two(monkeypatch):
+    both = threading.Barrier(2)
+    kept = caches["local"]
+
+    class ReadAtOnce:
+        incr, add, set = kept.incr, kept.add, kept.set
+
+        def get(self, *args):
+            found = kept.get(*args)
+            both.wait(5)
+            return found
+
+    monkeypatch.setattr(doors, "CALLS_A_MINUTE", 1)
+    monkeypatch.setattr(doors, "cache", ReadAtOnce())
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    call = SimpleNamespace(auth=SimpleNamespace(pk=1))
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda _n: doors.CallsAMinute().allow_request(call), range(2)))
+
+    assert sorted(answers) == [False, True]
 
 
 def test_an_error_of_ours_is_a_problem_too(cast, course, pull, monkeypatch):

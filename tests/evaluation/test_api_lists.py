@@ -184,6 +184,20 @@ def test_nothing_comes_of_a_calculation_that_was_not_published(cast, year, ask):
     assert {one["total"] for one in ask(own, "results/units").json()["items"]} == {"99.00"}
 
 
+@pytest.mark.parametrize(("path", "field"), [("results/people", "employee_number"), ("results/units", "unit_code")])
+def test_a_pull_of_results_ends_in_the_calculation_that_it_began_with(cast, year, ask, path, field):
+    own = key(cast.hr, cast.county)
+    whole = [one[field] for one in ask(own, path).json()["items"]]
+    first = ask(own, path, limit=1).json()
+    PeriodStep.objects.create(period=year, number=2, state="frozen", calculation=year.calculations.get(number=2), by=cast.hr, at=NOON)
+
+    second = ask(own, path, cursor=first["next_cursor"]).json() if first["has_more"] else {"items": []}
+
+    items = first["items"] + second["items"]
+    assert [one[field] for one in items] == whole and {one["calculation"] for one in items} == {1}
+    assert {one["calculation"] for one in ask(own, path).json()["items"]} == {2}
+
+
 @pytest.mark.parametrize("path", SCOPES)
 def test_each_call_of_a_list_leaves_a_trace(cast, year, ask, path):
     ask(key(cast.hr, cast.county), path)

@@ -189,6 +189,17 @@ def test_reminders_reach_those_who_held_the_duties_on_the_cut_off_day_and_only_o
     assert Reminder.objects.filter(person=cast.own_leader).count() == 1
 
 
+def test_reminders_take_no_more_queries_for_more_units_and_people(cast, policy, django_assert_max_num_queries):
+    for number in range(12):
+        unit = cast.county.add_child(code=f"N{number}", name=f"单位{number}", kind="department")
+        for duty in ("chief", "staff"):
+            person(f"N{number}{duty}", f"人{number}{duty}", unit, duty)
+    period = year.published(cast)
+    with django_assert_max_num_queries(15):
+        made = chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    assert len(made) == Reminder.objects.count() >= 24 and {"N3chief", "N3staff"} <= {one.person.employee_number for one in made}
+
+
 def test_who_left_after_the_cut_off_day_still_answers_and_side_postings_count(cast, period):
     Posting.objects.filter(person=cast.learner).update(ends_on=date(2026, 12, 25))
     side = Posting.objects.create(person=cast.other_leader, unit=cast.section, is_main=False, starts_on=date(2026, 3, 1))

@@ -433,16 +433,19 @@ def test_hr_gets_the_rows_that_hr_may_read_and_is_told_how_many_are_not_in_it(ca
     units.let_history_follow(county=cast.county, follows=False, basis="姚人社发〔2026〕3号", by=cast.hr)
     since = read()
     assert {one["course_code"] for one in since["completions"]} == {"P02"}
-    assert since["withheld"] == {"enrolments": 1, "attempts": 1, "completions": 1, "hours": 2}
-    assert "另有 5 条记录" in str(archive_paper.sheet(since))
+    assert since["withheld"] == {"postings": 1, "enrolments": 1, "attempts": 1, "completions": 1, "hours": 2}
+    assert [one["unit"] for one in since["postings"]] == [cast.other_bureau.name] and len(whole["postings"]) == 2
+    assert "另有 6 条记录" in str(archive_paper.sheet(since))
     assert {one["course_code"] for one in of(cast.learner)["completions"]} == {"P01", "P02"}
 
 
 def test_what_another_county_recorded_of_a_person_is_not_for_the_hr_of_this_one(cast, full):
     postings.post(person=full, unit=cast.other_county, title="科员", duties=["staff"], starts_on=clock.today())
     made = of(full, reader=fresh(cast.other_hr))
-    assert {name: made[name] for name in HELD if made[name]}.keys() == {"postings", "roles"}
-    assert made["withheld"] == {name: row_set(full).count() for name, row_set in HELD.items() if name not in {"postings", "roles"}}
+    assert {name: made[name] for name in HELD if made[name]}.keys() == {"postings"}
+    assert [one["unit"] for one in made["postings"]] == [cast.other_county.name]
+    assert made["withheld"] == {name: row_set(full).count() - (name == "postings") for name, row_set in HELD.items()}
+    assert "姚安" not in json.dumps({name: made[name] for name in ("person", "postings", "roles")}, ensure_ascii=False)
 
 
 def test_links_by_which_a_holder_shares_are_the_holders_own(cast, full):

@@ -6,10 +6,12 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from evaluation import services
 from evaluation.indicators import calculation, versions
 from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
 from people.models import Leave, Posting
 from people.models.snapshot import served_at
+from people.services import postings
 from tests.cast import NOON, person
 from tests.evaluation import rows
 
@@ -78,6 +80,17 @@ def test_who_moved_in_june_is_counted_in_the_new_unit_and_who_moved_in_november_
     assert units["532325-D09"].figures["在册人数"] == "2" and units["532325-D03"].figures["在册人数"] == "3"
 
 
+def test_a_promotion_in_one_section_is_no_move(cast, period):
+    for someone, title in ((cast.learner, "副局长"), (cast.colleague, cast.colleague.post_title)):
+        postings.post(person=someone, unit=cast.section, title=title, duties=["deputy"], starts_on=date(2026, 11, 1))
+
+    people, _units = outcome(period)
+
+    lines = people["YA10001"], people["YA10002"]
+    assert [(one.reason, one.unit, one.duties, one.target) for one in lines] == [("roster", cast.section, ["deputy"], Decimal(8))] * 2
+    assert people["YA10001"].post_title == "副局长"
+
+
 def test_who_joined_late_left_or_was_on_leave_keeps_a_line_that_says_so(cast, period):
     late = person("YA20001", "晚来", cast.section)
     Posting.objects.filter(person=late).update(starts_on=date(2026, 9, 22))
@@ -132,6 +145,43 @@ def test_a_reversed_completion_counts_for_nothing(cast, period, course):
     people, _units = outcome(period)
 
     assert (people["YA10001"].done, people["YA10001"].hours) == (0, Decimal("0.00"))
+
+
+def test_a_correction_after_the_cut_off_answers_late_hours_first(cast, period, course):
+    christmas = datetime(2026, 12, 25, 4, 0, tzinfo=UTC)
+    rows.complete(cast.learner, course, study="1", test="0")
+    late = rows.course(cast.county, "P02")
+    rows.complete(cast.learner, late, study="1", test="0", at=christmas)
+    rows.complete(cast.colleague, late, at=christmas)
+    for someone, hours in ((cast.learner, "-1"), (cast.colleague, "-1.5")):
+        services.correct(person=someone, year=2026, hours=Decimal(hours), reason="代学", by=cast.hr, at=christmas + timedelta(days=1))
+
+    people, _units = outcome(period, at=christmas + timedelta(days=2))
+
+    assert (people["YA10001"].hours, people["YA10002"].hours) == (Decimal("1.00"), Decimal("0.00"))
+    assert services.balance(cast.learner, 2026) == Decimal("1.00")
+
+
+def test_a_correction_of_what_was_learned_in_time_is_no_answer_to_late_hours(cast, period, course):
+    rows.complete(cast.learner, course, study="1", test="0")
+    services.correct(person=cast.learner, year=2026, hours=Decimal(-1), reason="代学", by=cast.hr, at=NOON + timedelta(days=1))
+    rows.complete(cast.learner, rows.course(cast.county, "P02"), study="1", test="0", at=datetime(2026, 12, 25, 4, 0, tzinfo=UTC))
+
+    people, _units = outcome(period, at=datetime(2026, 12, 27, 4, 0, tzinfo=UTC))
+
+    assert people["YA10001"].hours == Decimal("0.00")
+
+
+def test_a_late_hour_that_was_taken_by_hand_and_then_reversed_takes_nothing_else(cast, period, course):
+    christmas = datetime(2026, 12, 25, 4, 0, tzinfo=UTC)
+    rows.complete(cast.learner, course, study="1", test="0")
+    late = rows.complete(cast.learner, rows.course(cast.county, "P02"), study="1", test="0", at=christmas)
+    services.correct(person=cast.learner, year=2026, hours=Decimal(-2), reason="代学", by=cast.hr, at=christmas + timedelta(days=1))
+    rows.reverse(late, by=cast.hr, at=christmas + timedelta(days=2))
+
+    people, _units = outcome(period, at=christmas + timedelta(days=3))
+
+    assert people["YA10001"].hours == services.balance(cast.learner, 2026) == Decimal("0.00")
 
 
 def test_void_items_give_their_points_to_the_others(cast, period, course):

@@ -298,18 +298,18 @@ def test_hours_from_elsewhere_count_for_this_topic_and_not_as_online_learning(ca
     claim = filed(cast.learner)
     claims.approve(claim=claim, by=cast.hr, at=NOON)
     claims.approve(claim=claim, by=second, at=NOON)
-    told = services.explain_hours(cast.learner, 2026, at=NOON)
+    told = rows.explained(cast.learner)
     assert told.total == Decimal("16.5") and "15" in told.words
     assert told.topic.share == 82 and told.online.share == 3  # of 20, of 50
     services.correct(person=cast.learner, year=2026, hours=Decimal(-15), reason="培训未到场", by=cast.hr, at=NOON)
-    assert services.explain_hours(cast.learner, 2026, at=NOON).online.share == 3, "what answers a claim takes nothing from online learning"
+    assert rows.explained(cast.learner).online.share == 3, "what answers a claim takes nothing from online learning"
     assert cast.hr.name in told.entries[-1].words and second.name in told.entries[-1].words
 
 
 def test_the_reasons_of_a_ledger_take_no_more_queries_for_more_entries(cast, policy, second, django_assert_num_queries):
     def queries():
         with django_assert_num_queries(5):
-            services.explain_hours(cast.learner, 2026, at=NOON)
+            rows.explained(cast.learner)
 
     for number in range(3):
         claim = filed(cast.learner, key=f"k{number}", hours=Decimal(5))

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from core.errors import Refused, RefusedRows
 from core.models import FactChanged
-from evaluation.models import HandOver, Period, PeriodStep, Receiver, ReplyRow, Settlement
+from evaluation.models import HandOver, Period, PeriodStep, PersonLine, Receiver, ReplyRow, Settlement
 from evaluation.periods import handover, lines
 from people.models import ApiToken, ReadingOfOthers
 from people.services import tokens
@@ -136,7 +136,7 @@ def test_under_a_new_key_the_rows_are_given_anew_and_the_old_key_answers_nothing
     assert refusal.value.code == "key_replaced"
 
     anew = handover.hand_over(calculation=frozen, receiver=new, by=cast.hr, at=LATER)
-    states = {row.key: row.state for row in handover.account(given).rows}
+    states = {row.key: row.state for row in handover.account(given).rows()}
     assert states["P:YA10001"] == "moved" and "unanswered" not in states.values()
     listed = handover.hand_over(calculation=later, receiver=new, by=cast.hr, at=LATER)
     for one in (anew, listed):
@@ -228,6 +228,38 @@ def test_a_second_list_also_takes_back_what_the_first_had_said(cast, frozen, giv
         handover.hand_over(calculation=first, receiver=receiver, by=cast.learner, at=LATER)
 
 
+def test_the_database_finds_the_same_differences_as_a_comparison_line_by_line(cast, frozen):
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", total="8.75", digest="b")
+    come = PersonLine.objects.filter(calculation=late).values().first() | {"id": None, "person_id": cast.trainer.pk}
+    PersonLine.objects.create(**come | {"employee_number": "YA10099", "target": None, "duties": []})
+    once = by_hand.calculation(frozen.period, cast, purpose="supplement", digest="c")
+    for before, after in ((frozen, late), (late, once), (frozen, once)):
+        wanted = [one.key for one in lines.differences(lines.of(before), lines.of(after))]
+        assert lines.differing(before, after) == wanted
+    assert lines.differing(late, frozen) == ["U:532325-D03", "P:YA10001", "P:YA10099"]
+    assert [one.state for one in lines.differences_of(late, ["P:YA10099"])] == ["added"]
+
+
+def test_pages_of_the_hand_over_take_few_queries_and_compare_two_calculations_once(
+    client, cast, frozen, given, receiver, receive, django_assert_max_num_queries
+):
+    receive(answer(given, YA10001="学时不符"))
+    for number in range(3):  # three lists, each handed over and answered
+        late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours=f"2{number}.5", digest=f"{number}")
+        list_given = handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=LATER)
+        receive(answer(list_given, YA10001="accepted"), to=list_given)
+    client.force_login(cast.hr)
+    pages = {
+        reverse("hand_over_desk", args=[given.period_id]): 14,
+        reverse("hand_over", args=[given.pk]): 15,
+        reverse("supplement", args=[late.pk]): 9,
+    }
+    for page, most in pages.items():
+        client.get(page)
+        with django_assert_max_num_queries(most):
+            client.get(page)
+
+
 def test_a_list_is_given_only_to_whom_the_frozen_rows_were(cast, frozen, receiver):
     late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
     with pytest.raises(Refused) as refusal:
@@ -255,13 +287,24 @@ def test_hr_and_the_auditor_of_the_county_open_the_pages_and_nobody_else(client,
     pages = [
         reverse("hand_over_desk", args=[given.period_id]),
         reverse("hand_over", args=[given.pk]),
-        reverse("hand_over_package", args=[given.pk]),
-        reverse("hand_over_rows", args=[given.pk]),
         reverse("supplement", args=[late.pk]),
         reverse("refusal", args=[ReplyRow.objects.get().pk]),
     ]
     assert [client.get(page).status_code for page in pages] == [200 if name in OF_HR else 404] * len(pages)
+    files = [reverse(door, args=[given.pk]) for door in ("hand_over_package", "hand_over_rows")]
+    assert [client.post(file, {"purpose": "送县考评办"}).status_code for file in files] == [200 if name in OF_HR else 404] * 2
     assert ReadingOfOthers.objects.exists() == (name in OF_HR)
+
+
+@pytest.mark.parametrize("door", ["hand_over_package", "hand_over_rows"])
+def test_what_was_handed_over_leaves_as_a_file_for_a_purpose_that_is_kept(client, cast, given, door):
+    client.force_login(cast.hr)
+    file = reverse(door, args=[given.pk])
+    assert client.get(file).status_code == 405
+    asked = client.post(file, {"purpose": " "}, follow=True)
+    assert "用途" in asked.content.decode() and not ReadingOfOthers.objects.filter(kind="export").exists()
+    assert client.post(file, {"purpose": "送县考评办"}).status_code == 200
+    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "送县考评办"
 
 
 def test_the_auditor_looks_and_changes_nothing(client, cast, frozen, receiver):

@@ -11,7 +11,7 @@ from core.errors import Refused
 from evaluation.indicator_forms import as_text
 from evaluation.indicators import calculation, dry_run, explain, reports, versions
 from evaluation.indicators.figures import COUNTED, FIGURES
-from evaluation.indicators.spec import read
+from evaluation.indicators.spec import RefusedSpec, read
 from evaluation.models import (
     FigureConfirmation,
     IndicatorVersion,
@@ -23,7 +23,8 @@ from evaluation.models import (
     UnitLine,
 )
 from evaluation.periods import services as periods
-from people.models import ReadingOfOthers, Role
+from people.models import Posting, ReadingOfOthers, Role
+from people.services import postings
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.evaluation import rows
 
@@ -214,6 +215,14 @@ def test_a_version_without_its_proof_or_by_somebody_else_is_refused(cast, genera
     assert caught.value.code == code
 
 
+def test_a_version_whose_formula_cannot_be_counted_is_not_written(cast, general):
+    item = general.spec["items"][0] | {"formula": "999999999 * 99999999 * 在册人数"}
+    data = general.spec | {"items": [item, *general.spec["items"][1:]]}
+
+    with pytest.raises(RefusedSpec, match="K1"):
+        versions.propose(county=cast.county, after=general, data=data, source="县定", mark="D", note="新", by=cast.hr, at=NOON)
+
+
 def test_two_officers_do_not_write_over_each_other_and_nothing_new_is_no_version(cast, general):
     first = proposed(cast, general)
     with pytest.raises(Refused) as caught:
@@ -248,6 +257,58 @@ def test_a_dry_run_shows_each_unit_by_both_versions_and_writes_nothing(cast, sig
     page = sign_in(cast.hr).get(f"/evaluation/indicators/{new.pk}/dry-run/").content.decode()
     assert "-2.00" in page and "姚安县教育体育局" in page
     assert not UnitLine.objects.exists()
+
+
+def test_a_dry_run_shows_a_unit_that_one_version_alone_counts(cast, sign_in, general, period):
+    late = date(2026, 11, 1)
+    Posting.objects.filter(person=cast.learner).update(unit=cast.county)
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=late)
+    data = changed(general)
+    new = versions.propose(
+        county=cast.county,
+        after=general,
+        data=data | {"rules": {"months_joined": 0, "months_away": 3}},
+        source="县定",
+        mark="D",
+        note="不看月数",
+        by=cast.hr,
+        at=NOON,
+    )
+
+    for old, other in ((general, new), (new, general)):
+        found = [one.new.unit_code for one in dry_run.compare(period=period, old=old, new=other, at=NOON)]
+        assert found == sorted(found) and cast.county.code in found
+    page = sign_in(cast.hr).get(f"/evaluation/indicators/{new.pk}/dry-run/")
+    assert page.status_code == 200 and cast.county.name in page.content.decode()
+
+
+def test_a_dry_run_reads_what_is_known_once(cast, sign_in, general, period, django_assert_max_num_queries):
+    new, client = proposed(cast, general), sign_in(cast.hr)
+    client.get("/evaluation/")
+    with django_assert_max_num_queries(16):
+        client.get(f"/evaluation/indicators/{new.pk}/dry-run/")
+
+
+def test_a_countys_own_indicator_comes_before_the_general_one(cast, sign_in, general, hr2):
+    versions.approve(version=(own := proposed(cast, general)), by=hr2, at=NOON)
+
+    offered = sign_in(cast.hr).get("/evaluation/new/").context["form"].fields["version"].queryset
+
+    assert list(offered) == [own, general]
+
+
+def test_days_that_were_left_open_come_from_the_version_that_was_chosen(cast, sign_in, general, hr2):
+    data = general.spec | {"period": general.spec["period"] | {"publicity_days": 7, "appeal_days": 9}}
+    own = versions.propose(county=cast.county, after=general, data=data, source="县定", mark="D", note="更久", by=cast.hr, at=NOON)
+    versions.approve(version=own, by=hr2, at=NOON)
+    client = sign_in(cast.hr)
+    shown = client.get("/evaluation/new/").context["form"]
+
+    left = {name: shown[name].value() or "" for name in ("publicity_days", "appeal_days")}
+    client.post("/evaluation/new/", {"county": cast.county.pk, "year": 2026, "version": general.pk, **left})
+
+    opened = Period.objects.get(county=cast.county)
+    assert (opened.publicity_days, opened.appeal_days) == (5, 5)
 
 
 def test_a_dry_run_against_what_one_may_not_read_is_not_found(cast, sign_in, general):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core import clock
 from evaluation import claims, known, services
 from evaluation.models import LedgerEntry
-from people.models import Person, ReadingOfOthers
+from people.models import Person, Posting, ReadingOfOthers
 from people.services import postings
 from tests.cast import EVERYBODY, NOON
 from tests.evaluation import rows
@@ -23,7 +23,7 @@ MIDNIGHT = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)
 
 
 def ask(someone, day=DAY, year=2026) -> known.Known:
-    return known.of_person(someone, year, day, entries=LedgerEntry.objects.all())
+    return known.of_person(someone, year, day, entries=LedgerEntry.objects.all(), postings=Posting.objects.all())
 
 
 def test_the_last_second_of_a_day_belongs_to_it_and_midnight_to_the_next(cast, policy):

@@ -106,7 +106,7 @@ def test_what_was_taken_by_hand_is_not_taken_again_with_the_reversal(cast, cours
 
     assert services.balance(cast.learner, 2026) == 0
     assert sum(entry.hours for entry in completion.ledger_entries.all()) == 0
-    told = services.explain_hours(cast.learner, 2026, at=NOON).entries[-1]
+    told = rows.explained(cast.learner).entries[-1]
     assert told.entry.hours == 1 and told.words == "撤销之前已人工扣减，不重复扣减：查实替考"
 
 
@@ -221,7 +221,7 @@ def test_every_figure_is_explained_in_words(cast, course):
     rows.complete(cast.learner, course)
     correct(cast, hours=Decimal("-0.25"))
 
-    told = services.explain_hours(cast.learner, 2026, at=NOON)
+    told = rows.explained(cast.learner)
 
     assert told.total == Decimal("1.25")
     assert [str(e.words) for e in told.entries] == [
@@ -235,13 +235,13 @@ def test_every_figure_is_explained_in_words(cast, course):
 
 
 def test_the_highest_target_among_several_duties_holds(cast, policy):
-    told = services.explain_hours(cast.colleague, 2026, at=NOON)  # staff 20, publisher 10
+    told = rows.explained(cast.colleague)  # staff 20, publisher 10
     assert told.topic.hours == 20
-    assert services.explain_hours(cast.reviewer, 2026, at=NOON).topic is None
+    assert rows.explained(cast.reviewer).topic is None
 
 
 def test_without_a_policy_there_are_no_targets_and_no_error(cast):
-    told = services.explain_hours(cast.learner, 2026, at=NOON)
+    told = rows.explained(cast.learner)
     assert (told.total, told.topic, told.online) == (0, None, None)
 
 

@@ -2,18 +2,34 @@
 
 import csv
 import io
+from datetime import date, timedelta
 from decimal import Decimal
 
 import openpyxl
 import pytest
+from django.urls import reverse
 
 from evaluation import services
 from people.models import ReadingOfOthers
+from people.services import postings
 from tests.cast import EVERYBODY, NOON, person
 from tests.evaluation import rows
 from tests.evaluation.exporting import take
 from tests.evaluation.test_pages import READERS, body
 
+QUOTA = {
+    "key": "online",
+    "title": "网络培训",
+    "staff_types": ["civil_servant"],
+    "rank": "",
+    "hours": "50",
+    "years": 1,
+    "from_year": None,
+    "kinds": ["online"],
+    "carry_over": None,
+    "source": "规定",
+    "mark": "S",
+}
 pytestmark = pytest.mark.usefixtures("noon")
 
 
@@ -81,6 +97,31 @@ def test_tests_of_the_year_are_counted_by_person_as_by_unit(cast, course, sign_i
     assert found == {cast.learner.pk: (1, 1), cast.colleague.pk: (1, 0)}
     of_unit = standing.unit_standings([cast.section], year=2026, at=NOON)[cast.section.path]
     assert (of_unit.sat, of_unit.passed) == (2, 1)
+
+
+def test_a_past_year_tells_duties_and_quotas_of_the_day_that_required_and_target_are_of(cast, policy, course, sign_in):
+    type(policy).objects.filter(pk=policy.pk).update(quotas=[QUOTA])
+    postings.leave(person=cast.learner, status="left", on=date(2025, 6, 30))
+    mine = table(take(sign_in(cast.hr), "people", filters={"unit": cast.bureau.pk, "year": 2025}))[cast.learner.employee_number]
+    assert (mine["必修课程"], mine["学时目标"], mine["职责"]) == ("1", "20", "具体工作人员")
+    assert "网络培训" in mine["学时要求"]
+
+
+def test_a_past_year_of_a_file_is_told_by_where_and_as_what_the_person_served_in_it(cast, policy, course, sign_in):
+    rows.policy(county=cast.other_county, duty_targets={"staff": "99"})
+    rows.complete(cast.learner, course, at=NOON - timedelta(days=365))
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 3, 1))
+    rows.complete(cast.colleague, course, at=NOON - timedelta(days=365))
+    postings.leave(person=cast.colleague, status="left", on=date(2025, 6, 30))
+
+    def target(page, year) -> Decimal | None:
+        topic = next(part.hours.topic for part in page.context["years"] if part.year == year)
+        return topic and topic.hours
+
+    moved = sign_in(cast.learner).get(reverse("my_file"))
+    assert (target(moved, 2025), target(moved, 2026)) == (Decimal(20), Decimal(99))
+    left = sign_in(cast.hr).get(reverse("learning_file", args=[cast.colleague.pk]))
+    assert (target(left, 2025), target(left, 2026)) == (Decimal(20), None)
 
 
 def test_the_file_takes_no_more_queries_for_more_people(cast, stood, sign_in, django_assert_max_num_queries):

@@ -159,6 +159,15 @@ def test_publicity_takes_no_more_queries_for_more_units(cast, sign_in, on, djang
         client.get(reverse("period_publicity", args=[period.pk]))
 
 
+@pytest.mark.parametrize("reached", [year.opened, year.published, year.in_appeals, year.frozen])
+def test_a_period_takes_few_queries_at_each_step(cast, policy, sign_in, on, reached, django_assert_max_num_queries):
+    period = reached(cast)
+    client = sign_in(cast.hr)
+    client.get(reverse("periods"))
+    with django_assert_max_num_queries(13):
+        assert client.get(reverse("period", args=[period.pk])).status_code == 200
+
+
 # Appeals
 
 

@@ -304,14 +304,14 @@ def test_a_roster_that_changes_in_the_middle_of_freezing_is_seen_whole_or_not_at
     if connection.vendor != "postgresql":
         pytest.skip("needs PostgreSQL")
     period = year.in_appeals(cast)
-    people_lines, begun = calculation._people_lines, []
+    facts, begun = calculation._facts, []
 
     def slowly(*args):
-        lines = people_lines(*args)
+        found = facts(*args)
         if not begun:
             begun.append(True)
             together(move_everybody)  # commits while the freeze looks
-        return lines
+        return found
 
     def move_everybody():
         with transaction.atomic():
@@ -319,7 +319,7 @@ def test_a_roster_that_changes_in_the_middle_of_freezing_is_seen_whole_or_not_at
                 Posting.objects.filter(person=someone, ends_on=None).update(unit=cast.other_bureau)
                 Person.objects.filter(pk=someone.pk).update(unit=cast.other_bureau)
 
-    monkeypatch.setattr(calculation, "_people_lines", slowly)
+    monkeypatch.setattr(calculation, "_facts", slowly)
     services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
     made = package.frozen(period)
     organs = set(made.people.filter(person__in=[cast.learner, cast.colleague]).values_list("organ__code", flat=True))

@@ -65,6 +65,22 @@ def test_every_broken_row_is_named_and_none_is_taken():
     assert "P:YA99999" in refusal.value.errors[0].message and "2" in refusal.value.errors[1].message
 
 
+@pytest.mark.parametrize("field", ["key", "verdict", "reason"])
+def test_half_of_a_character_is_named_where_it_stands_and_can_be_told(field):
+    with pytest.raises(RefusedRows) as caught:
+        read(written(ACCEPTED, TURNED_DOWN | {field: "学时\ud800不符"}))
+
+    assert [(error.row, error.field) for error in caught.value.errors] == [(2, field)]
+    assert caught.value.errors[0].message.encode()
+
+
+def test_the_name_of_another_hand_over_is_told_without_half_of_a_character():
+    with pytest.raises(Refused) as caught:
+        read(written(ACCEPTED, hand_over="\ud800"))
+
+    assert caught.value.code == "other_package" and caught.value.message.encode()
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [

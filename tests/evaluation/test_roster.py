@@ -13,8 +13,8 @@ TERMS = roster.Terms(date(2026, 1, 1), date(2026, 12, 20), date(2026, 12, 21), 3
 OLD, YEAR_END = date(2024, 1, 1), date(2026, 12, 20)
 
 
-def stay(unit, starts, ends=None):
-    return Stay(unit, "科员", starts, ends)
+def stay(unit, starts, ends=None, *, title="科员", organ=None):
+    return Stay(unit, organ or f"organ of {unit}", title, starts, ends)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,41 @@ def test_everybody_has_one_place_and_a_reason(stays, leaves, expected):
     found = roster.place(stays, leaves, TERMS)
 
     assert (found.stay.unit, found.counted, str(found.reason)) == expected
+
+
+@pytest.mark.parametrize(
+    ("stays", "leaves", "expected"),
+    [
+        ([stay(1, date(2026, 9, 20), date(2026, 9, 21))], [], (1, False, "brief")),  # begun in time, two days long
+        ([stay(1, date(2026, 3, 2), date(2026, 3, 20))], [], (1, False, "left")),
+        (
+            [stay(1, OLD, date(2026, 9, 1)), stay(2, date(2026, 9, 2), date(2026, 9, 11)), stay(3, date(2026, 9, 25))],
+            [],
+            (1, True, "moved_late"),
+        ),
+        ([stay(1, OLD, date(2026, 9, 11)), stay(2, date(2026, 9, 12), date(2026, 9, 21))], [], (1, True, "moved_late")),  # then gone
+        ([stay(1, date(2026, 8, 1), date(2026, 9, 30)), stay(2, date(2026, 10, 1))], [], (2, True, "joined")),  # no organ for three months
+        ([stay(1, date(2026, 8, 1), date(2026, 10, 20)), stay(2, date(2026, 10, 21))], [], (1, True, "moved_late")),
+    ],
+)
+def test_a_stay_counts_for_as_long_as_it_lasted(stays, leaves, expected):
+    found = roster.place(stays, leaves, TERMS)
+
+    assert (found.stay.unit, found.counted, str(found.reason)) == expected
+
+
+def test_another_title_or_section_in_one_organ_is_no_move():
+    promoted = stay(2, date(2026, 11, 1), title="副局长", organ="bureau")
+
+    found = roster.place([stay(1, OLD, date(2026, 10, 31), organ="bureau"), promoted], [], TERMS)
+
+    assert (found.stay, found.counted, str(found.reason), found.as_of) == (promoted, True, "roster", YEAR_END)
+
+
+def test_who_comes_back_to_an_organ_begins_there_anew():
+    away = [stay(1, date(2025, 1, 1), date(2026, 8, 1), organ="bureau"), stay(2, date(2026, 8, 2), date(2026, 11, 1))]
+
+    assert roster.place([*away, stay(1, date(2026, 11, 2), organ="bureau")], [], TERMS).stay == away[1]
 
 
 def test_a_leave_that_lasts_is_known_until_today_only():

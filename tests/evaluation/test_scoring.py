@@ -50,6 +50,15 @@ def test_the_order_of_the_items_changes_nothing(values, corrections, items):
     assert {item.item.key: item for item in one.items} == {item.item.key: item for item in other.items}
 
 
+def test_what_comes_to_more_than_can_be_counted_is_all_the_points_and_less_than_nothing_none():
+    def points(formula):
+        only = specs.read(DATA | {"items": [{"key": "K1", "name": "参训率", "points": 10, "formula": formula}]})
+        return scoring.score(only, figures(在册人数=3)).items[0].points
+
+    assert points("999999999 * 99999999 * 在册人数") == 10
+    assert points("0 - 999999999 * 99999999 * 在册人数") == 0
+
+
 def test_a_perfect_unit_with_void_items_has_all_points():
     everything = figures(应训人数=3, 完成必修人数=3, 达到角色学时目标人数=3, 应考人数=3, 首轮或补考合格人数=3)
 

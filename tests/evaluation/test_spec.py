@@ -96,3 +96,21 @@ def test_nothing_is_changed_in_what_was_given(data):
     specs.read(data)
 
     assert data == before
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["999999999 * 99999999 * 在册人数", "3 * min(1, round(999999999 * 999999999 * 在册人数, 6))", "3 / (应训人数 / 999999999 / 999999999)"],
+)
+def test_a_formula_that_large_figures_drive_beyond_counting_is_no_new_version_and_yet_is_read(data, formula):
+    data["items"][0]["formula"] = formula
+    spec = specs.read(data)
+
+    with pytest.raises(specs.RefusedSpec) as caught:
+        specs.require_countable(spec)
+
+    assert ["K1" in str(fault) for fault in caught.value.faults] == [True]
+
+
+def test_the_indicator_that_comes_with_the_product_stays_countable(data):
+    specs.require_countable(specs.read(data))

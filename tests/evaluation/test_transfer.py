@@ -89,6 +89,25 @@ def test_the_learning_file_of_the_new_leader_says_that_hours_lie_elsewhere(cast,
     assert "另有 1.5 学时" in page and "原单位" in page
 
 
+def test_who_came_from_another_county_is_not_told_from_where(cast, moved, sign_in):
+    postings.post(person=moved, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 7, 20))
+    for door in ("learning_file", "hours_known"):
+        page = sign_in(cast.other_hr).get(reverse(door, args=[moved.pk]), {"known_at": "2026-07-19"})
+        assert page.status_code == 200
+        assert not any(unit.name in page.text for unit in (cast.county, cast.bureau, cast.other_bureau))
+    page = sign_in(cast.other_hr).get(reverse("learning_file", args=[moved.pk])).text
+    assert "另有 2 段任职" in page and cast.other_county.name in page
+
+
+@pytest.mark.parametrize(("follows", "named"), [(True, True), (False, False)])
+def test_the_new_unit_reads_where_somebody_served_as_it_reads_what_they_learned(cast, moved, sign_in, follows, named):
+    if not follows:
+        since_transfer(cast)
+    page = sign_in(cast.other_leader).get(reverse("learning_file", args=[moved.pk])).text
+    assert (cast.bureau.name in page) == named and cast.other_bureau.name in page
+    assert cast.bureau.name in sign_in(moved).get(reverse("my_file")).text
+
+
 # The setting
 
 
