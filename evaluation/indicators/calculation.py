@@ -16,7 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
 from core import clock
 from core.snapshots import one_snapshot
@@ -175,11 +175,11 @@ def noted(period: int, *, until: datetime | None = None) -> dict | None:
 
 def asked_of(period: Period) -> dict:
     """What a period asks for: what counted when it was cut off, last if more than once; before that what was noted when its last day was
-    over, and before that what is asked now. Four queries at most."""
-    if period.pk is None:
-        return asked_now(period.county, clock.end_of(period.cutoff_on))
-    note = AskedNote.objects.filter(period=period).values_list("asked", flat=True)
-    return noted(period.pk) or note.first() or asked_now(period.county, clock.end_of(period.cutoff_on))
+    over, and before that what is asked now. Three queries at most."""
+    cut_off = PeriodStep.objects.filter(period=OuterRef("pk"), state=Period.State.CUT_OFF).order_by("-number").values("asked")[:1]
+    note = AskedNote.objects.filter(period=OuterRef("pk")).values("asked")
+    kept = Period.objects.filter(pk=period.pk).values_list(Subquery(cut_off), Subquery(note)).first() or ()
+    return next((asked for asked in kept if asked), None) or asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
 def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[int, tuple[roster.Place, tuple[str, ...]]]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from core.errors import Refused
 from people.models import Person
 from quizzes import kinds
-from quizzes.models import Attempt, AttemptItem, PaperItem, Quiz, Remark, Sitting
+from quizzes.models import Attempt, AttemptItem, Candidate, PaperItem, Quiz, Remark, Sitting
 
 # ---- which key stands ----------------------------------------------------------------------
 
@@ -59,10 +59,14 @@ def under(remark: Remark, item: AttemptItem) -> dict | None:
         return None
 
 
-def amended(item: PaperItem) -> Remark | None:
-    """The newest approved re-marking that speaks of an item of a paper made beforehand. One query."""
-    approved = Remark.objects.filter(question=item.question_id, version__gte=item.question_version, decision__approved=True)
-    return approved.select_related("decision").order_by("-pk").first()
+def amended(items: Iterable[PaperItem]) -> dict[int, Remark]:
+    """By item of a paper made beforehand the newest approved re-marking that speaks of it. One query."""
+    items = list(items)
+    approved = Remark.objects.filter(question__in=[item.question_id for item in items], decision__approved=True)
+    newest: dict[int, Remark] = {}
+    for remark in approved.select_related("decision").order_by("pk"):
+        newest |= {item.pk: remark for item in items if item.question_id == remark.question_id and item.question_version <= remark.version}
+    return newest
 
 
 # ---- when keys are shown -------------------------------------------------------------------
@@ -99,14 +103,15 @@ def beside_an_exam(quiz: Quiz, *, person: Person, at: datetime) -> Refused | Non
 
 
 def refuse_who_sits(person: Person, *, at: datetime) -> None:
-    """Keep what others answered and what is right from whoever sits an exam now, or may enter one that is open. Three queries at most.
+    """Keep what others answered and what is right from whoever sits an exam now, or may enter one that is open. One query.
 
     Raises:
         Refused: is_candidate.
     """
-    handed_in = Attempt.objects.filter(sitting=OuterRef("pk"), person=person, submission__isnull=False)
-    open_to = Sitting.objects.still_sat(at).filter(opens_at__lte=at, candidates__person=person).filter(~Exists(handed_in))
-    if banks_sat(person, at=at) or open_to.exists():
+    own = Attempt.objects.filter(sitting=OuterRef("pk"), person=person)
+    listed = Candidate.objects.filter(sitting=OuterRef("pk"), person=person)
+    may_enter = Exists(listed) & ~Exists(own.filter(submission__isnull=False))
+    if Sitting.objects.still_sat(at).filter(Exists(own.open()) | may_enter, opens_at__lte=at).exists():
         said = _("You are a candidate of an exam that is open now. Look at this when you have handed it in.")
         raise Refused(said, code="is_candidate")
 

@@ -29,7 +29,7 @@ PARTS = {"paper": "试卷", "sheet": "答题纸", "key": "参考答案与评分"
 def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time.
 
-    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries, one more for each item of the key;
+    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries, one more for the key;
     an image each is read from the storage.
 
     Raises:
@@ -38,7 +38,8 @@ def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     if not paper.is_sealed:
         raise Refused(_("Only a sealed paper is printed: two persons stand behind what everybody gets."), code="not_sealed")
     items = list(paper.items.order_by("position"))
-    printed = [_item(paper, item, with_key=part == "key") for item in items]
+    amended = keys.amended(items) if part == "key" else {}
+    printed = [_item(paper, item, with_key=part == "key", amended=amended.get(item.pk)) for item in items]
     pictures = _pictures(paper, printed)
     data = {
         "part": part,
@@ -56,8 +57,7 @@ def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     return made
 
 
-def _item(paper: Paper, item: PaperItem, *, with_key: bool) -> dict[str, Any]:
-    amended = keys.amended(item) if with_key else None
+def _item(paper: Paper, item: PaperItem, *, with_key: bool, amended: Remark | None = None) -> dict[str, Any]:
     if amended is not None and amended.remedy == Remark.Remedy.NEW_KEY:
         item.content, item.key = amended.content, amended.key
     rng = random.Random(f"{paper.pk}:{item.question_id}:{item.question_version}")  # noqa: S311 - the order of lines, the same each time

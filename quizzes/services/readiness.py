@@ -21,7 +21,7 @@ def faults(sitting: Sitting, *, has_papers: bool | None = None) -> list[str]:
     Papers made beforehand need no bank; `has_papers` says whether there are any, where that is known. Five queries, and those of
     `papers.missing_for` where papers are drawn.
     """
-    return [*_hindrances(sitting, has_papers), *_outdated(sitting)]
+    return [*_hindrances(sitting, has_papers), *(_outdated(sitting) if has_papers is not False else [])]
 
 
 def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
@@ -30,7 +30,8 @@ def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
     if course is not None and not course.is_open:
         said.append(_("The course “%(course)s” is closed: whoever is not enrolled in it cannot enter.") % {"course": course})
     if settings.EXAM_ENTRIES_PER_SECOND and sitting.quiz.minutes:
-        line = timedelta(seconds=sitting.candidates.count() / settings.EXAM_ENTRIES_PER_SECOND)
+        listed = sitting.listed if hasattr(sitting, "listed") else sitting.candidates.count()
+        line = timedelta(seconds=listed / settings.EXAM_ENTRIES_PER_SECOND)
         spare = sitting.closes_at - sitting.opens_at - timedelta(minutes=sitting.quiz.minutes)
         if min(line, entrance.LONGEST_WAIT) > max(spare, timedelta(0)) + WORTH_TELLING:
             said.append(

@@ -242,12 +242,14 @@ def test_a_kept_pass_is_lost_by_no_mark_that_rises(cast, course_quiz):
 
 def test_the_printed_key_says_what_two_persons_amended(cast, exam):
     paper = sealed_paper(exam, cast)
-    item = paper.items.get(question__code="K-0")
-    assert "错" not in str(printing._item(paper, item, with_key=True)["key"])
+    items = list(paper.items.order_by("position"))
+    assert keys.amended(items) == {}
     decided(cast, "K-0", remedy="new_key", key=["B"])
     decided(cast, "K-1", remedy="all_right")
 
-    mended = printing._item(paper, paper.items.get(question__code="K-0"), with_key=True)
-    assert "B" in str(mended["key"]) and "更正" in str(mended["key"])
-    assert "人人得满分" in str(printing._item(paper, paper.items.get(question__code="K-1"), with_key=True)["key"])
-    assert "更正" not in str(printing._item(paper, paper.items.get(question__code="K-0"), with_key=False))
+    amended = keys.amended(items)
+    mended, given = (printing._item(paper, item, with_key=True, amended=amended[item.pk]) for item in items)
+    assert "B" in str(mended["key"]) and "更正" in str(mended["key"]) and "人人得满分" in str(given["key"])
+    assert printing.pdf(paper=paper, part="key", by=cast.trainer, at=NOON) != printing.pdf(
+        paper=paper, part="paper", by=cast.trainer, at=NOON
+    )
