@@ -1,6 +1,7 @@
 """The learner's doors: a quiz, an attempt, an answer, its end, its result. They authorise, call, render."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ from people.services import readings
 from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting, Submission
 from quizzes.services import attempts, keys, paper_marks, papers, presence, ratings, remarks, sittings
 
+MOST_BEFORE = 20  # acts with the last one of a page that goes away; static/js/quizzes/carrier.js sends no more
 LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
 GONE = {"over", "time_over"}
 
@@ -215,7 +217,8 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
     """POST {item, response, token}: save one answer, acknowledged with {seq, code, remaining}. GET: what stands.
 
     Beside these `base`, the number of the answer that the page knew, and `late`, true for an act that was
-    made a while before it could be sent: see `attempts.save`. Then the reply may hold `other`.
+    made a while before it could be sent: see `attempts.save`. Then the reply may hold `other`. `before`, earlier acts of the
+    same item that the page sends with its last one as it goes away: they are stored first, and the reply is about the last.
 
     Always JSON, so that the page keeps what is not saved: 401 signed out, 404 not one's own, 409 refused
     for good, 400 not readable, 413 too long. Anything else is for the page to try again.
@@ -228,10 +231,13 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
     if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
         return JsonResponse({"error": "too_long", "message": _("This answer is too long to be saved. Please shorten it.")}, status=413)
     try:
-        act = _act(request.body)
+        *before, act = _acts(request.body)
     except (ValueError, KeyError, TypeError, RecursionError):
         return unreadable()
     try:
+        for earlier in before:
+            with suppress(Refused):  # whatever is wrong with it, the last one is the answer
+                attempts.save(attempt_id=pk, person=request.user, at=now, **earlier)
         receipt = attempts.save(attempt_id=pk, person=request.user, at=now, **act)
     except Attempt.DoesNotExist:
         return not_found()
@@ -244,9 +250,18 @@ def answer(request: HttpRequest, pk: int) -> JsonResponse:
     return JsonResponse(reply)
 
 
-def _act(raw: bytes) -> dict:
-    """What `attempts.save` takes of a posted act. Raises: ValueError, KeyError, TypeError, RecursionError."""
+def _acts(raw: bytes) -> list[dict]:
+    """What `attempts.save` takes of a posted act and of those before it, the last one last. Raises: ValueError, KeyError, TypeError, RecursionError."""
     body = json.loads(raw)
+    if not isinstance(body, dict):
+        raise ValueError
+    before = body.get("before") or []
+    if not isinstance(before, list) or len(before) > MOST_BEFORE or any(one["item"] != body["item"] for one in before):
+        raise ValueError
+    return [_act(one) for one in [*before, body]]
+
+
+def _act(body: dict) -> dict:
     item, token, base = body["item"], body["token"], body.get("base")
     if type(item) is not int or not 0 < item < 2**63 or not isinstance(token, str) or not 0 < len(token) <= 40 or "\x00" in token:
         raise ValueError

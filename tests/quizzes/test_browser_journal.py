@@ -266,6 +266,20 @@ def test_without_indexeddb_a_page_that_comes_back_sends_no_earlier_answer_behind
     assert stands(attempt, judge) == "false"
 
 
+def test_a_page_that_goes_away_delivers_the_last_of_several_answers_to_an_item(open_attempt, attempt, judge):
+    page = open_attempt()
+    cut(page)
+    tick(page, judge, "true")
+    shows(page, judge, "retry")
+    tick(page, judge, "false")
+
+    page.unroute(ANSWERS)
+    with page.expect_response(ANSWERS):
+        page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+    page.close()  # and is never opened again
+    assert [answer.response for answer in Answer.objects.order_by("seq")] == ["true", "false"]
+
+
 def test_a_disk_that_is_full_brings_no_earlier_answer_back_with_the_next_page(open_attempt, attempt, judge):
     page, first = open_attempt(), attempt.items.get(kind="single")
     option = first.shown["options"][0]["token"]

@@ -165,3 +165,27 @@ def test_a_token_that_the_server_makes_itself_is_refused_from_a_page(cast, attem
     with pytest.raises(Refused) as refused:
         attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=None, token=token, at=NOON)
     assert refused.value.code == "token_used" and not Answer.objects.exists()
+
+
+def test_earlier_acts_of_a_page_that_goes_away_are_stored_before_its_last(cast, quiz, enrolment, sign_in):
+    attempt = attempts.start(person=cast.learner, quiz=quiz, at=clock.now())
+    judge, other = attempt.items.get(kind="judge"), attempt.items.get(kind="single")
+    address = reverse("attempt_answer", args=[attempt.pk])
+    client = sign_in(cast.learner)
+
+    def post(**more):
+        body = {"item": judge.pk, "response": "false", "token": "d.b", "base": 0} | more
+        return client.post(address, json.dumps(body), content_type="application/json")
+
+    first = {"item": judge.pk, "response": "true", "token": "d.a", "base": 0}
+    assert post(before=[first]).json()["seq"] == 2
+    assert client.post(address, json.dumps(first), content_type="application/json").json()["seq"] == 1, (
+        "it was under way when the page left"
+    )
+    assert [answer.response for answer in Answer.objects.order_by("seq")] == ["true", "false"]
+
+    assert post(token="d.c", before=[first | {"response": {"no": "answer"}, "token": "d.x"}]).json()["seq"] == 3
+    assert post(token="d.e", before=[first | {"item": other.pk}]).status_code == 400
+    assert post(token="d.e", before=[first] * 21).status_code == 400 and post(token="d.e", before="x").status_code == 400
+    assert client.post(address, "[]", content_type="application/json").status_code == 400
+    assert Answer.objects.count() == 3

@@ -4,6 +4,7 @@ window.quizCarrier = (() => {
   "use strict";
   const LATE = 10000; // an act that waited longer asks whether another device has answered since
   const LONGEST_PAUSE = 30000;
+  const MOST_BEFORE = 20; // as many as the server takes with one act
   const SHORT_PAUSE = 2000; // when the time is over and only the grace is left
 
   const random = (length) => {
@@ -57,11 +58,11 @@ window.quizCarrier = (() => {
       return act.page !== this.page || Math.max(performance.now() - act.ran, Date.now() - act.wall) > LATE;
     }
 
-    post(act) {
-      this.sent.add(act.token);
-      return window.quizWire.ask(this.address, {
-        item: act.item, response: act.response, token: act.token, base: act.base, late: this.isLate(act),
-      });
+    // `before`: earlier acts of the same item that nobody has acknowledged; the server stores them first.
+    post(act, before = []) {
+      const said = (one) => ({ item: one.item, response: one.response, token: one.token, base: one.base, late: this.isLate(one) });
+      for (const one of [...before, act]) this.sent.add(one.token);
+      return window.quizWire.ask(this.address, before.length ? { ...said(act), before: before.map(said) } : said(act));
     }
 
     async pump() {
@@ -122,22 +123,14 @@ window.quizCarrier = (() => {
       this.again();
     }
 
-    // The page is going away: send what waits by requests that outlive it. Of an item with several acts none is sent,
-    // for they must not overtake each other; the journal keeps them, or, where it does not, the last one goes alone.
+    // The page is going away: send what waits by requests that outlive it, one for each item with all its acts in their
+    // order. Another request of these may be under way: whichever comes first, none overtakes a later one, for the
+    // server knows them by their tokens.
     lastChance() {
       if (this.isHalted) return;
-      const last = new Map(), several = new Set();
-      for (const act of this.journal.waiting) {
-        if (last.has(act.item)) several.add(act.item);
-        last.set(act.item, act);
-      }
-      for (const act of last.values()) {
-        if (several.has(act.item) && this.journal.isLasting) continue;
-        // The page may come back: what was thought before must not be sent behind it.
-        for (const one of this.journal.waiting) if (one.item === act.item && one !== act) this.journal.drop(one.token);
-        this.post(act);
-      }
-      this.told.changed();
+      const acts = new Map();
+      for (const act of this.journal.waiting) acts.set(act.item, [...(acts.get(act.item) || []), act]);
+      for (const several of acts.values()) this.post(several[several.length - 1], several.slice(0, -1).slice(-MOST_BEFORE));
     }
   }
 
