@@ -122,6 +122,8 @@ def test_whatever_is_asked_the_answers_are_as_described(cast, course, key, monke
             | found.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE)
         )
         def ask(case):
+            for name in [name for name in case.headers or {} if name.lower() == "host"]:
+                del case.headers[name]  # a site that is not ours is refused before the API is asked
             statuses.add(case.call_and_validate(headers=headers, checks=held).status_code)
 
         ask()
