@@ -119,8 +119,8 @@ def refuse_who_sits(person: Person, *, at: datetime) -> None:
 def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
     """Why right answers and explanations of an attempt are not shown yet, though its result is; "" when they are.
 
-    They wait while the reader sits an exam or takes a quiz on the same bank, and while another sitting still needs the paper or draws from the same rules: for everybody but
-    those who oversee the attempt and do not sit it themselves. Two queries.
+    They wait while the reader sits an exam or takes a quiz on the same bank, and while another sitting still needs the paper or
+    draws from the same rules: for everybody but those who oversee the attempt and do not sit it themselves. Four queries at most.
     """
     running = running_on(attempt.quiz.banks, person=reader, county=attempt.quiz.county_id, at=at)
     if any(one.sitting_id for one in running):

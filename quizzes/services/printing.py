@@ -27,7 +27,8 @@ PARTS = {"paper": "试卷", "sheet": "答题纸", "key": "参考答案与评分"
 
 @transaction.atomic
 def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
-    """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time.
+    """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time,
+    but its key, which says what two persons amended since.
 
     Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries, one more for the key;
     an image each is read from the storage.

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from core.errors import Refused
 from evaluation import evidence
 from evaluation import services as ledger
 from evaluation.models import Appeal, AppealEvidence, PointCorrection, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
 from people.models import DutyAssignment, Posting
-from tests.cast import grant, person
+from tests.cast import person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
+from tests.evaluation.year import refused
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
@@ -28,26 +28,12 @@ def policy(cast):
 
 
 @pytest.fixture
-def second(cast):
-    someone = person("YA30001", "第二位", cast.other_bureau)
-    grant(someone, "hr", cast.county)
-    return someone
-
-
-@pytest.fixture
 def period(cast, policy, second):
     return year.in_appeals(cast)
 
 
 def own(period, someone, key="a", at=year.APPEALS, **more):
     return appeals.file(period=period, by=someone, text="学时少了两个", form_key=key, at=at, **more)
-
-
-def refused(code, act, /, *args, **more):
-    with pytest.raises(Refused) as found:
-        act(*args, **more)
-    assert found.value.code == code
-    return found.value.message
 
 
 def points(value="1", key="K1"):

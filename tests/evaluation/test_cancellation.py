@@ -13,32 +13,14 @@ from core.errors import Refused
 from evaluation.indicators import dry_run, reports
 from evaluation.models import Cancellation, Period, PeriodStep, UnitFigure
 from evaluation.periods import package, services
-from tests.cast import NOON, grant, person
+from tests.cast import NOON
 from tests.certificates.conftest import keys, private
-from tests.evaluation import rows, year
+from tests.evaluation import year
+from tests.evaluation.year import refused
 from tests.quizzes.test_races import together
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
-
-
-@pytest.fixture
-def policy(cast):
-    return rows.policy()
-
-
-@pytest.fixture
-def second(cast):
-    someone = person("YA30001", "第二位", cast.other_bureau)
-    grant(someone, "hr", cast.county)
-    return someone
-
-
-def refused(code, act, /, **more):
-    with pytest.raises(Refused) as found:
-        act(**more)
-    assert found.value.code == code
-    return found.value.message
 
 
 def cancelled(cast, second, period=None, at=NOON) -> Period:

@@ -16,7 +16,6 @@ from evaluation.models import Appeal, PersonLine, UnitLine
 from evaluation.periods import appeals, deviations, package, services
 from people.models import DutyAssignment, Leave, Posting
 from people.services import leaves
-from tests.cast import grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
 
@@ -28,13 +27,6 @@ WITHIN = datetime(2026, 6, 1, 4, 0, tzinfo=UTC)
 @pytest.fixture
 def course(cast, policy):
     return rows.course(cast.county, "P01", required=["chief", "staff"])
-
-
-@pytest.fixture
-def second(cast):
-    someone = person("YA30001", "第二位", cast.other_bureau)
-    grant(someone, "hr", cast.county)
-    return someone
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from django.urls import reverse
 
 from core import clock
-from core.errors import Refused
 from evaluation import period_views
 from evaluation import services as ledger
 from evaluation.indicators import reports
@@ -16,9 +15,9 @@ from evaluation.models import Calculation, Period, UnitLine
 from evaluation.periods import appeals, package, services
 from people.models import Leave, Posting, ReadingOfOthers
 from people.services import leaves
-from tests.cast import grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
+from tests.evaluation.year import refused
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
@@ -31,13 +30,6 @@ def policy(cast):
 
 
 @pytest.fixture
-def second(cast):
-    someone = person("YA30001", "第二位", cast.other_bureau)
-    grant(someone, "hr", cast.county)
-    return someone
-
-
-@pytest.fixture
 def period(cast, policy, second):
     return year.in_appeals(cast)
 
@@ -47,13 +39,6 @@ def afterwards(monkeypatch):
     """The clock of the period's door stands after the appeals."""
     doors = SimpleNamespace(now=lambda: year.AFTER_APPEALS, today=lambda given=None: clock.today(given or year.AFTER_APPEALS))
     monkeypatch.setattr(period_views, "clock", doors)
-
-
-def refused(code, act, /, **more):
-    with pytest.raises(Refused) as found:
-        act(**more)
-    assert found.value.code == code
-    return found.value.message
 
 
 def freeze(cast, period):

@@ -14,32 +14,14 @@ from evaluation.indicators import calculation, versions
 from evaluation.models import Calculation, Indicator, IndicatorApproval, IndicatorVersion, Period, PeriodStep, PersonLine, Reopening, Seal
 from evaluation.periods import appeals, package, rules, services
 from people.models import Person, Posting
-from tests.cast import NOON, grant, person
+from tests.cast import NOON, grant
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
+from tests.evaluation.year import refused
 from tests.quizzes.test_races import together
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
-
-
-@pytest.fixture
-def policy(cast):
-    return rows.policy()
-
-
-@pytest.fixture
-def second(cast):
-    someone = person("YA30001", "第二位", cast.other_bureau)
-    grant(someone, "hr", cast.county)
-    return someone
-
-
-def refused(code, act, /, **more):
-    with pytest.raises(Refused) as found:
-        act(**more)
-    assert found.value.code == code
-    return found.value.message
 
 
 # Opening

@@ -11,7 +11,6 @@ from evaluation import tasks
 from evaluation.indicators import calculation
 from evaluation.models import AskedNote, Period, PersonLine
 from evaluation.periods import requirements, services
-from tests.cast import grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
 
@@ -25,13 +24,6 @@ JANUARY = datetime(2027, 1, 15, 4, 0, tzinfo=UTC)
 def policy(cast):
     rows.course(cast.county, "P01", required=["staff"])
     return rows.policy()
-
-
-@pytest.fixture
-def second(cast):
-    someone = person("YA30001", "第二位", cast.other_bureau)
-    grant(someone, "hr", cast.county)
-    return someone
 
 
 def required_of(period, someone) -> int:

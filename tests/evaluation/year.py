@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from core.errors import Refused
 from evaluation.indicators import versions
 from evaluation.models import Period
 from evaluation.periods import services
@@ -12,6 +15,14 @@ DAY = timedelta(days=1)
 CLOSED = datetime(2026, 12, 21, 4, 0, tzinfo=UTC)  # Monday after the cut-off day; publicity until 28 December
 APPEALS = datetime(2026, 12, 29, 4, 0, tzinfo=UTC)
 AFTER_APPEALS = datetime(2027, 1, 8, 4, 0, tzinfo=UTC)
+
+
+def refused(code, act, /, *args, **more) -> str:
+    """The act is refused with this code; what was said of it."""
+    with pytest.raises(Refused) as found:
+        act(*args, **more)
+    assert found.value.code == code
+    return found.value.message
 
 
 def opened(cast, **more) -> Period:
