@@ -253,6 +253,9 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
         "control_folder": str(_broker_dir / "control"),
         "polling_interval": 0.1,  # seconds; kombu's own is one, and a queue would drain at one job a second
     }
+elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+    # What a killed worker had taken comes back after this many seconds; kombu's own is an hour. Longer than any task may run, else it runs beside itself.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 15 * 60}
 # Papers and pictures come in hundreds, and somebody waits for the rest: a queue and a process for each.
 # Both stand in the list that a worker without -Q takes all of.
 CELERY_TASK_QUEUES = [Queue(_name, Exchange(_name), routing_key=_name) for _name in ("celery", "papers")]
