@@ -35,6 +35,8 @@ _MYRIAD = {"万": 10**4, "亿": 10**8}
 _NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿0-9]+")
 
 
+_GROUPED = re.compile(r"(?<![0-9,.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")  # 1,000 is 1000; 1,2,300 is a list
+
 _SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+")  # 10² is not 102
 
 
@@ -42,7 +44,7 @@ def normalise(text: object, *, numerals: bool = True) -> str:
     """One spelling for what means the same when typed into a blank; without `numerals` Chinese ones stay as they are.
 
     Full and half width, letter case, white space, all dashes, 、 and ，, quotation and title marks,
-    a closing 。, and Chinese numerals (二十 = 20, 二〇一九 = 2019) do not count. Doing it twice
+    a closing 。, the commas of thousands (1,000) and Chinese numerals (二十 = 20, 二〇一九 = 2019) do not count. Doing it twice
     changes nothing.
     """
     value, before = _fold(str(text), numerals), None
@@ -58,6 +60,7 @@ def _fold(value: str, numerals: bool) -> str:
     value = re.sub(r"-+", "-", value)
     if numerals:
         value = _NUMERAL.sub(lambda run: _arabic(run.group()), value)
+        value = _GROUPED.sub(lambda run: run.group().replace(",", ""), value)
     return value.rstrip(_TAIL)
 
 

@@ -229,3 +229,13 @@ def test_what_could_be_two_numbers_is_neither(one, other):
 
 def test_a_low_digit_behind_a_nought_is_told():
     assert rules.normalise("二万零五") == "20005" and rules.normalise("二万五千") == "25000"
+
+
+@pytest.mark.parametrize("written", ["1,000", "1，000", "１，０００", "一千", "1000"])
+def test_the_commas_of_thousands_do_not_count(written):
+    assert rules.normalise(written) == "1000"
+
+
+@pytest.mark.parametrize("written", ["1,2,300", "12,34", "1000,200", "1.5,000", "0,1000"])
+def test_a_list_of_numbers_stays_a_list(written):
+    assert rules.normalise(written) == written

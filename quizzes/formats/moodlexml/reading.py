@@ -42,11 +42,12 @@ READ = {
     *("name", "questiontext", "generalfeedback", "defaultgrade", "penalty", "hidden", "idnumber", "single", "shuffleanswers", "answer"),
     *("correctfeedback", "partiallycorrectfeedback", "incorrectfeedback", "hint", "tags", "coursetags", "usecase", "units"),
     *("unitgradingtype", "unitpenalty", "instructions", "subquestion", "graderinfo", "responsetemplate", "attachments"),
+    *("minwordlimit", "maxwordlimit"),
     *("selecttype", "selectcount", "selectoption", "dragbox", "file"),
 }
 SHOWING = {
     *("answernumbering", "showstandardinstruction", "shownumcorrect", "showunits", "unitsleft", "layouttype", "showgrading"),
-    *("gradingtype", "numberingstyle", "responseformat", "responserequired", "responsefieldlines", "minwordlimit", "maxwordlimit"),
+    *("gradingtype", "numberingstyle", "responseformat", "responserequired", "responsefieldlines"),
     *("attachmentsrequired", "maxbytes", "filetypeslist", "version", "length", "qtype", "stamp", "image", "image_base64"),
 }
 
@@ -279,6 +280,8 @@ def _essay(question: _Question) -> tuple[str, dict, Any]:
         question.reading.lose(_("The template of the answer is not kept."))
     if question.value("attachments", "0") not in ("", "0"):
         question.reading.lose(_("That files are handed in is not kept."))
+    if any(question.value(limit, "0") not in ("", "0") for limit in ("minwordlimit", "maxwordlimit")):
+        question.reading.lose(_("The limits in words are not kept: the length is given in characters."))
     element = question.element.find("graderinfo")
     if element is None or 'class="rubric"' not in plain_text(element):
         return moodle.essay(question.known, sample=question.text(element))

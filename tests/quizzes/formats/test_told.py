@@ -203,3 +203,16 @@ def test_a_blank_of_moodle_that_accepts_whatever_is_written_is_refused(accepted,
     xml = f'<quiz><question type="cloze"><questiontext format="html"><text>{text}</text></questiontext></question></quiz>'
     (found,) = read(xml, "moodlexml")
     assert (found.item is not None) == is_taken, found.reason
+
+
+# ---- Moodle's limits in words
+
+
+@pytest.mark.parametrize(("limit", "is_told"), [("<maxwordlimit>300</maxwordlimit>", True), ("<maxwordlimit></maxwordlimit>", False)])
+def test_that_limits_in_words_are_not_kept_is_told(limit, is_told):
+    essay = f"<quiz><question type='essay'><questiontext><text>谈谈依申请公开。</text></questiontext>{limit}</question></quiz>"
+
+    (found,) = read(essay, "moodlexml")
+
+    assert found.item.kind == "essay"
+    assert any("按词计" in str(change) for change in found.changes) is is_told
