@@ -70,6 +70,7 @@ FORMS = {
     "knowledge-points:history": ["point"],
     "quizzes:history": ["quiz"],
     "quizzes:usage": ["quiz"],
+    "quizzes:copy_of": ["quiz"],
     "wagtailimages:index": ["nothing"],
     "wagtailimages:add": ["nothing"],
     "wagtailimages:add_multiple": ["nothing"],
