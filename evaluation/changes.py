@@ -20,6 +20,7 @@ Kind = RecordChange.Kind
 AT_ONCE = 1000
 NUMBERING = 7_220_417  # the advisory lock of whoever gives numbers
 PATIENCE = timedelta(seconds=2)
+FEW = 5000  # rows whose newest changes are looked up by their keys
 STRETCH = 10_000  # numbers that are looked through at once, and more each time
 
 NUMBER_ALL = """
@@ -91,8 +92,7 @@ def read_on(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
 
     Each stands there once, at its newest change: read again from the start, none comes twice.
     """
-    about = rows.model._meta.get_field("changes").field.name
-    later = RecordChange.objects.filter(**{about: OuterRef("pk")}, number__gt=OuterRef("change"))
+    later = RecordChange.objects.filter(**{_about(rows): OuterRef("pk")}, number__gt=OuterRef("change"))
     changed = rows.annotate(change=F("changes__number")).filter(change__gt=after, change__lte=upto)
     return changed.filter(~Exists(later)).order_by("change")
 
@@ -101,19 +101,31 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
     """The first `most` of what `read_on` gives, each read in the given shape.
 
     Asked for all at once, a database reads every row and sorts them, for each page anew. So the newest changes are taken by
-    their numbers, and their rows by key, as long as at least half of them are sought; where few are, `read_on` looks through
-    stretches of numbers, each longer than the one before.
+    their numbers, and their rows by key, as long as at least half of them are sought. Where less is sought, the numbers of
+    what is sought are looked up if it is few; else `read_on` looks through stretches of numbers, each longer than the one before.
     """
     found: list = []
-    while len(found) < most:
-        numbers = dict(_newest(rows, after=after, upto=upto)[: min(AT_ONCE, most - len(found))])
-        if not numbers:
-            return found
+
+    def take(newest: QuerySet) -> tuple[int, int]:
+        """How many numbers there were, and how many of them are sought."""
+        nonlocal after
+        numbers = dict(newest[: min(AT_ONCE, most - len(found))])
         some = list(shape(rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__in=numbers)))
-        found += sorted(some, key=attrgetter("change"))
-        after = max(numbers)
-        if 2 * len(some) < len(numbers):
+        found.extend(sorted(some, key=attrgetter("change")))
+        after = max(numbers, default=upto)
+        return len(numbers), len(some)
+
+    while len(found) < most and after < upto:
+        looked_at, sought = take(_newest(rows, after=after, upto=upto))
+        if 2 * sought < looked_at:
             break
+    if len(found) == most or after >= upto:
+        return found
+    few = list(rows.order_by().values_list("pk", flat=True)[: FEW + 1])
+    if len(few) <= FEW:
+        while len(found) < most and after < upto:
+            take(_newest(rows, after=after, upto=upto).filter(**{f"{_about(rows)}__in": few}))
+        return found
     length = STRETCH
     while after < upto and len(found) < most:
         end = min(upto, after + length)
@@ -124,10 +136,15 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
 
 def _newest(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
     """The numbers in (after, upto] that are the newest of anything of the kind of these rows, with its key, in order."""
-    about = rows.model._meta.get_field("changes").field.name
+    about = _about(rows)
     later = RecordChange.objects.filter(**{about: OuterRef(about)}, number__gt=OuterRef("number"))
     changes = RecordChange.objects.filter(number__gt=after, number__lte=upto, **{f"{about}__isnull": False})
     return changes.filter(~Exists(later)).order_by("number").values_list("number", about)
+
+
+def _about(rows: QuerySet) -> str:
+    """What a change calls one of these rows."""
+    return rows.model._meta.get_field("changes").field.name
 
 
 def unnoted(at: datetime) -> list[Gap]:

@@ -646,9 +646,10 @@ def test_the_migration_gives_every_standing_record_its_change(cast, course, pull
     assert changes.unnoted(NOON) == []
 
 
-@pytest.mark.parametrize(("at_once", "stretch"), [(1, 1), (2, 3), (1000, 10_000)])
-def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sought(cast, course, monkeypatch, at_once, stretch):
+@pytest.mark.parametrize(("at_once", "few", "stretch"), [(1, 0, 1), (2, 0, 3), (1, 1, 3), (2, 50, 1), (1000, 5000, 10_000)])
+def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sought(cast, course, monkeypatch, at_once, few, stretch):
     monkeypatch.setattr(changes, "AT_ONCE", at_once)
+    monkeypatch.setattr(changes, "FEW", few)
     monkeypatch.setattr(changes, "STRETCH", stretch)
     chance = random.Random(7)
     made = [rows.complete(person, course, round=number) for number in range(1, 7) for person in (cast.learner, cast.stranger)]
