@@ -1,5 +1,8 @@
 """The web doors of a county's yearly evaluation: its periods, their steps, what was published, the package, the chain."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock, workdays
 from core.errors import Refused
-from evaluation.models import Period, PersonLine, Reminder, UnitLine
+from evaluation.models import IndicatorVersion, Period, PersonLine, Reminder, UnitLine
 from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReopenForm
 from evaluation.periods import appeals, chain, deviations, lines, package, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
@@ -21,6 +24,7 @@ from people.permissions import require_role
 from people.services import readings
 
 State = Period.State
+UNPUBLISHED = (State.OPEN, State.CUT_OFF)
 MOST_SHOWN = 100  # lines of a comparison on one page
 
 
@@ -110,6 +114,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
         "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
         "compares": compares,
+        "previews": officer and found.state in UNPUBLISHED,
         "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],
         "differing": len(compared or ()),
         "calculation": calculation,
@@ -219,21 +224,47 @@ def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
     if calculation is None:
         raise Http404
     lines = UnitLine.objects.filter(calculation=calculation)
-    ranked = sorted((one for one in lines if one.rank is not None), key=lambda one: (one.rank, one.unit_code))
-    others = [one for one in lines if one.rank is None]
-    names = {one["key"]: one["name"] for one in calculation.version.spec["items"]}
     mine = PersonLine.objects.filter(calculation=calculation, person=request.user).first()
     context = {
         "period": found,
         "calculation": calculation,
         "step": found.steps_taken[-1] if found.steps_taken else None,
-        "rows": [(one, _items(one, names)) for one in [*ranked, *others]],
+        "rows": _ranked(lines, calculation.version),
         "opens": set(lines.visible_to(request.user).values_list("pk", flat=True)),
         "mine": mine,
         "left_off": mine is None and appeals.left_off(found, calculation, request.user) is not None,
         "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
     }
     return render(request, "evaluation/periods/publicity.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """What publishing now would show, for HR before it does: the county's units, and how many people count and why others do not."""
+    found, at = _period(request, pk), clock.now()
+    if not runs(request.user, found) or found.state not in UNPUBLISHED:
+        raise Http404
+    outcome = services.preview(found, at=at)
+    reasons = Counter(one.reason for one in outcome.people if not one.counted)
+    context = {
+        "period": found,
+        "at": at,
+        "rows": _ranked(outcome.units, found.version),
+        "counted": sum(one.counted for one in outcome.people),
+        "uncounted": [(lines.shown("reason", reason), number) for reason, number in reasons.most_common()],
+        "unconfirmed": services.standing_of(found, at=at).unconfirmed,
+        "upcoming": _verb(State.PUBLICITY),
+    }
+    return render(request, "evaluation/periods/preview.html", context)
+
+
+def _ranked(units: Iterable[UnitLine], version: IndicatorVersion) -> list[tuple[UnitLine, list[dict]]]:
+    """Units by rank, those without one behind, each with what its items came to by name."""
+    names = {one["key"]: one["name"] for one in version.spec["items"]}
+    in_order = sorted(units, key=lambda one: (one.rank is None, one.rank or 0, one.unit_code))
+    return [(one, _items(one, names)) for one in in_order]
 
 
 def _items(line: UnitLine, names: dict[str, str]) -> list[dict]:

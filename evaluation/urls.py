@@ -63,6 +63,7 @@ urlpatterns = [
     path("evaluation/", period_views.period_list, name="periods"),
     path("evaluation/new/", period_views.period_new, name="period_new"),
     path("evaluation/<int:pk>/", period_views.period, name="period"),
+    path("evaluation/<int:pk>/preview/", period_views.period_preview, name="period_preview"),
     path("evaluation/<int:pk>/publicity/", period_views.period_publicity, name="period_publicity"),
     path("evaluation/<int:pk>/package/", period_views.period_package, name="period_package"),
     path("evaluation/<int:pk>/chain/", period_views.period_chain, name="period_chain"),

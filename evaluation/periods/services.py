@@ -302,6 +302,12 @@ def standing_of(period: Period, *, at: datetime, found: Sequence[deviations.Devi
     )
 
 
+def preview(period: Period, *, at: datetime) -> calculation.Outcome:
+    """What publishing at this moment would write; nothing is written. As many queries as `calculation.calculate`."""
+    with one_snapshot():
+        return calculation.calculate(period=period, at=at)
+
+
 def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]:
     """How a freeze at this moment would differ from what is published; nothing where nothing is, or it is frozen. Calculates the period."""
     newest = period.newest_step
@@ -471,6 +477,7 @@ __all__ = [
     "in_one_snapshot",
     "open_appeals",
     "open_period",
+    "preview",
     "propose_cancellation",
     "propose_reopen",
     "publish",

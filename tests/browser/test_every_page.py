@@ -196,6 +196,7 @@ WALK = {
         "period:frozen_period",
         "period:appeals_period",
         "period:appeals_period?compare=1",
+        "period_preview:period",
         "period_publicity:appeals_period",
         "period_chain:frozen_period",
         "appeals:appeals_period",

@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from core import clock
 from evaluation import appeal_views, period_views
-from evaluation.models import Appeal, AppealEvidence, Period, Reminder, ReminderAnswer, UnitLine
-from evaluation.periods import appeals, chain, package
+from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Reminder, ReminderAnswer, UnitLine
+from evaluation.periods import appeals, chain, package, services
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, grant, person
 from tests.certificates.conftest import keys, private
@@ -142,6 +142,33 @@ def test_a_vertical_unit_is_shown_without_a_rank(cast, sign_in, on):
     text = sign_in(cast.learner).get(reverse("period_publicity", args=[period.pk])).text
     row = text[text.index(cast.other_bureau.name) :].split("</tr>")[0]
     assert "—" in row and "垂直" in row
+
+
+@everybody
+def test_only_hr_looks_at_what_would_be_published(cast, sign_in, on, who):
+    on(year.CLOSED)
+    period = year.opened(cast)
+    assert sign_in(getattr(cast, who)).get(reverse("period_preview", args=[period.pk])).status_code == (200 if who == "hr" else 404)
+
+
+def test_what_is_previewed_is_what_is_then_published(cast, sign_in, on):
+    on(year.CLOSED)
+    period = year.opened(cast)
+    services.cut_off(period=period, by=cast.hr, at=year.CLOSED)
+    client = sign_in(cast.hr)
+    assert reverse("period_preview", args=[period.pk]) in client.get(reverse("period", args=[period.pk])).text
+    before = client.get(reverse("period_preview", args=[period.pk]))
+    assert not Calculation.objects.exists()
+
+    client.post(reverse("period", args=[period.pk]), {"act": "publicity"})
+
+    made = Calculation.objects.get()
+    told = {line.unit_name: (line.rank, line.total, line.band, items) for line, items in before.context["rows"]}
+    after = client.get(reverse("period_publicity", args=[period.pk])).context["rows"]
+    assert told == {line.unit_name: (line.rank, line.total, line.band, items) for line, items in after} != {}
+    counted = {True: before.context["counted"], False: sum(number for _reason, number in before.context["uncounted"])}
+    assert counted == {each: made.people.filter(counted=each).count() for each in (True, False)} and counted[True]
+    assert client.get(reverse("period_preview", args=[period.pk])).status_code == 404
 
 
 def test_what_is_not_published_is_not_there(cast, sign_in, on):
