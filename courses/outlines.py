@@ -13,6 +13,8 @@ from itertools import chain, count
 
 from django.core.cache import caches
 from django.utils.html import strip_tags
+from django.utils.translation import gettext as _
+from wagtail.blocks import StreamBlockValidationError
 
 from courses.models import CoursePage, Edition, EditionRequirement, LessonPage, Line, PassRule
 from courses.slots import QUIZZES
@@ -118,6 +120,21 @@ def is_empty(body: list[dict]) -> bool:
     return all(block["type"] == "text" and not _BLANKS.sub("", unescape(strip_tags(str(block["value"] or "")))) for block in body)
 
 
+def unfinished(body: list[dict]) -> list[str]:
+    """Which raw blocks of a lesson no form would take as they are, by number and name: Wagtail stores drafts with empty fields.
+
+    One query for each image, document and file that the lesson shows. A quiz that is none of ours has its own refusal.
+    """
+    stream = LessonPage._meta.get_field("body").stream_block
+    blocks = stream.to_python(body)
+    try:
+        stream.clean(blocks)
+    except StreamBlockValidationError as error:
+        found = [number for number in sorted(error.block_errors) if not (blocks[number].block_type == "quiz" and blocks[number].value)]
+        return [_("block %(number)d “%(name)s”") % {"number": number + 1, "name": blocks[number].block.label} for number in found]
+    return []
+
+
 def quiz_keys(body) -> tuple[str, ...]:
     """The keys of the quizzes embedded in a lesson's body, in order, each once."""
     return tuple(dict.fromkeys(block.value for block in body if block.block_type == "quiz" and block.value))
@@ -141,7 +158,7 @@ def of_page(page: CoursePage, lessons: list[LessonPage]) -> Outline:
                 key=str(lesson.translation_key),
                 slug=_address(lesson.slug, {other.slug for other in outlined}),
                 title=lesson.title,
-                minutes=lesson.minutes,
+                minutes=lesson.minutes or 0,
                 quizzes=quiz_keys(lesson.body),
             )
         )

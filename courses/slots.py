@@ -24,9 +24,10 @@ class Slot:
     name: str
     _choices: Choices = field(default=lambda county: ())
     _title: Callable[[str], str | None] = field(default=lambda key: None)
+    _terms: Callable[[str], list[str]] = field(default=lambda key: [])
 
-    def fill(self, *, choices: Choices, title: Callable[[str], str | None]) -> None:
-        self._choices, self._title = choices, title
+    def fill(self, *, choices: Choices, title: Callable[[str], str | None], terms: Callable[[str], list[str]] = lambda key: []) -> None:
+        self._choices, self._title, self._terms = choices, title, terms
 
     def choices(self, county: Unit | None = None) -> list[tuple[str, str]]:
         """(key, label) pairs that the editors of a county may choose from, now; of all counties when none is named."""
@@ -35,6 +36,10 @@ class Slot:
     def title(self, key: str) -> str | None:
         """The present title of the thing with this key; None if there is none."""
         return self._title(key) if key else None
+
+    def terms(self, key: str) -> list[str]:
+        """What the thing with this key asks, in words, for whoever reviews the page that it stands in."""
+        return self._terms(key) if key else []
 
 
 @dataclass

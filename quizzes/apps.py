@@ -14,7 +14,7 @@ class QuizzesConfig(AppConfig):
         from quizzes import tasks
         from quizzes.services import attempts, exchange, marking, paper_marks, quizzes, ratings, remarks
 
-        QUIZZES.fill(choices=quizzes.choices, title=quizzes.title)
+        QUIZZES.fill(choices=quizzes.choices, title=quizzes.title, terms=quizzes.terms)
         reconcile.register("quizzes.overdue", attempts.overdue_gaps)
         reconcile.register("quizzes.passes", marking.untold_gaps)
         reconcile.register("quizzes.markings", ratings.unfinished_gaps)

@@ -38,7 +38,7 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
     day, sharing. Reads the page from the database: unsaved changes are not published.
 
     Raises:
-        Refused: no lessons, an empty one, a doubled or changed code, an unknown quiz or certificate, unknown or
+        Refused: no lessons, an empty or unfinished one, a doubled or changed code, an unknown quiz or certificate, unknown or
             cyclic prerequisites; the first reason of `blockers`.
     """
     page = CoursePage.objects.get(pk=page.pk)
@@ -62,7 +62,7 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
 
 
 def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refused]:
-    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, and one for each unusable quiz."""
+    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, and one for each unusable quiz and each image or file of a lesson."""
     found = []
     if not outline.lessons:
         found.append(
@@ -75,6 +75,18 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
                     _("The lesson “%(title)s” is empty. Write it, or take it out of the course.") % {"title": lesson.title},
                     code="empty_lesson",
                 )
+            )
+        elif blocks := outlines.unfinished(outline.bodies.get(lesson.key, [])):
+            found.append(
+                Refused(
+                    _("In the lesson “%(title)s” required fields are empty or wrong: %(blocks)s. Open it, fill them in and save.")
+                    % {"title": lesson.title, "blocks": "、".join(blocks)},
+                    code="unfinished_lesson",
+                )
+            )
+        if not lesson.minutes:
+            found.append(
+                Refused(_("The lesson “%(title)s” has no minutes: hours are counted by them.") % {"title": lesson.title}, code="no_minutes")
             )
     found.extend(code_blockers(page=page, county=county))
     known_quizzes = {key for lesson in outline.lessons for key in lesson.quizzes}

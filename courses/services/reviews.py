@@ -1,5 +1,6 @@
 """From draft to edition: a course and its lessons go through review together, and two people stand behind what learners read."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,6 +9,8 @@ from datetime import datetime
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import IntegerField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 from wagtail.models import Page, Revision, TaskState, WorkflowState
 
@@ -72,13 +75,14 @@ def check_publication(*, page: Page, revision: Revision, by) -> None:
 
 @dataclass(frozen=True)
 class Shown:
-    """One page that an approval would publish: as its newest draft has it, by whom and since when."""
+    """One page that an approval would publish: as its newest draft has it, by whom and since when, with the keys of its quizzes."""
 
     page: int
     title: str
     by: Person | None
     at: datetime
     words: str
+    quizzes: list[str]
 
 
 def shown_by(page: Page) -> list[Shown]:
@@ -89,7 +93,14 @@ def shown_by(page: Page) -> list[Shown]:
     drafts = {int(draft.object_id): draft for draft in Revision.objects.filter(pk__in=newest).select_related("user", "content_type")}
     found = [drafts[each.pk] for each in pages if each.pk in drafts]
     return [
-        Shown(int(draft.object_id), draft.content.get("title", ""), draft.user, draft.created_at, foureyes.words_of(draft)[:16])
+        Shown(
+            int(draft.object_id),
+            draft.content.get("title", ""),
+            draft.user,
+            draft.created_at,
+            foureyes.words_of(draft)[:16],
+            _quizzes_in(draft),
+        )
         for draft in found
     ]
 
@@ -145,6 +156,24 @@ def _lessons(course_page: CoursePage, *, in_review: bool) -> list[LessonPage]:
     if in_review:
         return [lesson for lesson in lessons if lesson.pk in reviewed]
     return [lesson for lesson in lessons if (not lesson.live or lesson.has_unpublished_changes) and lesson.pk not in reviewed]
+
+
+def under_review_with(quiz_key: str) -> str | None:
+    """The title of a course whose lesson under review embeds this quiz; None where there is none. Three queries at most."""
+    lessons = WorkflowState.objects.filter(
+        status=WorkflowState.STATUS_IN_PROGRESS, content_type=ContentType.objects.get_for_model(LessonPage)
+    ).annotate(lesson=Cast("object_id", IntegerField()))
+    drafts = Revision.objects.filter(pk__in=Page.objects.filter(pk__in=lessons.values("lesson")).values("latest_revision"))
+    for draft in drafts.order_by("pk"):
+        if quiz_key in _quizzes_in(draft):
+            return Page.objects.get(pk=draft.object_id).get_parent().title
+    return None
+
+
+def _quizzes_in(draft: Revision) -> list[str]:
+    """The keys of the quizzes that a draft of a lesson embeds, each once. No query."""
+    blocks = json.loads(draft.content.get("body") or "[]")
+    return list(dict.fromkeys(block["value"] for block in blocks if block["type"] == "quiz" and block["value"]))
 
 
 def draft_outline(course_page: CoursePage) -> outlines.Outline:

@@ -26,6 +26,11 @@ def quiz_title(key: str) -> str:
     return QUIZZES.title(key) or _("Quiz")
 
 
+@register.filter
+def quiz_terms(key: str) -> list[str]:
+    return QUIZZES.terms(key)
+
+
 @register.simple_tag
 def quiz_address(key: str) -> str:
     return reading.quiz_url(key)

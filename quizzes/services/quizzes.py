@@ -10,10 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from core import audit, clock
 from core.errors import Refused
+from core.figures import figure
 from courses.models import Course, EditionRequirement
+from courses.services import reviews
 from people.models import Person, Unit
 from quizzes import kinds
 from quizzes.models import DrawRule, Quiz, Sitting
@@ -63,12 +66,24 @@ def refuse_unreviewed_terms(*, quiz: Quiz, changed: Collection[str]) -> None:
     `changed` names fields of Quiz, and "draws"; these alone may change where the bank cannot serve them any more, else nobody
     could pass. Exams are left to `refuse_other_terms`: HR publishes their sittings. Two queries, and those of `papers.missing_for`.
 
+    So they do from when the course is submitted: what the reviewer reads is what is published.
+
     Raises:
-        Refused: in_use.
+        Refused: in_use, in_review.
     """
     touched = FIXED_FOR_COURSES & set(changed)
     if not touched or (quiz.is_exam and "is_exam" not in touched):
         return
+    reviewed = reviews.under_review_with(quiz.key)
+    if reviewed is not None:
+        raise Refused(
+            _(
+                "“%(course)s” is under review with this quiz: what decides a pass stays as the reviewer reads it. Withdraw the submission, "
+                "change the quiz, and submit the course again."
+            )
+            % {"course": reviewed},
+            code="in_review",
+        )
     asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key).select_related("edition")
     newest = asked.order_by("-edition").first()
     if newest is None or (touched == {"draws"} and papers.missing_for(quiz)):
@@ -237,6 +252,26 @@ def choices(county: Unit | None = None) -> list[tuple[str, str]]:
 def _label(quiz: Quiz, county: Unit | None) -> str:
     label = f"{quiz.title}（{quiz.course_code} · {quiz.key}）"
     return label if quiz.county == county else f"{quiz.county.label} · {label}"
+
+
+def terms(key: str) -> list[str]:
+    """What somebody who takes the quiz with this key has to know, in words: questions, points, pass mark, time, attempts; empty without one. Two queries."""
+    quiz = Quiz.objects.prefetch_related("draws").filter(key=key).first()
+    if quiz is None:
+        return []
+    draws = list(quiz.draws.all())
+    count, points = sum(draw.count for draw in draws), sum((draw.count * draw.points for draw in draws), Decimal(0))
+    return [
+        ngettext("%(count)d question", "%(count)d questions", count) % {"count": count},
+        _("%(points)s points") % {"points": figure(points)},
+        _("pass mark %(percent)d %%") % {"percent": quiz.pass_percent},
+        ngettext("%(minutes)d minute", "%(minutes)d minutes", quiz.minutes) % {"minutes": quiz.minutes}
+        if quiz.minutes
+        else _("No time limit"),
+        ngettext("%(count)d attempt", "%(count)d attempts", quiz.attempts_allowed) % {"count": quiz.attempts_allowed}
+        if quiz.attempts_allowed
+        else _("attempts without limit"),
+    ]
 
 
 def title(key: str) -> str | None:

@@ -504,3 +504,62 @@ def test_an_administrator_of_before_gets_the_door_by_reconcile(cast, catalogue):
         gap.mend()
     assert catalogues.gaps(clock.now()) == []
     assert type(cast.admin).objects.get(pk=cast.admin.pk).has_perm("wagtailadmin.access_admin")
+
+
+# ---- drafts with empty fields --------------------------------------------------------------------
+
+CLAUSE = {"law": "政府信息公开条例", "number": "", "article": "第二十六条", "gist": "20个工作日内公开", "mark": ""}
+UNFINISHED = [
+    pytest.param([{"type": "clause", "value": CLAUSE}], ["第1块“条款引用”"], id="a clause without its evidence"),
+    pytest.param(
+        [
+            {"type": "callout", "value": {"kind": "tip", "title": "", "body": ""}},
+            {"type": "text", "value": "<p>写好的</p>"},
+            {"type": "image", "value": {"image": None, "description": "", "caption": ""}},
+            {"type": "video", "value": {"video": None, "captions": None, "title": "", "transcript": ""}},
+            {"type": "quiz", "value": ""},
+        ],
+        ["第1块“提示框”", "第3块“图片”", "第4块“视频”", "第5块“测试”"],
+        id="empty blocks",
+    ),
+]
+
+
+def stored(lesson, body, by):
+    """A draft as Wagtail's autosave writes it: fields may be empty."""
+    lesson.body = json.dumps(body)
+    return lesson.save_revision(user=by)
+
+
+@pytest.mark.parametrize(("body", "named"), UNFINISHED)
+def test_a_lesson_with_empty_fields_does_not_go_into_review_with_its_course(cast, draft, sign_in, body, named):
+    stored(lessons_of(draft)[1], body, cast.trainer)
+    answer = edit(sign_in(cast.trainer), draft, course_post(**{"action-submit": "1"}))
+    assert answer.status_code == 200 and "第2节" in answer.text
+    for block in named:
+        assert block in answer.text, block
+    assert not CoursePage.objects.get(pk=draft.pk).workflow_in_progress
+
+
+@pytest.mark.parametrize(("body", "named"), UNFINISHED)
+def test_a_lesson_that_lost_its_fields_under_review_is_not_published(cast, draft, sign_in, body, named):
+    page = submit(sign_in(cast.trainer), draft)
+    stored(lessons_of(page)[1], body, cast.trainer)
+    answer = act(sign_in(cast.reviewer), page)
+    assert answer.status_code == 409 and named[0] in answer.text
+    assert not Edition.objects.exists() and Page.objects.get(pk=page.pk).workflow_in_progress
+
+
+def test_a_lesson_without_minutes_is_not_published(cast, draft, sign_in):
+    lesson = lessons_of(draft)[1]
+    lesson.minutes = None
+    lesson.save_revision(user=cast.trainer, clean=False)
+    answer = edit(sign_in(cast.trainer), draft, course_post(**{"action-submit": "1"}))
+    assert answer.status_code == 200 and "课节“第2节”没有填写时长" in answer.text
+
+
+def test_evidence_that_nobody_chose_is_told_as_none(cast):
+    block = LessonPage._meta.get_field("body").stream_block.child_blocks["clause"]
+    for mark, words in [("", None), ("D", "县定"), ("V", "已核对")]:
+        shown = block.render(block.to_python(CLAUSE | {"mark": mark}))
+        assert (words in shown) if words else not any(each in shown for each in ("县定", "核对", "二手"))
