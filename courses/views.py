@@ -14,7 +14,7 @@ from core.errors import Refused
 from courses import outlines, reading
 from courses.forms import CatalogueFilter
 from courses.models import Course, EditionLesson, EditionRequirement, Enrolment
-from courses.services import completions, enrolments, progress
+from courses.services import completions, enrolments, policies, progress
 from courses.slots import RENEWAL
 
 PAGE = 24
@@ -52,11 +52,13 @@ def course_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(courses.order_by(urgency, "code", "pk"), PAGE).get_page(request.GET.get("page"))
     own_county = request.user.unit.county_path if request.user.unit_id else ""
     percents = completions.percents(person=request.user, courses=[course.pk for course in page])
+    guests_county = request.user.unit.county if own_county and any(course.county.path != own_county for course in page) else None
     for course in page:
-        course.hours = reading.hours(course.current.minutes, course.has_test, county=course.county, at=at)
+        course.is_foreign = course.county.path != own_county
+        counted_by = guests_county if course.is_foreign and guests_county else course.county  # policies.county_for
+        course.hours = reading.hours(course.current.minutes, course.has_test, county=counted_by, at=at)
         course.due = reading.due(course, at) if course.need == "required" and course.state != "done" else None
         course.percent = percents.get(course.pk, 0)
-        course.is_foreign = course.county.path != own_county
     return render(request, "courses/course_list.html", {"form": form, "page": page, "is_filtered": any(wanted.values())})
 
 
@@ -97,7 +99,7 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
         }
     context |= {
         "outline": outline,
-        "hours": reading.hours(outline.minutes, outline.has_test, county=found.county, at=at),
+        "hours": reading.hours(outline.minutes, outline.has_test, county=policies.county_for(request.user.unit, found), at=at),
         "certificate": reading.certificate_title(outline.certificate),
     }
     if context.get("may_begin_again"):

@@ -61,7 +61,7 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
 
     Locks the enrolment. The completion carries the instant at which the last requirement was met
     (not that of a later marking or repair), the person's unit and post of that day, and the hours by the
-    policy of that day. What follows from it, hours and certificate, is written `at` the instant it is written. course_completed is sent inside the transaction: a receiver that fails
+    policy of that day in the county of that unit. What follows from it, hours and certificate, is written `at` the instant it is written. course_completed is sent inside the transaction: a receiver that fails
     undoes the completion.
     """
     enrolment = (
@@ -80,7 +80,8 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
     score = rules.mean_score(row.score for row in met)
     edition, course = enrolment.edition, enrolment.course
     has_test = EditionRequirement.objects.filter(edition=edition, kind=Kind.QUIZ).exists()
-    policy = policies.in_force(day=clock.today(completed_at), county=course.county)
+    served = served_at(enrolment.person, on=clock.today(completed_at))
+    policy = policies.in_force(day=clock.today(completed_at), county=policies.county_for(served["unit"], course))
     completion = Completion(
         enrolment=enrolment,
         course=course,
@@ -98,7 +99,7 @@ def fulfil(*, enrolment: Enrolment, at: datetime) -> Completion | None:
         score=score,
         completed_at=completed_at,
         evidence=[row.pk for row in met],
-        **served_at(enrolment.person, on=clock.today(completed_at)),
+        **served,
     )
     completion.save()
     course_completed.send(sender=Completion, completion=completion, at=at)

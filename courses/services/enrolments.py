@@ -57,7 +57,9 @@ def may_begin_again(enrolment: Enrolment, *, at: datetime) -> bool:
         return True
     if clock.year_of(at) > clock.year_of(completion.completed_at):
         return True
-    if not policies.in_force(day=clock.today(at), county=enrolment.course.county).once_per_course_per_year:
+    if not policies.in_force(
+        day=clock.today(at), county=policies.county_for(enrolment.person.unit, enrolment.course)
+    ).once_per_course_per_year:
         return True
     return RENEWAL.reopens(person=enrolment.person, course=enrolment.course, at=at)
 

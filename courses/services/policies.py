@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from core import audit, clock
 from core.errors import Refused
-from courses.models import CreditPolicy
+from courses.models import Course, CreditPolicy
 from courses.rules import HOUR_KINDS, RANK_WORDS, bands_of
 from people.models import Unit
 from people.rules import DUTY_WORDS, STAFF_TYPE_WORDS
@@ -187,6 +187,14 @@ def shown() -> list[CreditPolicy]:
         found = list(CreditPolicy.objects.history())
         caches["local"].set("policies", found, 60)
     return found
+
+
+def county_for(unit: Unit | None, course: Course) -> Unit:
+    """Whose policy counts somebody's hours: that of the county where they serve, as its target does. No query in the course's own county.
+
+    Whoever serves nowhere is counted by the course's.
+    """
+    return course.county if unit is None or unit.path.startswith(course.county.path) else unit.county
 
 
 def promised(*, day, county=None) -> CreditPolicy:

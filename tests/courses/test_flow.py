@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from core import reconcile
 from core.errors import Refused
@@ -13,6 +14,7 @@ from courses.models import Completion, Course, CoursePage, Edition, Enrolment, L
 from courses.services import authoring, catalogues, completions, editions, enrolments, policies, progress
 from courses.signals import completion_reversed, course_completed
 from tests.cast import NOON
+from tests.evaluation import rows
 from tests.factories import complete, lesson_body, make_course, meet_all
 
 YEAR = timedelta(days=365)
@@ -243,6 +245,20 @@ def test_a_stranger_of_another_county_enrols_only_in_shared_courses(cast, course
     assert refusal.value.code == "other_county"
     Course.objects.filter(pk=course.pk).update(is_shared=True)
     assert enrolments.enrol(person=cast.stranger, course=course, at=NOON).person == cast.stranger
+
+
+def test_hours_are_counted_by_the_policy_of_the_county_where_somebody_serves(cast, course, sign_in):
+    Course.objects.filter(pk=course.pk).update(is_shared=True)
+    own = rows.policy(county=cast.other_county, test_passed=Decimal(2), once=False)
+    guest = complete(cast.stranger, course, NOON)
+    assert (guest.policy, guest.test_hours) == (own, Decimal(2))
+    assert complete(cast.learner, course, NOON).test_hours == Decimal("0.5")
+    assert enrolments.may_begin_again(guest.enrolment, at=NOON), "the guest's county counts a course as often as it is finished"
+
+    for who, hours in ((cast.stranger, "3"), (cast.learner, "1.5")):
+        client = sign_in(who)
+        assert client.get(reverse("course", args=[course.pk])).context["hours"] == Decimal(hours)
+        assert [one.hours for one in client.get(reverse("course_list")).context["page"]] == [Decimal(hours)]
 
 
 def test_a_new_round_begins_next_year_in_the_edition_of_then(cast, course):
