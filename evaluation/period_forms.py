@@ -36,6 +36,10 @@ class OpenPeriodForm(forms.Form):
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         for name in ("opens_on", "cutoff_on", "publicity_days", "appeal_days", "freeze_on"):
             self.fields[name].help_text = _("Empty: as the indicator proposes.")
+        self.fields["cutoff_on"].help_text = _(
+            "Empty: as the indicator proposes. Hours are booked by calendar year: what is learned after this day, up to 31 December, stays in "
+            "everybody's own record and counts in no year's evaluation. Choose 31 December to have the whole year count."
+        )
         styled(self)
 
     @staticmethod

@@ -113,6 +113,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "upcoming_label": _verb(upcoming),
         "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
         "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
+        "leaves_a_gap": (found.cutoff_on.month, found.cutoff_on.day) != (12, 31),
         "compares": compares,
         "previews": officer and found.state in UNPUBLISHED,
         "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],

@@ -44,6 +44,7 @@ class Board:
     total: standing.UnitStanding
     rows: list[standing.UnitStanding]  # the parts of the unit, those most behind first
     rows_left: int
+    own: int  # who serves in the unit itself, in none of its parts
     behind: list[tuple[Person, standing.Figures]]  # the first in the order of need, each with `place`
     made_at: datetime | None  # when the figures were counted; None: just now
     week: Week
@@ -84,6 +85,7 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
         total=total,
         rows=rows[:UNITS_SHOWN],
         rows_left=max(0, len(rows) - UNITS_SHOWN),
+        own=total.serving - sum(row.serving for row in rows),
         behind=_named(behind, units, chosen),
         made_at=overview.made_at,
         week=ahead.kept_rows("week", [chosen] if chosen else tops, year, lambda: [_week([chosen] if chosen else tops, at)])[0],

@@ -55,7 +55,7 @@ def hindrance(to: str, at: Standing) -> str | None:
 
 def dates_problem(*, opens_on: date, cutoff_on: date, freeze_on: date, year: int) -> str | None:
     """Why dates cannot be: "opens_after_cutoff", "cutoff_after_freeze", "other_year" for the last day that counts, "too_far" where the
-    opening lies before the year before or the freeze after the year after; None where they can.
+    opening roster is of another year, or the freeze lies after the year after; None where they can. Hours are booked by calendar year.
     """
     if opens_on >= cutoff_on:
         return "opens_after_cutoff"
@@ -63,6 +63,6 @@ def dates_problem(*, opens_on: date, cutoff_on: date, freeze_on: date, year: int
         return "cutoff_after_freeze"
     if cutoff_on.year != year:
         return "other_year"
-    if opens_on.year < year - 1 or freeze_on.year > year + 1:
+    if opens_on.year != year or freeze_on.year > year + 1:
         return "too_far"
     return None

@@ -362,9 +362,9 @@ def _require_dates(period: Period) -> None:
         "opens_after_cutoff": _("The opening roster's day lies on or after the last day that counts."),
         "cutoff_after_freeze": _("The day to be frozen by lies on or before the last day that counts."),
         "other_year": _("The last day that counts does not lie in %(year)d."),
-        "too_far": _("The opening roster's day lies in %(before)d or %(year)d, and the day to be frozen by in %(year)d or %(after)d."),
+        "too_far": _("The opening roster's day lies in %(year)d, and the day to be frozen by in %(year)d or %(after)d."),
     }[problem]
-    raise Refused(said % {"year": period.year, "before": period.year - 1, "after": period.year + 1}, code=problem)
+    raise Refused(said % {"year": period.year, "after": period.year + 1}, code=problem)
 
 
 def hold(period: Period) -> None:

@@ -43,6 +43,7 @@ def test_a_period_takes_its_days_from_the_version(cast):
         ({"cutoff_on": date(9999, 12, 30), "freeze_on": date(9999, 12, 31)}, "other_year"),
         ({"opens_on": date(206, 1, 1), "freeze_on": date(9000, 1, 1)}, "too_far"),
         ({"opens_on": date(2024, 12, 31)}, "too_far"),
+        ({"opens_on": date(2025, 12, 31)}, "too_far"),
         ({"freeze_on": date(2028, 1, 1)}, "too_far"),
         ({"freeze_on": date(2026, 12, 31)}, "too_short"),
     ],

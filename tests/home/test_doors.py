@@ -74,6 +74,15 @@ def test_the_dashboard_is_for_those_who_read_records(sign_in, cast, who):
     assert response.status_code == (200 if who in READERS else 403)
 
 
+def test_the_parts_of_a_unit_and_whoever_serves_in_the_unit_itself_come_to_its_total(sign_in, cast):
+    make_course(cast.county, "P01")
+    response = sign_in(cast.own_leader).get(reverse("dashboard"))
+    board = response.context["board"]
+
+    assert board.own and sum(row.serving for row in board.rows) + board.own == board.total.serving
+    assert f"另有 {board.own} 人直接在本单位任职" in response.text
+
+
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_everybody_has_a_desk_and_a_search(sign_in, cast, who):
     make_course(cast.county, "P01")
