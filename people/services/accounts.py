@@ -20,7 +20,7 @@ from core import audit
 from core.errors import Refused
 from people.models import ActivationCode, Person, Role, RoleGrant
 from people.permissions import paths_of
-from people.services.roles import GONE, is_guarded
+from people.services.roles import GONE, HANDED_OVER_WITH_CARE, is_guarded
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O 1 I L: codes are read off paper
 CODE_LENGTH = 12  # 59 bits
@@ -41,18 +41,13 @@ class Made:
 def make_codes(*, people: Iterable[Person], by: Person, at: datetime) -> list[Made]:
     """One-time codes for those of these people who have no password yet and may sign in.
 
-    An earlier code of the same person ends. Only HR or an administrator over the person's unit;
-    those who run the system or watch over it are passed over when they are not the maker's to let in
-    (`roles.is_guarded`). Four queries and one trace, however many people.
+    An earlier code of the same person ends. Only HR or an administrator over the person's unit; those who
+    are not the maker's to let in are passed over (`waiting_for_code`). Four queries and one trace, however many people.
 
     Raises:
         Refused: out_of_reach.
     """
-    chosen = [person for person in people if needs_code(person)]
-    held: dict[int, set[str]] = defaultdict(set)
-    for pk, role in RoleGrant.objects.filter(person__in=chosen, ends_on=None).values_list("person", "role"):
-        held[pk].add(role)
-    chosen = [person for person in chosen if not is_guarded(person=person, unit=person.unit, held=held[person.pk], by=by)]
+    chosen, _guarded = waiting_for_code(people, by=by)
     for person in chosen:
         _require_reach(by, person, Role.HR, Role.ADMINISTRATOR)
     ActivationCode.objects.filter(person__in=chosen, used_at=None).delete()
@@ -69,6 +64,28 @@ def make_codes(*, people: Iterable[Person], by: Person, at: datetime) -> list[Ma
     return made
 
 
+def waiting_for_code(people: Iterable[Person], *, by: Person) -> tuple[list[Person], list[Person]]:
+    """Those of these people who need a code, in two: whom `by` may let in, and whom only an administrator may.
+
+    The latter are HR, reviewers, auditors and administrators (`roles.HANDED_OVER_WITH_CARE`). One query.
+    """
+    waiting = [person for person in people if needs_code(person)]
+    held = roles_held(waiting)
+    chosen: list[Person] = []
+    guarded: list[Person] = []
+    for person in waiting:
+        (guarded if _is_not_for(by, person, held[person.pk]) else chosen).append(person)
+    return chosen, guarded
+
+
+def roles_held(people: Iterable[Person]) -> dict[int, set[str]]:
+    """The open roles of each of these people, by key. One query."""
+    held: dict[int, set[str]] = defaultdict(set)
+    for pk, role in RoleGrant.objects.filter(person__in=[person.pk for person in people], ends_on=None).values_list("person", "role"):
+        held[pk].add(role)
+    return held
+
+
 def needs_code(person: Person) -> bool:
     """Whether a code makes sense: no password yet, on the roster, allowed to sign in."""
     return person.is_active and person.status not in GONE and not person.has_usable_password()
@@ -78,17 +95,17 @@ def activate(*, employee_number: str, code: str, password: str, at: datetime) ->
     """Set the first password with a code, and return the person. The code is used up.
 
     A wrong code counts; after five the code is dead. The refusal does not tell which part was wrong.
-    Locks the person's codes.
+    A code from before the person was given a role opens nothing unless its maker may still let them in. Locks the person's codes.
 
     Raises:
-        Refused: code_wrong.
+        Refused: code_wrong; code_superseded.
         ValidationError: the password breaks the rules; the code stays good.
     """
     wrong = Refused(
         _("The employee number and the code do not belong together, or the code has been used or is too old."), code="code_wrong"
     )
     with transaction.atomic():
-        person = Person.objects.filter(employee_number__iexact=employee_number.strip()).first()
+        person = Person.objects.filter(employee_number__iexact=employee_number.strip()).select_related("unit").first()
         entry = None
         if person is not None and needs_code(person):
             entry = (
@@ -100,6 +117,11 @@ def activate(*, employee_number: str, code: str, password: str, at: datetime) ->
         stranger = person or Person(employee_number=employee_number)
         fits = secrets.compare_digest(_digest(stranger, code), entry.digest if entry else "0" * 64)
         if entry is not None and person is not None and fits:
+            if _is_not_for(entry.created_by, person, roles_held([person])[person.pk]):
+                raise Refused(
+                    _("Since this code was made you were given a role that reaches others: ask an administrator for a new code."),
+                    code="code_superseded",
+                )
             validate_password(password, person)
             person.set_password(password)
             person.save(update_fields=["password"])
@@ -229,6 +251,10 @@ def lockout_message() -> str:
         "Too many failed attempts: sign-in is locked for %(minutes)d minutes. If you forgot the password, ask your administrator for a new activation code.",
         minutes,
     ) % {"minutes": minutes}
+
+
+def _is_not_for(by: Person | None, person: Person, held: set[str]) -> bool:
+    return is_guarded(person=person, unit=person.unit, held=held, by=by, whose=HANDED_OVER_WITH_CARE)
 
 
 def _locked(person: Person) -> Person:

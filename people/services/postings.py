@@ -18,8 +18,8 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
 
     Closes the open main posting the day before and opens a new one; the same unit and title again
     only changes the duties; another unit or title from the very same day corrects the posting in
-    place. Person.unit and post_title follow, and so do the roles that duties bring. Locks the
-    person's row.
+    place. Person.unit and post_title follow, and so do the roles that duties bring; HR where `by` administers
+    the county, or is the system itself. Locks the person's row.
 
     Raises:
         Refused: duty_unknown; unit_closed; before_last (the day lies before or inside a posting that stands).
@@ -53,7 +53,7 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
     locked.save(update_fields=["unit", "post_title"])
     person.unit, person.post_title = unit, title
     person.__dict__.pop("current_duties", None)
-    roles.sync_with_duties(locked, starts_on)
+    roles.sync_many([locked.pk], on=starts_on, by=by, hr_for=[locked.pk])
     audit.record(locked, "people.posted", by=by, unit=unit.code, title=title, duties=wanted, starts_on=starts_on.isoformat())
     return posting
 

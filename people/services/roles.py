@@ -22,6 +22,9 @@ EXCLUDE_EACH_OTHER = {Role.ADMINISTRATOR: Role.AUDITOR, Role.AUDITOR: Role.ADMIN
 # Whose word opens a role over a unit: by hand an administrator's; by a duty in a roster HR's as well.
 BY_HAND = (Role.ADMINISTRATOR,)
 BY_ROSTER = (Role.HR, Role.ADMINISTRATOR)
+RUN_OR_WATCH = (Role.ADMINISTRATOR, Role.AUDITOR)
+# Whose account only an administrator hands over: a second officer whom the first one made, or whose code the first one read, is none.
+HANDED_OVER_WITH_CARE = (Role.HR, Role.REVIEWER, *RUN_OR_WATCH)
 
 
 def refusal_to_grant(
@@ -47,17 +50,20 @@ def refusal_to_grant(
     return None
 
 
-def is_guarded(*, person: Person, unit: Unit | None, held: Collection[str], by: Person | None) -> bool:
+def is_guarded(
+    *, person: Person, unit: Unit | None, held: Collection[str], by: Person | None, whose: Collection[str] = RUN_OR_WATCH
+) -> bool:
     """Whether a person runs the system or watches over it, and so is not for `by` to stop, let in or give duties.
 
     Superusers are for superusers alone; administrators and auditors for an administrator over the unit
-    where they serve. `held` are the roles that the person holds now.
+    where they serve. `held` are the roles that the person holds now; `whose` the roles that are guarded,
+    `HANDED_OVER_WITH_CARE` where an account is handed over.
     """
     if by is None or by.is_superuser:
         return False
     if person.is_superuser:
         return True
-    return bool({Role.ADMINISTRATOR, Role.AUDITOR} & set(held)) and (unit is None or not reaches(by, unit, BY_HAND))
+    return bool(set(whose) & set(held)) and (unit is None or not reaches(by, unit, BY_HAND))
 
 
 def reaches(by: Person | None, unit: Unit, wanted: Iterable[str]) -> bool:
@@ -132,18 +138,20 @@ class Synced:
 
 
 def sync_with_duties(person: Person, on: date) -> Synced:
-    """Open and close the roles that follow this person's duties. See `sync_many`."""
+    """Open and close the roles that follow this person's duties, but open no role HR. See `sync_many`."""
     return sync_many([person.pk], on=on)
 
 
 @transaction.atomic
-def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
+def sync_many(person_ids: Iterable[int], *, on: date, by: Person | None = None, hr_for: Collection[int] = ()) -> Synced:
     """Make the roles that follow duties agree with the duties held now, for all these people at once.
 
+    `by` is who brought the duties; the roles that open name them. The role HR opens for those in `hr_for` alone, and
+    only where `by` administers the county: the duty alone, which HR enters as well, never brings it.
     Five queries, however many people. Roles granted by hand stay as they are, except that those
     who left or retired lose every role.
     """
-    ids = list(person_ids)
+    ids, hr_for = list(person_ids), set(hr_for)
     outcome = Synced()
     if not ids:
         return outcome
@@ -177,7 +185,9 @@ def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
                 each.ends_on = max(on, each.starts_on)
                 closing.append(each)
         for (role, path), duty in wanted.items():
-            opening.append(RoleGrant(person_id=pk, role=role, unit=units[path], from_duty=duty, starts_on=on))
+            if role == Role.HR and (pk not in hr_for or not reaches(by, units[path], BY_HAND)):
+                continue
+            opening.append(RoleGrant(person_id=pk, role=role, unit=units[path], from_duty=duty, granted_by=by, starts_on=on))
     try:
         with transaction.atomic():
             RoleGrant.objects.bulk_update(closing, ["ends_on"], batch_size=500)
@@ -193,7 +203,10 @@ def sync_many(person_ids: Iterable[int], *, on: date) -> Synced:
 
 
 def gaps(at: datetime) -> list[Gap]:
-    """People whose open roles do not agree with their open duties, or who left and still hold something. Four queries."""
+    """People whose open roles do not agree with their open duties, or who left and still hold something. Four queries.
+
+    A duty without the role HR is no gap: it came with an import that was not an administrator's.
+    """
     wrong: set[int] = set()
     standing: dict[int, set[tuple[str, str]]] = {}
     for each in RoleGrant.objects.filter(ends_on=None).select_related("unit", "person"):
@@ -206,7 +219,9 @@ def gaps(at: datetime) -> list[Gap]:
         role, reach = ROLE_OF_DUTY[assignment.duty]
         unit = assignment.posting.unit
         wanted.setdefault(assignment.posting.person_id, set()).add((role, unit.county_path if reach == COUNTY else unit.organ_path))
-    wrong |= {pk for pk, roles in wanted.items() if roles - standing.get(pk, set())}
+    for pk, roles in wanted.items():
+        if any(role != Role.HR for role, _path in roles - standing.get(pk, set())):
+            wrong.add(pk)
     followed = RoleGrant.objects.filter(ends_on=None).exclude(from_duty="").select_related("unit")
     wrong |= {each.person_id for each in followed if (each.role, each.unit.path) not in wanted.get(each.person_id, set())}
     people = Person.objects.filter(pk__in=sorted(wrong)[:1000])

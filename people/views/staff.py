@@ -28,6 +28,7 @@ from people.services import accounts, readings, roles
 from people.views.leaves import covering_today
 
 PAGE = 30
+NAMED = 20  # people whom the page of codes names where they are passed over
 
 
 def units_within(user, *wanted: str) -> list[Unit]:
@@ -133,7 +134,8 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
             "closed_grants": [grant for grant in grants if grant.ends_on is not None],
             "administers": administers,
             "is_self": someone.pk == request.user.pk,
-            "may_make_codes": accounts.needs_code(someone) and reaches(request.user, someone, Role.HR, Role.ADMINISTRATOR),
+            "may_make_codes": reaches(request.user, someone, Role.HR, Role.ADMINISTRATOR)
+            and bool(accounts.waiting_for_code([someone], by=request.user)[0]),
             "gone": someone.status in roles.GONE,
             "second_factor": _has_second_factor(someone) if administers else None,
             "grant_form": grant_form,
@@ -239,7 +241,10 @@ def change_sign_in(request: HttpRequest, pk: int) -> HttpResponse:
             made = accounts.make_codes(people=[someone], by=request.user, at=at)
             if made:
                 return _sheet(request, made)
-            messages.info(request, _("%(name)s needs no code.") % {"name": someone.name})
+            if accounts.needs_code(someone):
+                messages.error(request, _("Only an administrator hands the account of %(name)s over.") % {"name": someone.name})
+            else:
+                messages.info(request, _("%(name)s needs no code.") % {"name": someone.name})
     except Refused as refusal:
         messages.error(request, refusal.message)
     return redirect("person", pk=pk)
@@ -254,11 +259,12 @@ def codes(request: HttpRequest) -> HttpResponse:
     units = units_within(request.user, Role.HR, Role.ADMINISTRATOR)
     form = CodesForm(request.POST or request.GET or None, units=units)
     waiting: list[Person] = []
+    guarded: list[Person] = []
     unit = None
     if form.is_bound and form.is_valid():
         unit = next(each for each in units if each.code == form.cleaned_data["unit"])
         candidates = Person.objects.within(unit).filter(is_active=True).exclude(status__in=roles.GONE).select_related("unit")
-        waiting = [each for each in candidates.order_by("unit__path", "employee_number") if accounts.needs_code(each)]
+        waiting, guarded = accounts.waiting_for_code(candidates.order_by("unit__path", "employee_number"), by=request.user)
         if request.method == "POST" and waiting:
             made = accounts.make_codes(people=waiting, by=request.user, at=clock.now())
             readings.record(
@@ -266,7 +272,11 @@ def codes(request: HttpRequest) -> HttpResponse:
             )
             return _codes_csv(made, units) if request.POST.get("as") == "csv" else _sheet(request, made, units)
     count = ngettext("%(count)d person", "%(count)d people", len(waiting)) % {"count": len(waiting)}
-    return render(request, "people/codes.html", {"form": form, "unit": unit, "waiting": len(waiting), "count": count})
+    return render(
+        request,
+        "people/codes.html",
+        {"form": form, "unit": unit, "waiting": len(waiting), "count": count, "guarded": guarded[:NAMED], "more": len(guarded) > NAMED},
+    )
 
 
 def _sheet(request: HttpRequest, made: list[accounts.Made], units: list[Unit] | None = None) -> HttpResponse:

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from core import clock
 from people.models import Person, ReadingOfOthers, RoleGrant
-from people.services import accounts
-from tests.cast import EVERYBODY, NOON, PASSWORD, person
+from people.services import accounts, roster
+from tests.cast import EVERYBODY, NOON, PASSWORD, grant, person
 
 
 def doors(cast):
@@ -250,11 +251,59 @@ def test_codes_are_neither_made_for_those_who_have_a_password_nor_outside_ones_r
         accounts.make_codes(people=[someone], by=cast.own_leader, at=NOON)
 
 
-def test_hr_makes_no_code_for_an_administrator_to_be(cast):
+GUARDED = ["hr", "reviewer", "auditor", "administrator"]
+
+
+@pytest.mark.parametrize("role", GUARDED)
+def test_only_an_administrator_makes_a_code_for_whoever_could_be_the_second_officer(role, cast):
     someone = newcomer(cast)
-    RoleGrant.objects.create(person=someone, role="administrator", unit=cast.county, starts_on=NOON.date())
+    grant(someone, role, cast.county)
     assert accounts.make_codes(people=[someone], by=cast.hr, at=NOON) == []
     assert len(accounts.make_codes(people=[someone], by=cast.admin, at=NOON)) == 1
+
+
+@pytest.mark.parametrize("role", GUARDED)
+def test_hr_is_offered_no_code_for_them_and_is_told_why(role, cast, sign_in):
+    someone, other = newcomer(cast), newcomer(cast, "YA30002")
+    grant(someone, role, cast.county)
+    visitor = sign_in(cast.hr)
+    assert "生成激活码" not in visitor.get(reverse("person", args=[someone.pk])).text
+    answer = visitor.post(reverse("change_sign_in", args=[someone.pk]), {"act": "code"}, follow=True)
+    assert "只能由管理员发放激活码" in answer.text and not someone.activation_codes.exists()
+
+    page = visitor.get(reverse("activation_codes"), {"unit": cast.bureau.code})
+    assert page.context["waiting"] == 1 and "YA30001" in page.text and "激活码只能由管理员发放" in page.text
+    made = visitor.post(reverse("activation_codes"), {"unit": cast.bureau.code, "as": "sheet"}).context["made"]
+    assert [each.person for each in made] == [other]
+    assert "生成激活码" in sign_in(cast.admin).get(reverse("person", args=[someone.pk])).text
+
+
+def test_a_code_that_hr_kept_from_before_the_role_opens_nothing(cast, client):
+    someone = newcomer(cast)
+    [kept] = accounts.make_codes(people=[someone], by=cast.hr, at=clock.now())
+    grant(someone, "hr", cast.county)
+    data = {"employee_number": "YA30001", "code": kept.code, "password1": "Caoping-2031", "password2": "Caoping-2031"}
+
+    answer = client.post(reverse("activate"), data)
+
+    someone.refresh_from_db()
+    assert answer.status_code == 422 and "请向管理员领取新的激活码" in answer.text and not someone.has_usable_password()
+    [fresh] = accounts.make_codes(people=[someone], by=cast.admin, at=clock.now())
+    assert client.post(reverse("activate"), data | {"code": fresh.code}).status_code == 302
+
+
+def test_one_officer_of_hr_does_not_become_the_second_one(cast, sign_in, client):
+    from tests.people.test_roster import row, workbook
+
+    plan = roster.plan(workbook(row(number="YA66601", duties="考评")), "花名册.xlsx", county=cast.county, by=cast.hr)
+    roster.apply(plan, by=cast.hr, at=NOON)
+    invented = Person.objects.select_related("unit").get(employee_number="YA66601")
+    [made] = accounts.make_codes(people=[invented], by=cast.hr, at=clock.now())
+    client.post(
+        reverse("activate"), {"employee_number": "YA66601", "code": made.code, "password1": "Caoping-2031", "password2": "Caoping-2031"}
+    )
+    assert client.get(reverse("my_account")).context["me"] == invented
+    assert client.get(reverse("person_list")).status_code == 403
 
 
 def test_making_codes_for_many_takes_few_queries(cast, django_assert_max_num_queries):

@@ -85,9 +85,9 @@ def test_hr_of_a_section_brings_no_role_over_the_whole_bureau(cast):
 
 @pytest.mark.parametrize("who", ["hr", "admin"])
 @pytest.mark.parametrize(("duty", "role"), COUNTY_DUTIES.items())
-def test_hr_and_administrators_of_the_county_bring_roles_over_the_county(duty, role, who, cast):
+def test_hr_and_administrators_of_the_county_bring_roles_over_the_county_but_hr_makes_no_hr(duty, role, who, cast):
     imported(row(duties=duty), by=getattr(cast, who), over=cast.county)
-    assert roles_of("YA20001") == {(role, "姚安县人民政府")}
+    assert roles_of("YA20001") == (set() if (who, role) == ("hr", "hr") else {(role, "姚安县人民政府")})
 
 
 def test_the_command_line_bounds_nobody(town, tmp_path):
@@ -194,12 +194,82 @@ def test_a_superuser_is_for_superusers(cast):
     assert not planned(line, by=root, over=cast.county).errors
 
 
+# --- one officer of HR makes no second one, and ends none -------------------------------------
+
+
+def notices(plan):
+    return [(notice.row, notice.field, notice.code) for notice in plan.notices]
+
+
+def test_a_person_whom_hr_enters_for_the_evaluation_has_the_duty_and_no_role(cast, sign_in):
+    plan = imported(row(duties="考评"), by=cast.hr, over=cast.county)
+
+    assert notices(plan) == [(2, "政务公开职责", "role_withheld")] and plan.summary["roles_gained"] == 0
+    assert DutyAssignment.objects.get(posting__person__employee_number="YA20001").duty == "appraiser"
+    assert roles_of("YA20001") == set() and roles_gaps_of("YA20001") == [], "the repair does not bring it either"
+    someone = Person.objects.get(employee_number="YA20001")
+    roles.sync_with_duties(someone, TODAY)
+    imported(row(duties="考评", phone="19900000009"), by=cast.hr, over=cast.county)
+    assert roles_of("YA20001") == set()
+    visitor = sign_in(cast.hr)
+    page = visitor.get(hand_in(visitor, cast, workbook(row("YA20002", duties="考评")))["Location"])
+    assert "第 2 行" in page.text and "不授予角色" in page.text and "获得角色" not in page.text
+
+
+def test_an_administrator_who_imports_the_same_row_gives_the_role_and_stands_beside_it(cast):
+    imported(row(duties="考评"), by=cast.hr, over=cast.county)
+
+    plan = imported(row(duties="考评"), by=cast.admin, over=cast.county)
+
+    assert plan.people[0].roles_gained == [("hr", "532325", "姚安县人民政府")] and not plan.notices
+    opened = RoleGrant.objects.get(person__employee_number="YA20001")
+    assert (opened.role, opened.from_duty, opened.granted_by) == ("hr", "appraiser", cast.admin)
+    assert planned(row(duties="考评"), by=cast.admin, over=cast.county).is_empty
+    assert not planned(row(duties="考评"), by=cast.hr, over=cast.county).notices, "it stands: HR has nothing to be told"
+
+
+def test_a_file_that_says_nothing_of_duties_brings_no_hr_though_an_administrator_imports_it(cast):
+    imported(row(duties="考评"), by=cast.hr, over=cast.county)
+    at = HEADER.index("政务公开职责")
+    line = row(phone="19900000009")
+    imported([*line[:at], *line[at + 1 :]], header=[*HEADER[:at], *HEADER[at + 1 :]], by=cast.admin, over=cast.county)
+    assert roles_of("YA20001") == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "column"), [({"duties": "具体工作人员"}, "政务公开职责"), ({"duties": "考评", "status": "退休"}, "状态")]
+)
+def test_one_officer_of_hr_does_not_end_another(change, column, cast):
+    imported(row(duties="考评"), by=cast.admin, over=cast.county)
+
+    plan = planned(row(**change), by=cast.hr, over=cast.county)
+
+    assert codes(plan) == [(2, column, "hr_kept")] and "何新" in plan.errors[0].message
+    roster.apply(plan, by=cast.hr, at=NOON, skip_bad_rows=True)
+    assert roles_of("YA20001") == {("hr", "姚安县人民政府")}
+    imported(row(**change), by=cast.admin, over=cast.county)
+    assert roles_of("YA20001") == set()
+
+
+def test_hr_still_moves_another_officer_of_hr_and_corrects_the_phone(cast):
+    imported(row(duties="考评"), by=cast.admin, over=cast.county)
+    plan = imported(
+        row(unit="姚安县财政局", section="", duties="考评、发布员", phone="19900000009", since="2025-03-01"), by=cast.hr, over=cast.county
+    )
+    assert not plan.errors and not plan.notices and roles_of("YA20001") == {("hr", "姚安县人民政府")}
+
+
+def test_a_role_names_who_imported_the_duty_that_brought_it(cast):
+    imported(row(duties="联络员"), by=cast.hr, over=cast.county)
+    assert RoleGrant.objects.get(person__employee_number="YA20001").granted_by == cast.hr
+
+
 # --- told before it happens, and judged again when it happens --------------------------------
 
 
 def test_the_plan_says_which_roles_come_and_go(cast, sign_in):
     imported(row(duties="联络员"), by=cast.hr, over=cast.county)
-    visitor = sign_in(cast.hr)
+    visitor = sign_in(cast.admin)
     page = visitor.get(hand_in(visitor, cast, workbook(row(duties="考评")))["Location"])
 
     assert "获得角色：人事考评（姚安县人民政府）" in page.text and "失去角色：联络员（姚安县教育体育局）" in page.text

@@ -62,6 +62,11 @@ RULES = {
     "yes_no": gettext_noop("“%(value)s”: write 是 or leave it empty."),
     "code_taken": gettext_noop("No free code is left for “%(value)s”."),
     "role_refused": gettext_noop("“%(duty)s” brings the role %(role)s over %(unit)s. %(why)s"),
+    "role_withheld": gettext_noop(
+        "“%(duty)s” brings the role %(role)s over %(unit)s. The duty is entered, but the role is not given: "
+        "an administrator imports this row, or grants the role on the page of the person."
+    ),
+    "hr_kept": gettext_noop("%(name)s is %(role)s over %(unit)s: only an administrator takes that away, by duty or by status."),
     "guarded": gettext_noop(
         "%(name)s runs the system or watches over it: only an administrator of that account changes status, duties and roles."
     ),

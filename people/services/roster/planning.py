@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import BinaryIO
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from core import clock
 from people import rules
 from people.models import Duty, DutyAssignment, Person, Posting, Role, RoleGrant, Unit
-from people.services.roles import BY_ROSTER, GONE, in_batches, is_guarded, refusal_to_grant
+from people.services.roles import BY_HAND, BY_ROSTER, GONE, in_batches, is_guarded, reaches, refusal_to_grant
 from people.services.roster.file import RULES, Parsed, PersonRow, RosterError, UnitRow, parse
 
 
@@ -224,8 +225,9 @@ def plan(file: BinaryIO, name: str, *, county: Unit | None = None, by: Person | 
 
     `county` bounds it: units and people outside that unit's subtree are refused row by row; None (the
     command) bounds nothing and may make new counties. `by` is who imports: a row that brings a role beyond
-    their reach or to themselves, or touches those who run the system or watch over it, is refused; None (the
-    command) is all-powerful. `on` is the day of the import, today by default.
+    their reach or to themselves, takes HR from somebody, or touches those who run the system or watch over it,
+    is refused; the role HR itself comes with an administrator's import alone, else the duty comes without it and a
+    notice says so. None (the command) is all-powerful. `on` is the day of the import, today by default.
     About nine queries, whatever the number of rows.
 
     Raises:
@@ -533,11 +535,16 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
             continue
         grants = standing.get(person.pk, []) if person else []
         open_ones = [posting for posting in (current.get(person.pk), *beside.get(person.pk, [])) if posting] if person else []
-        gained = _follow_with_roles(change, known, organ_code, grants, open_ones, held)
+        gained, withheld = _follow_with_roles(change, known, organ_code, grants, open_ones, held, by, row.duties or ())
         why = _roles_refused(change, person, gained, grants, known, code_of, by) if change.is_change else None
         if why is not None:
             found.errors.append(RosterError(row.row, why[0], why[1], _values(row), parsed.people_sheet, why[2]))
             continue
+        for duty, role, unit in withheld:
+            words = {"duty": Duty(duty).label, "role": Role(role).label, "unit": unit.name}
+            found.notices.append(
+                RosterError(row.row, "政务公开职责", _(RULES["role_withheld"]) % words, [], parsed.people_sheet, "role_withheld")
+            )
         if change.posting in {"open", "move", "correct", "reopen"} and section:
             _need_section(found, known, organ_code, section, change.unit_code)
         if change.is_change:
@@ -589,7 +596,7 @@ def _follow_moved_units(found: RosterPlan, known: _Known, by: Person | None) -> 
         row = rows[why.code]
         change = PersonChange(row=row.row, number=person.employee_number, name=person.name, is_new=False, unit_code=place)
         grants = standing.get(pk, [])
-        gained = _follow_with_roles(change, known, known.parent.get(place, ""), grants, open_ones[pk], held)
+        gained, _withheld = _follow_with_roles(change, known, known.parent.get(place, ""), grants, open_ones[pk], held, by, ())
         if not change.is_change:
             continue
         refused = _roles_refused(change, person, gained, grants, known, code_of, by)
@@ -690,10 +697,14 @@ def _follow_with_roles(
     grants: list[RoleGrant],
     postings: list[Posting],
     held: dict[int, list[DutyAssignment]],
-) -> list[tuple[str, str, Unit]]:
+    by: Person | None,
+    named: Collection[str],
+) -> tuple[list[tuple[str, str, Unit]], list[tuple[str, str, Unit]]]:
     """Write into the change which roles come and go with it, as `roles.sync_many` will do after it.
 
-    Returns (duty, role, unit) for those that come. One that the duties held now bring already does not come with this row.
+    Returns (duty, role, unit) for those that come, and for the roles HR that do not, because `by` is no administrator there.
+    One that the duties held now bring already does not come with this row, except HR with a row that names its duty
+    (`named`): that duty may have been entered by somebody who could not give the role.
     """
     before: set[tuple[str, str]] = set()
     after: set[tuple[str, str]] = set()
@@ -718,15 +729,25 @@ def _follow_with_roles(
             unit = known.reached_from(change.unit_code, reach, organ_code)
             after.add((role, unit.code))
             brought.setdefault((role, unit.code), (duty, role, unit))
+
+    def is_named_hr(key: tuple[str, str]) -> bool:
+        return key[0] == Role.HR and brought[key][0] in named
+
     stand = {(grant.role, known.now(grant.unit.code)) for grant in grants}
-    gained = [] if change.ends else [found for key, found in brought.items() if key not in stand | before]
+    coming = [] if change.ends else [key for key in brought if key not in stand and (key not in before or is_named_hr(key))]
+    withheld = [
+        key
+        for key in coming
+        if key[0] == Role.HR and not reaches(by, brought[key][2], BY_HAND) and (key in before or reaches(by, brought[key][2], BY_ROSTER))
+    ]
+    gained = [brought[key] for key in coming if key not in withheld]
     change.roles_gained = [(role, unit.code, unit.name) for _duty, role, unit in gained]
     change.roles_lost = [
         (grant.role, grant.unit.code, grant.unit.name)
         for grant in grants
         if change.ends or (grant.from_duty and (grant.role, known.now(grant.unit.code)) not in after)
     ]
-    return gained
+    return gained, [brought[key] for key in withheld]
 
 
 def _roles_refused(
@@ -745,6 +766,11 @@ def _roles_refused(
         unit = known.standing.get(code_of.get(person.unit_id or 0, ""))
         if is_guarded(person=person, unit=unit, held=held, by=by):
             return "状态" if touched else "政务公开职责", _(RULES["guarded"]) % {"name": person.name}, "guarded"
+    for grant in grants:
+        is_lost = (grant.role, grant.unit.code, grant.unit.name) in change.roles_lost
+        if grant.role == Role.HR and is_lost and not reaches(by, grant.unit, BY_HAND):
+            words = {"name": change.name, "role": Role.HR.label, "unit": grant.unit.name}
+            return "状态" if change.ends else "政务公开职责", _(RULES["hr_kept"]) % words, "hr_kept"
     someone = person or Person(employee_number=change.number, name=change.name)
     for duty, role, unit in gained:
         refusal = refusal_to_grant(person=someone, role=role, unit=unit, by=by, held=held, word=BY_ROSTER)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from core import audit, clock, tables
 from core.errors import Refused, RefusedRows
-from people.models import DutyAssignment, Person, Posting, RosterImport, Unit
+from people.models import DutyAssignment, Person, Posting, Role, RosterImport, Unit
 from people.services import roles
 from people.services.roles import in_batches
 from people.services.roster.file import RosterError
@@ -64,7 +64,8 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
     list(in_batches(Person.objects.select_for_update(of=("self",), no_key=True).order_by("pk").only("pk"), "employee_number", numbers))
     county = Unit.objects.get(pk=plan.county.pk) if plan.county else None
     # The importer's roles too are read anew: they may have ended while this waited for the lock.
-    fresh = compare(plan.parsed, county, Person.objects.get(pk=by.pk) if by else None)
+    by = Person.objects.get(pk=by.pk) if by else None
+    fresh = compare(plan.parsed, county, by)
     newly_refused = {(error.sheet, error.row) for error in fresh.errors} - {(error.sheet, error.row) for error in plan.errors}
     if fresh.is_empty and not newly_refused:
         if upload is not None:
@@ -75,7 +76,8 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
     units = _write_units(fresh)
     people = _write_people(fresh, units)
     _write_postings(fresh, people, units, on)
-    roles.sync_many([person.pk for person in people.values()], on=on)
+    hr_for = [people[change.number].pk for change in fresh.people if any(role == Role.HR for role, _code, _name in change.roles_gained)]
+    roles.sync_many([person.pk for person in people.values()], on=on, by=by, hr_for=hr_for)
     if upload is None:
         upload = RosterImport(by=by, unit=county, file_name=plan.parsed.name[:200], file_digest=plan.parsed.digest, made_at=at)
     _close_upload(upload, fresh, at)
