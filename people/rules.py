@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from core.text import squeeze
+from core.text import printable, squeeze
 
 # Which role a duty brings, and over what: the organ of the posting (department, township,
 # or the county government itself), or the whole county.
@@ -158,23 +158,36 @@ def is_county_code(code: str) -> bool:
     return len(code) == 6 and code.isascii() and code.isdecimal()
 
 
+def stray_sign(text: str) -> str:
+    """The first angle bracket or control character, as a reader can name it; "" when there is none."""
+    for letter in text:
+        if letter in "<>":
+            return letter
+        if unicodedata.category(letter) == "Cc":
+            return f"U+{ord(letter):04X}"
+    return ""
+
+
 def person_name(value: object) -> str:
     """A name with its characters untouched (NFC); the blanks that pad 张　明 to three places go.
 
     Raises:
-        Unreadable: name_lost (a sign that stands for a lost rare character), name_private
-            (a private-use character that other machines cannot show), name_long.
+        Unreadable: name_lost (a sign that stands for a lost rare character), name_signs (angle brackets,
+            control characters), name_private (a private-use character that other machines cannot show), too_long.
     """
     text = squeeze(value)
     if _CHINESE_ONLY.fullmatch(text):
         text = text.replace(" ", "")
     if "�" in text or "?" in text or "？" in text:
         raise Unreadable("name_lost", value=text)
+    stray = stray_sign(text)
+    if stray:
+        raise Unreadable("name_signs", value=printable(text)[:60], sign=stray)
     for letter in text:
         kind = unicodedata.category(letter)
         if kind == "Co":
             raise Unreadable("name_private", value=text, point=f"U+{ord(letter):04X}")
-        if kind in {"Cc", "Cf", "Cs"}:
+        if kind in {"Cf", "Cs"}:
             raise Unreadable("name_private", value=text, point=f"U+{ord(letter):04X}")
     if len(text) > 60:
         raise Unreadable("too_long", limit=60)

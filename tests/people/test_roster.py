@@ -264,6 +264,9 @@ BAD = [
     (row(unit=""), "单位", "missing"),
     (row(name=""), "姓名", "missing"),
     (row(name="张?"), "姓名", "name_lost"),
+    (row(name="<script>alert(1)</script>"), "姓名", "name_signs"),
+    (row(name="张<"), "姓名", "name_signs"),
+    (row(section="办公>室"), "内设机构", "name_signs"),
     (row(name="\ue863"), "姓名", "name_private"),
     (row(number=""), "工号", "missing"),
     (row(number=10.5), "工号", "number_fraction"),
@@ -301,6 +304,16 @@ def test_each_bad_row_is_named_with_row_column_and_rule_and_nothing_is_written(b
     assert Person.objects.count() == before
     roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
     assert Person.objects.count() == before + 1
+
+
+def test_a_refused_name_says_which_sign_it_is_and_a_control_character_is_told_by_its_number(cast):
+    def refused(name):
+        [error] = roster.plan(text_file(row(name=name)), "花名册.csv", county=cast.county, on=TODAY).errors
+        return error
+
+    angle, control = refused("<script>alert(1)</script>"), refused("张\x07明")
+    assert "第2行，姓名" in str(angle) and "含有 <：" in angle.message and "不允许使用尖括号" in angle.message
+    assert control.code == "name_signs" and "U+0007" in control.message and "\x07" not in control.message
 
 
 def test_a_doubled_number_refuses_every_row_that_has_it(cast):

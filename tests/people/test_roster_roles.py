@@ -213,7 +213,7 @@ def test_a_person_whom_hr_enters_for_the_evaluation_has_the_duty_and_no_role(cas
     assert roles_of("YA20001") == set()
     visitor = sign_in(cast.hr)
     page = visitor.get(hand_in(visitor, cast, workbook(row("YA20002", duties="考评")))["Location"])
-    assert "第 2 行" in page.text and "不授予角色" in page.text and "获得角色" not in page.text
+    assert "第2行，政务公开职责" in page.text and "不授予角色" in page.text and "获得角色" not in page.text
 
 
 def test_an_administrator_who_imports_the_same_row_gives_the_role_and_stands_beside_it(cast):

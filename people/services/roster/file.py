@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 
 from core import tables
 from core.errors import Refused, RowError
-from core.text import is_storable
+from core.text import is_storable, printable
 from people import rules
 
 PEOPLE_COLUMNS = ["工号", "姓名", "单位"]
@@ -33,6 +33,7 @@ RULES = {
         "“%(value)s”: a rare character was lost when the file was saved. Save as .xlsx or UTF-8 CSV and enter the name again."
     ),
     "name_private": gettext_noop("“%(value)s” contains %(point)s, which other machines cannot show. Enter the standard character."),
+    "name_signs": gettext_noop("“%(value)s” contains %(sign)s: < and > and control characters have no place in it."),
     "unstorable": gettext_noop("There is a sign in it that no database keeps: write the cell anew."),
     "too_long": gettext_noop("At most %(limit)d characters."),
     "unit_unknown": gettext_noop("There is no unit “%(value)s”."),
@@ -228,6 +229,10 @@ class _Cells:
         text = self.row.text(column)
         if not is_storable(text):
             self.refuse(column, "unstorable")
+            return ""
+        stray = rules.stray_sign(text)
+        if stray:
+            self.refuse(column, "name_signs", value=printable(text)[:60], sign=stray)
             return ""
         if len(text) > limit:
             self.refuse(column, "too_long", limit=limit)
