@@ -132,6 +132,9 @@ def test_a_key_is_shown_once_and_opens_what_was_chosen(cast, sign_in, client):
     token = ApiToken.objects.get()
     key = page.context["key"]
     assert page.status_code == 200 and page.text.count(key) == 1 and "no-store" in page["Cache-Control"]
+    assert "Authorization: Bearer ‹密钥›</code>" in page.text and f"Bearer {token.prefix}" not in page.text, (
+        "nothing to copy that gives 401"
+    )
     assert (
         token.scopes == ["completions"]
         and token.unit == cast.bureau
