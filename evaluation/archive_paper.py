@@ -110,8 +110,7 @@ def _table(title: str, columns: str, rows: Iterable[Sequence[Any]], *, level: in
 
 def _posts(archive: dict[str, Any]) -> list[Table]:
     roles = [
-        (_word(Role, one["role"]), one["unit"], _span(one), one["granted_by"] or ("随职责" if one["from_duty"] else ""))
-        for one in archive["roles"]
+        (_word(Role, one["role"]), one["unit"], _span(one), "随职责" if one["from_duty"] else one["granted_by"]) for one in archive["roles"]
     ]
     postings = [
         (

@@ -145,15 +145,17 @@ class ActivationCode(models.Model):
 
 
 class ReadingOfOthers(Fact):
-    """Somebody read or exported other people's records: who, what, how many, with which filter.
+    """Somebody read or exported other people's records, or handed over or changed the account of another.
 
-    Written by the door that shows them; searched by the auditor alone.
+    Who, what, how many, with which filter. Written by the door that shows or does it; searched by the auditor alone, except
+    what was done to accounts (`ACCOUNT`), which administrators read and the person concerned is told.
     """
 
     class Kind(models.TextChoices):
         READ = "read", _("Read")
         EXPORT = "export", _("Exported")
         API = "api", _("Pulled by API")
+        ACCOUNT = "account", _("Account")
 
     reader = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name=_("reader"))
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)

@@ -78,6 +78,13 @@ def waiting_for_code(people: Iterable[Person], *, by: Person) -> tuple[list[Pers
     return chosen, guarded
 
 
+def handed_over_with_care(people: Iterable[Person]) -> list[Person]:
+    """Those of these people whose account only an administrator hands over. One query."""
+    people = list(people)
+    held = roles_held(people)
+    return [person for person in people if held[person.pk] & set(HANDED_OVER_WITH_CARE)]
+
+
 def roles_held(people: Iterable[Person]) -> dict[int, set[str]]:
     """The open roles of each of these people, by key. One query."""
     held: dict[int, set[str]] = defaultdict(set)

@@ -1,11 +1,15 @@
 """Traces of reading: who looked at, exported or pulled other people's records."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from core import clock
 from people.models import Person, ReadingOfOthers, Unit
+
+TOLD_FOR = timedelta(days=14)  # how long sign-in tells a person what others did to the account
 
 
 def record(
@@ -39,6 +43,26 @@ def record(
         address=address_of(request) if request is not None else None,
         at=at or clock.now(),
     )
+
+
+def record_on_accounts(
+    *, subjects: Iterable[Person], what: str, by: Person, request: HttpRequest | None = None, at: datetime | None = None
+) -> None:
+    """Write down what `by` did to the accounts of these people, one row each. One insert; one's own account leaves no trace."""
+    address, at = address_of(request) if request is not None else None, at or clock.now()
+    ReadingOfOthers.objects.append(
+        ReadingOfOthers(
+            reader=by, kind=ReadingOfOthers.Kind.ACCOUNT, what=what, unit=subject.unit, subject=subject, rows=1, address=address, at=at
+        )
+        for subject in subjects
+        if subject.pk != by.pk
+    )
+
+
+def done_to_account(person: Person, *, at: datetime) -> QuerySet[ReadingOfOthers]:
+    """What others did to a person's account in the last two weeks, the newest five, with who did it."""
+    found = ReadingOfOthers.objects.filter(subject=person, kind=ReadingOfOthers.Kind.ACCOUNT, at__gt=at - TOLD_FOR)
+    return found.select_related("reader").order_by("-at", "-pk")[:5]
 
 
 def address_of(request: HttpRequest) -> str | None:

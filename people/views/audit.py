@@ -1,10 +1,10 @@
-"""What the auditor looks at: who read whose records, and who got which power."""
+"""What the auditor looks at: who read whose records, who got which power, what was done to accounts (administrators see that, too)."""
 
 from collections.abc import Iterable
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -22,17 +22,23 @@ def _named(prefix: str, words: str) -> Q:
     return Q(**{f"{prefix}__name__icontains": words}) | Q(**{f"{prefix}__employee_number__iexact": words})
 
 
+def _in_reach(user, *roles: str) -> QuerySet[ReadingOfOthers]:
+    """The traces whose reader, subject or unit lies where one of these roles of the user reaches."""
+    found = ReadingOfOthers.objects.select_related("reader", "subject", "unit")
+    if user.is_superuser:
+        return found
+    reach = Q(pk__in=[])
+    for path in paths_of(user, roles):
+        reach |= Q(reader__unit__path__startswith=path) | Q(subject__unit__path__startswith=path) | Q(unit__path__startswith=path)
+    return found.filter(reach)
+
+
 @login_required
 @require_GET
 def readings(request: HttpRequest) -> HttpResponse:
     """Every reading by people of one's county: who, what, whom, how many."""
     require_role(request.user, Role.AUDITOR)
-    found = ReadingOfOthers.objects.select_related("reader", "subject", "unit")
-    if not request.user.is_superuser:
-        reach = Q(pk__in=[])
-        for path in paths_of(request.user, [Role.AUDITOR]):
-            reach |= Q(reader__unit__path__startswith=path) | Q(subject__unit__path__startswith=path) | Q(unit__path__startswith=path)
-        found = found.filter(reach)
+    found = _in_reach(request.user, Role.AUDITOR)
     form = ReadingsFilter(request.GET or None)
     if form.is_bound and not form.is_valid():  # a filter that is not understood never widens the rows
         found = found.none()
@@ -89,3 +95,20 @@ def role_log(request: HttpRequest) -> HttpResponse:
     for grant in page.object_list:
         grant.place = grant.unit.name if grant.unit.path in organs else f"{organs.get(grant.unit.organ_path, '')} {grant.unit.name}"
     return render(request, "people/role_log.html", {"page": page, "words": words})
+
+
+@login_required
+@require_GET
+def account_log(request: HttpRequest) -> HttpResponse:
+    """Who made activation codes, ended passwords, took off two-step sign-in, stopped and allowed sign-in; newest first.
+
+    For auditors, and for administrators: whoever resets an account could act as its holder, so the others see it.
+    """
+    require_role(request.user, Role.AUDITOR, Role.ADMINISTRATOR)
+    found = _in_reach(request.user, Role.AUDITOR, Role.ADMINISTRATOR)
+    found = found.filter(Q(kind=ReadingOfOthers.Kind.ACCOUNT) | Q(kind=ReadingOfOthers.Kind.EXPORT, what="activation codes"))
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:60]
+    if words:
+        found = found.filter(_named("subject", words) | _named("reader", words))
+    page = Paginator(found.order_by("-at", "-pk"), PAGE).get_page(request.GET.get("page"))
+    return render(request, "people/account_log.html", {"page": page, "words": words})

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -225,26 +226,37 @@ def change_sign_in(request: HttpRequest, pk: int) -> HttpResponse:
     wanted = (Role.HR, Role.ADMINISTRATOR) if act == "code" else (Role.ADMINISTRATOR,)
     someone = _managed(request, pk, *wanted)
     at = clock.now()
+
+    def noted(what: str) -> None:
+        readings.record_on_accounts(subjects=[someone], what=what, by=request.user, request=request, at=at)
+
     try:
-        if act == "stop":
-            accounts.stop_sign_in(person=someone, by=request.user, at=at)
-            messages.success(request, _("%(name)s cannot sign in any more; open sessions have ended.") % {"name": someone.name})
-        elif act == "allow":
-            accounts.allow_sign_in(person=someone, by=request.user, at=at)
-            messages.success(request, _("%(name)s may sign in again.") % {"name": someone.name})
-        elif act == "second_factor":
-            accounts.remove_second_factor(person=someone, by=request.user, at=at)
-            messages.success(request, _("Two-step sign-in of %(name)s was taken off.") % {"name": someone.name})
-        elif act == "start_over":
-            return _sheet(request, [accounts.start_over(person=someone, by=request.user, at=at)])
-        elif act == "code":
-            made = accounts.make_codes(people=[someone], by=request.user, at=at)
-            if made:
+        with transaction.atomic():  # no act without its trace
+            if act == "stop":
+                accounts.stop_sign_in(person=someone, by=request.user, at=at)
+                noted("sign-in stopped")
+                messages.success(request, _("%(name)s cannot sign in any more; open sessions have ended.") % {"name": someone.name})
+            elif act == "allow":
+                accounts.allow_sign_in(person=someone, by=request.user, at=at)
+                noted("sign-in allowed")
+                messages.success(request, _("%(name)s may sign in again.") % {"name": someone.name})
+            elif act == "second_factor":
+                if accounts.remove_second_factor(person=someone, by=request.user, at=at):
+                    noted("second factor")
+                messages.success(request, _("Two-step sign-in of %(name)s was taken off.") % {"name": someone.name})
+            elif act == "start_over":
+                made = [accounts.start_over(person=someone, by=request.user, at=at)]
+                noted("started over")
                 return _sheet(request, made)
-            if accounts.needs_code(someone):
-                messages.error(request, _("Only an administrator hands the account of %(name)s over.") % {"name": someone.name})
-            else:
-                messages.info(request, _("%(name)s needs no code.") % {"name": someone.name})
+            elif act == "code":
+                made = accounts.make_codes(people=[someone], by=request.user, at=at)
+                if made:
+                    noted("activation code")
+                    return _sheet(request, made)
+                if accounts.needs_code(someone):
+                    messages.error(request, _("Only an administrator hands the account of %(name)s over.") % {"name": someone.name})
+                else:
+                    messages.info(request, _("%(name)s needs no code.") % {"name": someone.name})
     except Refused as refusal:
         messages.error(request, refusal.message)
     return redirect("person", pk=pk)
@@ -266,10 +278,18 @@ def codes(request: HttpRequest) -> HttpResponse:
         candidates = Person.objects.within(unit).filter(is_active=True).exclude(status__in=roles.GONE).select_related("unit")
         waiting, guarded = accounts.waiting_for_code(candidates.order_by("unit__path", "employee_number"), by=request.user)
         if request.method == "POST" and waiting:
-            made = accounts.make_codes(people=waiting, by=request.user, at=clock.now())
-            readings.record(
-                reader=request.user, kind=ReadingOfOthers.Kind.EXPORT, what="activation codes", unit=unit, rows=len(made), request=request
-            )
+            with transaction.atomic():
+                made = accounts.make_codes(people=waiting, by=request.user, at=clock.now())
+                readings.record(
+                    reader=request.user,
+                    kind=ReadingOfOthers.Kind.EXPORT,
+                    what="activation codes",
+                    unit=unit,
+                    rows=len(made),
+                    request=request,
+                )
+                careful = accounts.handed_over_with_care([each.person for each in made])
+                readings.record_on_accounts(subjects=careful, what="activation code", by=request.user, request=request)
             return _codes_csv(made, units) if request.POST.get("as") == "csv" else _sheet(request, made, units)
     count = ngettext("%(count)d person", "%(count)d people", len(waiting)) % {"count": len(waiting)}
     return render(

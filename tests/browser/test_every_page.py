@@ -314,8 +314,10 @@ WALK = {
         "audit_readings",
         "audit_readings?reader=没有这个人",
         "audit_roles",
+        "audit_accounts",
     ],
     "admin": [
+        "audit_accounts",
         "my_learning",
         "course_list",
         "unit_list",

@@ -148,11 +148,11 @@ MENUS = {
     "own_leader": {"dashboard", "records", "records_units"},
     "hr": {"dashboard", "records", "records_units", "person_list"},
     "auditor": {"dashboard", "records", "records_units", "audit_readings"},
-    "admin": {"person_list", "wagtailadmin_home"},
+    "admin": {"person_list", "wagtailadmin_home", "audit_accounts"},
     "trainer": {"wagtailadmin_home"},
     "reviewer": {"wagtailadmin_home"},
 }
-MANAGING = {"dashboard", "records", "records_units", "person_list", "wagtailadmin_home", "audit_readings"}
+MANAGING = {"dashboard", "records", "records_units", "person_list", "wagtailadmin_home", "audit_readings", "audit_accounts"}
 
 
 @pytest.mark.parametrize("who", MENUS)

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import reverse
 
 from core import clock
 from people.models import Person, ReadingOfOthers, RoleGrant
-from people.services import accounts, roster
+from people.services import accounts, readings, roster
 from tests.cast import EVERYBODY, NOON, PASSWORD, grant, person
 
 
@@ -21,6 +22,7 @@ def doors(cast):
         "my_account": (reverse("my_account"), set(EVERYBODY)),
         "audit_readings": (reverse("audit_readings"), {"auditor"}),
         "audit_roles": (reverse("audit_roles"), {"auditor"}),
+        "audit_accounts": (reverse("audit_accounts"), {"auditor", "admin"}),
         "password": (reverse("account_change_password"), set(EVERYBODY)),
         "mfa_index": (reverse("mfa_index"), set(EVERYBODY)),
         "sessions": (reverse("usersessions_list"), set(EVERYBODY)),
@@ -123,6 +125,13 @@ def test_the_log_of_readings_does_not_grow_in_queries(cast, sign_in, django_asse
         assert len(visitor.get(reverse("audit_readings")).context["page"].object_list) == 50
     with django_assert_max_num_queries(12):
         visitor.get(reverse("audit_roles"))
+    ReadingOfOthers.objects.bulk_create(
+        [ReadingOfOthers(reader=cast.admin, kind="account", what="started over", subject=each, at=NOON) for each in cast.people * 8]
+    )
+    for who in (cast.auditor, cast.admin):
+        visitor = sign_in(who)
+        with django_assert_max_num_queries(12):
+            assert len(visitor.get(reverse("audit_accounts")).context["page"].object_list) == 50
 
 
 # --- roles -----------------------------------------------------------------------------------
@@ -325,3 +334,81 @@ def test_starting_over_ends_the_password_and_gives_a_code(cast, sign_in):
 @pytest.mark.parametrize("who", ["learner", "own_leader", "auditor"])
 def test_who_has_no_business_in_the_admin_is_told_so_and_not_sent_round(who, path, cast, sign_in):
     assert sign_in(getattr(cast, who)).get(path).status_code == 403
+
+
+# --- what is done to accounts is seen --------------------------------------------------------
+
+
+ACTS = {
+    "code": ("生成激活码", lambda cast: newcomer(cast)),
+    "start_over": ("原密码作废，重新生成激活码", lambda cast: cast.auditor),
+    "stop": ("停止登录", lambda cast: cast.hr),
+    "second_factor": ("解除两步验证", lambda cast: cast.reviewer),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_an_administrator_does_to_an_account_is_read_by_auditors_and_the_other_administrators(act, cast, sign_in):
+    words, choose = ACTS[act]
+    someone = choose(cast)
+    if act == "second_factor":
+        TOTP.activate(someone, generate_totp_secret())
+    sign_in(cast.admin).post(reverse("change_sign_in", args=[someone.pk]), {"act": act})
+
+    watching, running = person("YA50001", "卫审计", cast.county), person("YA50002", "又管理", cast.county)
+    grant(watching, "auditor", cast.county)
+    grant(running, "administrator", cast.county)
+    for reader in (watching, running):
+        page = sign_in(reader).get(reverse("audit_accounts")).text
+        assert str(someone) in page and words in page and "王管（YA10009）" in page
+    page = sign_in(watching).get(reverse("audit_readings"), {"kind": "account"}).text
+    assert words in page and str(someone) in page
+    assert not sign_in(running).get(reverse("audit_accounts"), {"q": "没有这个人"}).context["page"].object_list
+    other_county = person("DY50001", "外管理", cast.other_county)
+    grant(other_county, "administrator", cast.other_county)
+    assert str(someone) not in sign_in(other_county).get(reverse("audit_accounts")).text
+
+
+def test_a_sheet_of_codes_names_each_account_that_only_an_administrator_hands_over(cast, sign_in):
+    someone, _other = newcomer(cast), newcomer(cast, "YA30002")
+    grant(someone, "hr", cast.county)
+    sign_in(cast.admin).post(reverse("activation_codes"), {"unit": cast.bureau.code, "as": "csv"})
+    assert [each.subject for each in ReadingOfOthers.objects.filter(kind="account")] == [someone]
+    assert "姚安县教育体育局 · 共 2 人" in sign_in(cast.auditor).get(reverse("audit_accounts")).text
+
+
+def test_nothing_is_done_to_an_account_without_its_trace(cast, sign_in, monkeypatch):
+    def fails(**ignored):
+        raise RuntimeError("no room on the disk")
+
+    monkeypatch.setattr("people.views.staff.readings.record_on_accounts", fails)
+    with pytest.raises(RuntimeError):
+        sign_in(cast.admin).post(reverse("change_sign_in", args=[cast.auditor.pk]), {"act": "start_over"})
+    cast.auditor.refresh_from_db()
+    assert cast.auditor.check_password(PASSWORD)
+
+
+def test_whose_account_was_reset_is_told_at_every_sign_in_for_two_weeks(cast, client):
+    def told() -> str:
+        client.logout()
+        client.post(reverse("account_login"), {"login": "YA10010", "password": PASSWORD})
+        return client.get(reverse("my_account")).text
+
+    assert "对您的账号做了以下操作" not in told()
+    readings.record_on_accounts(subjects=[cast.auditor], what="second factor", by=cast.admin, at=clock.now() - timedelta(days=13))
+    for _time in range(2):
+        page = told()
+        assert "王管（YA10009）于" in page and "解除两步验证。如非您本人要求，请告知审计员" in page
+    assert "对您的账号做了以下操作" not in client.get(reverse("my_account")).text, "told once each time"
+    readings.record_on_accounts(subjects=[cast.hr], what="second factor", by=cast.admin, at=clock.now() - timedelta(days=15))
+    assert not readings.done_to_account(cast.hr, at=clock.now())
+
+
+def test_the_log_of_roles_says_who_imported_the_duty_that_brought_one(cast, sign_in):
+    from tests.people.test_roster import row, workbook
+
+    plan = roster.plan(workbook(row(duties="联络员")), "花名册.xlsx", county=cast.county, by=cast.hr)
+    roster.apply(plan, by=cast.hr, at=NOON)
+    assert "随职责产生，由郑人事（YA10008）导入" in sign_in(cast.auditor).get(reverse("audit_roles"), {"q": "何新"}).text
+    someone = Person.objects.get(employee_number="YA20001")
+    assert "由郑人事导入" in sign_in(cast.admin).get(reverse("person", args=[someone.pk])).text
