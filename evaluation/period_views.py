@@ -101,7 +101,8 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     compared = None
     if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
         compared = _compared(request, found)
-    standing = services.standing_of(found, at=at, found=compared or ())
+    uncounted = services.uncounted_of(found, at=at) if compared is not None else ()
+    standing = services.standing_of(found, at=at, found=compared or (), uncounted=uncounted)
     context = {
         "period": found,
         "steps": found.steps_taken,

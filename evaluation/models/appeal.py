@@ -35,6 +35,11 @@ class AppealQuerySet(FactQuerySet):
         """Those that two officers granted."""
         return self.filter(decisions__step=2, decisions__verdict=AppealDecision.Verdict.GRANTED)
 
+    def granted_beside(self, published: Calculation) -> "AppealQuerySet":
+        """Granted ones that a publication could not count: those about its lines, and those about earlier ones that were granted since."""
+        since = AppealDecision.objects.filter(step=2, at__gte=published.at).values("appeal")
+        return self.granted().filter(Q(calculation=published) | Q(period=published.period_id, pk__in=since))
+
     def waiting_for(self, user) -> "AppealQuerySet":
         """Open ones that the user may decide on now: not those that they filed or that are about them, nor what they granted already."""
         found = self.open().exclude(by=user.pk).exclude(person=user.pk).exclude(decisions__by=user.pk)

@@ -178,12 +178,12 @@ def pointed_items(calculation: Calculation) -> dict[str, str]:
 def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Remedy | None = None) -> Appeal:
     """Grant as the first officer, with the remedy, or as the second what the first proposed. Locks the appeal. Writes an audit entry.
 
-    The second word on points makes the `PointCorrection`; the next calculation counts it.
+    The second word on points makes the `PointCorrection`; the next calculation counts it. A record has to be corrected at either word.
 
     Raises:
         Refused: no right ("not_hr"), one's own ("own"), granted by the same officer before ("same_officer"), it is over ("over"), no
             reason ("no_reason"), a remedy that is none ("no_remedy", "no_link", "no_item", "void_item", "no_points"), or a record that
-            nobody has corrected since publication, of that kind, of theirs and for the year ("not_corrected": `corrections`).
+            nobody has corrected since publication, of that kind, of theirs and for the year, or that was changed back ("not_corrected").
     """
     held = _held(appeal, by)
     if not reason.strip():
@@ -197,6 +197,8 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
         fields = {"record": remedy.record, "link": remedy.link.strip(), "item_key": remedy.item_key, "points": remedy.points}
         correction = None
     else:
+        if first.record:
+            _require_corrected(held, first.record, at)
         fields = {"record": first.record, "link": first.link, "item_key": first.item_key, "points": first.points}
         correction = _correct(held, first, by, at)
     step = 1 if first is None else 2
@@ -230,12 +232,7 @@ def _require_remedy(appeal: Appeal, remedy: Remedy, at: datetime) -> None:
             raise Refused(
                 _("Give the address of the page that shows the correction; it begins with a slash, as “/people/12/file/”."), code="no_link"
             )
-        if not corrections.is_made(appeal, remedy.record, at=at):
-            raise Refused(
-                _("“%(record)s” of “%(about)s” is as it was when the lines were published: correct it first, then grant the appeal.")
-                % {"record": AppealDecision.Record(remedy.record).label, "about": appeal.about},
-                code="not_corrected",
-            )
+        _require_corrected(appeal, remedy.record, at)
         return
     if remedy.points is None:
         raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
@@ -251,6 +248,15 @@ def _require_remedy(appeal: Appeal, remedy: Remedy, at: datetime) -> None:
     if not remedy.points or abs(remedy.points) > items[remedy.item_key]:
         raise Refused(
             _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": items[remedy.item_key]}, code="no_points"
+        )
+
+
+def _require_corrected(appeal: Appeal, record: str, at: datetime) -> None:
+    if not corrections.is_made(appeal, record, at=at):
+        raise Refused(
+            _("“%(record)s” of “%(about)s” is as it was when the lines were published: correct it first, then grant the appeal.")
+            % {"record": AppealDecision.Record(record).label, "about": appeal.about},
+            code="not_corrected",
         )
 
 

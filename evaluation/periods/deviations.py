@@ -2,17 +2,19 @@
 
 Frozen is what was published, with what appeals put right: whatever else was entered meanwhile was in no publicity and open to no
 appeal. A granted appeal vouches for the columns of the record that it corrected, in the line that it is about; of a unit's appeal in
-the lines of the unit's people. What a unit comes to follows from its people, its reported figures and its corrected points.
+the lines of the unit's people. So does one about an earlier publication that was granted since the lines were published. What a unit
+comes to follows from its people, its reported figures and its corrected points.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from evaluation.indicators import calculation, figures, reports
 from evaluation.indicators.spec import read
 from evaluation.models import Appeal, AppealDecision, Calculation
-from evaluation.periods import lines
+from evaluation.periods import corrections, lines
 
 Record = AppealDecision.Record
 OF_DUTIES = frozenset({"duties", "required", "done", "tests", "passed", "target"})
@@ -43,6 +45,23 @@ def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviat
     return _Explained(published, outcome, differing).deviations() if differing else []
 
 
+def uncounted(published: Calculation, *, at: datetime) -> list[Appeal]:
+    """The granted appeals whose record was changed back: what two officers granted would not be frozen.
+
+    Two queries, and at most eight for each kind of record and for each appeal of a unit; none more for more people.
+    """
+    related = (
+        "period__county",
+        "period__version",
+        "calculation__period__county",
+        "calculation__period__version",
+        "calculation__version",
+        "unit",
+    )
+    granted = Appeal.objects.granted_beside(published).select_related(*related).prefetch_related("decisions").order_by("pk")
+    return corrections.unmade([(one, record) for one in granted if (record := one.decided[0].record)], at=at)
+
+
 class _Explained:
     def __init__(self, published: Calculation, outcome: calculation.Outcome, differing: Sequence[lines.Difference]) -> None:
         self.differing = differing
@@ -59,7 +78,7 @@ class _Explained:
         self.of_unit: dict[str, set[str]] = defaultdict(set)
         self.figures: dict[str, set[str]] = defaultdict(set)
         self.pointed: set[str] = set()
-        granted = Appeal.objects.granted().filter(calculation=published).select_related("person", "unit").prefetch_related("decisions")
+        granted = Appeal.objects.granted_beside(published).select_related("person", "unit").prefetch_related("decisions")
         for appeal in granted:
             record = appeal.decided[0].record
             if not record:
@@ -108,4 +127,4 @@ class _Explained:
         return any(name == "total" and name not in one.unexplained for name, _old, _new in one.difference.changes)
 
 
-__all__ = ["VOUCHED", "Deviation", "between"]
+__all__ = ["VOUCHED", "Deviation", "between", "uncounted"]

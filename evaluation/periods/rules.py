@@ -19,7 +19,7 @@ CANCELLED_FROM = (OPEN, CUT_OFF)
 class Standing:
     """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered and reported
     figures nobody has confirmed, and how many lines would be frozen otherwise than they were published without a granted appeal that
-    explains it (0 where nobody has looked)."""
+    explains it, and what granted appeals are about whose record was changed back (nothing where nobody has looked)."""
 
     state: str
     today: date
@@ -28,11 +28,12 @@ class Standing:
     open_appeals: int = 0
     unconfirmed: int = 0
     unexplained: int = 0
+    uncounted: tuple[str, ...] = ()
 
 
 def hindrance(to: str, at: Standing) -> str | None:
-    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unconfirmed", "unexplained";
-    None where it can.
+    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unconfirmed", "unexplained",
+    "not_counted"; None where it can.
 
     A last day ends at 24:00: the step after it is one of the next day.
     """
@@ -50,6 +51,8 @@ def hindrance(to: str, at: Standing) -> str | None:
         return "unconfirmed"
     if to == FROZEN and at.unexplained:
         return "unexplained"
+    if to == FROZEN and at.uncounted:
+        return "not_counted"
     return None
 
 

@@ -30,6 +30,7 @@ from people.models import Person, Unit
 State = Period.State
 DAY = timedelta(days=1)
 TRIES = 5
+MOST_NAMED = 10
 _SERIALIZATION = "40001"
 Made = TypeVar("Made")
 
@@ -136,7 +137,8 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 
     Raises:
         Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); reported figures wait to be confirmed
-            ("unconfirmed"); lines would be frozen otherwise than they were published ("unexplained"); another officer has frozen it ("order"); nothing to sign with ("no_key").
+            ("unconfirmed"); lines would be frozen otherwise than they were published ("unexplained"); a record that an appeal was granted
+            by was changed back ("not_counted"); another officer has frozen it ("order"); nothing to sign with ("no_key").
     """
 
     def act() -> PeriodStep:
@@ -147,7 +149,7 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
             return newest
         _require_next(period, State.FROZEN, at)
         outcome = calculation.calculate(period=period, at=at)
-        _require_explained(period, deviations.between(newest.calculation, outcome), at)
+        _require_explained(period, newest.calculation, outcome, at)
         made = calculation.record(period=period, purpose=Calculation.Purpose.FREEZE, by=by, at=at, outcome=outcome)
         package.seal(made, at=at)
         return _take(period, State.FROZEN, by=by, at=at, calculation=made)
@@ -288,8 +290,13 @@ def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | No
     return None if problem is None else _said(problem, period, standing)
 
 
-def standing_of(period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = ()) -> rules.Standing:
-    """Where a period stands at a moment; `found`: how a freeze would differ, where somebody has looked. Two queries beside the steps."""
+def standing_of(
+    period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = (), uncounted: Sequence[Appeal] = ()
+) -> rules.Standing:
+    """Where a period stands at a moment. Two queries beside the steps.
+
+    Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals whose record was changed back.
+    """
     newest = period.newest_step
     return rules.Standing(
         state=period.state,
@@ -299,6 +306,7 @@ def standing_of(period: Period, *, at: datetime, found: Sequence[deviations.Devi
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
         unexplained=sum(bool(one.unexplained) for one in found),
+        uncounted=tuple(f"{one.about}（{one.decided[0].get_record_display()}）" for one in uncounted),
     )
 
 
@@ -315,6 +323,14 @@ def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]
         return []
     with one_snapshot():
         return deviations.between(newest.calculation, calculation.calculate(period=period, at=at))
+
+
+def uncounted_of(period: Period, *, at: datetime) -> list[Appeal]:
+    """Granted appeals whose record was changed back, where results are published and not frozen. Queries as `deviations.uncounted`."""
+    newest = period.newest_step
+    if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
+        return []
+    return deviations.uncounted(newest.calculation, at=at)
 
 
 # Taking a step
@@ -335,8 +351,9 @@ def _require_next(period: Period, to: str, at: datetime) -> None:
     _require_unhindered(period, to, standing_of(period, at=at))
 
 
-def _require_explained(period: Period, found: Sequence[deviations.Deviation], at: datetime) -> None:
-    _require_unhindered(period, State.FROZEN, standing_of(period, at=at, found=found))
+def _require_explained(period: Period, published: Calculation, outcome: calculation.Outcome, at: datetime) -> None:
+    found, uncounted = deviations.between(published, outcome), deviations.uncounted(published, at=at)
+    _require_unhindered(period, State.FROZEN, standing_of(period, at=at, found=found, uncounted=uncounted))
 
 
 def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> None:
@@ -457,12 +474,17 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
             "published anew: two officers reopen the period, and publicity and appeals run again."
         ),
+        "not_counted": _(
+            "What was granted is not in the lines any more, since the record was changed back: %(appeals)s. Put it right again, or reopen "
+            "the period and publish it anew."
+        ),
     }[problem] % {
         "cutoff": period.cutoff_on,
         "due": due_on,
         "count": standing.open_appeals,
         "lines": standing.unexplained,
         "figures": standing.unconfirmed,
+        "appeals": "、".join(standing.uncounted[:MOST_NAMED]) + ("……" if len(standing.uncounted) > MOST_NAMED else ""),
     }
 
 
@@ -487,4 +509,5 @@ __all__ = [
     "standing_cancellation",
     "standing_of",
     "standing_proposal",
+    "uncounted_of",
 ]

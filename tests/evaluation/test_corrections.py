@@ -12,10 +12,11 @@ from core.errors import Refused
 from evaluation import appeal_views, period_views
 from evaluation import services as ledger
 from evaluation.indicators import reports
-from evaluation.models import Appeal, PersonLine, UnitLine
+from evaluation.models import Appeal, PersonLine, RecordChange, UnitLine
 from evaluation.periods import appeals, deviations, package, services
 from people.models import DutyAssignment, Leave, Posting
 from people.services import leaves
+from quizzes.models import Marking
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
 
@@ -207,6 +208,35 @@ def test_hours_of_another_year_or_person_and_of_before_publication_are_none(cast
     ledger.correct(person=cast.learner, year=2025, hours=Decimal(1), reason="他年", by=cast.hr, at=year.APPEALS)
     ledger.correct(person=cast.colleague, year=2026, hours=Decimal(1), reason="他人", by=cast.hr, at=year.APPEALS)
     not_corrected(cast, appeal, "hours")
+
+
+def test_what_was_changed_back_is_no_correction(cast, second, course):
+    period = year.in_appeals(cast)
+    appeal, units = appealed(period, cast.learner), appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5")
+    ledger.correct(person=cast.learner, year=2026, hours=Decimal("1.5"), reason="补", by=cast.hr, at=year.APPEALS)
+    ledger.correct(person=cast.learner, year=2026, hours=Decimal("-1.5"), reason="退", by=cast.hr, at=year.APPEALS)
+    done = rows.complete(cast.learner, course, at=WITHIN)
+    RecordChange.objects.filter(completion=done).update(at=year.APPEALS)  # recorded late
+    rows.reverse(done, by=cast.hr, at=year.APPEALS)
+    facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2026, 3, 1), ends_on=date(2026, 9, 30), voucher="证明")
+    leave = leaves.record(person=cast.learner, facts=facts, by=cast.hr, form_key="l", at=year.APPEALS)
+    leaves.take_back(leave=leave, reason="误录", by=cast.hr, form_key="w", at=year.APPEALS)
+    for number, value in enumerate((2, 0)):
+        told = {"values": {"年度任务数": Decimal(value)}, "reason": "责任书", "form_key": f"t{number}", "by": cast.hr, "at": year.APPEALS}
+        reports.confirm(figure=reports.report(period=period, unit=cast.bureau, **told)[0], by=second, at=year.APPEALS)
+    not_corrected(cast, appeal, "hours", "completion", "leave")
+    not_corrected(cast, units, "hours", "completion", "leave", "figure")
+
+
+def test_a_test_is_put_right_by_other_marks_and_not_by_the_same(cast, course):
+    submission = rows.sat(cast.learner, course, passed=False, at=WITHIN)
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    again = {"submission": submission, "out_of": 100, "at": year.APPEALS}
+    same = Marking.objects.create(supersedes=Marking.objects.get(), score=10, percent=10, passed=False, **again)
+    not_corrected(cast, appeal, "completion")
+    Marking.objects.create(supersedes=same, score=90, percent=90, passed=True, **again)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=remedy(cast, "completion"), at=year.APPEALS)
 
 
 def test_a_leave_of_another_year_is_none(cast):

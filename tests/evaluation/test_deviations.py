@@ -5,6 +5,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core import clock
@@ -122,14 +124,88 @@ def test_points_that_an_appeal_gave_move_the_total_and_the_ranks_of_others(cast,
     assert freeze(cast, period).state == "frozen"
 
 
-def test_after_it_was_published_anew_the_freeze_goes_through(cast, period, second):
-    given_hours(cast, cast.learner)
-    refused("unexplained", freeze, cast=cast, period=period)
+def published_anew(cast, second, period):
     services.propose_reopen(period=period, by=cast.hr, reason="补录学时", at=year.AFTER_APPEALS)
     services.reopen(period=period, by=second, at=year.AFTER_APPEALS)
     services.publish(period=period, by=cast.hr, at=datetime(2027, 1, 11, 4, tzinfo=UTC))
     services.open_appeals(period=period, by=cast.hr, at=datetime(2027, 1, 19, 4, tzinfo=UTC))
+
+
+def test_after_it_was_published_anew_the_freeze_goes_through(cast, period, second):
+    given_hours(cast, cast.learner)
+    refused("unexplained", freeze, cast=cast, period=period)
+    published_anew(cast, second, period)
     assert services.freeze(period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC)).state == "frozen"
+
+
+def test_an_appeal_left_open_over_a_reopening_is_granted_afterwards_and_counts(cast, period, second):
+    """It is about the lines that were published before; granted since, it vouches for what it changes in those that are published now."""
+    later, end = datetime(2027, 1, 20, 4, tzinfo=UTC), datetime(2027, 1, 27, 4, tzinfo=UTC)
+    of_points, of_hours = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1"), appealed(period, cast.learner)
+    published_anew(cast, second, period)
+    given_hours(cast, cast.learner, at=later)
+    remedies = {of_points: {"item_key": "K1", "points": Decimal("0.5")}, of_hours: {"record": "hours", "link": "/my/"}}
+    for appeal, remedy in remedies.items():
+        appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(**remedy), at=later)
+        appeals.grant(appeal=appeal, by=second, reason="属实", at=later)
+    assert not any(one.unexplained for one in services.deviations_of(period, at=end))
+    services.freeze(period=period, by=cast.hr, at=end)
+    assert package.frozen(period).people.get(person=cast.learner).hours == 2
+    line = UnitLine.objects.get(calculation=package.frozen(period), unit=cast.bureau)
+    assert next(Decimal(one["points"]) for one in line.items if one["key"] == "K1") > 0
+
+
+def test_what_was_granted_before_it_was_published_anew_vouches_for_nothing_afterwards(cast, period, second):
+    given_hours(cast, cast.learner)
+    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    published_anew(cast, second, period)
+    given_hours(cast, cast.learner, at=datetime(2027, 1, 20, 4, tzinfo=UTC))
+    refused("unexplained", services.freeze, period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC))
+
+
+def test_a_record_that_was_changed_back_before_the_second_word_is_not_granted(cast, period, second):
+    appeal = appealed(period, cast.learner)
+    given_hours(cast, cast.learner)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="hours", link="/my/"), at=year.APPEALS)
+    given_hours(cast, cast.learner, "-2")
+    assert "没有变动" in refused("not_corrected", appeals.grant, appeal=appeal, by=second, reason="属实", at=year.APPEALS)
+    given_hours(cast, cast.learner, "2")
+    assert appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS).state == "granted"
+
+
+def test_a_record_that_was_changed_back_after_both_words_holds_the_freeze_and_the_appeal_is_named(
+    cast, sign_in, period, second, afterwards
+):
+    given_hours(cast, cast.learner)
+    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    given_hours(cast, cast.learner, "-2")
+    assert "张小明（学时）" in refused("not_counted", freeze, cast=cast, period=period)
+    assert "张小明（学时）" in sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
+    given_hours(cast, cast.learner)
+    freeze(cast, period)
+    assert package.frozen(period).people.get(person=cast.learner).hours == 2
+
+
+def test_what_was_granted_and_changed_back_can_be_published_anew(cast, period, second):
+    given_hours(cast, cast.learner)
+    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    given_hours(cast, cast.learner, "-2")
+    published_anew(cast, second, period)
+    assert services.freeze(period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC)).state == "frozen"
+
+
+def test_more_granted_appeals_take_no_more_queries_to_be_looked_at(cast, period, second, django_assert_num_queries):
+    def one_more(who):
+        given_hours(cast, who)
+        granted(cast, second, appealed(period, who), record="hours", link="/my/")
+
+    one_more(cast.learner)
+    with CaptureQueriesContext(connection) as few:
+        assert services.uncounted_of(period, at=year.AFTER_APPEALS) == []
+    for who in (cast.colleague, cast.own_leader, cast.other_leader, cast.liaison):
+        one_more(who)
+    with django_assert_num_queries(len(few)):
+        services.uncounted_of(period, at=year.AFTER_APPEALS)
 
 
 # Reports
