@@ -113,7 +113,8 @@ def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def appeal(request: HttpRequest, pk: int) -> HttpResponse:
     """One appeal: what was objected, the evidence, every decision; POST grants, refuses or withdraws. Reading another's is logged."""
-    found = get_object_or_404(appeals.listed(request.user).select_related("calculation__version", "person"), pk=pk)
+    with_all = appeals.listed(request.user).select_related("calculation__version", "person")
+    found = get_object_or_404(with_all.prefetch_related("decisions__correction__taken_back"), pk=pk)
     own = request.user.pk in (found.by_id, found.person_id)
     decides = not own and runs(request.user, found.period)
     form = AppealDecisionForm(request.POST or None, items=appeals.pointed_items(found.calculation))

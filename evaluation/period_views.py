@@ -15,9 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock, workdays
 from core.errors import Refused
-from evaluation.models import IndicatorVersion, Period, PersonLine, Reminder, UnitLine
+from evaluation.models import IndicatorVersion, Period, PersonLine, PointCorrection, Reminder, UnitLine
 from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReopenForm
-from evaluation.periods import appeals, chain, deviations, lines, package, requirements, rules, services
+from evaluation.periods import appeals, chain, deviations, lines, package, points, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers, Role
 from people.permissions import require_role
@@ -25,6 +25,7 @@ from people.services import readings
 
 State = Period.State
 UNPUBLISHED = (State.OPEN, State.CUT_OFF)
+PROPOSALS = ("propose_reopen", "propose_cancellation", "propose_points")
 MOST_SHOWN = 100  # lines of a comparison on one page
 
 
@@ -75,7 +76,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     """
     found, at = _period(request, pk), clock.now()
     refusal = None
-    form = ReopenForm(request.POST if request.POST.get("act") in ("propose_reopen", "propose_cancellation") else None)
+    form = ReopenForm(request.POST if request.POST.get("act") in PROPOSALS else None)
     if request.method == "POST":
         if not runs(request.user, found):
             raise Http404
@@ -127,6 +128,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "cancellation": cancellation,
         "may_confirm_cancellation": cancellation is not None and cancellation.by_id != request.user.pk,
         "may_propose_cancellation": cancellable and cancellation is None,
+        "points": points.given(found) if looks_into(request.user, found) else [],
         "asked_otherwise": requirements.changes(found) if may_propose or settles else [],
         "noted_late": requirements.noted_late(found) if looks_into(request.user, found) else None,
         "unknown_year": None if workdays.is_known(found.freeze_on.year) else found.freeze_on.year,
@@ -206,6 +208,14 @@ def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
     if act == "reopen":
         services.reopen(period=found, by=by, at=at)
         return _("The period stands at “cut off” again.")
+    if act == "propose_points":
+        if not form.is_valid():
+            return ""
+        points.propose(correction=_correction(request, found), by=by, reason=form.cleaned_data["reason"], at=at)
+        return _("Proposed. Another officer of HR has to confirm.")
+    if act == "take_points_back":
+        points.take_back(correction=_correction(request, found), by=by, at=at)
+        return _("The points are taken back. The next calculation counts without them.")
     if act == "remind":
         sent = chain.send(period=found, by=by, at=at)
         return (
@@ -214,6 +224,13 @@ def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
             else _("Everybody responsible was reminded before; nothing was sent.")
         )
     raise Http404
+
+
+def _correction(request: HttpRequest, found: Period) -> PointCorrection:
+    number = request.POST.get("correction", "")
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        raise Http404
+    return get_object_or_404(PointCorrection.objects.select_related("period__county", "period__version"), pk=number, period=found)
 
 
 @login_required

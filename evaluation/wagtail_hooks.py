@@ -26,6 +26,8 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.appeal_filed", _("File an appeal"), _("Appeal filed"))
     actions.register_action("evaluation.appeal_granted", _("Grant an appeal"), _("Appeal granted"))
     actions.register_action("evaluation.appeal_refused", _("Turn down an appeal"), _("Appeal turned down"))
+    actions.register_action("evaluation.points_withdrawal_proposed", _("Propose to take points back"), _("Taking points back proposed"))
+    actions.register_action("evaluation.points_taken_back", _("Take points back"), _("Points taken back"))
     actions.register_action("evaluation.appeal_withdrawn", _("Withdraw an appeal"), _("Appeal withdrawn"))
     actions.register_action("evaluation.reminders_sent", _("Send reminders of responsibility"), _("Reminders of responsibility sent"))
     actions.register_action("evaluation.receiver_agreed", _("Agree on a receiver"), _("Receiver of results agreed"))

@@ -444,10 +444,16 @@ def _reported(period: Period) -> dict[int, dict[str, Decimal]]:
 
 
 def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
-    """The points that granted appeals gave, by unit and item. One query."""
+    """The points that granted appeals gave and nobody took back, by unit and item. One query."""
     found: dict[int, dict[str, Decimal]] = defaultdict(dict)
     if period.pk:
-        sums = PointCorrection.objects.filter(period=period).order_by().values_list("unit_id", "item_key").annotate(total=Sum("points"))
+        sums = (
+            PointCorrection.objects.standing()
+            .filter(period=period)
+            .order_by()
+            .values_list("unit_id", "item_key")
+            .annotate(total=Sum("points"))
+        )
         for unit, key, points in sums:
             found[unit][key] = Decimal(str(points)).quantize(scoring.CENT)
     return found

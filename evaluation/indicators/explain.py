@@ -61,7 +61,7 @@ def explain(line: UnitLine) -> LineExplained:
     )
     reports = {one.name: one for one in given.select_related("by", "confirmation__by").order_by("pk")}
     granted: dict[str, list[PointCorrection]] = {}
-    corrections = PointCorrection.objects.filter(period=line.calculation.period_id, unit=line.unit_id, at__lte=line.calculation.at)
+    corrections = PointCorrection.objects.counting_at(line.calculation.at).filter(period=line.calculation.period_id, unit=line.unit_id)
     for one in corrections.select_related("by", "approved").order_by("pk"):
         granted.setdefault(one.item_key, []).append(one)
     found = {one["key"]: one for one in line.items}

@@ -3,7 +3,7 @@ from evaluation.models.asked import AskedNote
 from evaluation.models.chain import Reminder, ReminderAnswer
 from evaluation.models.change import RecordChange
 from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedElsewhere
-from evaluation.models.correction import PointCorrection
+from evaluation.models.correction import PointCorrection, PointsTakenBack, PointWithdrawal
 from evaluation.models.download import Download, DownloadPart, ExportChoice, Format
 from evaluation.models.figure import FigureConfirmation, FigureWithdrawal, UnitFigure
 from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
@@ -42,6 +42,8 @@ __all__ = [
     "PeriodStep",
     "PersonLine",
     "PointCorrection",
+    "PointWithdrawal",
+    "PointsTakenBack",
     "Receiver",
     "RecordChange",
     "Reminder",
