@@ -93,8 +93,8 @@ def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person,
     """Keep a receiver's signed answer and its verdicts, all or nothing. The same answer again returns what stands.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), the receiver's key was replaced ("key_replaced"), too large ("too_large"), and
-            all that `replies` refuses.
+        Refused: not HR of the county ("not_hr"), the receiver's key was replaced ("key_replaced"), too large ("too_large"), an answer
+            of before, some of whose rows were answered anew since ("old_answer"), and all that `replies` refuses.
     """
     _require_hr(hand_over.period, by)
     if len(document) > MAX_DOCUMENT:
@@ -107,6 +107,7 @@ def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person,
         HandOver.objects.select_for_update(of=("self",)).get(pk=hand_over.pk)
         standing = hand_over.replies.filter(sha256=digest).first()
         if standing is not None:
+            _require_newest(standing)
             return standing
         if Receiver.objects.select_for_update(of=("self",)).get(pk=hand_over.receiver_id).closed_at is not None:
             raise Refused(
@@ -173,6 +174,18 @@ def _sealed(calculation: Calculation, at: datetime) -> Seal:
 def _require_hr(period: Period, by: Person) -> None:
     if not runs(by, period):
         raise Refused(_("Only HR of the county does this."), code="not_hr")
+
+
+def _require_newest(standing: Reply) -> None:
+    rows = ReplyRow.objects.filter(reply=standing)
+    if rows.newest().count() != rows.count():  # type: ignore[attr-defined]
+        raise Refused(
+            _(
+                "This very answer was given before, and some of its rows were answered anew since: the newer answer counts, and nothing was "
+                "taken. If the older one is to count again, put a date or number into it, so that it is another document, and sign that."
+            ),
+            code="old_answer",
+        )
 
 
 def _locked(period: Period) -> Period:

@@ -160,6 +160,25 @@ def test_two_refused_rows_are_explained_and_the_rest_accepted_then_nothing_is_le
     assert (found.open, found.accounts[0].accepted, found.accounts[0].refused, found.accounts[0].settled) == (0, 1, 2, 2)
 
 
+def test_an_older_answer_is_not_swallowed_when_it_is_given_back_later(given, receive):
+    """Accepted, sent back, accepted with the same bytes: the row must not stay sent back without a word."""
+    accepted, turned_down = answer(given, YA10001="accepted", bureau="accepted"), answer(given, YA10001="学时不符")
+    first = receive(accepted)
+    assert receive(accepted) == first
+    receive(turned_down)
+    with pytest.raises(Refused) as refusal:
+        receive(accepted)
+    assert refusal.value.code == "old_answer" and "加入日期或编号" in refusal.value.message
+    dated = json.dumps(json.loads(accepted) | {"date": "2026-12-01"}).encode()
+    assert receive(dated) != first and handover.account(given).accepted == 2
+
+
+def test_an_earlier_answer_whose_rows_nobody_answered_anew_may_come_again(given, receive):
+    first = receive(answer(given, YA10001="accepted"))
+    receive(answer(given, YA10002="accepted"))
+    assert receive(answer(given, YA10001="accepted")) == first
+
+
 def test_the_same_answer_again_changes_nothing_and_a_newer_one_counts(given, receive):
     first = receive(answer(given, YA10001="学时不符"))
     assert receive(answer(given, YA10001="学时不符")) == first and ReplyRow.objects.count() == 1
