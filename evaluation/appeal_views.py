@@ -12,16 +12,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core import clock
 from core.errors import Refused
+from core.text import is_storable
 from evaluation import evidence
-from evaluation.models import Appeal, AppealEvidence, Period, PersonLine, UnitLine
+from evaluation.models import Appeal, AppealEvidence, Calculation, Period, PersonLine, UnitLine
 from evaluation.period_forms import AppealDecisionForm, AppealForm
 from evaluation.periods import appeals, services
 from evaluation.periods.permissions import looks_into, runs
-from people.models import ReadingOfOthers
+from people.models import Person, ReadingOfOthers
 from people.services import readings
 
 PER_PAGE = 50
 SHOWN = ("open", "all")
+DECISIONS = ("grant", "refuse")
 Kind = ReadingOfOthers.Kind
 
 
@@ -51,6 +53,7 @@ def appeal_list(request: HttpRequest, pk: int) -> HttpResponse:
         "tabs": [("open", _("Open")), ("all", _("All"))],
         "overdue": appeals.overdue(period, at=clock.now()).count() if insider else 0,
         "refusal_to_file": appeals.refusal_to_file(period, at=clock.now()),
+        "officer": runs(request.user, period),
     }
     return render(request, "evaluation/periods/appeals.html", context)
 
@@ -59,13 +62,22 @@ def appeal_list(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
-    """Appeal about one's own line, about having none, or about an item of a unit that one speaks for."""
+    """Appeal about one's own line, about having none, or about an item of a unit that one speaks for. `?for=<employee number>`: HR files
+    what somebody appealed on paper."""
     period = get_object_or_404(Period.objects.visible_to(request.user).select_related("county"), pk=pk)
     closed = appeals.refusal_to_file(period, at=clock.now())
     calculation = services.published(period)
     lines: dict[str, UnitLine | None] = {}
     choices = []
-    if calculation is not None:
+    on_paper, whom = "for" in request.GET, None
+    if on_paper:
+        if not runs(request.user, period):
+            raise Http404
+        whom = _appellant(request.GET["for"], period, calculation)
+        if whom is not None:
+            choices.append(("own", f"{whom.name} · {whom.employee_number} · {whom.unit or '—'}"))
+            lines["own"] = None
+    elif calculation is not None:
         own = PersonLine.objects.filter(calculation=calculation, person=request.user).first()
         if own is not None:
             choices.append(("own", _("My own line: %(name)s") % {"name": own.person_name}))
@@ -78,7 +90,7 @@ def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
             choices += [(f"{line.unit_id}:{key}", f"{line.unit_name} · {name}") for key, name in items.items()]
             lines |= {f"{line.unit_id}:{key}": line for key in items}
     initial = {"about": request.GET.get("about", "")}
-    form = AppealForm(request.POST or None, request.FILES or None, choices=choices, initial=initial)
+    form = AppealForm(request.POST or None, request.FILES or None, choices=choices, on_paper=on_paper, initial=initial)
     if request.method == "POST" and form.is_valid():
         about = form.cleaned_data["about"]
         line = lines[about]
@@ -87,6 +99,7 @@ def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
             made = appeals.file(
                 period=period,
                 by=request.user,
+                person=whom,
                 text=form.cleaned_data["text"],
                 form_key=form.cleaned_data["form_key"],
                 unit=line.unit if line is not None else None,
@@ -102,10 +115,24 @@ def appeal_new(request: HttpRequest, pk: int) -> HttpResponse:
                 refusal.message,
             )
         else:
-            messages.success(request, _("Your appeal is filed. It is to be answered by %(due)s.") % {"due": made.due_on})
+            said = _("Your appeal is filed. It is to be answered by %(due)s.")
+            if made.is_on_paper:
+                said = _("The appeal of %(name)s is filed. It is to be answered by %(due)s, by two other officers if it is granted.")
+            messages.success(request, said % {"name": made.about, "due": made.due_on})
             return redirect("appeal", made.pk)
-    context = {"period": period, "form": form, "closed": closed, "choices": choices}
+    context = {"period": period, "form": form, "closed": closed, "choices": choices, "on_paper": on_paper}
     return render(request, "evaluation/periods/appeal_new.html", context, status=422 if form.is_bound else 200)
+
+
+def _appellant(number: str, period: Period, calculation: Calculation | None) -> Person | None:
+    """Who may appeal on paper: somebody with this number about whom a line was published, or who was left off. Three queries at most."""
+    if calculation is None or not is_storable(number):
+        return None
+    found = Person.objects.select_related("unit").filter(employee_number=number.strip()).first()
+    if found is None:
+        return None
+    has_line = PersonLine.objects.filter(calculation=calculation, person=found).exists()
+    return found if has_line or appeals.left_off(period, calculation, found) is not None else None
 
 
 @login_required
@@ -117,30 +144,31 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(with_all.prefetch_related("decisions__correction__taken_back"), pk=pk)
     own = request.user.pk in (found.by_id, found.person_id)
     decides = not own and runs(request.user, found.period)
-    form = AppealDecisionForm(request.POST or None, items=appeals.pointed_items(found.calculation))
+    form = AppealDecisionForm(
+        request.POST if request.POST.get("act") in DECISIONS else None, items=appeals.pointed_items(found.calculation)
+    )
+    said = None
     if request.method == "POST":
         if not (own or decides):
             raise Http404
         try:
             _act(request, found, form)
         except Refused as refusal:
-            form.add_error(
-                {"no_reason": "reason", "no_link": "link", "no_points": "points", "no_item": "item_key", "no_remedy": "how"}.get(
-                    refusal.code
-                ),
-                refusal.message,
-            )
+            said = refusal
+            if form.is_bound:
+                fields = {"no_link": "link", "no_points": "points", "no_item": "item_key", "no_remedy": "how"}
+                form.add_error(fields.get(refusal.code), refusal.message)
         else:
             if not form.errors:
                 return redirect("appeal", pk)
     if not own:
-        readings.record(reader=request.user, kind=Kind.READ, what="appeal", unit=found.unit, subject=found.by, rows=1, request=request)
+        readings.record(reader=request.user, kind=Kind.READ, what="appeal", unit=found.unit, subject=found.whose, rows=1, request=request)
     decided_by_me = any(one.by_id == request.user.pk for one in found.decided)
     lines = UnitLine.objects.filter(calculation=found.calculation, unit=found.unit)
     context = {
         "appeal": found,
         "own": own,
-        "filed_by_me": found.by_id == request.user.pk,
+        "may_withdraw": found.is_open and found.whose == request.user,
         "may_decide": decides and found.is_open,
         "second": len(found.decided) == 1,
         "decided_by_me": decides and found.is_open and decided_by_me,
@@ -151,13 +179,18 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         "unit_line": lines.first(),
         "evidence": list(found.evidence.all()),
         "form": form,
+        "refusal": None if form.is_bound else said,
     }
-    return render(request, "evaluation/periods/appeal.html", context, status=422 if form.is_bound and form.errors else 200)
+    return render(request, "evaluation/periods/appeal.html", context, status=422 if said or form.errors else 200)
 
 
 def _act(request: HttpRequest, found: Appeal, form: AppealDecisionForm) -> None:
     at, act, by = clock.now(), request.POST.get("act"), request.user
-    if act not in ("grant", "refuse", "withdraw"):
+    if act == "withdraw":
+        appeals.withdraw(appeal=found, by=by, at=at)
+        messages.success(request, _("The appeal is withdrawn."))
+        return
+    if act not in DECISIONS:
         raise Http404
     if not form.is_valid():
         return
@@ -176,12 +209,9 @@ def _act(request: HttpRequest, found: Appeal, form: AppealDecisionForm) -> None:
             if after.is_open
             else _("Granted by both; the next calculation counts it.")
         )
-    elif act == "refuse":
+    else:
         appeals.refuse(appeal=found, by=by, reason=data["reason"], at=at)
         said = _("Turned down; whoever filed it reads your reason.")
-    else:
-        appeals.withdraw(appeal=found, by=by, at=at)
-        said = _("The appeal is withdrawn.")
     messages.success(request, said)
 
 
@@ -195,7 +225,7 @@ def appeal_evidence(request: HttpRequest, pk: int, position: int) -> HttpRespons
     data = evidence.read(one)
     if request.user.pk not in (found.by_id, found.person_id):
         readings.record(
-            reader=request.user, kind=Kind.READ, what="evidence of an appeal", unit=found.unit, subject=found.by, rows=1, request=request
+            reader=request.user, kind=Kind.READ, what="evidence of an appeal", unit=found.unit, subject=found.whose, rows=1, request=request
         )
     response = HttpResponse(data, content_type=one.content_type)
     response["Content-Disposition"] = content_disposition_header(True, one.name)

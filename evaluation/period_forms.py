@@ -85,7 +85,7 @@ class AnswerForm(forms.Form):
 
 
 class AppealForm(forms.Form):
-    """About oneself, or about an item of a unit that one speaks for ("<unit>:<item>")."""
+    """About oneself, or about an item of a unit that one speaks for ("<unit>:<item>"); one on paper about somebody else, with its evidence."""
 
     about = forms.ChoiceField(label=_("What is it about"))
     text = forms.CharField(
@@ -99,9 +99,14 @@ class AppealForm(forms.Form):
     )
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
-    def __init__(self, *args, choices, **kwargs):
+    def __init__(self, *args, choices, on_paper: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["about"].choices = choices
+        if on_paper:
+            self.fields["files"].required = True
+            self.fields["files"].help_text = _(
+                "The paper itself, and what comes with it: PDF or photograph; up to five files of 10 MB each."
+            )
         styled(self)
 
 

@@ -49,7 +49,7 @@ class AppealQuerySet(FactQuerySet):
 class Appeal(Fact):
     """Somebody objects to a published line (申诉): a person to their own, or a unit to one item of its own. Never changed.
 
-    `person` is whose line it is about, empty for a unit's; `unit` the organ that is counted. Somebody who was left off the roster has no
+    `person` is whose line it is about, empty for a unit's; `by` is they, or the officer who filed it for them from paper; `unit` the organ that is counted. Somebody who was left off the roster has no
     line: then `unit` is the organ in which they serve. `due_on` is the working day until
     which it is to be answered. One officer may refuse it; granting takes two. It ends once.
     """
@@ -93,6 +93,16 @@ class Appeal(Fact):
     def decided(self) -> list["AppealDecision"]:
         """What was decided, in order: from what was prefetched, or one query."""
         return sorted(self.decisions.all(), key=lambda one: one.step)
+
+    @property
+    def is_on_paper(self) -> bool:
+        """Whether an officer filed it for the person whom it is about."""
+        return self.person_id is not None and self.person_id != self.by_id
+
+    @property
+    def whose(self) -> Person:
+        """Who appeals: the person whom it is about; of a unit's whoever filed it."""
+        return self.person or self.by
 
     @property
     def state(self) -> str:

@@ -14,12 +14,14 @@ from people.permissions import READS_RECORDS, paths_of
 
 class PeriodQuerySet(FactQuerySet):
     def visible_to(self, user) -> "PeriodQuerySet":
-        """Those of one's own county."""
+        """Those of one's own county, and those of another one that published a line about oneself: somebody who moved is counted there."""
         if not user.is_authenticated:
             return self.none()
         if user.is_superuser:
             return self
-        return self.filter(county__path=user.unit.county_path) if user.unit_id else self.none()
+        published = (Calculation.Purpose.PUBLICITY, Calculation.Purpose.FREEZE)
+        lines = PersonLine.objects.filter(calculation__period=OuterRef("pk"), calculation__purpose__in=published, person=user.pk)
+        return self.filter(Q(county__path=user.unit.county_path) | Exists(lines) if user.unit_id else Exists(lines))
 
     def not_cancelled(self) -> "PeriodQuerySet":
         """Those that two officers have not cancelled: one at most of a county and a year."""

@@ -1,8 +1,8 @@
 """Appeals against published lines: the only writers, and what there is to know about one.
 
-A person appeals about their own line, or about having none; a leader or liaison about an item of the unit. One officer of HR may refuse; granting takes
-two, and says what was put right: the record itself, by its own door, or points of an item. Nobody decides on an appeal that they
-filed or that is about them.
+A person appeals about their own line, or about having none; a leader or liaison about an item of the unit. For somebody who cannot sign in
+HR files what they wrote on paper. One officer of HR may refuse; granting takes two, and says what was put right: the record itself, by its
+own door, or points of an item. Nobody decides on an appeal that they filed or that is about them.
 """
 
 from collections.abc import Sequence
@@ -84,15 +84,17 @@ def file(
     unit: Unit | None = None,
     item_key: str = "",
     files: Sequence[File] = (),
+    person: Person | None = None,
 ) -> Appeal:
-    """Appeal about one's own line, about being left off the roster, or, with `unit` and `item_key`, for a unit. The same form sent twice
-    gives one appeal.
+    """Appeal about one's own line, about being left off the roster, or, with `unit` and `item_key`, for a unit. HR files for `person` what
+    they appealed on paper, with that as evidence. The same form sent twice gives one appeal.
 
     Locks the person's row and shares the period's, so that no freeze passes it by.
 
     Raises:
         Refused: not now ("over", "not_open"), nothing said or too much ("no_text", "too_long"), no line of one's own
-            nor a unit in the county ("no_line"), not one's unit ("not_unit"), no such item ("no_item"), or evidence that cannot be taken.
+            nor a unit in the county ("no_line"), not one's unit ("not_unit"), no such item ("no_item"), for somebody else without being
+            HR ("not_hr") or without evidence ("no_evidence"), or evidence that cannot be taken.
     """
     Person.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
     standing = Appeal.objects.filter(by=by, form_key=form_key).first()
@@ -103,6 +105,11 @@ def file(
     refusal = refusal_to_file(period, at=at)
     if refusal is not None:
         raise refusal
+    whom = by if person is None else person
+    if whom.pk != by.pk and not runs(by, period):
+        raise Refused(_("An appeal on paper is filed by HR of the whole county."), code="not_hr")
+    if whom.pk != by.pk and not files:
+        raise Refused(_("Add the paper itself as evidence."), code="no_evidence")
     if not text.strip():
         raise Refused(_("Say what is wrong, and how it is right."), code="no_text")
     if len(text) > MOST_TEXT:
@@ -110,12 +117,12 @@ def file(
     calculation = services.published(period)
     if calculation is None:
         raise Refused(_("Appeals can be filed once publicity is over and HR has opened them."), code="not_open")
-    about = _unit_line(calculation, by, unit, item_key) if unit is not None else _own_line(period, calculation, by)
+    about = _unit_line(calculation, by, unit, item_key) if unit is not None else _own_line(period, calculation, whom)
     kinds = kinds_of(files)
     appeal = Appeal.objects.create(
         period=period,
         calculation=calculation,
-        person=by if unit is None else None,
+        person=whom if unit is None else None,
         unit_id=about.organ_id if isinstance(about, PersonLine) else about.unit_id,
         about=about.unit_name if isinstance(about, UnitLine) else about.person_name,
         item_key=item_key if unit is not None else "",
@@ -126,7 +133,8 @@ def file(
         at=at,
     )
     keep(AppealEvidence, files, kinds, folder=f"appeals/{period.year}/{appeal.pk}", appeal=appeal)
-    audit.record(period, "evaluation.appeal_filed", by=by, appeal=appeal.pk)
+    on_paper = {"on_paper": True, "person": whom.employee_number, "name": whom.name} if appeal.is_on_paper else {}
+    audit.record(period, "evaluation.appeal_filed", by=by, appeal=appeal.pk, **on_paper)
     return appeal
 
 
@@ -287,14 +295,14 @@ def refuse(*, appeal: Appeal, by: Person, reason: str, at: datetime) -> Appeal:
 
 @transaction.atomic
 def withdraw(*, appeal: Appeal, by: Person, at: datetime) -> Appeal:
-    """Whoever filed it takes it back, as long as it is not decided. Locks the appeal.
+    """Who appeals takes it back, as long as it is not decided; one on paper the person, not the officer who filed it. Locks the appeal.
 
     Raises:
-        Refused: filed by somebody else ("not_own"), or it is over ("over").
+        Refused: somebody else's ("not_own"), or it is over ("over").
     """
     held = Appeal.objects.select_for_update(of=("self",)).get(pk=appeal.pk)
-    if held.by_id != by.pk:
-        raise Refused(_("An appeal is withdrawn by whoever filed it."), code="not_own")
+    if held.whose != by:
+        raise Refused(_("An appeal is withdrawn by whoever filed it; one on paper by the person whom it is about."), code="not_own")
     _require_open(held)
     AppealDecision.objects.create(appeal=held, step=len(held.decided) + 1, verdict=Verdict.WITHDRAWN, by=by, at=at)
     audit.record(held.period, "evaluation.appeal_withdrawn", by=by, appeal=held.pk)
@@ -304,7 +312,7 @@ def withdraw(*, appeal: Appeal, by: Person, at: datetime) -> Appeal:
 def _held(appeal: Appeal, by: Person) -> Appeal:
     held = Appeal.objects.select_for_update(of=("self",)).select_related("period__county").get(pk=appeal.pk)
     if by.pk in (held.by_id, held.person_id):
-        raise Refused(_("Nobody decides on their own appeal."), code="own")
+        raise Refused(_("Nobody decides on an appeal that they filed or that is about them."), code="own")
     if not runs(by, held.period):
         raise Refused(_("Appeals are decided by HR of the whole county."), code="not_hr")
     _require_open(held)

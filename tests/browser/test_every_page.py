@@ -200,6 +200,8 @@ WALK = {
         "period_publicity:appeals_period",
         "period_chain:frozen_period",
         "appeals:appeals_period",
+        "appeal_new:appeals_period?for=YA10001",
+        "appeal_new:appeals_period?for=nobody",
         "appeal:appeal",
         "reminder:reminder",
         "api_access",
