@@ -133,10 +133,10 @@ class AppealDecisionForm(forms.Form):
     )
     reason = forms.CharField(
         label=_("Reason"),
-        required=False,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Whoever appealed reads it."),
+        error_messages={"required": _("Give the reason: everybody concerned reads it.")},
     )
 
     def __init__(self, *args, items, **kwargs):

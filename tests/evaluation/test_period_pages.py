@@ -266,6 +266,18 @@ def test_two_officers_grant_at_the_door_and_the_trace_shows_both(cast, sign_in, 
     assert cast.hr.name in text and "第二位" in text and "0.5" in text and Appeal.objects.get().state == "granted"
 
 
+def test_the_form_of_a_decision_marks_what_is_needed_and_asks_for_the_reason(cast, sign_in, period):
+    door = reverse("appeal", args=[file(cast).pk])
+    text = sign_in(cast.hr).get(door).text
+    form = text[text.index('name="how"') - 600 : text.index('value="refuse"')]
+    assert "选填" not in form and form.count("更正记录时必填") == 2 and form.count("更正得分时必填") == 2
+    page = sign_in(cast.hr).post(door, {"act": "refuse", "reason": " "})
+    assert page.status_code == 422 and "field-invalid" in page.text and Appeal.objects.get().state == "first"
+    assert sign_in(cast.learner).post(door, {"act": "withdraw"}).status_code == 302 and Appeal.objects.get().state == "withdrawn"
+    again = sign_in(cast.learner).post(door, {"act": "withdraw"})
+    assert again.status_code == 422 and "error-summary" in again.text
+
+
 def test_what_is_overdue_is_shown_to_hr(cast, sign_in, period, on):
     file(cast)
     assert "超期" not in sign_in(cast.hr).get(reverse("appeals", args=[period.pk])).text
