@@ -28,10 +28,12 @@ def read(rows: Iterable) -> Iterator[Found]:
 
 
 def _item(row: Mapping) -> Item:
-    kind = kind_named(str(row.get("type", "")), "type")
+    name = str(row.get("type", ""))
+    kind = kind_named(name, "type")
     stem = settle(row.get("stem"))
     bound("stem", stem)
-    content, key = kind.from_mapping({**row, "stem": stem})
+    with kinds.read_as(kind, name):
+        content, key = kind.from_mapping({**row, "stem": stem})
     return settled(
         Item(
             kind=kind.key,

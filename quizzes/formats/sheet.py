@@ -134,7 +134,8 @@ def _item(row: tables.Row) -> Item:
     for name in SHEET:
         if isinstance(left := row.cells.get(name), tables.Failed):
             raise Wrong(_("the formula of the cell gave no value: %(left)s") % {"left": left[:60]}, name)
-    kind = kind_named(row.text("题型"), _("kind (题型)"))
+    name = row.text("题型")
+    kind = kind_named(name, _("kind (题型)"))
     stem = settle(row.cells.get("题干"))
     if not stem:
         raise Wrong(_("there is no stem"), FIELDS["stem"]())
@@ -144,7 +145,8 @@ def _item(row: tables.Row) -> Item:
     text = TRUTH[answer] if isinstance(answer, bool) else settle(answer)
     if not text:
         raise Wrong(_("no right answer is given"), _("answer (答案)"))
-    stem, content, key = kind.from_cells(Cells(stem, options, text))
+    with kinds.read_as(kind, name):
+        stem, content, key = kind.from_cells(Cells(stem, options, text))
     return settled(
         Item(
             kind=kind.key,

@@ -232,6 +232,25 @@ def test_who_says_that_a_text_was_checked_is_asked_for_the_clause(cast, mark, is
     assert bool(report.outcomes[0].reasons) is is_warned
 
 
+WORDS = [("连线", True), ("配对题", True), ("匹配题", False), ("匹配", False), ("match", False)]
+
+
+@pytest.mark.parametrize(("word", "is_told"), WORDS)
+def test_a_row_whose_kind_goes_by_another_word_is_refused_as_what_it_was_read_as(cast, word, is_told):
+    wrong = ["B1", word, "P01", 1, "把左右连起来。", "应", "宜", None, "A-1；B-2", "", "第一条", "V", ""]
+    with pytest.raises(RefusedRows) as refusal:
+        load(cast, wrong)
+    (error,) = refusal.value.errors
+    assert error.message.startswith("按“匹配题”读取：") is is_told and "右列" in error.message
+
+
+def test_a_part_of_a_case_under_another_word_is_refused_as_what_it_was_read_as(cast):
+    part = {"type": "连线", "stem": "连起来。", "answer": "A-1"}
+    with pytest.raises(RefusedRows) as refusal:
+        bank.import_rows([{"id": "C", "type": "case", "course": "P01", "stem": "材料。", "parts": [part]}], county=cast.county, at=NOON)
+    assert "按“匹配题”读取：" in refusal.value.errors[0].message
+
+
 def test_the_same_file_twice_warns_of_nothing(cast):
     make_course(cast.county, code="P01")
     for _time in range(2):
