@@ -33,6 +33,7 @@ def time_blueprint() -> tuple[float, float]:
             stem=f"第{n}题",
             content={} if n % 2 else {"options": {"A": "7", "B": "20"}},
             key=True if n % 2 else ["B"],
+            mark="V",
             status=Question.Status.REVIEWED,
         )
         for n in range(QUESTIONS)

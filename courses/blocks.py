@@ -57,6 +57,22 @@ class VideoBlock(blocks.StructBlock):
     title = blocks.CharBlock(label=_("title"), max_length=120)
     transcript = blocks.RichTextBlock(label=_("transcript"), features=RICH_TEXT, required=False)
 
+    PLAYED = {"video": ("mp4", "webm"), "captions": ("vtt",)}  # what a browser plays; the upload saw to it that the content is that
+
+    def clean(self, value):
+        cleaned = super().clean(value)
+        wrong = {
+            name: ValidationError(
+                _("No browser plays “%(file)s” here: choose a document that ends with %(endings)s."),
+                params={"file": cleaned[name].filename, "endings": " / ".join(f".{ending}" for ending in endings)},
+            )
+            for name, endings in self.PLAYED.items()
+            if cleaned[name] and cleaned[name].file_extension.lower() not in endings
+        }
+        if wrong:
+            raise blocks.StructBlockValidationError(block_errors=wrong)
+        return cleaned
+
     class Meta:
         icon = "media"
         label = _("Video")

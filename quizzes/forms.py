@@ -173,7 +173,7 @@ class QuestionForm(OfCountyForm):
     def refuse(self, refusal: Refused) -> None:
         """Say why it is not saved. What somebody else saved meanwhile stands beside what was written here."""
         if refusal.code != "edited":
-            self.add_error({"code_taken": "code"}.get(refusal.code, "status"), refusal.message)
+            self.add_error({"code_taken": "code", "no_source": "source"}.get(refusal.code, "status"), refusal.message)
             return
         standing = Question.objects.get(pk=self.instance.pk)
         lines = standing.item_kind.to_lines(standing.content, standing.key)

@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Key = TypeVar("Key", bound=Hashable)
+UNMARKED = "M"  # of a question that nobody says they checked: somebody has to
 HUNDREDTH = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
 
@@ -336,6 +337,11 @@ def letters(text: str) -> str:
 
 def _bigrams(text: str) -> frozenset[str]:
     return frozenset(text[place : place + 2] for place in range(max(len(text) - 1, 1))) if text else frozenset()
+
+
+def lacks_source(mark: str, source: str) -> bool:
+    """Whether a question is marked as read somewhere (V, S) and does not say where, so that nobody can look it up."""
+    return mark in {"V", "S"} and not source.strip()
 
 
 def admission_delay(sitting: int, person: int, spread_seconds: int) -> timedelta:

@@ -33,6 +33,7 @@ from quizzes import exchange, media, stems, versions
 from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
+from quizzes.rules import UNMARKED
 from quizzes.services import bank, papers, points, quizzes, readiness
 
 for model in (Question, KnowledgePoint, Quiz):
@@ -179,6 +180,10 @@ class SaysWhatIsAlike(RefusesInTheForm):
         for other, share in bank.similar_to(question):
             said = _("Its stem is %(share)s %% the same as that of %(code)s: %(stem)s")
             messages.warning(self.request, said % {"share": int(share * 100), "code": other.code, "stem": stems.plain(other.stem)[:60]})
+        if question.status == Question.Status.REVIEWED and question.mark == UNMARKED:
+            messages.warning(
+                self.request, _("It is marked M: reviewed or not, no paper draws it before it was checked and marked V, S or D.")
+            )
         for line in readiness.shaken_by([question], at=clock.now()) if was else []:
             messages.error(self.request, line)
         return question
@@ -349,6 +354,10 @@ class ChangeQuestions(BulkAction):
             messages.warning(request, refusal.message)
         if len(refused) > 10:
             messages.warning(request, _("And %(count)d more were left as they were.") % {"count": len(refused) - 10})
+        unchecked = sum(one.code in set(changed) and one.mark == UNMARKED for one in objects)
+        if unchecked and form.cleaned_data["status"] == Question.Status.REVIEWED:
+            said = _("%(count)d of them are marked M: reviewed or not, no paper draws them before they were checked and marked V, S or D.")
+            messages.warning(request, said % {"count": unchecked})
         for line in readiness.shaken_by([one for one in objects if one.code in set(changed)], at=clock.now()) if changed else []:
             messages.error(request, line)
         return len(changed), 0

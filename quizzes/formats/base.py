@@ -17,6 +17,7 @@ from core.errors import Refused
 from core.tables import as_text, decoded
 from quizzes import kinds, stems
 from quizzes.kinds import Wrong
+from quizzes.rules import UNMARKED
 
 LONGEST_STEM = 4000
 LIMITS = {"code": 40, "course_code": 20, "stem": LONGEST_STEM, "explanation": 4000, "source": 200}
@@ -48,7 +49,7 @@ class Item:
     source: str = ""
     source_since: date | None = None  # the first and the last day on which the source is in force
     source_until: date | None = None
-    mark: str = "V"
+    mark: str = UNMARKED
     point: str = ""  # from the root: "A/B/C"; a slash inside a name is doubled
     tags: tuple[str, ...] = ()
     is_reserved: bool = False  # for exams only; a file that does not say so takes it from no question
@@ -322,7 +323,7 @@ def from_facts(known: dict[str, str]) -> dict[str, Any]:
     return {
         "course_code": known.get("course", ""),
         "difficulty": level(known.get("difficulty", "")),
-        "mark": (known.get("mark") or "V").upper(),
+        "mark": (known.get("mark") or UNMARKED).upper(),
         "source": known.get("source", ""),
         "source_since": day(known.get("since", ""), "since"),
         "source_until": day(known.get("until", ""), "until"),

@@ -8,6 +8,7 @@ from core import tables
 from quizzes import kinds
 from quizzes.formats.base import FIELDS, Found, Item, bound, day, level, settle, settled, uses
 from quizzes.kinds import Wrong
+from quizzes.rules import UNMARKED
 
 
 def read(rows: Iterable) -> Iterator[Found]:
@@ -27,10 +28,12 @@ def read(rows: Iterable) -> Iterator[Found]:
 
 
 def _item(row: Mapping) -> Item:
-    kind = kind_named(str(row.get("type", "")), "type")
+    name = str(row.get("type", ""))
+    kind = kind_named(name, "type")
     stem = settle(row.get("stem"))
     bound("stem", stem)
-    content, key = kind.from_mapping({**row, "stem": stem})
+    with kinds.read_as(kind, name):
+        content, key = kind.from_mapping({**row, "stem": stem})
     return settled(
         Item(
             kind=kind.key,
@@ -44,7 +47,7 @@ def _item(row: Mapping) -> Item:
             source=tables.as_text(row.get("source")),
             source_since=day(row.get("since") or "", "since"),
             source_until=day(row.get("until") or "", "until"),
-            mark=tables.as_text(row.get("v", row.get("mark", ""))).upper() or "V",
+            mark=tables.as_text(row.get("v", row.get("mark", ""))).upper() or UNMARKED,
             point=tables.as_text(row.get("point")),
             tags=_several(row.get("tags")),
             **uses(_several(row.get("use"))),

@@ -31,6 +31,7 @@ from quizzes.formats.base import (
 from quizzes.formats.rows import kind_named, named_code
 from quizzes.kinds import Wrong
 from quizzes.kinds.base import LETTERS, Cells
+from quizzes.rules import UNMARKED
 
 COLUMNS = ["编号", "题型", "课程", "难度", "题干", "答案"]
 OPTION_COLUMNS = {letter: f"选项{letter}" for letter in LETTERS}
@@ -133,7 +134,8 @@ def _item(row: tables.Row) -> Item:
     for name in SHEET:
         if isinstance(left := row.cells.get(name), tables.Failed):
             raise Wrong(_("the formula of the cell gave no value: %(left)s") % {"left": left[:60]}, name)
-    kind = kind_named(row.text("题型"), _("kind (题型)"))
+    name = row.text("题型")
+    kind = kind_named(name, _("kind (题型)"))
     stem = settle(row.cells.get("题干"))
     if not stem:
         raise Wrong(_("there is no stem"), FIELDS["stem"]())
@@ -143,7 +145,8 @@ def _item(row: tables.Row) -> Item:
     text = TRUTH[answer] if isinstance(answer, bool) else settle(answer)
     if not text:
         raise Wrong(_("no right answer is given"), _("answer (答案)"))
-    stem, content, key = kind.from_cells(Cells(stem, options, text))
+    with kinds.read_as(kind, name):
+        stem, content, key = kind.from_cells(Cells(stem, options, text))
     return settled(
         Item(
             kind=kind.key,
@@ -157,7 +160,7 @@ def _item(row: tables.Row) -> Item:
             source=row.text("依据"),
             source_since=day(row.cells.get("依据施行日期") or "", "since"),
             source_until=day(row.cells.get("依据失效日期") or "", "until"),
-            mark=row.text("核对").upper() or "V",
+            mark=row.text("核对").upper() or UNMARKED,
             point=row.text("知识点"),
             tags=tuple(re.split(r"[;；]", row.text("标签"))),
             **uses(re.split(r"[;；、]", row.text("用途"))),

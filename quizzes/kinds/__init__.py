@@ -5,6 +5,8 @@ Nothing else in the product knows kinds by name.
 """
 
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from importlib import import_module
 
@@ -34,8 +36,23 @@ def of(key: str) -> ItemKind:
 
 def named(name: str) -> ItemKind | None:
     """The kind that a file calls by this name: 单选题, 单选, single."""
-    wanted = str(name).strip().lower().removesuffix("题")
+    wanted = _word(name)
     return next((kind for kind in _BY_KEY.values() if wanted in {kind.key, *kind.names}), None)
+
+
+def _word(name: str) -> str:
+    return str(name).strip().lower().removesuffix("题")
+
+
+@contextmanager
+def read_as(kind: ItemKind, name: str) -> Iterator[None]:
+    """Refusals within begin with the kind as which the word was read, where a file calls it by another word than its own: 连线 is 匹配题."""
+    try:
+        yield
+    except Wrong as wrong:
+        if _word(name) in {kind.key, _word(kind.called), _word(str(kind.label))}:
+            raise
+        raise Wrong(_("read as “%(kind)s”: %(reason)s") % {"kind": kind.label, "reason": wrong}, wrong.field) from wrong
 
 
 def choices() -> list[tuple[str, object]]:
@@ -85,4 +102,5 @@ __all__ = [
     "named",
     "of",
     "picked",
+    "read_as",
 ]

@@ -84,8 +84,10 @@ class Case(ItemKind):
         parts, key = [], []
         for index, part in enumerate(rows):
             with _part(index):
-                kind, stem = _kind(str(part.get("type", ""))), str(part.get("stem", "")).strip()
-                content, answer = kind.from_mapping({**part, "stem": stem})
+                name, stem = str(part.get("type", "")), str(part.get("stem", "")).strip()
+                kind = _kind(name)
+                with kinds.read_as(kind, name):
+                    content, answer = kind.from_mapping({**part, "stem": stem})
                 parts.append({"kind": kind.key, "stem": stem, "content": content, "points": str(part.get("points", 1))})
                 key.append(answer)
         made = {"parts": parts}
@@ -101,7 +103,8 @@ class Case(ItemKind):
                 if at is None:
                     raise Wrong(_("the line 【答案】 between question and answer is missing"), _("answer"))
                 stem = "\n".join(map(_unguarded, written[:at]))
-                content, answer = kind.from_lines([_unguarded(line) for line in written[at + 1 :]])
+                with kinds.read_as(kind, name):
+                    content, answer = kind.from_lines([_unguarded(line) for line in written[at + 1 :]])
                 parts.append({"kind": kind.key, "stem": stem, "content": content, "points": points})
                 key.append(answer)
         made = {"parts": parts}

@@ -14,6 +14,7 @@ from core.models import Fact
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes import kinds
+from quizzes.rules import UNMARKED
 
 AUTHORS = (Role.TRAINER, Role.REVIEWER, Role.ADMINISTRATOR)
 
@@ -50,6 +51,12 @@ class KnowledgePoint(models.Model):
         return self.name
 
 
+MARKS = [
+    ("V", _("V: checked against the text in force")),
+    ("S", _("S: from a secondary source")),
+    ("D", _("D: set by the county")),
+    ("M", _("M: still to be checked, no paper draws it")),
+]
 LEVELS = [(1, _("Easy")), (2, _("Medium")), (3, _("Hard"))]
 
 
@@ -122,7 +129,9 @@ class Question(models.Model):
         _("source in force until"), null=True, blank=True, help_text=_("The last day. After it no paper draws the question.")
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
-    mark = models.CharField(_("evidence mark"), max_length=1, choices=[("V", "V"), ("S", "S"), ("D", "D"), ("M", "M")], default="V")
+    mark = models.CharField(
+        _("evidence mark"), max_length=1, choices=MARKS, default=UNMARKED, help_text=_("V and S name their source clause.")
+    )
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT)
     edited_by = models.ForeignKey(
         Person, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+", verbose_name=_("last edited by")

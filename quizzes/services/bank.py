@@ -193,7 +193,7 @@ def import_found(
                 one.doubts += _told_beside(question, one.item)
                 altered.append((question, one.item))
         _note(report, one, bank)
-    report.warnings += [*_unknown_courses(county, kept), *_doubled_stems(county, kept)]
+    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_doubled_stems(county, kept)]
     report.warnings.sort(key=lambda warning: warning.row)
     if dry_run:
         return report
@@ -235,6 +235,10 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
             continue
         one.item = replace(one.item, course_code=one.item.course_code or course_code)
         one.code = one.item.code
+        if rules.lacks_source(one.item.mark, one.item.source):
+            one.doubts.append(
+                _("marked %(mark)s without its source clause (依据): no reviewer can call it reviewed") % {"mark": one.item.mark}
+            )
         if not one.item.course_code:
             one.refuse(Wrong(_("the course is missing"), _("course (课程)")))
         elif one.code in first:
@@ -312,6 +316,18 @@ def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError
             len(several),
         )
         yield _error(several[0], said % {"course": code, "count": len(several)})
+
+
+def _unchecked(kept: dict[str, Found]) -> Iterator[ItemError]:
+    """What no paper will draw whatever a reviewer says of it, at its first question."""
+    several = [one for one in kept.values() if one.item is not None and one.item.mark == rules.UNMARKED]
+    if several:
+        said = ngettext(
+            "this question is marked M or not marked at all (核对): no paper draws it before somebody has checked and marked it",
+            "%(count)d questions are marked M or not marked at all (核对): no paper draws them before somebody has checked and marked them",
+            len(several),
+        )
+        yield _error(several[0], said % {"count": len(several)})
 
 
 def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
@@ -394,7 +410,7 @@ def write(question: Question, *, by: Person | None, is_agreed: bool = False, see
     `seen` is the stamp of what was edited: what somebody else changed meanwhile, be it the status or a tag, is never overwritten.
 
     Raises:
-        Refused: code_taken, edited, not_a_reviewer, own_question.
+        Refused: code_taken, edited, not_a_reviewer, own_question, no_source.
     """
     if question.pk:
         before = Question.objects.select_for_update(of=("self",), no_key=True).get(pk=question.pk)
@@ -457,11 +473,17 @@ def _refuse_stale(standing: Question | None, seen: str) -> None:
 
 
 def refuse_review(question: Question, by: Person) -> None:
-    """Raises: Refused (not_a_reviewer, own_question), unless the person may call the question reviewed."""
+    """Raises: Refused (not_a_reviewer, own_question, no_source), unless the person may call the question reviewed."""
     if not holds_over(by, question.county, Role.REVIEWER, Role.ADMINISTRATOR):
         raise Refused(_("Reviewers call a question reviewed: save it as a draft, and tell a reviewer."), code="not_a_reviewer")
     if question.edited_by_id == by.pk:
         raise Refused(_("You edited %(code)s last: somebody else reviews it.") % {"code": question.code}, code="own_question")
+    if rules.lacks_source(question.mark, question.source):
+        raise Refused(
+            _("%(code)s is marked %(mark)s and names no source clause: nobody can look up what it rests on.")
+            % {"code": question.code, "mark": question.mark},
+            code="no_source",
+        )
 
 
 @transaction.atomic

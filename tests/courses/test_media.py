@@ -10,11 +10,12 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Drawing
+from wagtail.blocks import StructBlockValidationError
 from wagtail.documents import get_document_model
 from wagtail.images import get_image_model
 
 from core import clock, files
-from courses.blocks import LessonBody
+from courses.blocks import LessonBody, VideoBlock
 from courses.services import authoring, catalogues, enrolments
 from tests.chromium import PHONE, until
 from tests.factories import every_block, lesson_body
@@ -153,6 +154,29 @@ def video(cast):
 
 def video_of(video):
     return {"type": "video", "value": {"video": video.pk, "captions": None, "title": "怎么数工作日", "transcript": ""}}
+
+
+@pytest.mark.parametrize(
+    ("film", "captions", "wrong"),
+    [
+        ("clip.webm", "clip.vtt", {}),
+        ("CLIP.MP4", "CLIP.VTT", {}),
+        ("plan.xlsx", "clip.vtt", {"video": "plan"}),
+        ("clip.webm", "form.pdf", {"captions": "form"}),
+        ("clip.vtt", "clip.webm", {"video": "clip", "captions": "clip"}),
+    ],
+)
+def test_a_video_takes_only_what_a_browser_plays_and_says_at_which_field(cast, film, captions, wrong):
+    made = [get_document_model().objects.create(title=name, file=SimpleUploadedFile(name, b"x")) for name in (film, captions)]
+    block = VideoBlock()
+    value = block.to_python({"video": made[0].pk, "captions": made[1].pk, "title": "怎么数工作日", "transcript": ""})
+    if not wrong:
+        assert block.clean(value)["video"] == made[0]
+        return
+    with pytest.raises(StructBlockValidationError) as refused:
+        block.clean(value)
+    said = {name: str(error.messages[0]) for name, error in refused.value.block_errors.items()}
+    assert said.keys() == wrong.keys() and all(start in said[name] and "无法播放" in said[name] for name, start in wrong.items())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import yaml
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.urls import reverse
@@ -22,12 +23,24 @@ from tests.cast import NOON
 from tests.conftest import wagtails_ground
 
 COURSES = [*sorted((load.HERE / "courses").glob("*.yaml")), load.HERE / "exam.yaml"]
+HANZI = re.compile(r"[\u4e00-\u9fff]")
 SAID_TWICE = re.compile(r"([^\W_]{4,})[，；]\1[，；。]")
 
 
 @pytest.mark.parametrize("path", COURSES, ids=[path.stem for path in COURSES])
 def test_no_course_says_a_phrase_twice_in_a_row(path: Path):
     assert [found[0] for found in SAID_TWICE.finditer(path.read_text())] == []
+
+
+@pytest.mark.parametrize("path", COURSES, ids=[path.stem for path in COURSES])
+def test_the_minutes_of_a_course_are_what_its_text_takes(path: Path):
+    """Credit hours follow the minutes: a course that is read in a quarter of its time credits too much."""
+    course = yaml.safe_load(path.read_text())
+    if course.get("pass_rule") == "quiz":
+        return  # its test is the matter
+    read = sum(len(HANZI.findall(str(lesson["blocks"]))) for lesson in course["lessons"])
+    minutes = sum(lesson["minutes"] for lesson in course["lessons"])
+    assert course["minutes"] == minutes and read / minutes > 70
 
 
 def test_a_course_of_the_demo_asks_for_its_yearly_exam(cast):

@@ -40,6 +40,19 @@ def question(**fields):
     } | fields
 
 
+def test_the_form_of_a_new_question_claims_no_check(trainer):
+    form = trainer.get("/admin/questions/new/").context["form"]
+    assert form["mark"].value() == "M" and "不进试卷" in str(form["mark"])
+
+
+def test_a_reviewer_is_told_at_the_source_that_it_is_missing(trainer, cast, sign_in):
+    data = question(county=cast.county.pk, source="")
+    trainer.post("/admin/questions/new/", data)
+    made = Question.objects.get(code="N1")
+    page = sign_in(cast.reviewer).post(f"/admin/questions/edit/{made.pk}/", data | {"status": "reviewed"})
+    assert "source" in page.context["form"].errors and Question.objects.get(code="N1").status == "draft"
+
+
 def test_a_trainer_writes_a_question_of_each_kind(trainer, cast):
     for kind, stem, lines in (
         ("single", "几日？", "7\n* 20"),

@@ -33,6 +33,7 @@ def crowd(cast, quiz):
             "stem": f"问题{n}",
             "options": {"A": "对", "B": "错一", "C": "错二"},
             "answer": ["A"],
+            "v": "V",
         }
         for n in range(4)
     ]

@@ -189,6 +189,68 @@ def test_a_doubled_stem_is_warned_of_against_the_file_and_against_the_bank(cast)
     assert "A1" in report.warnings[0].message and "A3" in report.warnings[1].message and "3" in report.warnings[1].message
 
 
+def test_a_row_without_a_mark_is_to_be_checked_and_the_file_is_told_to_hold_such(cast):
+    make_course(cast.county, code="P01")
+    unmarked = [*row("A2", "甲？")[:11], None, "时限"]
+
+    report = load(cast, row("A1"), unmarked, [*row("A3", "乙？")[:11], "M", "时限"])
+
+    assert dict(Question.objects.values_list("code", "mark")) == {"A1": "V", "A2": "M", "A3": "M"}
+    assert [one.code for one in Question.objects.drawable()] == ["A1"]
+    ((number, code, said),) = warned(report)
+    assert (number, code) == (3, "A2") and "2 道" in said and "核对" in said
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("gift", "题？ {=对 ~错}\n"),
+        ("aiken", "题？\nA) 对\nB) 错\nANSWER: A\n"),
+        (
+            "moodlexml",
+            '<quiz><question type="truefalse"><name><text>a</text></name><questiontext><text>题？</text></questiontext>'
+            '<answer fraction="100"><text>true</text></answer><answer fraction="0"><text>false</text></answer></question></quiz>',
+        ),
+    ],
+)
+def test_what_another_program_says_nothing_of_was_not_checked(cast, format, text):
+    bank.import_file(io.BytesIO(text.encode()), name="x.txt", format=format, county=cast.county, course_code="P01", at=NOON)
+    assert Question.objects.get().mark == "M"
+
+
+def test_a_mapping_without_a_mark_is_to_be_checked(cast):
+    bank.import_rows([{"id": "J", "type": "judge", "course": "P01", "stem": "对吗？", "answer": True}], county=cast.county, at=NOON)
+    assert Question.objects.get().mark == "M"
+
+
+@pytest.mark.parametrize(("mark", "is_warned"), [("V", True), ("S", True), ("D", False)])
+def test_who_says_that_a_text_was_checked_is_asked_for_the_clause(cast, mark, is_warned):
+    make_course(cast.county, code="P01")
+    report = load(cast, [*row("A1")[:10], "", mark, "时限"])
+    assert [said for _row, _code, said in warned(report) if "依据" in said] == [said for _row, _code, said in warned(report)]
+    assert bool(warned(report)) is is_warned and report.new == ["A1"]
+    assert bool(report.outcomes[0].reasons) is is_warned
+
+
+WORDS = [("连线", True), ("配对题", True), ("匹配题", False), ("匹配", False), ("match", False)]
+
+
+@pytest.mark.parametrize(("word", "is_told"), WORDS)
+def test_a_row_whose_kind_goes_by_another_word_is_refused_as_what_it_was_read_as(cast, word, is_told):
+    wrong = ["B1", word, "P01", 1, "把左右连起来。", "应", "宜", None, "A-1；B-2", "", "第一条", "V", ""]
+    with pytest.raises(RefusedRows) as refusal:
+        load(cast, wrong)
+    (error,) = refusal.value.errors
+    assert error.message.startswith("按“匹配题”读取：") is is_told and "右列" in error.message
+
+
+def test_a_part_of_a_case_under_another_word_is_refused_as_what_it_was_read_as(cast):
+    part = {"type": "连线", "stem": "连起来。", "answer": "A-1"}
+    with pytest.raises(RefusedRows) as refusal:
+        bank.import_rows([{"id": "C", "type": "case", "course": "P01", "stem": "材料。", "parts": [part]}], county=cast.county, at=NOON)
+    assert "按“匹配题”读取：" in refusal.value.errors[0].message
+
+
 def test_the_same_file_twice_warns_of_nothing(cast):
     make_course(cast.county, code="P01")
     for _time in range(2):

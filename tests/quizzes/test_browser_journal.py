@@ -202,6 +202,37 @@ def test_a_tab_delivers_what_a_closed_one_left(open_attempt, attempt, judge):
     assert stands(attempt, judge) == "true" and Answer.objects.count() == 1
 
 
+def test_a_tab_whose_answer_another_one_delivered_says_saved_and_not_changed(open_attempt, attempt, judge):
+    page = open_attempt()
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#clock")).to_contain_text(":")
+    cut(page)
+    tick(page, judge, "true")
+    shows(page, judge, "retry")
+    other.evaluate("window.dispatchEvent(new Event('online'))")
+
+    saved(page, judge)
+    shows(page, judge, "saved")
+    saved(other, judge)
+    assert stands(attempt, judge) == "true" and Answer.objects.count() == 1
+    expect(page.locator("#status")).to_contain_text("已全部保存")
+
+
+def test_the_same_answer_on_two_devices_is_saved_and_not_changed(open_attempt, attempt, judge):
+    phone, desk = open_attempt(), open_attempt()
+    tick(phone, judge, "true")
+    saved(phone, judge)
+    tick(desk, judge, "true")
+    saved(desk, judge)
+    phone.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(state(phone, judge)).to_have_text("已保存 ✓ #2", timeout=PATIENCE)
+    tick(desk, judge, "false")
+    saved(desk, judge)
+    phone.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    shows(phone, judge, "elsewhere")
+
+
 def test_of_two_devices_the_later_act_wins_and_both_say_so(open_attempt, attempt, judge):
     phone, desk = open_attempt(), open_attempt()
     tick(phone, judge, "true")
@@ -351,6 +382,23 @@ def test_what_waits_when_the_attempt_is_handed_in_elsewhere_is_told_to_be_not_sa
     shows(page, judge, "failed")
     expect(page.locator("#notice")).to_contain_text("不计分的作答次数： 1", timeout=PATIENCE)
     assert page.is_disabled(f"input[name='r-{judge.pk}'] >> nth=0") and not Answer.objects.exists()
+
+
+def test_a_page_whose_attempt_is_over_shows_no_clock_and_promises_no_delivery(open_attempt, attempt, judge):
+    page = open_attempt()
+    cut(page)
+    tick(page, judge, "true")
+    expect(page.locator("#status")).to_contain_text("1 次作答未送达")
+    attempts.submit(attempt=attempt, at=clock.now())
+    mend(page)
+    expect(page.locator("#notice")).to_contain_text("不计分的作答次数： 1", timeout=PATIENCE)
+
+    expect(page.locator("#status")).to_have_text("")
+    expect(page.locator(".quiz-clock")).to_be_hidden()
+    page.wait_for_timeout(1200)  # two beats of the clock
+    assert page.text_content("#clock") == "" and page.text_content("#status") == ""
+    page.click("#notice a")
+    expect(page.locator("#undelivered")).to_contain_text("1", timeout=PATIENCE)
 
 
 def test_minutes_added_at_the_last_moment_open_the_page_again(cast, quiz, enrolment, open_page, enter, live_server):

@@ -501,7 +501,7 @@ def test_aiken_says_that_it_has_no_place_for_the_use_of_a_question(cast, quiz):
 
 def test_facts_beside_the_text_that_a_file_empties_are_told(cast, quiz):
     question = Question.objects.filter(kind="single").first()
-    Question.objects.filter(pk=question.pk).update(mark="M", difficulty=3, source="《条例》第二十六条", course_code="P01")
+    Question.objects.filter(pk=question.pk).update(mark="V", difficulty=3, source="《条例》第二十六条", course_code="P01")
     gift = f"// [id:{question.code}]\n{question.stem} {{=对 ~错}}\n"
 
     report = bank.import_file(
@@ -510,4 +510,4 @@ def test_facts_beside_the_text_that_a_file_empties_are_told(cast, quiz):
 
     (outcome,) = report.outcomes
     said = "\n".join(outcome.reasons)
-    assert all(words in said for words in ("M → V", "3 → 1", "《条例》第二十六条 → —", "P01 → P02"))
+    assert all(words in said for words in ("V → M", "3 → 1", "《条例》第二十六条 → —", "P01 → P02"))

@@ -23,7 +23,15 @@ LEARNER = Submission.Cause.LEARNER
 @pytest.fixture
 def course_quiz(cast):
     rows = [
-        {"id": f"K-{n}", "type": "single", "course": "P01", "stem": f"问题{n}", "options": {"A": "对", "B": "错"}, "answer": ["A"]}
+        {
+            "id": f"K-{n}",
+            "type": "single",
+            "course": "P01",
+            "stem": f"问题{n}",
+            "options": {"A": "对", "B": "错"},
+            "answer": ["A"],
+            "v": "V",
+        }
         for n in range(3)
     ]
     bank.import_rows(rows, county=cast.county, at=NOON)

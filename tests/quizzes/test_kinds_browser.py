@@ -43,6 +43,7 @@ def exam(cast):
             stem = "\n".join(f"第{number}段：居民李某当面提交书面申请，要求公开征地补偿方案。" * 3 for number in range(1, 7))
         Question.objects.create(
             status="reviewed",
+            mark="V",
             county=cast.county,
             code=f"K-{key}",
             course_code="P01",

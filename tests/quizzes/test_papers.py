@@ -33,9 +33,10 @@ def exam(cast):
             "stem": f"问题{n}",
             "options": {"A": "对", "B": "错"},
             "answer": ["A"],
+            "v": "V",
         }
         for n in range(9)
-    ] + [{"id": f"J-{n}", "type": "judge", "course": "P01", "stem": f"判断{n}", "answer": True} for n in range(3)]
+    ] + [{"id": f"J-{n}", "type": "judge", "course": "P01", "stem": f"判断{n}", "answer": True, "v": "V"} for n in range(3)]
     bank.import_rows(rows, county=cast.county, at=NOON)
     draws = [{"kind": "single", "count": 3, "points": 5}, {"kind": "judge", "count": 1, "points": 10}]
     quiz = quizzes.ensure(

@@ -32,6 +32,7 @@ def paper(exam, cast):  # noqa: F811
     for kind, (stem, content, key) in BANK.items():
         Question.objects.create(
             status="reviewed",
+            mark="V",
             county=cast.county,
             code=f"K-{kind}",
             course_code="P01",

@@ -28,7 +28,7 @@ def sit(cast, django_capture_on_commit_callbacks):
     def go(*, markers=1, person=None, text="应当自收到申请之日起二十个工作日内答复。"):
         person = person or cast.learner
         rows = [
-            {"id": "E-1", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False},
+            {"id": "E-1", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
             {
                 "id": "E-2",
                 "type": "essay",
@@ -37,6 +37,7 @@ def sit(cast, django_capture_on_commit_callbacks):
                 "answer": "见第三十三条。",
                 "rubric": RUBRIC,
                 "markers": markers,
+                "v": "V",
             },
         ]
         bank.import_rows(rows, county=cast.county, at=NOON)

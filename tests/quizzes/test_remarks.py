@@ -28,8 +28,9 @@ def exam(cast):
             "stem": "期限？",
             "options": {"A": "七个工作日", "B": "二十个工作日"},
             "answer": ["A"],
+            "v": "V",
         },
-        {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False},
+        {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
     ]
     bank.import_rows(rows, county=cast.county, at=NOON)
     draws = [{"kind": "single", "count": 1, "points": 10}, {"kind": "judge", "count": 1, "points": 10}]
@@ -403,7 +404,7 @@ CASE = [
 def case(cast, exam, django_capture_on_commit_callbacks):
     """The exam is one case now: a question with a wrong key, and an essay. The learner has handed in B and an essay."""
     bank.import_rows(
-        [{"id": "C-1", "type": "case", "course": "P01", "stem": "居民李某申请公开。", "parts": CASE}], county=cast.county, at=NOON
+        [{"id": "C-1", "type": "case", "course": "P01", "stem": "居民李某申请公开。", "parts": CASE, "v": "V"}], county=cast.county, at=NOON
     )
     facts = {"title": "考试", "course_code": "P01", "minutes": 0, "pass_percent": 60, "attempts": 0}
     quiz = quizzes.ensure(county=cast.county, key="r", draws=[{"kind": "case", "count": 1, "points": 10}], **facts)

@@ -50,6 +50,36 @@ def test_nobody_reviews_what_they_edited_last(question, cast):
     assert refusal.value.code == "own_question"
 
 
+@pytest.mark.parametrize(("mark", "source", "is_refused"), [("V", "", True), ("S", " ", True), ("D", "", False), ("V", "第一条", False)])
+def test_nobody_calls_reviewed_what_claims_a_source_and_names_none(question, cast, mark, source, is_refused):
+    edited(question, cast.trainer, mark=mark, source=source, stem="改过的题干。")
+    if is_refused:
+        with pytest.raises(Refused, match="依据条款") as refusal:
+            edited(question, cast.reviewer, status="reviewed")
+        assert refusal.value.code == "no_source" and not drawable(question)
+        _changed, (left,) = bank.change(questions=[question.pk], by=cast.reviewer, at=NOON, status="reviewed")
+        assert left.code == "no_source"
+    else:
+        assert edited(question, cast.reviewer, status="reviewed").status == "reviewed" and drawable(question)
+
+
+def test_what_stands_reviewed_without_a_source_stays_so_when_a_tag_is_added(question, cast):
+    Question.objects.filter(pk=question.pk).update(mark="V", source="", status="reviewed")
+    question.refresh_from_db()
+    assert edited(question, cast.trainer, tags=["易错"]).status == "reviewed" and drawable(question)
+
+
+def test_who_reviews_what_is_still_to_be_checked_is_told_that_no_paper_draws_it(question, cast, sign_in):
+    from courses.services import catalogues
+
+    catalogues.sync_members(county=cast.county)
+    edited(question, cast.trainer, mark="M")
+    done = sign_in(cast.reviewer).post(bulk([question.pk]), {"status": "reviewed"}, follow=True)
+    question.refresh_from_db()
+    assert question.status == "reviewed" and not drawable(question)
+    assert "1 道试题标为 M" in done.text
+
+
 def test_point_tags_and_reservation_are_no_content(question, cast):
     kept = edited(question, cast.trainer, tags=["易错"], is_reserved=True)
     assert (kept.status, kept.version) == ("reviewed", 1)

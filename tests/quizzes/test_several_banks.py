@@ -17,7 +17,17 @@ from tests.quizzes.test_admin import draws
 
 def judge(code, course, county, **facts):
     return bank.write(
-        Question(county=county, code=code, course_code=course, kind="judge", stem=f"{code}：对吗？", key=True, status="reviewed", **facts),
+        Question(
+            county=county,
+            code=code,
+            course_code=course,
+            kind="judge",
+            stem=f"{code}：对吗？",
+            key=True,
+            status="reviewed",
+            mark="V",
+            **facts,
+        ),
         by=None,
     )
 

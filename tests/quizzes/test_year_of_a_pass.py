@@ -29,7 +29,16 @@ JANUARY = datetime(2027, 1, 6, 3, tzinfo=UTC)
 def essay(cast):
     """A quiz of one essay; the course asks for it and awards a certificate."""
     certificates.ensure_kinds(cast.county)
-    row = {"id": "E-2", "type": "essay", "course": "P01", "stem": "期限？", "answer": "见第三十三条。", "rubric": RUBRIC, "markers": 1}
+    row = {
+        "id": "E-2",
+        "type": "essay",
+        "course": "P01",
+        "stem": "期限？",
+        "answer": "见第三十三条。",
+        "rubric": RUBRIC,
+        "markers": 1,
+        "v": "V",
+    }
     bank.import_rows([row], county=cast.county, at=NOON)
     draws = [{"kind": "essay", "count": 1, "points": 10}]
     facts = {"title": "论述", "course_code": "P01", "minutes": 0, "pass_percent": 60, "attempts": 0}

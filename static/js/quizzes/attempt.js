@@ -7,7 +7,7 @@
   const text = form.dataset;
   const { read, write, isComplete, fault, isTyped, prepare } = window.quizFields;
   const find = (id) => document.getElementById(id);
-  const items = new Map(); // id → {id, number, box, state, hidden, flag, link, seq, last, timer, since, aside}
+  const items = new Map(); // id → {id, number, box, state, hidden, flag, link, seq, last, isForeign, timer, since, aside}
   const PACE = { text: [1200, 5000], area: [1500, 5000] }; // save after a rest, but at the latest after so long, in ms
   const COURTESY = 60000; // how often a page outside exams asks what stands
   let newest = Number(text.newest);
@@ -58,9 +58,10 @@
   };
 
   const status = () => {
-    const line = find("status"), waiting = journal.waiting.length;
+    const line = find("status"), waiting = isOver ? 0 : journal.waiting.length; // what is left then counts no more, and the notice says so
     line.dataset.state = waiting ? "waiting" : "saved";
     if (waiting) line.textContent = `${waiting} ${journal.isLasting ? text.textKept : text.textFleeting}`;
+    else if (isOver) line.textContent = "";
     else if (receipt) line.textContent = `${text.textAllSaved} ${receipt}`;
     else line.textContent = journal.isLasting ? "" : text.textFleetingHint;
   };
@@ -96,6 +97,7 @@
       return;
     }
     item.last = now;
+    item.isForeign = false;
     show(item, "saving");
     carrier.give(item.id, response, item.seq).then((given) => heard({ kind: "act", ...given }));
   };
@@ -114,10 +116,12 @@
 
   const isUnsaved = () => journal.waiting.length > 0 || [...items.values()].some((item) => item.timer);
 
-  // Another answer takes the place of what the fields show.
+  // Another answer takes the place of what the fields show; `isForeign`: what they show now was not given in this tab.
   const take = (item, response) => {
+    const before = item.last;
     write(item.box, response);
     item.last = JSON.stringify(read(item.box));
+    item.isForeign = item.isForeign || item.last !== before;
   };
 
   // ---- what the server says
@@ -126,6 +130,7 @@
     const item = items.get(act.item);
     if (!item) return;
     const other = reply.other;
+    const isNewer = reply.seq > item.seq;
     if (reply.seq !== newest + 1) wantsLook = true; // something else was saved in between, or this one long ago
     item.seq = other && other.stands ? other.seq : reply.seq;
     item.hidden.value = item.seq;
@@ -133,8 +138,9 @@
     receipt = `${text.textReceipt} #${reply.seq} ${reply.code}`;
     if (isOwn && clock.sync(reply.remaining)) ask(); // time was added: why?
     if (journal.waitsFor(item.id) || item.timer) return;
+    if (!isOwn && !other && isNewer) take(item, act.response); // another tab delivered it, which may be what this one gave
     if (other && other.stands) setAside(item, act.response, other);
-    else show(item, other ? "replaced" : isOwn ? "saved" : "elsewhere", `#${item.seq}`);
+    else show(item, other ? "replaced" : isOwn || !item.isForeign ? "saved" : "elsewhere", `#${item.seq}`);
     count();
   };
 
@@ -190,7 +196,7 @@
       item.seq = other.seq;
       item.hidden.value = other.seq;
       take(item, other.response);
-      show(item, "elsewhere", `#${other.seq}`);
+      show(item, item.isForeign ? "elsewhere" : "saved", `#${other.seq}`);
     }
     count();
     carrier.again();
@@ -215,9 +221,11 @@
     isOver = true;
     carrier.isHalted = true;
     if (presence) presence.stop();
+    clock.stop();
     lock(true);
     const undelivered = journal.waiting.length;
     for (const act of journal.waiting) if (items.has(act.item)) show(items.get(act.item), "failed");
+    status();
     tell(undelivered ? `${message} ${text.textUndelivered} ${undelivered}` : message);
     say(find("notice").textContent);
     isLeaving = true;
@@ -289,7 +297,7 @@
     const item = {
       id, box, hidden, number: box.querySelector(".quiz-number").textContent, state: box.querySelector(".quiz-state"),
       flag: box.querySelector(".quiz-flag"), link: form.querySelector(`.quiz-nav a[data-for="${id}"]`),
-      seq: Number(hidden.value), last: null, timer: 0, since: 0, aside: null,
+      seq: Number(hidden.value), last: null, isForeign: false, timer: 0, since: 0, aside: null,
     };
     items.set(id, item);
     prepare(box, { up: text.textUp, down: text.textDown }, (line, place) => {
@@ -348,6 +356,7 @@
     const item = items.get(act.item);
     if (!item || touched.includes(item)) continue;
     take(item, act.response);
+    item.isForeign = false;
     show(item, "retry");
   }
   touched.forEach(enqueue);

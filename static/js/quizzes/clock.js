@@ -11,13 +11,15 @@ window.quizClock = (() => {
       this.warned = 0;
       this.wasNear = false;
       this.isEnded = false;
+      this.isStopped = false;
+      this.beat = 0;
     }
 
     get left() { return this.deadline === null ? Infinity : this.deadline - performance.now(); }
 
     // `remaining`: milliseconds, null without limit. Whether the end has moved away by more than a message takes.
     sync(remaining) {
-      if (remaining === null || remaining === undefined) return false;
+      if (this.isStopped || remaining === null || remaining === undefined) return false;
       const before = this.deadline;
       this.deadline = performance.now() + Number(remaining);
       if (this.left > 3000) this.wasNear = false;
@@ -54,7 +56,17 @@ window.quizClock = (() => {
 
     start() {
       this.tick();
-      setInterval(() => this.tick(), 500);
+      this.beat = setInterval(() => this.tick(), 500);
+    }
+
+    // The attempt is over, perhaps before its time: no minute is left to show.
+    stop() {
+      this.isStopped = true;
+      clearInterval(this.beat);
+      if (this.deadline === null) return;
+      this.deadline = null;
+      this.shown.textContent = "";
+      this.shown.parentElement.hidden = true;
     }
   }
 
