@@ -255,6 +255,20 @@ def test_a_cancelled_reading_stops_at_the_next_sign_of_life(cast, quiz, job, mon
     assert ImportJob.objects.get().state == "cancelled" and ImportJob.objects.get().report == [] and len(seen) <= 3
 
 
+def test_a_cancelled_reading_stops_within_a_second_however_long_each_question_takes(job, monkeypatch):
+    ImportJob.objects.update(file=job.file.name)
+    seconds = iter(range(1000))
+    monkeypatch.setattr(bank, "monotonic", lambda: next(seconds))
+
+    def cancelling():
+        ImportJob.objects.filter(pk=job.pk).exclude(done=0).update(state="cancelled")
+        return NOON
+
+    exchange.check(job.pk, clock=cancelling)
+    cancelled = ImportJob.objects.get()
+    assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 1, [])
+
+
 @pytest.mark.parametrize("step", ["check", "run"])
 def test_a_file_that_takes_too_long_ends_as_failed_and_is_not_begun_again(job, cast, monkeypatch, step):
     if step == "run":
