@@ -301,6 +301,16 @@ def test_of_more_answers_to_an_item_than_go_at_once_the_latest_stands_in_the_end
     assert given == sorted(given, key=lambda text: int(text[1:-1])) and given[-1] == "第26次"
 
 
+def test_a_page_that_is_loaded_again_says_that_all_is_saved(open_attempt, judge):
+    page = open_attempt()
+    expect(page.locator("#status")).to_have_text("")
+    tick(page, judge, "true")
+    saved(page, judge)
+
+    page.reload()
+    expect(page.locator("#status")).to_have_text("已全部保存 ✓")
+
+
 def test_a_disk_that_is_full_brings_no_earlier_answer_back_with_the_next_page(open_attempt, attempt, judge):
     page, first = open_attempt(), attempt.items.get(kind="single")
     option = first.shown["options"][0]["token"]

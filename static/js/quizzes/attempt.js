@@ -61,7 +61,7 @@
     const line = find("status"), waiting = journal.waiting.length;
     line.dataset.state = waiting ? "waiting" : "saved";
     if (waiting) line.textContent = `${waiting} ${journal.isLasting ? text.textKept : text.textFleeting}`;
-    else if (receipt) line.textContent = `${text.textAllSaved} ${receipt}`;
+    else if (receipt || (newest && journal.isLasting)) line.textContent = `${text.textAllSaved} ${receipt}`.trim();
     else line.textContent = journal.isLasting ? "" : text.textFleetingHint;
   };
 
