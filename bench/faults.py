@@ -5,7 +5,7 @@ the latest acknowledged answers, and reconcile must read zero.
 
     python -m bench.faults --people 200 --seconds 60
 
-The product runs as `deploy/Procfile` starts it: gunicorn with its workers, Celery's two with the broker on disk, the scheduler. PostgreSQL is
+The product runs as `deploy/Procfile` starts it: gunicorn with its workers, Celery's three with the broker on disk, the scheduler. PostgreSQL is
 a cluster of its own where initdb is found, so that the server itself can be killed; else the one at BENCH_DATABASE_URL, whose connections
 to this database are cut instead. A candidate does what the page does: makes a token for each act and sends it again until it is
 acknowledged or refused for good.
@@ -214,6 +214,7 @@ def product(folder: Path) -> dict[str, Program]:
         "web": [programs / "gunicorn", "config.wsgi", "--config", "deploy/gunicorn.conf.py"],
         "worker": [*worker, "-Q", "celery"],
         "papers": [*worker, "-Q", "papers", "-n", "papers@%h"],
+        "questions": [*worker, "-Q", "questions", "-n", "questions@%h"],
         "scheduler": [programs / "celery", "-A", "config", "beat", "--loglevel=WARNING"],
     }
     return {name: Program(name, [str(part) for part in command], folder / f"{name}.log") for name, command in lines.items()}

@@ -1,10 +1,17 @@
-"""Celery doors of this app."""
+"""Celery doors of this app. What may take minutes has a queue of its own (`CELERY_TASK_ROUTES`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 
 from core import clock, turns
 from quizzes.models import Analysis, ImportJob, Remark, Sitting
 from quizzes.services import analyses, attempts, exchange, marking, remarks
+
+# Seconds for a file of questions: told to stop, then stopped. Less than the silence after which another worker begins it again.
+READING = {"soft_time_limit": 4 * 60, "time_limit": 4 * 60 + 20}
 
 
 @shared_task
@@ -33,16 +40,27 @@ def make_analysis(pk: int) -> None:
     analyses.make(Analysis.objects.select_related("quiz", "sitting").get(pk=pk), at=clock.now())
 
 
-@shared_task
+@shared_task(**READING)
 def check_import(pk: int) -> None:
     """Say what importing a file of questions would do. Writes nothing but its report; safe to run twice."""
-    exchange.check(pk, clock=clock.now)
+    with _given_up_when_late(pk):
+        exchange.check(pk, clock=clock.now)
 
 
-@shared_task
+@shared_task(**READING)
 def run_import(pk: int) -> None:
     """Import a file of questions that somebody confirmed. All or nothing; the second of two does nothing."""
-    exchange.run(pk, clock=clock.now)
+    with _given_up_when_late(pk):
+        exchange.run(pk, clock=clock.now)
+
+
+@contextmanager
+def _given_up_when_late(pk: int) -> Iterator[None]:
+    """A file that took too long once takes too long again: it is not begun anew."""
+    try:
+        yield
+    except SoftTimeLimitExceeded:
+        exchange.give_up(pk, minutes=READING["soft_time_limit"] // 60, at=clock.now())
 
 
 @shared_task

@@ -256,12 +256,14 @@ if CELERY_BROKER_URL.startswith("filesystem://"):
 elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
     # What a killed worker had taken comes back after this many seconds; kombu's own is an hour. Longer than any task may run, else it runs beside itself.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 15 * 60}
-# Papers and pictures come in hundreds, and somebody waits for the rest: a queue and a process for each.
-# Both stand in the list that a worker without -Q takes all of.
-CELERY_TASK_QUEUES = [Queue(_name, Exchange(_name), routing_key=_name) for _name in ("celery", "papers")]
-CELERY_TASK_ROUTES = {
-    name: {"queue": "papers"} for name in ("certificates.tasks.render", "certificates.tasks.run_batch", "evaluation.tasks.write_download")
+# Exams end by the clock, papers and pictures come in hundreds, and files of questions are read for minutes: a queue and a process for each.
+# All stand in the list that a worker without -Q takes all of.
+_apart = {
+    "papers": ("certificates.tasks.render", "certificates.tasks.run_batch", "evaluation.tasks.write_download"),
+    "questions": tuple(f"quizzes.tasks.{_name}" for _name in ("check_import", "run_import", "apply_remark", "make_analysis")),
 }
+CELERY_TASK_QUEUES = [Queue(_name, Exchange(_name), routing_key=_name) for _name in ("celery", *_apart)]
+CELERY_TASK_ROUTES = {_task: {"queue": _name} for _name, _tasks in _apart.items() for _task in _tasks}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -45,9 +45,10 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
 NAMED = re.compile(r"::(.*?)::", re.DOTALL)
 MARKED = re.compile(r"\[(html|moodle|plain|markdown)\]")
 WEIGHT = re.compile(r"%(-?\d{1,3}(?:\.\d*)?)%")
-ORDER = re.compile(r">\s*(\d+)?[ \t]*([A-Z_01 \t]*)\n(.*)", re.DOTALL)
+ORDER = re.compile(r">(?:\s*+(\d++)?[ \t]*+([A-Z_01 \t]*+)\n|\s*\n)(.*)", re.DOTALL)
 EMBEDDED = re.compile(r"data\\?:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/\\=\s%]*", re.IGNORECASE)
-BRACKET = re.compile(r"\[(id|tag|explanation):((?:\\.|[^\]\\])*)\]")
+# What is not closed is taken as well, with nothing for the last group: else its end would be looked for again from each opening.
+BRACKET = re.compile(r"\[(id|tag|explanation):((?:\\.|[^\]\\])*+)(\]?)")
 TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 
 
@@ -116,9 +117,10 @@ def _blocks(text: str) -> Iterator[_Block]:
 def _apart(block: _Block) -> Iterator[_Block]:
     """Items between which somebody forgot the blank line: one ends with its brace, and behind it stands another with braces of its own."""
     begins, is_open, has_answer = 0, False, False
+    last = max((place for place, line in enumerate(block.lines) if "{" in ESCAPED.sub("", line)), default=-1)
     for place, line in enumerate(block.lines):
         bare = "" if line.lstrip().startswith("//") else ESCAPED.sub("", line)
-        if has_answer and not is_open and place > begins and any("{" in ESCAPED.sub("", later) for later in block.lines[place:]):
+        if has_answer and not is_open and begins < place <= last:
             yield _Block(block.line + begins, block.lines[begins:place])
             begins, has_answer = place, False
         for sign in re.findall("[{}]", bare):
@@ -168,8 +170,9 @@ def _read_item(found: Found, text: str, comments: str, category: str) -> None:
         found.place = f"{found.place} {settle(named.group(1).translate(_SHOWN))[:60]}"
         text = text[named.end() :].strip()
     known: dict[str, list[str]] = {"id": [], "tag": [], "explanation": []}
-    for name, value in BRACKET.findall(comments):
-        known[name].append(re.sub(r"\\(.)", r"\1", value))
+    for name, value, close in BRACKET.findall(comments):
+        if close:
+            known[name].append(re.sub(r"\\(.)", r"\1", value))
     found.code = settle(known["id"][0])[:80] if known["id"] else ""
     before, found_brace, rest = text.partition("{")
     if not found_brace:

@@ -24,7 +24,8 @@ from quizzes.kinds import Wrong
 LONGEST_HTML = 64_000  # characters of one text, embedded images left out
 MOST_IMAGES = 20  # in one item
 DATA_URI = re.compile(r"data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=\s%]*", re.IGNORECASE)
-FORMULA = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
+OPENING = re.compile(r"\\\(|\\\[|\$\$")
+CLOSING = {r"\(": r"\)", r"\[": r"\]", "$$": "$$"}
 LESS = re.compile(r"<(?!/?(?:br|p|div|span|b|i|em|strong|nolink)[\s/>])", re.IGNORECASE)
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 
@@ -97,7 +98,7 @@ class Reading:
     def root(self, text: str) -> etree._Element:
         """HTML as a tree with nothing active in it. Raises: Wrong."""
         try:
-            root, removed = sanitize.inert(FORMULA.sub(lambda formula: LESS.sub("&lt;", formula.group()), text))
+            root, removed = sanitize.inert(_less_escaped(text))
         except sanitize.TooDeep as error:
             raise Wrong(_("the HTML is nested too deeply")) from error
         self.disarmed(removed)
@@ -159,6 +160,22 @@ class Reading:
             raise Wrong(_("there are more than %(limit)d images") % {"limit": MOST_IMAGES})
         marker = stems.image(alt, digest, width, height)
         return marker if is_sized else marker.replace(f" {width}x{height})", ")")
+
+
+def _less_escaped(text: str) -> str:
+    """HTML in whose formulas < begins no element. A closing sign that is nowhere behind one opening is looked for behind no other."""
+    parts, end, at = [], 0, 0
+    missing: set[str] = set()
+    while (opening := OPENING.search(text, at)) is not None:
+        sign, at = opening.group(), opening.start() + 1
+        close = -1 if sign in missing else text.find(CLOSING[sign], opening.end() + 1)
+        if close < 0:
+            missing.add(sign)
+            continue
+        at = close + 2
+        parts += [text[end : opening.start()], LESS.sub("&lt;", text[opening.start() : at])]
+        end = at
+    return "".join([*parts, text[end:]])
 
 
 def _display(found: re.Match) -> str:

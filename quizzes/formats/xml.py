@@ -13,11 +13,11 @@ from quizzes.kinds import Wrong
 
 DECLARED = re.compile(rb"""^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*\bencoding\s*=\s*["']([\w.-]{1,20})["']""")
 USUAL = re.compile(r"utf-?(8|16(le|be)?)|gb2312|gbk|gb18030|big5|(us-)?ascii|iso-8859-\d{1,2}|windows-125\d")
-PROLOGUE = re.compile(r"\s*<\?xml[^>]*\?>")
+PROLOGUE = re.compile(r"\A\s*<\?xml[^>]*\?>")
 ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31};)")
 KNOWN_TO_XML = {"amp;", "lt;", "gt;", "quot;", "apos;"}
 CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-EMBEDDED = re.compile(r"(<file\b[^>]*>)[^<]*|data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=\s%]*")
+EMBEDDED = re.compile(r"(<file\b[^<>]*>)[^<]*|data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=\s%]*")
 
 
 def text_of(data: bytes) -> str:
@@ -56,7 +56,7 @@ def parsed(text: str, *, longest: int = LONGEST_ITEM) -> etree._Element:
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True, recover=False
     )
     try:
-        return etree.fromstring(ENTITY.sub(_entity, CONTROL.sub("", PROLOGUE.sub("", text, count=1))).encode(), parser)
+        return etree.fromstring(ENTITY.sub(_entity, CONTROL.sub("", PROLOGUE.sub("", text))).encode(), parser)
     except etree.XMLSyntaxError as error:
         raise Wrong(_("the XML is broken: %(error)s") % {"error": str(error.msg)[:200]}) from error
 

@@ -29,8 +29,8 @@ from quizzes.kinds.base import (
     tokens_of,
 )
 
-RIGHT_COLUMN = re.compile(r"^(.*?)\s*右列[:：]\s*((?:(?!右列[:：]).)+)$", re.DOTALL)
-NUMBERED = re.compile(r"^\s*(\d+)\s*[.．、)）]\s*(.+?)\s*$", re.DOTALL)
+RIGHT_COLUMN = re.compile(r"^(.*?)(?<!\s)\s*右列[:：]\s*((?:(?!右列[:：]).)+)$", re.DOTALL)
+NUMBERED = re.compile(r"^\s*(\d+)\s*[.．、)）]\s*(.+?)(?<!\s)\s*$", re.DOTALL)
 PAIR = re.compile(r"^([A-J])\s*[-—–－=:：]\s*(\d+)$")
 EQUALS, SEMICOLONS = "=＝", ";；"
 

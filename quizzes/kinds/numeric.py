@@ -16,7 +16,7 @@ from quizzes.rules import decimal_text, number
 LONGEST_NUMBER = 40
 MOST_UNITS = 10
 TOLERANCE = re.compile(r"±|\+/?-")
-UNIT = re.compile(r"^(.+?)(?:\s*[=＝]\s*(.+))?$")
+UNIT = re.compile(r"^(.+?)(?:(?<!\s)\s*+[=＝]\s*(.+))?$")
 
 
 class Numeric(ItemKind):

@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
+from time import monotonic
 from typing import Any, BinaryIO
 
 from django.contrib.admin.utils import label_for_field
@@ -32,7 +33,8 @@ from quizzes.services.points import Tree
 
 CONTENT = Question.CONTENT
 ROWS_AT_ONCE = 500
-PROGRESS_EVERY = 100  # items
+PROGRESS_EVERY = 100  # items, or
+PROGRESS_AFTER = 1  # seconds: few items may take long
 MOST_PAIRS = 100
 
 __all__ = [
@@ -126,16 +128,17 @@ def import_file(
 
 
 def read(file: BinaryIO, *, name: str, format: str, progress: Callable[[int], None] = lambda done: None) -> Iterator[Found]:
-    """What stands in a file, item by item; nothing is looked up and nothing written. `progress` hears how many were read.
+    """What stands in a file, item by item; nothing is looked up and nothing written. `progress` hears how many were read, each second at least.
 
     Raises:
         Refused: the file is too large, or none of this format.
     """
-    data = uploads.check_bank(file)
+    data, told = uploads.check_bank(file), monotonic()
     for number, found in enumerate(bounded(formats.of(format).read(data, name=name)), start=1):
         yield found
-        if number % PROGRESS_EVERY == 0:
+        if number % PROGRESS_EVERY == 0 or monotonic() - told >= PROGRESS_AFTER:
             progress(number)
+            told = monotonic()
 
 
 def import_rows(

@@ -137,6 +137,16 @@ def cancel(pk: int, *, by: Person, at: datetime) -> None:
     _end(job, State.CANCELLED, at)
 
 
+@transaction.atomic
+def give_up(pk: int, *, minutes: int, at: datetime) -> None:
+    """End a job whose file took longer than `minutes`; nothing of it is written. One that is over stays as it is. Locks the job."""
+    job = ImportJob.objects.select_for_update().get(pk=pk)
+    if job.state in ImportJob.UNDER_WAY:
+        message = _("It took longer than %(minutes)d minutes. Divide the file into smaller ones.") % {"minutes": minutes}
+        _end(job, State.FAILED, at, message=message)
+        log.error("question_import_took_too_long", job=pk, state=job.state)
+
+
 def wipe(*, at: datetime) -> int:
     """Cancel jobs that nobody confirmed within a day, and remove every file that is not needed any more."""
     old = ImportJob.objects.filter(state__in=ImportJob.OPEN, made_at__lt=at - KEPT)

@@ -37,4 +37,4 @@ def test_every_process_of_make_run_is_a_service_of_systemd_that_the_readme_count
     services = {path.stem.removeprefix("learning-"): path.read_text() for path in (ROOT / "deploy/systemd").glob("*.service")}
 
     assert {name for name, program in procfile.items() if f"/bin/{program} " in services.get(name, "")} == set(procfile) == set(services)
-    assert f"four processes under systemd ({', '.join(procfile)})" in (ROOT / "README.md").read_text()
+    assert f"five processes under systemd ({', '.join(procfile)})" in (ROOT / "README.md").read_text()

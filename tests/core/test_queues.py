@@ -1,4 +1,4 @@
-"""Papers have a queue of their own: hundreds of them keep nothing waiting that somebody waits for."""
+"""Papers, which come in hundreds, and files of questions, which take minutes, have queues of their own: no exam waits for them."""
 
 import re
 import threading
@@ -10,6 +10,9 @@ from django.conf import settings
 from kombu import Connection, Exchange, Queue
 from kombu.utils import json as kombu_json
 
+from quizzes.services import exchange
+from quizzes.tasks import check_import, run_import
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = re.compile(r"celery\b.* -A config worker\b(.*)")
 
@@ -19,17 +22,29 @@ def queue_of(task: str) -> str:
 
 
 @pytest.mark.parametrize("entry", settings.CELERY_BEAT_SCHEDULE.values(), ids=settings.CELERY_BEAT_SCHEDULE)
-def test_what_is_scheduled_does_not_stand_behind_papers(entry):
-    assert queue_of("certificates.tasks.render") == "papers"
+def test_what_is_scheduled_stands_behind_no_paper_and_no_file_of_questions(entry):
     assert queue_of(entry["task"]) == "celery"
 
 
-def test_imports_do_not_stand_behind_papers():
-    assert {queue_of(f"quizzes.tasks.{name}") for name in ("check_import", "run_import", "apply_remark", "make_analysis")} == {"celery"}
+def test_papers_and_what_takes_minutes_have_queues_of_their_own_and_passes_wait_for_neither():
+    assert queue_of("certificates.tasks.render") == "papers"
+    assert {queue_of(f"quizzes.tasks.{name}") for name in ("check_import", "run_import", "apply_remark", "make_analysis")} == {"questions"}
+    assert queue_of("quizzes.tasks.tell_passes") == "celery"
+
+
+def test_every_route_leads_to_a_task_and_a_queue_that_there_is():
+    current_app.loader.import_default_modules()
+    assert set(settings.CELERY_TASK_ROUTES) <= set(current_app.tasks)
+    assert {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} <= {queue.name for queue in settings.CELERY_TASK_QUEUES}
+
+
+def test_a_reader_of_files_is_stopped_before_another_one_would_begin_beside_it():
+    for task in (check_import, run_import):
+        assert task.soft_time_limit < task.time_limit < exchange.SILENT.total_seconds()
 
 
 def test_a_worker_that_names_no_queue_takes_all():
-    assert set(current_app.amqp.queues) == {"celery", "papers"}
+    assert set(current_app.amqp.queues) == {"celery", "papers", "questions"}
 
 
 @pytest.mark.parametrize("files", ["deploy/Procfile", "deploy/systemd/*.service"])
@@ -47,7 +62,7 @@ def test_the_broker_on_disk_hands_out_each_queue_apart(tmp_path):
     (tmp_path / "control").mkdir()
     taken: list[str] = []
     with Connection("filesystem://", transport_options=folders) as broker:
-        ordinary, papers = (queue(broker.default_channel) for queue in settings.CELERY_TASK_QUEUES)
+        ordinary, papers, _questions = (queue(broker.default_channel) for queue in settings.CELERY_TASK_QUEUES)
         producer = broker.Producer()
         for body, queue in [("paper 1", papers), ("paper 2", papers), ("overdue", ordinary)]:
             producer.publish(body, exchange=queue.exchange, routing_key=queue.routing_key, declare=[queue])

@@ -312,6 +312,36 @@ def test_a_page_that_goes_away_delivers_the_last_of_several_answers_to_an_item(o
     assert [answer.response for answer in Answer.objects.order_by("seq")] == ["true", "false"]
 
 
+def test_of_more_answers_to_an_item_than_go_at_once_the_latest_stands_in_the_end(open_attempt, attempt):
+    page, fill = open_attempt(), attempt.items.get(kind="fill")
+    cut(page)
+    for number in range(1, 27):
+        page.fill(f"fieldset[data-item='{fill.pk}'] input[type=text]", f"第{number}次")
+        page.evaluate("window.dispatchEvent(new Event('pagehide'))")  # laid aside for a moment, without a network
+
+    page.unroute(ANSWERS)
+    page.route(ANSWERS, lambda route: route.continue_() if '"before"' in (route.request.post_data or "") else route.abort())
+    with page.expect_response(ANSWERS):
+        page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+    address, context = page.url, page.context
+    page.close()
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#status")).to_contain_text("已全部保存", timeout=PATIENCE)
+    given = [answer.response[0] for answer in Answer.objects.order_by("seq")]
+    assert given == sorted(given, key=lambda text: int(text[1:-1])) and given[-1] == "第26次"
+
+
+def test_a_page_that_is_loaded_again_says_that_all_is_saved(open_attempt, judge):
+    page = open_attempt()
+    expect(page.locator("#status")).to_have_text("")
+    tick(page, judge, "true")
+    saved(page, judge)
+
+    page.reload()
+    expect(page.locator("#status")).to_have_text("已全部保存 ✓")
+
+
 def test_a_disk_that_is_full_brings_no_earlier_answer_back_with_the_next_page(open_attempt, attempt, judge):
     page, first = open_attempt(), attempt.items.get(kind="single")
     option = first.shown["options"][0]["token"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import openpyxl
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -252,6 +253,36 @@ def test_a_cancelled_reading_stops_at_the_next_sign_of_life(cast, quiz, job, mon
 
     exchange.check(job.pk, clock=cancelling)
     assert ImportJob.objects.get().state == "cancelled" and ImportJob.objects.get().report == [] and len(seen) <= 3
+
+
+def test_a_cancelled_reading_stops_within_a_second_however_long_each_question_takes(job, monkeypatch):
+    ImportJob.objects.update(file=job.file.name)
+    seconds = iter(range(1000))
+    monkeypatch.setattr(bank, "monotonic", lambda: next(seconds))
+
+    def cancelling():
+        ImportJob.objects.filter(pk=job.pk).exclude(done=0).update(state="cancelled")
+        return NOON
+
+    exchange.check(job.pk, clock=cancelling)
+    cancelled = ImportJob.objects.get()
+    assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 1, [])
+
+
+@pytest.mark.parametrize("step", ["check", "run"])
+def test_a_file_that_takes_too_long_ends_as_failed_and_is_not_begun_again(job, cast, monkeypatch, step):
+    if step == "run":
+        exchange.check(job.pk, clock=at())
+        exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
+
+    def endless(*args, **kwargs):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(bank, "import_found", endless)
+    {"check": tasks.check_import, "run": tasks.run_import}[step](job.pk)
+    failed = ImportJob.objects.get()
+    assert failed.state == "failed" and "4 分钟" in failed.message and not failed.file
+    assert exchange.stuck_gaps(NOON + timedelta(days=999), again=lambda job: pytest.fail("begun again")) == []
 
 
 def test_when_the_bank_changed_since_the_check_the_new_report_is_shown_before_anything_is_written(job, cast):

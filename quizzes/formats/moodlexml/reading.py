@@ -20,8 +20,9 @@ from quizzes.kinds import Wrong
 from quizzes.rules import decimal_text, number
 
 PLAIN = {"plain_text", "2"}
-# Where the blanks of a cloze question are; a sign after a backslash is text.
-GAP = re.compile(r"\{(\d*):([A-Z_]+):((?:\\.|[^\\}])*)\}", re.DOTALL)
+# Where the blanks of a cloze question are; a sign after a backslash is text. One that is not closed is found as well, with
+# nothing for the last group: else its end would be looked for again from each opening.
+GAP = re.compile(r"\{(\d*):([A-Z_]+):((?:\\.|[^\\}])*+)(\}?)", re.DOTALL)
 GAP_KINDS = {
     **dict.fromkeys(("SHORTANSWER", "SA", "MW", "SHORTANSWER_C", "SAC", "MWC"), "fill"),
     **dict.fromkeys(("MULTICHOICE", "MC", "MULTICHOICE_V", "MCV", "MULTICHOICE_H", "MCH"), "cloze"),
@@ -302,9 +303,10 @@ class _Gap:
 def _cloze(question: _Question) -> tuple[str, dict, Any]:
     element = question.element.find("questiontext")
     text = plain_text(element)
-    gaps = [_gap(question.reading, found) for found in GAP.finditer(text)]
+    places = list(GAP.finditer(text))
+    gaps = [_gap(question.reading, found) for found in places if found.group(4)]
     text = GAP.sub("____", text)
-    if re.search(r"\{\d*:[A-Z]", text) or not gaps:
+    if len(gaps) < len(places) or re.search(r"\{\d*:[A-Z]", text) or not gaps:
         raise Wrong(_("there is a blank that cannot be read"))
     question.stem = _stem_with_blanks(question.reading, text, element)
     if len({gap.weight for gap in gaps}) > 1:
@@ -320,7 +322,7 @@ def _stem_with_blanks(reading: Reading, text: str, element: etree._Element | Non
 
 
 def _gap(reading: Reading, found: re.Match) -> _Gap:
-    weight, of_type, body = found.groups()
+    weight, of_type, body, _close = found.groups()
     kind = GAP_KINDS.get(of_type)
     if kind is None:
         raise Wrong(_("blanks of the type “%(type)s” are not taken") % {"type": of_type[:40]})

@@ -125,12 +125,15 @@ window.quizCarrier = (() => {
 
     // The page is going away: send what waits by requests that outlive it, one for each item with all its acts in their
     // order. Another request of these may be under way: whichever comes first, none overtakes a later one, for the
-    // server knows them by their tokens.
+    // server knows them by their tokens. Of more than it takes at once the oldest go: what waits goes later, and the latest wins.
     lastChance() {
       if (this.isHalted) return;
       const acts = new Map();
       for (const act of this.journal.waiting) acts.set(act.item, [...(acts.get(act.item) || []), act]);
-      for (const several of acts.values()) this.post(several[several.length - 1], several.slice(0, -1).slice(-MOST_BEFORE));
+      for (const several of acts.values()) {
+        const oldest = several.slice(0, MOST_BEFORE + 1);
+        this.post(oldest.pop(), oldest);
+      }
     }
   }
 

@@ -165,6 +165,38 @@ def test_many_pieces_that_never_close_take_no_time():
         assert all(one.item is None for one in read("gift", junk))
 
 
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [
+        ("gift", "题。{T}\n" + "}\n" * 45_000),
+        ("gift", "// " + "[tag:" * 18_000 + "\n题。{T}"),
+        ("gift", "// " + "[tag:\\\\" * 12_000 + "\\\n题。{T}"),
+        ("gift", "题。{>" + " " * 90_000 + "甲}"),
+        ("gift", "题。{>" + "1" * 90_000 + "甲}"),
+        ("gift", "题&amp;" + "\\\\(" * 15_000 + "{T}"),
+        ("moodlexml", QUIZ.format('<question type="cloze"><questiontext><text>' + "{1:SA:" * 15_000 + "</text></questiontext></question>")),
+        ("moodlexml", QUIZ.format(GOOD.format("题。" + " " * 90_000))),
+        ("moodlexml", QUIZ.format(GOOD.format("<![CDATA[" + "<?xml " * 15_000 + "]]>"))),
+        ("qti", ITEM + "<file " * 50_000),
+        ("moodlexml", QUIZ.format(GOOD.format("&amp;lt;" + "\\(" * 30_000))),
+    ],
+)
+def test_what_opens_again_and_again_or_is_empty_for_long_takes_no_time(key, data):
+    started = time.process_time()
+    read(key, data)
+    assert time.process_time() - started < 3
+
+
+def test_a_cell_that_is_blank_for_long_takes_no_time():
+    started = time.process_time()
+    blank = " " * 32_000
+    units = ["N1", "数值题", "A01", 1, "多少米？", f"米{blank}米", "", "3"]
+    partners = ["M1", "匹配题", "A01", 1, f"配对。右列：1. 甲；2. 乙{blank[:3900]}丙", "子", "丑", "A-1;B-2"]
+    before = ["M2", "匹配题", "A01", 1, f"配对{blank[:3900]}。右列：1. 甲；2. 乙", "子", "丑", "A-1;B-2"]
+    found = read("xlsx", workbook(units, *[partners, before] * 10))
+    assert [one.item is not None for one in found] == [False, *[False, True] * 10] and time.process_time() - started < 3
+
+
 def test_nuls_are_refused_where_they_stand():
     for key, data in {
         "gift": "甲\x00？{T}\n\n乙？{T}",
