@@ -61,7 +61,7 @@
     const line = find("status"), waiting = isOver ? 0 : journal.waiting.length; // what is left then counts no more, and the notice says so
     line.dataset.state = waiting ? "waiting" : "saved";
     if (waiting) line.textContent = `${waiting} ${journal.isLasting ? text.textKept : text.textFleeting}`;
-else if (isOver) line.textContent = "";
+    else if (isOver) line.textContent = "";
     else if (receipt || (newest && journal.isLasting)) line.textContent = `${text.textAllSaved} ${receipt}`.trim();
     else line.textContent = journal.isLasting ? "" : text.textFleetingHint;
   };
