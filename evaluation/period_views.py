@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
@@ -16,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock, workdays
 from core.errors import Refused
 from evaluation.models import IndicatorVersion, Period, PersonLine, PointCorrection, Reminder, UnitLine
-from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReopenForm
+from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, RemindersForm, ReopenForm
 from evaluation.periods import appeals, chain, deviations, lines, package, points, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers, Role
@@ -27,6 +29,7 @@ State = Period.State
 UNPUBLISHED = (State.OPEN, State.CUT_OFF)
 PROPOSALS = ("propose_reopen", "propose_cancellation", "propose_points")
 MOST_SHOWN = 100  # lines of a comparison on one page
+PER_PAGE = 50
 
 
 def _period(request: HttpRequest, pk: int) -> Period:
@@ -330,24 +333,33 @@ def period_package(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def period_chain(request: HttpRequest, pk: int) -> HttpResponse:
-    """Who was reminded and what they answered, for HR and auditors. Each page read is logged."""
+    """Who was reminded and whether they answered, for HR and auditors, page by page. Each page read is logged."""
     found = _period(request, pk)
     if not looks_into(request.user, found):
         raise Http404
-    rows = list(chain.of_period(found))
-    readings.record(
-        reader=request.user,
-        kind=ReadingOfOthers.Kind.READ,
-        what="chain of responsibility",
-        unit=found.county,
-        rows=len(rows),
-        request=request,
-    )
-    return render(
-        request,
-        "evaluation/periods/chain.html",
-        {"period": found, "rows": rows, "officer": runs(request.user, found), "published": services.published(found)},
-    )
+    form = RemindersForm(request.GET, user=request.user, period=found)
+    page = None
+    if form.is_valid():
+        page = Paginator(form.found(chain.of_period(found)), PER_PAGE).get_page(request.GET.get("page"))
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="chain of responsibility",
+            unit=form.cleaned_data["unit"] or found.county,
+            filters={"year": found.year, **form.as_written(), "page": page.number},
+            rows=len(page.object_list),
+            request=request,
+        )
+    context = {
+        "period": found,
+        "form": form,
+        "filter_is_on": any(request.GET.get(name) for name in form.fields),
+        "page": page,
+        "export_query": urlencode({"period": found.pk} | {name: request.GET[name] for name in form.fields if request.GET.get(name)}),
+        "officer": runs(request.user, found),
+        "published": services.published(found),
+    }
+    return render(request, "evaluation/periods/chain.html", context, status=422 if form.errors else 200)
 
 
 @login_required

@@ -1,7 +1,7 @@
 """The chain of responsibility: who was reminded of a unit's result, and what they answered."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
@@ -18,6 +18,16 @@ class ReminderQuerySet(FactQuerySet):
         if user.is_superuser:
             return self
         return self.filter(Q(person=user.pk) | Q(period__county__path__in=paths_of(user, [Role.HR, Role.AUDITOR])))
+
+    def answered(self) -> "ReminderQuerySet":
+        return self.filter(_has_answer())
+
+    def unanswered(self) -> "ReminderQuerySet":
+        return self.filter(~_has_answer())
+
+
+def _has_answer() -> Exists:
+    return Exists(ReminderAnswer.objects.filter(reminder=OuterRef("pk")))
 
 
 class Reminder(Fact):

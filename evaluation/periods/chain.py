@@ -12,6 +12,7 @@ from core import audit
 from core.errors import Refused
 from evaluation.indicators.spec import Spec, read
 from evaluation.models import Calculation, Period, Reminder, ReminderAnswer, UnitLine
+from evaluation.models.chain import ReminderQuerySet
 from evaluation.periods import services
 from evaluation.periods.permissions import runs
 from people.models import DutyAssignment, Person, Unit
@@ -128,6 +129,6 @@ def of_person(person: Person) -> QuerySet[Reminder]:
     )
 
 
-def of_period(period: Period) -> QuerySet[Reminder]:
+def of_period(period: Period) -> ReminderQuerySet:
     """All of a period by unit, with their answers. Two queries when read."""
     return Reminder.objects.filter(period=period).select_related("line").prefetch_related("answers")

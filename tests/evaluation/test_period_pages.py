@@ -1,5 +1,7 @@
 """The doors of the yearly evaluation, tried by everybody of the cast."""
 
+import csv
+import io
 import json
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
+from tests.evaluation.exporting import take, whole_file
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
@@ -328,6 +331,54 @@ def test_hr_sends_reminders_and_each_answers_their_own(cast, sign_in, period):
     assert ReminderAnswer.objects.get().text == "已开会部署"
     assert "已开会部署" in sign_in(cast.auditor).get(page).text
     assert sign_in(cast.hr).post(page, {"text": "代答", "form_key": "x"}).status_code == 404
+
+
+@pytest.fixture
+def reminded(cast, period):
+    """A period whose chain was reminded, one of them with an answer."""
+    chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    mine = Reminder.objects.get(person=cast.own_leader)
+    chain.answer(reminder=mine, by=cast.own_leader, text="已开会部署", form_key="a", at=year.APPEALS)
+    return period
+
+
+def test_the_chain_is_turned_over_page_by_page(cast, sign_in, reminded, monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(period_views, "PER_PAGE", 2)
+    client, door = sign_in(cast.hr), reverse("period_chain", args=[reminded.pk])
+    client.get(door)
+    with django_assert_max_num_queries(15):
+        first = client.get(door)
+    assert len(first.context["page"].object_list) == 2 and 'rel="next"' in first.text
+    told = [one.pk for number in first.context["page"].paginator.page_range for one in client.get(door, {"page": number}).context["page"]]
+    assert told == list(Reminder.objects.values_list("pk", flat=True)) and len(told) > 2
+    assert ReadingOfOthers.objects.filter(what="chain of responsibility").latest("pk").rows in (1, 2)
+
+
+def test_the_chain_is_narrowed_to_a_unit_and_to_what_is_not_answered(cast, sign_in, reminded):
+    client, door = sign_in(cast.hr), reverse("period_chain", args=[reminded.pk])
+
+    def shown(**wanted):
+        return {one.person for one in client.get(door, wanted).context["page"].paginator.object_list}
+
+    assert cast.own_leader in shown(unit=cast.bureau.pk) and cast.other_leader not in shown(unit=cast.bureau.pk)
+    assert cast.own_leader not in shown(show="open") and shown(show="answered") == {cast.own_leader}
+    assert client.get(door, {"unit": cast.other_county.pk}).status_code == 422
+
+
+@everybody
+def test_the_chain_leaves_as_a_file_with_its_answers_for_a_purpose(cast, sign_in, reminded, who):
+    client, asked = sign_in(getattr(cast, who)), {"period": reminded.pk, "unit": cast.bureau.pk}
+    if who not in ("hr", "auditor"):
+        assert client.get(reverse("export", args=["reminders"]), asked).status_code == (422 if who == "other_hr" else 403)
+        return
+    assert client.get(reverse("export", args=["reminders"])).status_code == 422
+    assert take(client, "reminders", filters=asked, purpose="").status_code == 422
+    rows = list(csv.DictReader(io.StringIO(whole_file(take(client, "reminders", filters=asked)).decode("utf-8-sig"))))
+    assert {row["姓名"] for row in rows} == {one.person_name for one in Reminder.objects.filter(unit=cast.bureau)}
+    assert [row["答复内容"] for row in rows if row["姓名"] == cast.own_leader.name] == ["2026-12-29 12:00 已开会部署"]
+    trace = ReadingOfOthers.objects.get(kind="export")
+    assert (trace.what, trace.rows, trace.filters["year"]) == ("chain of responsibility", len(rows), 2026)
+    assert b"".join(take(client, "reminders", "xlsx", filters={**asked, "show": "open"}).streaming_content).startswith(b"PK")
 
 
 @everybody
