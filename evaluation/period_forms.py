@@ -88,7 +88,14 @@ class RemindersForm(forms.Form):
     period = PeriodChoice(label=_("Year"), queryset=None)
     unit = UnitChoice(label=_("Unit"), queryset=None, required=False, empty_label=_("All units in my reach"))
     show = forms.ChoiceField(
-        label=_("Show"), required=False, choices=[("", _("All")), ("open", _("Without an answer")), ("answered", _("With an answer"))]
+        label=_("Show"),
+        required=False,
+        choices=[
+            ("", _("All")),
+            ("open", _("Without an answer")),
+            ("answered", _("With an answer")),
+            ("over", _("No longer below the mark")),
+        ],
     )
 
     def __init__(self, data, *, user, period: Period | None = None):
@@ -108,7 +115,7 @@ class RemindersForm(forms.Form):
         data = self.cleaned_data
         if data["unit"]:
             rows = rows.filter(unit__path__startswith=data["unit"].path)
-        return {"open": rows.unanswered, "answered": rows.answered}.get(data["show"], rows.all)()
+        return {"open": rows.waiting, "answered": rows.answered, "over": rows.over}.get(data["show"], rows.all)()
 
     def in_words(self) -> list[str]:
         """The filters that are on, each as a phrase."""

@@ -220,6 +220,8 @@ def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
         points.take_back(correction=_correction(request, found), by=by, at=at)
         return _("The points are taken back. The next calculation counts without them.")
     if act == "remind":
+        if not request.POST.get("sure"):
+            raise Refused(_("Look at how many would be reminded, and tick that they shall be."), code="not_sure")
         sent = chain.send(period=found, by=by, at=at)
         return (
             ngettext("%(count)d reminder sent.", "%(count)d reminders sent.", len(sent)) % {"count": len(sent)}
@@ -333,7 +335,10 @@ def period_package(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def period_chain(request: HttpRequest, pk: int) -> HttpResponse:
-    """Who was reminded and whether they answered, for HR and auditors, page by page. Each page read is logged."""
+    """Who was reminded and whether they answered, for HR and auditors, page by page. Each page read is logged.
+
+    `?prepare` shows HR how many reminders would be sent now, by level, before they send them.
+    """
     found = _period(request, pk)
     if not looks_into(request.user, found):
         raise Http404
@@ -356,10 +361,28 @@ def period_chain(request: HttpRequest, pk: int) -> HttpResponse:
         "filter_is_on": any(request.GET.get(name) for name in form.fields),
         "page": page,
         "export_query": urlencode({"period": found.pk} | {name: request.GET[name] for name in form.fields if request.GET.get(name)}),
-        "officer": runs(request.user, found),
-        "published": services.published(found),
+        "may_send": runs(request.user, found) and services.published(found) is not None,
+        **_prepared(request, found),
     }
     return render(request, "evaluation/periods/chain.html", context, status=422 if form.errors else 200)
+
+
+def _prepared(request: HttpRequest, found: Period) -> dict:
+    """Whom sending the reminders now would reach, in numbers, or why it cannot be; nothing where it was not asked."""
+    if "prepare" not in request.GET or not runs(request.user, found):
+        return {}
+    try:
+        made = chain.to_send(found, by=request.user, at=clock.now())
+    except Refused as refusal:
+        return {"refusal": refusal}
+    levels = Counter(one.level for one in made)
+    return {
+        "prepared": True,
+        "to_send": len(made),
+        "of_units": len({one.unit_id for one in made}),
+        "levels": [(level.label, levels[level]) for level in Reminder.Level if levels[level]],
+        "may_change": found.state in (State.PUBLICITY, State.APPEALS),
+    }
 
 
 @login_required
@@ -375,7 +398,9 @@ def my_reminders(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def reminder(request: HttpRequest, pk: int) -> HttpResponse:
     """One reminder with its answers; POST answers one's own. Reading another's is logged."""
-    found = get_object_or_404(Reminder.objects.visible_to(request.user).select_related("line", "period__county", "person"), pk=pk)
+    found = get_object_or_404(
+        Reminder.objects.visible_to(request.user).told_now().select_related("line", "period__county", "person"), pk=pk
+    )
     own = found.person_id == request.user.pk
     form = AnswerForm(request.POST or None)
     if request.method == "POST":

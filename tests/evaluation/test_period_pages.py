@@ -13,9 +13,11 @@ from core import clock
 from evaluation import appeal_views, period_views
 from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
+from home import waiting
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, grant, person
 from tests.certificates.conftest import keys, private
+from tests.evaluation import frozen as by_hand
 from tests.evaluation import rows, year
 from tests.evaluation.exporting import take, whole_file
 
@@ -319,9 +321,9 @@ def test_without_a_freeze_there_is_no_package(cast, sign_in, period):
 
 def test_hr_sends_reminders_and_each_answers_their_own(cast, sign_in, period):
     door = reverse("period", args=[period.pk])
-    assert sign_in(cast.hr).post(door, {"act": "remind"}).status_code == 302
+    assert sign_in(cast.hr).post(door, {"act": "remind", "sure": "on"}).status_code == 302
     count = Reminder.objects.count()
-    assert sign_in(cast.hr).post(door, {"act": "remind"}).status_code == 302 and Reminder.objects.count() == count > 0
+    assert sign_in(cast.hr).post(door, {"act": "remind", "sure": "on"}).status_code == 302 and Reminder.objects.count() == count > 0
     mine = Reminder.objects.get(person=cast.own_leader)
     assert reverse("reminder", args=[mine.pk]) in sign_in(cast.own_leader).get(reverse("my_reminders")).text
     page = reverse("reminder", args=[mine.pk])
@@ -331,6 +333,52 @@ def test_hr_sends_reminders_and_each_answers_their_own(cast, sign_in, period):
     assert ReminderAnswer.objects.get().text == "已开会部署"
     assert "已开会部署" in sign_in(cast.auditor).get(page).text
     assert sign_in(cast.hr).post(page, {"text": "代答", "form_key": "x"}).status_code == 404
+
+
+def test_nobody_is_reminded_before_hr_has_seen_how_many_and_ticked_it(cast, sign_in, period):
+    client, page = sign_in(cast.hr), reverse("period_chain", args=[period.pk])
+    assert 'value="remind"' not in client.get(page).text
+    refused = client.post(reverse("period", args=[period.pk]), {"act": "remind"})
+    assert refused.status_code == 422 and not Reminder.objects.exists()
+
+    shown = client.get(page, {"prepare": 1})
+
+    assert 'value="remind"' in shown.text and "申诉仍可能改变结果" in shown.text and not Reminder.objects.exists()
+    assert "to_send" not in sign_in(cast.auditor).get(page, {"prepare": 1}).context
+    client = sign_in(cast.hr)
+    assert client.post(reverse("period", args=[period.pk]), {"act": "remind", "sure": "on"}).status_code == 302
+    assert Reminder.objects.count() == shown.context["to_send"] == sum(number for _label, number in shown.context["levels"])
+    assert "没有需要发送的提醒" in client.get(page, {"prepare": 1}).text
+
+
+@pytest.fixture
+def won(cast, period):
+    """The bureau's people were reminded; what is frozen afterwards brings it above the mark, and the other bureau not."""
+    chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    other = UnitLine.objects.get(calculation=services.published(period), unit=cast.other_bureau)
+    made = by_hand.calculation(period, cast, total="8.50")
+    other.pk, other.calculation, other._state.adding = None, made, True
+    other.save()
+    by_hand.step(period, cast, "frozen", made)
+    return Period.objects.get()
+
+
+def test_a_reminder_ends_once_the_unit_is_no_longer_below_the_mark(cast, sign_in, won):
+    mine, other = Reminder.objects.get(person=cast.own_leader), Reminder.objects.get(person=cast.other_leader)
+    page = sign_in(cast.own_leader).get(reverse("reminder", args=[mine.pk]))
+    now = UnitLine.objects.get(calculation=services.published(won), unit=cast.bureau).total
+    assert mine.line.total < 6 <= now
+    assert "无需再答复" in page.text and "<textarea" not in page.text.split("<main")[1]
+    assert str(now) in page.text and str(mine.line.total) in page.text
+    assert "现已达标" in sign_in(cast.own_leader).get(reverse("my_reminders")).text
+    assert not [one for one in waiting.for_person(cast.own_leader) if one.url == reverse("my_reminders")]
+    assert [one for one in waiting.for_person(cast.other_leader) if one.url == reverse("my_reminders")]
+    page = sign_in(cast.other_leader).get(reverse("reminder", args=[other.pk]))
+    assert "无需再答复" not in page.text and "<textarea" in page.text
+    client, door = sign_in(cast.hr), reverse("period_chain", args=[won.pk])
+    over = client.get(door, {"show": "over"})
+    assert {one.unit for one in over.context["page"]} == {cast.bureau} and f"→ {now}" in over.text
+    assert cast.bureau not in {one.unit for one in client.get(door, {"show": "open"}).context["page"]}
 
 
 @pytest.fixture
