@@ -231,7 +231,14 @@ def evaluations(cast: Cast, *, at) -> dict[str, tuple]:
     last = published(year - 1, at - timedelta(days=30))
     periods.open_appeals(period=last, by=by, at=at)
     appeal = appeals.file(period=last, by=cast.learner, text="六月的讲座没有计入学时。", form_key="a", at=at)
-    return {"frozen_period": (old.pk,), "line": (line.pk,), "appeals_period": (last.pk,), "appeal": (appeal.pk,), "reminder": (mine.pk,)}
+    return {
+        "frozen_period": (old.pk,),
+        "line": (line.pk,),
+        "appeals_period": (last.pk,),
+        "appeal": (appeal.pk,),
+        "reminder": (mine.pk,),
+        "units_picture": ("units",),
+    }
 
 
 def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:

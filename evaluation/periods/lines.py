@@ -234,7 +234,7 @@ def title_of(column: str) -> str:
         "deduction": _("Deduction"),
         "total": _("Points in all"),
         "band": _("Band"),
-        "rank": _("Rank"),
+        "rank": _("Rank in the county"),
     }[column]
 
 
