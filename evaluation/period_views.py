@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
@@ -21,7 +22,7 @@ from evaluation.models import IndicatorVersion, Period, PersonLine, PointCorrect
 from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, RemindersForm, ReopenForm
 from evaluation.periods import appeals, chain, deviations, lines, package, points, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
-from people.models import ReadingOfOthers, Role
+from people.models import Person, ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
 
@@ -242,7 +243,7 @@ def _correction(request: HttpRequest, found: Period) -> PointCorrection:
 @never_cache
 @require_safe
 def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
-    """What was published: the county's units with total, band and rank, and one's own line. Names nobody else."""
+    """What was published: one's own line and unit, then the county's units with total, band and rank. Names nobody else."""
     found = _period(request, pk)
     calculation = services.published(found)
     if calculation is None:
@@ -256,10 +257,18 @@ def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": _ranked(lines, calculation.version),
         "opens": set(lines.visible_to(request.user).values_list("pk", flat=True)),
         "mine": mine,
+        "own_unit": _own_unit(lines, mine, request.user),
         "left_off": mine is None and appeals.left_off(found, calculation, request.user) is not None,
         "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
     }
     return render(request, "evaluation/periods/publicity.html", context)
+
+
+def _own_unit(lines: QuerySet[UnitLine], mine: PersonLine | None, user: Person) -> UnitLine | None:
+    """The line of the organ in which somebody counts, or serves now. One query."""
+    if mine is not None:
+        return lines.filter(unit=mine.organ_id).first()
+    return lines.filter(unit__path=user.unit.organ_path).first() if user.unit else None
 
 
 @login_required

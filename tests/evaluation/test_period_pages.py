@@ -127,6 +127,24 @@ def test_publicity_shows_units_and_nobodys_line_but_ones_own(cast, sign_in, peri
     assert not [one.name for one in cast.people if one != me and one.name in main]
 
 
+@pytest.mark.parametrize("who", ["learner", "own_leader", "other_leader", "hr"])
+def test_ones_own_unit_stands_before_those_of_the_county(cast, sign_in, period, who):
+    me = getattr(cast, who)
+    page = sign_in(me).get(reverse("period_publicity", args=[period.pk]))
+    own = UnitLine.objects.get(calculation=services.published(period), unit__path=me.unit.organ_path)
+    main = page.text[page.text.index("<main") :]
+    assert page.context["own_unit"] == own and "本单位" in main
+    assert own.unit_name in main[main.index('id="h-own"') : main.index("<table")]
+    total = "—" if own.total is None else own.total
+    assert f">{total}<" in main[main.index('id="h-own"') : main.index("<table")]
+
+
+def test_who_counts_in_no_unit_is_shown_that_where_they_serve(cast, sign_in, period):
+    newcomer = person("YA30002", "新来的", cast.section)
+    page = sign_in(newcomer).get(reverse("period_publicity", args=[period.pk]))
+    assert page.context["mine"] is None and page.context["own_unit"].unit == cast.bureau
+
+
 @pytest.mark.parametrize(("who", "opens"), [("learner", 1), ("own_leader", 1), ("other_leader", 1), ("hr", 3), ("auditor", 3)])
 def test_a_published_line_opens_for_whoever_may_look_behind_it(cast, sign_in, period, who, opens):
     client = sign_in(getattr(cast, who))
