@@ -79,7 +79,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
         "batch": (batch.pk,),
         "download": (download.pk,),
-        **{key: (key,) for key in ("records", "ledger", "claims", "people")},
+        **{key: (key,) for key in ("records", "ledger", "claims", "people", "reminders")},
         **claims_in_every_state(cast, at=at),
         **evaluation_in_publicity(cast, at=at),
         **evaluations(cast, at=at),
