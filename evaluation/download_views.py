@@ -100,7 +100,7 @@ def download_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(Download.objects.visible_to(request.user), PER_PAGE).get_page(request.GET.get("page"))
     for row in page.object_list:
         row.title = EXPORTS[row.key].title
-    offered = [(key, one.title) for key, one in EXPORTS.items() if key != "people" and has_role(request.user, *one.roles)]
+    offered = [(key, one.title) for key, one in EXPORTS.items() if one.by_itself and has_role(request.user, *one.roles)]
     return render(request, "evaluation/downloads/list.html", {"page": page, "offered": offered})
 
 

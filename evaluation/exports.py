@@ -22,7 +22,9 @@ from core.exports import Column, Exporter
 from courses.models import Line
 from evaluation import claims, quotas, rules, services, standing
 from evaluation.forms import RecordsForm, YearForm
-from evaluation.models import HourClaim, LedgerEntry
+from evaluation.models import HourClaim, LedgerEntry, Period, Reminder
+from evaluation.period_forms import RemindersForm
+from evaluation.periods import chain
 from evaluation.records import Found, find, keys_of, rows_of, unit_names
 from people.models import Duty, Role, Unit
 from people.permissions import READS_RECORDS, paths_of
@@ -60,6 +62,7 @@ class Export:
     what: str  # as the trace of reading names it: people/templatetags/people_words.py
     roles: tuple[str, ...]
     open: Callable[[object, dict, datetime], Opened]
+    by_itself: bool = True  # makes sense without a filter
 
 
 def reach_of(user, roles: Iterable[str], unit: Unit | None = None) -> list[str]:
@@ -75,7 +78,7 @@ def still_reaches(user, roles: Iterable[str], reach: list[str]) -> bool:
     return bool(reach) and all(any(path.startswith(own) for own in mine) for path in reach)
 
 
-Asked = TypeVar("Asked", RecordsForm, YearForm)
+Asked = TypeVar("Asked", RecordsForm, YearForm, RemindersForm)
 
 
 def _valid(form: Asked) -> Asked:
@@ -355,9 +358,56 @@ def claims_of_hours(found: QuerySet, keys: list[int] | None = None, *, year: int
     return Exporter(name, columns, rows.iterator(chunk_size=1000) if keys is None else rows_of(rows, keys, attrgetter("pk")))
 
 
+# Reminders of the chain of responsibility
+
+
+def _reminders(user, filters: dict, at: datetime) -> Opened:
+    form = _valid(RemindersForm(filters, user=user))
+    period, unit = form.cleaned_data["period"], form.cleaned_data["unit"]
+    found = form.found(chain.of_period(period))
+    return Opened(
+        lambda most=None: found.order_by()[:most].count(),
+        partial(reminders_of_responsibility, found, period=period, at=at),
+        partial(keys_of, found),
+        form.in_words(),
+        form.as_written(),
+        [period.county.path],  # whichever unit: they are read by whoever looks into the whole county
+        unit or period.county,
+    )
+
+
+def reminders_of_responsibility(found: QuerySet, keys: list[int] | None = None, *, period: Period, at: datetime) -> Exporter:
+    """Reminders of one period by unit, each with all its answers. Two queries for each 1,000."""
+
+    def answers(one: Reminder) -> str:
+        return "\n".join(f"{clock.local(each.at):%Y-%m-%d %H:%M} {each.text}" for each in one.answers.all())
+
+    columns = [
+        Column(_("Year"), lambda r: period.year, 8, "year"),
+        Column(_("Unit code"), lambda r: r.line.unit_code, 16, "unit_code"),
+        Column(_("Unit"), lambda r: r.line.unit_name, 30, "unit_name"),
+        Column(_("Points when reminded"), lambda r: r.line.total, 10, "total"),
+        Column(_("Points now"), lambda r: None if r.total_now is None else r.total_now.quantize(Decimal("0.01")), 10, "total_now"),
+        Column(_("No longer below the mark"), lambda r: _("yes") if r.is_over else _("no"), 10, "is_over"),
+        Column(_("Employee number"), lambda r: r.person.employee_number, 12, "employee_number"),
+        Column(_("Name"), lambda r: r.person_name, 12, "person_name"),
+        Column(_("Duties"), lambda r: "、".join(str(Duty(duty).label) for duty in r.duties), 18, "duties"),
+        Column(_("Responsibility"), lambda r: str(r.get_level_display()), 12, "level"),
+        Column(_("What follows"), lambda r: r.action, 16, "action"),
+        Column(_("Sent"), lambda r: r.at, 20, "at"),
+        Column(_("Answers to it"), answers, 60, "answers"),
+    ]
+    name = _("Chain of responsibility %(year)s, %(day)s") % {"year": period.year, "day": clock.today(at).isoformat()}
+    rows = found.select_related("line", "person")
+    return Exporter(name, columns, rows.iterator(chunk_size=1000) if keys is None else rows_of(rows, keys, attrgetter("pk")))
+
+
 EXPORTS = {
     "records": Export(gettext_lazy("Completion records"), "completion records", READS_RECORDS, _records),
-    "people": Export(gettext_lazy("People of a unit and their hours"), "people of a unit", READS_RECORDS, _people),
+    "people": Export(gettext_lazy("People of a unit and their hours"), "people of a unit", READS_RECORDS, _people, by_itself=False),
     "ledger": Export(gettext_lazy("Entries of the hour ledger"), "entries of the hour ledger", READS_RECORDS, _entries),
     "claims": Export(gettext_lazy("Claims of hours"), "claims of hours", (Role.HR, Role.AUDITOR), _claims),
+    "reminders": Export(
+        gettext_lazy("Chain of responsibility"), "chain of responsibility", (Role.HR, Role.AUDITOR), _reminders, by_itself=False
+    ),
 }

@@ -6,10 +6,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
-from evaluation.forms import FilesField, SeveralFiles, form_key, styled
-from evaluation.models import AppealDecision, IndicatorVersion
+from evaluation.forms import FilesField, SeveralFiles, UnitChoice, form_key, styled
+from evaluation.models import AppealDecision, IndicatorVersion, Period
+from evaluation.models.chain import ReminderQuerySet
+from evaluation.permissions import units_in_reach
 from people.models import Role, Unit
-from people.permissions import units_of
+from people.permissions import paths_of, units_of
 
 
 class OpenPeriodForm(forms.Form):
@@ -73,6 +75,60 @@ class ReopenForm(ReasonForm):
 
 class PurposeForm(forms.Form):
     purpose = forms.CharField(label=_("Purpose"), max_length=200)
+
+
+class PeriodChoice(forms.ModelChoiceField):
+    def label_from_instance(self, period) -> str:
+        return f"{period.county} {period.year}"
+
+
+class RemindersForm(forms.Form):
+    """Which reminders of responsibility: of one period, of one unit, answered or not. With `period` given nobody is asked which."""
+
+    period = PeriodChoice(label=_("Year"), queryset=None)
+    unit = UnitChoice(label=_("Unit"), queryset=None, required=False, empty_label=_("All units in my reach"))
+    show = forms.ChoiceField(
+        label=_("Show"),
+        required=False,
+        choices=[
+            ("", _("All")),
+            ("open", _("Without an answer")),
+            ("answered", _("With an answer")),
+            ("over", _("No longer below the mark")),
+        ],
+    )
+
+    def __init__(self, data, *, user, period: Period | None = None):
+        super().__init__(data)
+        periods = Period.objects.select_related("county")
+        self.fields["period"].queryset = (
+            periods if user.is_superuser else periods.filter(county__path__in=paths_of(user, [Role.HR, Role.AUDITOR]))
+        )
+        organs = units_in_reach(user).filter(depth__lte=2)
+        self.fields["unit"].queryset = organs if period is None else organs.filter(path__startswith=period.county.path)
+        if period is not None:
+            del self.fields["period"]
+        styled(self)
+
+    def found(self, rows: ReminderQuerySet) -> ReminderQuerySet:
+        """Those of the rows that a valid form asks for."""
+        data = self.cleaned_data
+        if data["unit"]:
+            rows = rows.filter(unit__path__startswith=data["unit"].path)
+        return {"open": rows.waiting, "answered": rows.answered, "over": rows.over}.get(data["show"], rows.all)()
+
+    def in_words(self) -> list[str]:
+        """The filters that are on, each as a phrase."""
+        data = self.cleaned_data
+        phrases = [str(data["period"])] if data.get("period") else []
+        if data["unit"]:
+            phrases.append(data["unit"].name)
+        return phrases + [str(dict(self.fields["show"].choices)[data["show"]])] * bool(data["show"])
+
+    def as_written(self) -> dict:
+        """The filters as the trace of reading holds them; the unit stands there by itself."""
+        data = self.cleaned_data
+        return ({"year": data["period"].year} if data.get("period") else {}) | {"show": data["show"]}
 
 
 class AnswerForm(forms.Form):

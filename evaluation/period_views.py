@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
@@ -16,10 +19,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock, workdays
 from core.errors import Refused
 from evaluation.models import IndicatorVersion, Period, PersonLine, PointCorrection, Reminder, UnitLine
-from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, ReopenForm
+from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, RemindersForm, ReopenForm
 from evaluation.periods import appeals, chain, deviations, lines, package, points, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
-from people.models import ReadingOfOthers, Role
+from people.models import Person, ReadingOfOthers, Role
 from people.permissions import require_role
 from people.services import readings
 
@@ -27,6 +30,7 @@ State = Period.State
 UNPUBLISHED = (State.OPEN, State.CUT_OFF)
 PROPOSALS = ("propose_reopen", "propose_cancellation", "propose_points")
 MOST_SHOWN = 100  # lines of a comparison on one page
+PER_PAGE = 50
 
 
 def _period(request: HttpRequest, pk: int) -> Period:
@@ -217,6 +221,8 @@ def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
         points.take_back(correction=_correction(request, found), by=by, at=at)
         return _("The points are taken back. The next calculation counts without them.")
     if act == "remind":
+        if not request.POST.get("sure"):
+            raise Refused(_("Look at how many would be reminded, and tick that they shall be."), code="not_sure")
         sent = chain.send(period=found, by=by, at=at)
         return (
             ngettext("%(count)d reminder sent.", "%(count)d reminders sent.", len(sent)) % {"count": len(sent)}
@@ -237,7 +243,7 @@ def _correction(request: HttpRequest, found: Period) -> PointCorrection:
 @never_cache
 @require_safe
 def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
-    """What was published: the county's units with total, band and rank, and one's own line. Names nobody else."""
+    """What was published: one's own line and unit, then the county's units with total, band and rank. Names nobody else."""
     found = _period(request, pk)
     calculation = services.published(found)
     if calculation is None:
@@ -251,10 +257,18 @@ def period_publicity(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": _ranked(lines, calculation.version),
         "opens": set(lines.visible_to(request.user).values_list("pk", flat=True)),
         "mine": mine,
+        "own_unit": _own_unit(lines, mine, request.user),
         "left_off": mine is None and appeals.left_off(found, calculation, request.user) is not None,
         "may_appeal": appeals.refusal_to_file(found, at=clock.now()) is None,
     }
     return render(request, "evaluation/periods/publicity.html", context)
+
+
+def _own_unit(lines: QuerySet[UnitLine], mine: PersonLine | None, user: Person) -> UnitLine | None:
+    """The line of the organ in which somebody counts, or serves now. One query."""
+    if mine is not None:
+        return lines.filter(unit=mine.organ_id).first()
+    return lines.filter(unit__path=user.unit.organ_path).first() if user.unit else None
 
 
 @login_required
@@ -330,24 +344,54 @@ def period_package(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def period_chain(request: HttpRequest, pk: int) -> HttpResponse:
-    """Who was reminded and what they answered, for HR and auditors. Each page read is logged."""
+    """Who was reminded and whether they answered, for HR and auditors, page by page. Each page read is logged.
+
+    `?prepare` shows HR how many reminders would be sent now, by level, before they send them.
+    """
     found = _period(request, pk)
     if not looks_into(request.user, found):
         raise Http404
-    rows = list(chain.of_period(found))
-    readings.record(
-        reader=request.user,
-        kind=ReadingOfOthers.Kind.READ,
-        what="chain of responsibility",
-        unit=found.county,
-        rows=len(rows),
-        request=request,
-    )
-    return render(
-        request,
-        "evaluation/periods/chain.html",
-        {"period": found, "rows": rows, "officer": runs(request.user, found), "published": services.published(found)},
-    )
+    form = RemindersForm(request.GET, user=request.user, period=found)
+    page = None
+    if form.is_valid():
+        page = Paginator(form.found(chain.of_period(found)), PER_PAGE).get_page(request.GET.get("page"))
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="chain of responsibility",
+            unit=form.cleaned_data["unit"] or found.county,
+            filters={"year": found.year, **form.as_written(), "page": page.number},
+            rows=len(page.object_list),
+            request=request,
+        )
+    context = {
+        "period": found,
+        "form": form,
+        "filter_is_on": any(request.GET.get(name) for name in form.fields),
+        "page": page,
+        "export_query": urlencode({"period": found.pk} | {name: request.GET[name] for name in form.fields if request.GET.get(name)}),
+        "may_send": runs(request.user, found) and services.published(found) is not None,
+        **_prepared(request, found),
+    }
+    return render(request, "evaluation/periods/chain.html", context, status=422 if form.errors else 200)
+
+
+def _prepared(request: HttpRequest, found: Period) -> dict:
+    """Whom sending the reminders now would reach, in numbers, or why it cannot be; nothing where it was not asked."""
+    if "prepare" not in request.GET or not runs(request.user, found):
+        return {}
+    try:
+        made = chain.to_send(found, by=request.user, at=clock.now())
+    except Refused as refusal:
+        return {"refusal": refusal}
+    levels = Counter(one.level for one in made)
+    return {
+        "prepared": True,
+        "to_send": len(made),
+        "of_units": len({one.unit_id for one in made}),
+        "levels": [(level.label, levels[level]) for level in Reminder.Level if levels[level]],
+        "may_change": found.state in (State.PUBLICITY, State.APPEALS),
+    }
 
 
 @login_required
@@ -363,7 +407,9 @@ def my_reminders(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def reminder(request: HttpRequest, pk: int) -> HttpResponse:
     """One reminder with its answers; POST answers one's own. Reading another's is logged."""
-    found = get_object_or_404(Reminder.objects.visible_to(request.user).select_related("line", "period__county", "person"), pk=pk)
+    found = get_object_or_404(
+        Reminder.objects.visible_to(request.user).told_now().select_related("line", "period__county", "person"), pk=pk
+    )
     own = found.person_id == request.user.pk
     form = AnswerForm(request.POST or None)
     if request.method == "POST":

@@ -8,12 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core import clock
 from evaluation import pictures
 from evaluation.ahead import Overview
-from evaluation.forms import asked_year, years
+from evaluation.forms import PurposeForm, asked_year, years
 from evaluation.models import Period
 from evaluation.permissions import tops_of, units_in_reach
 from people.models import ReadingOfOthers
@@ -108,19 +108,24 @@ def years_picture(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def picture_file(request: HttpRequest, what: str) -> HttpResponse:
-    """The table behind a picture as CSV, sorted as on the page. Logged."""
+    """The table behind a picture as CSV, sorted as on the page: asks what for; POST gives it. Logged."""
     if what not in FILES:
         raise Http404
     picture = _Picture(request)
     grid = picture.grid() if what == "items" else None
     if what == "items" and grid is None:
         raise Http404
+    form = PurposeForm(request.POST if request.method == "POST" else None)
+    words = {"units": _("units"), "months": _("months"), "items": _("units and items"), "years": _("years")}[what]
+    if not form.is_valid():
+        context = {"form": form, "what": words, "year": picture.year, "is_of_years": what == "years", "query": picture.query()}
+        return render(request, "evaluation/picture_file.html", context, status=422 if form.is_bound else 200)
     rows: list = grid.rows if grid else getattr(picture, "rows" if what == "units" else what)()
     name = _("Picture of %(year)s, %(what)s, %(day)s") % {
         "year": picture.year,
-        "what": {"units": _("units"), "months": _("months"), "items": _("units and items"), "years": _("years")}[what],
+        "what": words,
         "day": clock.today(picture.at).isoformat(),
     }
     readings.record(
@@ -129,7 +134,7 @@ def picture_file(request: HttpRequest, what: str) -> HttpResponse:
         what="figures of units csv",
         unit=picture.tops[0] if len(picture.tops) == 1 else None,
         rows=len(rows),
-        filters={"year": picture.year, "picture": what},
+        filters={"year": picture.year, "picture": what, "purpose": form.purpose_in_words()},
         request=request,
     )
     return pictures.export(what, name=name, rows=rows, grid=grid).csv()

@@ -263,7 +263,7 @@ def export(what: str, *, name: str, rows: list, grid: ItemGrid | None = None) ->
             Column(_("Of these passed"), lambda r: r.standing.passed, 8),
             Column(_("With an hours target"), lambda r: r.standing.targeted, 8),
             Column(_("Hours reached"), lambda r: r.standing.reached, 8),
-            Column(_("Rank"), lambda r: r.rank, 8),
+            Column(_("Rank among its kind"), lambda r: r.rank, 8),
         ]
     elif what == "months":
         columns = [
@@ -295,7 +295,7 @@ def export(what: str, *, name: str, rows: list, grid: ItemGrid | None = None) ->
             Column(_("Deduction"), lambda r: r[0].deduction, 8),
             Column(_("Points in all"), lambda r: r[0].total, 8),
             Column(_("Band"), lambda r: r[0].band, 8),
-            Column(_("Rank"), lambda r: r[0].rank, 8),
+            Column(_("Rank in the county"), lambda r: r[0].rank, 8),
         ]
     return Exporter(name, columns, rows)
 

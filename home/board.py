@@ -103,7 +103,10 @@ def _named(found: list[tuple[Person, standing.Figures]], units: list[Unit], chos
 
 
 def _week(units: list[Unit], at: datetime) -> Week:
-    """What people of these units and below did in the seven days until now, wherever they served then. Three queries."""
+    """What people of these units and below did in the seven days until now, wherever they served then. Three queries.
+
+    Its hours are those that the ledger was given in these days; a correction of an earlier year is nothing that anybody learned in them.
+    """
     since, before = at - timedelta(days=7), at - timedelta(days=14)
     serving = Person.objects.serving().filter(within_paths([unit.path for unit in units])).values("pk")
     done = (
@@ -115,6 +118,8 @@ def _week(units: list[Unit], at: datetime) -> Week:
         )
     )
     credited = LedgerEntry.objects.filter(person__in=serving, at__gte=since, at__lte=at)
+    years = {clock.year_of(since), clock.year_of(at)}
+    credited = credited.exclude(Q(kind=LedgerEntry.Kind.CORRECTION) & ~Q(year__in=years))
     begun = Enrolment.objects.filter(person__in=serving, enrolled_at__gte=since, enrolled_at__lte=at)
     return Week(
         since=since,

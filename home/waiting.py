@@ -24,7 +24,7 @@ class Work:
 
 def for_person(person: Person) -> list[Work]:
     """One query."""
-    rows: dict[str, QuerySet] = {"reminders": Reminder.objects.filter(person=person, answers=None)}
+    rows: dict[str, QuerySet] = {"reminders": Reminder.objects.filter(person=person).waiting()}
     if is_author(person):
         rows["answers"] = ratings.waiting(person)
     if has_role(person, Role.HR, Role.REVIEWER):

@@ -79,7 +79,7 @@ def in_full_swing(cast: Cast) -> dict[str, tuple]:
         "compiler_of_learner": (compiler.kind_id, cast.learner.pk),
         "batch": (batch.pk,),
         "download": (download.pk,),
-        **{key: (key,) for key in ("records", "ledger", "claims", "people")},
+        **{key: (key,) for key in ("records", "ledger", "claims", "people", "reminders")},
         **claims_in_every_state(cast, at=at),
         **evaluation_in_publicity(cast, at=at),
         **evaluations(cast, at=at),
@@ -231,7 +231,14 @@ def evaluations(cast: Cast, *, at) -> dict[str, tuple]:
     last = published(year - 1, at - timedelta(days=30))
     periods.open_appeals(period=last, by=by, at=at)
     appeal = appeals.file(period=last, by=cast.learner, text="六月的讲座没有计入学时。", form_key="a", at=at)
-    return {"frozen_period": (old.pk,), "line": (line.pk,), "appeals_period": (last.pk,), "appeal": (appeal.pk,), "reminder": (mine.pk,)}
+    return {
+        "frozen_period": (old.pk,),
+        "line": (line.pk,),
+        "appeals_period": (last.pk,),
+        "appeal": (appeal.pk,),
+        "reminder": (mine.pk,),
+        "units_picture": ("units",),
+    }
 
 
 def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:

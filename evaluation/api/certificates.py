@@ -16,6 +16,7 @@ from evaluation import records
 from evaluation.api.items import Key, door_of_one, one_of_changes
 from evaluation.api.lists import (
     SERVED,
+    ChangesIn,
     ChangesOut,
     ListOut,
     OfPersonIn,
@@ -54,7 +55,7 @@ class CertificatesOut(ChangesOut):
     items: list[CertificateOut]
 
 
-class CertificatesIn(OfPersonIn):
+class CertificatesIn(ChangesIn):
     kind: Annotated[str, Field(max_length=40, pattern=PLAIN)] | None = Field(None, description="Key of the kind of certificate.")
 
 

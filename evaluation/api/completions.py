@@ -14,7 +14,7 @@ from core import clock
 from courses.models import Completion
 from evaluation import records
 from evaluation.api.items import Number, door_of_one, one_of_changes
-from evaluation.api.lists import ChangesOut, Instant, OfPersonIn, ServedOut, by_changes, door, known, narrowed, reach, unit_of
+from evaluation.api.lists import ChangesIn, ChangesOut, Instant, ServedOut, by_changes, door, known, narrowed, reach, unit_of
 from people.api import PLAIN, Problem
 from people.models import ApiToken, Unit
 
@@ -53,7 +53,7 @@ class CompletionsOut(ChangesOut):
     items: list[CompletionOut]
 
 
-class CompletionsIn(OfPersonIn):
+class CompletionsIn(ChangesIn):
     course: Annotated[str, Field(max_length=20, pattern=PLAIN)] | None = Field(None, description="Course code.")
     since: Instant | None = Field(None, description="completed_at from this instant on (ISO 8601 with offset).")
     until: Instant | None = Field(None, description="completed_at before this instant.")

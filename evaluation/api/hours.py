@@ -9,7 +9,7 @@ from django.utils import timezone
 from ninja import Field, Query, Router
 
 from evaluation.api.items import Number, door_of_one, one_of_changes
-from evaluation.api.lists import SERVED, ChangesOut, OfPersonIn, ServedOut, by_changes, door, known, narrowed, reach, unit_of
+from evaluation.api.lists import SERVED, ChangesIn, ChangesOut, ServedOut, by_changes, door, known, narrowed, reach, unit_of
 from evaluation.models import LedgerEntry
 from people.models import ApiToken
 
@@ -34,7 +34,7 @@ class EntriesOut(ChangesOut):
     items: list[EntryOut]
 
 
-class EntriesIn(OfPersonIn):
+class EntriesIn(ChangesIn):
     year: int | None = Field(None, ge=1901, le=8999, description="The year in which the hours count.")
 
 

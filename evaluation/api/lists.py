@@ -26,6 +26,7 @@ from people.models import ApiToken, ReadingOfOthers, Unit
 from people.services import readings
 
 LIMIT = 5000
+PLACES = {"cursor", "limit", "after_change"}  # what says where a page begins and ends, and narrows nothing
 FIRST = ("unit", "course", "person", "since", "until")  # the order in which cursors that are out there hold their filters
 Instant = Annotated[AwareDatetime, BeforeValidator(written_as_a_day)]
 
@@ -43,6 +44,16 @@ class OfUnitIn(PageIn):
 
 class OfPersonIn(OfUnitIn):
     person: Annotated[str, Field(max_length=32, pattern=PLAIN)] | None = Field(None, description="Employee number, as in the rows.")
+
+
+class ChangesIn(OfPersonIn):
+    after_change: int | None = Field(
+        None,
+        ge=0,
+        le=2**63 - 1,
+        description="Only rows whose newest change is a later one: the highest `change` of the rows that you hold, pulled with the same "
+        "filters. In place of `cursor`, with the first page of a pull; not together with it.",
+    )
 
 
 class ChangesOut(Schema):
@@ -116,7 +127,7 @@ def _only_read(router: Router, path: str) -> None:
 def by_changes(
     request: HttpRequest,
     rows: QuerySet,
-    wanted: PageIn,
+    wanted: ChangesIn,
     *,
     door: str,
     make: Callable[[list], list[dict]],
@@ -125,13 +136,29 @@ def by_changes(
 ):
     """A page of completions, entries or certificates in the order of their newest change. `shape` says what is read of each row."""
     cursor = Cursor(request.auth, door, wanted)  # type: ignore[attr-defined]
-    after, upto = cursor.after, settled()
+    upto = settled()
+    after = _after(wanted, cursor, upto)
     page = changes.first_of(rows, after=after, upto=upto, most=wanted.limit + 1, shape=shape)
     has_more, page = len(page) > wanted.limit, page[: wanted.limit]
     last = page[-1].change if has_more else max(after, upto)  # with nothing more up to there, all of it has been seen
     answer = {"items": make(page), "next_cursor": cursor.at(last), "has_more": has_more}
     leave_trace(request, wanted, after=after, rows=len(page), **trace)
     return _page(request, answer)
+
+
+def _after(wanted: ChangesIn, cursor: "Cursor", upto: int) -> int:
+    """The change behind which the page begins.
+
+    Raises:
+        Problem: both a cursor and a number were given, or a number that no change has yet: rows would be passed over unread.
+    """
+    if wanted.after_change is None:
+        return cursor.after
+    if wanted.cursor:
+        raise Problem(422, _("Give either “cursor” or “after_change”, not both."), code="cursor_and_after_change")
+    if wanted.after_change > upto:
+        raise Problem(422, _("No change has a number as high as %(number)d yet.") % {"number": wanted.after_change}, code="after_change")
+    return wanted.after_change
 
 
 def by_key(request: HttpRequest, rows: QuerySet, wanted: PageIn, *, door: str, make: Callable[[list], list[dict]], **trace):
@@ -206,7 +233,7 @@ def leave_trace(
         at=clock.now(),
         filters={
             **(named or {}),
-            **wanted.model_dump(mode="json", exclude_none=True, exclude={"cursor", "limit"}),
+            **wanted.model_dump(mode="json", exclude_none=True, exclude=PLACES),
             "token": token.prefix,
             "after": after,
         },
@@ -222,7 +249,7 @@ class Cursor:
 
     def __init__(self, token: ApiToken, door: str, wanted: PageIn) -> None:
         self.salt = f"evaluation.api.{door}"
-        fields = [*FIRST, *sorted(set(type(wanted).model_fields) - {*FIRST, "cursor", "limit"})]
+        fields = [*FIRST, *sorted(set(type(wanted).model_fields) - {*FIRST, *PLACES})]
         parts = [token.unit.path, *(_as_text(getattr(wanted, name)) for name in fields if name in type(wanted).model_fields)]
         self.key = signing.Signer(salt=self.salt).signature("\n".join(parts))[:16]
         self.after = self._read(wanted.cursor) if wanted.cursor else 0

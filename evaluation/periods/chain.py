@@ -12,6 +12,7 @@ from core import audit
 from core.errors import Refused
 from evaluation.indicators.spec import Spec, read
 from evaluation.models import Calculation, Period, Reminder, ReminderAnswer, UnitLine
+from evaluation.models.chain import ReminderQuerySet
 from evaluation.periods import services
 from evaluation.periods.permissions import runs
 from people.models import DutyAssignment, Person, Unit
@@ -33,6 +34,19 @@ def send(*, period: Period, by: Person, at: datetime) -> list[Reminder]:
     if not runs(by, period):
         raise Refused(_("Reminders are sent by HR of the whole county."), code="not_hr")
     Period.objects.select_for_update(of=("self",)).only("pk").get(pk=period.pk)
+    made = to_send(period, by=by, at=at)
+    if made:
+        Reminder.objects.append(made)
+        audit.record(period, "evaluation.reminders_sent", by=by, count=len(made), calculation=made[0].line.calculation.number)
+    return made
+
+
+def to_send(period: Period, *, by: Person, at: datetime) -> list[Reminder]:
+    """The reminders that `send` would write now. Nothing is written. Four queries beside the steps.
+
+    Raises:
+        Refused: nothing published ("not_published"), or the version knows no chain ("no_chain").
+    """
     calculation = services.published(period)
     if calculation is None:
         raise Refused(_("Nothing is published yet: there is no result to remind anybody of."), code="not_published")
@@ -42,7 +56,7 @@ def send(*, period: Period, by: Person, at: datetime) -> list[Reminder]:
     standing = set(Reminder.objects.filter(period=period).values_list("unit_id", "person_id"))
     lines = below(calculation, spec)
     answerable = responsible(period.county, [line.unit for line in lines], spec, on=period.cutoff_on) if lines else {}
-    made = [
+    return [
         Reminder(
             period=period,
             line=line,
@@ -59,16 +73,12 @@ def send(*, period: Period, by: Person, at: datetime) -> list[Reminder]:
         for one in answerable.get(line.unit_id, ())
         if (line.unit_id, one.person.pk) not in standing
     ]
-    if made:
-        Reminder.objects.append(made)
-        audit.record(period, "evaluation.reminders_sent", by=by, count=len(made), calculation=calculation.number)
-    return made
 
 
 def below(calculation: Calculation, spec: Spec) -> list[UnitLine]:
     """The units whose total lies below the mark, by code; one without a total has none. One query."""
     lines = UnitLine.objects.filter(calculation=calculation, total__lt=spec.chain_below)
-    return list(lines.select_related("unit").order_by("unit_code"))
+    return list(lines.select_related("unit", "calculation").order_by("unit_code"))
 
 
 @dataclass(frozen=True)
@@ -122,12 +132,11 @@ def answer(*, reminder: Reminder, by: Person, text: str, form_key: str, at: date
 
 
 def of_person(person: Person) -> QuerySet[Reminder]:
-    """One's own, newest first, with their answers. Two queries when read."""
-    return (
-        Reminder.objects.filter(person=person).select_related("line", "period__county").prefetch_related("answers").order_by("-at", "-pk")
-    )
+    """One's own, newest first, with their answers and how their units stand now. Two queries when read."""
+    rows = Reminder.objects.filter(person=person).told_now()
+    return rows.select_related("line", "period__county").prefetch_related("answers").order_by("-at", "-pk")
 
 
-def of_period(period: Period) -> QuerySet[Reminder]:
-    """All of a period by unit, with their answers. Two queries when read."""
-    return Reminder.objects.filter(period=period).select_related("line").prefetch_related("answers")
+def of_period(period: Period) -> ReminderQuerySet:
+    """All of a period by unit, with their answers and how their units stand now. Two queries when read."""
+    return Reminder.objects.filter(period=period).told_now().select_related("line").prefetch_related("answers")

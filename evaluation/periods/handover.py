@@ -250,18 +250,19 @@ class Account:
         return self.counts["refused"] + self.counts["unanswered"]
 
     def open_keys(self) -> list[str]:
-        """The keys of its open rows, those that were sent back first. Three queries at most, none where every row was answered."""
+        """The keys of its open rows, those that were sent back first, of each units before people. Three queries at most, none
+        where every row was answered."""
         refused = [key for key, settled in self.refused_rows.items() if not settled and key not in self.accepted_later]
-        found = [] if self.moved else sorted(refused)
+        found = [] if self.moved else lines.in_order(refused)
         if self.unanswered:
             answered = ReplyRow.objects.filter(reply__hand_over=self.hand_over).order_by().values_list("key", flat=True)
-            found += sorted(lines.keys_of(self.hand_over.calculation) - set(answered) - self.accepted_later)
+            found += lines.in_order(lines.keys_of(self.hand_over.calculation) - set(answered) - self.accepted_later)
         return found
 
     def keys(self) -> list[str]:
         """The keys of all its rows, open ones first."""
         first = self.open_keys()
-        return [*first, *sorted(lines.keys_of(self.hand_over.calculation) - set(first))]
+        return [*first, *lines.in_order(lines.keys_of(self.hand_over.calculation) - set(first))]
 
     def states(self, keys: Sequence[str]) -> list[RowState]:
         """Where these of its rows stand, in their order, with the newest answer to each. One query."""

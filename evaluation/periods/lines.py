@@ -189,6 +189,15 @@ def differences_of(supplement: Calculation, keys: Collection[str] | None = None)
     return differences(of_keys(frozen, keys), of_keys(supplement, keys))
 
 
+def told_before(supplement: Calculation, keys: Collection[str]) -> dict[str, dict[str, None]]:
+    """By key the columns, in their order, that lists which were handed over before told otherwise than they were frozen."""
+    frozen, found = of_keys(frozen_before(supplement), keys), {}  # type: tuple[dict[str, Line], dict[str, dict[str, None]]]
+    for one in _handed_before(supplement):
+        for difference in differences(frozen, of_keys(one, keys)):
+            found.setdefault(difference.key, {}).update(dict.fromkeys(name for name, _old, _new in difference.changes))
+    return found
+
+
 def frozen_before(supplement: Calculation) -> Calculation:
     """The frozen calculation that a supplementary list follows. One query."""
     earlier = Calculation.objects.filter(period=supplement.period_id, purpose=Calculation.Purpose.FREEZE, number__lt=supplement.number)
@@ -225,7 +234,7 @@ def title_of(column: str) -> str:
         "deduction": _("Deduction"),
         "total": _("Points in all"),
         "band": _("Band"),
-        "rank": _("Rank"),
+        "rank": _("Rank in the county"),
     }[column]
 
 

@@ -13,13 +13,15 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from certificates import keyring
@@ -29,10 +31,11 @@ from core.exports import Column, Exporter, csv_chunks, write_xlsx
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
 from evaluation.periods import lines
 
-FORMAT = "county-evaluation-package/1"
+FORMAT = "county-evaluation-package/2"
+FIRST_FORMAT = "county-evaluation-package/1"  # read docs/evaluation.md before another: what was sealed is made again in its own for ever
 _EARLY = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP can tell
 _CENT = Decimal("0.01")
-# The words of format 1. Another word is another format: a package that was sealed says what it said.
+# The words of both formats. Another word is another format: a package that was sealed says what it said.
 _DUTIES = {
     "chief": "主要领导",
     "deputy": "分管领导",
@@ -56,6 +59,28 @@ _REASONS = {
     "brief": "任职时间过短",
 }
 _YES = {True: "是", False: "否"}
+_HEADINGS = {
+    "person_name": "姓名",
+    "unit_code": "单位编码",
+    "unit_name": "单位",
+    "post_title": "职务",
+    "duties": "职责",
+    "counted": "计入",
+    "reason": "计入说明",
+    "required": "应修必修课",
+    "done": "完成必修课",
+    "tests": "应考",
+    "passed": "合格",
+    "hours": "学时",
+    "target": "学时目标",
+    "is_vertical": "垂直管理",
+    "bonus": "加分",
+    "deduction": "扣分",
+    "total": "总分",
+    "band": "等次",
+    "rank": "名次",
+}
+_CHANGES = {"changed": "变动", "added": "新增", "gone": "取消", "same": "与定案一致"}
 
 
 @dataclass(frozen=True)
@@ -110,7 +135,9 @@ def make(calculation: Calculation) -> Package:
         Refused: what the rows give now is not what was sealed ("changed"): somebody changed them, or other software writes them.
     """
     seal = Seal.objects.get(calculation=calculation)
-    data = _zip(_files(calculation), seal.manifest.encode(), base64.b64decode(seal.signature), seal.public_key)
+    data = _zip(
+        _files(calculation, json.loads(seal.manifest)["@type"]), seal.manifest.encode(), base64.b64decode(seal.signature), seal.public_key
+    )
     made = Package(_name(calculation.period), data)
     if made.sha256 != seal.sha256:
         raise Refused(
@@ -126,7 +153,7 @@ def seal(calculation: Calculation, *, at: datetime) -> Seal:
     Raises:
         Refused: there is no key to sign with here ("no_key").
     """
-    files = _files(calculation)
+    files = _files(calculation, FORMAT)
     manifest = _manifest(calculation, files, keyring.kid_in_use("badge"), at)
     kid, signature = keyring.sign(manifest)
     if json.loads(manifest)["key"] != kid:  # rotated between the two
@@ -173,10 +200,11 @@ def _manifest(calculation: Calculation, files: dict[str, bytes], kid: str, at: d
     return (json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _files(calculation: Calculation) -> dict[str, bytes]:
+def _files(calculation: Calculation, format: str) -> dict[str, bytes]:
     if calculation.purpose == Calculation.Purpose.SUPPLEMENT:
-        return {"differences.csv": b"".join(csv_chunks(_differences(calculation)))}
-    units, people = tables(calculation)
+        differences = _all_columns(calculation) if format == FIRST_FORMAT else _differences(calculation)
+        return {"differences.csv": b"".join(csv_chunks(differences))}
+    units, people = tables(calculation, format)
     book = io.BytesIO()
     write_xlsx([units, people], book, created=datetime(*_EARLY, tzinfo=UTC).replace(tzinfo=None))
     return {
@@ -186,10 +214,15 @@ def _files(calculation: Calculation) -> dict[str, bytes]:
     }
 
 
-def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
-    """The frozen rows as two tables: units by code, people by employee number."""
+def tables(calculation: Calculation, format: str = FORMAT) -> tuple[Exporter, Exporter]:
+    """The frozen rows as two tables: units by code, people by employee number.
+
+    By code points, whatever the database sorts by; in the first format as the database sorts.
+    """
     spec = calculation.version.spec
     unit_lines = list(UnitLine.objects.filter(calculation=calculation).order_by("unit_code"))
+    if format != FIRST_FORMAT:
+        unit_lines.sort(key=attrgetter("unit_code"))
     units = [
         Column("单位编码", lambda r: r.unit_code, 18),
         Column("单位", lambda r: r.unit_name, 30),
@@ -219,12 +252,64 @@ def tables(calculation: Calculation) -> tuple[Exporter, Exporter]:
         Column("学时", lambda r: _figure(r.hours)),
         Column("学时目标", lambda r: _figure(r.target)),
     ]
-    of_people = PersonLine.objects.filter(calculation=calculation).order_by("employee_number")
-    return Exporter("单位", units, unit_lines), Exporter("人员", people, _Again(of_people))
+    of_people = PersonLine.objects.filter(calculation=calculation)
+    rows = _Again(of_people.order_by("employee_number")) if format == FIRST_FORMAT else _ByNumber(of_people)
+    return Exporter("单位", units, unit_lines), Exporter("人员", people, rows)
 
 
 def _differences(supplement: Calculation) -> Exporter:
-    """Each column of each row that is handed over with a supplementary list: as it was frozen, and as it is known now."""
+    """The columns that differ, of each row that is handed over with a supplementary list: as they were frozen, and as they are known now.
+
+    A row that came or went has all its columns. Of one that an earlier list told otherwise and that is as frozen again, those of that list.
+    """
+    keys = lines.in_order(lines.keys_of(supplement))
+    found = {one.key: one for one in lines.differences_of(supplement, keys)}
+    earlier, now = lines.told_before(supplement, keys), lines.of_keys(supplement, keys)
+    items = {one["key"]: one["name"] for one in supplement.version.spec["items"]}
+    rows = []
+    for key in keys:
+        known, one = now.get(key), found.get(key)
+        changes = {name: (old, new, one.state) for name, old, new in one.changes} if one else {}
+        for name in earlier.get(key, ()):
+            value = known.columns.get(name) if known else None
+            changes.setdefault(name, (value, value, "same"))
+        name_of = one.name if one else known.name if known else ""
+        rows += [(key, name_of, name, *changed) for name, changed in changes.items()]
+    columns = [
+        Column("行", lambda r: r[0], 20),
+        Column("名称", lambda r: r[1], 24),
+        Column("栏目", lambda r: _heading(r[2], items), 20),
+        Column("栏目代码", lambda r: r[2], 20),
+        Column("定案值", lambda r: _worded(r[2], r[3]), 20),
+        Column("现值", lambda r: _worded(r[2], r[4]), 20),
+        Column("变化", lambda r: _CHANGES[r[5]], 12),
+    ]
+    return Exporter("补充清单", columns, rows)
+
+
+def _heading(column: str, items: Mapping[str, str]) -> str:
+    """A column as `units.csv` and `people.csv` call it."""
+    kind, _sep, name = column.partition(":")
+    if not name:
+        return _HEADINGS[column]
+    return f"{name} {items.get(name, '')}".strip() if kind == "items" else name
+
+
+def _worded(column: str, value: object) -> object:
+    """A value as `units.csv` and `people.csv` write it."""
+    if value is None:
+        return None
+    if column == "reason":
+        return _REASONS.get(str(value), value)
+    if column.startswith("items:"):
+        return _figure(Decimal(str(value)))
+    if column.startswith("figures:"):
+        return Decimal(str(value))
+    return _figure(value) if isinstance(value, Decimal) else _told(value)
+
+
+def _all_columns(supplement: Calculation) -> Exporter:
+    """The first format's list: each column of each row, whether it differs or not."""
     keys = sorted(lines.keys_of(supplement))
     now, before = lines.of_keys(supplement, keys), lines.of_keys(lines.frozen_before(supplement), keys)
     rows = []
@@ -257,6 +342,20 @@ class _Again:
 
     def __iter__(self):
         return self.rows.iterator(chunk_size=2000)
+
+
+class _ByNumber:
+    """Lines of people by the code points of their employee numbers, streamed each time: what is held of all of them are the numbers."""
+
+    def __init__(self, rows: QuerySet[PersonLine]) -> None:
+        self.rows = rows.order_by()
+
+    def __iter__(self) -> Iterator[PersonLine]:
+        keys = [pk for _number, pk in sorted(self.rows.values_list("employee_number", "pk"))]
+        for start in range(0, len(keys), 2000):
+            part = keys[start : start + 2000]
+            found = self.rows.in_bulk(part)
+            yield from (found[pk] for pk in part)
 
 
 def _of_item(key: str, name: str):
@@ -299,4 +398,4 @@ def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return made.getvalue()
 
 
-__all__ = ["FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]
+__all__ = ["FIRST_FORMAT", "FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]

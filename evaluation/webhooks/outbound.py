@@ -16,6 +16,10 @@ from core.errors import Refused
 
 LONGEST = 500  # characters of an address
 TIMEOUT = 10  # seconds for each step of a call
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NAT64_INSIDE = ipaddress.IPv6Network("64:ff9b:1::/48")  # of a network's own (RFC 8215): where in it the other address stands is not known
+COMPATIBLE = ipaddress.IPv6Network("::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 WHOLE = 20  # and for all of them: an answer that comes in drops holds no worker
 
 
@@ -65,12 +69,37 @@ def resolve(url: str) -> Place:
 
 
 def _is_allowed(address: str) -> bool:
-    """Whether an address is public, or in one of the networks that the deployment names."""
+    """Whether an address is public, or in one of the networks that the deployment names.
+
+    An address of IPv6 that carries one of IPv4 leads to that one: it is judged by what it carries.
+    """
     found = ipaddress.ip_address(address.partition("%")[0])
-    found = getattr(found, "ipv4_mapped", None) or found
-    if any(found in ipaddress.ip_network(network) for network in settings.WEBHOOK_NETWORKS):
+    if _is_named(found):
         return True
-    return found.is_global and not found.is_multicast
+    return all(_is_named(one) or _is_public(one) for one in _carried(found) or [found])
+
+
+def _is_named(found: Address) -> bool:
+    return any(found in ipaddress.ip_network(network) for network in settings.WEBHOOK_NETWORKS)
+
+
+def _is_public(found: Address) -> bool:
+    if found.is_multicast or getattr(found, "is_site_local", False) or (found.version == 6 and found in NAT64_INSIDE):
+        return False
+    return found.is_global
+
+
+def _carried(found: Address) -> list[ipaddress.IPv4Address]:
+    """The addresses of IPv4 inside one of IPv6: mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
+
+    Teredo (RFC 4380) is public to nobody, whatever it carries.
+    """
+    if found.version == 4:
+        return []
+    if found in NAT64 or (found in COMPATIBLE and int(found) > 1):  # :: and ::1 carry nothing
+        return [ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)]
+    carried = found.ipv4_mapped or found.sixtofour
+    return [carried] if carried else []
 
 
 def post(place: Place, body: bytes, headers: dict[str, str]) -> int:

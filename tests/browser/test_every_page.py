@@ -199,6 +199,8 @@ WALK = {
         "period_preview:period",
         "period_publicity:appeals_period",
         "period_chain:frozen_period",
+        "period_chain:frozen_period?show=open",
+        "period_chain:appeals_period?prepare=1",
         "appeals:appeals_period",
         "appeal_new:appeals_period?for=YA10001",
         "appeal_new:appeals_period?for=nobody",
@@ -218,6 +220,7 @@ WALK = {
         "county_picture",
         "county_picture?sort=did&dir=best",
         "years_picture",
+        "picture_file:units_picture",
         "hand_over_desk:results",
         "hand_over:given",
         "hand_over:given?show=all",
@@ -228,6 +231,7 @@ WALK = {
         "export:ledger",
         "export:claims",
         "export:people=422",
+        "export:reminders=422",
         "download_list",
         "download:download",
         "reverse_completion:completion",
@@ -390,7 +394,7 @@ NOT_PAGES = {
     "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "claim_evidence", "appeal_evidence", "period_package", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "roster_refused", "certificates_running_out_csv",
-    "hand_over_package", "hand_over_rows", "picture_file", "unit_hours_known_csv", "unit_hours_known_xlsx",
+    "hand_over_package", "hand_over_rows", "unit_hours_known_csv", "unit_hours_known_xlsx",
     "my_archive_pdf", "my_archive_json", "archive_pdf", "archive_json",
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page

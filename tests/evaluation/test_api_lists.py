@@ -278,6 +278,41 @@ def test_pages_of_one_row_bring_every_row_once(cast, year, ask, path):
     assert found == whole
 
 
+@pytest.mark.parametrize("path", ["completions", "certificates", "hours"])
+def test_who_keeps_rows_alone_comes_back_with_the_highest_change_and_misses_nothing(cast, course, ask, path):
+    own = key(cast.hr, cast.county)
+    waiting = [casting.person(f"YA7{n:04}", f"员{n}", cast.section, Duty.STAFF) for n in range(6)]
+
+    def add():
+        if waiting:
+            done = rows.complete(waiting.pop(), course)
+            rows.certificate(done, number=f"YAZWGK-01-2026-532325-7{len(waiting):04}-8")
+
+    held, told = {}, [{}]  # by change, as a client keeps them
+    while told:
+        add()
+        told = ask(own, path, limit=2, after_change=max(held, default=0)).json()["items"]
+        assert not held.keys() & {item["change"] for item in told}
+        held |= {item["change"]: item for item in told}
+    assert list(held.values()) == ask(own, path, limit=500).json()["items"] and len(held) >= 6
+    assert list(held) == sorted(held)
+
+
+@pytest.mark.parametrize("path", ["completions", "certificates", "hours"])
+def test_a_number_stands_in_place_of_a_cursor_and_not_beside_it_or_ahead_of_all_changes(cast, year, ask, path):
+    own = key(cast.hr, cast.county)
+    first = ask(own, path, limit=1).json()
+    problem(ask(own, path, cursor=first["next_cursor"], after_change=0), 422, "cursor_and_after_change")
+    highest = changes.settle()
+    assert ask(own, path, after_change=highest).json()["items"] == []
+    problem(ask(own, path, after_change=highest + 1), 422, "after_change")
+    problem(ask(own, path, after_change=-1), 422, "parameters")
+    problem(ask(own, "units", after_change=0), 422, "parameters")
+    begun = ask(own, path, limit=1, after_change=0).json()
+    assert begun["items"] == first["items"]
+    assert ask(own, path, cursor=begun["next_cursor"]).json()["items"] == ask(own, path, cursor=first["next_cursor"]).json()["items"]
+
+
 def test_a_cursor_of_another_list_filter_or_reach_is_refused(cast, year, ask):
     own, bureau = key(cast.hr, cast.county), key(cast.hr, cast.bureau)
     cursors = {path: ask(own, path, limit=1).json()["next_cursor"] for path in SCOPES}

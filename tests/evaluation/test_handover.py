@@ -247,6 +247,15 @@ def test_a_second_list_also_takes_back_what_the_first_had_said(cast, frozen, giv
         handover.hand_over(calculation=first, receiver=receiver, by=cast.learner, at=LATER)
 
 
+def test_the_rows_of_a_hand_over_stand_units_first_as_programs_get_them(cast, given, receive):
+    assert handover.account(given).keys() == ["U:532325-D03", "P:YA10001", "P:YA10002"] == handover.account(given).open_keys()
+    receive(answer(given, YA10002="缺学时证明", bureau="总分有误"))
+    account = handover.account(given)
+    assert account.keys() == ["U:532325-D03", "P:YA10002", "P:YA10001"] == account.open_keys()
+    receive(answer(given, YA10001="accepted", YA10002="accepted", bureau="accepted"))
+    assert handover.account(given).keys() == ["U:532325-D03", "P:YA10001", "P:YA10002"]
+
+
 def test_the_database_finds_the_same_differences_as_a_comparison_line_by_line(cast, frozen):
     late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", total="8.75", digest="b")
     come = PersonLine.objects.filter(calculation=late).values().first() | {"id": None, "person_id": cast.trainer.pk}

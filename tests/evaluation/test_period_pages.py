@@ -1,5 +1,7 @@
 """The doors of the yearly evaluation, tried by everybody of the cast."""
 
+import csv
+import io
 import json
 from types import SimpleNamespace
 
@@ -11,10 +13,13 @@ from core import clock
 from evaluation import appeal_views, period_views
 from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
+from home import waiting
 from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, grant, person
 from tests.certificates.conftest import keys, private
+from tests.evaluation import frozen as by_hand
 from tests.evaluation import rows, year
+from tests.evaluation.exporting import take, whole_file
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys", "policy")
@@ -120,6 +125,24 @@ def test_publicity_shows_units_and_nobodys_line_but_ones_own(cast, sign_in, peri
     main = text[text.index("<main") :]
     assert cast.bureau.name in main and cast.other_bureau.name in main and "本人结果" in main
     assert not [one.name for one in cast.people if one != me and one.name in main]
+
+
+@pytest.mark.parametrize("who", ["learner", "own_leader", "other_leader", "hr"])
+def test_ones_own_unit_stands_before_those_of_the_county(cast, sign_in, period, who):
+    me = getattr(cast, who)
+    page = sign_in(me).get(reverse("period_publicity", args=[period.pk]))
+    own = UnitLine.objects.get(calculation=services.published(period), unit__path=me.unit.organ_path)
+    main = page.text[page.text.index("<main") :]
+    assert page.context["own_unit"] == own and "本单位" in main
+    assert own.unit_name in main[main.index('id="h-own"') : main.index("<table")]
+    total = "—" if own.total is None else own.total
+    assert f">{total}<" in main[main.index('id="h-own"') : main.index("<table")]
+
+
+def test_who_counts_in_no_unit_is_shown_that_where_they_serve(cast, sign_in, period):
+    newcomer = person("YA30002", "新来的", cast.section)
+    page = sign_in(newcomer).get(reverse("period_publicity", args=[period.pk]))
+    assert page.context["mine"] is None and page.context["own_unit"].unit == cast.bureau
 
 
 @pytest.mark.parametrize(("who", "opens"), [("learner", 1), ("own_leader", 1), ("other_leader", 1), ("hr", 3), ("auditor", 3)])
@@ -316,9 +339,9 @@ def test_without_a_freeze_there_is_no_package(cast, sign_in, period):
 
 def test_hr_sends_reminders_and_each_answers_their_own(cast, sign_in, period):
     door = reverse("period", args=[period.pk])
-    assert sign_in(cast.hr).post(door, {"act": "remind"}).status_code == 302
+    assert sign_in(cast.hr).post(door, {"act": "remind", "sure": "on"}).status_code == 302
     count = Reminder.objects.count()
-    assert sign_in(cast.hr).post(door, {"act": "remind"}).status_code == 302 and Reminder.objects.count() == count > 0
+    assert sign_in(cast.hr).post(door, {"act": "remind", "sure": "on"}).status_code == 302 and Reminder.objects.count() == count > 0
     mine = Reminder.objects.get(person=cast.own_leader)
     assert reverse("reminder", args=[mine.pk]) in sign_in(cast.own_leader).get(reverse("my_reminders")).text
     page = reverse("reminder", args=[mine.pk])
@@ -328,6 +351,100 @@ def test_hr_sends_reminders_and_each_answers_their_own(cast, sign_in, period):
     assert ReminderAnswer.objects.get().text == "已开会部署"
     assert "已开会部署" in sign_in(cast.auditor).get(page).text
     assert sign_in(cast.hr).post(page, {"text": "代答", "form_key": "x"}).status_code == 404
+
+
+def test_nobody_is_reminded_before_hr_has_seen_how_many_and_ticked_it(cast, sign_in, period):
+    client, page = sign_in(cast.hr), reverse("period_chain", args=[period.pk])
+    assert 'value="remind"' not in client.get(page).text
+    refused = client.post(reverse("period", args=[period.pk]), {"act": "remind"})
+    assert refused.status_code == 422 and not Reminder.objects.exists()
+
+    shown = client.get(page, {"prepare": 1})
+
+    assert 'value="remind"' in shown.text and "申诉仍可能改变结果" in shown.text and not Reminder.objects.exists()
+    assert "to_send" not in sign_in(cast.auditor).get(page, {"prepare": 1}).context
+    client = sign_in(cast.hr)
+    assert client.post(reverse("period", args=[period.pk]), {"act": "remind", "sure": "on"}).status_code == 302
+    assert Reminder.objects.count() == shown.context["to_send"] == sum(number for _label, number in shown.context["levels"])
+    assert "没有需要发送的提醒" in client.get(page, {"prepare": 1}).text
+
+
+@pytest.fixture
+def won(cast, period):
+    """The bureau's people were reminded; what is frozen afterwards brings it above the mark, and the other bureau not."""
+    chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    other = UnitLine.objects.get(calculation=services.published(period), unit=cast.other_bureau)
+    made = by_hand.calculation(period, cast, total="8.50")
+    other.pk, other.calculation, other._state.adding = None, made, True
+    other.save()
+    by_hand.step(period, cast, "frozen", made)
+    return Period.objects.get()
+
+
+def test_a_reminder_ends_once_the_unit_is_no_longer_below_the_mark(cast, sign_in, won):
+    mine, other = Reminder.objects.get(person=cast.own_leader), Reminder.objects.get(person=cast.other_leader)
+    page = sign_in(cast.own_leader).get(reverse("reminder", args=[mine.pk]))
+    now = UnitLine.objects.get(calculation=services.published(won), unit=cast.bureau).total
+    assert mine.line.total < 6 <= now
+    assert "无需再答复" in page.text and "<textarea" not in page.text.split("<main")[1]
+    assert str(now) in page.text and str(mine.line.total) in page.text
+    assert "现已达标" in sign_in(cast.own_leader).get(reverse("my_reminders")).text
+    assert not [one for one in waiting.for_person(cast.own_leader) if one.url == reverse("my_reminders")]
+    assert [one for one in waiting.for_person(cast.other_leader) if one.url == reverse("my_reminders")]
+    page = sign_in(cast.other_leader).get(reverse("reminder", args=[other.pk]))
+    assert "无需再答复" not in page.text and "<textarea" in page.text
+    client, door = sign_in(cast.hr), reverse("period_chain", args=[won.pk])
+    over = client.get(door, {"show": "over"})
+    assert {one.unit for one in over.context["page"]} == {cast.bureau} and f"→ {now}" in over.text
+    assert cast.bureau not in {one.unit for one in client.get(door, {"show": "open"}).context["page"]}
+
+
+@pytest.fixture
+def reminded(cast, period):
+    """A period whose chain was reminded, one of them with an answer."""
+    chain.send(period=period, by=cast.hr, at=year.APPEALS)
+    mine = Reminder.objects.get(person=cast.own_leader)
+    chain.answer(reminder=mine, by=cast.own_leader, text="已开会部署", form_key="a", at=year.APPEALS)
+    return period
+
+
+def test_the_chain_is_turned_over_page_by_page(cast, sign_in, reminded, monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(period_views, "PER_PAGE", 2)
+    client, door = sign_in(cast.hr), reverse("period_chain", args=[reminded.pk])
+    client.get(door)
+    with django_assert_max_num_queries(15):
+        first = client.get(door)
+    assert len(first.context["page"].object_list) == 2 and 'rel="next"' in first.text
+    told = [one.pk for number in first.context["page"].paginator.page_range for one in client.get(door, {"page": number}).context["page"]]
+    assert told == list(Reminder.objects.values_list("pk", flat=True)) and len(told) > 2
+    assert ReadingOfOthers.objects.filter(what="chain of responsibility").latest("pk").rows in (1, 2)
+
+
+def test_the_chain_is_narrowed_to_a_unit_and_to_what_is_not_answered(cast, sign_in, reminded):
+    client, door = sign_in(cast.hr), reverse("period_chain", args=[reminded.pk])
+
+    def shown(**wanted):
+        return {one.person for one in client.get(door, wanted).context["page"].paginator.object_list}
+
+    assert cast.own_leader in shown(unit=cast.bureau.pk) and cast.other_leader not in shown(unit=cast.bureau.pk)
+    assert cast.own_leader not in shown(show="open") and shown(show="answered") == {cast.own_leader}
+    assert client.get(door, {"unit": cast.other_county.pk}).status_code == 422
+
+
+@everybody
+def test_the_chain_leaves_as_a_file_with_its_answers_for_a_purpose(cast, sign_in, reminded, who):
+    client, asked = sign_in(getattr(cast, who)), {"period": reminded.pk, "unit": cast.bureau.pk}
+    if who not in ("hr", "auditor"):
+        assert client.get(reverse("export", args=["reminders"]), asked).status_code == (422 if who == "other_hr" else 403)
+        return
+    assert client.get(reverse("export", args=["reminders"])).status_code == 422
+    assert take(client, "reminders", filters=asked, purpose="").status_code == 422
+    rows = list(csv.DictReader(io.StringIO(whole_file(take(client, "reminders", filters=asked)).decode("utf-8-sig"))))
+    assert {row["姓名"] for row in rows} == {one.person_name for one in Reminder.objects.filter(unit=cast.bureau)}
+    assert [row["答复内容"] for row in rows if row["姓名"] == cast.own_leader.name] == ["2026-12-29 12:00 已开会部署"]
+    trace = ReadingOfOthers.objects.get(kind="export")
+    assert (trace.what, trace.rows, trace.filters["year"]) == ("chain of responsibility", len(rows), 2026)
+    assert b"".join(take(client, "reminders", "xlsx", filters={**asked, "show": "open"}).streaming_content).startswith(b"PK")
 
 
 @everybody

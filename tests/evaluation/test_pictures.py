@@ -129,11 +129,15 @@ def test_who_reads_records_sees_the_units_of_their_reach_and_nobody_else_any(cli
 
 
 @pytest.mark.parametrize("what", ["units", "months", "years"])
-def test_each_picture_leaves_as_a_table_and_a_trace(client, cast, year, what):
+def test_each_picture_leaves_as_a_table_for_a_purpose_and_with_a_trace(client, cast, year, what):
     client.force_login(cast.hr)
-    response = client.get(reverse("picture_file", args=[what]))
+    door = reverse("picture_file", args=[what])
+    assert 'name="purpose"' in client.get(door).text and client.post(door, {"purpose": ""}).status_code == 422
+    assert client.post(door, {"purpose": "other", "more": " "}).status_code == 422 and not ReadingOfOthers.objects.exists()
+    response = client.post(door, {"purpose": "report", "more": "姚政办发〔2026〕3号"})
     assert response.status_code == 200 and len(b"".join(response.streaming_content).splitlines()) > 1
-    assert ReadingOfOthers.objects.get().filters["picture"] == what
+    trace = ReadingOfOthers.objects.get()
+    assert (trace.kind, trace.filters["picture"]) == ("export", what) and "姚政办发〔2026〕3号" in trace.filters["purpose"]
     assert (
         client.get(reverse("picture_file", args=["items"])).status_code
         == 404
@@ -144,7 +148,21 @@ def test_each_picture_leaves_as_a_table_and_a_trace(client, cast, year, what):
 def test_a_leader_sees_the_rank_of_the_unit_but_no_figure_of_others(client, cast, year):
     client.force_login(cast.own_leader)
     page = client.get(reverse("dashboard")).content.decode()
-    assert "全县位次" in page and "同类 2 个单位" in page and "财政" not in page
+    assert "同类位次" in page and "同类 2 个单位" in page and "财政" not in page
+
+
+def test_the_rank_among_its_kind_and_that_of_the_evaluation_have_names_of_their_own(client, cast, year):
+    found = by_hand.period(cast)
+    by_hand.step(found, cast, "publicity", by_hand.calculation(found, cast, purpose="publicity"))
+    client.force_login(cast.hr)
+    published = client.get(reverse("period_publicity", args=[found.pk])).text
+    assert "全县位次" in published and "同类位次" not in published
+    picture = client.get(reverse("county_picture")).text
+    assert "同类位次" in picture and "全县位次" not in picture
+    for what, rank in (("units", "同类位次"), ("items", "全县位次")):
+        answer = client.post(reverse("picture_file", args=[what]), {"purpose": "report"})
+        head = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()[0]
+        assert head.split(",")[-1] == rank
 
 
 # Reminders

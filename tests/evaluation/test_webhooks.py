@@ -175,6 +175,12 @@ def test_only_hr_over_the_unit_registers_changes_or_replays(cast, receiver, hook
         ("https://127.0.0.1/", "private"),
         ("https://[::1]/", "private"),
         ("https://[::ffff:10.0.0.1]/", "private"),
+        ("https://[64:ff9b::a00:1]/", "private"),  # NAT64 of 10.0.0.1
+        ("https://[64:ff9b:1::a00:1]/", "private"),  # a network's own NAT64
+        ("https://[2002:7f00:1::]/", "private"),  # 6to4 of 127.0.0.1
+        ("https://[::7f00:1]/", "private"),  # compatible with 127.0.0.1
+        ("https://[fec0::1]/", "private"),  # of a site
+        ("https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/", "private"),  # Teredo
         ("https://10.1.2.3/", "private"),
         ("https://169.254.169.254/latest/meta-data/", "private"),
         ("https://0.0.0.0/", "private"),
@@ -193,6 +199,15 @@ def test_a_private_network_is_called_only_where_the_deployment_names_it(settings
     assert outbound.resolve("https://10.20.1.1/").address == "10.20.1.1"
     with pytest.raises(Refused):
         outbound.resolve("https://10.21.1.1/")
+
+
+def test_an_address_of_ipv6_is_judged_by_the_one_that_it_carries(settings):
+    for public in ("64:ff9b::808:808", "2002:808:808::1", "2001:4860:4860::8888"):
+        assert outbound.resolve(f"https://[{public}]/").address == public
+    settings.WEBHOOK_NETWORKS = ["10.20.0.0/16"]
+    assert outbound.resolve("https://[64:ff9b::a14:101]/").address == "64:ff9b::a14:101"  # 10.20.1.1
+    with pytest.raises(Refused):
+        outbound.resolve("https://[64:ff9b::a15:101]/")
 
 
 def test_a_host_of_which_one_address_lies_inside_is_refused(monkeypatch):

@@ -429,6 +429,15 @@ def test_a_reminder_of_the_units_result_waits_until_it_is_answered(cast):
     assert waiting.for_person(cast.learner) == []
 
 
+def test_a_correction_of_another_year_is_nothing_that_anybody_learned_this_week(sign_in, cast, now):
+    course = make_course(cast.county, "P01", lessons=1)
+    complete(cast.learner, course, at=now - timedelta(days=1))
+    credited = sum(entry.hours for entry in LedgerEntry.objects.all())
+    added = {"kind": "correction", "year": now.year - 1, "hours": 2, "reason": "补录", "at": now - timedelta(minutes=1)}
+    LedgerEntry.objects.create(**served_at(cast.learner), **added)
+    assert sign_in(cast.own_leader).get(reverse("dashboard")).context["board"].week.hours == credited > 0
+
+
 def test_a_due_day_without_end_breaks_no_page(sign_in, cast, now):
     make_course(cast.county, "P01", due_on=date(9999, 12, 31))
     assert sign_in(cast.learner).get(reverse("my_learning")).status_code == 200

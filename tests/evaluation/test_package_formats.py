@@ -1,0 +1,126 @@
+"""What a package looks like by its format, and that one that was sealed in an older format stays as it was."""
+
+import csv
+import hashlib
+import io
+
+import pytest
+
+from evaluation.models import PersonLine, UnitLine
+from evaluation.periods import handover, package
+from tests.cast import NOON
+from tests.certificates.conftest import keys, private
+from tests.evaluation import frozen as by_hand
+from tests.evaluation.test_handover import PUBLIC
+from tests.evaluation.test_package import inside
+
+__all__ = ["keys", "private"]
+pytestmark = pytest.mark.usefixtures("private", "keys")
+# What the first software that sealed packages wrote of these rows.
+FIRST = {
+    "people.csv": "cecd8ff7ae801ff600882101d9dcc877478ff5f31759300c012c598d2fcb7347",
+    "results.xlsx": "69ba60f4aed9cc65d7d245b5e0a7a781be146470a79a7da9a43c5ebd92de91c9",
+    "units.csv": "3be6c9be58065bc2173f07f922ec220c97c413f6c9511166f832392e6a500d9f",
+}
+FIRST_LIST = "bab64a4c308fbcfe5793a143a755e956bc4a5c8b0b71401a06f4473beab6bf89"
+
+
+def late_list(frozen, cast, **more):
+    return by_hand.calculation(frozen.period, cast, purpose="supplement", **more)
+
+
+def rows_of(made) -> list[dict]:
+    text = inside(package.make(made))["differences.csv"].decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def given(made, cast):
+    receiver = handover.add_receiver(period=made.period, name="县考评办", public_key=PUBLIC, by=cast.hr, at=NOON)
+    return handover.hand_over(calculation=made, receiver=receiver, by=cast.hr, at=NOON)
+
+
+def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch):
+    monkeypatch.setattr(package, "FORMAT", package.FIRST_FORMAT)
+    frozen = by_hand.frozen(cast)
+    late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
+    package.seal(late, at=NOON)
+    monkeypatch.undo()
+
+    files = inside(package.make(frozen))
+    assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
+    assert hashlib.sha256(inside(package.make(late))["differences.csv"]).hexdigest() == FIRST_LIST
+    assert b'"county-evaluation-package/1"' in files["manifest.json"]
+
+
+def test_a_list_tells_what_differs_and_nothing_else_in_the_words_of_the_tables(cast):
+    frozen = by_hand.frozen(cast)
+    late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
+    package.seal(late, at=NOON)
+
+    assert [tuple(row.values()) for row in rows_of(late)] == [
+        ("U:532325-D03", "姚安县教育体育局", "总分", "total", "8.50", "9.00", "变动"),
+        ("P:YA10001", cast.learner.name, "学时", "hours", "20.00", "21.50", "变动"),
+    ]
+
+
+def test_who_comes_onto_a_list_is_told_whole_with_the_reason_in_words(cast):
+    frozen = by_hand.frozen(cast)
+    late = late_list(frozen, cast, digest="b")
+    fields = {name: getattr(late.people.first(), name) for name in ("unit", "organ", "unit_code", "unit_name", "duties", "counted")}
+    PersonLine.objects.create(
+        calculation=late,
+        person=cast.own_leader,
+        employee_number="YA10099",
+        person_name="新来的",
+        **fields,
+        reason="joined",
+        required=3,
+        done=0,
+        tests=1,
+        passed=0,
+        hours=0,
+    )
+    package.seal(late, at=NOON)
+
+    rows = {row["栏目代码"]: row for row in rows_of(late)}
+    assert {row["行"] for row in rows.values()} == {"P:YA10099"} and {row["变化"] for row in rows.values()} == {"新增"}
+    assert (rows["reason"]["栏目"], rows["reason"]["定案值"], rows["reason"]["现值"]) == ("计入说明", "", "期中调入已满期限")
+    assert (rows["counted"]["现值"], rows["duties"]["现值"]) == ("是", "具体工作人员")
+
+
+def test_a_row_that_an_earlier_list_changed_and_that_is_as_frozen_again_is_told_so(cast):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    first = late_list(frozen, cast, hours="21.50", digest="b")
+    given(first, cast)
+    again = late_list(frozen, cast, total="9.00", digest="c")
+    given(again, cast)
+
+    assert [(row["行"], row["栏目"], row["定案值"], row["现值"], row["变化"]) for row in rows_of(again)] == [
+        ("U:532325-D03", "总分", "8.50", "9.00", "变动"),
+        ("P:YA10001", "学时", "20.00", "20.00", "与定案一致"),
+    ]
+
+
+def test_rows_stand_by_code_points_whatever_the_database_sorts_by(cast):
+    """Sorted by another locale after a restore, a package would be other bytes and could not be made again."""
+    frozen = by_hand.frozen(cast)
+    made = late_list(frozen, cast, digest="b")
+    line = made.people.first()
+    numbers = ["YA_1", "ya10003", "YA-10002", "YA10004"]
+    people = [cast.own_leader, cast.other_leader, cast.liaison, cast.hr]
+    for number, person in zip(numbers, people, strict=True):
+        line.pk, line.person, line.employee_number, line._state.adding = None, person, number, True
+        line.save()
+    unit = made.units.get()
+    for code, organ in (("b-1", cast.county), ("B_1", cast.other_bureau)):
+        unit.pk, unit.unit, unit.unit_code, unit._state.adding = None, organ, code, True
+        unit.save()
+
+    units, persons = package.tables(made)
+
+    told = [line.employee_number for line in persons.rows]
+    assert told == sorted(told) == ["YA-10002", "YA10001", "YA10002", "YA10004", "YA_1", "ya10003"]
+    assert [line.unit_code for line in units.rows] == ["532325-D03", "B_1", "b-1"]
+    assert [line.employee_number for line in persons.rows] == told  # it is read for the CSV, and again for the workbook
+    assert UnitLine.objects.filter(calculation=made).count() == 3
