@@ -127,9 +127,12 @@ def number(text: object) -> Fraction | None:
     return Fraction(value) if value.isdecimal() and value.isascii() else None
 
 
-def decimal_text(value: Fraction) -> str:
-    """A number in digits, without an exponent, to twelve significant places."""
-    rounded = Context(prec=12).divide(Decimal(value.numerator), Decimal(value.denominator))
+EXACT = 200  # significant places: a decimal of `number`, times or through another, keeps every one of them
+
+
+def decimal_text(value: Fraction, places: int = 12) -> str:
+    """A number in digits, without an exponent, to so many significant places (`EXACT` rounds no decimal that somebody wrote)."""
+    rounded = Context(prec=places).divide(Decimal(value.numerator), Decimal(value.denominator))
     text = f"{rounded:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -17,7 +17,7 @@ from quizzes.formats.qti.package import Entry
 from quizzes.kinds import Wrong
 from quizzes.kinds.base import LETTERS, lettered
 from quizzes.kinds.judge import NO, YES
-from quizzes.rules import decimal_text, number
+from quizzes.rules import EXACT, decimal_text, number
 
 INLINE = {"qti-text-entry-interaction", "qti-inline-choice-interaction"}
 TAKEN = INLINE | {"qti-choice-interaction", "qti-order-interaction", "qti-match-interaction", "qti-extended-text-interaction"}
@@ -337,7 +337,7 @@ def _numeric(question: _Question, declared: etree._Element) -> tuple[str, dict, 
         if equal.get("tolerance-mode") in ("absolute", "relative"):
             tolerance = moodle.plain_number(sizes[0])
     if is_relative:
-        tolerance = question.known.get("tolerance") or decimal_text(Fraction(tolerance) / 100)
+        tolerance = question.known.get("tolerance") or decimal_text(Fraction(tolerance) / 100, EXACT)
     return "numeric", {"units": {}}, {"value": moodle.plain_number(right[0]), "tolerance": tolerance, "relative": is_relative}
 
 

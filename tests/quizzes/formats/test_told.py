@@ -216,3 +216,8 @@ def test_that_limits_in_words_are_not_kept_is_told(limit, is_told):
 
     assert found.item.kind == "essay"
     assert any("按词计" in str(change) for change in found.changes) is is_told
+
+
+def test_a_number_with_commas_keeps_its_last_digit():
+    (found,) = read("多少？{#1,234,567,890,123}\n")
+    assert found.item.key["value"] == "1234567890123"
