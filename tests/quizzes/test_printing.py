@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from PIL import Image
 from wagtail.models import ModelLogEntry
 
@@ -85,6 +86,30 @@ def test_the_key_says_what_is_right_for_how_many_points(pages):
     text = pages("key")
     for told in ("1.B", "2.AC", "3.√", "（单选题，5分）", "公开（2）不公开/不予公开", "第一，及时", "要点完整", "第二十六条"):
         assert told in text, told
+
+
+@pytest.mark.parametrize("part", ["paper", "key"])
+@pytest.mark.parametrize(("policy", "told"), [("half", "少选得一半分"), ("all_or_nothing", "多选题：")])
+def test_paper_and_key_say_how_each_kind_is_marked(paper, cast, tmp_path, part, policy, told):
+    paper.quiz.policies = {"multiple": policy}
+    paper.quiz.save()
+    for by in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=Paper.objects.get(pk=paper.pk).digest(), by=by, at=NOON)
+    with translation.override("en"):  # the document is Chinese whatever language a page is read in
+        text = text_of(printing.pdf(paper=Paper.objects.get(pk=paper.pk), part=part, by=cast.trainer, at=NOON), tmp_path)
+    said = kinds.of("multiple").policies[policy].instruction
+    with translation.override("zh-hans"):
+        assert told in text and text.count("多选题：" + "".join(str(said).split())) == 1
+    assert "论述题：最多写800字" in text and text.count("单选题：") == 1
+
+
+def test_essays_of_different_lengths_say_which_of_them_is_how_long(exam, cast):  # noqa: F811
+    for number, longest in enumerate((300, 800, 300)):
+        content, key = {"longest": longest, "rubric": [], "markers": 1}, {"sample": ""}
+        Question.objects.filter(code=f"J-{number}").update(kind="essay", content=content, key=key)
+    made = exam_papers.make_fixed(quiz=exam, chosen=[(f"J-{n}", Decimal(5)) for n in range(3)], by=cast.trainer, at=NOON)
+    told = {one["of"]: one["said"] for one in printing._told(made, list(made.items.order_by("position")))}
+    assert list(told) == ["论述题（第1、3题）", "论述题（第2题）"] and "800" in told["论述题（第2题）"]
 
 
 @pytest.mark.parametrize("kind", ["order", "match"])
