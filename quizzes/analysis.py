@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from math import sqrt
 from typing import Any
 
 from django.db import connection
@@ -223,13 +224,15 @@ def unit_in_words(unit: str) -> str:
 def advice(item: dict) -> str:
     """What the indices of an item say to look at: "key", "easy", "hard", "flat", or "" when nothing.
 
-    The bounds are the usual ones of Ebel (1972): discrimination of 0.20 and more is acceptable, below 0 the
-    key is suspect. Of few people nothing is said: one wrong answer would make a question too hard.
+    The bounds are the usual ones of Ebel (1972): discrimination of 0.20 and more is acceptable, below 0 the key is
+    suspect, here only where it is further below than chance goes: by more than twice 1/√(n−1), the standard error of a
+    correlation of n people where nothing is associated (Pitman, Suppl. J. R. Stat. Soc. 4 (1937)). Of few people
+    nothing is said: one wrong answer would make a question too hard.
     """
     if item["people"] < statistics.FEWEST:
         return ""
     facility, discrimination = item["facility"], item["point_biserial"]
-    if discrimination is not None and discrimination < 0:
+    if discrimination is not None and discrimination < -2 / sqrt(item["people"] - 1):
         return "key"
     if facility >= 0.95:
         return "easy"

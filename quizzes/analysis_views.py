@@ -247,6 +247,7 @@ def _formulas() -> list[str]:
     return [
         _("Facility: the mean share of the points earned."),
         _("Discrimination: the point-biserial correlation with the rest of the test, the item itself left out (Lord & Novick 1968)."),
+        _("A key is called suspect where its discrimination is below −2/√(n−1), n the people: further than chance goes (Pitman 1937)."),
         _("Upper less lower 27 %: the facility of the best less that of the weakest (Kelley 1939, Ebel 1972)."),
         _(
             "Reliability: Cronbach's α (1951), which is KR-20 (1937) where answers are right or wrong; standard error: standard deviation "

@@ -142,9 +142,10 @@ class RemarkForm(forms.Form):
     def clean(self):
         cleaned = super().clean()
         if cleaned.get("remedy") == Remark.Remedy.NEW_KEY:
-            lines = [line.strip() for line in cleaned.get("lines", "").splitlines() if line.strip()]
+            kind = self.question.item_kind
+            lines = [line.strip() for line in cleaned.get("lines", "").splitlines() if line.strip() or kind.keeps_empty_lines]
             try:
-                cleaned["content"], cleaned["key"] = self.question.item_kind.from_lines(lines)
+                cleaned["content"], cleaned["key"] = kind.from_lines(lines)
             except kinds.Wrong as wrong:
                 self.add_error("lines", str(wrong))
         return cleaned

@@ -144,7 +144,7 @@ class QuestionForm(OfCountyForm):
         if county and images.missing(county, [stem, cleaned["lines"], cleaned.get("explanation") or ""]):
             self.add_error("stem", _("An image that is named here is not among the county's images: add it below the stem."))
         kind = kinds.of(cleaned["kind"])
-        lines = [line.strip().replace(BREAK, "\n") for line in cleaned["lines"].splitlines() if line.strip()]
+        lines = [line.strip().replace(BREAK, "\n") for line in cleaned["lines"].splitlines() if line.strip() or kind.keeps_empty_lines]
         try:
             content, key = kind.from_lines(lines)
             kind.check(stem, content, key)
@@ -183,7 +183,7 @@ class QuestionForm(OfCountyForm):
             refusal,
             [
                 _("The stem that stands: %(stem)s") % {"stem": stems.plain(standing.stem)[:300]},
-                _("The options and answers that stand: %(lines)s") % {"lines": " ¦ ".join(lines)[:600]},
+                _("The options and answers that stand: %(lines)s") % {"lines": " ¦ ".join(filter(None, lines))[:600]},
                 _("What stands beside: %(facts)s") % {"facts": "、".join(beside)},
             ],
         )

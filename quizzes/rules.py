@@ -33,8 +33,11 @@ _TAIL = "。.,;:!"
 _DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _UNIT = {"十": 10, "百": 100, "千": 1000}
 _MYRIAD = {"万": 10**4, "亿": 10**8}
-_NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿0-9]+")
-
+_NUMERALS = "零〇一二两三四五六七八九十百千万亿0-9"
+_NUMERAL = re.compile(rf"[{_NUMERALS}]+")
+LONGEST_NUMERAL = 60  # Python makes no number of 5,000 digits
+# 2.5万 is 25000; in 1,000.5万 the commas go first.
+_DECIMAL = re.compile(rf"(?<![{_NUMERALS}.])(?:(?<![0-9],)|(?![0-9]{{3}}\.))([0-9]{{1,30}}\.[0-9]{{1,30}})(万亿|亿|万)(?![{_NUMERALS}])")
 
 _GROUPED = re.compile(r"(?<![0-9,.])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")  # 1,000 is 1000; 1,2,300 is a list
 
@@ -45,8 +48,8 @@ def normalise(text: object, *, numerals: bool = True) -> str:
     """One spelling for what means the same when typed into a blank; without `numerals` Chinese ones stay as they are.
 
     Full and half width, letter case, white space, all dashes, 、 and ，, quotation and title marks,
-    a closing 。, the commas of thousands (1,000) and Chinese numerals (二十 = 20, 二〇一九 = 2019) do not count. Doing it twice
-    changes nothing.
+    a closing 。, the commas of thousands (1,000) and Chinese numerals (二十 = 20, 二〇一九 = 2019, 2.5万 = 25000) do not count.
+    Doing it twice changes nothing.
     """
     value, before = _fold(str(text), numerals), None
     while value != before:
@@ -60,9 +63,19 @@ def _fold(value: str, numerals: bool) -> str:
     value = value.translate(_DASHES).translate(_COMMAS).translate(_DROPPED)
     value = re.sub(r"-+", "-", value)
     if numerals:
-        value = _NUMERAL.sub(lambda run: _arabic(run.group()), value)
+        value = _DECIMAL.sub(lambda found: decimal_text(Fraction(found[1]) * _myriad(found[2]), EXACT), value)
+        value = _NUMERAL.sub(lambda run: run.group() if _is_behind_point(run) else _arabic(run.group()), value)
         value = _GROUPED.sub(lambda run: run.group().replace(",", ""), value)
     return value.rstrip(_TAIL)
+
+
+def _is_behind_point(run: re.Match) -> bool:
+    """Whether these are the places of a decimal with a unit behind them: in 2.5千 there is no 5000."""
+    return run.string[: run.start()].endswith(".") and run.group()[0].isascii()
+
+
+def _myriad(units: str) -> int:
+    return math.prod(_MYRIAD[unit] for unit in units)
 
 
 def _arabic(run: str) -> str:
@@ -71,7 +84,7 @@ def _arabic(run: str) -> str:
         return run
     if not any(letter in _UNIT or letter in _MYRIAD for letter in run):
         return "".join(str(_DIGIT.get(letter, letter)) for letter in run)
-    total = _myriads(run)
+    total = _myriads(run) if len(run) <= LONGEST_NUMERAL else None
     return run if total is None else str(total)
 
 
@@ -127,9 +140,12 @@ def number(text: object) -> Fraction | None:
     return Fraction(value) if value.isdecimal() and value.isascii() else None
 
 
-def decimal_text(value: Fraction) -> str:
-    """A number in digits, without an exponent, to twelve significant places."""
-    rounded = Context(prec=12).divide(Decimal(value.numerator), Decimal(value.denominator))
+EXACT = 200  # significant places: a decimal of `number`, times or through another, keeps every one of them
+
+
+def decimal_text(value: Fraction, places: int = 12) -> str:
+    """A number in digits, without an exponent, to so many significant places (`EXACT` rounds no decimal that somebody wrote)."""
+    rounded = Context(prec=places).divide(Decimal(value.numerator), Decimal(value.denominator))
     text = f"{rounded:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -14,7 +14,7 @@ from quizzes.formats.base import LETTERS, arranged, arrangement, point_names, po
 from quizzes.formats.markup import Reading
 from quizzes.kinds import Wrong
 from quizzes.kinds.base import lettered
-from quizzes.rules import decimal_text, number
+from quizzes.rules import EXACT, decimal_text, number
 from quizzes.stems import BLANK
 
 PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -117,7 +117,7 @@ def plain_number(text: str) -> str:
     value = number(text) if len(text) <= 40 else None
     if value is None:
         raise Wrong(_("“%(text)s” is not a number") % {"text": text[:40]}, _("answer"))
-    return decimal_text(value)
+    return decimal_text(value, EXACT)
 
 
 def between(low: str, high: str) -> tuple[str, str]:

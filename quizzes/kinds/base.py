@@ -130,6 +130,7 @@ class ItemKind(ABC):
     shape: str
     template: str
     stem_in_fields: bool = False  # the template draws the stem itself
+    keeps_empty_lines: bool = False  # `from_lines` wants the empty lines too: they part paragraphs
     result_template: str = "quizzes/results/rows.html"
     instruction: Any = ""
     policies: Mapping[str, Policy] = {}  # the first one stands where none was chosen

@@ -47,6 +47,7 @@ class Case(ItemKind):
     label = gettext_lazy("Case")
     names = ("材料", "材料分析", "案例", "案例分析")
     shape = "parts"
+    keeps_empty_lines = True  # for its parts
     template = "quizzes/kinds/case.html"
     result_template = "quizzes/results/case.html"
     stem_in_fields = True
@@ -70,7 +71,7 @@ class Case(ItemKind):
             raise Wrong(_("its essays may have at most %(limit)d characters together") % {"limit": LONGEST_WRITING}, _("answer"))
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
-        content, key = self.from_lines([line.strip() for line in cells.answer.split("\n") if line.strip()])
+        content, key = self.from_lines([line.strip() for line in cells.answer.split("\n")])
         self.check(cells.stem, content, key)
         return cells.stem, content, key
 
@@ -102,9 +103,9 @@ class Case(ItemKind):
                 at = next((at for at, line in enumerate(written) if ANSWER.match(line)), None)
                 if at is None:
                     raise Wrong(_("the line 【答案】 between question and answer is missing"), _("answer"))
-                stem = "\n".join(map(_unguarded, written[:at]))
+                stem = "\n".join(map(_unguarded, filter(None, written[:at])))
                 with kinds.read_as(kind, name):
-                    content, answer = kind.from_lines([_unguarded(line) for line in written[at + 1 :]])
+                    content, answer = kind.from_lines([_unguarded(line) for line in written[at + 1 :] if line or kind.keeps_empty_lines])
                 parts.append({"kind": kind.key, "stem": stem, "content": content, "points": points})
                 key.append(answer)
         made = {"parts": parts}
@@ -306,7 +307,7 @@ def _sections(lines: list[str]) -> list[tuple[str, str, list[str]]]:
             sections.append((head[1], head[2], []))
         elif sections:
             sections[-1][2].append(line)
-        else:
+        elif line:
             raise Wrong(_("begin each question with its kind and points: 【单选题 2分】"), _("answer"))
     return sections
 

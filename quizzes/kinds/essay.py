@@ -44,6 +44,7 @@ class Essay(ItemKind):
     label = gettext_lazy("Essay")
     names = ("论述", "问答", "主观")
     shape = "one"
+    keeps_empty_lines = True
     template = "quizzes/kinds/essay.html"
     result_template = "quizzes/results/essay.html"
     hint = gettext_lazy(
@@ -127,7 +128,9 @@ class Essay(ItemKind):
         rest = list(lines)
         while rest:
             line = rest[0]
-            if found := SETTING.match(line):
+            if not line:
+                pass
+            elif found := SETTING.match(line):
                 content["longest" if found[1] == "字数" else "markers"] = int(found[2])
             elif found := CRITERION.match(line):
                 content["rubric"].append({"name": found[1].strip(), "points": found[2], "levels": []})
@@ -143,7 +146,8 @@ class Essay(ItemKind):
         return content, key
 
     def to_lines(self, content: Any, key: Any) -> list[str]:
-        return [*self._settings(content), *(line for line in key["sample"].split("\n") if line.strip())]
+        sample = key["sample"].strip()
+        return [*self._settings(content), *(line if line.strip() else "" for line in sample.split("\n") if sample)]
 
     def _settings(self, content: Any) -> list[str]:
         lines = [f"字数：{content['longest']}", f"评阅人数：{content['markers']}"]
@@ -159,7 +163,7 @@ class Essay(ItemKind):
         return {"sample": key["sample"], "rubric": content["rubric"], "markers": content["markers"]}
 
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
-        return OnPaper(rows=max(4, min(content["longest"] // 40, 24)), key=self.to_lines(content, key))
+        return OnPaper(rows=max(4, min(content["longest"] // 40, 24)), key=list(filter(None, self.to_lines(content, key))))
 
     def read(self, shown: dict, response: Any) -> Any:
         return clean_text(response or "", shown["longest"]) or None

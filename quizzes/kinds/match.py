@@ -33,6 +33,7 @@ RIGHT_COLUMN = re.compile(r"^(.*?)(?<!\s)\s*右列[:：]\s*((?:(?!右列[:：]).
 NUMBERED = re.compile(r"^\s*(\d+)\s*[.．、)）]\s*(.+?)(?<!\s)\s*$", re.DOTALL)
 PAIR = re.compile(r"^([A-J])\s*[-—–－=:：]\s*(\d+)$")
 EQUALS, SEMICOLONS = "=＝", ";；"
+PARTNERS = LETTERS + "KL"  # the right column on paper
 
 
 class Match(ItemKind):
@@ -61,7 +62,7 @@ class Match(ItemKind):
         if not isinstance(content, dict):
             raise Wrong(_("there are no options"), _("options"))
         check_texts(content.get("left"), field=_("left column"))
-        check_texts(content.get("right"), field=_("right column"), least=2, most=12)
+        check_texts(content.get("right"), field=_("right column"), most=len(PARTNERS))
         if not isinstance(key, dict) or set(key) != set(content["left"]):
             raise Wrong(_("the answer must pair every line of the left column once"), _("answer"))
         for partner in key.values():
@@ -156,7 +157,7 @@ class Match(ItemKind):
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         right = list(content["right"])
         rng.shuffle(right)
-        letters = dict(zip(right, LETTERS, strict=False))
+        letters = dict(zip(right, PARTNERS[: len(right)], strict=True))
         left = list(enumerate(content["left"], start=1))
         lines = [*(f"（{number}）{text}" for number, text in left), *(f"{letter}. {text}" for text, letter in letters.items())]
         return OnPaper(lines, blanks=len(left), key=["　".join(f"（{number}）{letters[key[text]]}" for number, text in left)])

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quizzes.kinds.base import Cells, ItemKind, Malformed, OnPaper, Pick, Shown, Wrong, clean_text, lettered
-from quizzes.rules import decimal_text, number
+from quizzes.rules import EXACT, decimal_text, number
 
 LONGEST_NUMBER = 40
 MOST_UNITS = 10
 TOLERANCE = re.compile(r"±|\+/?-")
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 UNIT = re.compile(r"^(.+?)(?:(?<!\s)\s*+[=＝]\s*(.+))?$")
 
 
@@ -144,10 +145,10 @@ class Numeric(ItemKind):
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         amount = _amount(response, key["units"])
-        return ["?" if amount is None else decimal_text(amount)]
+        return ["?" if amount is None else decimal_text(amount, EXACT)]
 
     def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
-        value = decimal_text(Fraction(mended["value"]))
+        value = decimal_text(Fraction(mended["value"]), EXACT)
         return [Pick(value, f"{value} {_base(mended['units'])}".strip(), True)]
 
     def right(self, shown: dict, key: Any) -> Any:
@@ -156,7 +157,7 @@ class Numeric(ItemKind):
     def wrong(self, shown: dict, key: Any) -> Any:
         value, tolerance = Fraction(key["value"]), Fraction(key["tolerance"])
         return {
-            "value": decimal_text(value + 1 + 2 * (tolerance * abs(value) if key["relative"] else tolerance)),
+            "value": decimal_text(value + 1 + 2 * (tolerance * abs(value) if key["relative"] else tolerance), EXACT),
             "unit": _asked(key["units"]),
         }
 
@@ -167,11 +168,11 @@ def _read(text: Any) -> Fraction | None:
 
 
 def _plain(text: str, field: str) -> str:
-    """What a trainer wrote as a plain decimal."""
+    """What a trainer wrote as a plain decimal, to the last digit; one that is plain already stays as it stands."""
     value = number(text)
     if value is None:
         raise Wrong(_("“%(text)s” is not a number") % {"text": text.strip()[:40]}, field)
-    return decimal_text(value)
+    return text.strip() if PLAIN.fullmatch(text.strip()) else decimal_text(value, EXACT)
 
 
 def _answer(line: str) -> dict:
@@ -181,7 +182,7 @@ def _answer(line: str) -> dict:
     tolerance = rest[0].strip() if rest else "0"
     is_relative = tolerance.endswith(("%", "％"))
     if is_relative:
-        tolerance = decimal_text((number(tolerance[:-1]) or Fraction(0)) / 100) if number(tolerance[:-1]) is not None else tolerance
+        tolerance = decimal_text((number(tolerance[:-1]) or Fraction(0)) / 100, EXACT) if number(tolerance[:-1]) is not None else tolerance
     return {"value": _plain(value, _("answer")), "tolerance": _plain(tolerance, _("answer")), "relative": is_relative}
 
 
@@ -200,7 +201,7 @@ def _said(key: dict) -> str:
     tolerance = Fraction(key["tolerance"])
     if not tolerance and not key["relative"]:
         return key["value"]
-    return f"{key['value']} ± {decimal_text(tolerance * 100)}%" if key["relative"] else f"{key['value']} ± {key['tolerance']}"
+    return f"{key['value']} ± {decimal_text(tolerance * 100, EXACT)}%" if key["relative"] else f"{key['value']} ± {key['tolerance']}"
 
 
 def _sorted(units: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from core import audit, clock, fonts, typesetting
@@ -50,6 +51,7 @@ def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
         "minutes": paper.quiz.minutes,
         "total": figure(sum((item.points for item in items), start=Decimal(0))),
         "digest": paper.digest()[:16],
+        "told": [] if part == "sheet" else _told(paper, items),
         "items": printed,
         "pictures": pictures,
     }
@@ -75,6 +77,31 @@ def _amended(remark: Remark) -> str:
     """What a marker of sheets has to know, in Chinese as the document is."""
     on = clock.local(remark.decision.at).date().isoformat()
     return f"（{on} 经两人批准：本题人人得满分）" if remark.remedy == Remark.Remedy.ALL_RIGHT else f"（{on} 经两人批准更正答案）"
+
+
+def _told(paper: Paper, items: list[PaperItem]) -> list[dict[str, str]]:
+    """What candidates are told on the screen of each kind on the paper, once: how it is answered and marked, in Chinese as the document is.
+
+    Where a kind is told several things (essays of different lengths), each says of which questions.
+    """
+    told: dict[str, dict[str, list[str]]] = {}
+    rng = random.Random(0)  # noqa: S311 - no order of it is shown
+    with translation.override("zh-hans"):
+        for item in items:
+            shown, _key = item.item_kind.present(item.stem, item.content, item.key, rng=rng, shuffle=False, policies=paper.quiz.policies)
+            asked = [(str(item.position), item.item_kind, shown)]
+            asked += [
+                (f"{item.position}（{number}）", kinds.of(part["kind"]), part["shown"])
+                for number, part in enumerate(shown["parts"] if item.item_kind.shape == "parts" else (), start=1)
+            ]
+            for number, kind, one in asked:
+                if said := str(kind.instruction_for(one)):
+                    told.setdefault(kind.called, {}).setdefault(said, []).append(number)
+    return [
+        {"of": called if len(several) == 1 else f"{called}（第{'、'.join(numbers)}题）", "said": said}
+        for called, several in told.items()
+        for said, numbers in several.items()
+    ]
 
 
 def item_for_sheet(paper: Paper, item: PaperItem) -> dict[str, Any]:

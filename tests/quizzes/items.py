@@ -48,7 +48,10 @@ LINE = (
 )
 PLAIN = LINE.filter(lambda text: plain(text) == text)
 STEM = st.text(alphabet="题目？a1，", min_size=1, max_size=10)
-DECIMAL = st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=1000).map(lambda f: decimal_text(Fraction(int(f * 1000), 1000)))
+LONG = st.from_regex(r"-?[1-9][0-9]{0,15}\.[0-9]{0,12}[1-9]|[1-9][0-9]{12,25}", fullmatch=True)
+DECIMAL = LONG | st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=1000).map(
+    lambda f: decimal_text(Fraction(int(f * 1000), 1000))
+)
 POSITIVE = st.integers(1, 10**6).map(lambda n: decimal_text(Fraction(n, 100)))
 
 

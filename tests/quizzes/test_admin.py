@@ -87,6 +87,21 @@ def test_a_trainer_writes_opens_and_keeps_a_question_of_any_kind(trainer, cast, 
     assert "没有" not in trainer.post("/admin/questions/preview/", data).text.partition("<main")[2].partition("</main>")[0]
 
 
+@pytest.mark.parametrize("in_a_case", [False, True])
+def test_a_sample_answer_keeps_its_empty_lines_when_the_question_is_edited(trainer, cast, in_a_case):
+    lines = "字数：800\n\n评阅人数：1\n参考答案：\n第一段。\n\n第二段。"
+    if in_a_case:
+        lines = f"【论述题 2分】\n谈谈。\n\n【答案】\n{lines}\n\n【单选题 1分】\n几日？\n\n【答案】\n\n7\n* 20"
+    data = question(code="N-essay", kind="case" if in_a_case else "essay", stem="材料", lines=lines, county=cast.county.pk)
+    reply = trainer.post("/admin/questions/new/", data)
+    assert reply.status_code == 302, reply.context["form"].errors
+    made = Question.objects.get(code="N-essay")
+    shown = trainer.get(f"/admin/questions/edit/{made.pk}/").context["form"]["lines"].value()
+    trainer.post(f"/admin/questions/edit/{made.pk}/", data | {"lines": shown.replace("第二段", "末段").replace("\n", "\r\n")})
+    made.refresh_from_db()
+    assert (made.version, made.key[0] if in_a_case else made.key) == (2, {"sample": "第一段。\n\n末段。"})
+
+
 def test_a_line_break_inside_an_option_survives_the_form(trainer, cast):
     one = Question.objects.get(code="P01-1")
     one.content = {"options": {"A": "第一行\n第二行", "B": "20"}}

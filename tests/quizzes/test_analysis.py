@@ -219,12 +219,19 @@ def test_the_number_of_queries_does_not_grow_with_the_people(crowd, quiz, django
 
 @pytest.mark.parametrize(
     ("facility", "discrimination", "says"),
-    [(0.5, 0.4, ""), (0.5, 0.1, "flat"), (0.5, -0.1, "key"), (0.97, None, "easy"), (0.1, 0.3, "hard")],
+    [(0.5, 0.4, ""), (0.5, 0.1, "flat"), (0.5, -0.1, "flat"), (0.5, -0.7, "key"), (0.97, None, "easy"), (0.1, 0.3, "hard")],
 )
 def test_the_advice_follows_the_usual_bounds(facility, discrimination, says):
     item = {"people": 10, "facility": facility, "point_biserial": discrimination}
     assert analysis.advice(item) == says
     assert analysis.advice(item | {"people": 9}) == "", "too few to say anything"
+
+
+@pytest.mark.parametrize(
+    ("people", "discrimination", "says"), [(21, -0.27, "flat"), (21, -0.45, "key"), (101, -0.19, "flat"), (101, -0.21, "key")]
+)
+def test_a_key_is_suspect_only_where_chance_does_not_reach(people, discrimination, says):
+    assert analysis.advice({"people": people, "facility": 0.9, "point_biserial": discrimination}) == says
 
 
 def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks):

@@ -421,6 +421,35 @@ def test_a_single_unit_need_not_be_chosen_and_numbers_are_analysed_in_the_base_u
     assert kinds.picked("numeric", {}, NUMBER, {"value": "很多", "unit": "元"}) == ["?"]
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("1234567890123", "1234567890123"),
+        ("3.14159265358979", "3.14159265358979"),
+        ("3.10", "3.10"),
+        ("1,234,567,890,123.4", "1234567890123.4"),
+        ("123456789.01234万", "1234567890123.4"),
+        ("1.23456789012345e3", "1234.56789012345"),
+        ("１２３４５６７８９０１２３", "1234567890123"),
+    ],
+)
+def test_a_number_is_kept_to_its_last_digit(written, kept):
+    numeric = kinds.of("numeric")
+    content, key = numeric.from_lines([f"{written} ± 0.0000000000012345%", "元 = 1", "分 = 0.010000000000001"])
+    assert (key["value"], key["tolerance"]) == (kept, "0.000000000000012345")
+    assert content["units"]["分"] == "0.010000000000001"
+    assert numeric.from_lines(numeric.to_lines(content, key)) == (content, key)
+    assert kinds.mark("numeric", key | content, {"value": written, "unit": "元"}) == 1
+
+
+def test_numbers_that_differ_behind_the_twelfth_digit_are_different_answers():
+    key = {"value": "1234567890123", "tolerance": "0", "relative": False, "units": {}}
+    given = [kinds.picked("numeric", {}, key, {"value": value, "unit": ""}) for value in ("1234567890123", "1234567890124")]
+    assert given == [["1234567890123"], ["1234567890124"]]
+    assert [pick.code for pick in kinds.of("numeric").picks({}, key, key)] == given[0]
+    assert kinds.mark("numeric", key, kinds.of("numeric").wrong({}, key)) == 0
+
+
 @given(value=st.integers(-1000, 1000), tolerance=st.integers(0, 50), given_=st.integers(-1100, 1100))
 def test_farther_from_the_value_is_never_better(value, tolerance, given_):
     key = {"value": str(value), "tolerance": str(tolerance), "relative": False, "units": {}}

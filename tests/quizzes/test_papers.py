@@ -72,6 +72,24 @@ def test_parallel_papers_share_no_question_and_all_serve_the_blueprint(exam, cas
         assert sorted((item.kind, item.points) for item in paper.items.all()) == [("judge", Decimal(10))] + [("single", Decimal(5))] * 3
 
 
+def test_a_label_is_given_once_though_its_paper_was_thrown_away(exam, cast):
+    def make(code):
+        return exam_papers.make_fixed(quiz=exam, chosen=[(code, Decimal(5))], by=cast.trainer, at=NOON)
+
+    first, _second = make("J-0"), make("J-1")
+    exam_papers.discard(paper=first, by=cast.trainer)
+    third = make("J-2")
+    exam_papers.discard(paper=third, by=cast.trainer)
+    assert (third.label, make("J-0").label) == ("C", "D")
+
+
+def test_the_label_after_z_is_aa(exam, cast):
+    Paper.objects.create(quiz=exam, label="Z", made_by=cast.trainer, made_at=NOON)
+    Paper.objects.create(quiz=exam, label="C", made_by=cast.trainer, made_at=NOON)
+    made = [exam_papers.make_fixed(quiz=exam, chosen=[(f"J-{n}", Decimal(5))], by=cast.trainer, at=NOON) for n in range(2)]
+    assert [paper.label for paper in made] == ["AA", "AB"]
+
+
 def test_what_the_bank_lacks_for_all_papers_is_named_and_nothing_is_written(exam, cast):
     with pytest.raises(Refused) as refused:
         exam_papers.make_parallel(quiz=exam, count=4, by=cast.trainer, at=NOON)

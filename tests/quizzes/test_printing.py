@@ -1,16 +1,18 @@
 """Sealed papers as PDF, read back by a program that we did not write."""
 
 import io
+import random
 import subprocess
 from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from PIL import Image
 from wagtail.models import ModelLogEntry
 
 from core.errors import Refused
-from quizzes import stems
+from quizzes import kinds, stems
 from quizzes.models import Paper, Question
 from quizzes.services import exam_papers, images, printing
 from tests.cast import EVERYBODY, NOON
@@ -86,6 +88,30 @@ def test_the_key_says_what_is_right_for_how_many_points(pages):
         assert told in text, told
 
 
+@pytest.mark.parametrize("part", ["paper", "key"])
+@pytest.mark.parametrize(("policy", "told"), [("half", "少选得一半分"), ("all_or_nothing", "多选题：")])
+def test_paper_and_key_say_how_each_kind_is_marked(paper, cast, tmp_path, part, policy, told):
+    paper.quiz.policies = {"multiple": policy}
+    paper.quiz.save()
+    for by in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=Paper.objects.get(pk=paper.pk).digest(), by=by, at=NOON)
+    with translation.override("en"):  # the document is Chinese whatever language a page is read in
+        text = text_of(printing.pdf(paper=Paper.objects.get(pk=paper.pk), part=part, by=cast.trainer, at=NOON), tmp_path)
+    said = kinds.of("multiple").policies[policy].instruction
+    with translation.override("zh-hans"):
+        assert told in text and text.count("多选题：" + "".join(str(said).split())) == 1
+    assert "论述题：最多写800字" in text and text.count("单选题：") == 1
+
+
+def test_essays_of_different_lengths_say_which_of_them_is_how_long(exam, cast):  # noqa: F811
+    for number, longest in enumerate((300, 800, 300)):
+        content, key = {"longest": longest, "rubric": [], "markers": 1}, {"sample": ""}
+        Question.objects.filter(code=f"J-{number}").update(kind="essay", content=content, key=key)
+    made = exam_papers.make_fixed(quiz=exam, chosen=[(f"J-{n}", Decimal(5)) for n in range(3)], by=cast.trainer, at=NOON)
+    told = {one["of"]: one["said"] for one in printing._told(made, list(made.items.order_by("position")))}
+    assert list(told) == ["论述题（第1、3题）", "论述题（第2题）"] and "800" in told["论述题（第2题）"]
+
+
 @pytest.mark.parametrize("kind", ["order", "match"])
 def test_the_key_names_the_letters_that_the_paper_prints(paper, kind):
     item = paper.items.get(question__code=f"K-{kind}")
@@ -94,6 +120,66 @@ def test_the_key_names_the_letters_that_the_paper_prints(paper, kind):
     told = "".join(piece["it"] for line in drawn["key"] for piece in line)
     expected = ["甲", "乙", "丙"] if kind == "order" else ["要求", "推荐"]
     assert [letters[sign] for sign in told if sign in letters] == expected
+
+
+def lines(sign, count):
+    return [f"{sign}{number}" for number in range(count)]
+
+
+LARGEST = {
+    "single": ({"options": dict(zip("ABCDEFGHIJ", lines("选", 10), strict=True))}, ["J"]),
+    "multiple": ({"options": dict(zip("ABCDEFGHIJ", lines("选", 10), strict=True))}, list("ABCDEFGHIJ")),
+    "fill": ({"blanks": 10}, [lines("空", 12)] * 10),
+    "cloze": ({"gaps": [lines("词", 10)] * 10}, ["词9"] * 10),
+    "numeric": (
+        {"units": {f"单位{n}": str(10**n) for n in range(10)}},
+        {"value": "1" * 30 + "." + "9" * 9, "tolerance": "0", "relative": False},
+    ),
+    "order": ({"items": lines("步", 10)}, lines("步", 10)),
+    "match": ({"left": lines("左", 10), "right": lines("右", 12)}, dict(zip(lines("左", 10), lines("右", 12)[2:], strict=True))),
+    "short": ({}, [{"pattern": text, "share": "1"} for text in lines("答", 20)]),
+    "essay": (
+        {"longest": 5000, "rubric": [{"name": name, "points": "1", "levels": []} for name in lines("点", 10)], "markers": 2},
+        {"sample": "例" * 5000},
+    ),
+}
+
+
+def stem_of(kind):
+    return "题" + "____和" * 10 if kind in {"fill", "cloze"} else "题"
+
+
+@pytest.mark.parametrize("in_a_case", [False, True])
+@pytest.mark.parametrize("kind", LARGEST)
+def test_the_largest_question_of_each_kind_is_printed(sign_in, exam, cast, tmp_path, kind, in_a_case):  # noqa: F811
+    stem, (content, key) = stem_of(kind), LARGEST[kind]
+    if in_a_case:
+        part = {"kind": kind, "stem": stem, "content": content, "points": "1"}
+        kind, stem, content, key = (
+            "case",
+            "材料",
+            {"parts": [part] * (1 if kind == "essay" else 10)},
+            [key] * (1 if kind == "essay" else 10),
+        )
+    kinds.of(kind).check(stem, content, key)
+    question = Question.objects.get(code="J-0")
+    question.kind, question.stem, question.content, question.key = kind, stem, content, key
+    question.save()
+    made = exam_papers.make_fixed(quiz=exam, chosen=[("J-0", Decimal(5))], by=cast.trainer, at=NOON)
+    seal_twice(made, cast)
+    paper = Paper.objects.get(pk=made.pk)
+
+    for part in printing.PARTS:
+        assert printing.pdf(paper=paper, part=part, by=cast.trainer, at=NOON).startswith(b"%PDF")
+    assert sign_in(cast.trainer).get(reverse("paper", args=[paper.pk])).status_code == 200
+
+
+def test_twelve_partners_have_twelve_letters(exam, cast, tmp_path):  # noqa: F811
+    content, key = LARGEST["match"]
+    shape = kinds.of("match").on_paper(content, key, rng=random.Random(3))
+    letters = dict(line.split(". ")[::-1] for line in shape.lines if ". " in line)
+    assert "".join(letters.values()) == "ABCDEFGHIJKL"
+    assert shape.key == ["　".join(f"（{number}）{letters[right]}" for number, right in enumerate(key.values(), start=1))]
 
 
 def test_rare_characters_formulas_images_and_markup_are_printed_as_they_are(exam, cast, tmp_path):  # noqa: F811

@@ -236,6 +236,42 @@ def test_the_commas_of_thousands_do_not_count(written):
     assert rules.normalise(written) == "1000"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2.5万", "25000"),
+        ("２．５０万元", "25000元"),
+        ("1.23456万", "12345.6"),
+        ("0.5亿", "50000000"),
+        ("2.5万亿", "2500000000000"),
+        ("1,000.5万", "10005000"),
+        ("1、2.5万", "1,25000"),
+        ("1.二十", "1.20"),
+    ],
+)
+def test_a_decimal_before_a_myriad_is_that_number(written, read):
+    assert rules.normalise(written) == read
+
+
+@pytest.mark.parametrize("written", ["2.5千", "2.5千万", "2.5万五千", "2.5.5万", "3.14", "a.5万", "1" * 31 + ".5万"])
+def test_a_decimal_with_another_unit_stays_as_it_is_written(written):
+    assert rules.normalise(written) == written
+
+
+def test_thousands_of_digits_are_no_numeral():
+    assert rules.normalise("9" * 5000 + "万") == "9" * 5000 + "万"
+
+
+@given(st.text(alphabet="0125.,万亿千十二 、。", max_size=12))
+def test_normalising_decimals_twice_changes_nothing(text):
+    assert rules.normalise(rules.normalise(text)) == rules.normalise(text)
+
+
+@given(st.decimals(min_value=0, max_value=10**6, places=4), st.sampled_from(["万", "亿"]))
+def test_a_decimal_with_its_myriad_means_what_a_number_means(value, unit):
+    assert rules.number(rules.normalise(f"{value:f}{unit}")) == rules.number(f"{value:f}{unit}")
+
+
 @pytest.mark.parametrize("written", ["1,2,300", "12,34", "1000,200", "1.5,000", "0,1000"])
 def test_a_list_of_numbers_stays_a_list(written):
     assert rules.normalise(written) == written

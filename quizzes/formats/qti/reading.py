@@ -13,11 +13,12 @@ from core import sanitize
 from quizzes.formats import moodle, xml
 from quizzes.formats.base import Found, Item, from_facts, point_text, read_facts, settle, settled
 from quizzes.formats.markup import Reading
+from quizzes.formats.qti import marking
 from quizzes.formats.qti.package import Entry
 from quizzes.kinds import Wrong
 from quizzes.kinds.base import LETTERS, lettered
 from quizzes.kinds.judge import NO, YES
-from quizzes.rules import decimal_text, number
+from quizzes.rules import EXACT, decimal_text, number
 
 INLINE = {"qti-text-entry-interaction", "qti-inline-choice-interaction"}
 TAKEN = INLINE | {"qti-choice-interaction", "qti-order-interaction", "qti-match-interaction", "qti-extended-text-interaction"}
@@ -109,6 +110,8 @@ def _read(found: Found, root: etree._Element, entry: Entry) -> None:
     parts = [element for element in body.iter() if element.get("class") == "part" and element.get("data-kind")]
     kind, content, key = _case(question, parts) if parts else _simple(question)
     found.kind = kind
+    if not marking.is_usual(root, parts=max(1, len(parts))):
+        reading.lose(_("The file's own way of marking is not kept: it is marked as the quiz says."))
     explanation = _explanation(question, root)
     fields = from_facts({"difficulty": entry.level} | known)
     item = settled(
@@ -277,7 +280,9 @@ def _choice(question: _Question) -> tuple[str, dict, Any]:
             return "judge", {}, right[0].lower() == "true"
         if any(key not in right for key, _value in mapped):
             question.reading.lose(_("Part of the mark for another option is not kept: one option is right."))
-    elif len({value for _key, value in mapped}) > 1:
+    elif any(key not in right for key, _value in mapped):
+        question.reading.lose(_("Part of the mark for a choice is not kept."))
+    elif mapped and len(_worths(declared, right)) > 1:
         question.reading.lose(_("The weights of the right options are not kept: each counts the same, as the quiz is marked."))
     if declared.get("cardinality") == "multiple" and len(_worths(declared, texts.keys() - set(right))) > 1:
         question.reading.lose(_("The deductions of the wrong options are not kept: each counts the same, as the quiz is marked."))
@@ -299,7 +304,7 @@ def _text_entry(question: _Question) -> tuple[str, dict, Any]:
         if patterns := _patterns(question, declared):
             question.stem = _stem(question, "" if is_apart else "____")
             return "short", {}, patterns
-    key = []
+    key, weights = [], set()
     for number_of, interaction in enumerate(interactions, start=1):
         declared = question.response(interaction)
         if declared.get("base-type") not in ("string", None):
@@ -308,6 +313,7 @@ def _text_entry(question: _Question) -> tuple[str, dict, Any]:
         best = max((value for _key, value in mapped), default=Fraction(0))
         if any(value != best for _key, value in mapped):
             question.reading.lose(_("Answers that earn a part of the mark earn nothing."))
+        weights.add(best or 1)
         accepted = list(dict.fromkeys([*_right(declared), *(settle(key) for key, value in mapped if value == best)]))
         if _deductions(declared):
             question.reading.lose(_("Deductions for wrong answers are not kept."))
@@ -316,6 +322,8 @@ def _text_entry(question: _Question) -> tuple[str, dict, Any]:
         if any(entry.get("case-sensitive") == "true" for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry")):
             question.reading.lose(_("That upper and lower case count is not kept."))
         key.append(accepted)
+    if len(weights) > 1:
+        question.reading.lose(_("The weights of the blanks are not kept: each counts the same."))
     question.stem = _stem(question, "____")
     return "fill", {"blanks": len(key)}, key
 
@@ -337,7 +345,7 @@ def _numeric(question: _Question, declared: etree._Element) -> tuple[str, dict, 
         if equal.get("tolerance-mode") in ("absolute", "relative"):
             tolerance = moodle.plain_number(sizes[0])
     if is_relative:
-        tolerance = question.known.get("tolerance") or decimal_text(Fraction(tolerance) / 100)
+        tolerance = question.known.get("tolerance") or decimal_text(Fraction(tolerance) / 100, EXACT)
     return "numeric", {"units": {}}, {"value": moodle.plain_number(right[0]), "tolerance": tolerance, "relative": is_relative}
 
 

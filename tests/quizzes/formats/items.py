@@ -54,7 +54,9 @@ def lines(least: int, most: int, each: st.SearchStrategy[str] | None = None) -> 
     return st.lists(each if each is not None else st.one_of(line(), marked(10)), min_size=least, max_size=most, unique=True)
 
 
-decimals = st.decimals(min_value=-10_000, max_value=10_000, places=2, allow_nan=False).map(lambda value: f"{value:f}")
+decimals = st.sampled_from(["1234567890123", "3.14159265358979", "3.10"]) | st.decimals(
+    min_value=-10_000, max_value=10_000, places=2, allow_nan=False
+).map(lambda value: f"{value:f}")
 shares = st.sampled_from(["1", "0.5", "0.25", "0.3333"])
 
 

@@ -140,10 +140,10 @@ def test_a_file_that_is_none_of_its_format_has_a_report_too(cast, tmp_path):
 # ---- weights that we do not have
 
 
-def qti_item(declared: str, body: str) -> str:
+def qti_item(declared: str, body: str, processing: str = "") -> str:
     return (
         '<qti-assessment-item xmlns="http://www.imsglobal.org/xsd/imsqtiasi_v3p0" identifier="I" title="I">'
-        f"{declared}<qti-item-body><p>下列说法：{body}</p></qti-item-body></qti-assessment-item>"
+        f"{declared}<qti-item-body><p>下列说法：{body}</p></qti-item-body>{processing}</qti-assessment-item>"
     )
 
 
@@ -181,6 +181,8 @@ MATCH = ("multiple", "directedPair", "L X|M Y")
         (("multiple", "identifier", "A|B", {"A": "0.5", "B": "0.5", "C": "-1"}), CHOICE, None),
         (("multiple", "identifier", "A|B", {"A": "0.5", "B": "0.5"}, "-1"), CHOICE, None),
         (("multiple", "identifier", "A", {"A": "1", "B": "-1", "C": "-0.5"}), CHOICE, "扣分"),
+        (("multiple", "identifier", "A|B", {"A": "0.5", "B": "0.5", "C": "0.5"}), CHOICE, "部分"),
+        (("multiple", "identifier", "A|B", {"A": "1"}), CHOICE, "权重"),
         (("single", "identifier", "A", {"A": "1"}), INLINE, None),
         (("single", "identifier", "A", {"A": "1", "B": "0.5"}), INLINE, "部分"),
         (("single", "identifier", "A", {"A": "1"}, "-1"), INLINE, "扣分"),
@@ -193,6 +195,70 @@ def test_qti_weights_that_are_not_kept_are_told(declared, body, said):
     (found,) = read(qti_item(declaration(*declared), body), "qti")
     assert found.refusal == ""
     assert found.changes == [] if said is None else any(said in line for line in found.changes)
+
+
+def given(test: str, value: str, otherwise: str = "", outcome: str = "SCORE", more: str = "") -> str:
+    """A condition of QTI: where the test holds, the outcome is this value, else that one."""
+    otherwise = f"<qti-response-else>{gives(otherwise, outcome)}</qti-response-else>" if otherwise else ""
+    return f"<qti-response-condition><qti-response-if>{test}{gives(value, outcome)}{more}</qti-response-if>{otherwise}</qti-response-condition>"
+
+
+def gives(value: str, outcome: str = "SCORE") -> str:
+    value = value if value.startswith("<") else f'<qti-base-value base-type="float">{value}</qti-base-value>'
+    return f'<qti-set-outcome-value identifier="{outcome}">{value}</qti-set-outcome-value>'
+
+
+ASKED, KEYED, MAPPED = '<qti-variable identifier="R"/>', '<qti-correct identifier="R"/>', '<qti-map-response identifier="R"/>'
+RIGHT = f"<qti-match>{ASKED}{KEYED}</qti-match>"
+IS_C = f'<qti-match>{ASKED}<qti-base-value base-type="identifier">C</qti-base-value></qti-match>'
+EMPTY = f"<qti-is-null>{ASKED}</qti-is-null>"
+TEMPLATE = 'template="https://purl.imsglobal.org/spec/qti/v3p0/rptemplates/{}.xml"'
+SAYS = '<qti-outcome-declaration identifier="SAYS" cardinality="single" base-type="identifier"/>'
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_ours"),
+    [
+        (TEMPLATE.format("match_correct"), True),
+        (TEMPLATE.format("map_response"), True),
+        (TEMPLATE.format("our_own_rule"), False),
+        (given(RIGHT, "1"), True),
+        (given(RIGHT, "1", "0"), True),
+        (gives("0") + given(RIGHT, "5"), True),
+        (gives(MAPPED), True),
+        (given(EMPTY, "0", MAPPED), True),
+        (given(RIGHT, "1", "0", more=gives("WELL_DONE", "SAYS")) + given(IS_C, "LOOK_AGAIN", outcome="SAYS"), True),
+        (given(IS_C, "1"), False),
+        (given(RIGHT, "0", "1"), False),
+        (given(RIGHT, "-1"), False),
+        (given(RIGHT, "1") + given(RIGHT, "0.5"), False),
+        (given(RIGHT, "1", "0.5"), False),
+        (given(f"<qti-not>{RIGHT}</qti-not>", "1"), False),
+        (gives("1"), False),
+        (gives(ASKED), False),
+        ("<qti-response-processing-fragment/>", False),
+    ],
+)
+def test_a_rule_of_marking_that_is_not_ours_is_told(rules, is_ours):
+    processing = (
+        f"<qti-response-processing {rules}/>"
+        if rules.startswith("template")
+        else f"<qti-response-processing>{rules}</qti-response-processing>"
+    )
+    (found,) = read(qti_item(declaration("single", "identifier", "A", {"A": "1"}) + SAYS, CHOICE, processing), "qti")
+    assert found.item.key == ["A"]
+    assert found.changes == ([] if is_ours else ["文件自带的评分规则未保留：按测试的计分方式计分。"])
+
+
+def test_blanks_that_are_worth_more_than_others_are_told():
+    declared = "".join(
+        f'<qti-response-declaration identifier="R{n}" cardinality="single" base-type="string"><qti-mapping default-value="0">'
+        f'<qti-map-entry map-key="甲" mapped-value="{n}"/></qti-mapping></qti-response-declaration>'
+        for n in (1, 2)
+    )
+    body = "以" + "、".join(f'<qti-text-entry-interaction response-identifier="R{n}"/>' for n in (1, 2))
+    (found,) = read(qti_item(declared, body), "qti")
+    assert found.item.key == [["甲"], ["甲"]] and any("权重" in line for line in found.changes)
 
 
 @pytest.mark.parametrize(
@@ -216,3 +282,8 @@ def test_that_limits_in_words_are_not_kept_is_told(limit, is_told):
 
     assert found.item.kind == "essay"
     assert any("按词计" in str(change) for change in found.changes) is is_told
+
+
+def test_a_number_with_commas_keeps_its_last_digit():
+    (found,) = read("多少？{#1,234,567,890,123}\n")
+    assert found.item.key["value"] == "1234567890123"
