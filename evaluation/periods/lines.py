@@ -198,6 +198,11 @@ def told_before(supplement: Calculation, keys: Collection[str]) -> dict[str, dic
     return found
 
 
+def names_before(supplement: Calculation, keys: Collection[str]) -> dict[str, str]:
+    """What lists that were handed over before called the lines with these keys."""
+    return {key: name for one in _handed_before(supplement) for key, name in names(one, keys).items()}
+
+
 def frozen_before(supplement: Calculation) -> Calculation:
     """The frozen calculation that a supplementary list follows. One query."""
     earlier = Calculation.objects.filter(period=supplement.period_id, purpose=Calculation.Purpose.FREEZE, number__lt=supplement.number)

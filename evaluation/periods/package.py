@@ -260,11 +260,13 @@ def tables(calculation: Calculation, format: str = FORMAT) -> tuple[Exporter, Ex
 def _differences(supplement: Calculation) -> Exporter:
     """The columns that differ, of each row that is handed over with a supplementary list: as they were frozen, and as they are known now.
 
-    A row that came or went has all its columns. Of one that an earlier list told otherwise and that is as frozen again, those of that list.
+    A row that came or went has all its columns. Of one that an earlier list told otherwise and that is as frozen again, those of that list;
+    of one that only an earlier list had, these too: it is gone.
     """
     keys = lines.in_order(lines.keys_of(supplement))
     found = {one.key: one for one in lines.differences_of(supplement, keys)}
     earlier, now = lines.told_before(supplement, keys), lines.of_keys(supplement, keys)
+    called = lines.names_before(supplement, [key for key in keys if key not in now and key not in found])
     items = {one["key"]: one["name"] for one in supplement.version.spec["items"]}
     rows = []
     for key in keys:
@@ -272,9 +274,9 @@ def _differences(supplement: Calculation) -> Exporter:
         changes = {name: (old, new, one.state) for name, old, new in one.changes} if one else {}
         for name in earlier.get(key, ()):
             value = known.columns.get(name) if known else None
-            changes.setdefault(name, (value, value, "same"))
-        name_of = one.name if one else known.name if known else ""
-        rows += [(key, name_of, name, *changed) for name, changed in changes.items()]
+            changes.setdefault(name, (value, value, "same" if known else "gone"))
+        name_of = one.name if one else known.name if known else called.get(key, "")
+        rows += [(key, name_of, name, *changes[name]) for name in sorted(changes, key=_place)]
     columns = [
         Column("行", lambda r: r[0], 20),
         Column("名称", lambda r: r[1], 24),
@@ -285,6 +287,12 @@ def _differences(supplement: Calculation) -> Exporter:
         Column("变化", lambda r: _CHANGES[r[5]], 12),
     ]
     return Exporter("补充清单", columns, rows)
+
+
+def _place(column: str) -> tuple[int, str]:
+    """Figures by name behind the other columns, items last: databases keep the names of a JSON object in orders of their own."""
+    kind, _sep, name = column.partition(":")
+    return (0, "") if not name else (1, name) if kind == "figures" else (2, "")
 
 
 def _heading(column: str, items: Mapping[str, str]) -> str:

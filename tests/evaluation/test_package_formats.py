@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import io
+import json
 
 import pytest
+from django.db import connection
 
 from evaluation.models import PersonLine, UnitLine
 from evaluation.periods import handover, package
@@ -100,6 +102,35 @@ def test_a_row_that_an_earlier_list_changed_and_that_is_as_frozen_again_is_told_
         ("U:532325-D03", "总分", "8.50", "9.00", "变动"),
         ("P:YA10001", "学时", "20.00", "20.00", "与定案一致"),
     ]
+
+
+def test_a_row_that_only_an_earlier_list_had_is_told_as_gone_with_its_name(cast):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    first = late_list(frozen, cast, digest="b")
+    line = first.people.first()
+    line.pk, line.person, line.employee_number, line.person_name, line._state.adding = None, cast.liaison, "YA10099", "新来的", True
+    line.save()
+    given(first, cast)
+    again = late_list(frozen, cast, total="9.00", digest="c")
+    given(again, cast)
+
+    told = [row for row in rows_of(again) if row["行"] == "P:YA10099"]
+    assert told and {(row["名称"], row["定案值"], row["现值"], row["变化"]) for row in told} == {("新来的", "", "", "取消")}
+
+
+def test_figures_of_a_list_stand_by_name_however_the_database_keeps_them(cast):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    made = late_list(frozen, cast, digest="b")
+    figures = made.units.get().figures
+    changed = dict.fromkeys(sorted(figures, key=lambda name: (len(name), name), reverse=True), "7")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE evaluation_unitline SET figures = %s WHERE calculation_id = %s", [json.dumps(changed), made.pk])
+    given(made, cast)
+
+    codes = [row["栏目代码"] for row in rows_of(made) if row["栏目代码"].startswith("figures:")]
+    assert codes == sorted(codes) and len(codes) > 1
 
 
 def test_rows_stand_by_code_points_whatever_the_database_sorts_by(cast):
