@@ -201,6 +201,8 @@ class ChangeForm(forms.Form):
     point = forms.ModelChoiceField(label=_("knowledge point"), queryset=KnowledgePoint.objects.none(), required=False, empty_label="—")
     course_code = forms.CharField(label=_("course"), max_length=20, required=False)
     is_reserved = forms.ChoiceField(label=_("for exams only"), required=False, choices=[("", "—"), ("1", _("Yes")), ("0", _("No"))])
+    mark = forms.ChoiceField(label=Question._meta.get_field("mark").verbose_name, required=False)
+    source = forms.CharField(label=Question._meta.get_field("source").verbose_name, max_length=200, required=False)
     source_until = forms.DateField(
         label=_("source in force until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -209,7 +211,8 @@ class ChangeForm(forms.Form):
     def __init__(self, *args, user, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["status"].choices = [("", "—"), *Question.Status.choices]
-        self.fields["difficulty"].choices = [("", "—"), *Question._meta.get_field("difficulty").choices]
+        for name in ("difficulty", "mark"):
+            self.fields[name].choices = [("", "—"), *Question._meta.get_field(name).choices]
         self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(user))
 
     def clean(self):

@@ -63,9 +63,9 @@ def _fold(value: str, numerals: bool) -> str:
     value = value.translate(_DASHES).translate(_COMMAS).translate(_DROPPED)
     value = re.sub(r"-+", "-", value)
     if numerals:
+        value = _GROUPED.sub(lambda run: run.group().replace(",", ""), value)  # first: in 1,000万 there is no 000万
         value = _DECIMAL.sub(lambda found: decimal_text(Fraction(found[1]) * _myriad(found[2]), EXACT), value)
         value = _NUMERAL.sub(lambda run: run.group() if _is_behind_point(run) else _arabic(run.group()), value)
-        value = _GROUPED.sub(lambda run: run.group().replace(",", ""), value)
     return value.rstrip(_TAIL)
 
 

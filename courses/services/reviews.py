@@ -9,8 +9,8 @@ from datetime import datetime
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import IntegerField
-from django.db.models.functions import Cast
+from django.db.models import IntegerField, QuerySet
+from django.db.models.functions import Cast, Length, Substr
 from django.utils.translation import gettext as _
 from wagtail.models import Page, Revision, TaskState, WorkflowState
 
@@ -86,12 +86,14 @@ class Shown:
 
 
 def shown_by(page: Page) -> list[Shown]:
-    """The page under review, and a course's lessons in review with it, in reading order. Four queries, however many lessons."""
+    """The page under review, and a course's lessons in review with it, in reading order. Five queries, however many lessons."""
     page = page.specific
     pages = [page, *_lessons(page, in_review=True)] if isinstance(page, CoursePage) else [page]
     newest = Page.objects.filter(pk__in=[each.pk for each in pages]).values("latest_revision")
     drafts = {int(draft.object_id): draft for draft in Revision.objects.filter(pk__in=newest).select_related("user", "content_type")}
     found = [drafts[each.pk] for each in pages if each.pk in drafts]
+    beside = outlines.live_lessons(page) if isinstance(page, CoursePage) else []  # they go into the edition as they are
+    asked = [key for lesson in beside if lesson.pk not in drafts for key in outlines.quiz_keys(lesson.body)]
     return [
         Shown(
             int(draft.object_id),
@@ -99,7 +101,7 @@ def shown_by(page: Page) -> list[Shown]:
             draft.user,
             draft.created_at,
             foureyes.words_of(draft)[:16],
-            _quizzes_in(draft),
+            [*_quizzes_in(draft), *(dict.fromkeys(asked) if int(draft.object_id) == page.pk else ())],
         )
         for draft in found
     ]
@@ -159,14 +161,24 @@ def _lessons(course_page: CoursePage, *, in_review: bool) -> list[LessonPage]:
 
 
 def under_review_with(quiz_key: str) -> str | None:
-    """The title of a course whose lesson under review embeds this quiz; None where there is none. Three queries at most."""
-    lessons = WorkflowState.objects.filter(
-        status=WorkflowState.STATUS_IN_PROGRESS, content_type=ContentType.objects.get_for_model(LessonPage)
-    ).annotate(lesson=Cast("object_id", IntegerField()))
-    drafts = Revision.objects.filter(pk__in=Page.objects.filter(pk__in=lessons.values("lesson")).values("latest_revision"))
+    """The title of a course under review that embeds this quiz, in a lesson under review or in one that learners read already; else None.
+
+    Three queries at most.
+    """
+    under = WorkflowState.objects.filter(status=WorkflowState.STATUS_IN_PROGRESS).annotate(of_page=Cast("object_id", IntegerField()))
+
+    def of(model) -> QuerySet:
+        return under.filter(content_type=ContentType.objects.get_for_model(model)).values("of_page")
+
+    drafts = Revision.objects.filter(pk__in=Page.objects.filter(pk__in=of(LessonPage)).values("latest_revision"))
     for draft in drafts.order_by("pk"):
         if quiz_key in _quizzes_in(draft):
             return Page.objects.get(pk=draft.object_id).get_parent().title
+    above = Substr("path", 1, Length("path") - Page.steplen)
+    live = LessonPage.objects.live().annotate(above=above).filter(above__in=Page.objects.filter(pk__in=of(CoursePage)).values("path"))
+    for lesson in live.order_by("path"):
+        if quiz_key in outlines.quiz_keys(lesson.body):
+            return lesson.get_parent().title
     return None
 
 

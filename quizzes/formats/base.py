@@ -17,7 +17,6 @@ from core.errors import Refused
 from core.tables import as_text, decoded
 from quizzes import kinds, stems
 from quizzes.kinds import Wrong
-from quizzes.rules import UNMARKED
 
 LONGEST_STEM = 4000
 LIMITS = {"code": 40, "course_code": 20, "stem": LONGEST_STEM, "explanation": 4000, "source": 200}
@@ -49,7 +48,7 @@ class Item:
     source: str = ""
     source_since: date | None = None  # the first and the last day on which the source is in force
     source_until: date | None = None
-    mark: str = UNMARKED
+    mark: str = ""  # "": the file says nothing of it
     point: str = ""  # from the root: "A/B/C"; a slash inside a name is doubled
     tags: tuple[str, ...] = ()
     is_reserved: bool = False  # for exams only; a file that does not say so takes it from no question
@@ -187,7 +186,7 @@ def settled(item: Item) -> Item:
         bound(name, text)
     if not texts["stem"]:
         raise Wrong(_("there is no stem"), FIELDS["stem"]())
-    if item.mark not in {"V", "S", "D", "M"}:
+    if item.mark not in {"", "V", "S", "D", "M"}:
         raise Wrong(_("“%(value)s” is no evidence mark: V, S, D or M") % {"value": item.mark[:20]}, _("evidence (核对)"))
     if item.source_since and item.source_until and item.source_until < item.source_since:
         raise Wrong(_("the source ends before it is in force"), FIELDS["until"]())
@@ -323,7 +322,7 @@ def from_facts(known: dict[str, str]) -> dict[str, Any]:
     return {
         "course_code": known.get("course", ""),
         "difficulty": level(known.get("difficulty", "")),
-        "mark": (known.get("mark") or UNMARKED).upper(),
+        "mark": known.get("mark", "").upper(),
         "source": known.get("source", ""),
         "source_since": day(known.get("since", ""), "since"),
         "source_until": day(known.get("until", ""), "until"),

@@ -8,7 +8,6 @@ from core import tables
 from quizzes import kinds
 from quizzes.formats.base import FIELDS, Found, Item, bound, day, level, settle, settled, uses
 from quizzes.kinds import Wrong
-from quizzes.rules import UNMARKED
 
 
 def read(rows: Iterable) -> Iterator[Found]:
@@ -47,7 +46,7 @@ def _item(row: Mapping) -> Item:
             source=tables.as_text(row.get("source")),
             source_since=day(row.get("since") or "", "since"),
             source_until=day(row.get("until") or "", "until"),
-            mark=tables.as_text(row.get("v", row.get("mark", ""))).upper() or UNMARKED,
+            mark=tables.as_text(row.get("v", row.get("mark", ""))).upper(),
             point=tables.as_text(row.get("point")),
             tags=_several(row.get("tags")),
             **uses(_several(row.get("use"))),

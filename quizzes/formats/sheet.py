@@ -31,7 +31,6 @@ from quizzes.formats.base import (
 from quizzes.formats.rows import kind_named, named_code
 from quizzes.kinds import Wrong
 from quizzes.kinds.base import LETTERS, Cells
-from quizzes.rules import UNMARKED
 
 COLUMNS = ["编号", "题型", "课程", "难度", "题干", "答案"]
 OPTION_COLUMNS = {letter: f"选项{letter}" for letter in LETTERS}
@@ -160,7 +159,7 @@ def _item(row: tables.Row) -> Item:
             source=row.text("依据"),
             source_since=day(row.cells.get("依据施行日期") or "", "since"),
             source_until=day(row.cells.get("依据失效日期") or "", "until"),
-            mark=row.text("核对").upper() or UNMARKED,
+            mark=row.text("核对").upper(),
             point=row.text("知识点"),
             tags=tuple(re.split(r"[;；]", row.text("标签"))),
             **uses(re.split(r"[;；、]", row.text("用途"))),

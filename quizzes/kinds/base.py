@@ -160,6 +160,10 @@ class ItemKind(ABC):
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         """(content, key) of a row of a question file in YAML. Raises: Wrong."""
 
+    def is_same_key(self, one: Any, other: Any) -> bool:
+        """Whether two keys mark alike, though they may be written otherwise."""
+        return bool(one == other)
+
     @abstractmethod
     def from_lines(self, lines: list[str]) -> tuple[dict, Any]:
         """(content, key) of what a trainer wrote, one line each. Raises: Wrong."""

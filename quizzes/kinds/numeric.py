@@ -95,6 +95,10 @@ class Numeric(ItemKind):
         self.check("", content, key)
         return content, key
 
+    def is_same_key(self, one: Any, other: Any) -> bool:
+        """2.5 and 2.50 are the same number: banks from before keep the one, files bring the other."""
+        return one["relative"] == other["relative"] and all(Fraction(one[name]) == Fraction(other[name]) for name in ("value", "tolerance"))
+
     def to_lines(self, content: Any, key: Any) -> list[str]:
         return [_said(key), *(f"{name} = {factor}" for name, factor in _sorted(content["units"]))]
 

@@ -20,7 +20,7 @@ from core import audit, clock, uploads
 from core.errors import Refused, RefusedRows, RowError
 from courses.models import CataloguePage, Course, CoursePage
 from people.models import Person, Role, Unit
-from quizzes import formats, rules
+from quizzes import formats, kinds, rules
 from quizzes.formats import Found, Item, Outcome
 from quizzes.formats import rows as mappings
 from quizzes.formats.base import LONGEST_STEM, MADE_CODE, bounded, named_images
@@ -188,6 +188,8 @@ def import_found(
         bank = ""
         if one.item is not None:
             question = standing.get(one.code)
+            if not one.item.mark:
+                one.item = replace(one.item, mark=_unsaid_mark(question, one.item))
             bank = "new" if question is None else "updated" if _differs(question, one.item, tree) else "same"
             {"new": report.new, "updated": report.changed, "same": report.same}[bank].append(one.code)
             if bank == "new":
@@ -261,9 +263,16 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
     return several
 
 
+def _unsaid_mark(question: Question | None, item: Item) -> str:
+    """What a file that says nothing of a check leaves: the mark of a question that it only repeats, else to be checked."""
+    is_same = question is not None and all(getattr(question, name) == getattr(item, name) for name in CONTENT if name != "mark")
+    return question.mark if question is not None and is_same else rules.UNMARKED
+
+
 def _differs(question: Question, item: Item, tree: Tree) -> bool:
     """Whether the item would change the question; what the file does not say of point, tags and use stays as it is."""
-    if any(getattr(question, name) != getattr(item, name) for name in CONTENT):
+    is_same_key = question.kind == item.kind and kinds.of(item.kind).is_same_key(question.key, item.key)
+    if any(getattr(question, name) != getattr(item, name) for name in CONTENT if name != "key" or not is_same_key):
         return True
     if item.tags and list(item.tags) != question.tags:
         return True

@@ -281,7 +281,7 @@ def test_what_an_approval_is_of_takes_the_same_queries_however_many_lessons(cast
     for number in range(3, 7):
         add(client, "lessonpage", draft, lesson_post(title=f"第{number}节", slug=f"l{number}"))
     page = Page.objects.get(pk=submit(client, draft).pk)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(reviews.shown_by(page)) == 7
 
 

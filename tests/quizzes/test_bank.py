@@ -251,6 +251,35 @@ def test_a_part_of_a_case_under_another_word_is_refused_as_what_it_was_read_as(c
     assert "按“匹配题”读取：" in refusal.value.errors[0].message
 
 
+def test_a_file_that_says_nothing_of_checks_leaves_those_of_questions_that_it_repeats(cast):
+    make_course(cast.county, code="P01")
+    load(cast, row("A1"), row("A2", "甲？"))
+    Question.objects.update(status=Question.Status.REVIEWED)
+
+    report = load(cast, [*row("A1")[:11], None, "时限"], [*row("A2", "改过的题干？")[:11], None, "时限"])
+
+    assert (report.same, report.changed) == (["A1"], ["A2"])
+    assert dict(Question.objects.values_list("code", "mark")) == {"A1": "V", "A2": "M"}
+    assert [one.code for one in Question.objects.drawable()] == ["A1"]
+
+
+def test_a_number_that_is_only_written_otherwise_changes_no_question(cast):
+    make_course(cast.county, code="P01")
+    for value, outcome in (("2.5", ["N1"]), ("2.50", [])):
+        numeric = {
+            "id": "N1",
+            "type": "numeric",
+            "course": "P01",
+            "stem": "费用是多少元？",
+            "answer": value,
+            "v": "V",
+            "source": "第四十二条",
+        }
+        report = bank.import_rows([numeric], county=cast.county, at=NOON)
+        assert report.new == outcome and report.changed == []
+    assert Question.objects.get().version == 1
+
+
 def test_the_same_file_twice_warns_of_nothing(cast):
     make_course(cast.county, code="P01")
     for _time in range(2):

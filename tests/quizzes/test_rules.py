@@ -275,3 +275,8 @@ def test_a_decimal_with_its_myriad_means_what_a_number_means(value, unit):
 @pytest.mark.parametrize("written", ["1,2,300", "12,34", "1000,200", "1.5,000", "0,1000"])
 def test_a_list_of_numbers_stays_a_list(written):
     assert rules.normalise(written) == written
+
+
+@pytest.mark.parametrize(("written", "read"), [("1,000万", "10000000"), ("1,500万", "15000000"), ("1,000亿", "100000000000")])
+def test_the_commas_of_thousands_stand_before_a_ten_thousand(written, read):
+    assert rules.normalise(written) == read

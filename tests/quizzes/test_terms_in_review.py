@@ -4,11 +4,12 @@ import pytest
 from django.urls import reverse
 from wagtail.models import Page
 
+from courses.models import LessonPage
 from courses.services import catalogues, reviews
 from quizzes.models import Quiz
 from tests.counties import make_quiz
 from tests.courses.test_authoring import add, lesson_post
-from tests.courses.test_review import lessons_of, stored, submit, write
+from tests.courses.test_review import act, lessons_of, stored, submit, write
 from tests.forms import typed_in
 
 
@@ -54,6 +55,22 @@ def test_the_reviewer_reads_the_terms_of_the_quiz_before_approving(cast, with_qu
     assert terms in window["html"]
     for each in (page, lessons_of(page)[1]):
         assert terms in client.get(reverse("wagtailadmin_pages:view_draft", args=[each.pk])).text
+
+
+def test_the_quiz_of_a_lesson_that_was_approved_before_its_course_stays_as_it_is_too(cast, with_quiz, sign_in):
+    lesson = lessons_of(with_quiz)[1]
+    lesson.get_workflow().start(lesson, cast.trainer)
+    assert act(sign_in(cast.reviewer), lesson).status_code == 302
+    assert LessonPage.objects.get(pk=lesson.pk).live
+    page = submit(sign_in(cast.trainer), with_quiz)
+
+    refused = change_pass_mark(sign_in(cast.trainer), 1)
+
+    assert refused.status_code == 200 and "正连同本测试送审" in refused.text
+    assert Quiz.objects.get(key="w01-final").pass_percent == 80
+    client, task = sign_in(cast.reviewer), page.current_workflow_task_state
+    window = client.get(reverse("wagtailadmin_pages:workflow_action", args=[page.pk, "approve", task.pk])).json()
+    assert "合格线 80 %" in window["html"]
 
 
 def test_whether_a_quiz_is_under_review_takes_the_same_queries_however_many_lessons(
