@@ -153,7 +153,10 @@ def video(cast):
 
 
 def video_of(video):
-    return {"type": "video", "value": {"video": video.pk, "captions": None, "title": "怎么数工作日", "transcript": ""}}
+    captions = get_document_model().objects.create(
+        title="字幕", file=SimpleUploadedFile("clip.vtt", b"WEBVTT\n"), collection=video.collection
+    )
+    return {"type": "video", "value": {"video": video.pk, "captions": captions.pk, "title": "怎么数工作日", "transcript": ""}}
 
 
 @pytest.mark.parametrize(

@@ -142,4 +142,4 @@ def test_days_far_away_are_refused_at_the_door_with_what_was_entered(cast, sign_
 
     given = {"county": cast.county.pk, "year": 2026, "version": versions.ensure_default(at=NOON).pk}
     page = sign_in(cast.hr).post(reverse("period_new"), {**given, "opens_on": "0206-01-01", "freeze_on": "9000-01-01"})
-    assert page.status_code == 422 and "2025" in page.text and "2027" in page.text and not Period.objects.exists()
+    assert page.status_code == 422 and "2026 年内" in page.text and "2027" in page.text and not Period.objects.exists()

@@ -131,6 +131,7 @@ def trainer_writes_and_submits(page, base: str) -> int:
     page.fill("input[name=body-0-value-law]", "政府信息公开条例")
     page.fill("input[name=body-0-value-article]", "第二十六条")
     page.fill("textarea[name=body-0-value-gist]", "自形成或者变更之日起20个工作日内及时公开。")
+    page.select_option("select[name=body-0-value-mark]", "V")
     add_block(page, "测试")
     page.select_option("select[name=body-1-value]", "x01-final")
     save_draft(page)
