@@ -374,7 +374,7 @@ def test_images_come_with_the_file_and_leave_with_it(cast, quiz):
     picture = png(2)
     marker = f"![流程](image:{digest_of(picture)} 6x3)"
     stem = f"看图{marker}对吗？"
-    item = formats.Item("judge", stem, {}, True, code="I1", course_code="P01", images={digest_of(picture): picture})
+    item = formats.Item("judge", stem, {}, True, code="I1", course_code="P01", mark="M", images={digest_of(picture): picture})
     for key in ("gift", "moodlexml", "qti"):
         out = io.BytesIO()
         formats.of(key).write([item], out)
