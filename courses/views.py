@@ -55,8 +55,8 @@ def course_list(request: HttpRequest) -> HttpResponse:
     guests_county = request.user.unit.county if own_county and any(course.county.path != own_county for course in page) else None
     for course in page:
         course.is_foreign = course.county.path != own_county
-        counted_by = guests_county if course.is_foreign and guests_county else course.county  # policies.county_for
-        course.hours = reading.hours(course.current.minutes, course.has_test, county=counted_by, at=at)
+        county = policies.county_for(guests_county, course)
+        course.hours = reading.hours(course.current.minutes, course.has_test, county=county, at=at)
         course.due = reading.due(course, at) if course.need == "required" and course.state != "done" else None
         course.percent = percents.get(course.pk, 0)
     return render(request, "courses/course_list.html", {"form": form, "page": page, "is_filtered": any(wanted.values())})
