@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -123,14 +124,19 @@ def test_a_paper_is_still_genuine_when_the_certificate_of_its_key_has_run_out(dr
 def test_no_byte_can_be_changed(certificate, signed):
     from certificates.verify.inspector import inspect
 
+    def told(data: bytes) -> str | None:
+        """In a thread of its own: the browser of another test may have left an event loop in this one, and pyHanko brings its own."""
+        return pool.submit(inspect, data, known).result().get("signature")
+
     keys = Keys.of_the_site()
     known = {"certificates": [inspection._pem(keys.certificate)], "authorities": [inspection._pem(keys.authority)], "withdrawn": []}
-    assert inspect(signed, known)["signature"] == "valid"
     gap = signed.index(b"/Contents <") if b"/Contents <" in signed else signed.rindex(b"<30")
     places = [*range(0, len(signed), len(signed) // 60), *range(gap, gap + 2600, 29), gap + 4000, len(signed) - 1]
     logging.disable(logging.CRITICAL)
     try:
-        still = [place for place in places if place < len(signed) and inspect(flipped(signed, place), known).get("signature") == "valid"]
+        with ThreadPoolExecutor(1) as pool:
+            assert told(signed) == "valid"
+            still = [place for place in places if place < len(signed) and told(flipped(signed, place)) == "valid"]
     finally:
         logging.disable(logging.NOTSET)
     assert still == []
