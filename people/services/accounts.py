@@ -27,6 +27,8 @@ CODE_LENGTH = 12  # 59 bits
 VALID_FOR = timedelta(days=14)
 MAX_FAILURES = 5
 
+Held = dict[str, set[str]]  # the paths of the units over which somebody holds a role, by role
+
 
 @dataclass(frozen=True)
 class Made:
@@ -67,7 +69,8 @@ def make_codes(*, people: Iterable[Person], by: Person, at: datetime) -> list[Ma
 def waiting_for_code(people: Iterable[Person], *, by: Person) -> tuple[list[Person], list[Person]]:
     """Those of these people who need a code, in two: whom `by` may let in, and whom only an administrator may.
 
-    The latter are HR, reviewers, auditors and administrators (`roles.HANDED_OVER_WITH_CARE`). One query.
+    The latter are HR, reviewers, auditors and administrators (`roles.HANDED_OVER_WITH_CARE`): for an administrator of
+    where they serve and of all units that these roles reach. One query.
     """
     waiting = [person for person in people if needs_code(person)]
     held = roles_held(waiting)
@@ -82,14 +85,15 @@ def handed_over_with_care(people: Iterable[Person]) -> list[Person]:
     """Those of these people whose account only an administrator hands over. One query."""
     people = list(people)
     held = roles_held(people)
-    return [person for person in people if held[person.pk] & set(HANDED_OVER_WITH_CARE)]
+    return [person for person in people if held[person.pk].keys() & set(HANDED_OVER_WITH_CARE)]
 
 
-def roles_held(people: Iterable[Person]) -> dict[int, set[str]]:
-    """The open roles of each of these people, by key. One query."""
-    held: dict[int, set[str]] = defaultdict(set)
-    for pk, role in RoleGrant.objects.filter(person__in=[person.pk for person in people], ends_on=None).values_list("person", "role"):
-        held[pk].add(role)
+def roles_held(people: Iterable[Person]) -> dict[int, Held]:
+    """The open roles of each of these people, by key, and the units that each reaches. One query."""
+    held: dict[int, Held] = defaultdict(lambda: defaultdict(set))
+    grants = RoleGrant.objects.filter(person__in=[person.pk for person in people], ends_on=None)
+    for pk, role, path in grants.values_list("person", "role", "unit__path"):
+        held[pk][role].add(path)
     return held
 
 
@@ -144,9 +148,13 @@ def activate(*, employee_number: str, code: str, password: str, at: datetime) ->
 
 @transaction.atomic
 def stop_sign_in(*, person: Person, by: Person, at: datetime) -> Person:
-    """Nobody signs in as this person from now on, and open sessions end. Records stay."""
+    """Nobody signs in as this person from now on, and open sessions end. Records stay.
+
+    Raises:
+        Refused: out_of_reach, power_beyond, own_account.
+    """
     person = _locked(person)
-    _require_reach(by, person, Role.ADMINISTRATOR)
+    _require_hand(by, person)
     if person.pk == by.pk:
         raise Refused(_("You cannot stop your own sign-in."), code="own_account")
     if person.is_active:
@@ -162,10 +170,10 @@ def allow_sign_in(*, person: Person, by: Person, at: datetime) -> Person:
     """Take back a stop.
 
     Raises:
-        Refused: out_of_reach; person_left — somebody who left comes back through the roster.
+        Refused: out_of_reach, power_beyond; person_left — somebody who left comes back through the roster.
     """
     person = _locked(person)
-    _require_reach(by, person, Role.ADMINISTRATOR)
+    _require_hand(by, person)
     if person.status in GONE:
         raise Refused(_("%(name)s has left or retired; sign-in comes back with the roster.") % {"name": person.name}, code="person_left")
     if not person.is_active:
@@ -180,9 +188,12 @@ def start_over(*, person: Person, by: Person, at: datetime) -> Made:
     """After a lost password: the old one ends, sessions end, and a new code is made.
 
     Two-step sign-in stays as it is, so the code alone opens nothing for those who have it.
+
+    Raises:
+        Refused: out_of_reach, power_beyond, own_account, person_left.
     """
     person = _locked(person)
-    _require_reach(by, person, Role.ADMINISTRATOR)
+    _require_hand(by, person)
     if person.pk == by.pk:
         raise Refused(_("Change your own password on your account page."), code="own_account")
     if not person.is_active or person.status in GONE:
@@ -199,11 +210,14 @@ def remove_second_factor(*, person: Person, by: Person, at: datetime) -> int:
     """After a lost phone: two-step sign-in is taken off, sessions end; who needs it sets it up anew at the next sign-in.
 
     Returns how many authenticators went.
+
+    Raises:
+        Refused: out_of_reach, power_beyond, own_account.
     """
     from allauth.mfa.models import Authenticator
 
     person = _locked(person)
-    _require_reach(by, person, Role.ADMINISTRATOR)
+    _require_hand(by, person)
     if person.pk == by.pk:
         raise Refused(_("Another administrator has to do that for you."), code="own_account")
     gone, _detail = Authenticator.objects.filter(user=person).delete()
@@ -260,12 +274,35 @@ def lockout_message() -> str:
     ) % {"minutes": minutes}
 
 
-def _is_not_for(by: Person | None, person: Person, held: set[str]) -> bool:
-    return is_guarded(person=person, unit=person.unit, held=held, by=by, whose=HANDED_OVER_WITH_CARE)
+def _is_not_for(by: Person | None, person: Person, held: Held) -> bool:
+    return is_guarded(person=person, unit=person.unit, held=held, by=by, whose=HANDED_OVER_WITH_CARE) or _reaches_beyond(by, held)
+
+
+def _reaches_beyond(by: Person | None, held: Held) -> bool:
+    """Whether these roles have power over units that `by` does not administer: whoever opens the account would gain it."""
+    if by is None or by.is_superuser:
+        return False
+    administered = tuple(paths_of(by, [Role.ADMINISTRATOR]))
+    return any(not path.startswith(administered) for role in HANDED_OVER_WITH_CARE for path in held.get(role, ()))
 
 
 def _locked(person: Person) -> Person:
     return Person.objects.select_for_update(of=("self",), no_key=True).select_related("unit").get(pk=person.pk)
+
+
+def _require_hand(by: Person, person: Person) -> None:
+    """An administrator of where this person serves, and of wherever they have power.
+
+    Raises:
+        Refused: out_of_reach, power_beyond.
+    """
+    _require_reach(by, person, Role.ADMINISTRATOR)
+    if _reaches_beyond(by, roles_held([person])[person.pk]):
+        raise Refused(
+            _("%(name)s holds a role over units that you do not administer: an administrator of those units has to do that.")
+            % {"name": person.name},
+            code="power_beyond",
+        )
 
 
 def _require_reach(by: Person, person: Person, *wanted: str) -> None:

@@ -254,7 +254,10 @@ def change_sign_in(request: HttpRequest, pk: int) -> HttpResponse:
                     noted("activation code")
                     return _sheet(request, made)
                 if accounts.needs_code(someone):
-                    messages.error(request, _("Only an administrator hands the account of %(name)s over.") % {"name": someone.name})
+                    messages.error(
+                        request,
+                        _("Only an administrator of all units where %(name)s has power hands this account over.") % {"name": someone.name},
+                    )
                 else:
                     messages.info(request, _("%(name)s needs no code.") % {"name": someone.name})
     except Refused as refusal:

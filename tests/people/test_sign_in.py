@@ -293,6 +293,27 @@ def test_who_gains_power_is_asked_from_the_next_page_on(cast, client, required):
     assert client.get("/account/").status_code == 302
 
 
+@pytest.mark.parametrize("role", ["hr", "reviewer", "auditor"])
+def test_an_administrator_of_one_bureau_opens_no_account_that_has_power_beyond_it(cast, role):
+    from tests.cast import grant
+
+    grant(cast.learner, role, cast.county)
+    grant(cast.own_leader, "administrator", cast.bureau)
+    with_totp(cast.learner)
+    acts = (accounts.start_over, accounts.remove_second_factor, accounts.stop_sign_in, accounts.allow_sign_in)
+    for act in acts:
+        with pytest.raises(accounts.Refused) as refusal:
+            act(person=cast.learner, by=cast.own_leader, at=NOON)
+        assert refusal.value.code == "power_beyond"
+    cast.learner.set_unusable_password()
+    cast.learner.save()
+    assert accounts.make_codes(people=[cast.learner], by=cast.own_leader, at=NOON) == []
+    assert accounts.make_codes(people=[cast.learner], by=cast.admin, at=NOON)
+
+    RoleGrant.objects.filter(person=cast.learner).update(unit=cast.bureau)
+    assert accounts.remove_second_factor(person=cast.learner, by=cast.own_leader, at=NOON) == 1
+
+
 def test_a_lost_phone_is_taken_off_by_an_administrator_alone(cast):
     with_totp(cast.hr)
     with pytest.raises(accounts.Refused):
