@@ -17,6 +17,7 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 import python_calamine
+from celery.exceptions import SoftTimeLimitExceeded
 from charset_normalizer import from_bytes
 from django.utils.translation import gettext as _
 from lxml import etree
@@ -135,7 +136,7 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
                     grid[row][column] = left
             sheets.append(Sheet(title, [list(cells) for cells in grid]))
         return sheets
-    except Refused:
+    except (Refused, SoftTimeLimitExceeded):
         raise
     except Exception as error:
         raise Refused(_("The file cannot be read as a spreadsheet: %(error)s") % {"error": str(error)[:200]}, code="unreadable") from error

@@ -28,8 +28,7 @@ TEN_THOUSANDTH = Decimal("0.0001")
 
 _DASHES = dict.fromkeys(map(ord, "-‐‑‒–—―−﹘﹣－⁃─━"), "-")
 _DROPPED = dict.fromkeys(map(ord, '《》〈〉“”"「」『』'), None)
-_COMMAS = {ord("、"): ",", ord("，"): ","}
-_TAIL = "。.,;:!"
+_TAIL = "。.,、;:!"
 _DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _UNIT = {"十": 10, "百": 100, "千": 1000}
 _MYRIAD = {"万": 10**4, "亿": 10**8}
@@ -60,13 +59,13 @@ def normalise(text: object, *, numerals: bool = True) -> str:
 def _fold(value: str, numerals: bool) -> str:
     value = unicodedata.normalize("NFKC", _SUPERSCRIPT.sub(r"^\g<0>", value)).casefold()
     value = "".join(letter for letter in value if not letter.isspace() and unicodedata.category(letter) not in {"Cf", "Cc"})
-    value = value.translate(_DASHES).translate(_COMMAS).translate(_DROPPED)
+    value = value.translate(_DASHES).translate(_DROPPED)
     value = re.sub(r"-+", "-", value)
     if numerals:
         value = _GROUPED.sub(lambda run: run.group().replace(",", ""), value)  # first: in 1,000万 there is no 000万
         value = _DECIMAL.sub(lambda found: decimal_text(Fraction(found[1]) * _myriad(found[2]), EXACT), value)
         value = _NUMERAL.sub(lambda run: run.group() if _is_behind_point(run) else _arabic(run.group()), value)
-    return value.rstrip(_TAIL)
+    return value.replace(",", "、").rstrip(_TAIL)  # last: only a comma parts thousands, in 1、200 are two numbers
 
 
 def _is_behind_point(run: re.Match) -> bool:

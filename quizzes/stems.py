@@ -11,6 +11,7 @@ from functools import lru_cache
 from html import escape, unescape
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -165,6 +166,8 @@ def tree_of(latex: str) -> Any:
         raise Unreadable(_("the braces do not match"))
     try:
         (row,) = convert_to_element(latex)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:  # the library lets its own classes and plain IndexError, KeyError, ValueError out
         raise Unreadable(type(error).__name__.removesuffix("Error")) from error
     return row

@@ -11,10 +11,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from core import reconcile
+from core import reconcile, tables
 from core.errors import Refused, RefusedRows
 from courses.services import catalogues
-from quizzes import formats, tasks
+from quizzes import formats, stems, tasks
 from quizzes.formats.markup import digest_of
 from quizzes.models import BankImage, ImportJob, KnowledgePoint, Question
 from quizzes.services import bank, exchange
@@ -267,6 +267,18 @@ def test_a_cancelled_reading_stops_within_a_second_however_long_each_question_ta
     exchange.check(job.pk, clock=cancelling)
     cancelled = ImportJob.objects.get()
     assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 1, [])
+
+
+def test_a_time_limit_that_falls_into_a_library_is_not_taken_for_a_bad_file(monkeypatch):
+    def late(*args, **kwargs):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr("latex2mathml.converter.convert_to_element", late)
+    with pytest.raises(SoftTimeLimitExceeded):
+        stems.tree_of(r"\frac{7}{13}")
+    monkeypatch.setattr(tables, "_failed", late)
+    with pytest.raises(SoftTimeLimitExceeded):
+        tables.read(workbook(GOOD), name="a.xlsx")
 
 
 @pytest.mark.parametrize("step", ["check", "run"])

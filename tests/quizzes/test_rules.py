@@ -1,6 +1,8 @@
 """Comparing, drawing, passing: pure."""
 
 import random
+import re
+import unicodedata
 from decimal import Decimal
 from fractions import Fraction
 
@@ -245,7 +247,7 @@ def test_the_commas_of_thousands_do_not_count(written):
         ("0.5亿", "50000000"),
         ("2.5万亿", "2500000000000"),
         ("1,000.5万", "10005000"),
-        ("1、2.5万", "1,25000"),
+        ("1、2.5万", "1、25000"),
         ("1.二十", "1.20"),
     ],
 )
@@ -274,7 +276,13 @@ def test_a_decimal_with_its_myriad_means_what_a_number_means(value, unit):
 
 @pytest.mark.parametrize("written", ["1,2,300", "12,34", "1000,200", "1.5,000", "0,1000"])
 def test_a_list_of_numbers_stays_a_list(written):
-    assert rules.normalise(written) == written
+    assert rules.normalise(written) == written.replace(",", "、")
+
+
+@pytest.mark.parametrize("written", ["1、200", "1､200", "12、000", "1、000、000"])
+def test_what_is_listed_with_a_chinese_comma_is_no_number_of_thousands(written):
+    assert rules.normalise(written) != rules.normalise(re.sub("[、､]", "", written))
+    assert rules.normalise(written) == unicodedata.normalize("NFKC", written)
 
 
 @pytest.mark.parametrize(("written", "read"), [("1,000万", "10000000"), ("1,500万", "15000000"), ("1,000亿", "100000000000")])
