@@ -92,7 +92,7 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "is_over": mine.attempt is not None and not (mine.is_running or mine.is_on_paper),
             "opens_in": opens_in,
             "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),
-            "closes_at": sittings.window_of(sitting, request.user.pk, sitting.added_minutes)[2],
+            "closes_at": sitting.window_of(request.user.pk)[2],
             "results": RESULTS[sitting.results],
             "total": exam_papers.questions_for(sitting, request.user),
             "scripts": SCRIPTS,

@@ -13,6 +13,7 @@ from core.models import Fact
 from courses.models import Enrolment
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
+from quizzes import rules
 from quizzes.models.attempts import Attempt
 from quizzes.models.quiz import Quiz
 
@@ -193,6 +194,13 @@ class Sitting(models.Model):
     def over_at(self) -> datetime:
         """From this instant the sitting is over for everybody who has no extra time of their own."""
         return self.closes_at + timedelta(minutes=self.added_minutes, seconds=self.stagger_seconds)
+
+    def window_of(self, person_id: int) -> tuple[datetime, datetime, datetime]:
+        """From when somebody is let in, until when they may enter, and when the sitting closes for them: added minutes move
+        all but the first, no minutes of their own do. No query beyond `added_minutes`."""
+        delay, added = rules.admission_delay(self.pk, person_id, self.stagger_seconds), timedelta(minutes=self.added_minutes)
+        opens_at, closes_at = self.opens_at + delay, self.closes_at + delay + added
+        return opens_at, min(opens_at + timedelta(minutes=self.late_entry_minutes) + added, closes_at), closes_at
 
     def state(self, at: datetime) -> "Sitting.State":
         if self.is_draft:

@@ -24,7 +24,7 @@ from courses.models import Completion, EditionRequirement, Enrolment
 from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
-from quizzes import kinds, rules
+from quizzes import kinds
 from quizzes.models import Allowance, Answer, Attempt, AttemptItem, GoneOnPaper, Marking, Quiz, Sitting, Submission
 from quizzes.services import exam_papers, keys, marking, papers, results
 
@@ -308,8 +308,7 @@ def _end_of(enrolment: Enrolment, quiz: Quiz, sitting: Sitting | None, at: datet
     extra = timedelta(minutes=sum(one.extra_minutes for one in here))
     ends = [at + timedelta(minutes=quiz.minutes)] if quiz.minutes else []
     if sitting is not None:
-        closes_at = sitting.closes_at + timedelta(minutes=sitting.added_minutes)
-        ends.append(closes_at + rules.admission_delay(sitting.pk, enrolment.person_id, sitting.stagger_seconds))
+        ends.append(sitting.window_of(enrolment.person_id)[2])
     return min(ends) + extra
 
 

@@ -14,7 +14,6 @@ from django.core.cache import caches
 from core import turns
 from people.models import Person
 from quizzes.models import Sitting
-from quizzes.services import sittings
 
 SALT = "quizzes.entrance"
 LONGEST_WAIT = timedelta(minutes=5)  # that may cost somebody exam time; a longer one must not
@@ -39,7 +38,7 @@ def turn(*, person: Person, sitting: Sitting, token: str, at: datetime) -> Turn:
     after it. Where the line is longer than that, those behind are spread evenly over the time that there is: they come
     in faster than the pace, but never all at once. Nobody takes a place outside the hours of entry.
     """
-    opens_at, last_entry_at, closes_at = sittings.window_of(sitting, person.pk, sitting.added_minutes)
+    opens_at, last_entry_at, closes_at = sitting.window_of(person.pk)
     if not opens_at <= at < last_entry_at or not settings.EXAM_ENTRIES_PER_SECOND:
         return Turn(at, "")
     given = _read(token, person, sitting)

@@ -9,7 +9,6 @@ from django.db.models.functions import Coalesce
 from people.models import Person
 from quizzes.models import Attempt, Candidate, Sitting
 from quizzes.services.attempts import is_closed, is_overdue
-from quizzes.services.sittings import window_of
 
 NEAR = timedelta(days=7)
 
@@ -72,7 +71,7 @@ def _place_of(person: Person) -> dict[str, Coalesce]:
 
 
 def _seen(sitting: Sitting, place: tuple[str, str], person: Person, attempt: Attempt | None, at: datetime) -> OwnSitting:
-    opens_at, last_entry_at, _closes_at = window_of(sitting, person.pk, sitting.added_minutes)
+    opens_at, last_entry_at, _closes_at = sitting.window_of(person.pk)
     return OwnSitting(
         sitting=sitting,
         room=place[0],

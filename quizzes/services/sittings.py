@@ -16,7 +16,6 @@ from core.errors import Refused
 from courses.models import Completion, Course, EditionRequirement, Enrolment
 from courses.services import enrolments
 from people.models import Person
-from quizzes import rules
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Seal, Sitting, Submission
 from quizzes.models.sittings import closing_of
 from quizzes.services import attempts, exam_papers, opened, papers, results
@@ -411,7 +410,7 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
     Three queries at most; locks nothing. Refusal codes: draft, not_listed, too_early, too_late.
     """
-    opens_at, last_entry_at, closes_at = window_of(sitting, person.pk, sitting.added_minutes)
+    opens_at, last_entry_at, closes_at = sitting.window_of(person.pk)
     if last_entry_at <= at < closes_at and _may_begin_again(person, sitting):
         last_entry_at = closes_at
     refusal = None
@@ -436,14 +435,6 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
             code="too_late",
         )
     return Admission(opens_at, last_entry_at, refusal)
-
-
-def window_of(sitting: Sitting, person_id: int, added_minutes: int) -> tuple[datetime, datetime, datetime]:
-    """From when somebody is let in, until when they may enter, and when the sitting closes for them. No query."""
-    delay = rules.admission_delay(sitting.pk, person_id, sitting.stagger_seconds)
-    opens_at = sitting.opens_at + delay
-    closes_at = sitting.closes_at + delay + timedelta(minutes=added_minutes)
-    return opens_at, min(opens_at + timedelta(minutes=sitting.late_entry_minutes + added_minutes), closes_at), closes_at
 
 
 def _may_begin_again(person: Person, sitting: Sitting) -> bool:

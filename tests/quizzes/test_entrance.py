@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core import clock, turns
 from core.models import Line
 from quizzes.models import Attempt
-from quizzes.services import entrance, sittings
+from quizzes.services import entrance
 from tests.cast import NOON
 from tests.quizzes.conftest import sitting_of
 
@@ -65,7 +65,7 @@ def test_a_token_of_somebody_else_or_a_forged_one_is_worth_nothing(cast, timed, 
 
 
 def test_nobody_waits_beyond_the_last_moment_of_entry(cast, timed, slow):
-    last = sittings.window_of(timed, cast.learner.pk, 0)[1]
+    last = timed.window_of(cast.learner.pk)[1]
     for person in (cast.colleague, cast.own_leader, cast.trainer):
         entrance.turn(person=person, sitting=timed, token="", at=last - SECOND)
     assert entrance.turn(person=cast.learner, sitting=timed, token="", at=last - SECOND).at <= last - SECOND
@@ -139,7 +139,7 @@ def test_a_line_longer_than_five_minutes_is_never_let_in_all_at_once(cast, timed
 
 
 def test_who_comes_behind_the_last_moment_of_entry_is_spread_over_the_time_there_is(cast, timed, slow, monkeypatch):
-    last = sittings.window_of(timed, cast.learner.pk, 0)[1]
+    last = timed.window_of(cast.learner.pk)[1]
     last = min(last, timed.closes_at - timedelta(minutes=timed.quiz.minutes))
     seconds = int((last - NOON).total_seconds())
     places = set()
@@ -199,7 +199,7 @@ def test_the_waiting_page_comes_in_by_its_script(cast, quiz, slow, sign_in, monk
 
 
 def test_nobody_is_told_to_come_when_entry_has_just_closed(timed, slow, cast):
-    _opens, last_entry_at, _closes = sittings.window_of(timed, cast.learner.pk, 0)
+    _opens, last_entry_at, _closes = timed.window_of(cast.learner.pk)
     people = [cast.learner, cast.colleague, cast.own_leader, cast.other_leader, cast.liaison, cast.reviewer, cast.hr]
     for before in (20 * SECOND, 5 * SECOND, 2 * SECOND):
         caches["local"].clear()
