@@ -21,12 +21,18 @@ def credit_hours(seconds: int, bands: Sequence[Mapping]) -> Decimal:
     """
     if seconds < 0:
         raise ValueError("study time cannot be negative")
-    hours = Decimal(0)
-    for band in bands:
+    place = band_passed(seconds, bands)
+    return Decimal(0) if place is None else Decimal(str(bands[place]["hours"]))
+
+
+def band_passed(seconds: int, bands: Sequence[Mapping]) -> int | None:
+    """The place of the last of these bands whose lower bound so many seconds pass; None below the first."""
+    passed = None
+    for place, band in enumerate(bands):
         bound = Decimal(str(band["over"])) * 60
-        if seconds > bound or (band["over_included"] and seconds == bound):
-            hours = Decimal(str(band["hours"]))
-    return hours
+        if seconds > bound or (band.get("over_included") and seconds == bound):
+            passed = place
+    return passed
 
 
 def bands_of(rules: Iterable[Mapping]) -> list[dict]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
+from courses.rules import band_passed
+
 CENT = Decimal("0.01")
 
 
@@ -59,9 +61,9 @@ def bands_of(rows: Sequence[Mapping]) -> list[Band]:
 
 
 def band_of(minutes: int, rows: Sequence[Mapping]) -> Band | None:
-    """The stretch that a course of so many minutes falls in: the last whose lower bound is passed. None below the first."""
-    passed = [band for band in bands_of(rows) if minutes > band.low or (band.low_included and minutes == band.low)]
-    return passed[-1] if passed else None
+    """The stretch that a course of so many minutes falls in. None below the first."""
+    place = band_passed(minutes * 60, rows)
+    return None if place is None else bands_of(rows)[place]
 
 
 def target_of(duties: Iterable[str], duty_targets: Mapping[str, str]) -> tuple[str, Decimal] | None:
