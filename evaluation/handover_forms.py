@@ -52,3 +52,18 @@ class SettlementForm(forms.Form):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         styled(self)
+
+
+class TakeBackForm(forms.Form):
+    """Why no answer comes to a hand-over any more."""
+
+    words = forms.CharField(
+        label=_("Why no answer comes any more"),
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("For example: the office was dissolved, or the package went to the wrong one."),
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, auto_id="id_back_%s", **kwargs)
+        styled(self)

@@ -15,7 +15,7 @@ from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
 from evaluation.forms import NO_PURPOSE
-from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm
+from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm, TakeBackForm
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
 from evaluation.period_forms import PurposeForm
 from evaluation.periods import handover, lines, package
@@ -31,6 +31,7 @@ WORDS = {
     "settled": _lazy("Sent back, explained"),
     "later": _lazy("Accepted with a later hand-over"),
     "moved": _lazy("Given anew under the receiver's new key"),
+    "taken_back": _lazy("Taken back: no answer comes"),
     "unanswered": _lazy("Not answered"),
 }
 Kind = ReadingOfOthers.Kind
@@ -54,7 +55,8 @@ def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
     found = handover.reconciliation(period)
     frozen, newest = (found.frozen, found.newest) if found else (None, None)
     given = {(one.hand_over.calculation_id, one.hand_over.receiver_id): one.hand_over for one in found.accounts} if found else {}
-    receivers = list(Receiver.objects.filter(county=period.county, closed_at=None))
+    ended = {one.hand_over.receiver_id for one in found.accounts if one.taken_back} if found else set()
+    receivers = list(Receiver.objects.filter(county=period.county, closed_at=None).exclude(pk__in=ended))
     context = {
         "period": period,
         "frozen": frozen,
@@ -150,9 +152,27 @@ def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
         "replies": list(given.replies.select_related("by").defer("document")),
         "form": form,
         "broken": broken,
+        "taking_back": TakeBackForm(),
         "acts": runs(request.user, given.period),
     }
     return render(request, "evaluation/periods/hand_over.html", context, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_POST
+def hand_over_take_back(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say why no answer comes to a hand-over any more."""
+    given = _given(request, pk)
+    form = TakeBackForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise Refused(_("Say why no answer comes any more."), code="no_words")
+        handover.take_back(hand_over=given, by=request.user, at=clock.now(), **form.cleaned_data)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("hand_over", pk)
+    messages.success(request, _("Kept with the hand-over."))
+    return redirect("hand_over_desk", given.period_id)
 
 
 @login_required
@@ -239,7 +259,7 @@ def _period(request: HttpRequest, pk: int) -> Period:
 
 
 def _given(request: HttpRequest, pk: int) -> HandOver:
-    found = get_object_or_404(HandOver.objects.select_related("period__county", "receiver", "calculation", "by"), pk=pk)
+    found = get_object_or_404(HandOver.objects.select_related("period__county", "receiver", "calculation", "by", "taken_back__by"), pk=pk)
     _require_reader(request, found.period)
     return found
 

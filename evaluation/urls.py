@@ -80,5 +80,6 @@ urlpatterns = [
     path("evaluation/hand-overs/<int:pk>/", handover_views.hand_over, name="hand_over"),
     path("evaluation/hand-overs/<int:pk>/package.zip", handover_views.hand_over_package, name="hand_over_package"),
     path("evaluation/hand-overs/<int:pk>/rows.csv", handover_views.hand_over_rows, name="hand_over_rows"),
+    path("evaluation/hand-overs/<int:pk>/take-back/", handover_views.hand_over_take_back, name="hand_over_take_back"),
     path("evaluation/refusals/<int:pk>/", handover_views.refusal, name="refusal"),
 ]

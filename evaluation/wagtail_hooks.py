@@ -34,6 +34,7 @@ def log_actions(actions) -> None:
     actions.register_action("evaluation.handed_over", _("Hand results over"), _("Results handed over"))
     actions.register_action("evaluation.reply_received", _("Take a receiver's answer"), _("Answer of a receiver taken"))
     actions.register_action("evaluation.refusal_settled", _("Explain a refused row"), _("Refused row explained"))
+    actions.register_action("evaluation.hand_over_taken_back", _("Take a hand-over back"), _("Hand-over taken back"))
     actions.register_action("evaluation.supplement", _("Make a supplementary list"), _("Supplementary list made"))
     actions.register_action("evaluation.reminded", _("Remind people"), _("People reminded"))
     actions.register_action("evaluation.webhook_made", _("Register a webhook"), _("Webhook registered"))

@@ -32,6 +32,7 @@ class HandOverOut(Schema):
     package: str = Field(description="SHA-256 of the package. An answer names it as `package`.")
     rows: int = Field(description="How many rows wait to be answered, or were.")
     at: datetime
+    taken_back_at: datetime | None = Field(description="From when on no answer to it is taken; null while answers are.")
 
 
 class HandOversOut(ListOut):
@@ -103,7 +104,7 @@ def named(token: ApiToken, name: str) -> HandOver:
 
 def _of(token: ApiToken) -> QuerySet:
     found = HandOver.objects.filter(period__county__path=token.unit.path)
-    return found.select_related("period__county", "receiver", "calculation")
+    return found.select_related("period__county", "receiver", "calculation", "taken_back")
 
 
 def _sent(page: list[HandOver]) -> list[dict]:
@@ -117,6 +118,7 @@ def _sent(page: list[HandOver]) -> list[dict]:
             "package": one.package_sha256,
             "rows": one.rows,
             "at": timezone.localtime(one.at),
+            "taken_back_at": timezone.localtime(one.taken_back.at) if hasattr(one, "taken_back") else None,
         }
         for one in page
     ]

@@ -6,7 +6,7 @@ from evaluation.models.claim import ClaimDecision, Evidence, HourClaim, LearnedE
 from evaluation.models.correction import PointCorrection, PointsTakenBack, PointWithdrawal
 from evaluation.models.download import Download, DownloadPart, ExportChoice, Format
 from evaluation.models.figure import FigureConfirmation, FigureWithdrawal, UnitFigure
-from evaluation.models.handover import HandOver, Receiver, Reply, ReplyRow, Settlement
+from evaluation.models.handover import HandOver, HandOverTakenBack, Receiver, Reply, ReplyRow, Settlement
 from evaluation.models.indicator import Indicator, IndicatorApproval, IndicatorVersion
 from evaluation.models.learning_reminder import LearningReminder
 from evaluation.models.ledger import LedgerEntry
@@ -31,6 +31,7 @@ __all__ = [
     "FigureWithdrawal",
     "Format",
     "HandOver",
+    "HandOverTakenBack",
     "HourClaim",
     "Indicator",
     "IndicatorApproval",

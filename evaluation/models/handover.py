@@ -65,6 +65,15 @@ class HandOver(Fact):
         return f"{self.period.county.code}-{self.period.year}-{self.number}"
 
 
+class HandOverTakenBack(Fact):
+    """No answer comes to a hand-over any more: the receiver was dissolved, or it was given by mistake. Says so of the rows that nobody answered."""
+
+    hand_over = models.OneToOneField(HandOver, on_delete=models.PROTECT, related_name="taken_back")
+    words = models.TextField(_("explanation"))
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(_("when"))
+
+
 class Reply(Fact):
     """One signed answer of a receiver, kept as it came. The same bytes are one answer, however often they are sent."""
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from evaluation.indicators import calculation as calculating
-from evaluation.models import Calculation, HandOver, Period, PeriodStep, Receiver, Reply, ReplyRow, Seal, Settlement
+from evaluation.models import Calculation, HandOver, HandOverTakenBack, Period, PeriodStep, Receiver, Reply, ReplyRow, Seal, Settlement
 from evaluation.periods import lines, package, replies, services
 from evaluation.periods.permissions import runs
 from people.models import Person
@@ -57,12 +57,24 @@ def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: d
     The frozen rows come first; a supplementary list is given to whom the frozen rows were.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), another county's or a closed receiver ("receiver"), not the frozen calculation
+        Refused: not HR of the county ("not_hr"), taken back from this receiver ("taken_back"), another county's or a closed receiver
+            ("receiver"), not the frozen calculation
             nor the newest supplementary list of it ("not_frozen"), a list before the frozen rows ("frozen_first").
     """
     _require_hr(calculation.period, by)
     period = _locked(calculation.period)
     standing = HandOver.objects.filter(calculation=calculation, receiver=receiver).first()
+    ended = HandOverTakenBack.objects.filter(hand_over__period=period, hand_over__receiver=receiver)
+    ended = ended.filter(hand_over=standing) if standing is not None else ended
+    taken_back = ended.select_related("hand_over__period__county").first()
+    if taken_back is not None:
+        raise Refused(
+            _(
+                "%(name)s was taken back from “%(receiver)s”. If it is to be given to them again, agree on the receiver anew, with another key."
+            )
+            % {"name": taken_back.hand_over.name, "receiver": receiver.name},
+            code="taken_back",
+        )
     if standing is not None:
         return standing
     if receiver.county_id != period.county_id or receiver.closed_at is not None:
@@ -93,7 +105,7 @@ def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person,
     """Keep a receiver's signed answer and its verdicts, all or nothing. The same answer again returns what stands.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), the receiver's key was replaced ("key_replaced"), too large ("too_large"), an answer
+        Refused: not HR of the county ("not_hr"), the hand-over was taken back ("taken_back"), the receiver's key was replaced ("key_replaced"), too large ("too_large"), an answer
             of before, some of whose rows were answered anew since ("old_answer"), and all that `replies` refuses.
     """
     _require_hr(hand_over.period, by)
@@ -109,6 +121,11 @@ def receive(*, hand_over: HandOver, document: bytes, signature: str, by: Person,
         if standing is not None:
             _require_newest(standing)
             return standing
+        if HandOverTakenBack.objects.filter(hand_over=hand_over).exists():
+            raise Refused(
+                _("%(name)s was taken back: no answer to it counts.") % {"name": hand_over.name},
+                code="taken_back",
+            )
         if Receiver.objects.select_for_update(of=("self",)).get(pk=hand_over.receiver_id).closed_at is not None:
             raise Refused(
                 _("The key of “%(name)s” was replaced: no new answer counts under the old one. Hand the results over under the new key.")
@@ -140,6 +157,28 @@ def settle(*, row: ReplyRow, words: str, by: Person, at: datetime) -> Settlement
         raise Refused(_("This refusal is not open any more."), code="not_open")
     made = Settlement.objects.create(row=row, words=words.strip(), by=by, at=at)
     audit.record(given, "evaluation.refusal_settled", by=by, key=row.key, words=made.words)
+    return made
+
+
+@transaction.atomic
+def take_back(*, hand_over: HandOver, words: str, by: Person, at: datetime) -> HandOverTakenBack:
+    """Say that no answer comes to a hand-over any more. Answers that came stay, and so do refusals to be explained. Frozen rows
+    that were taken back have to be given to somebody else. Locks the period and the hand-over.
+
+    Raises:
+        Refused: not HR of the county ("not_hr"), no words ("no_words"), no row without an answer ("not_open").
+    """
+    _require_hr(hand_over.period, by)
+    if not words.strip():
+        raise Refused(_("Say why no answer comes any more."), code="no_words")
+    _locked(hand_over.period)
+    given = (
+        HandOver.objects.select_for_update(of=("self",)).select_related("period__county", "receiver", "calculation").get(pk=hand_over.pk)
+    )
+    if not account(given).unanswered:
+        raise Refused(_("No row of this hand-over waits for an answer."), code="not_open")
+    made = HandOverTakenBack.objects.create(hand_over=given, words=words.strip(), by=by, at=at)
+    audit.record(given, "evaluation.hand_over_taken_back", by=by, receiver=given.receiver.name, words=made.words)
     return made
 
 
@@ -204,7 +243,8 @@ def newest_supplement(frozen: Calculation) -> Calculation | None:
 @dataclass(frozen=True)
 class RowState:
     """Where one row of a hand-over stands: "accepted", "refused", "settled", "later" (a later hand-over's row was accepted), "moved"
-    (the receiver's key was replaced, and the rows were given anew under the new one) or "unanswered"."""
+    (the receiver's key was replaced, and the rows were given anew under the new one), "taken_back" (nobody answers it any more) or
+    "unanswered"."""
 
     key: str
     state: str
@@ -227,6 +267,10 @@ class Account:
     refused_rows: Mapping[str, bool]
     accepted_later: Set[str]
     moved: bool
+
+    @property
+    def taken_back(self) -> HandOverTakenBack | None:
+        return getattr(self.hand_over, "taken_back", None)
 
     @property
     def accepted(self) -> int:
@@ -268,7 +312,18 @@ class Account:
         """Where these of its rows stand, in their order, with the newest answer to each. One query."""
         answers = ReplyRow.objects.filter(reply__hand_over=self.hand_over, key__in=keys).newest()  # type: ignore[attr-defined]
         newest = {row.key: row for row in answers.select_related("settlement__by", "reply").defer("reply__document")}
-        return [RowState(key, _state(newest.get(key), key in self.accepted_later, self.moved), newest.get(key)) for key in keys]
+        return [RowState(key, self._state(key, newest.get(key)), newest.get(key)) for key in keys]
+
+    def _state(self, key: str, row: ReplyRow | None) -> str:
+        if row is not None and row.verdict == ReplyRow.Verdict.ACCEPTED:
+            return "accepted"
+        if self.moved:
+            return "moved"
+        if key in self.accepted_later:
+            return "later"
+        if row is None:
+            return "taken_back" if self.taken_back else "unanswered"
+        return "settled" if hasattr(row, "settlement") else "refused"
 
     def rows(self) -> Iterator[RowState]:
         """All its rows, open ones first. A query for each 2,000."""
@@ -302,22 +357,26 @@ def reconciliation(period: Period) -> Reconciliation | None:
     if frozen is None:
         return None
     given = list(
-        period.hand_overs.filter(calculation__number__gte=frozen.number).select_related("receiver", "calculation", "period__county")
+        period.hand_overs.filter(calculation__number__gte=frozen.number).select_related(
+            "receiver", "calculation", "period__county", "taken_back__by"
+        )
     )
     accounts = _accounts(given, given)
     newest = newest_supplement(frozen)
     differing = 0
     if newest is not None:
         # By name: a receiver whose key was replaced is one with who has it now.
+        last = {one.receiver.name: one for one in given}
         receivers = {one.receiver.name for one in given if one.calculation_id == frozen.pk}
+        receivers -= {name for name, one in last.items() if hasattr(one, "taken_back")}  # it is given nothing any more
         lacking = receivers - {one.receiver.name for one in given if one.calculation_id == newest.pk}
         differing = len(lacking) * lines.how_many(newest) if lacking else 0
-    whole = any(one.calculation_id == frozen.pk for one in given)
+    whole = any(one.calculation_id == frozen.pk and not hasattr(one, "taken_back") for one in given)
     return Reconciliation(frozen, newest, accounts, ungiven=0 if whole else lines.how_many(frozen), differing=differing)
 
 
 def account(given: HandOver) -> Account:
-    """How one hand-over stands."""
+    """How one hand-over stands. One query less where `taken_back` was read with it."""
     later = HandOver.objects.filter(period=given.period_id, number__gt=given.number).select_related("receiver")
     return _accounts([given], [given, *later])[0]
 
@@ -343,7 +402,8 @@ def _accounts(wanted: list[HandOver], known: list[HandOver]) -> list[Account]:
         counts = Counter(accepted=accepted.get(one.pk, 0), later=len(accepted_later))
         if not moved[one.pk]:
             counts.update("settled" if settled else "refused" for key, settled in refused[one.pk].items() if key not in accepted_later)
-        counts["moved" if moved[one.pk] else "unanswered"] = one.rows - counts.total()
+        rest = "moved" if moved[one.pk] else "taken_back" if hasattr(one, "taken_back") else "unanswered"
+        counts[rest] = one.rows - counts.total()
         found.append(Account(one, counts, refused[one.pk], accepted_later, moved[one.pk]))
     return found
 
@@ -360,15 +420,3 @@ def _accepted(later: Mapping[int, Set[int]]) -> dict[int, set[str]]:
             if hand_over in others:
                 (found[one].add if verdict == ReplyRow.Verdict.ACCEPTED else found[one].discard)(key)
     return found
-
-
-def _state(row: ReplyRow | None, accepted_later: bool, moved: bool) -> str:
-    if row is not None and row.verdict == ReplyRow.Verdict.ACCEPTED:
-        return "accepted"
-    if moved:
-        return "moved"
-    if accepted_later:
-        return "later"
-    if row is None:
-        return "unanswered"
-    return "settled" if hasattr(row, "settlement") else "refused"

@@ -399,7 +399,7 @@ NOT_PAGES = {
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
-    "certificate_share", "certificate_unshare", "marks_decide", "remind", "hand_over_give", "supplement_make",
+    "certificate_share", "certificate_unshare", "marks_decide", "remind", "hand_over_give", "hand_over_take_back", "supplement_make",
     "download_file",
     "download_cancel",
     "webhook_replay", "webhook_tell_again",

@@ -146,6 +146,66 @@ def test_under_a_new_key_the_rows_are_given_anew_and_the_old_key_answers_nothing
     assert handover.reconciliation(fresh(given.period)).open == 0
 
 
+# Taking back
+
+
+def anew(frozen, cast, name="新考评办") -> HandOver:
+    key = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+    receiver = handover.add_receiver(period=frozen.period, name=name, public_key=key, by=cast.hr, at=LATER)
+    return handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=LATER)
+
+
+def test_rows_of_a_dissolved_office_are_explained_and_somebody_else_has_to_get_them(cast, given, frozen, receive, receiver):
+    receive(answer(given, YA10001="accepted", YA10002="学时不符"))
+    handover.take_back(hand_over=given, words="考评办已撤销", by=cast.hr, at=LATER)
+    states = {row.key: row.state for row in handover.account(given).rows()}
+    assert states == {"P:YA10001": "accepted", "P:YA10002": "refused", f"U:{frozen.period.county.code}-D03": "taken_back"}
+    assert left(given) == 1 + 3  # the refusal, and the frozen rows that nobody has now
+    handover.settle(row=ReplyRow.objects.get(key="P:YA10002"), words="已核对", by=cast.hr, at=LATER)
+    assert left(given) == 3
+
+    with pytest.raises(Refused) as refusal:
+        receive(answer(given, bureau="accepted"))
+    assert refusal.value.code == "taken_back"
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=LATER)
+    assert refusal.value.code == "taken_back"
+    assert anew(frozen, cast).rows == 3 == left(given)
+
+
+def test_who_took_the_frozen_rows_and_was_dissolved_then_is_owed_no_later_list(cast, given, frozen, receive, receiver):
+    receive(answer(given, YA10001="accepted", YA10002="accepted", bureau="accepted"))
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    assert left(given) == handover.reconciliation(fresh(given.period)).differing > 0
+    listed = handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=LATER)
+    handover.take_back(hand_over=listed, words="考评办已撤销", by=cast.hr, at=LATER)
+    later = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="22.5", digest="c")
+    assert left(given) == 0
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=later, receiver=receiver, by=cast.hr, at=LATER)
+    assert refusal.value.code == "taken_back"
+    assert handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=LATER) == given
+
+
+def test_a_hand_over_is_taken_back_once_with_words_by_hr_and_only_while_rows_wait(cast, given, receive, sign_in):
+    for words, by, code in ((" ", cast.hr, "no_words"), ("撤销", cast.auditor, "not_hr"), ("撤销", cast.other_hr, "not_hr")):
+        with pytest.raises(Refused) as refusal:
+            handover.take_back(hand_over=given, words=words, by=by, at=LATER)
+        assert refusal.value.code == code
+    door = reverse("hand_over_take_back", args=[given.pk])
+    client = sign_in(cast.hr)
+    page = reverse("hand_over", args=[given.pk])
+    assert door in client.get(page).text
+    assert "请说明" in client.post(door, {"words": ""}, follow=True).text and left(given) == 3
+    assert "已收回" in client.post(door, {"words": "送错单位"}, follow=True).text  # the badge on the desk
+    told = client.get(page).text
+    assert "送错单位" in told and door not in told and "录入回执" not in told
+    with pytest.raises(Refused) as refusal:
+        handover.take_back(hand_over=given, words="再一次", by=cast.hr, at=LATER)
+    assert refusal.value.code == "not_open"
+    assert sign_in(cast.learner).post(door, {"words": "x"}).status_code in {403, 404}
+
+
 # Answers
 
 
