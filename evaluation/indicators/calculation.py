@@ -10,7 +10,7 @@ ledger's year for what was learned up to the cut-off: hours approved or correcte
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -90,7 +90,7 @@ def calculate_by(*, period: Period, versions: Sequence[IndicatorVersion], at: da
     people = {terms: _people_lines(frame, facts) for terms, frame in {frame.terms: frame for frame in frames}.items()}
     reported, corrections = _reported(period), _corrections(period)
     return [
-        Outcome(people[frame.terms], _unit_lines(frame, spec, people[frame.terms], facts.units, reported, corrections))
+        Outcome(people[frame.terms], _unit_lines(frame, spec, people[frame.terms], facts, reported, corrections))
         for frame, spec in zip(frames, specs, strict=True)
     ]
 
@@ -198,12 +198,13 @@ def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a calculation reads of a county and its people, whatever the version's rules are."""
+    """What a calculation reads of a county and its people, whatever the version's rules are. `young`: see `_young`."""
 
     units: Mapping[int, Unit]
     stays: Mapping[int, list[roster.Stay]]
     names: Mapping[int, tuple[str, str]]
     leaves: Mapping[int, list[tuple[date, date | None]]]
+    young: Set[int]
     asked: "_Asked"
     done: Mapping[int, set[int]]
     passed: Mapping[int, set[str]]
@@ -211,10 +212,22 @@ class _Facts:
 
 
 def _facts(frame: Frame, asked_for: Mapping) -> _Facts:
-    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
+    first = Posting.objects.filter(unit=OuterRef("pk")).order_by("starts_on").values("starts_on")[:1]
+    inside = Unit.objects.filter(path__startswith=frame.county.path).annotate(served_since=Subquery(first))
+    units = {unit.pk: unit for unit in inside}
     stays, names = _stays(frame, units)
     asked = _Asked(frame, asked_for)
-    return _Facts(units, stays, names, _leaves(frame), asked, _done(frame, asked), _passed(frame, asked), _hours(frame))
+    return _Facts(
+        units,
+        stays,
+        names,
+        _leaves(frame),
+        _young(units, frame.terms.cutoff_on),
+        asked,
+        _done(frame, asked),
+        _passed(frame, asked),
+        _hours(frame),
+    )
 
 
 def _people_lines(frame: Frame, facts: _Facts) -> list[PersonLine]:
@@ -387,7 +400,7 @@ def _unit_lines(
     frame: Frame,
     spec: Spec,
     people: Iterable[PersonLine],
-    units: Mapping[int, Unit],
+    facts: _Facts,
     reported: Mapping[int, Mapping[str, Decimal]],
     corrections: Mapping[int, Mapping[str, Decimal]],
 ) -> list[UnitLine]:
@@ -397,8 +410,8 @@ def _unit_lines(
         by_organ[line.organ_id].append(line)
     names = [figure.name for figure in figures.REPORTED] + [one.key for one in (*spec.bonus, *spec.deduct)]
     found: list[UnitLine] = []
-    for unit in units.values():
-        if not (by_organ.get(unit.pk) or _is_organ(unit, frame)):
+    for unit in facts.units.values():
+        if not (by_organ.get(unit.pk) or (_is_organ(unit, frame) and unit.pk not in facts.young)):
             continue
         given = reported.get(unit.pk, {})
         values = figures.count(by_organ.get(unit.pk, ())) | {name: given.get(name, Decimal(0)) for name in names}
@@ -427,6 +440,21 @@ def _is_organ(unit: Unit, frame: Frame) -> bool:
     """Whether a unit is a department or township that was open in the period. The county itself has a line only with people."""
     still_there = unit.closed_on is None or unit.closed_on > frame.terms.opens_on
     return unit.kind in (Unit.Kind.DEPARTMENT, Unit.Kind.TOWNSHIP) and unit.path == unit.organ_path and still_there
+
+
+def _young(units: Mapping[int, Unit], cutoff_on: date) -> set[int]:
+    """The organs in which somebody serves or served, but nobody before the cut-off day was over: founded later. No query.
+
+    No day is kept on which a unit was founded: it is the day on which the first served there. One where nobody ever served has a line.
+    """
+    organs = {unit.path: unit.pk for unit in units.values()}
+    first: dict[int, date] = {}
+    for unit in units.values():
+        since = unit.served_since  # type: ignore[attr-defined]
+        if since is not None:
+            organ = organs[unit.organ_path]
+            first[organ] = min(since, first.get(organ, since))
+    return {organ for organ, since in first.items() if since > cutoff_on}
 
 
 def _written(value: Decimal) -> str:

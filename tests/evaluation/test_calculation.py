@@ -68,6 +68,15 @@ def test_everybody_serving_has_one_line_where_they_serve(cast, period):
     assert set(units) == {"532325-D01", "532325-D03", "532325-D09"}
 
 
+def test_a_unit_that_was_founded_after_the_cut_off_has_no_line_and_one_of_the_last_day_has(cast, period):
+    for code, day in (("532325-D20", period.cutoff_on), ("532325-D21", period.cutoff_on + timedelta(days=1))):
+        founded = cast.county.add_child(code=code, name=f"{code}局", kind="department")
+        newcomer = person(f"N{code}", "新人", founded.add_child(code=f"{code}-01", name="办公室", kind="section"))
+        Posting.objects.filter(person=newcomer).update(starts_on=day)
+    _people, units = outcome(period)
+    assert set(units) == {"532325-D01", "532325-D03", "532325-D09", "532325-D20"}
+
+
 def test_who_moved_in_june_is_counted_in_the_new_unit_and_who_moved_in_november_in_the_old(cast, period):
     move(cast.learner, cast.other_bureau, on=date(2026, 6, 1))
     move(cast.colleague, cast.other_bureau, on=date(2026, 11, 2))
