@@ -60,8 +60,8 @@ def tell_where_a_lesson_stays_with_learners(request, page):
         messages.warning(
             request,
             gettext(
-                "Learners still see “%(lesson)s”: without it the course cannot be published (its last lesson, or the quiz that its pass rule "
-                "asks for). Change that, or withdraw the whole course."
+                "Learners still see “%(lesson)s”: without it the course cannot be published (it is the last lesson, or holds a quiz that the "
+                "course asks for). A quiz falls away only with a submission that another person approves; or withdraw the whole course."
             )
             % {"lesson": page.title},
         )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import structlog
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
@@ -229,13 +229,26 @@ def republish(*, page: CoursePage, by, at: datetime) -> Edition | None:
     """After a lesson changed: a new edition of its course if that is live. None if it is not, or cannot be now.
 
     For changes that nobody can be asked about (a lesson withdrawn, deleted or moved): a refusal is
-    logged and the edition before stays.
+    logged and the edition before stays. So it does where a quiz would fall away: what decides a pass changes when two persons
+    stand behind it, not by one who withdraws a lesson.
     """
     page = CoursePage.objects.filter(pk=page.pk, live=True).first()
     if page is None:
+        return None
+    if lost := _quizzes_lost(page):
+        log.warning("edition_not_published", page=page.pk, code="quiz_lost", quizzes=sorted(lost))
         return None
     try:
         return publish(page=page, by=by, at=at)
     except Refused as refusal:
         log.warning("edition_not_published", page=page.pk, code=refusal.code, reason=refusal.message)
         return None
+
+
+def _quizzes_lost(page: CoursePage) -> set[str]:
+    """The quizzes that the standing edition asks for and the live lessons hold no more. Two queries, and those of the lessons."""
+    asked = EditionRequirement.objects.filter(
+        edition__course__page=page, kind=EditionRequirement.Kind.QUIZ, edition=F("edition__course__current")
+    )
+    held = {key for lesson in outlines.of_page(page, outlines.live_lessons(page)).lessons for key in lesson.quizzes}
+    return set(asked.values_list("key", flat=True)) - held

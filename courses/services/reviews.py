@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import IntegerField, QuerySet
 from django.db.models.functions import Cast, Length, Substr
 from django.utils.translation import gettext as _
+from wagtail.log_actions import get_active_log_context
 from wagtail.models import Page, Revision, TaskState, WorkflowState
 
 from core import clock, foureyes
@@ -275,12 +276,12 @@ def without_lesson(*, course_page) -> None:
 
     After the commit, because a course that is deleted with its lessons must not come back between them.
     """
-    page_id = course_page.pk
+    page_id, by = course_page.pk, get_active_log_context().user
 
     def go_on():
         page = CoursePage.objects.filter(pk=page_id).first()
         if page is not None:
-            editions.republish(page=page, by=None, at=clock.now())
+            editions.republish(page=page, by=by, at=clock.now())
 
     transaction.on_commit(go_on, robust=True)
 

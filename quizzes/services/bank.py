@@ -486,7 +486,7 @@ def _refuse_stale(standing: Question | None, seen: str) -> None:
 
 def refuse_review(question: Question, by: Person) -> None:
     """Raises: Refused (not_a_reviewer, own_question, no_source), unless the person may call the question reviewed."""
-    if not holds_over(by, question.county, Role.REVIEWER, Role.ADMINISTRATOR):
+    if not holds_over(by, question.county, Role.REVIEWER):
         raise Refused(_("Reviewers call a question reviewed: save it as a draft, and tell a reviewer."), code="not_a_reviewer")
     if question.edited_by_id == by.pk:
         raise Refused(_("You edited %(code)s last: somebody else reviews it.") % {"code": question.code}, code="own_question")

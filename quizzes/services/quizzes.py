@@ -21,7 +21,7 @@ from people.models import Person, Unit
 from quizzes import kinds
 from quizzes.models import DrawRule, Quiz, Sitting
 from quizzes.models.quiz import check_policies
-from quizzes.services import opened, papers
+from quizzes.services import opened
 from quizzes.services.points import Tree
 
 POINTS = Decimal("5")
@@ -63,8 +63,9 @@ FIXED_FOR_COURSES = FIXED_FOR_SITTINGS | {"attempts_allowed", "is_exam"}
 def refuse_unreviewed_terms(*, quiz: Quiz, changed: Collection[str]) -> None:
     """What decides a pass changes with a new edition of the course, which two persons stand behind, not by one hand under those who take it.
 
-    `changed` names fields of Quiz, and "draws"; these alone may change where the bank cannot serve them any more, else nobody
-    could pass. Exams are left to `refuse_other_terms`: HR publishes their sittings. Two queries, and those of `papers.missing_for`.
+    `changed` names fields of Quiz, and "draws". Where the bank cannot serve the draws any more, it is filled again, or a copy takes
+    the quiz's place: who could cut the draws then could empty the bank before. Exams are left to `refuse_other_terms`: HR
+    publishes their sittings. Two queries.
 
     So they do from when the course is submitted: what the reviewer reads is what is published.
 
@@ -86,7 +87,7 @@ def refuse_unreviewed_terms(*, quiz: Quiz, changed: Collection[str]) -> None:
         )
     asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key).select_related("edition")
     newest = asked.order_by("-edition").first()
-    if newest is None or (touched == {"draws"} and papers.missing_for(quiz)):
+    if newest is None:
         return
     raise Refused(
         _(

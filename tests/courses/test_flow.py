@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from wagtail.log_actions import LogContext
 
 from core import reconcile
 from core.errors import Refused
@@ -182,15 +183,32 @@ def test_publishing_a_lesson_publishes_its_live_course_again(cast, course):
     assert course.current.lessons.first().title == "改过的课"
 
 
-def test_a_withdrawn_lesson_leaves_the_course(course, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
+def test_a_withdrawn_lesson_leaves_the_course(cast, course, django_capture_on_commit_callbacks):
+    with LogContext(user=cast.reviewer), django_capture_on_commit_callbacks(execute=True):
         LessonPage.objects.child_of(course.page).first().unpublish()
     course.refresh_from_db()
     assert [lesson.title for lesson in course.current.lessons.all()] == ["第2课"]
+    assert course.current.published_by == cast.reviewer
     with django_capture_on_commit_callbacks(execute=True):
         LessonPage.objects.child_of(course.page).last().delete()
     course.refresh_from_db()
     assert course.current.number == 2, "without a lesson there is nothing to publish"
+
+
+@pytest.mark.parametrize("way", ["unpublish", "delete", "move"])
+def test_nobody_takes_the_quiz_of_a_course_away_by_withdrawing_its_lesson(cast, course, way, django_capture_on_commit_callbacks):
+    other = make_course(cast.county, code="P02", lessons=1)
+    standing = course.current
+    lesson = LessonPage.objects.child_of(course.page).last()
+    with django_capture_on_commit_callbacks(execute=True):
+        lesson.move(other.page, pos="last-child") if way == "move" else getattr(lesson, way)()
+    course.refresh_from_db()
+    assert course.current == standing
+    assert list(course.current.requirements.filter(kind="quiz").values_list("key", flat=True)) == ["p01-final"]
+
+    editions.publish(page=course.page, by=cast.reviewer, at=NOON)  # what a submission that was approved comes to
+    course.refresh_from_db()
+    assert not course.current.requirements.filter(kind="quiz").exists()
 
 
 def test_a_refused_publication_leaves_the_page_as_it_was(course):
