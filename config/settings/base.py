@@ -239,7 +239,7 @@ WAGTAILDOCS_EXTENSIONS = ["pdf", "docx", "xlsx", "pptx", "csv", "txt", "mp4", "w
 WAGTAILDOCS_CONTENT_TYPES = {"vtt": "text/vtt"}
 WAGTAILDOCS_DOCUMENT_FORM_BASE = "courses.uploads.LessonDocumentForm"
 WAGTAILDOCS_SERVE_METHOD = "serve_view"
-WAGTAILSEARCH_BACKENDS = {"default": {"BACKEND": "wagtail.search.backends.database"}}
+WAGTAILSEARCH_BACKENDS = {"default": {"BACKEND": "core.search"}}
 
 # Jobs: a broker on disk unless CELERY_BROKER_URL names Redis or RabbitMQ.
 _broker_dir = VAR_DIR / "broker"

@@ -623,7 +623,11 @@ def test_who_empties_the_bank_cannot_cut_the_draws_by_it(trainer, quiz, of_an_as
     kinds_drawn = list(quiz.draws.order_by("pk").values_list("kind", flat=True))
     change = {f"draws-{kinds_drawn.index('order')}-kind": "order", f"draws-{kinds_drawn.index('order')}-DELETE": "on"}
     page = trainer.post(of_an_asked_quiz, typed_in(trainer.get(of_an_asked_quiz), **change))
-    assert page.status_code == 200 and "复制一份" in page.text and list(quiz.draws.order_by("pk").values_list("kind", flat=True)) == kinds_drawn
+    assert (
+        page.status_code == 200
+        and "复制一份" in page.text
+        and list(quiz.draws.order_by("pk").values_list("kind", flat=True)) == kinds_drawn
+    )
 
 
 def test_a_copy_is_changed_instead_and_no_course_asks_for_it(trainer, cast, sign_in, quiz):
