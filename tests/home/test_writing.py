@@ -2,6 +2,7 @@
 
 import pytest
 from django.urls import reverse
+from wagtail.log_actions import LogContext, log
 
 from courses.models import CoursePage, LessonPage
 from courses.services import catalogues
@@ -78,6 +79,30 @@ def test_nothing_of_another_county_is_shown(cast, catalogue):
 
     assert start.reviews
     assert not any((start.waiting, start.drafts, start.came_back, start.submitted, start.recent))
+
+
+@pytest.mark.parametrize("who", ["trainer", "reviewer", "admin"])
+def test_no_filter_of_the_admin_names_anybody_of_another_county(cast, catalogue, sign_in, who):
+    draft(catalogue, "A01", cast.trainer)
+    theirs = catalogues.open_catalogue(county=cast.other_county)
+    stranger = person("DY20001", "外县教员", cast.other_county)
+    for role in ("trainer", "reviewer"):
+        grant(stranger, role, cast.other_county)
+    page = submitted(theirs, "B01", stranger)
+    page.locked, page.locked_by = True, stranger
+    page.save()
+    with LogContext(user=stranger):
+        log(instance=page, action="wagtail.edit")
+    client = sign_in(getattr(cast, who))
+    report = "wagtailadmin_reports:"
+    doors = [reverse("wagtailadmin_explore", args=[catalogue.pk])]
+    doors += [reverse(report + name) for name in ("site_history", "workflow", "workflow_tasks", "aging_pages")]
+    doors += [reverse(report + "locked_pages")] if who != "trainer" else []
+    for door in doors:
+        answer = client.get(door)
+        assert answer.status_code == 200, door
+        assert not [word for word in ("外县教员", "大姚县", "DY20001") if word in answer.text], door
+    assert "课程审核" in client.get(reverse(report + "workflow")).text, "one's own workflow is offered"
 
 
 def test_a_changed_lesson_of_a_live_course_is_a_draft_under_its_courses_name(cast, catalogue):
