@@ -187,7 +187,7 @@ def _tests(attempts: list[dict[str, Any]]) -> list[Table]:
         )
         for one in attempts
     ]
-    made = [_table("测验与考试", "测验:1.8 课程 >次:0.4 开始与交卷:1.3 结束方式:0.9 结果:1.8", rows)]
+    made = [_table("测试与考试", "测试:1.8 课程 >次:0.4 开始与交卷:1.3 结束方式:0.9 结果:1.8", rows)]
     shown = _on_paper(attempts)
     for one in attempts:
         if one["id"] in shown:
@@ -198,7 +198,7 @@ def _tests(attempts: list[dict[str, Any]]) -> list[Table]:
         for one in attempts
         for each in one["incidents"] or ()
     ]
-    return [*made, _table("考试中记下的事项", "测验:1.6 时间:1.2 事项:1.4 细节:2", noted, level=3)]
+    return [*made, _table("考试中记下的事项", "测试:1.6 时间:1.2 事项:1.4 细节:2", noted, level=3)]
 
 
 def _on_paper(attempts: list[dict[str, Any]]) -> set[int]:

@@ -78,7 +78,8 @@ def finish_lesson(*, enrolment: Enrolment, lesson: EditionLesson, at: datetime) 
     with transaction.atomic():
         place = _locked_place(enrolment, lesson, at)
         _count(place, enrolment, lesson, resumed=False, at=at)
-        share = policies.in_force(day=clock.today(at), county=enrolment.course.county).reading_share
+        counting = policies.county_for(enrolment.person.unit, enrolment.course)
+        share = policies.in_force(day=clock.today(at), county=counting).reading_share
         needed = rules.needed_seconds(lesson.minutes, share)
         is_read = place.seconds >= needed
         if is_read:
