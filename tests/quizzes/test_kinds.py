@@ -3,6 +3,7 @@
 import json
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -325,6 +326,34 @@ def test_neighbours_that_follow_each_other_rightly_earn_a_share(places, share):
 def test_only_the_right_order_earns_all_its_pairs(places):
     whole = kinds.mark("order", {"order": list("abcd"), "policy": "pairs"}, places) == 1
     assert whole == (places == {"a": 1, "b": 2, "c": 3, "d": 4})
+
+
+def test_a_place_given_to_several_steps_counts_for_none_of_them():
+    steps = list("abcdefghij")
+    for places in ([1, 2] * 5, [1] * 5 + [2] * 5, [1] * 10, [2, 1] * 5):
+        assert ordered(steps, dict(zip(steps, places, strict=True))) == 0
+    assert ordered(steps, {"a": 1, "b": 2, "c": 3, "d": 4, "e": 4}) == Fraction(2, 9)
+
+
+def ordered(steps, places):
+    return kinds.mark("order", {"order": steps, "policy": "pairs"}, places)
+
+
+@given(st.integers(2, 10).flatmap(lambda count: st.lists(st.integers(1, count), min_size=count, max_size=count)))
+def test_doubled_places_never_pay(given_):
+    steps = list("abcdefghij")[: len(given_)]
+    places = dict(zip(steps, given_, strict=True))
+    alone = {step: place for step, place in places.items() if given_.count(place) == 1}
+
+    assert ordered(steps, places) == ordered(steps, alone)  # as if these steps had been left open
+    if len(alone) < len(steps):
+        assert ordered(steps, places) <= Fraction(max(len(steps) - 3, 0), len(steps) - 1)
+
+
+@given(st.integers(2, 10).flatmap(lambda count: st.permutations(range(1, count + 1))))
+def test_places_that_differ_earn_each_pair_that_follows_rightly(given_):
+    following = sum(two == one + 1 for one, two in pairwise(given_))
+    assert ordered(list("abcdefghij")[: len(given_)], dict(zip("abcdefghij", given_, strict=False))) == Fraction(following, len(given_) - 1)
 
 
 def test_blanks_earn_their_share():
