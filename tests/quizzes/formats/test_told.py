@@ -3,11 +3,13 @@
 import io
 import json
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
 from core.tables import decoded
 from quizzes import formats
+from quizzes.formats import sheet
 from quizzes.models import Question
 from quizzes.services import bank
 from tests.cast import NOON
@@ -287,3 +289,100 @@ def test_that_limits_in_words_are_not_kept_is_told(limit, is_told):
 def test_a_number_with_commas_keeps_its_last_digit():
     (found,) = read("多少？{#1,234,567,890,123}\n")
     assert found.item.key["value"] == "1234567890123"
+
+
+# ---- cells that no column of ours reads
+
+
+HEADER = ["编号", "题型", "课程", "难度", "题干", "选项A", "选项B", "选项C", "答案"]
+SINGLE = ["Q1", "单选题", "P01", 1, "几日？", "7", "20", None, "B"]
+
+
+def workbook(*rows, header=HEADER, shape=lambda book: None) -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in (header, *rows):
+        book.active.append(row)
+    shape(book)
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_cell_under_a_heading_that_is_not_read_is_told_once():
+    header = [*HEADER[:8], "选项K", "答案", "分值", "备注"]
+    first, second, third = read(
+        workbook(
+            [*SINGLE[:8], "30", "B", 2, "甲卷"],
+            ["Q2", *SINGLE[1:8], None, "B", None, None],
+            ["Q3", *SINGLE[1:8], None, "K", 2, "  "],
+            header=header,
+        ),
+        "xlsx",
+    )
+    assert first.item.content["options"] == {"A": "7", "B": "20"}
+    for name, text in (("选项K", "30"), ("分值", "2"), ("备注", "甲卷")):
+        assert [name in line and text in line for line in first.changes].count(True) == 1
+    assert len(first.changes) == 3
+    assert second.item and second.changes == second.doubts == []  # a heading alone says nothing
+    assert third.refusal and ["分值" in line for line in third.doubts] == [True]
+
+
+def test_a_cell_under_no_heading_or_one_that_stands_twice_is_told_by_its_column():
+    header = [*HEADER, "备注", "备注", None]
+    (found,) = read(workbook([*SINGLE, None, "又一条", "没有标题"], header=header), "xlsx")
+    assert ["K" in found.changes[0] and "又一条" in found.changes[0], "L" in found.changes[1]] == [True, True] and len(found.changes) == 2
+    (plain,) = read(("\t".join(HEADER) + "\n" + "\t".join(map(str, SINGLE)).replace("None", "") + "\t多出来的").encode(), "xlsx")
+    assert "J" in plain.changes[0] and "多出来的" in plain.changes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "stem"),
+    [("判断题", "错误", "对吗？"), ("简答题", "主动公开", "哪种？"), ("填空题", "公开", "以____为常态。"), ("论述题", "略", "谈谈。")],
+)
+def test_options_that_a_kind_does_not_have_are_told(kind, answer, stem):
+    (found,) = read(workbook(["Q1", kind, "P01", 1, stem, "甲", None, "乙", answer]), "xlsx")
+    assert found.item and ["选项A" in found.changes[0], "选项C" in found.changes[1], len(found.changes)] == [True, True, 2]
+
+
+def test_right_and_wrong_as_options_of_true_or_false_are_no_loss():
+    (found,) = read(workbook(["Q1", "判断题", "P01", 1, "对吗？", "正确", "错误", None, "错误"]), "xlsx")
+    assert found.item.key is False and found.changes == []
+
+
+def test_the_rows_that_were_refused_come_back_without_noise():
+    refused, again = io.BytesIO(), None
+    sheet.refused_rows(read(workbook([*SINGLE[:8], "D"]), "xlsx"), refused)
+    book, mended = openpyxl.load_workbook(io.BytesIO(refused.getvalue())), io.BytesIO()
+    book.active.cell(2, [cell.value for cell in book.active[1]].index("答案") + 1).value = "B"
+    book.save(mended)
+    (again,) = read(mended.getvalue(), "xlsx")
+    assert again.item and again.changes == again.doubts == []
+
+
+def test_a_cell_that_is_merged_into_the_one_above_it_is_told_where_it_is_read_empty():
+    header = [*HEADER, "知识点"]
+    first, second, third = read(
+        workbook(
+            [*SINGLE, "时限"],
+            ["Q2", *SINGLE[1:3], 3, *SINGLE[4:], None],
+            ["Q3", *SINGLE[1:], None],
+            header=header,
+            shape=lambda book: book.active.merge_cells("J2:J3"),
+        ),
+        "xlsx",
+    )
+    assert first.changes == third.changes == [] and second.item.point == ""
+    assert "知识点" in second.changes[0] and "2" in second.changes[0]
+
+
+def test_a_sheet_of_questions_that_lacks_a_column_is_refused_beside_the_others():
+    def more(book):
+        other = book.create_sheet("第二批")
+        other.append([name for name in HEADER if name != "难度"])
+        other.append([value for value in SINGLE if value != 1])
+        book.create_sheet("填写说明").append(["题型", "怎么写"])
+
+    first, second = read(workbook(SINGLE, shape=more), "xlsx")
+    assert first.item and first.changes == [] and second.item is None and "第二批" in second.place and "难度" in second.reason
+    out = io.BytesIO()
+    sheet.refused_rows([second], out)
+    assert openpyxl.load_workbook(out).active.max_row == 1
