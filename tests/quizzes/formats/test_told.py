@@ -386,3 +386,55 @@ def test_a_sheet_of_questions_that_lacks_a_column_is_refused_beside_the_others()
     out = io.BytesIO()
     sheet.refused_rows([second], out)
     assert openpyxl.load_workbook(out).active.max_row == 1
+
+
+# ---- Aiken: what stands behind an answer
+
+
+ONE, TWO = "1. 题一？\nA. 甲\nB. 乙\nANSWER: B\n", "2. 题二？\nA. 甲\nB. 乙\nANSWER: A\n"
+BARE = TWO.removeprefix("2. ")
+
+
+def behind(text):
+    return [(one.item.stem, one.item.explanation, one.changes) for one in read(text, "aiken")]
+
+
+@pytest.mark.parametrize("gap", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("two", [TWO, BARE])
+def test_a_line_behind_the_answer_is_the_explanation_and_not_the_next_stem(gap, two):
+    stem = two.split("\n")[0]
+    for line in ("解析：因为", "【解析】因为", "答案解析: 因为", "说明：因为", "解释：因为", "Explanation: 因为"):
+        assert behind(ONE + line + "\n" + gap + two) == [("1. 题一？", "因为", []), (stem, "", [])]
+    assert behind(ONE + gap + two) == [("1. 题一？", "", []), (stem, "", [])]
+    assert behind(ONE + gap + two + "解析：完") == [("1. 题一？", "", []), (stem, "完", [])]
+
+
+def test_an_explanation_may_stand_behind_a_blank_line():
+    assert behind(ONE + "\n解析：因为\n所以\n\n" + TWO) == [("1. 题一？", "因为\n所以", []), ("2. 题二？", "", [])]
+    stems = [stem for stem, _explanation, _changes in behind(ONE + "\n说明：下列哪项对？\nA. 甲\nB. 乙\nANSWER: A\n")]
+    assert stems == ["1. 题一？", "说明：下列哪项对？"]
+
+
+def test_any_other_text_behind_the_answer_is_told_as_left_out():
+    (first, second) = behind(ONE + "见教材第三章\n\n" + TWO)
+    assert first[:2] == ("1. 题一？", "") and "见教材第三章" in first[2][0] and second == ("2. 题二？", "", [])
+    (first, second) = behind(ONE + "难度：易\n解析：因为\n1. 甲\n2. 乙\n\n" + TWO)
+    assert first[1] == "因为\n1. 甲\n2. 乙" and "难度：易" in first[2][0] and second == ("2. 题二？", "", [])
+    (only,) = behind(ONE + "完")
+    assert "完" in only[2][0]
+
+
+def test_without_blank_lines_the_number_of_the_next_question_ends_what_belongs_to_the_answer():
+    (first, second) = behind(ONE + "难度：易\n解析：因为\n所以\n" + TWO)
+    assert first[:2] == ("1. 题一？", "因为\n所以") and "难度：易" in first[2][0] and second == ("2. 题二？", "", [])
+
+
+def test_a_stem_with_a_blank_line_before_its_options_stays_a_stem():
+    assert behind(ONE + "题二？\n\nA. 甲\nB. 乙\nANSWER: A\n") == [("1. 题一？", "", []), ("题二？", "", [])]
+    assert behind(ONE + "说明：下列哪项对？\nA. 甲\nB. 乙\nANSWER: A\n")[1][0] == "说明：下列哪项对？"
+    assert behind(ONE + "依条例：\n1. 甲\n3. 乙\n几项对？\nA. 甲\nB. 乙\nANSWER: A\n")[1][0] == "依条例：\n1. 甲\n3. 乙\n几项对？"
+
+
+def test_five_thousand_questions_without_blank_lines_take_no_long_time():
+    found = read("".join(ONE.replace("1", str(number), 1) for number in range(1, 5_001)), "aiken")
+    assert len(found) == 5_000 and all(one.item and not one.changes for one in found)
