@@ -610,6 +610,12 @@ def test_the_parts_of_a_case_weigh_by_their_points():
     assert kind.rekey(shown, *case_of(("single", "3"), ("fill", "1"))[1:], frozen) == frozen
 
 
+def test_a_paragraph_in_a_question_of_a_case_fits_into_a_row():
+    stem, content, key = case_of(("judge", "1"), ("essay", "3"))
+    content["parts"][0]["stem"] = "李某说。\n\n【对】吗？\n\n\n为什么？"
+    assert kinds.of("case").from_cells(kinds.cells("case", stem, content, key)) == (stem, content, key)
+
+
 def test_a_case_with_an_essay_waits_for_a_person_part_by_part():
     kind = kinds.of("case")
     shown, frozen = paper(kind, case_of(("judge", "1"), ("essay", "3")))
