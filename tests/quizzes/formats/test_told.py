@@ -438,3 +438,13 @@ def test_a_stem_with_a_blank_line_before_its_options_stays_a_stem():
 def test_five_thousand_questions_without_blank_lines_take_no_long_time():
     found = read("".join(ONE.replace("1", str(number), 1) for number in range(1, 5_001)), "aiken")
     assert len(found) == 5_000 and all(one.item and not one.changes for one in found)
+
+
+@pytest.mark.parametrize(
+    "answer", ["1:SHORTANSWER:=a", ":SA:=a~b", "2:MULTICHOICE:=甲~乙", "1:NUMERICAL:=3:0.1", "1:MCV_S:~甲~=乙", "1:sac:=a"]
+)
+def test_the_syntax_of_moodles_cloze_in_the_braces_of_gift_is_refused_for_what_it_is(answer):
+    (found,) = read(f"以{{{answer}}}为常态。\n")
+    assert found.item is None and "完形" in found.reason
+    (plain,) = read("以{=1\\:SHORTANSWER\\: ~乙}为常态。\n")
+    assert plain.item.content["options"]["A"] == "1:SHORTANSWER:"
