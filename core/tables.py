@@ -11,7 +11,7 @@ import posixpath
 import unicodedata
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import BinaryIO
 from xml.parsers import expat
@@ -49,10 +49,16 @@ def is_failed(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """One data row: `number` as Excel counts it, `cells` by header name, missing cells as None."""
+    """One data row: `number` as Excel counts it, `cells` by header name, missing cells as None.
+
+    `beside`: what stands under no name, or under one that an earlier column has, by the letters of its column.
+    `joined`: names whose cell is empty because it is merged into that of an earlier row, which holds something, with the number of that row.
+    """
 
     number: int
     cells: dict[str, object]
+    beside: dict[str, object] = field(default_factory=dict)
+    joined: dict[str, int] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """A cell as text; 12.0 reads as 12, a date as 2024-01-31."""
@@ -68,6 +74,7 @@ class Sheet:
     name: str
     grid: list[list[object]]
     first_row: int = 1
+    merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)  # first and last cell of each, counted from 0
 
     def rows(self, required: list[str]) -> tuple[list[str], Iterator[Row]]:
         """The header and the non-blank rows below it. The header is the first row that has all required names.
@@ -86,14 +93,26 @@ class Sheet:
         )
 
     def _below(self, index: int, header: list[str]) -> Iterator[Row]:
+        named = {position: name for position, name in enumerate(header) if name and header.index(name) == position}
+        joined = self._joined(index, named)
         for offset, cells in enumerate(self.grid[index + 1 :], start=index + 1):
-            values: dict[str, object] = {}
-            for position, name in enumerate(header):
-                if name and name not in values:
-                    values[name] = cells[position] if position < len(cells) else None
-            row = Row(self.first_row + offset, values)
+            values = {name: cells[position] if position < len(cells) else None for position, name in named.items()}
+            beside = {column_letters(position): cell for position, cell in enumerate(cells) if position not in named and as_text(cell)}
+            row = Row(self.first_row + offset, values, beside, joined.get(offset, {}))
             if not row.is_blank:
                 yield row
+
+    def _joined(self, index: int, named: dict[int, str]) -> dict[int, dict[str, int]]:
+        """By row of the grid, what `Row.joined` says."""
+        found: dict[int, dict[str, int]] = {}
+        left = len(self.grid) * len(named)  # no sound file merges a cell twice
+        for (first, column), (last, _end) in self.merged:
+            if first <= index or column not in named or not as_text(self.grid[first][column] if first < len(self.grid) else None):
+                continue
+            for offset in range(first + 1, min(last + 1, len(self.grid), first + 1 + left)):
+                found.setdefault(offset, {})[named[column]] = self.first_row + first
+                left -= 1
+        return found
 
 
 def as_text(value: object) -> str:
@@ -134,7 +153,7 @@ def read(file: BinaryIO, *, name: str) -> list[Sheet]:
             for (row, column), left in failed.get(title, {}).items():  # the reader gives an empty text for them
                 if row < len(grid) and column < len(grid[row]):
                     grid[row][column] = left
-            sheets.append(Sheet(title, [list(cells) for cells in grid]))
+            sheets.append(Sheet(title, [list(cells) for cells in grid], merged=list(sheet.merged_cell_ranges or [])))
         return sheets
     except (Refused, SoftTimeLimitExceeded):
         raise
@@ -222,6 +241,15 @@ def _column(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
+
+
+def column_letters(column: int) -> str:
+    """The letters of a column that is counted from 0, as Excel shows them."""
+    name = ""
+    while column >= 0:
+        column, rest = divmod(column, 26)
+        name, column = chr(65 + rest) + name, column - 1
+    return name
 
 
 def _csv(data: bytes, name: str) -> Sheet:

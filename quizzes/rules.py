@@ -125,7 +125,7 @@ _NUMBER = re.compile(r"([-+]?)(\d{1,30}|\d{1,3}(?:,\d{3}){1,9})(\.\d{1,30})?(?:e
 
 
 def number(text: object) -> Fraction | None:
-    """A number as people type it: full width, 1,000 and 1，000, −3, 1.5e3, 二十, 1.5万; None for anything else. Exact."""
+    """A number as people type it: full width, 1,000 and 1，000, −3, 负三, 1.5e3, 二十, 1.5万; None for anything else. Exact."""
     if any(unicodedata.decomposition(letter).startswith(("<super>", "<sub>", "<circle>")) for letter in str(text)):
         return None  # 10² is not 102
     value = unicodedata.normalize("NFKC", str(text)).casefold()
@@ -135,6 +135,9 @@ def number(text: object) -> Fraction | None:
         sign, whole, part, power, myriad = found.groups()
         size = Fraction(whole.replace(",", "") + (part or "")) * Fraction(10) ** int(power or 0) * _MYRIAD.get(myriad, 1)
         return -size if sign == "-" else size
+    if value.startswith("负"):
+        below = number(value[1:]) if value[1:2] not in {"负", "-", "+"} else None
+        return None if below is None else -below
     value = "" if value.isascii() or not _NUMERAL.fullmatch(value) else _arabic(value)
     return Fraction(value) if value.isdecimal() and value.isascii() else None
 

@@ -1,6 +1,8 @@
 """Aiken: a stem, options with letters, a line ANSWER: (https://docs.moodle.org/en/Aiken_format).
 
-One right option, nothing else: the format has no place for a code, an explanation or a course.
+One right option, nothing else: the format has no place for a code, an explanation or a course. Chinese files
+put an explanation behind the answer all the same (解析：…), and some leave out the blank line between questions;
+`_behind` says what of the lines there belongs to which question.
 """
 
 import re
@@ -30,6 +32,12 @@ from quizzes.kinds.base import LETTERS
 
 OPTION = re.compile(r"^\s*([A-Za-z])\s*[).．、）]\s*(.*)$")
 ANSWER = re.compile(r"^\s*(?:ANSWER|答案|正确答案)\s*[:：]\s*(.*)$", re.IGNORECASE)
+EXPLAINED = re.compile(
+    r"^\s*+[【\[（(]?\s*+((?:答案|试题|题目)?解析|详解|分析|解释|说明|理由|explanation|feedback)\s*+(?:[】\]）)]\s*+[:：]?|[:：])\s*+(.*)$",
+    re.IGNORECASE,
+)
+ANALYSES = ("解析", "详解", "explanation")  # no stem begins with these
+NUMBER = re.compile(r"^\s*+(?:第\s*+)?(\d{1,4})\s*+(?:[.．](?!\d)|[、)）]|题)")
 SEPARATORS = re.compile(r"[\s,，、;；/]+")
 
 
@@ -46,7 +54,9 @@ class Aiken(Format):
 
     def _read(self, text: str) -> Iterator[Found]:
         draft: _Draft | None = None
-        for number, line in enumerate(text.split("\n"), start=1):
+        lines, at = text.split("\n"), 0
+        while at < len(lines):
+            line, at = lines[at], at + 1
             answer, option = ANSWER.match(line), OPTION.match(line)
             if not line.strip():
                 if draft is not None and draft.options:
@@ -54,11 +64,12 @@ class Aiken(Format):
             elif draft is None or (draft.is_over and not answer and not option):
                 if draft is not None:
                     yield draft.found()
-                draft = _Draft(number)
+                draft = _Draft(at)
                 draft.take(line, option, answer)
             else:
                 draft.take(line, option, answer)
             if draft is not None and answer and line.strip():
+                draft.explanation, draft.left_out, at = _behind(lines, at, draft.number)
                 yield draft.found()
                 draft = None
         if draft is not None:
@@ -87,6 +98,14 @@ class _Draft:
         self.fault = ""
         self.length = 0
         self.is_over = False  # a blank line stood behind its options
+        self.explanation = ""
+        self.left_out = ""
+
+    @property
+    def number(self) -> int | None:
+        """The number before its stem."""
+        found = NUMBER.match(self.stem[0]) if self.stem else None
+        return int(found.group(1)) if found else None
 
     def take(self, line: str, option: re.Match | None, answer: re.Match | None) -> None:
         self.length += len(line)
@@ -118,11 +137,54 @@ class _Draft:
             letters = list(SEPARATORS.sub("", self.answer))
             found.kind = "single" if len(letters) == 1 else "multiple"
             stem = "\n".join(self.stem)
-            found.item = settled(Item(found.kind, stem, {"options": self.options}, sorted(letters)))
+            found.item = settled(Item(found.kind, stem, {"options": self.options}, sorted(letters), explanation=self.explanation))
             found.code = found.item.code
+            if self.left_out:
+                found.changes.append(_("what stands behind the answer is left out: “%(text)s”.") % {"text": self.left_out[:200]})
         except Wrong as wrong:
             found.refuse(wrong)
         return found
+
+
+def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str, int]:
+    """(explanation, what is left out, where the next question begins) of the lines from `begin` on, behind the answer of a question.
+
+    What stands there up to a blank line belongs to the answer: from a line 解析：… on it is its explanation, anything else is left out.
+    Where options follow before the blank line (or right behind it) it is the next stem instead, but for what stands before the number
+    of the next question, or, where questions have no numbers, for one line 解析：… at its head. 解析 may also stand behind a blank line.
+    """
+    at = next((place for place in range(begin, len(lines)) if lines[place].strip()), len(lines))
+    end = next((place for place in range(at, len(lines)) if not lines[place].strip() or _is_marked(lines[place])), len(lines))
+    next_one = next((place for place in range(end, len(lines)) if lines[place].strip()), None)
+    explained = next((place for place in range(at, end) if EXPLAINED.match(lines[place])), None)
+    if at > begin and (explained != at or not _is_analysis(lines[at])):
+        return "", "", at
+    if next_one is None or not _is_marked(lines[next_one]):
+        until = end
+    elif number is not None and (found := _numbered(lines, at, end, number + 1)) is not None:
+        until = found
+    else:
+        is_stem = explained is not None and explained + 1 == end and not _is_analysis(lines[explained])  # options come at once
+        until = at if explained is None or is_stem else explained + 1
+    if explained is None or explained >= until:
+        return "", settle("\n".join(lines[at:until])), until
+    explanation = [EXPLAINED.sub(r"\2", lines[explained]), *lines[explained + 1 : until]]
+    return settle("\n".join(explanation)), settle("\n".join(lines[at:explained])), until
+
+
+def _is_marked(line: str) -> bool:
+    return bool(OPTION.match(line) or ANSWER.match(line))
+
+
+def _is_analysis(line: str) -> bool:
+    found = EXPLAINED.match(line)
+    return bool(found) and found.group(1).lower().endswith(ANALYSES)
+
+
+def _numbered(lines: list[str], begin: int, end: int, wanted: int) -> int | None:
+    """The line that begins with this number."""
+    numbers = ((place, NUMBER.match(lines[place])) for place in range(begin, end))
+    return next((place for place, number in numbers if number and int(number.group(1)) == wanted), None)
 
 
 def _letter(place: int) -> str:

@@ -49,6 +49,8 @@ ORDER = re.compile(r">(?:\s*+(\d++)?[ \t]*+([A-Z_01 \t]*+)\n|\s*\n)(.*)", re.DOT
 EMBEDDED = re.compile(r"data\\?:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/\\=\s%]*", re.IGNORECASE)
 # What is not closed is taken as well, with nothing for the last group: else its end would be looked for again from each opening.
 BRACKET = re.compile(r"\[(id|tag|explanation):((?:\\.|[^\]\\])*+)(\]?)")
+# {1:SHORTANSWER:=…}, as Moodle's Cloze questions have it (docs.moodle.org/en/Embedded_Answers_(Cloze)_question_type): GIFT has no such braces.
+CLOZE = re.compile(r"\d*\s*:\s*(SHORTANSWER|SA|MW|NUMERICAL|NM|MULTICHOICE|MULTIRESPONSE|MC|MR)_?[A-Z_]{0,4}\s*:", re.IGNORECASE)
 TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 
 
@@ -226,6 +228,8 @@ def _text(reading: Reading, text: str, style: str = "moodle") -> tuple[str, str]
 def _answers(reading: Reading, text: str, style: str, stem: str, known: dict, notes: list) -> tuple[str, dict, Any]:
     if not text:
         return moodle.essay(known)
+    if CLOZE.match(text):
+        raise Wrong(_("it has the syntax of Moodle's Cloze questions, which GIFT does not know: export it as Moodle XML"))
     if text[0] == "#":
         return _number(reading, text[1:], style, known, notes)
     if ordered := ORDER.match(text):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from core import tables
 from core.errors import Refused
+from core.text import squeeze
 from quizzes import kinds
 from quizzes.formats.base import (
     FIELDS,
@@ -49,6 +50,8 @@ SHEET = [
 ]  # all columns, in the order of a file
 WIDTHS = {"题干": 60, "答案": 24, "解析": 40} | dict.fromkeys(OPTION_COLUMNS.values(), 18)
 LONGEST_CELL = 32_767
+TOLD = ["原行号", "拒绝原因"]  # what `refused_rows` adds for the person
+LOOKS_LIKE_QUESTIONS = 3  # of COLUMNS in one row
 TRUTH = {True: "正确", False: "错误"}
 
 
@@ -62,12 +65,14 @@ class Sheet(Format):
     hint = gettext_lazy("All kinds. Images are named only: they have to be in the bank already. CSV is read, too.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
-        with_questions, missing = [], None
+        with_questions, missing, left_aside = [], None, []
         for sheet in tables.read(io.BytesIO(data), name=name):
             try:
                 header, rows = sheet.rows(COLUMNS)
             except Refused as error:
                 missing = missing or error
+                if _looks_like_questions(sheet):
+                    left_aside.append(Found(_("“%(sheet)s”") % {"sheet": sheet.name}).refuse(Wrong(error.message)))
                 continue
             if doubled := [column for column in SHEET if header.count(column) > 1]:
                 raise Refused(
@@ -81,6 +86,7 @@ class Sheet(Format):
         for title, rows in with_questions:
             for row in rows:
                 yield _found(row, title if len(with_questions) > 1 else "")
+        yield from left_aside
 
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
         line = 0
@@ -107,15 +113,33 @@ class Sheet(Format):
 # ---- reading -------------------------------------------------------------------------------
 
 
+def _looks_like_questions(sheet: tables.Sheet) -> bool:
+    """Whether a sheet without all the columns has so many of them that somebody may have meant it: a sheet of hints has none."""
+    return any(len({squeeze(cell) for cell in row} & set(COLUMNS)) >= LOOKS_LIKE_QUESTIONS for row in sheet.grid[: tables.HEADER_WITHIN])
+
+
 def _found(row: tables.Row, sheet: str) -> Found:
     place = _("“%(sheet)s”, row %(row)d") % {"sheet": sheet, "row": row.number} if sheet else _("row %(row)d") % {"row": row.number}
     found = Found(place, row=row.number, code=row.text("编号")[:80], values=_as_handed_in(row))
+    left_out = _left_out(row)
     try:
-        found.item = _item(row)
-        found.kind = found.item.kind
+        found.item, unread = _item(row)
+        found.kind, found.changes = found.item.kind, left_out + unread
     except Wrong as wrong:
-        found.refuse(wrong)
+        found.refuse(wrong).doubts += left_out  # the workbook of refused rows does not hold them either
     return found
+
+
+def _left_out(row: tables.Row) -> list[str]:
+    """What the row says in columns that are not read, and where it only seems to say something."""
+    unknown = {name: text for name, value in row.cells.items() if name not in SHEET and name not in TOLD and (text := settle(value))}
+    said = _("the column “%(column)s” is not read: “%(text)s” is left out.")
+    told = [
+        said % {"column": name, "text": text[:40]}
+        for name, text in (unknown | {column: settle(cell) for column, cell in row.beside.items()}).items()
+    ]
+    alone = _("“%(column)s” is merged with the cell of row %(row)d and counts for that row alone.")
+    return told + [alone % {"column": name, "row": number} for name, number in row.joined.items() if name in SHEET]
 
 
 def _as_handed_in(row: tables.Row) -> list[str]:
@@ -129,7 +153,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, tables.Failed) else settle(value)
 
 
-def _item(row: tables.Row) -> Item:
+def _item(row: tables.Row) -> tuple[Item, list[str]]:
+    """The question, and what of its options its kind does not read. Raises: Wrong."""
     for name in SHEET:
         if isinstance(left := row.cells.get(name), tables.Failed):
             raise Wrong(_("the formula of the cell gave no value: %(left)s") % {"left": left[:60]}, name)
@@ -144,8 +169,14 @@ def _item(row: tables.Row) -> Item:
     text = TRUTH[answer] if isinstance(answer, bool) else settle(answer)
     if not text:
         raise Wrong(_("no right answer is given"), _("answer (答案)"))
+    cells = Cells(stem, options, text)
     with kinds.read_as(kind, name):
-        stem, content, key = kind.from_cells(Cells(stem, options, text))
+        stem, content, key = kind.from_cells(cells)
+    said = _("“%(column)s” is not read: a question of the kind “%(kind)s” has no options. “%(text)s” is left out.")
+    unread = [
+        said % {"column": OPTION_COLUMNS[letter], "kind": kind.label, "text": options[letter][:40]}
+        for letter in kind.unread(cells, stem, content, key)
+    ]
     return settled(
         Item(
             kind=kind.key,
@@ -164,7 +195,7 @@ def _item(row: tables.Row) -> Item:
             tags=tuple(re.split(r"[;；]", row.text("标签"))),
             **uses(re.split(r"[;；、]", row.text("用途"))),
         )
-    )
+    ), unread
 
 
 # ---- writing -------------------------------------------------------------------------------
@@ -205,7 +236,7 @@ def refused_rows(found: Iterable[Found], out: BinaryIO) -> None:
     Every cell is text, so no spreadsheet evaluates what stands there; but one whose formula failed shows that error again,
     else the text of the error would be taken for an answer.
     """
-    rows = list(found)
+    rows = [one for one in found if one.values]  # a sheet that was left aside is no row
     used = [at for at, name in enumerate(SHEET) if name in COLUMNS or any(one.values[at] for one in rows)]
     with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
         text, head = book.add_format({"num_format": "@"}), book.add_format({"bold": True, "num_format": "@"})

@@ -156,6 +156,10 @@ class ItemKind(ABC):
     def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
         """The row that `from_cells` reads back to the same question."""
 
+    def unread(self, cells: Cells, stem: str, content: Any, key: Any) -> list[str]:
+        """The letters of the options in a row that say something and are not in the question that `from_cells` made of it."""
+        return sorted(cells.options) if cells.options and not self.to_cells(stem, content, key).options else []
+
     @abstractmethod
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         """(content, key) of a row of a question file in YAML. Raises: Wrong."""

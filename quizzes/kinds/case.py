@@ -103,7 +103,7 @@ class Case(ItemKind):
                 at = next((at for at, line in enumerate(written) if ANSWER.match(line)), None)
                 if at is None:
                     raise Wrong(_("the line 【答案】 between question and answer is missing"), _("answer"))
-                stem = "\n".join(map(_unguarded, filter(None, written[:at])))
+                stem = "\n".join(map(_unguarded, written[:at])).strip("\n")
                 with kinds.read_as(kind, name):
                     content, answer = kind.from_lines([_unguarded(line) for line in written[at + 1 :] if line or kind.keeps_empty_lines])
                 parts.append({"kind": kind.key, "stem": stem, "content": content, "points": points})
@@ -117,7 +117,7 @@ class Case(ItemKind):
         for part, answer in zip(content["parts"], key, strict=True):
             kind = kinds.of(part["kind"])
             lines.append(f"【{kind.called} {part['points']}分】")
-            lines += [_guarded(line) for line in part["stem"].split("\n") if line.strip()]
+            lines += [_guarded(line.strip()) for line in part["stem"].strip().split("\n")]
             lines.append("【答案】")
             lines += [_guarded(line) for line in kind.to_lines(part["content"], answer)]
         return lines

@@ -47,6 +47,10 @@ class Judge(ItemKind):
     def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
         return Cells(stem, {}, "正确" if key else "错误")
 
+    def unread(self, cells: Cells, stem: str, content: Any, key: Any) -> list[str]:
+        """Options that read 正确 and 错误 say nothing that the kind does not say."""
+        return [letter for letter, text in sorted(cells.options.items()) if text.lower() not in YES | NO]
+
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         answer = row.get("answer")
         return {}, answer if isinstance(answer, bool) else self._truth(str(answer))

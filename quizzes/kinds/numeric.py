@@ -16,6 +16,8 @@ from quizzes.rules import EXACT, decimal_text, number
 LONGEST_NUMBER = 40
 MOST_UNITS = 10
 TOLERANCE = re.compile(r"±|\+/?-")
+COUNTED = "个"  # the measure word that may stand behind any number: 15个工作日
+QUOTIENT = re.compile(r"\s*([-+负−]?)\s*([0-9]{1,30})\s*/\s*([0-9]{1,30})\s*")  # in 1 1/2 there is another number before it
 PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 UNIT = re.compile(r"^(.+?)(?:(?<!\s)\s*+[=＝]\s*(.+))?$")
 
@@ -149,7 +151,7 @@ class Numeric(ItemKind):
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         amount = _amount(response, key["units"])
-        return ["?" if amount is None else decimal_text(amount, EXACT)]
+        return ["?" if amount is None else _code(amount)]
 
     def picks(self, shown: dict, key: Any, mended: Any) -> list[Pick]:
         value = decimal_text(Fraction(mended["value"]), EXACT)
@@ -228,15 +230,37 @@ def _plainly(text: str) -> str:
     return re.sub(r"^([-+]?)\.(?=\d)", r"\g<1>0.", folded)
 
 
+def _typed(text: str) -> Fraction | None:
+    """A number, or a quotient of two whole ones."""
+    found = QUOTIENT.fullmatch(text)
+    if not found:
+        return number(text)
+    sign, above, below = found.groups()
+    return Fraction(int(above), int(below)) * (-1 if sign in {"-", "−", "负"} else 1) if int(below) else None
+
+
+def _counted(text: str) -> Fraction | None:
+    return _typed(text.rstrip().removesuffix(COUNTED))
+
+
+def _code(amount: Fraction) -> str:
+    """An amount in digits; to twelve places where a quotient never ends."""
+    text = decimal_text(amount, EXACT)
+    return text if Fraction(text) == amount else decimal_text(amount)
+
+
 def _amount(response: dict, units: Mapping[str, str]) -> Fraction | None:
-    """The number that was given, in the base unit; the unit may be typed behind it. None: it cannot be told."""
+    """The number that was given, in the base unit; the unit may be typed behind it, 个 behind the number. None: it cannot be told."""
     value, unit = _plainly(response["value"]), response["unit"]
-    given = number(value)
+    given = _typed(value)
     if given is None:
         # The chosen one first: 3万元 with 元 chosen is thirty thousand of them, whether or not 万元 is a unit too.
         names = [*([unit] if unit else []), *sorted(units, key=len, reverse=True)]
         typed = next((name for name in names if value.endswith(_plainly(name))), "")
-        given = number(value.removesuffix(_plainly(typed))) if typed and unit in ("", typed) else None
+        if not typed:
+            given = _counted(value)
+        elif unit in ("", typed):
+            given = _counted(value.removesuffix(_plainly(typed)))
         unit = unit or typed
     if given is None:
         return None

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
@@ -45,7 +46,10 @@ class Order(ItemKind):
         "exact": Policy(gettext_lazy("all or nothing"), gettext_lazy("Give every line its place. All have to be right.")),
         "pairs": Policy(
             gettext_lazy("a share for each pair of neighbours"),
-            gettext_lazy("Give every line its place. Each two lines that follow each other rightly earn a share."),
+            gettext_lazy(
+                "Give every line its place. Each two lines that follow each other rightly earn a share; "
+                "a place given to several lines counts for none of them."
+            ),
         ),
     }
     hint = gettext_lazy("One step a line, in the right order.")
@@ -142,7 +146,10 @@ class Order(ItemKind):
     def mark(self, key: Any, response: Any) -> Fraction:
         if self.policy_of(key) == "exact":
             return Fraction(int(response == self.right({}, key)))
-        following = [one in response and response.get(two) == response[one] + 1 for one, two in pairwise(key["order"])]
+        # A place that several steps have tells of none of them what it follows: 1, 2, 1, 2 … would earn half of all pairs blindly.
+        given = Counter(response.values())
+        alone = {step: place for step, place in response.items() if given[place] == 1}
+        following = [one in alone and alone.get(two) == alone[one] + 1 for one, two in pairwise(key["order"])]
         return Fraction(sum(following), len(following))
 
     def explain(self, shown: dict, key: Any, response: Any) -> list[Shown]:

@@ -102,6 +102,25 @@ def test_a_sample_answer_keeps_its_empty_lines_when_the_question_is_edited(train
     assert (made.version, made.key[0] if in_a_case else made.key) == (2, {"sample": "第一段。\n\n末段。"})
 
 
+def test_a_case_keeps_the_paragraphs_of_a_questions_stem_when_it_is_edited(trainer, cast):
+    row = {"id": "N-case", "type": "case", "course": "P01", "stem": "材料", "v": "V", "source": "第三十三条"}
+    asked = [
+        {"type": "single", "stem": "李某问。\n\n几个工作日内答复？", "options": {"A": "15", "B": "20"}, "answer": "B", "points": 2},
+        {"type": "judge", "stem": "对吗？", "answer": "对"},
+    ]
+    bank.import_rows([row | {"parts": asked}], county=cast.county, at=NOON)
+    made = Question.objects.get(code="N-case")
+    form = trainer.get(f"/admin/questions/edit/{made.pk}/").context["form"]
+    data = {field.html_name: field.value() or "" for field in form} | {"is_reserved": ""}
+    assert trainer.post(f"/admin/questions/edit/{made.pk}/", data).status_code == 302
+    made.refresh_from_db()
+    assert (made.version, made.content["parts"][0]["stem"]) == (1, asked[0]["stem"])
+
+    trainer.post(f"/admin/questions/edit/{made.pk}/", data | {"lines": form["lines"].value().replace("对吗", "真的")})
+    made.refresh_from_db()
+    assert [part["stem"] for part in made.content["parts"]] == [asked[0]["stem"], "真的？"]
+
+
 def test_a_line_break_inside_an_option_survives_the_form(trainer, cast):
     one = Question.objects.get(code="P01-1")
     one.content = {"options": {"A": "第一行\n第二行", "B": "20"}}

@@ -44,7 +44,7 @@ def test_the_sample_bank_comes_in_whole_and_twice_changes_nothing(cast, django_a
 
     with django_assert_max_num_queries(15):
         first = sample()
-    assert (len(first.new), first.refused) == (40, [])
+    assert (len(first.new), first.refused) == (40, []) and {one.outcome for one in first.outcomes} == {"imported"}
     again = sample()
     assert (again.new, again.changed, len(again.same)) == ([], [], 40)
     assert set(Question.objects.values_list("version", flat=True)) == {1}

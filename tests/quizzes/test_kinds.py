@@ -3,6 +3,7 @@
 import json
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -327,6 +328,34 @@ def test_only_the_right_order_earns_all_its_pairs(places):
     assert whole == (places == {"a": 1, "b": 2, "c": 3, "d": 4})
 
 
+def test_a_place_given_to_several_steps_counts_for_none_of_them():
+    steps = list("abcdefghij")
+    for places in ([1, 2] * 5, [1] * 5 + [2] * 5, [1] * 10, [2, 1] * 5):
+        assert ordered(steps, dict(zip(steps, places, strict=True))) == 0
+    assert ordered(steps, {"a": 1, "b": 2, "c": 3, "d": 4, "e": 4}) == Fraction(2, 9)
+
+
+def ordered(steps, places):
+    return kinds.mark("order", {"order": steps, "policy": "pairs"}, places)
+
+
+@given(st.integers(2, 10).flatmap(lambda count: st.lists(st.integers(1, count), min_size=count, max_size=count)))
+def test_doubled_places_never_pay(given_):
+    steps = list("abcdefghij")[: len(given_)]
+    places = dict(zip(steps, given_, strict=True))
+    alone = {step: place for step, place in places.items() if given_.count(place) == 1}
+
+    assert ordered(steps, places) == ordered(steps, alone)  # as if these steps had been left open
+    if len(alone) < len(steps):
+        assert ordered(steps, places) <= Fraction(max(len(steps) - 3, 0), len(steps) - 1)
+
+
+@given(st.integers(2, 10).flatmap(lambda count: st.permutations(range(1, count + 1))))
+def test_places_that_differ_earn_each_pair_that_follows_rightly(given_):
+    following = sum(two == one + 1 for one, two in pairwise(given_))
+    assert ordered(list("abcdefghij")[: len(given_)], dict(zip("abcdefghij", given_, strict=False))) == Fraction(following, len(given_) - 1)
+
+
 def test_blanks_earn_their_share():
     key = {"accepted": [["公开"], ["不公开"], ["二十"], ["3月31日"]]}
     assert kinds.mark("fill", key, ["公开", "错", "20", "三月三十一日。"]) == Fraction(3, 4)
@@ -362,13 +391,17 @@ def test_the_policy_of_a_quiz_is_frozen_into_the_paper_and_told_to_the_learner()
         ("+4", 4),
         (" 3 ", 3),
         ("一百零五", 105),
+        ("负三", -3),
+        ("负1.5万", -15000),
     ],
 )
 def test_a_number_is_read_as_people_type_it(typed, means):
     assert rules.number(typed) == means
 
 
-@pytest.mark.parametrize("typed", ["", "abc", "1,5", "1.2.3", "--3", "1e999", "十百", "20个", "∞", "²", "1" * 31, "0x10", "①", "nan"])
+@pytest.mark.parametrize(
+    "typed", ["", "abc", "1,5", "1.2.3", "--3", "1e999", "十百", "20个", "∞", "²", "1" * 31, "0x10", "①", "nan", "负", "负负三", "1/2"]
+)
 def test_what_is_no_number_is_none(typed):
     assert rules.number(typed) is None
 
@@ -401,6 +434,59 @@ NUMBER = {"value": "35000", "tolerance": "500", "relative": False, "units": {"�
 )
 def test_a_number_is_right_within_its_tolerance_and_in_its_unit(value, unit, share):
     assert kinds.mark("numeric", NUMBER, {"value": value, "unit": unit}) == share
+
+
+DAYS, DAYS_OR_WEEKS = {"工作日": "1"}, {"工作日": "1", "周": "5"}
+
+
+@pytest.mark.parametrize(
+    ("key", "units", "value", "unit", "share"),
+    [
+        ("15", DAYS, "15个工作日", "", 1),
+        ("15", DAYS, "十五个工作日。", "", 1),
+        ("15", DAYS, "15 个 工作日", "", 1),
+        ("15", DAYS, "15个", "", 1),  # the single unit is printed behind the field: 15 alone counts too
+        ("15", DAYS, "15个月", "", 0),
+        ("15", DAYS, "15个个工作日", "", 0),
+        ("15", DAYS, "16个工作日", "", 0),
+        ("15", DAYS_OR_WEEKS, "15个工作日", "", 1),
+        ("15", DAYS_OR_WEEKS, "3个周", "周", 1),
+        ("15", DAYS_OR_WEEKS, "15个", "工作日", 1),
+        ("15", DAYS_OR_WEEKS, "15个", "", 0),  # as 15 alone: which unit?
+        ("15", DAYS_OR_WEEKS, "15个工作日", "周", 0),
+        ("20", {}, "20个", "", 1),
+        ("20", {}, "二十个", "", 1),
+        ("20", {}, "个", "", 0),
+        ("20", {}, "20天", "", 0),
+        ("20", {"个": "1", "打": "12"}, "20个", "", 1),
+        ("240", {"个": "1", "打": "12"}, "20个", "打", 0),
+        ("-3", {}, "负三", "", 1),
+        ("-3", {}, "负3", "", 1),
+        ("3", {}, "负三", "", 0),
+        ("-3", {}, "负-3", "", 0),
+        ("-30000", {"元": "1", "万元": "10000"}, "负三万元", "", 1),
+        ("0.5", {}, "1/2", "", 1),
+        ("-0.5", {}, "－１／２", "", 1),
+        ("-0.5", {}, "负1/2", "", 1),
+        ("0.5", {"天": "1"}, "1/2天", "", 1),
+        ("5.5", {}, "1 1/2", "", 0),
+        ("1.5", {}, "1 1/2", "", 0),
+        ("0.5", {}, "1/2/1", "", 0),
+        ("0.5", {}, "1/0", "", 0),
+        ("0.5", {}, "0.5/1", "", 0),
+        ("5.5", {}, "1½", "", 0),
+    ],
+)
+def test_numbers_count_as_a_county_writes_them(key, units, value, unit, share):
+    asked = {"value": key, "tolerance": "0", "relative": False, "units": units}
+    assert kinds.mark("numeric", asked, {"value": value, "unit": unit}) == share
+
+
+def test_a_quotient_that_never_ends_is_within_the_tolerance_and_analysed_in_twelve_places():
+    key = {"value": "0.333", "tolerance": "0.001", "relative": False, "units": {}}
+    assert kinds.mark("numeric", key, {"value": "1/3", "unit": ""}) == 1
+    assert kinds.picked("numeric", {}, key, {"value": "1/3", "unit": ""}) == ["0.333333333333"]
+    assert kinds.picked("numeric", {}, key, {"value": "1/4", "unit": ""}) == ["0.25"]
 
 
 def test_a_relative_tolerance_is_a_share_of_the_value():
@@ -522,6 +608,12 @@ def test_the_parts_of_a_case_weigh_by_their_points():
     assert kind.read(shown, {"0": "", "1": ["", ""]}) is None
     assert kind.analyse(shown, frozen, right) == ["1:B", "2:1:公开", "2:2:不公开"]
     assert kind.rekey(shown, *case_of(("single", "3"), ("fill", "1"))[1:], frozen) == frozen
+
+
+def test_a_paragraph_in_a_question_of_a_case_fits_into_a_row():
+    stem, content, key = case_of(("judge", "1"), ("essay", "3"))
+    content["parts"][0]["stem"] = "李某说。\n\n【对】吗？\n\n\n为什么？"
+    assert kinds.of("case").from_cells(kinds.cells("case", stem, content, key)) == (stem, content, key)
 
 
 def test_a_case_with_an_essay_waits_for_a_person_part_by_part():

@@ -3,11 +3,13 @@
 import io
 import json
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
 from core.tables import decoded
 from quizzes import formats
+from quizzes.formats import sheet
 from quizzes.models import Question
 from quizzes.services import bank
 from tests.cast import NOON
@@ -287,3 +289,162 @@ def test_that_limits_in_words_are_not_kept_is_told(limit, is_told):
 def test_a_number_with_commas_keeps_its_last_digit():
     (found,) = read("多少？{#1,234,567,890,123}\n")
     assert found.item.key["value"] == "1234567890123"
+
+
+# ---- cells that no column of ours reads
+
+
+HEADER = ["编号", "题型", "课程", "难度", "题干", "选项A", "选项B", "选项C", "答案"]
+SINGLE = ["Q1", "单选题", "P01", 1, "几日？", "7", "20", None, "B"]
+
+
+def workbook(*rows, header=HEADER, shape=lambda book: None) -> bytes:
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in (header, *rows):
+        book.active.append(row)
+    shape(book)
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_cell_under_a_heading_that_is_not_read_is_told_once():
+    header = [*HEADER[:8], "选项K", "答案", "分值", "备注"]
+    first, second, third = read(
+        workbook(
+            [*SINGLE[:8], "30", "B", 2, "甲卷"],
+            ["Q2", *SINGLE[1:8], None, "B", None, None],
+            ["Q3", *SINGLE[1:8], None, "K", 2, "  "],
+            header=header,
+        ),
+        "xlsx",
+    )
+    assert first.item.content["options"] == {"A": "7", "B": "20"}
+    for name, text in (("选项K", "30"), ("分值", "2"), ("备注", "甲卷")):
+        assert [name in line and text in line for line in first.changes].count(True) == 1
+    assert len(first.changes) == 3
+    assert second.item and second.changes == second.doubts == []  # a heading alone says nothing
+    assert third.refusal and ["分值" in line for line in third.doubts] == [True]
+
+
+def test_a_cell_under_no_heading_or_one_that_stands_twice_is_told_by_its_column():
+    header = [*HEADER, "备注", "备注", None]
+    (found,) = read(workbook([*SINGLE, None, "又一条", "没有标题"], header=header), "xlsx")
+    assert ["K" in found.changes[0] and "又一条" in found.changes[0], "L" in found.changes[1]] == [True, True] and len(found.changes) == 2
+    (plain,) = read(("\t".join(HEADER) + "\n" + "\t".join(map(str, SINGLE)).replace("None", "") + "\t多出来的").encode(), "xlsx")
+    assert "J" in plain.changes[0] and "多出来的" in plain.changes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "stem"),
+    [("判断题", "错误", "对吗？"), ("简答题", "主动公开", "哪种？"), ("填空题", "公开", "以____为常态。"), ("论述题", "略", "谈谈。")],
+)
+def test_options_that_a_kind_does_not_have_are_told(kind, answer, stem):
+    (found,) = read(workbook(["Q1", kind, "P01", 1, stem, "甲", None, "乙", answer]), "xlsx")
+    assert found.item and ["选项A" in found.changes[0], "选项C" in found.changes[1], len(found.changes)] == [True, True, 2]
+
+
+def test_right_and_wrong_as_options_of_true_or_false_are_no_loss():
+    (found,) = read(workbook(["Q1", "判断题", "P01", 1, "对吗？", "正确", "错误", None, "错误"]), "xlsx")
+    assert found.item.key is False and found.changes == []
+
+
+def test_the_rows_that_were_refused_come_back_without_noise():
+    refused, again = io.BytesIO(), None
+    sheet.refused_rows(read(workbook([*SINGLE[:8], "D"]), "xlsx"), refused)
+    book, mended = openpyxl.load_workbook(io.BytesIO(refused.getvalue())), io.BytesIO()
+    book.active.cell(2, [cell.value for cell in book.active[1]].index("答案") + 1).value = "B"
+    book.save(mended)
+    (again,) = read(mended.getvalue(), "xlsx")
+    assert again.item and again.changes == again.doubts == []
+
+
+def test_a_cell_that_is_merged_into_the_one_above_it_is_told_where_it_is_read_empty():
+    header = [*HEADER, "知识点"]
+    first, second, third = read(
+        workbook(
+            [*SINGLE, "时限"],
+            ["Q2", *SINGLE[1:3], 3, *SINGLE[4:], None],
+            ["Q3", *SINGLE[1:], None],
+            header=header,
+            shape=lambda book: book.active.merge_cells("J2:J3"),
+        ),
+        "xlsx",
+    )
+    assert first.changes == third.changes == [] and second.item.point == ""
+    assert "知识点" in second.changes[0] and "2" in second.changes[0]
+
+
+def test_a_sheet_of_questions_that_lacks_a_column_is_refused_beside_the_others():
+    def more(book):
+        other = book.create_sheet("第二批")
+        other.append([name for name in HEADER if name != "难度"])
+        other.append([value for value in SINGLE if value != 1])
+        book.create_sheet("填写说明").append(["题型", "怎么写"])
+
+    first, second = read(workbook(SINGLE, shape=more), "xlsx")
+    assert first.item and first.changes == [] and second.item is None and "第二批" in second.place and "难度" in second.reason
+    out = io.BytesIO()
+    sheet.refused_rows([second], out)
+    assert openpyxl.load_workbook(out).active.max_row == 1
+
+
+# ---- Aiken: what stands behind an answer
+
+
+ONE, TWO = "1. 题一？\nA. 甲\nB. 乙\nANSWER: B\n", "2. 题二？\nA. 甲\nB. 乙\nANSWER: A\n"
+BARE = TWO.removeprefix("2. ")
+
+
+def behind(text):
+    return [(one.item.stem, one.item.explanation, one.changes) for one in read(text, "aiken")]
+
+
+@pytest.mark.parametrize("gap", ["", "\n", "\n\n"])
+@pytest.mark.parametrize("two", [TWO, BARE])
+def test_a_line_behind_the_answer_is_the_explanation_and_not_the_next_stem(gap, two):
+    stem = two.split("\n")[0]
+    for line in ("解析：因为", "【解析】因为", "答案解析: 因为", "说明：因为", "解释：因为", "Explanation: 因为"):
+        assert behind(ONE + line + "\n" + gap + two) == [("1. 题一？", "因为", []), (stem, "", [])]
+    assert behind(ONE + gap + two) == [("1. 题一？", "", []), (stem, "", [])]
+    assert behind(ONE + gap + two + "解析：完") == [("1. 题一？", "", []), (stem, "完", [])]
+
+
+def test_an_explanation_may_stand_behind_a_blank_line():
+    assert behind(ONE + "\n解析：因为\n所以\n\n" + TWO) == [("1. 题一？", "因为\n所以", []), ("2. 题二？", "", [])]
+    stems = [stem for stem, _explanation, _changes in behind(ONE + "\n说明：下列哪项对？\nA. 甲\nB. 乙\nANSWER: A\n")]
+    assert stems == ["1. 题一？", "说明：下列哪项对？"]
+
+
+def test_any_other_text_behind_the_answer_is_told_as_left_out():
+    (first, second) = behind(ONE + "见教材第三章\n\n" + TWO)
+    assert first[:2] == ("1. 题一？", "") and "见教材第三章" in first[2][0] and second == ("2. 题二？", "", [])
+    (first, second) = behind(ONE + "难度：易\n解析：因为\n1. 甲\n2. 乙\n\n" + TWO)
+    assert first[1] == "因为\n1. 甲\n2. 乙" and "难度：易" in first[2][0] and second == ("2. 题二？", "", [])
+    (only,) = behind(ONE + "完")
+    assert "完" in only[2][0]
+
+
+def test_without_blank_lines_the_number_of_the_next_question_ends_what_belongs_to_the_answer():
+    (first, second) = behind(ONE + "难度：易\n解析：因为\n所以\n" + TWO)
+    assert first[:2] == ("1. 题一？", "因为\n所以") and "难度：易" in first[2][0] and second == ("2. 题二？", "", [])
+
+
+def test_a_stem_with_a_blank_line_before_its_options_stays_a_stem():
+    assert behind(ONE + "题二？\n\nA. 甲\nB. 乙\nANSWER: A\n") == [("1. 题一？", "", []), ("题二？", "", [])]
+    assert behind(ONE + "说明：下列哪项对？\nA. 甲\nB. 乙\nANSWER: A\n")[1][0] == "说明：下列哪项对？"
+    assert behind(ONE + "依条例：\n1. 甲\n3. 乙\n几项对？\nA. 甲\nB. 乙\nANSWER: A\n")[1][0] == "依条例：\n1. 甲\n3. 乙\n几项对？"
+
+
+def test_five_thousand_questions_without_blank_lines_take_no_long_time():
+    found = read("".join(ONE.replace("1", str(number), 1) for number in range(1, 5_001)), "aiken")
+    assert len(found) == 5_000 and all(one.item and not one.changes for one in found)
+
+
+@pytest.mark.parametrize(
+    "answer", ["1:SHORTANSWER:=a", ":SA:=a~b", "2:MULTICHOICE:=甲~乙", "1:NUMERICAL:=3:0.1", "1:MCV_S:~甲~=乙", "1:sac:=a"]
+)
+def test_the_syntax_of_moodles_cloze_in_the_braces_of_gift_is_refused_for_what_it_is(answer):
+    (found,) = read(f"以{{{answer}}}为常态。\n")
+    assert found.item is None and "完形" in found.reason
+    (plain,) = read("以{=1\\:SHORTANSWER\\: ~乙}为常态。\n")
+    assert plain.item.content["options"]["A"] == "1:SHORTANSWER:"
