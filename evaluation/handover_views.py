@@ -61,7 +61,8 @@ def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
         "period": period,
         "frozen": frozen,
         "newest": newest,
-        "differing": len(lines.differing_of(newest)) if newest else 0,
+        "compared_at": (newest or frozen).at if found else None,
+        "in_list": lines.how_many(newest) if newest else 0,
         "reconciliation": found,
         "receivers": [(one, given.get((frozen.pk, one.pk)) if frozen else None, _list_given(given, newest, one)) for one in receivers],
         "form": form,
@@ -107,16 +108,19 @@ def supplement_make(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def supplement(request: HttpRequest, pk: int) -> HttpResponse:
-    """A supplementary list: every row that differs from the frozen one, column by column. Each page read is logged."""
+    """A supplementary list: every row that is handed over with it. What differs from the frozen one, column by column, and what is as
+    frozen again after an earlier list told it otherwise. Each page read is logged."""
     made = get_object_or_404(Calculation.objects.select_related("period__county"), pk=pk, purpose=Calculation.Purpose.SUPPLEMENT)
     _require_reader(request, made.period)
-    page = Paginator(lines.differing_of(made), PER_PAGE).get_page(request.GET.get("page"))
+    keys, differing = lines.in_order(lines.keys_of(made)), len(lines.differing_of(made))
+    page = Paginator(keys, PER_PAGE).get_page(request.GET.get("page"))
     rows = [
         (one, [(lines.title_of(name), lines.shown(name, old), lines.shown(name, new)) for name, old, new in one.changes])
-        for one in lines.differences_of(made, page.object_list)
+        for one in lines.handed_rows(made, page.object_list)
     ]
     _log(request, "supplementary list", made.period, rows=len(rows), page=page.number)
-    return render(request, "evaluation/periods/supplement.html", {"made": made, "period": made.period, "page": page, "rows": rows})
+    context = {"made": made, "period": made.period, "page": page, "rows": rows, "differing": differing, "again": len(keys) - differing}
+    return render(request, "evaluation/periods/supplement.html", context)
 
 
 @login_required
