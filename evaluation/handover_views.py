@@ -14,10 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
-from evaluation.forms import NO_PURPOSE
+from evaluation.forms import NO_PURPOSE, PurposeForm
 from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm, TakeBackForm
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
-from evaluation.period_forms import PurposeForm
 from evaluation.periods import handover, lines, package
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers
@@ -155,6 +154,7 @@ def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
         "tabs": [("open", _("Left open"), account.open), ("all", _("All"), given.rows)],
         "replies": list(given.replies.select_related("by").defer("document")),
         "form": form,
+        "purpose": PurposeForm(),
         "broken": broken,
         "taking_back": TakeBackForm(),
         "acts": runs(request.user, given.period),
@@ -227,7 +227,7 @@ def hand_over_package(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("hand_over", pk)
-    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name, **form.cleaned_data)
+    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name, purpose=form.purpose_in_words())
     response = HttpResponse(made.data, content_type="application/zip")
     response["Content-Disposition"] = content_disposition_header(True, f"{given.name}.zip")
     return response
@@ -252,7 +252,7 @@ def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
         Column(_("Reason"), lambda row: row.row.reason if row.row else "", 40),
         Column(_("How it ended"), lambda row: row.row.settlement.words if row.state == "settled" else "", 40),
     ]
-    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=given.rows, **form.cleaned_data)
+    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=given.rows, purpose=form.purpose_in_words())
     return Exporter(given.name, columns, account.rows()).csv()
 
 

@@ -419,7 +419,7 @@ def test_hr_and_the_auditor_of_the_county_open_the_pages_and_nobody_else(client,
     ]
     assert [client.get(page).status_code for page in pages] == [200 if name in OF_HR else 404] * len(pages)
     files = [reverse(door, args=[given.pk]) for door in ("hand_over_package", "hand_over_rows")]
-    assert [client.post(file, {"purpose": "送县考评办"}).status_code for file in files] == [200 if name in OF_HR else 404] * 2
+    assert [client.post(file, {"purpose": "evaluation"}).status_code for file in files] == [200 if name in OF_HR else 404] * 2
     assert ReadingOfOthers.objects.exists() == (name in OF_HR)
 
 
@@ -428,10 +428,13 @@ def test_what_was_handed_over_leaves_as_a_file_for_a_purpose_that_is_kept(client
     client.force_login(cast.hr)
     file = reverse(door, args=[given.pk])
     assert client.get(file).status_code == 405
-    asked = client.post(file, {"purpose": " "}, follow=True)
-    assert "用途" in asked.content.decode() and not ReadingOfOthers.objects.filter(kind="export").exists()
-    assert client.post(file, {"purpose": "送县考评办"}).status_code == 200
-    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "送县考评办"
+    page = client.get(reverse("hand_over", args=[given.pk])).text
+    assert '<select name="purpose"' in page and 'name="more"' in page
+    for wrong in ({}, {"purpose": " "}, {"purpose": "x"}, {"purpose": "other", "more": " "}):
+        asked = client.post(file, wrong, follow=True)
+        assert "文件作何用途" in asked.content.decode() and not ReadingOfOthers.objects.filter(kind="export").exists()
+    assert client.post(file, {"purpose": "evaluation", "more": "送县考评办"}).status_code == 200
+    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "年度考评：送县考评办"
 
 
 def test_only_a_row_that_was_sent_back_leads_to_its_refusal(client, cast, given, receive):
