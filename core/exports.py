@@ -26,6 +26,7 @@ from urllib.parse import quote
 import xlsxwriter
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 # What a spreadsheet may read as the start of a formula, full-width forms included (OWASP, CSV injection).
 FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
@@ -302,5 +303,13 @@ def _write_cell(sheet, line: int, index: int, value: object, formats: dict) -> N
     elif isinstance(value, int | float):
         sheet.write_number(line, index, value)
     else:
-        text = str(value)[:LONGEST_CELL]
+        text = _fitting(str(value))
         sheet.write_string(line, index, text, formats["text"] if text[:1] in FORMULA_STARTS else None)
+
+
+def _fitting(text: str) -> str:
+    """The text, or as much of it as a cell of a workbook holds, with the mark that it was cut. CSV and JSON lines have all of it."""
+    if len(text) <= LONGEST_CELL:
+        return text
+    mark = gettext("… (cut off here)")
+    return text[: LONGEST_CELL - len(mark)] + mark

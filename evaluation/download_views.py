@@ -98,8 +98,9 @@ def _log(request: HttpRequest, key: str, unit, filters: dict, rows: int, *, purp
 def download_list(request: HttpRequest) -> HttpResponse:
     """The files that one ordered, newest first, and the exports that one may make."""
     page = Paginator(Download.objects.visible_to(request.user), PER_PAGE).get_page(request.GET.get("page"))
+    now = clock.now()
     for row in page.object_list:
-        row.title = EXPORTS[row.key].title
+        row.title, row.state = EXPORTS[row.key].title, row.state_at(now)
     offered = [(key, one.title) for key, one in EXPORTS.items() if one.by_itself and has_role(request.user, *one.roles)]
     return render(request, "evaluation/downloads/list.html", {"page": page, "offered": offered})
 
@@ -110,6 +111,7 @@ def download_list(request: HttpRequest) -> HttpResponse:
 def download(request: HttpRequest, pk: int) -> HttpResponse:
     """How far one has come; asks again by itself while it runs."""
     found = get_object_or_404(Download.objects.visible_to(request.user), pk=pk)
+    found.state = found.state_at(clock.now())
     part = "evaluation/downloads/_download.html" if request.headers.get("HX-Request") else "evaluation/downloads/download.html"
     context = {"download": found, "export": EXPORTS[found.key], "refresh": REFRESH, "may_have": downloads.may_have(found, request.user)}
     return render(request, part, context)
@@ -135,7 +137,7 @@ def download_file(request: HttpRequest, pk: int) -> HttpResponseBase:
     found = get_object_or_404(Download.objects.visible_to(request.user).select_related("unit"), pk=pk)
     if not downloads.may_have(found, request.user):
         raise PermissionDenied
-    pieces = downloads.pieces_of(found)
+    pieces = downloads.pieces_of(found, at=clock.now())
     if pieces is None:
         raise Http404
     opened = {"download": found.pk, **{name: value for name, value in found.filters.items() if name not in ("unit", "sort")}}

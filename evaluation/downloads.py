@@ -216,9 +216,9 @@ def may_have(download: Download, user) -> bool:
     return download.by_id == user.pk and still_reaches(user, EXPORTS[download.key].roles, download.reach)
 
 
-def pieces_of(download: Download) -> Iterator[bytes] | None:
+def pieces_of(download: Download, *, at: datetime) -> Iterator[bytes] | None:
     """The file in pieces, or None where there is none (any more)."""
-    if download.state != State.DONE:
+    if download.state_at(at) != State.DONE:
         return None
     try:
         stored = storages["private"].open(download.file)

@@ -27,10 +27,11 @@ from evaluation.period_forms import RemindersForm
 from evaluation.periods import chain
 from evaluation.records import Found, find, keys_of, rows_of, unit_names
 from people.models import Duty, Role, Unit
-from people.permissions import READS_RECORDS, paths_of
+from people.permissions import READS_RECORDS, grants_of, paths_of
 
 PEOPLE_AT_ONCE = 500
 EVERYWHERE = ""  # the path above all paths
+HISTORY = "history:"  # before the path of a county whose rows of earlier units follow who moved inside it; no path begins like this
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Opened:
     `keys()` names the rows in their order, in one reading. `make()` has all rows; `make(keys)` some of them, in the order of the keys and
     without those that no longer belong; `keyed()`, where reading by keys would be much slower, all rows with their keys. A key is a number
     or a tuple of numbers.
-    `reach`: the paths of the units that the right to it covers. `words`: what narrowed it, as phrases; `filters`: the same as written
+    `reach`: the paths of the units that the right to it covers, and the counties in which it covered rows of earlier units (HISTORY). `words`: what narrowed it, as phrases; `filters`: the same as written
     into the trace of reading.
     """
 
@@ -72,9 +73,20 @@ def reach_of(user, roles: Iterable[str], unit: Unit | None = None) -> list[str]:
     return [EVERYWHERE] if user.is_superuser else paths_of(user, roles)
 
 
+def reach_of_records(user, unit: Unit | None = None) -> list[str]:
+    """The same of rows that the unit of their event decides on (`records_q`): without a unit, those of earlier units are among them."""
+    return reach_of(user, READS_RECORDS, unit) + ([] if unit is not None or user.is_superuser else _histories(user, READS_RECORDS))
+
+
+def _histories(user, roles: Iterable[str]) -> list[str]:
+    """The counties in which these roles read what happened at earlier units: where it follows, or where they read the whole county."""
+    grants = [grant for grant in grants_of(user) if grant.role in roles]
+    return sorted({HISTORY + one.unit.county_path for one in grants if one.history_follows or one.unit.depth == 1})
+
+
 def still_reaches(user, roles: Iterable[str], reach: list[str]) -> bool:
     """Whether the user's rights of now cover each of these paths."""
-    mine = reach_of(user, roles)
+    mine = reach_of(user, roles) + _histories(user, roles)
     return bool(reach) and all(any(path.startswith(own) for own in mine) for path in reach)
 
 
@@ -94,7 +106,7 @@ def _records(user, filters: dict, at: datetime) -> Opened:
     form = _valid(RecordsForm(filters, user=user))
     wanted = form.wanted()
     found = find(user, wanted, at=at)
-    reach = reach_of(user, READS_RECORDS, wanted.unit)
+    reach = reach_of_records(user, wanted.unit)
     make = partial(records, found, at=at)
     return Opened(found.count, make, found.keys, form.in_words(), wanted.as_written(), reach, wanted.unit, found.keyed)
 
@@ -264,7 +276,7 @@ def _entries(user, filters: dict, at: datetime) -> Opened:
         partial(keys_of, found.order_by("at", "pk")),
         form.in_words(),
         {"year": year},
-        reach_of(user, READS_RECORDS, unit),
+        reach_of_records(user, unit),
         unit,
     )
 

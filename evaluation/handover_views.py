@@ -14,10 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused, RefusedRows
 from core.exports import Column, Exporter
-from evaluation.forms import NO_PURPOSE
+from evaluation.forms import NO_PURPOSE, PurposeForm
 from evaluation.handover_forms import ReceiverForm, ReplyForm, SettlementForm, TakeBackForm
 from evaluation.models import Calculation, HandOver, Period, Receiver, ReplyRow
-from evaluation.period_forms import PurposeForm
 from evaluation.periods import handover, lines, package
 from evaluation.periods.permissions import looks_into, runs
 from people.models import ReadingOfOthers
@@ -61,7 +60,8 @@ def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
         "period": period,
         "frozen": frozen,
         "newest": newest,
-        "differing": len(lines.differing_of(newest)) if newest else 0,
+        "compared_at": (newest or frozen).at if found else None,
+        "in_list": lines.how_many(newest) if newest else 0,
         "reconciliation": found,
         "receivers": [(one, given.get((frozen.pk, one.pk)) if frozen else None, _list_given(given, newest, one)) for one in receivers],
         "form": form,
@@ -107,16 +107,19 @@ def supplement_make(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def supplement(request: HttpRequest, pk: int) -> HttpResponse:
-    """A supplementary list: every row that differs from the frozen one, column by column. Each page read is logged."""
+    """A supplementary list: every row that is handed over with it. What differs from the frozen one, column by column, and what is as
+    frozen again after an earlier list told it otherwise. Each page read is logged."""
     made = get_object_or_404(Calculation.objects.select_related("period__county"), pk=pk, purpose=Calculation.Purpose.SUPPLEMENT)
     _require_reader(request, made.period)
-    page = Paginator(lines.differing_of(made), PER_PAGE).get_page(request.GET.get("page"))
+    keys, differing = lines.in_order(lines.keys_of(made)), len(lines.differing_of(made))
+    page = Paginator(keys, PER_PAGE).get_page(request.GET.get("page"))
     rows = [
         (one, [(lines.title_of(name), lines.shown(name, old), lines.shown(name, new)) for name, old, new in one.changes])
-        for one in lines.differences_of(made, page.object_list)
+        for one in lines.handed_rows(made, page.object_list)
     ]
     _log(request, "supplementary list", made.period, rows=len(rows), page=page.number)
-    return render(request, "evaluation/periods/supplement.html", {"made": made, "period": made.period, "page": page, "rows": rows})
+    context = {"made": made, "period": made.period, "page": page, "rows": rows, "differing": differing, "again": len(keys) - differing}
+    return render(request, "evaluation/periods/supplement.html", context)
 
 
 @login_required
@@ -151,6 +154,7 @@ def hand_over(request: HttpRequest, pk: int) -> HttpResponse:
         "tabs": [("open", _("Left open"), account.open), ("all", _("All"), given.rows)],
         "replies": list(given.replies.select_related("by").defer("document")),
         "form": form,
+        "purpose": PurposeForm(),
         "broken": broken,
         "taking_back": TakeBackForm(),
         "acts": runs(request.user, given.period),
@@ -223,7 +227,7 @@ def hand_over_package(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("hand_over", pk)
-    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name, **form.cleaned_data)
+    _log(request, "package of results", given.period, kind=Kind.EXPORT, rows=given.rows, show=given.name, purpose=form.purpose_in_words())
     response = HttpResponse(made.data, content_type="application/zip")
     response["Content-Disposition"] = content_disposition_header(True, f"{given.name}.zip")
     return response
@@ -248,7 +252,7 @@ def hand_over_rows(request: HttpRequest, pk: int) -> HttpResponse:
         Column(_("Reason"), lambda row: row.row.reason if row.row else "", 40),
         Column(_("How it ended"), lambda row: row.row.settlement.words if row.state == "settled" else "", 40),
     ]
-    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=given.rows, **form.cleaned_data)
+    _log(request, "rows of a hand-over", given.period, kind=Kind.EXPORT, rows=given.rows, purpose=form.purpose_in_words())
     return Exporter(given.name, columns, account.rows()).csv()
 
 

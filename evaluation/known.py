@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from core.exports import Column, Exporter
+from core.figures import figure
 from evaluation import rules, services
 from evaluation.models import LedgerEntry
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
@@ -95,14 +96,39 @@ class PersonThen:
     duties: str
     hours: dict[str, Decimal]  # by kind, as known then
     since: Decimal
+    elsewhere: Decimal | None  # hours of the year, as known today, that the reader does not see; None: not even how many
 
     @property
     def total(self) -> Decimal:
         return sum(self.hours.values(), Decimal(0))
 
+    @property
+    def remark(self) -> str:
+        """What these figures leave out, as the learning file says it; of whoever went where the reader opens no file, that alone."""
+        if self.elsewhere is None:
+            return _("Serves outside your units now: what was recorded elsewhere is not told here.")
+        if not self.elsewhere:
+            return ""
+        return _("%(n)s more hours were recorded elsewhere, in another county or at an earlier unit, whose records you do not read.") % {
+            "n": figure(self.elsewhere)
+        }
 
-def export(people: QuerySet[Person], *, name: str, names: dict[str, tuple[str, str]], year: int, day: date) -> Exporter:
-    """People of `people_in` with their hours of a year as known at the end of the day, and what was written since. Three queries for each 500."""
+
+def export(
+    people: QuerySet[Person],
+    *,
+    entries: QuerySet[LedgerEntry],
+    with_file: QuerySet[Person],
+    name: str,
+    names: dict[str, tuple[str, str]],
+    year: int,
+    day: date,
+) -> Exporter:
+    """People of `people_in` with their hours of a year as known at the end of the day, and what was written since.
+
+    From the `entries` that the reader sees. Of the people whose file the reader opens, `with_file`, it also says how many hours are
+    not among them. Five queries for each 500.
+    """
     columns = [
         Column(_("Year"), lambda r: year, 8),
         Column(_("Known at the end of"), lambda r: day, 14),
@@ -118,27 +144,46 @@ def export(people: QuerySet[Person], *, name: str, names: dict[str, tuple[str, s
         Column(_("Hours in all, as known then"), lambda r: r.total, 12),
         Column(_("Written since"), lambda r: r.since, 10),
         Column(_("Hours in all, as known today"), lambda r: r.total + r.since, 12),
+        Column(_("What these figures leave out"), lambda r: r.remark, 40),
     ]
-    return Exporter(name, columns, _people_then(people, names=names, year=year, day=day))
+    return Exporter(name, columns, _people_then(people, entries, with_file, names=names, year=year, day=day))
 
 
-def _people_then(people: QuerySet[Person], *, names: dict[str, tuple[str, str]], year: int, day: date) -> Iterator[PersonThen]:
+def _people_then(
+    people: QuerySet[Person],
+    entries: QuerySet[LedgerEntry],
+    with_file: QuerySet[Person],
+    *,
+    names: dict[str, tuple[str, str]],
+    year: int,
+    day: date,
+) -> Iterator[PersonThen]:
     ids = list(people.values_list("pk", flat=True))
     for start in range(0, len(ids), PEOPLE_AT_ONCE):
         part = ids[start : start + PEOPLE_AT_ONCE]
-        hours, since = balances_by_kind(part, year, day)
+        hours, since = balances_by_kind(part, year, day, entries=entries)
+        whole, opened = services.balances(part, year), set(with_file.filter(pk__in=part).values_list("pk", flat=True))
         duties = _duties_in_main_postings(part, day)
         for person in people.filter(pk__in=part):
             held = "、".join(str(Duty(duty).label) for duty in sorted(duties.get(person.pk, ())))
+            known, later = hours.get(person.pk, {}), since.get(person.pk, Decimal(0))
+            seen = sum(known.values(), later)
             yield PersonThen(
-                person, names.get(person.served_path, ("", "—"))[1], held, hours.get(person.pk, {}), since.get(person.pk, Decimal(0))
+                person,
+                names.get(person.served_path, ("", "—"))[1],
+                held,
+                known,
+                later,
+                whole.get(person.pk, Decimal(0)) - seen if person.pk in opened else None,
             )
 
 
-def balances_by_kind(person_ids: list[int], year: int, day: date) -> tuple[dict[int, dict[str, Decimal]], dict[int, Decimal]]:
-    """Hours by kind as known at the end of a day, and the sum of what was written since, for many people. One query."""
+def balances_by_kind(
+    person_ids: list[int], year: int, day: date, *, entries: QuerySet[LedgerEntry]
+) -> tuple[dict[int, dict[str, Decimal]], dict[int, Decimal]]:
+    """Hours by kind as known at the end of a day, and the sum of what was written since, for many people, from these entries. One query."""
     then = Case(When(at__lte=end_of(day), then=F("hours")), default=Value(Decimal(0), HOURS), output_field=HOURS)
-    sums = LedgerEntry.objects.filter(person_id__in=person_ids, year=year).order_by().values_list("person_id", "kind")
+    sums = entries.filter(person_id__in=person_ids, year=year).order_by().values_list("person_id", "kind")
     hours: dict[int, dict[str, Decimal]] = {}
     since: dict[int, Decimal] = {}
     for person_id, kind, known, total in sums.annotate(known=Coalesce(Sum(then), Value(Decimal(0), HOURS)), total=Sum("hours")):

@@ -17,7 +17,7 @@ from core.figures import figure
 from evaluation import known, records
 from evaluation.forms import NO_PURPOSE, KnownForm, PurposeForm
 from evaluation.models import LedgerEntry
-from evaluation.permissions import units_in_reach
+from evaluation.permissions import people_with_file, units_in_reach
 from people.models import Leave, Person, Posting, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of, require_role
@@ -66,7 +66,8 @@ def hours_known(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_safe
 def unit_hours_known(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
-    """The people who served in a unit on a day, with their hours as known at its end, as a file; one says what for.
+    """The people who served in a unit on a day, with their hours as known at its end and as far as the reader sees them, as a file; one
+    says what for.
 
     Logged before the first byte leaves.
     """
@@ -90,7 +91,15 @@ def unit_hours_known(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
         request=request,
     )
     name = _("%(unit)s %(year)s, hours as known on %(day)s") % {"unit": unit.name, "year": year, "day": day.isoformat()}
-    exporter = known.export(people, name=name, names=records.unit_names(request.user), year=year, day=day)
+    exporter = known.export(
+        people,
+        entries=LedgerEntry.objects.visible_to(request.user),
+        with_file=people_with_file(request.user),
+        name=name,
+        names=records.unit_names(request.user),
+        year=year,
+        day=day,
+    )
     return exporter.csv() if kind == "csv" else exporter.xlsx()
 
 

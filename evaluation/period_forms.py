@@ -73,10 +73,6 @@ class ReopenForm(ReasonForm):
     )
 
 
-class PurposeForm(forms.Form):
-    purpose = forms.CharField(label=_("Purpose"), max_length=200)
-
-
 class PeriodChoice(forms.ModelChoiceField):
     def label_from_instance(self, period) -> str:
         return f"{period.county} {period.year}"

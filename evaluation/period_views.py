@@ -18,8 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock, workdays
 from core.errors import Refused
+from evaluation.forms import NO_PURPOSE, PurposeForm
 from evaluation.models import IndicatorVersion, Period, PersonLine, PointCorrection, Reminder, UnitLine
-from evaluation.period_forms import AnswerForm, OpenPeriodForm, PurposeForm, RemindersForm, ReopenForm
+from evaluation.period_forms import AnswerForm, OpenPeriodForm, RemindersForm, ReopenForm
 from evaluation.periods import appeals, chain, deviations, lines, package, points, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
 from people.models import Person, ReadingOfOthers, Role
@@ -141,6 +142,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "mine": PersonLine.objects.filter(calculation=calculation, person=request.user).first() if calculation else None,
         "sealed": officer or looks_into(request.user, found),
         "form": form,
+        "purpose": PurposeForm(),
         "refusal": refusal,
     }
     return render(request, "evaluation/periods/period.html", context, status=422 if refusal or form.errors else 200)
@@ -314,7 +316,7 @@ def period_package(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     form = PurposeForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("Say what the package is needed for."))
+        messages.error(request, NO_PURPOSE)
         return redirect("period", pk)
     try:
         calculation = package.frozen(found)
@@ -327,7 +329,7 @@ def period_package(request: HttpRequest, pk: int) -> HttpResponse:
         kind=ReadingOfOthers.Kind.EXPORT,
         what="evaluation package",
         unit=found.county,
-        filters={"year": found.year, "purpose": form.cleaned_data["purpose"], "sha256": made.sha256},
+        filters={"year": found.year, "purpose": form.purpose_in_words(), "sha256": made.sha256},
         rows=calculation.people.count(),
         request=request,
     )

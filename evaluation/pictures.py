@@ -10,8 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.core.cache import cache
-from django.db.models import Count, F, QuerySet, Sum
-from django.db.models.functions import ExtractMonth, ExtractYear
+from django.db.models import Case, Count, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce, ExtractMonth, ExtractYear
 from django.utils.translation import gettext as _
 
 from certificates.models import Certificate
@@ -51,14 +51,15 @@ class Row:
 
 
 def side_by_side(overview: Overview, *, sort: str = "unit", worst_first: bool = True) -> list[Row]:
-    """The organs among the units of an overview with their figures. Sorted by unit, or by a share: then those without one come last."""
+    """The organs among the units of an overview with their figures, ranked in their own county each. Sorted by unit, or by a share: then
+    those without one come last. Four queries for each county of which a part is read, none while its ranks are kept."""
     found = overview.standings
     compared = [found[unit.path] for unit in organs(overview.units) if unit.is_open or found[unit.path].serving]
-    if any(unit.depth == 1 for unit in overview.units):
-        places = _ranked(compared)
-    else:  # whoever reads a part of a county is told the rank in all of it
-        kept = _places(compared[0].unit.county_path, year=overview.year, at=overview.at) if compared else {}  # type: ignore[union-attr]
-        places = {path: place for path, (place, _of, _kind) in kept.items()}
+    places = _ranked(compared)
+    read_whole = {unit.path for unit in overview.units if unit.depth == 1}
+    for county in sorted({one.unit.county_path for one in compared} - read_whole):  # type: ignore[union-attr]
+        # whoever reads a part of a county is told the rank in all of it
+        places |= {path: place for path, (place, *_more) in _places(county, year=overview.year, at=overview.at).items()}
     rows = [Row(one, places.get(one.unit.path)) for one in compared]  # type: ignore[union-attr]
     if sort in SORTS[1:]:
         known = [row for row in rows if getattr(row.standing, f"{sort}_share") is not None]
@@ -68,11 +69,12 @@ def side_by_side(overview: Overview, *, sort: str = "unit", worst_first: bool = 
 
 
 def _ranked(compared: Iterable[standing.UnitStanding]) -> dict[str, int]:
-    """Path → rank among organs of its kind by who has finished what is required; equals share a rank. Vertical organs are not ranked."""
-    by_kind: dict[str, list[tuple[Decimal, str]]] = {}
+    """Path → rank among organs of its kind in its county by who has finished what is required; equals share a rank. Vertical organs are
+    not ranked."""
+    by_kind: dict[tuple[str, str], list[tuple[Decimal, str]]] = {}
     for one in compared:
         if one.unit is not None and one.should and not one.unit.is_vertical:
-            by_kind.setdefault(one.unit.kind, []).append((Decimal(one.did) / one.should, one.unit.path))
+            by_kind.setdefault((one.unit.county_path, one.unit.kind), []).append((Decimal(one.did) / one.should, one.unit.path))
     return {path: 1 + sum(other > mine for other, _path in group) for group in by_kind.values() for mine, path in group}
 
 
@@ -116,7 +118,7 @@ def _places(county_path: str, *, year: int, at: datetime) -> dict[str, tuple[int
 
 @dataclass
 class Month:
-    """What was completed in one month: courses, and the hours of these completions."""
+    """What was learned in one month: courses completed, and hours of the ledger."""
 
     number: int
     completions: int = 0
@@ -125,21 +127,27 @@ class Month:
 
 
 def months(units: Iterable[Unit], *, year: int, at: datetime) -> list[Month]:
-    """The months of a year up to now, of what happened in these units and below. Two queries."""
+    """The months of a year up to now, of what happened in these units and below. Two queries.
+
+    The hours are those that the ledger booked to the year, so that the months come to the year: each in the month of its completion or
+    of the last day of its claim; a correction by hand in the month of its writing, or in the one of the year that is next to it.
+    """
+    units = list(units)
     last = 12 if year < clock.year_of(at) else clock.today(at).month
     found = {number: Month(number) for number in range(1, last + 1)}
-    of_the_year = (
-        _completed(units)
-        .filter(completed_at__gte=clock.start_of(date(year, 1, 1)), completed_at__lt=clock.end_of(date(year, 12, 31)))
-        .order_by()
-        .annotate(month=ExtractMonth("completed_at"))
-        .values("month")
-        .annotate(n=Count("pk"), hours=Sum(F("study_hours") + F("test_hours")))
-        .values_list("month", "n", "hours")
-    )
-    for number, completions, hours in kept_rows("months", units, year, lambda: list(of_the_year)):
+    begins, ends = clock.start_of(date(year, 1, 1)), clock.end_of(date(year, 12, 31))
+    done = _completed(units).filter(completed_at__gte=begins, completed_at__lt=ends).order_by()
+    done = done.annotate(month=ExtractMonth("completed_at")).values("month").annotate(n=Count("pk")).values_list("month", "n")
+    for number, completions in kept_rows("months-completed", units, year, lambda: list(done)):
         if number in found:
-            found[number].completions, found[number].hours = completions, hours
+            found[number].completions = completions
+    written = Case(When(at__lt=begins, then=Value(1)), When(at__gte=ends, then=Value(12)), default=ExtractMonth("at"))
+    month = Coalesce(ExtractMonth("completion__completed_at"), ExtractMonth("claim__ends_on"), written)
+    booked = LedgerEntry.objects.filter(within_paths([unit.path for unit in units]), year=year).order_by()
+    booked = booked.annotate(month=month).values("month").annotate(sum=Sum("hours")).values_list("month", "sum")
+    for number, hours in kept_rows("months-hours", units, year, lambda: list(booked)):
+        if number in found:
+            found[number].hours = hours
     busiest = max((month.completions for month in found.values()), default=0)
     for month in found.values():
         month.share = share(month.completions, busiest) or 0

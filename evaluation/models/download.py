@@ -1,5 +1,7 @@
 """Files that somebody ordered, and how each person likes an export."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -22,8 +24,8 @@ class DownloadQuerySet(models.QuerySet):
 class Download(models.Model):
     """One export that a worker writes into a file (下载). Not a fact: the rows are; this is how they left.
 
-    `reach` are the paths of the units that the rights reached by which it was made: it is handed out only while the
-    rights still reach all of them. It speaks `language`, in which it was ordered. The file is written in parts of rows
+    `reach` are the paths of the units that the rights reached by which it was made, and the counties whose earlier units they
+    reached: it is handed out only while the rights still reach all of them, and before `expires_at`. It speaks `language`, in which it was ordered. The file is written in parts of rows
     that were fixed at `fixed_at`, under the rights of then and the headings `heads`; after a killed worker the next goes
     on with them. `done` counts the rows that are laid down; `tries` how often it was begun since it last came further.
     """
@@ -80,6 +82,11 @@ class Download(models.Model):
     @property
     def is_under_way(self) -> bool:
         return self.state == self.State.RUNNING
+
+    def state_at(self, at: datetime) -> State:
+        """The state: a file whose time is over is gone, though nobody has removed it yet."""
+        is_over = self.state == self.State.DONE and self.expires_at is not None and self.expires_at <= at
+        return self.State.EXPIRED if is_over else self.State(self.state)
 
 
 class DownloadPart(models.Model):

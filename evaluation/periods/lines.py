@@ -41,12 +41,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Difference:
-    """One key whose line is another one: the columns that differ, as (column, before, after). All of them where it came or went."""
+    """One key whose line is another one: the columns that differ, as (column, before, after). All of them where it came or went, none
+    where it is "again" what it was: only a list between told it otherwise."""
 
     key: str
     name: str
     changes: list[tuple[str, object, object]]
-    state: str  # "changed" | "added" | "gone"
+    state: str  # "changed" | "added" | "gone" | "again"
 
 
 def of(calculation: Calculation) -> dict[str, Line]:
@@ -187,6 +188,17 @@ def differences_of(supplement: Calculation, keys: Collection[str] | None = None)
     frozen = frozen_before(supplement)
     keys = differing(frozen, supplement) if keys is None else keys
     return differences(of_keys(frozen, keys), of_keys(supplement, keys))
+
+
+def handed_rows(supplement: Calculation, keys: Collection[str]) -> list[Difference]:
+    """The rows of a supplementary list with these of its `keys_of`, in the order of the keys: how they differ from the frozen ones; those
+    that are as frozen again, and only an earlier list told otherwise, with no column."""
+    found = {one.key: one for one in differences_of(supplement, keys)}
+    back = [key for key in keys if key not in found]
+    called = names(supplement, back) if back else {}
+    unknown = [key for key in back if key not in called]
+    called |= names_before(supplement, unknown) if unknown else {}
+    return [found.get(key) or Difference(key, called.get(key, ""), [], "again") for key in keys]
 
 
 def told_before(supplement: Calculation, keys: Collection[str]) -> dict[str, dict[str, None]]:

@@ -264,19 +264,16 @@ def _differences(supplement: Calculation) -> Exporter:
     of one that only an earlier list had, these too: it is gone.
     """
     keys = lines.in_order(lines.keys_of(supplement))
-    found = {one.key: one for one in lines.differences_of(supplement, keys)}
     earlier, now = lines.told_before(supplement, keys), lines.of_keys(supplement, keys)
-    called = lines.names_before(supplement, [key for key in keys if key not in now and key not in found])
     items = {one["key"]: one["name"] for one in supplement.version.spec["items"]}
     rows = []
-    for key in keys:
-        known, one = now.get(key), found.get(key)
-        changes = {name: (old, new, one.state) for name, old, new in one.changes} if one else {}
-        for name in earlier.get(key, ()):
+    for one in lines.handed_rows(supplement, keys):
+        known = now.get(one.key)
+        changes = {name: (old, new, one.state) for name, old, new in one.changes}
+        for name in earlier.get(one.key, ()):
             value = known.columns.get(name) if known else None
             changes.setdefault(name, (value, value, "same" if known else "gone"))
-        name_of = one.name if one else known.name if known else called.get(key, "")
-        rows += [(key, name_of, name, *changes[name]) for name in sorted(changes, key=_place)]
+        rows += [(one.key, one.name, name, *changes[name]) for name in sorted(changes, key=_place)]
     columns = [
         Column("行", lambda r: r[0], 20),
         Column("名称", lambda r: r[1], 24),

@@ -44,16 +44,21 @@ def test_the_program_of_the_document_pulls_what_is_there_and_then_what_is_new(ca
     [program] = blocks("python")
     program = program.replace("https://learning.example.gov.cn", live_server.url)
 
-    def run() -> dict:
+    def run(program: str = program, *, is_killed: bool = False) -> dict:
         env = os.environ | {"TOKEN": key, "no_proxy": "*"}
-        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, timeout=60)
+        ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, timeout=60)
+        assert bool(ended.returncode) == is_killed
         return json.loads((tmp_path / "completions.json").read_text())
 
     first = rows.complete(cast.learner, course)
     assert set(run()) == {str(first.pk)}
     second = rows.complete(cast.colleague, course)
     rows.reverse(first, by=cast.hr)
+    half, between = "beside.write_text(text[:9]); raise SystemExit(1)", "raise SystemExit(1)\nkeep(place,"
+    for killed, known in ((program.replace("beside.write_text(text)", half), 1), (program.replace("keep(place,", between), 2)):
+        assert killed != program and len(run(killed, is_killed=True)) == known  # the table is whole, and what is lacking comes next time
     kept = run()
+    assert {path.name for path in tmp_path.iterdir()} == {"completions.json", "completions.cursor"}
     assert {pk: row["status"] for pk, row in kept.items()} == {str(first.pk): "reversed", str(second.pk): "completed"}
 
 
@@ -80,6 +85,8 @@ def test_the_query_for_excel_is_closed_and_names_columns_and_a_list_that_there_a
     assert limit == LIMIT and limit * doors.CALLS_A_MINUTE > 1_048_576  # a whole sheet within a minute: M does not wait for 429
     columns = set(described["components"]["schemas"]["CompletionOut"]["properties"])
     assert set(re.findall(r'\{"(\w+)", (?:type|each)', query)) <= columns
+    named = re.search(r"Columns = \{([^}]*)\}", query)[1]  # without them a table of no rows has no columns, and the next step fails
+    assert set(re.findall(r'"(\w+)"', named)) == columns and "Table.FromRecords(Rows, Columns, " in query
 
 
 def test_the_document_names_every_list_scope_and_event(client, db):

@@ -15,7 +15,8 @@ from core.exports import Column, Exporter, csv_chunks, json_chunks
 from evaluation import downloads
 from evaluation.exports import EXPORTS
 from evaluation.models import Download, ExportChoice
-from people.models import ReadingOfOthers, RoleGrant
+from people.models import Person, ReadingOfOthers, RoleGrant
+from people.services import postings, units
 from tests.cast import EVERYBODY, NOON
 from tests.evaluation import rows, year
 from tests.evaluation.exporting import take, whole_file
@@ -215,6 +216,27 @@ def test_a_role_that_shrank_closes_the_file(cast, done, sign_in):
     assert sign_in(cast.hr).get(reverse("download_file", args=[made.pk])).status_code == 403
 
 
+@pytest.mark.parametrize("key", ["records", "ledger"])
+def test_a_county_that_lets_no_history_follow_any_more_closes_the_files_with_it(cast, course, sign_in, key):
+    rows.complete(cast.learner, course, at=NOON - timedelta(days=30))
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=NOON.date())
+    made = {}
+    for by in (cast.other_leader, cast.hr):
+        made[by] = ordered(by, key=key, columns=["employee_number"])
+        write(made[by].pk)
+        assert b"YA10001" in b"".join(downloads.pieces_of(Download.objects.get(pk=made[by].pk), at=NOON))
+    in_unit = ordered(cast.other_leader, key=key, columns=["employee_number"], filters={"unit": str(cast.other_bureau.pk)}, form_key="u")
+    write(in_unit.pk)
+
+    def status(one) -> int:
+        return sign_in(Person.objects.get(pk=one.by_id)).get(reverse("download_file", args=[one.pk])).status_code
+
+    assert [status(one) for one in (*made.values(), in_unit)] == [200] * 3
+    units.let_history_follow(county=cast.county, follows=False, basis="姚人社发〔2026〕3号", by=cast.hr)
+    # Of a unit that was chosen only what happened in it is told, and whoever reads the whole county reads all that happened there.
+    assert [status(one) for one in (made[cast.other_leader], made[cast.hr], in_unit)] == [403, 200, 200]
+
+
 def test_a_role_that_ended_before_the_writing_writes_nothing(cast, done, private):
     made = ordered(cast.own_leader)
     RoleGrant.objects.filter(person=cast.own_leader).update(ends_on=NOON.date())
@@ -256,6 +278,18 @@ def test_a_file_goes_after_its_time(cast, done, sign_in, private):
     assert downloads.wipe(at=NOON + downloads.KEPT) == 1 and not files(private)
     assert sign_in(cast.hr).get(reverse("download_file", args=[made.pk])).status_code == 404
     assert "已删除" in sign_in(cast.hr).get(reverse("download", args=[made.pk])).text
+
+
+def test_a_file_is_gone_when_its_time_is_over_though_nobody_has_removed_it(cast, done, sign_in, private, monkeypatch):
+    made = ordered(cast.hr)
+    write(made.pk)
+    client, door = sign_in(cast.hr), reverse("download_file", args=[made.pk])
+    monkeypatch.setattr("core.clock.now", lambda: NOON + downloads.KEPT - timedelta(seconds=1))
+    assert client.get(door).status_code == 200
+    monkeypatch.setattr("core.clock.now", lambda: NOON + downloads.KEPT)
+    assert client.get(door).status_code == 404 and files(private)
+    assert "已删除" in client.get(reverse("download", args=[made.pk])).text
+    assert "到期已删除" in client.get(reverse("download_list")).text
 
 
 def test_progress_is_a_piece_of_the_page_that_asks_again(cast, done, sign_in):

@@ -307,6 +307,45 @@ def test_a_second_list_also_takes_back_what_the_first_had_said(cast, frozen, giv
         handover.hand_over(calculation=first, receiver=receiver, by=cast.learner, at=LATER)
 
 
+def test_a_list_that_only_takes_back_what_the_first_had_said_leads_to_zero_by_the_pages(client, cast, frozen, given, receiver, receive):
+    receive(answer(given, YA10001="accepted", YA10002="accepted", bureau="accepted"))
+    first = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="24", total="8.75", digest="b")
+    first_given = handover.hand_over(calculation=first, receiver=receiver, by=cast.hr, at=LATER)
+    receive(answer(first_given, YA10001="accepted", bureau="accepted"), to=first_given)
+    assert left(given) == 0
+    second = by_hand.calculation(frozen.period, cast, purpose="supplement", digest="c")
+    client.force_login(cast.hr)
+    desk, give = reverse("hand_over_desk", args=[given.period_id]), reverse("hand_over_give", args=[given.period_id])
+
+    assert left(given) == 2 and "移交补充清单" in client.get(desk).text
+    listed = client.get(reverse("supplement", args=[second.pk])).text
+    assert [listed.count(words) for words in ("恢复为定案值", "P:YA10001", "U:532325-D03", cast.learner.name)] == [2, 1, 1, 1]
+    assert "有 0 行与定案不同" in listed and "另有 2 行" in listed
+    made = client.post(give, {"receiver": receiver.pk, "calculation": second.pk})
+    second_given = HandOver.objects.latest("pk")
+    assert made.url == reverse("hand_over", args=[second_given.pk]) and second_given.rows == 2
+    receive(answer(second_given, YA10001="accepted", bureau="accepted"), to=second_given)
+    assert left(given) == 0 and "移交补充清单" not in client.get(desk).text
+
+
+def test_a_list_names_who_was_only_on_an_earlier_one(cast, frozen, given, receiver):
+    first = by_hand.calculation(frozen.period, cast, purpose="supplement", digest="b")
+    come = PersonLine.objects.filter(calculation=first).values().first() | {"id": None, "person_id": cast.trainer.pk}
+    PersonLine.objects.create(**come | {"employee_number": "YA10099", "person_name": "周讲"})
+    handover.hand_over(calculation=first, receiver=receiver, by=cast.hr, at=LATER)
+    second = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="c")
+    found = lines.handed_rows(second, lines.in_order(lines.keys_of(second)))
+    assert [(one.key, one.name, one.state) for one in found] == [("P:YA10001", "张小明", "changed"), ("P:YA10099", "周讲", "again")]
+
+
+def test_reconciliation_always_says_what_it_was_compared_with(client, cast, frozen, given):
+    client.force_login(cast.hr)
+    desk = reverse("hand_over_desk", args=[given.period_id])
+    assert "与截至 2026-06-16 12:00 已知的内容比对" in client.get(desk).text  # the freeze
+    by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    assert "与截至 2026-06-17 12:00 已知的内容比对" in client.get(desk).text
+
+
 def test_the_rows_of_a_hand_over_stand_units_first_as_programs_get_them(cast, given, receive):
     assert handover.account(given).keys() == ["U:532325-D03", "P:YA10001", "P:YA10002"] == handover.account(given).open_keys()
     receive(answer(given, YA10002="缺学时证明", bureau="总分有误"))
@@ -380,7 +419,7 @@ def test_hr_and_the_auditor_of_the_county_open_the_pages_and_nobody_else(client,
     ]
     assert [client.get(page).status_code for page in pages] == [200 if name in OF_HR else 404] * len(pages)
     files = [reverse(door, args=[given.pk]) for door in ("hand_over_package", "hand_over_rows")]
-    assert [client.post(file, {"purpose": "送县考评办"}).status_code for file in files] == [200 if name in OF_HR else 404] * 2
+    assert [client.post(file, {"purpose": "evaluation"}).status_code for file in files] == [200 if name in OF_HR else 404] * 2
     assert ReadingOfOthers.objects.exists() == (name in OF_HR)
 
 
@@ -389,10 +428,23 @@ def test_what_was_handed_over_leaves_as_a_file_for_a_purpose_that_is_kept(client
     client.force_login(cast.hr)
     file = reverse(door, args=[given.pk])
     assert client.get(file).status_code == 405
-    asked = client.post(file, {"purpose": " "}, follow=True)
-    assert "用途" in asked.content.decode() and not ReadingOfOthers.objects.filter(kind="export").exists()
-    assert client.post(file, {"purpose": "送县考评办"}).status_code == 200
-    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "送县考评办"
+    page = client.get(reverse("hand_over", args=[given.pk])).text
+    assert '<select name="purpose"' in page and 'name="more"' in page
+    for wrong in ({}, {"purpose": " "}, {"purpose": "x"}, {"purpose": "other", "more": " "}):
+        asked = client.post(file, wrong, follow=True)
+        assert "文件作何用途" in asked.content.decode() and not ReadingOfOthers.objects.filter(kind="export").exists()
+    assert client.post(file, {"purpose": "evaluation", "more": "送县考评办"}).status_code == 200
+    assert ReadingOfOthers.objects.get(kind="export").filters["purpose"] == "年度考评：送县考评办"
+
+
+def test_only_a_row_that_was_sent_back_leads_to_its_refusal(client, cast, given, receive):
+    document = json.loads(answer(given, YA10001="学时不符", YA10002="accepted"))
+    document["rows"][1]["reason"] = "已核对"
+    receive(json.dumps(document).encode())
+    client.force_login(cast.hr)
+    page = client.get(reverse("hand_over", args=[given.pk]), {"show": "all"}).text
+    led = {row.key: reverse("refusal", args=[row.pk]) in page for row in ReplyRow.objects.all()}
+    assert led == {"P:YA10001": True, "P:YA10002": False} and "已核对" in page
 
 
 def test_the_auditor_looks_and_changes_nothing(client, cast, frozen, receiver):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from core import clock
 from evaluation import claims, known, services
 from evaluation.models import LedgerEntry
-from people.models import Person, Posting, ReadingOfOthers
-from people.services import postings
-from tests.cast import EVERYBODY, NOON
+from evaluation.permissions import people_with_file
+from people.models import Person, Posting, ReadingOfOthers, Role
+from people.services import postings, units
+from tests.cast import EVERYBODY, NOON, grant, person
 from tests.evaluation import rows
 
 DAY = clock.today(NOON)
@@ -91,7 +92,7 @@ def test_the_export_has_those_who_served_there_that_day_with_what_was_known(cast
     own = next(line for line in lines if "YA10001" in line)
 
     assert len(lines) == 1 + 4
-    assert "科员" in own and "具体工作人员" in own and own.endswith("1.50,2.00,3.50")
+    assert "科员" in own and "具体工作人员" in own and own.endswith("1.50,2.00,3.50,")
     trace = ReadingOfOthers.objects.get(what="hours known csv")
     assert trace.rows == 4 and trace.filters == {"year": 2026, "on": "2026-06-15", "purpose": "年度考评"}
 
@@ -104,8 +105,77 @@ def test_an_export_without_a_purpose_or_a_day_that_can_be_is_none(cast, sign_in,
 
 
 def test_an_export_takes_as_many_queries_for_many_people(cast, django_assert_num_queries):
-    with django_assert_num_queries(4):
-        list(known.export(known.people_in(cast.county, DAY), name="x", names={}, year=2026, day=DAY).rows)
+    user = Person.objects.get(pk=cast.hr.pk)
+    seen, opened = LedgerEntry.objects.visible_to(user), people_with_file(user)
+    with django_assert_num_queries(6):
+        people = known.people_in(cast.county, DAY)
+        list(known.export(people, entries=seen, with_file=opened, name="x", names={}, year=2026, day=DAY).rows)
+
+
+# What was learned elsewhere after somebody moved
+
+JULY = datetime(2026, 7, 6, 4, 0, tzinfo=UTC)
+NOT_TOLD = "现已不在您的单位任职"
+
+
+def moved(cast, unit) -> Person:
+    """The learner moves on 16 June, with 1 hour of the old unit, and learns 1.5 hours in the new one in July."""
+    services.correct(person=cast.learner, year=2026, hours=Decimal(1), reason="补登", by=cast.hr, at=NOON)
+    postings.post(person=cast.learner, unit=unit, title="科员", duties=["staff"], starts_on=date(2026, 6, 16))
+    someone = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    rows.complete(someone, rows.course(unit.county, "P09"), at=JULY)
+    return someone
+
+
+def told(client, unit, someone, day="2026-06-15") -> str | None:
+    """From the figures on, what a unit's file says of somebody; None: it is not handed out."""
+    answer = client.get(reverse("unit_hours_known_csv", args=[unit.pk]), ASKED | {"known_at": day})
+    if answer.status_code != 200:
+        return None
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+    return next((",".join(line.split(",")[-4:]) for line in lines if someone.employee_number in line), "")
+
+
+def asked_by(cast, sign_in, who):
+    if who in {"old", "new"}:
+        unit = cast.bureau if who == "old" else cast.other_bureau
+        return sign_in(grant(person(f"YA9{who}", "某人事", unit), Role.HR, unit).person)
+    return sign_in(getattr(cast, who))
+
+
+@pytest.mark.parametrize("who", ["hr", "auditor", "old", "own_leader"])
+def test_nobody_of_the_county_reads_what_was_learned_in_another_one_after_the_transfer(cast, policy, sign_in, who):
+    someone = moved(cast, cast.other_county)
+    found = told(asked_by(cast, sign_in, who), cast.bureau, someone)
+    if who == "own_leader":
+        assert found is None
+    else:
+        assert found.startswith("1.00,0.00,1.00,") and NOT_TOLD in found and "1.5" not in found
+    other = told(sign_in(cast.other_hr), cast.other_county, someone, "2026-07-06")
+    assert other.startswith("1.50,0.00,1.50,") and "另有 1 学时" in other
+
+
+@pytest.mark.parametrize(
+    ("who", "of", "figures", "remark"),
+    [
+        ("hr", "bureau", "1.00,1.50,2.50", ""),
+        ("auditor", "bureau", "1.00,1.50,2.50", ""),
+        ("old", "bureau", "1.00,0.00,1.00", NOT_TOLD),
+        ("new", "bureau", None, ""),
+        ("new", "other_bureau", "1.00,1.50,2.50", ""),
+    ],
+)
+def test_inside_the_county_each_reads_the_hours_that_their_records_show(cast, policy, sign_in, who, of, figures, remark):
+    someone = moved(cast, cast.other_bureau)
+    found = told(asked_by(cast, sign_in, who), getattr(cast, of), someone, "2026-06-15" if of == "bureau" else "2026-06-16")
+    assert found is None if figures is None else found.startswith(f"{figures},{remark}") and bool(remark) != found.endswith(",")
+
+
+def test_where_no_history_follows_the_new_unit_is_told_how_many_hours_lie_elsewhere(cast, policy, sign_in):
+    units.let_history_follow(county=cast.county, follows=False, basis="姚人社发〔2026〕3号", by=cast.hr)
+    someone = moved(cast, cast.other_bureau)
+    found = told(asked_by(cast, sign_in, "new"), cast.other_bureau, someone, "2026-07-06")
+    assert found.startswith("1.50,0.00,1.50,另有 1 学时")
 
 
 # Any order of events, cut anywhere
@@ -149,7 +219,7 @@ def test_the_entries_up_to_any_cut_are_the_balance_known_then(cast, policy, cour
     for cut in cuts:
         day = date(2026, 1, 1) + timedelta(days=cut)
         found = ask(cast.learner, day)
-        kinds, since = known.balances_by_kind([cast.learner.pk], 2026, day)
+        kinds, since = known.balances_by_kind([cast.learner.pk], 2026, day, entries=LedgerEntry.objects.all())
         assert found.total == services.balance(cast.learner, 2026, known_at=known.end_of(day))
         assert found.total == sum(kinds.get(cast.learner.pk, {}).values(), Decimal(0))
         assert found.since == since.get(cast.learner.pk, Decimal(0))

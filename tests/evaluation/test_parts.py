@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from certificates.storage import PrivateFiles
-from core.exports import Column, Exporter, Piece, csv_chunks, write_xlsx
+from core.exports import LONGEST_CELL, Column, Exporter, Piece, csv_chunks, write_xlsx
 from evaluation import claims, downloads, parts, records
 from evaluation.models import Download, DownloadPart, Format
 from people.models import RoleGrant
@@ -493,3 +493,11 @@ def test_cells_of_a_workbook_keep_their_types_in_a_piece():
     table.join(pieces, joined, "xlsx", created=NOON)
     table.join([Piece(piece.data) for piece in pieces], read_back, "xlsx", created=NOON)
     assert joined.getvalue() == read_back.getvalue() == straight.getvalue()
+
+
+def test_a_text_that_no_cell_holds_says_that_it_was_cut():
+    file, whole = io.BytesIO(), "长" * LONGEST_CELL
+    write_xlsx([Exporter("t", [Column("a", lambda r: r)], [whole, whole + "尾"])], file)
+    cells = [row[0] for row in openpyxl.load_workbook(file).active.iter_rows(min_row=2, values_only=True)]
+    assert cells[0] == whole
+    assert cells[1] == "长" * (LONGEST_CELL - 6) + "…（已截断）" and len(cells[1]) == LONGEST_CELL

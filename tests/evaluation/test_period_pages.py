@@ -317,7 +317,7 @@ def test_the_package_is_for_hr_and_auditors_with_a_purpose_and_is_logged(cast, s
     on(year.AFTER_APPEALS)
     period = year.frozen(cast)
     door = reverse("period_package", args=[period.pk])
-    page = sign_in(getattr(cast, who)).post(door, {"purpose": "移交人社局"})
+    page = sign_in(getattr(cast, who)).post(door, {"purpose": "other", "more": "移交人社局"})
     if who not in ("hr", "auditor"):
         assert page.status_code == 404 and not ReadingOfOthers.objects.exists()
         return
@@ -325,12 +325,14 @@ def test_the_package_is_for_hr_and_auditors_with_a_purpose_and_is_logged(cast, s
     trace = ReadingOfOthers.objects.get(what="evaluation package")
     assert (trace.kind, trace.rows, trace.filters["purpose"]) == ("export", package.frozen(period).people.count(), "移交人社局")
     assert json.dumps(trace.filters).count(package.digest(period)) == 1
-    assert sign_in(getattr(cast, who)).post(door, {"purpose": ""}).status_code == 302
+    assert '<select name="purpose"' in sign_in(getattr(cast, who)).get(reverse("period", args=[period.pk])).text
+    for wrong in ("", "x", "other"):
+        assert sign_in(getattr(cast, who)).post(door, {"purpose": wrong}).status_code == 302
     assert ReadingOfOthers.objects.filter(what="evaluation package").count() == 1
 
 
 def test_without_a_freeze_there_is_no_package(cast, sign_in, period):
-    page = sign_in(cast.hr).post(reverse("period_package", args=[period.pk]), {"purpose": "看"})
+    page = sign_in(cast.hr).post(reverse("period_package", args=[period.pk]), {"purpose": "report"})
     assert page.status_code == 302 and not ReadingOfOthers.objects.filter(what="evaluation package").exists()
 
 

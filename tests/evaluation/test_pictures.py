@@ -1,6 +1,6 @@
 """Pictures of a year: units side by side, the months, unit × item, the years — and a reminder to who is behind."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,10 +8,10 @@ from django.db import connection
 from django.urls import reverse
 
 from core.errors import Refused
-from evaluation import pictures, reminders
+from evaluation import claims, pictures, reminders, services
 from evaluation.ahead import Overview
 from evaluation.models import LearningReminder
-from people.models import ReadingOfOthers, Unit
+from people.models import Person, ReadingOfOthers, Unit
 from tests.cast import EVERYBODY, NOON, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
@@ -54,6 +54,21 @@ def test_whoever_reads_one_unit_is_told_its_rank_in_the_whole_county(cast, year)
     assert [(row.unit.name, row.rank) for row in own] == [("姚安县教育体育局", 2)]
 
 
+def test_whoever_reads_two_counties_is_told_the_rank_in_each(cast, year, policy):
+    theirs = cast.other_county.add_child(code="532326-D03", name="大姚县教育体育局", kind=Unit.Kind.DEPARTMENT)
+    course = rows.course(cast.other_county, "D01", required=["staff"])
+    for number, done in (("DY40001", True), ("DY40002", False), ("DY40003", False)):
+        someone = person(number, "大姚某", theirs, "staff")
+        if done:
+            rows.complete(someone, course, at=NOON - timedelta(days=1))
+    assert pictures.rank_of(theirs, year=2026, at=NOON).place == 1
+    wanted = {"姚安县教育体育局": 2, "姚安县财政局": 1, "大姚县教育体育局": 1}
+    parts = [unit.pk for unit in (cast.bureau, cast.section, cast.other_bureau, theirs)]
+    for units in (Unit.objects.all(), Unit.objects.exclude(pk=cast.county.pk), Unit.objects.filter(pk__in=parts)):
+        found = pictures.side_by_side(Overview(units.order_by("path"), year=2026, at=NOON))
+        assert {row.unit.name: row.rank for row in found if row.rank} == wanted
+
+
 def test_nothing_of_a_reopened_period_stands_in_the_pictures_before_it_is_published_anew(cast, private, keys):
     frozen = by_hand.frozen(cast, year=2026)
 
@@ -83,6 +98,32 @@ def test_months_count_what_happened_in_the_units_and_their_hours(cast, year):
     ]  # fmt: skip
     assert [month.hours for month in found[4:]] == [Decimal("1.5"), Decimal(3)]
     assert sum(month.completions for month in pictures.months([cast.bureau], year=2026, at=NOON)) == 1
+
+
+def test_the_hours_of_the_months_are_those_of_the_ledger_and_come_to_the_year(cast, year, policy, course):
+    rows.complete(cast.colleague, course, at=NOON - timedelta(days=1), round=2)  # counts once a year
+    rows.reverse(rows.complete(cast.learner, course, at=NOON - timedelta(days=70)), by=cast.hr, at=NOON)  # in April, taken back in June
+    at = NOON - timedelta(days=2)
+    claim = claims.file(
+        person=cast.learner,
+        facts=claims.Facts("lecture", "讲座", "办公室", date(2026, 3, 31), date(2026, 3, 31), Decimal(2)),
+        files=[claims.File("a.pdf", b"%PDF-1.7\n")],
+        form_key="c",
+        at=at,
+    )
+    for officer in (cast.hr, Person.objects.create_superuser("ROOT", name="根")):
+        claim = claims.approve(claim=claim, by=officer, at=at)
+    services.correct(person=cast.learner, year=2026, hours=Decimal("0.5"), reason="补登", by=cast.hr, at=NOON)
+    services.correct(person=cast.learner, year=2025, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
+
+    found = pictures.months([cast.county], year=2026, at=NOON)
+    assert [(month.completions, month.hours) for month in found] == [
+        (0, 0), (0, 0), (0, 2), (0, 0), (1, Decimal("1.5")), (3, Decimal("3.5")),
+    ]  # fmt: skip
+    assert [month.hours for month in pictures.months([cast.county], year=2025, at=NOON)] == [0] * 11 + [3]
+    of_years = {one.year: one.hours for one in pictures.years([cast.county], at=NOON)}
+    assert of_years == {2026: sum(month.hours for month in found), 2025: 3}
+    assert of_years[2026] == sum(services.balance(one, 2026) for one in Person.objects.all())
 
 
 def test_the_grid_shows_the_newest_published_lines_and_nothing_before(cast, year):
