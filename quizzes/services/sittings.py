@@ -410,9 +410,7 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
     Three queries at most; locks nothing. Refusal codes: draft, not_listed, too_early, too_late.
     """
-    opens_at, last_entry_at, closes_at = sitting.window_of(person.pk)
-    if last_entry_at <= at < closes_at and _may_begin_again(person, sitting):
-        last_entry_at = closes_at
+    opens_at, last_entry_at = sitting.entry_of(person.pk, at, has_more=lambda: _may_begin_again(person, sitting))
     refusal = None
     if sitting.is_draft:
         refusal = Refused(_("“%(sitting)s” is still being prepared.") % {"sitting": sitting.title}, code="draft")
@@ -438,7 +436,7 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
 
 def _may_begin_again(person: Person, sitting: Sitting) -> bool:
-    """Whether another attempt in this sitting was allowed: then late entry does not bind."""
+    """Whether another attempt in this sitting was allowed."""
     return Allowance.objects.filter(person=person, sitting=sitting, extra_attempts__gt=0).exists()
 
 

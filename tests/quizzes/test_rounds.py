@@ -11,9 +11,9 @@ from core.errors import Refused
 from courses.models import Completion, Course, Enrolment
 from courses.services import completions, editions, enrolments
 from evaluation.models import LedgerEntry
-from quizzes import chances
+from quizzes import board, chances
 from quizzes.models import Attempt, Candidate, Submission
-from quizzes.services import attempts, candidates, exam_papers, marking, paper_marks, sittings
+from quizzes.services import attempts, candidates, exam_papers, marking, own_sittings, paper_marks, sittings
 from tests.cast import NOON
 from tests.factories import complete, make_course
 from tests.quizzes.conftest import sitting_of
@@ -114,6 +114,26 @@ def test_one_attempt_in_a_sitting_also_where_the_round_changes_between(cast, qui
         sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 7 * MINUTE)
 
     assert refused.value.code == "attempts_used" and Attempt.objects.count() == 1
+
+
+def test_the_newest_attempt_is_the_last_that_was_begun_whichever_round_it_is_of(cast, quiz, course, pass_in):
+    """Numbers begin anew in each round: the second attempt of round 1 is older than the first of round 2."""
+    first = sitting_of(quiz, cast.learner, opens_at=NOON, results="at_once")
+    attempts.submit(attempt=sittings.enter(person=cast.learner, sitting=first, at=NOON), at=NOON + MINUTE)
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON + 40 * MINUTE, results="at_once")
+    at = sitting.opens_at
+    pass_in(sittings.enter(person=cast.learner, sitting=sitting, at=at), at=at + MINUTE)
+    completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=at + 2 * MINUTE)
+    sittings.allow(person=cast.learner, quiz=quiz, sitting=sitting, extra_attempts=1, reason="查实替考", by=cast.hr, at=at + 2 * MINUTE)
+    newest = sittings.enter(person=cast.learner, sitting=sitting, at=at + 3 * MINUTE)
+    assert [one.number for one in Attempt.objects.filter(sitting=sitting).order_by("pk")] == [2, 1]
+
+    seen = own_sittings.one(person=cast.learner, sitting=sitting, at=at + 4 * MINUTE)
+    [near] = own_sittings.near(person=cast.learner, at=at + 4 * MINUTE)
+    [line] = board.of(sitting, at=at + 4 * MINUTE).page
+
+    assert seen == near and (seen.attempt, seen.is_running) == (newest, True)
+    assert (line.attempt, line.state, line.tries) == (newest, board.State.WORKING, 2)
 
 
 def test_what_was_left_open_in_last_years_round_is_handed_in_on_entering(cast, quiz, course):
