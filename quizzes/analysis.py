@@ -1,13 +1,15 @@
 """Item and test analysis of a quiz or of one sitting: streams the marks, keeps small tallies.
 
 Each person counts once, with the first attempt: later ones were practised. Only complete markings
-count, and of each the one that stands.
+count, and of each the one that stands. Of what was written on paper the marks are known and nothing
+else: it counts in scores and indices, not among the answers and not in the time used.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import islice
 from math import sqrt
 from typing import Any
 
@@ -16,11 +18,13 @@ from django.db.models import Avg, Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from people.models import Unit
-from quizzes import statistics
-from quizzes.models import Analysis, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting
+from quizzes import kinds, statistics
+from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting, Submission
 from quizzes.services import keys
 
+METHOD = 2  # how the figures of `compute` come about; those of another number are to be made anew
 CHUNK = 5000
+SAMPLES = 1000  # answers to parts of cases that are looked at together
 FEWEST_SHOWN = 5  # people of one organ below whom its figures would tell of persons
 ELSEWHERE, TOGETHER = "~elsewhere", "~together"  # lines of the table by unit that are no organ; they sort last
 LONGEST_GAP = 30 * 60  # seconds; a longer pause before an answer is no time spent on it
@@ -35,7 +39,8 @@ def first_markings(quiz: Quiz, sitting: Sitting | None = None) -> QuerySet[Marki
 
 
 def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
-    """All figures as JSON. Memory grows with people and items, not with marks; ten queries.
+    """All figures as JSON. Memory grows with people and items, not with marks; eleven queries, and in a sitting three for each
+    thousand different answers to parts of cases.
 
     {"people": 0} when nobody has been marked completely.
     """
@@ -49,6 +54,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
             "passed",
             "submission__attempt__unit__path",
             "submission__attempt__paper__label",
+            "submission__cause",
             "submission__attempt__started_at",
             "submission__at",
         )
@@ -59,24 +65,38 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
     analysis = statistics.Analysis(totals, passed=[attempt for _pk, attempt, _s, _o, passed, *_rest in rows if passed])
     form_of = {attempt: label for _pk, attempt, _s, _o, _passed, _path, label, *_rest in rows if label}
     forms = statistics.Forms(totals, form_of)
-    wrong: dict[int, dict[int, str]] = defaultdict(dict)
+    on_paper = {attempt for _pk, attempt, *_rest, cause, _from, _until in rows if cause == Submission.Cause.PAPER}
+    cleared = set(
+        Answer.objects.filter(response__isnull=True, attempt__in=markings.values("submission__attempt")).values_list("pk", flat=True)
+    )
+    wrong = WrongAnswers()
     samples: dict[tuple[int, int], int] = {}  # of each version of a question one item that somebody saw
-    for attempt, question, version, item, earned, points, fraction, picked in _marks(markings):
+    for attempt, question, version, item, kind, answer, earned, points, fraction, picked in _marks(markings):
         samples[question, version] = item
-        analysis.add(attempt, (question, version), earned=float(earned), points=float(points), picked=picked)
+        is_known = attempt not in on_paper
+        is_blank = not picked and (answer is None or answer in cleared)
+        analysis.add(
+            attempt,
+            (question, version),
+            earned=float(earned),
+            points=float(points),
+            picked=picked if is_known else None,
+            is_blank=is_blank,
+        )
         if form_of:
             forms.add(attempt, (question, version), earned=float(earned), points=float(points))
-        if sitting is not None and picked and fraction < 1:
-            wrong[attempt][question] = "|".join(picked)
+        if sitting is not None and picked and is_known and fraction < 1:
+            wrong.add(attempt, (question, version), kind, picked, item=item, answer=answer)
     seconds = _seconds(markings)
     test = analysis.test()
     return {
+        "method": METHOD,
         "people": test.people,
         "test": asdict(test) | {"minutes": _minutes(rows)},
         "forms": [asdict(form) for form in forms.figures()],
         "items": _items(analysis, seconds, samples),
         "units": _units(rows, quiz.county),
-        "similar": [asdict(pair) for pair in _similar(wrong, sitting)] if sitting is not None else [],
+        "similar": [asdict(pair) for pair in _similar(wrong.settled(), sitting)] if sitting is not None else [],
     }
 
 
@@ -89,6 +109,8 @@ def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
             "item__question",
             "item__question_version",
             "item",
+            "item__kind",
+            "answer",
             "earned",
             "item__points",
             "fraction",
@@ -96,6 +118,48 @@ def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
         )
         .iterator(chunk_size=CHUNK)
     )
+
+
+@dataclass
+class WrongAnswers:
+    """What people answered wrongly: person → (question, its version, part) → the codes.
+
+    An item that did not earn all is wrong, whole. Of a case each part is a question of its own: the case may have lost its points
+    elsewhere, so whether an answer to a part is wrong is looked up, once for all who gave it.
+    """
+
+    given: dict[int, dict[tuple, str]] = field(default_factory=lambda: defaultdict(dict))
+    doubtful: dict[tuple[tuple, str], tuple[int, int]] = field(default_factory=dict)  # answer to a part → an item and its answer
+
+    def add(self, person: int, question: tuple[int, int], kind: str, picked: Sequence[str], *, item: int, answer: int) -> None:
+        """An answer that did not earn all, in the codes of `kinds.picked`."""
+        if kinds.of(kind).shape != "parts":
+            self.given[person][*question, 0] = "|".join(picked)
+            return
+        parts = defaultdict(list)
+        for code in picked:
+            number, _colon, inner = code.partition(":")
+            parts[int(number) - 1].append(inner)
+        for part, codes in parts.items():
+            place, said = (*question, part), "|".join(codes)
+            self.given[person][place] = said
+            self.doubtful.setdefault((place, said), (item, answer))
+
+    def settled(self) -> dict[int, dict[tuple, str]]:
+        """Without the answers to parts of cases that are right. Three queries for each thousand different ones."""
+        right = set()
+        looking = iter(self.doubtful.items())
+        while some := dict(islice(looking, SAMPLES)):
+            items = AttemptItem.objects.in_bulk({item for item, _answer in some.values()})
+            responses = Answer.objects.in_bulk({answer for _item, answer in some.values()})
+            standing = keys.standing(items.values())
+            for (place, said), (item, answer) in some.items():
+                shares = items[item].item_kind.mark_parts(standing[item].key, responses[answer].response)
+                if shares[place[-1]][1] == 1:
+                    right.add((place, said))
+        return {
+            person: {place: said for place, said in answers.items() if (place, said) not in right} for person, answers in self.given.items()
+        }
 
 
 SPENT = """
@@ -125,9 +189,10 @@ def _seconds(markings: QuerySet[Marking]) -> dict[tuple[int, int], float]:
         return {(question, version): spent / people for question, version, spent, people in cursor}
 
 
-def _minutes(rows: list[tuple]) -> float:
-    used = sorted((ended - started).total_seconds() / 60 for *_rest, started, ended in rows)
-    return used[len(used) // 2]
+def _minutes(rows: list[tuple]) -> float | None:
+    """The median of the minutes from start to end; None where everybody wrote on paper: when each began is not known then."""
+    used = sorted((ended - started).total_seconds() / 60 for *_rest, cause, started, ended in rows if cause != Submission.Cause.PAPER)
+    return used[len(used) // 2] if used else None
 
 
 def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float], samples: dict[tuple[int, int], int]) -> list[dict]:
@@ -182,10 +247,10 @@ def _units(rows: list[tuple], county: Unit) -> list[dict]:
     ]
 
 
-def _similar(wrong: dict[int, dict[int, str]], sitting: Sitting) -> list[statistics.Similarity]:
+def _similar(wrong: dict[int, dict[tuple, str]], sitting: Sitting) -> list[statistics.Similarity]:
     rooms: dict[str, list[int]] = defaultdict(list)
     room_of = dict(sitting.candidates.exclude(room="").values_list("person", "room"))
-    for attempt, person in Attempt.objects.filter(sitting=sitting).order_by("pk").values_list("pk", "person"):
+    for attempt, person in Attempt.objects.filter(sitting=sitting).in_order().values_list("pk", "person"):
         if attempt in wrong and person in room_of:
             rooms[room_of[person]].append(attempt)
     return statistics.similarities(wrong, rooms.values())

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from core import clock
 from core.exports import Column, Exporter, workbook
-from people.models import Role
+from people.models import ReadingOfOthers, Role
 from people.services import readings
 from quizzes import analysis
 from quizzes.models import Analysis, Attempt, Quiz, Sitting
@@ -20,6 +20,7 @@ from quizzes.permissions import counties_of, holds_over
 from quizzes.services import analyses, keys
 
 WAITING = timedelta(minutes=10)  # after that a computation that gave nothing may be asked for again
+HINTS_SHOWN = 50  # on the page; the workbook has them all
 
 ADVICE = {
     "key": lambda: _("Check the key: the better people are, the more often they have it wrong."),
@@ -55,18 +56,10 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
     found = Analysis.objects.filter(quiz=quiz, sitting=sitting).first()
     newest = analysis.newest_marking_at(quiz, sitting)
     figures = found.figures if found else None
-    sees_hints = sitting is not None and holds_over(request.user, quiz.county, Role.HR, Role.AUDITOR)
-    hints = _hints(figures["similar"]) if sees_hints and figures and figures["people"] else []
-    if hints:
-        readings.record(
-            reader=request.user,
-            kind="read",
-            what="similar answers",
-            unit=quiz.county,
-            filters={"sitting": sitting.title},
-            rows=len(hints),
-            request=request,
-        )
+    sees_hints = _sees_hints(request, quiz, sitting)
+    hints = _hints(figures["similar"][:HINTS_SHOWN]) if sees_hints and figures and figures["people"] else []
+    if sitting is not None and hints:
+        _log_hints(request, quiz, sitting, len(hints), kind=ReadingOfOthers.Kind.READ)
     return render(
         request,
         "quizzes/analysis.html",
@@ -79,6 +72,7 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             "figures": figures if figures and figures["people"] else None,
             "items": [_item(item) for item in figures["items"]] if figures and figures["people"] else [],
             "bars": _bars(figures["test"]["histogram"]) if figures and figures["people"] else [],
+            "is_of_old": bool(figures and figures["people"] and figures.get("method") != analysis.METHOD),
             "is_stale": bool(found and found.made_at and newest and newest > found.made_at),
             "is_coming": bool(
                 found and (found.made_at is None or found.made_at < found.asked_at) and clock.now() < found.asked_at + WAITING
@@ -86,6 +80,7 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             "nobody": newest is None,
             "sees_hints": sees_hints,
             "hints": hints,
+            "more_hints": len(figures["similar"]) - len(hints) if hints else 0,
             "formulas": _formulas(),
             "units": _in_words(figures.get("units", [])) if figures else [],
         },
@@ -107,28 +102,35 @@ def _require(request: HttpRequest, quiz: Quiz) -> None:
 
 
 def _item(item: dict) -> dict:
-    total = sum(item["group_sizes"])
+    sizes = item["group_sizes"]
+    total = sum(sizes)
     answers = [
-        {
-            "code": code,
-            "text": item["texts"].get(code, ""),
-            "is_right": code in item["right"],
-            "shares": [share * 100 if size else None for share, size in zip(shares, item["group_sizes"], strict=True)],
-            "all": sum(share * size for share, size in zip(shares, item["group_sizes"], strict=True)) / total * 100 if total else 0,
-        }
+        {"code": code, "text": item["texts"].get(code, ""), "is_right": code in item["right"], **_percents(shares, sizes)}
         for code, shares in item["chosen"].items()
     ]
     answers.sort(key=lambda answer: -answer["all"])
-    unused = [text for code, text in item["texts"].items() if code not in item["chosen"] and code not in item["right"]]
+    nothing = {"code": "", "text": _("no answer"), "is_right": False, **_percents(item.get("no_answer", [0] * len(sizes)), sizes)}
+    has_table = total and (answers or item["texts"] or nothing["all"])
+    unused = [text for code, text in item["texts"].items() if code not in item["chosen"] and code not in item["right"]] if total else []
     kind = analysis.advice(item)
     return {
         **item,
         "percent": item["facility"] * 100,
-        "answers": answers,
-        "shown": answers[:12],  # on the page; the workbook has them all
+        "answers": [*answers, nothing] if has_table else [],
+        "shown": [*answers[:12], nothing] if has_table else [],  # on the page; the workbook has them all
         "more": len(answers) - 12,
         "unused": unused,
+        "on_screen": total,
         "advice": ADVICE[kind]() if kind else "",
+    }
+
+
+def _percents(shares: list[float], sizes: list[int]) -> dict:
+    """Of each score group, and of all; None where there is nobody in it."""
+    total = sum(sizes)
+    return {
+        "shares": [share * 100 if size else None for share, size in zip(shares, sizes, strict=True)],
+        "all": sum(share * size for share, size in zip(shares, sizes, strict=True)) / total * 100 if total else 0,
     }
 
 
@@ -151,12 +153,42 @@ def _in_words(units: list[dict]) -> list[dict]:
     return [{**row, "unit": analysis.unit_in_words(row["unit"])} for row in units]
 
 
+def _sees_hints(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> bool:
+    return sitting is not None and holds_over(request.user, quiz.county, Role.HR, Role.AUDITOR)
+
+
 def _hints(similar: list[dict]) -> list[dict]:
-    people = {
-        attempt.pk: attempt
-        for attempt in Attempt.objects.filter(pk__in={pair[side] for pair in similar[:50] for side in ("first", "second")})
-    }
-    return [{**pair, "first": people[pair["first"]], "second": people[pair["second"]]} for pair in similar[:50]]
+    """The pairs with their attempts, and what is probable in words. One query."""
+    people = Attempt.objects.in_bulk({pair[side] for pair in similar for side in ("first", "second")})
+    return [
+        {
+            **pair,
+            "first": people[pair["first"]],
+            "second": people[pair["second"]],
+            "chance": _in_digits(pair["probability"], 6),
+            "by_chance": _in_digits(pair["expected"], 4),
+        }
+        for pair in similar
+    ]
+
+
+def _in_digits(value: float, places: int) -> str:
+    """A small number with so many digits after the point, or that it is less than they can show: 0 would say that it cannot be."""
+    if 0 < value < 10**-places:
+        return _("less than %(number)s") % {"number": f"{10**-places:.{places}f}"}
+    return f"{value:.{places}f}"
+
+
+def _log_hints(request: HttpRequest, quiz: Quiz, sitting: Sitting, rows: int, *, kind: ReadingOfOthers.Kind) -> None:
+    readings.record(
+        reader=request.user,  # type: ignore[arg-type]
+        kind=kind,
+        what="similar answers",
+        unit=quiz.county,
+        filters={"sitting": sitting.title},
+        rows=rows,
+        request=request,
+    )
 
 
 @never_cache
@@ -176,7 +208,7 @@ def sitting_analysis_file(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResponseBase:
-    """All tables of the page as a workbook: the test, its items, who chose what, the units, and the formulas."""
+    """All tables of the page as a workbook: the test, its items, who chose what, the units, for HR the hints, and the formulas."""
     _require(request, quiz)
     found = get_object_or_404(Analysis, quiz=quiz, sitting=sitting, figures__isnull=False)
     if not found.figures["people"]:
@@ -238,6 +270,20 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             Column(_("standard error of measurement"), lambda row: _rounded(row["standard_error"], 2), 14),
         ]
         tables.append(Exporter(_("papers"), of_forms, forms))
+    if sitting is not None and _sees_hints(request, quiz, sitting):
+        hints = _hints(found.figures["similar"])
+        _log_hints(request, quiz, sitting, len(hints), kind=ReadingOfOthers.Kind.EXPORT)
+        of_pairs = [
+            Column(_("employee number"), lambda row: row["first"].employee_number, 14),
+            Column(_("name"), lambda row: row["first"].person_name, 12),
+            Column(_("employee number of the other"), lambda row: row["second"].employee_number, 14),
+            Column(_("name of the other"), lambda row: row["second"].person_name, 12),
+            Column(_("Both wrong"), lambda row: row["both_wrong"], 10),
+            Column(_("With the same answer"), lambda row: row["same_wrong"], 12),
+            Column(_("Probability"), lambda row: row["probability"], 16),
+            Column(_("Such pairs by chance"), lambda row: row["expected"], 16),
+        ]
+        tables.append(Exporter(_("similar wrong answers"), of_pairs, hints))
     tables.append(Exporter(_("How it is computed"), [Column(_("How it is computed"), str, 120)], _formulas()))
     return workbook(f"{quiz.key}-analysis", tables)
 
@@ -258,6 +304,22 @@ def _formulas() -> list[str]:
             "(Cronbach 1951)."
         ),
         _("Time: from the act before to the answer, as the server saw it; pauses of over half an hour are left out."),
+        _(
+            "Answers by score group, and minutes: of those who answered on the screen. Of what was written on paper the marks alone are "
+            "known: they count in everything else."
+        ),
+        _(
+            "Similar wrong answers: of the questions that two people of one room both have wrong, on how many the second gave the very "
+            "answer of the first; of a case each part is a question, right parts do not count. Given the first, the chance of each "
+            "agreement is the share of that answer among all wrong answers to the question in this sitting, the two included; the "
+            "probability is that of so many agreements or more, summed exactly over unlike trials. It is taken with either of the two as the "
+            "first, and the larger one is shown. Questions that fewer than ten people have wrong are left out."
+        ),
+        _(
+            "Such pairs by chance: the probability times the number of pairs that sat in one room; shown are pairs up to 0.05. Near to it "
+            "are the K index (Holland 1996, Sotaridona & Meijer 2002) and ω (Wollack 1997), which are given the source's answers too; it is "
+            "neither: it fits no model of how able somebody is, and their known rates of error are not claimed for it."
+        ),
     ]
 
 

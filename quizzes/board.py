@@ -106,7 +106,7 @@ def rooms_of(sitting: Sitting) -> list[tuple[str, int]]:
 def _lines(sitting: Sitting, room: str, at: datetime) -> list[Line]:
     in_room = Q(room="" if room == NO_ROOM else room) if room else Q()
     listed = Candidate.objects.filter(in_room, sitting=sitting)
-    tried = Attempt.objects.filter(sitting=sitting).timed().select_related("submission", "gone_on_paper", "presence").order_by("number")
+    tried = Attempt.objects.filter(sitting=sitting).timed().select_related("submission", "gone_on_paper", "presence").in_order()
     if room:
         tried = tried.filter(person__in=listed.values("person"))
     newest = {attempt.person_id: attempt for attempt in tried}

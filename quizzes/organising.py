@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,7 +22,7 @@ from people.services import readings
 from people.views.staff import label_units
 from quizzes import chances
 from quizzes import sitting_forms as forms
-from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
+from quizzes.models import Allowance, Attempt, Candidate, Quiz, Sitting, Submission
 from quizzes.models.sittings import ORGANISERS, SittingQuerySet
 from quizzes.permissions import counties_of, counties_organised_by, people_of_hr
 from quizzes.services import candidates, exam_papers, late_papers, opened, paper_marks, readiness, sittings
@@ -190,7 +190,8 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
         found = found.filter(Q(person__name__icontains=words) | Q(person__employee_number__icontains=words))
     if room:
         found = found.filter(room="" if room == "-" else room)
-    page = Paginator(_in_order(found), PAGE).get_page(request.GET.get("page"))
+    more = Allowance.objects.filter(sitting=sitting, person=OuterRef("person"), extra_attempts__gt=0)
+    page = Paginator(_in_order(found.annotate(has_more=Exists(more))), PAGE).get_page(request.GET.get("page"))
     rows = list(page)
     page.object_list = rows
     label_units([row.person for row in rows], [])

@@ -4,8 +4,9 @@ import io
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -23,7 +24,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
 from quizzes.permissions import holds_over
-from quizzes.services import paper_marks, printing, sheets
+from quizzes.services import attempts, paper_marks, printing, sheets
 
 SHEETS_AT_ONCE = 30  # as many as somebody has on the table
 
@@ -32,14 +33,24 @@ SHEETS_AT_ONCE = 30  # as many as somebody has on the table
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse:
-    """What one candidate of a closed sitting wrote on paper: choose the paper, then the points of each question. Later: what was entered."""
+    """What one candidate of a closed sitting wrote on paper: choose the paper, then the points of each question. Later: what was entered.
+
+    `another` is for the sheet of a further attempt; of several that were entered `attempt` says which.
+    """
     sitting = sitting_of(request, pk)
     person = _candidate(sitting, person_pk)
-    tried = Attempt.objects.filter(sitting=sitting, person=person).select_related("submission", "gone_on_paper__by", "paper")
-    standing = tried.order_by("pk").last()
-    went_on = standing if standing is not None and hasattr(standing, "gone_on_paper") else None
-    if standing is not None and went_on is None and request.method != "POST":
-        return _entered(request, sitting, person, standing)
+    tried = paper_marks.tried_in(sitting, person)
+    went_on = attempts.without_marks(tried)
+    may_enter = paper_marks.may_enter(sitting, person, tried, clock.now())
+    is_entering = "another" in request.GET and may_enter if went_on is None else "attempt" not in request.GET
+    if tried and not is_entering and request.method != "POST":
+        written = list(_sheets(sitting, person))
+        sheet = _asked_for(request, written)
+        if sheet is None:
+            return _page(request, sitting, person, {"standing": tried[-1], "form": None, "may_enter_another": may_enter})
+        return _entered(
+            request, sitting, person, sheet, more={"may_enter_another": may_enter, "others": [one for one in written if one != sheet]}
+        )
     handed_out = [went_on.paper] if went_on is not None and went_on.paper else list(sitting.papers.order_by("label"))
     asked = request.POST.get("paper") or request.GET.get("paper") or ""
     paper = next((paper for paper in handed_out if str(paper.pk) == asked), handed_out[0] if len(handed_out) == 1 else None)
@@ -68,7 +79,7 @@ def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
                 said = _("Kept for %(name)s: %(score)s of %(out_of)s points. It is a pass, so a second person has to agree.")
             messages.success(request, said % outcome)
             return redirect("sitting_candidates", pk)
-    context = {"papers": handed_out, "paper": paper, "form": form, "went_on": went_on}
+    context = {"papers": handed_out, "paper": paper, "form": form, "went_on": went_on, "is_another": bool(tried) and went_on is None}
     return _page(request, sitting, person, context, wrong=bool(form and form.is_bound))
 
 
@@ -79,7 +90,9 @@ def marks_correct(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
     """Correct what was entered from paper: the points as they stand on the sheet, and why."""
     sitting = sitting_of(request, pk)
     person = _candidate(sitting, person_pk)
-    attempt = get_object_or_404(_on_paper(sitting, person))
+    attempt = _asked_for(request, list(_sheets(sitting, person)))
+    if attempt is None:
+        raise Http404
     current = attempt.submission.result
     marks = list(current.marks.select_related("item").order_by("item__position"))
     form = forms.CorrectionForm(
@@ -108,7 +121,7 @@ def marks_correct(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
                 )
             else:
                 messages.success(request, _("Corrected. What stood before stays on record."))
-            return redirect("sitting_marks", pk, person_pk)
+            return _to_sheet(sitting, attempt)
     context = {"attempt": attempt, "form": form, "correcting": True, "is_own": person.pk == request.user.pk}
     return _page(request, sitting, person, context, wrong=form.is_bound)
 
@@ -120,8 +133,10 @@ def marks_decide(request: HttpRequest, pk: int, person_pk: int, correction_pk: i
     """The second person's yes or no to a correction."""
     sitting = sitting_of(request, pk)
     person = _candidate(sitting, person_pk)
-    attempt = get_object_or_404(_on_paper(sitting, person))
-    correction = get_object_or_404(PaperCorrection, pk=correction_pk, submission=attempt.submission)
+    correction = get_object_or_404(
+        PaperCorrection, pk=correction_pk, submission__attempt__sitting=sitting, submission__attempt__person=person
+    )
+    attempt = _sheets(sitting, person).get(submission=correction.submission_id)
     form = forms.CorrectionDecisionForm(request.POST)
     if form.is_valid():
         try:
@@ -135,7 +150,7 @@ def marks_decide(request: HttpRequest, pk: int, person_pk: int, correction_pk: i
                 _("Corrected. What stood before stays on record.") if decision.approved else _("Turned down: the marks stay as they are.")
             )
             messages.success(request, told)
-            return redirect("sitting_marks", pk, person_pk)
+            return _to_sheet(sitting, attempt)
     return _entered(request, sitting, person, attempt, form)
 
 
@@ -217,25 +232,37 @@ def _candidate(sitting: Sitting, pk: int) -> Person:
     return get_object_or_404(listed.select_related("unit"), pk=pk)
 
 
-def _on_paper(sitting: Sitting, person: Person):
+def _sheets(sitting: Sitting, person: Person):
+    """The attempts of the person in the sitting that were entered from paper, the newest first."""
     found = Attempt.objects.filter(sitting=sitting, person=person, submission__cause=Submission.Cause.PAPER)
-    return found.with_result().select_related("submission", "paper", "quiz")
+    return found.with_result().select_related("submission", "paper", "quiz").in_order().reverse()
+
+
+def _asked_for(request: HttpRequest, written: list[Attempt]) -> Attempt | None:
+    """Of these sheets the one that `attempt` names, else the newest."""
+    return next((one for one in written if str(one.pk) == request.GET.get("attempt")), written[0] if written else None)
+
+
+def _to_sheet(sitting: Sitting, attempt: Attempt) -> HttpResponse:
+    return redirect(f"{reverse('sitting_marks', args=[sitting.pk, attempt.person_id])}?attempt={attempt.pk}")
 
 
 def _entered(
-    request: HttpRequest, sitting: Sitting, person: Person, attempt: Attempt, decision: forms.CorrectionDecisionForm | None = None
+    request: HttpRequest,
+    sitting: Sitting,
+    person: Person,
+    attempt: Attempt,
+    decision: forms.CorrectionDecisionForm | None = None,
+    more: dict | None = None,
 ) -> HttpResponse:
-    """The marks that stand, what was corrected, and what waits for a second person."""
-    on_paper = _on_paper(sitting, person).filter(pk=attempt.pk).first()
-    if on_paper is None:
-        return _page(request, sitting, person, {"standing": attempt})
-    submission = on_paper.submission
+    """The marks of a sheet that stand, what was corrected, and what waits for a second person."""
+    submission = attempt.submission
     result = submission.result
     history = paper_marks.corrections_of(submission)
     waiting = next((one for one in history if one.is_waiting), None)
     marks = list(result.marks.select_related("item").order_by("item__position"))
     context = {
-        "standing": on_paper,
+        "standing": attempt,
         "entered": result,
         "marks": marks,
         "history": [one for one in history if not one.is_waiting],
@@ -249,7 +276,7 @@ def _entered(
         "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         "form": decision or forms.CorrectionDecisionForm(),
     }
-    return _page(request, sitting, person, context, wrong=decision is not None)
+    return _page(request, sitting, person, context | (more or {}), wrong=decision is not None)
 
 
 def _page(request: HttpRequest, sitting: Sitting, person: Person, context: dict, *, wrong: bool = False) -> HttpResponse:
@@ -265,5 +292,5 @@ def _page(request: HttpRequest, sitting: Sitting, person: Person, context: dict,
             rows=1,
             request=request,
         )
-    about = {"person": person, "candidate": sitting.candidates.filter(person=person).first()}
+    about = {"person": person, "candidate": sitting.candidates.filter(person=person).first(), "has_papers": sitting.papers.exists()}
     return page_of(request, "marks", sitting, about | context, wrong=wrong)

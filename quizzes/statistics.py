@@ -16,10 +16,17 @@ Terms and formulas, with where they come from:
   Eρ² = σ²(p) / (σ²(p) + σ²(i:p)/k) of the design "items nested in persons". Brennan,
   Generalizability Theory (2001), ch. 3.
 * standard error of measurement: SD · √(1 − reliability). Lord & Novick, ch. 3.
-* similar wrong answers: of the items that two people both have wrong, how many carry the same wrong
-  answer, against independent choices with the shares of all other wrong answers. The number then is
-  a sum of unlike Bernoulli trials (Poisson binomial). Wollack, Appl. Psych. Meas. 21 (1997) and
-  van der Linden & Sotaridona, J. Educ. Behav. Stat. 31 (2006) build their indices the same way.
+* similar wrong answers: of the items that two people both have wrong, on how many the second gave the
+  very answer of the first. Given the answers of the first, each of these agreements has the chance
+  that is the share of that answer among all wrong answers to the item, of everybody in the sitting,
+  the two included; their number is a sum of unlike Bernoulli trials (Poisson binomial), whose upper
+  tail is taken exactly, not by a normal curve. So it is done with the first given and with the second
+  given, and the larger probability stands. Near to it: the K index, which counts the same wrong
+  answers given those of the source (Holland, ETS Research Report 96-7 (1996); Sotaridona & Meijer,
+  J. Educ. Meas. 39 (2002)); ω, which is given the source's answers too (Wollack, Appl. Psych. Meas.
+  21 (1997)); and the tail of unlike trials (van der Linden & Sotaridona, J. Educ. Behav. Stat. 31
+  (2006)). It is none of these: no response model is fitted, ability does not enter, and right answers
+  do not count. Their known rates of error are not claimed for it.
 """
 
 import math
@@ -57,7 +64,8 @@ class ItemFigures:
     point_biserial: float | None
     upper_lower: float | None
     chosen: dict[str, list[float]]  # answer → share of each score group, weakest group first, that gave it
-    group_sizes: list[int]
+    group_sizes: list[int]  # those whose answers are known: what was written on paper has marks alone
+    no_answer: list[float]  # share of each score group that answered nothing
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,7 @@ class _Tally:
     earned_squared: float = 0.0
     is_binary: bool = True
     groups: list[int] = field(default_factory=lambda: [0] * GROUPS)
+    blank: list[int] = field(default_factory=lambda: [0] * GROUPS)
     picks: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -124,8 +133,13 @@ class Analysis:
         self._items: dict[Any, _Tally] = {}
         self._people: dict[Any, _Shares] = defaultdict(_Shares)
 
-    def add(self, person: Any, item: Any, *, earned: float, points: float, picked: Sequence[str] = ()) -> None:
-        """One item of one person: what it earned of how many points, and what was answered in the bank's own terms."""
+    def add(
+        self, person: Any, item: Any, *, earned: float, points: float, picked: Sequence[str] | None = (), is_blank: bool = False
+    ) -> None:
+        """One item of one person: what it earned of how many points, and what was answered in the bank's own terms, or that nothing was.
+
+        `picked` None: what was answered is not known, the marks alone count.
+        """
         total = self.totals[person]
         x = earned / points if points else 0.0
         rest_of = total.out_of - points
@@ -149,13 +163,15 @@ class Analysis:
         if share <= self._low_cut:
             tally.lower[0] += 1
             tally.lower[1] += x
-        group = self._group_of[share]
-        tally.groups[group] += 1
-        for answer in picked:
-            counts = tally.picks.get(answer)
-            if counts is None:
-                counts = tally.picks[answer] = [0] * GROUPS
-            counts[group] += 1
+        if picked is not None:
+            group = self._group_of[share]
+            tally.groups[group] += 1
+            tally.blank[group] += is_blank
+            for answer in picked:
+                counts = tally.picks.get(answer)
+                if counts is None:
+                    counts = tally.picks[answer] = [0] * GROUPS
+                counts[group] += 1
         mine = self._people[person]
         mine.n += 1
         mine.x += x
@@ -176,11 +192,9 @@ class Analysis:
             upper_lower=t.upper[1] / t.upper[0] - t.lower[1] / t.lower[0]
             if enough and t.upper[0] and t.lower[0] and self._high_cut > self._low_cut
             else None,
-            chosen={
-                answer: [count / size if size else 0.0 for count, size in zip(counts, t.groups, strict=True)]
-                for answer, counts in sorted(t.picks.items())
-            },
+            chosen={answer: _in_groups(counts, t.groups) for answer, counts in sorted(t.picks.items())},
             group_sizes=list(t.groups),
+            no_answer=_in_groups(t.blank, t.groups),
         )
 
     def test(self) -> TestFigures:
@@ -293,6 +307,10 @@ def _alpha(scores: Sequence[float], items: Collection[_Tally]) -> tuple[float | 
     return k / (k - 1) * (1 - of_items / of_totals), "kr20" if all(t.is_binary for t in items) else "alpha"
 
 
+def _in_groups(counts: Sequence[int], sizes: Sequence[int]) -> list[float]:
+    return [count / size if size else 0.0 for count, size in zip(counts, sizes, strict=True)]
+
+
 def _variance(n: int, total: float, squares: float) -> float:
     """The sample variance (n − 1) from sums."""
     return max((squares - total * total / n) / (n - 1), 0.0) if n > 1 else 0.0
@@ -317,8 +335,9 @@ def _correlation(t: _Tally) -> float | None:
 class Similarity:
     """Two people with the same wrong answers: a hint to look, never a verdict.
 
-    `probability` is the chance of at least so many in one pair that answers independently;
-    `expected` is how many of the compared pairs would reach it by chance.
+    `probability` is the chance that the one gives at least so many of the very wrong answers of the other, where
+    they answer independently: the larger one of both ways round. `expected` is how many of the compared pairs would
+    reach it by chance.
     """
 
     first: Any
@@ -338,27 +357,31 @@ def similarities(
     """Pairs within one room whose wrong answers agree more than chance lets expect, the least probable first.
 
     `wrong`: person → item → the wrong answer given (right and empty answers are left out; they say
-    nothing). The shares of each wrong answer come from everybody in `wrong`, other rooms too. An
-    item that fewer than ten people have wrong is left out: its shares say nothing.
+    nothing). The shares of each wrong answer come from everybody in `wrong`, other rooms and the two
+    themselves too. An item that fewer than ten people have wrong is left out: its shares say nothing.
+    How the probability comes about stands at the head of this file.
     """
     counts: dict[Any, Counter] = defaultdict(Counter)
     for answers in wrong.values():
         for item, answer in answers.items():
             counts[item][answer] += 1
     sizes = {item: sum(counter.values()) for item, counter in counts.items()}
-    agreement = {item: sum((count / size) ** 2 for count in counts[item].values()) for item, size in sizes.items() if size >= FEWEST}
+    share = {item: {answer: n / sizes[item] for answer, n in counts[item].items()} for item in counts if sizes[item] >= FEWEST}
     pairs = [(a, b) for room in rooms for at, a in enumerate(room) for b in room[at + 1 :]]
     found = []
     for first, second in pairs:
         mine, other = wrong.get(first, {}), wrong.get(second, {})
-        common = [item for item in mine.keys() & other.keys() if item in agreement]
+        common = [item for item in mine.keys() & other.keys() if item in share]
         same = sum(mine[item] == other[item] for item in common)
         if not same:
             continue
-        probability = at_least(same, [agreement[item] for item in common])
-        expected = probability * len(pairs)
-        if expected <= at_most_expected:
-            found.append(Similarity(first, second, same, len(common), probability, expected))
+        probability = 0.0
+        for given in (mine, other):
+            probability = max(probability, at_least(same, [share[item][given[item]] for item in common]))
+            if probability * len(pairs) > at_most_expected:
+                break
+        else:
+            found.append(Similarity(first, second, same, len(common), probability, probability * len(pairs)))
     return sorted(found, key=lambda pair: pair.probability)
 
 

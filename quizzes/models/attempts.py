@@ -41,6 +41,11 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts that count as one: what was gone on with on paper is counted when its marks are entered, as the attempt of then."""
         return self.filter(gone_on_paper__isnull=True)
 
+    def in_order(self) -> "AttemptQuerySet":
+        """In the order in which they were begun: of somebody in a sitting the last one is the newest. Not by `number`, which begins
+        anew in every round, while a sitting may be sat in two."""
+        return self.order_by("pk")
+
     def passed(self) -> "AttemptQuerySet":
         """Attempts whose marking that stands is a pass."""
         return self.filter(models.Exists(Marking.objects.current().filter(submission__attempt=models.OuterRef("pk"), passed=True)))

@@ -1,5 +1,6 @@
 """Exams: when a quiz is sat by many at once, by whom, and who was given more time."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -201,6 +202,14 @@ class Sitting(models.Model):
         delay, added = rules.admission_delay(self.pk, person_id, self.stagger_seconds), timedelta(minutes=self.added_minutes)
         opens_at, closes_at = self.opens_at + delay, self.closes_at + delay + added
         return opens_at, min(opens_at + timedelta(minutes=self.late_entry_minutes) + added, closes_at), closes_at
+
+    def entry_of(self, person_id: int, at: datetime, *, has_more: Callable[[], bool]) -> tuple[datetime, datetime]:
+        """From when somebody is let in, and until when: late entry does not bind who was allowed another attempt.
+
+        `has_more` says whether one was; it is asked only where entry depends on it. No query of its own, as `window_of`.
+        """
+        opens_at, last_entry_at, closes_at = self.window_of(person_id)
+        return opens_at, closes_at if last_entry_at <= at < closes_at and has_more() else last_entry_at
 
     def state(self, at: datetime) -> "Sitting.State":
         if self.is_draft:

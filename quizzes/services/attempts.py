@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import random
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -63,10 +63,17 @@ def enrolments_for(*, person: Person, quiz: Quiz) -> list[Enrolment]:
     Each with `asks`: whether its edition asks for the quiz. First those that ask, of these the ones that are not
     completed, then the newest. One query.
     """
-    newest: dict[int, Enrolment] = {}
-    for one in _enrolled(person.pk, quiz.key, quiz.county_id, quiz.course_code):
-        newest[one.course_id] = max(newest.get(one.course_id, one), one, key=lambda enrolment: enrolment.round)
-    return sorted(newest.values(), key=lambda one: (not one.asks, hasattr(one, "completion"), -one.pk))  # type: ignore[attr-defined]
+    newest = [rounds[-1] for rounds in rounds_for(person=person, quiz=quiz)]
+    return sorted(newest, key=lambda one: (not one.asks, hasattr(one, "completion"), -one.pk))  # type: ignore[attr-defined]
+
+
+def rounds_for(*, person: Person, quiz: Quiz) -> list[list[Enrolment]]:
+    """All the person's rounds, the first one first, of each course of which one asks for the quiz, or whose bank it draws from; each
+    with `asks`. One query."""
+    rounds: dict[int, list[Enrolment]] = {}
+    for one in sorted(_enrolled(person.pk, quiz.key, quiz.county_id, quiz.course_code), key=lambda enrolment: enrolment.round):
+        rounds.setdefault(one.course_id, []).append(one)
+    return list(rounds.values())
 
 
 @Prepared
@@ -138,18 +145,15 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
     here = attempts
     if sitting is not None:
         tried = Attempt.objects.filter(person=enrolment.person_id, sitting=sitting)
-        here = list(tried.select_related("submission", "gone_on_paper").timed().order_by("pk"))
-    on_paper = [a for a in here if hasattr(a, "gone_on_paper")]
+        here = list(tried.select_related("submission", "gone_on_paper").timed().in_order())
     open_ = next((a for a in here if not is_closed(a) and not is_overdue(a, at)), None)
     has_passed = any(_is_known_pass(a, at) for a in attempts)
     allowed = allowed_attempts(quiz, sitting, enrolment)
-    goes_on_on_paper = bool(here) and here[-1] in on_paper  # its marks will be an attempt, and take its place
-    used = len(here) - len(on_paper) + goes_on_on_paper
-    left = None if allowed is None else max(allowed - used, 0)
+    left = None if allowed is None else max(allowed - used_up(here), 0)
     refusal = None
     if open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
         refusal = Refused(_completed_before(enrolment), code="new_round")
-    elif open_ is None and left == 0 and goes_on_on_paper:
+    elif open_ is None and without_marks(here) is not None:
         refusal = gone_on_paper()
     elif open_ is None and left == 0 and has_passed:
         refusal = Refused(_("You have passed this quiz; all attempts are used."), code="attempts_used")
@@ -167,6 +171,25 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
             _("“%(title)s” is an exam: it is begun from its sitting, while that is open.") % {"title": quiz.title}, code="sitting_only"
         )
     return Standing(enrolment, attempts, open_, has_passed, left, refusal)
+
+
+def without_marks(tried: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that went on on paper and whose marks nobody has entered yet: of these attempts of one person, in their order, the
+    newest of its sitting. No query where submissions and what went on on paper were selected."""
+    for one in reversed(tried):
+        if one.sitting_id != tried[-1].sitting_id:
+            continue
+        if hasattr(one, "gone_on_paper"):
+            return one
+        if hasattr(one, "submission") and one.submission.cause == Submission.Cause.PAPER:
+            return None
+    return None
+
+
+def used_up(tried: Sequence[Attempt]) -> int:
+    """How many attempts these are, of one person in their order: what went on on paper is one once its marks are entered, and until
+    then the marks to come take its place. No query, as `without_marks`."""
+    return sum(not hasattr(one, "gone_on_paper") for one in tried) + (without_marks(tried) is not None)
 
 
 def _completed_before(enrolment: Enrolment) -> str:
@@ -202,10 +225,14 @@ def allowed_attempts(quiz: Quiz, sitting: Sitting | None, enrolment: Enrolment) 
     """
     if sitting is None and not quiz.attempts_allowed:
         return None
-    given = _allowed(enrolment.person_id, quiz.pk)
-    if sitting is None:
-        return quiz.attempts_allowed + sum(one.extra_attempts for one in given if one.holds_in(enrolment))
-    return 1 + sum(one.extra_attempts for one in given if one.sitting_id == sitting.pk)
+    if sitting is not None:
+        return allowed_in(sitting, enrolment.person_id)
+    return quiz.attempts_allowed + sum(one.extra_attempts for one in _allowed(enrolment.person_id, quiz.pk) if one.holds_in(enrolment))
+
+
+def allowed_in(sitting: Sitting, person_id: int) -> int:
+    """How many attempts somebody has in a sitting: one, and what was allowed on top. One query."""
+    return 1 + sum(one.extra_attempts for one in _allowed(person_id, sitting.quiz_id) if one.sitting_id == sitting.pk)
 
 
 def is_used_up(enrolment: Enrolment, quiz: Quiz) -> bool:

@@ -49,10 +49,10 @@ def enter_marks(
 
     It counts as handed in when the sitting closed; when it was entered stands on the marking. Points that are a pass are none
     before a second person has agreed (`decide`): until then the marking is not complete. Who began on the screen has marks
-    from paper only where they went on on paper (`go_on`), and of the same paper.
+    from paper where they went on on paper (`go_on`), of the same paper; else as another attempt, where one is left.
 
-    Enrols in the exam's course where needed, as entering does, from the opening of the sitting on. Locks the enrolment. What was entered wrongly is
-    answered by `correct`, never by editing.
+    It belongs to the round of what it goes on with, else to that of the sitting's opening (`sittings.round_then`): when it was sat says
+    which, not when it is entered. Locks the enrolment. What was entered wrongly is answered by `correct`, never by editing.
 
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
@@ -80,17 +80,17 @@ def enter_marks(
         raise Refused(_("%(name)s is not on the list of this sitting.") % {"name": person.name}, code="not_a_candidate")
     if code.strip():
         sheets.require_code(code, sitting=sitting, person=person, paper=paper)
-    enrolment = sittings.round_for(
-        person=person, quiz=quiz, at=sitting.opens_at
-    )  # when it was sat says which round, not when it was marked
+    went_on = attempts.without_marks(tried_in(sitting, person))
+    enrolment = went_on.enrolment if went_on else sittings.round_then(person=person, quiz=quiz, at=sitting.opens_at)
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
-    newest = Attempt.objects.filter(person=person, sitting=sitting).select_related("gone_on_paper", "paper").order_by("pk").last()
-    if newest is not None and not hasattr(newest, "gone_on_paper"):
+    tried = tried_in(sitting, person)  # as they stand under the lock
+    went_on = attempts.without_marks(tried)
+    if not may_enter(sitting, person, tried, at):
         raise Refused(_("%(name)s has a paper in this sitting already.") % {"name": person.name}, code="sat_already")
-    if newest is not None and newest.paper is not None and newest.paper != paper:
+    if went_on is not None and went_on.paper is not None and went_on.paper != paper:
         raise Refused(
             _("%(name)s began paper %(label)s on the screen and went on with it: enter the marks of that paper.")
-            % {"name": person.name, "label": newest.paper.label},
+            % {"name": person.name, "label": went_on.paper.label},
             code="began_other_paper",
         )
     items = list(paper.items.all())
@@ -126,6 +126,21 @@ def enter_marks(
             submission=submission, marking=made, points={str(position): str(value) for position, value in points.items()}, by=by, at=at
         )
     return made
+
+
+def tried_in(sitting: Sitting, person: Person) -> list[Attempt]:
+    """The person's attempts in the sitting, in their order. One query."""
+    tried = Attempt.objects.filter(person=person, sitting=sitting).timed().in_order()
+    return list(tried.select_related("submission", "gone_on_paper__by", "paper", "enrolment"))
+
+
+def may_enter(sitting: Sitting, person: Person, tried: list[Attempt], at: datetime) -> bool:
+    """Whether marks of a sheet of theirs may be entered, by `tried_in`: an attempt is left, that of what went on on paper included, and
+    none runs. One query at most.
+    """
+    if any(not attempts.is_closed(one) and not attempts.is_overdue(one, at) for one in tried):
+        return False
+    return attempts.without_marks(tried) is not None or attempts.used_up(tried) < attempts.allowed_in(sitting, person.pk)
 
 
 @transaction.atomic
@@ -174,8 +189,9 @@ def on_screen(attempt: Attempt, paper: Paper) -> dict[int, Decimal]:
 
 def to_enter(sitting: Sitting) -> list[Attempt]:
     """Attempts that went on on paper, whose marks nobody has entered yet. One query."""
-    entered = Attempt.objects.filter(sitting=OuterRef("sitting"), person=OuterRef("person"), pk__gt=OuterRef("pk"))
-    return list(Attempt.objects.filter(~Exists(entered), sitting=sitting, gone_on_paper__isnull=False).order_by("pk"))
+    later = Attempt.objects.filter(sitting=OuterRef("sitting"), person=OuterRef("person"), pk__gt=OuterRef("pk"))
+    entered = later.filter(submission__cause=Submission.Cause.PAPER)
+    return list(Attempt.objects.filter(~Exists(entered), sitting=sitting, gone_on_paper__isnull=False).in_order())
 
 
 def _refuse_bad_points(points: Mapping[int, Decimal], most: Mapping[int, Decimal]) -> None:

@@ -410,9 +410,7 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
     Three queries at most; locks nothing. Refusal codes: draft, not_listed, too_early, too_late.
     """
-    opens_at, last_entry_at, closes_at = sitting.window_of(person.pk)
-    if last_entry_at <= at < closes_at and _may_begin_again(person, sitting):
-        last_entry_at = closes_at
+    opens_at, last_entry_at = sitting.entry_of(person.pk, at, has_more=lambda: _may_begin_again(person, sitting))
     refusal = None
     if sitting.is_draft:
         refusal = Refused(_("“%(sitting)s” is still being prepared.") % {"sitting": sitting.title}, code="draft")
@@ -438,7 +436,7 @@ def admission(*, person: Person, sitting: Sitting, at: datetime) -> Admission:
 
 
 def _may_begin_again(person: Person, sitting: Sitting) -> bool:
-    """Whether another attempt in this sitting was allowed: then late entry does not bind."""
+    """Whether another attempt in this sitting was allowed."""
     return Allowance.objects.filter(person=person, sitting=sitting, extra_attempts__gt=0).exists()
 
 
@@ -485,6 +483,43 @@ def round_for(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
         return found[0]
     over = next((one for one in found if attempts.needs_new_round(one, at=at)), None)
     return found[0] if over is None else enrolments.enrol(person=person, course=over.course, at=at)
+
+
+def round_then(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
+    """The enrolment that an exam which was sat at this instant, and is entered only now, belongs to: the round that was under way then,
+    whatever was begun or completed since.
+
+    Where that round was over then, or nothing had begun, it is the one that was begun next, and where there is none it is begun now, of
+    that day. What was sat in a round that another pass has completed since adds nothing to it; a completion that was reversed ends its
+    round, whenever that was. One query where the round stands.
+
+    Raises:
+        Refused: no_course, and as `enrolments.enrol` says.
+    """
+    found = [_round_at(rounds, at) for rounds in attempts.rounds_for(person=person, quiz=quiz) if any(one.asks for one in rounds)]  # type: ignore[attr-defined]
+    if not found:
+        return enrolments.enrol(person=person, course=course_of(quiz), at=at)
+    found.sort(key=lambda one: (one.enrolled_at > at, hasattr(one, "completion"), -one.pk))
+    if not hasattr(found[0], "completion"):
+        return found[0]
+    over = next((one for one in found if one.course.is_open and _was_over(one, at)), None)
+    return found[0] if over is None else enrolments.enrol(person=person, course=over.course, at=at)
+
+
+def _round_at(rounds: list[Enrolment], at: datetime) -> Enrolment:
+    """Of the rounds of one course the one that was under way then, else the one that was begun next; one that was over where none was."""
+    begun = [one for one in rounds if one.enrolled_at <= at]
+    later = rounds[len(begun) :]
+    following = [*begun[-1:], *later]
+    return next((one for one in following if not _was_over(one, at)), following[-1])
+
+
+def _was_over(enrolment: Enrolment, at: datetime) -> bool:
+    """Whether the round was over then, or is reversed by now, and the next one may begin on that day."""
+    completion = getattr(enrolment, "completion", None)
+    if completion is None or not (completion.completed_at <= at or hasattr(completion, "reversal")):
+        return False
+    return enrolments.may_begin_again(enrolment, at=at)
 
 
 def completed_before(*, person: Person, quiz: Quiz, at: datetime) -> Completion | None:

@@ -11,12 +11,14 @@ from django.db import connection
 from django.urls import reverse
 
 from courses.models import Enrolment
+from people.models import ReadingOfOthers
 from people.models.snapshot import served_at
-from quizzes import analysis, analysis_views
+from quizzes import analysis, analysis_views, kinds
 from quizzes.models import Analysis, Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Paper, Question, Sitting, Submission
-from quizzes.services import analyses, bank, remarks
+from quizzes.services import analyses, attempts, bank, remarks
 from tests.cast import EVERYBODY, NOON, person
 from tests.factories import make_course
+from tests.quizzes.items import BANK, CASE
 
 MINUTE = timedelta(minutes=1)
 READERS = {"trainer", "reviewer", "admin", "hr", "auditor"}
@@ -119,7 +121,7 @@ def test_each_parallel_paper_has_its_reliability_beside_the_whole(crowd, quiz, c
     paper = Paper.objects.create(quiz=quiz, label="A", made_by=cast.trainer, made_at=NOON)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE quizzes_attempt SET paper_id = %s", [paper.pk])
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         (form,) = analysis.compute(quiz)["forms"]
     assert (form["form"], form["people"], form["items"], form["reliability_kind"]) == ("A", 12, 4, "kr20")
     assert form["reliability"] == pytest.approx(analysis.compute(quiz)["test"]["reliability"])
@@ -176,6 +178,62 @@ def test_after_a_re_marking_options_and_right_ones_are_those_of_the_paper_under_
     assert item["stem"] == "问题0" and item["texts"] == {"A": "对", "B": "错一", "C": "错二"} and item["right"] == ["B"]
 
 
+def write_on_paper(attempts_) -> None:
+    """As if their marks had been entered from paper: no answers, handed in when the sitting closed."""
+    with connection.cursor() as cursor:
+        for attempt in attempts_:
+            cursor.execute("UPDATE quizzes_submission SET cause = 'paper', at = %s WHERE attempt_id = %s", [NOON + 60 * MINUTE, attempt.pk])
+            cursor.execute(
+                "UPDATE quizzes_itemmark SET picked = '[]', answer_id = NULL WHERE item_id IN "
+                "(SELECT id FROM quizzes_attemptitem WHERE attempt_id = %s)",
+                [attempt.pk],
+            )
+            cursor.execute("DELETE FROM quizzes_answer WHERE attempt_id = %s", [attempt.pk])
+
+
+def test_what_was_written_on_paper_counts_by_its_marks_and_among_no_answers_and_minutes(crowd, quiz):
+    before = analysis.compute(quiz)["items"][0]
+    write_on_paper(crowd[::2])
+    figures = analysis.compute(quiz)
+    item = analysis_views._item(figures["items"][0])
+
+    assert (item["people"], item["facility"]) == (12, before["facility"]) and sum(item["group_sizes"]) == item["on_screen"] == 6
+    assert sum(answer["all"] for answer in item["answers"]) == pytest.approx(100) and figures["test"]["minutes"] == 10
+
+
+def test_a_sitting_wholly_on_paper_says_of_no_distractor_that_nobody_chose_it(sign_in, crowd, quiz, cast):
+    write_on_paper(crowd)
+    figures = analysis.compute(quiz)
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client = sign_in(cast.trainer)
+
+    page = client.get(reverse("quiz_analysis", args=[quiz.key])).text
+    book = openpyxl.load_workbook(io.BytesIO(client.get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert figures["test"]["minutes"] is None and "没有人选" not in page and "均为纸质作答" in page
+    assert book["作答"].max_row == 1
+
+
+def test_who_answered_nothing_stands_in_the_table_of_answers(sign_in, crowd, quiz, cast):
+    marks = ItemMark.objects.filter(item__attempt__in=crowd, item__position=1)
+    nothing, cleared = marks.get(item__attempt=crowd[0]), marks.get(item__attempt=crowd[1])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE quizzes_itemmark SET picked = '[]' WHERE id IN (%s, %s)", [nothing.pk, cleared.pk])
+        cursor.execute("UPDATE quizzes_itemmark SET answer_id = NULL WHERE id = %s", [nothing.pk])
+        cursor.execute("UPDATE quizzes_answer SET response = NULL WHERE id = %s", [cleared.answer_id])
+    figures = analysis.compute(quiz)
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client = sign_in(cast.trainer)
+
+    item = analysis_views._item(figures["items"][0])
+    page = client.get(reverse("quiz_analysis", args=[quiz.key])).text
+    book = openpyxl.load_workbook(io.BytesIO(client.get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert item["answers"][-1]["text"] == "未作答" and item["answers"][-1]["all"] == pytest.approx(100 * 2 / 12)
+    assert sum(answer["all"] for answer in item["answers"]) == pytest.approx(100)
+    assert "未作答" in page and "未作答" in [row[3] for row in book["作答"].iter_rows(values_only=True)]
+
+
 def test_a_score_group_with_nobody_in_it_has_no_share(crowd, quiz):
     (item, *_rest) = analysis.compute(quiz)["items"]
     sizes = [12, 0, 0, 0, 0]
@@ -213,7 +271,7 @@ def test_nobody_gives_no_figures(quiz):
 
 
 def test_the_number_of_queries_does_not_grow_with_the_people(crowd, quiz, django_assert_max_num_queries):
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         analysis.compute(quiz, crowd[0].sitting)
 
 
@@ -262,6 +320,65 @@ def test_hints_of_similar_answers_are_for_hr_and_say_that_they_are_no_verdict(
 
     assert "不作为结论" in sign_in(cast.hr).get(address).text
     assert "不作为结论" not in sign_in(cast.trainer).get(address).text
+
+
+def test_the_hints_stand_in_the_workbook_of_hr_and_no_small_chance_is_called_none(sign_in, cast, crowd, quiz):
+    sitting = crowd[0].sitting
+    pair = {"first": crowd[0].pk, "second": crowd[1].pk, "same_wrong": 6, "both_wrong": 6, "probability": 5.6e-7, "expected": 1.3e-4}
+    figures = analysis.compute(quiz, sitting) | {"similar": [pair]}
+    Analysis.objects.create(quiz=quiz, sitting=sitting, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.hr)
+    page, file = (reverse(name, args=[sitting.pk]) for name in ("sitting_analysis", "sitting_analysis_file"))
+
+    of_hr = sign_in(cast.hr)
+    assert "小于 0.000001" in (text := of_hr.get(page).text) and "0.0001" in text and "Holland 1996" in text
+    book = openpyxl.load_workbook(io.BytesIO(of_hr.get(file).getvalue()))
+    of_trainer = openpyxl.load_workbook(io.BytesIO(sign_in(cast.trainer).get(file).getvalue()))
+
+    row = [cell.value for cell in book["雷同错答"][2]]
+    assert row[:4] == ["YB00000", "考生0", "YB00001", "考生1"] and row[-2:] == [5.6e-7, 1.3e-4]
+    assert "雷同错答" not in of_trainer.sheetnames
+    assert ReadingOfOthers.objects.filter(what="similar answers", kind="export", rows=1).exists()
+
+
+def test_figures_that_were_computed_in_another_way_are_to_be_made_anew(sign_in, cast, crowd, quiz):
+    figures = analysis.compute(quiz)
+    made = Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client, page = sign_in(cast.trainer), reverse("quiz_analysis", args=[quiz.key])
+    assert "计算方法已有变化" not in client.get(page).text
+
+    for item in figures["items"]:
+        del item["no_answer"]
+    made.figures = {name: value for name, value in figures.items() if name != "method"}
+    made.save()
+    assert "计算方法已有变化" in client.get(page).text
+
+
+def test_of_a_case_the_parts_that_are_wrong_are_compared_and_no_right_ones(cast, quiz, enrolment, django_assert_num_queries):
+    """The essay lost points, the choice is right: that is no wrong answer. A number within its tolerance is right, too."""
+    key = [["B"], [["负责人"]], {"value": "20", "tolerance": "1", "relative": False}, {"sample": "及时。"}]
+    essay = {"kind": "essay", "stem": "说明理由。", "content": BANK["essay"][1], "points": "2"}
+    content = {"parts": [*CASE["parts"], essay]}
+    question = Question(county=cast.county, code="C-1", course_code="P01", kind="case", stem="材料。", content=content, key=key)
+    bank.write(question, by=cast.trainer)
+    attempt = attempts.start(person=cast.learner, quiz=quiz, at=NOON)
+    shown, kept = question.item_kind.present(question.stem, content, key, rng=random.Random(1), shuffle=True)
+    item = AttemptItem.objects.create(
+        attempt=attempt, position=99, question=question, question_version=1, kind="case", points=7, shown=shown, key=kept
+    )
+    right = question.item_kind.right(shown, kept)
+    responses = {
+        "all_right_but_the_essay": right | {"2": {"value": "21", "unit": "个工作日"}},
+        "one_wrong": right | {"1": ["书记"]},
+    }
+    wrong = analysis.WrongAnswers()
+    for person_, (name, response) in enumerate(responses.items()):
+        given = Answer.objects.create(attempt=attempt, item=item, seq=person_ + 1, token=name, response=response, at=NOON)
+        picked = kinds.picked("case", shown, kept, response)
+        wrong.add(person_, (question.pk, 1), "case", picked, item=item.pk, answer=given.pk)
+    wrong.add(1, (7, 1), "multiple", ["A", "C"], item=0, answer=0)
+
+    with django_assert_num_queries(3):
+        assert wrong.settled() == {0: {}, 1: {(question.pk, 1, 1): "1:书记", (7, 1, 0): "A|C"}}
 
 
 @pytest.mark.parametrize("who", EVERYBODY)

@@ -103,15 +103,88 @@ def test_it_holds_up_no_results_of_the_others(begun, cast):
     assert Sitting.objects.with_results_out(over).exists()
 
 
-def test_who_went_on_on_paper_does_not_enter_again_unless_hr_gives_another_attempt(begun, sitting, cast):
+def allow(sitting, cast, **changes):
+    facts = {"person": cast.learner, "quiz": sitting.quiz, "sitting": sitting, "extra_attempts": 1, "reason": "换机", "by": cast.hr}
+    return sittings.allow(**facts | {"at": clock.now()} | changes)
+
+
+def test_who_went_on_on_paper_does_not_enter_again_whatever_is_left(begun, sitting, cast, sign_in):
+    """A stale page, a second device, an attempt that HR gave: while a sheet is out it alone goes on."""
     go_on(begun, cast)
     enters = {"person": cast.learner, "sitting": sitting, "at": clock.now()}
     assert refused(sittings.enter, **enters) == "gone_on_paper"
 
-    sittings.allow(person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="换机", by=cast.hr, at=clock.now())
-    again = sittings.enter(**enters)
+    allow(sitting, cast)
 
-    assert again != begun and refused(enter, begun, cast) == "sat_already" and paper_marks.to_enter(sitting) == []
+    assert refused(sittings.enter, **enters) == "gone_on_paper"
+    door = sign_in(cast.learner).post(reverse("sitting_door", args=[sitting.pk]), {"turn": ""}, content_type="application/json")
+    assert door.status_code == 409 and door.json()["error"] == "gone_on_paper"
+    assert paper_marks.to_enter(sitting) == [begun] and enter(begun, cast).submission.attempt.paper == begun.paper
+    assert paper_marks.to_enter(sitting) == []
+
+
+def test_a_sheet_is_entered_though_somebody_began_on_the_screen_once_more(begun, sitting, cast):
+    """As it could happen before the screen stayed closed: the sheet is not lost, and is asked for."""
+    go_on(begun, cast)
+    allow(sitting, cast)
+    again = type(begun).objects.get(pk=begun.pk)
+    again.pk, again.number, again._state.adding = None, 2, True
+    again.save()
+    sittings.extend(attempt=again, minutes=120, reason="停电", by=cast.hr, at=clock.now())
+    assert paper_marks.to_enter(sitting) == [begun] and refused(enter, begun, cast) == "sat_already"  # while it still runs
+
+    attempts.submit(attempt=again, at=clock.now())
+
+    assert paper_marks.to_enter(sitting) == [begun] and enter(begun, cast).submission.cause == "paper"
+    assert paper_marks.to_enter(sitting) == [] and refused(enter, begun, cast) == "sat_already"
+
+
+def test_another_attempt_is_entered_from_paper_where_one_is_left(begun, sitting, cast):
+    attempts.submit(attempt=begun, at=clock.now())
+    assert refused(enter, begun, cast) == "sat_already"
+    allow(sitting, cast)
+    other = sitting.papers.exclude(pk=begun.paper_id).get()
+
+    made = enter(begun, cast, paper=other, points={item.position: item.points for item in other.items.all()})
+
+    assert made.submission.attempt.paper == other and made.submission.attempt.turn == 2
+    assert refused(enter, begun, cast) == "sat_already"
+
+
+def test_both_sheets_of_somebody_with_two_attempts_are_entered_and_agreed_to(sitting, cast, sign_in):
+    papers = list(sitting.papers.order_by("label"))
+    allow(sitting, cast)
+    Sitting.objects.filter(pk=sitting.pk).update(opens_at=clock.now() - 120 * MINUTE, closes_at=clock.now() - 60 * MINUTE)
+    page, client = reverse("sitting_marks", args=[sitting.pk, cast.learner.pk]), sign_in(cast.hr)
+    for paper in papers:
+        points = {f"points-{item.position}": str(item.points) for item in paper.items.all()}
+        assert client.post(page, {"paper": paper.pk} | points).status_code == 302
+    assert client.post(page, {"paper": papers[0].pk} | points).status_code == 422
+
+    first, second = Submission.objects.order_by("pk")
+    seen = client.get(page).text
+    assert f"?attempt={first.attempt_id}" in seen and "another=1" not in seen
+    assert client.get(f"{page}?attempt={first.attempt_id}").context["standing"] == first.attempt
+    decider = sign_in(cast.admin)
+    for submission in (first, second):
+        correction = submission.corrections.get()
+        address = reverse("marks_decide", args=[sitting.pk, cast.learner.pk, correction.pk])
+        assert decider.post(address, {"decision": "yes"}).status_code == 302
+        assert submission.result.passed
+    address = reverse("marks_correct", args=[sitting.pk, cast.learner.pk])
+    assert client.get(address).context["attempt"] == second.attempt
+    assert client.get(f"{address}?attempt={first.attempt_id}").context["attempt"] == first.attempt
+
+
+def test_hr_finds_where_another_sheet_is_entered(begun, sitting, cast, sign_in):
+    attempts.submit(attempt=begun, at=clock.now())
+    allow(sitting, cast)
+    Sitting.objects.filter(pk=sitting.pk).update(opens_at=clock.now() - 120 * MINUTE, closes_at=clock.now() - 60 * MINUTE)
+    page, client = reverse("sitting_marks", args=[sitting.pk, cast.learner.pk]), sign_in(cast.hr)
+
+    assert page in client.get(reverse("sitting_candidates", args=[sitting.pk])).text
+    assert "another=1" in client.get(page).text and client.get(page).context["form"] is None
+    assert len(client.get(f"{page}?another=1").context["papers"]) == 2
 
 
 def test_the_marks_of_the_sheet_are_entered_once_and_count_as_one_attempt(begun, sitting, cast, django_capture_on_commit_callbacks):

@@ -11,9 +11,9 @@ from core.errors import Refused
 from courses.models import Completion, Course, Enrolment
 from courses.services import completions, editions, enrolments
 from evaluation.models import LedgerEntry
-from quizzes import chances
+from quizzes import board, chances
 from quizzes.models import Attempt, Candidate, Submission
-from quizzes.services import attempts, candidates, exam_papers, marking, paper_marks, sittings
+from quizzes.services import attempts, candidates, exam_papers, marking, own_sittings, paper_marks, sittings
 from tests.cast import NOON
 from tests.factories import complete, make_course
 from tests.quizzes.conftest import sitting_of
@@ -114,6 +114,26 @@ def test_one_attempt_in_a_sitting_also_where_the_round_changes_between(cast, qui
         sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 7 * MINUTE)
 
     assert refused.value.code == "attempts_used" and Attempt.objects.count() == 1
+
+
+def test_the_newest_attempt_is_the_last_that_was_begun_whichever_round_it_is_of(cast, quiz, course, pass_in):
+    """Numbers begin anew in each round: the second attempt of round 1 is older than the first of round 2."""
+    first = sitting_of(quiz, cast.learner, opens_at=NOON, results="at_once")
+    attempts.submit(attempt=sittings.enter(person=cast.learner, sitting=first, at=NOON), at=NOON + MINUTE)
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON + 40 * MINUTE, results="at_once")
+    at = sitting.opens_at
+    pass_in(sittings.enter(person=cast.learner, sitting=sitting, at=at), at=at + MINUTE)
+    completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=at + 2 * MINUTE)
+    sittings.allow(person=cast.learner, quiz=quiz, sitting=sitting, extra_attempts=1, reason="查实替考", by=cast.hr, at=at + 2 * MINUTE)
+    newest = sittings.enter(person=cast.learner, sitting=sitting, at=at + 3 * MINUTE)
+    assert [one.number for one in Attempt.objects.filter(sitting=sitting).order_by("pk")] == [2, 1]
+
+    seen = own_sittings.one(person=cast.learner, sitting=sitting, at=at + 4 * MINUTE)
+    [near] = own_sittings.near(person=cast.learner, at=at + 4 * MINUTE)
+    [line] = board.of(sitting, at=at + 4 * MINUTE).page
+
+    assert seen == near and (seen.attempt, seen.is_running) == (newest, True)
+    assert (line.attempt, line.state, line.tries) == (newest, board.State.WORKING, 2)
 
 
 def test_what_was_left_open_in_last_years_round_is_handed_in_on_entering(cast, quiz, course):
@@ -243,6 +263,106 @@ def test_marks_entered_in_january_belong_to_the_round_of_december(cast, course, 
     marked = on_paper(december, december + timedelta(days=8))
 
     assert marked.submission.attempt.enrolment_id == done.enrolment_id and Completion.objects.count() == 1
+
+
+@pytest.fixture
+def papers_of(cast, quiz):
+    """`papers_of(sitting)`: one sealed paper, handed out there; `enter` of it with full marks."""
+
+    def go(sitting):
+        paper = exam_papers.make_fixed(quiz=quiz, chosen=[(code, Decimal(5)) for code in quiz_codes(quiz)], by=cast.trainer, at=NOON)
+        for author in (cast.trainer, cast.reviewer):
+            exam_papers.seal(paper=paper, digest=paper.digest(), by=author, at=NOON)
+        sitting.papers.add(paper)
+        return paper
+
+    return go
+
+
+@pytest.fixture
+def entered(cast, django_capture_on_commit_callbacks):
+    """`entered(sitting, at)`: the learner's sheet of that sitting with full marks, agreed to; its marking."""
+
+    def go(sitting, at):
+        paper = sitting.papers.get()
+        points = {item.position: item.points for item in paper.items.all()}
+        with django_capture_on_commit_callbacks(execute=True):
+            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            return agree(made, by=cast.admin, at=at)
+
+    return go
+
+
+DECEMBER = NOON.replace(month=12, day=21)
+WEEK = timedelta(days=7)
+JANUARY = DECEMBER + 3 * WEEK
+
+
+def test_what_was_begun_on_the_screen_and_went_on_on_paper_stays_in_its_round(cast, quiz, course, papers_of, entered, pass_in):
+    """Passed a week later in another sitting, and begun anew in January before the sheet was entered: it is of December's round."""
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    begun = sittings.enter(person=cast.learner, sitting=sitting, at=DECEMBER)
+    paper_marks.go_on(attempt=begun, reason="主机损坏", by=cast.liaison, at=DECEMBER + MINUTE)
+    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
+    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    again = enrolments.enrol(person=cast.learner, course=course, at=JANUARY - MINUTE)
+    assert again.round == 2
+
+    marked = entered(sitting, JANUARY)
+
+    assert marked.passed and marked.submission.attempt.enrolment == begun.enrolment
+    assert not Completion.objects.filter(enrolment=again).exists()
+
+
+def test_a_sheet_is_of_the_round_that_was_under_way_when_it_was_written(cast, quiz, course, papers_of, entered, pass_in):
+    enrolments.enrol(person=cast.learner, course=course, at=DECEMBER - WEEK)
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
+    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    again = enrolments.enrol(person=cast.learner, course=course, at=JANUARY - MINUTE)
+
+    marked = entered(sitting, JANUARY)
+
+    assert (marked.submission.attempt.enrolment.round, again.round) == (1, 2)
+    assert not Completion.objects.filter(enrolment=again).exists()
+
+
+def test_a_sheet_of_the_year_after_a_completion_is_of_the_round_that_came_next(cast, quiz, course, papers_of, entered):
+    """The round of 2025 was over when it was written, so it would have begun the next one: that one was begun in January."""
+    complete(cast.learner, course, at=LAST_YEAR)
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    again = enrolments.enrol(person=cast.learner, course=course, at=JANUARY - MINUTE)
+
+    marked = entered(sitting, JANUARY)
+
+    assert marked.submission.attempt.enrolment == again
+    assert Completion.objects.get(enrolment=again).completed_at == sitting.closes_at
+
+
+def test_a_sheet_of_somebody_who_had_begun_nothing_is_of_the_round_that_they_began_since(cast, quiz, course, papers_of, entered, pass_in):
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
+    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    enrolments.enrol(person=cast.learner, course=course, at=JANUARY - MINUTE)
+
+    assert entered(sitting, JANUARY).submission.attempt.enrolment.round == 1
+    assert Completion.objects.count() == 1
+
+
+def test_a_sheet_counts_though_the_completion_of_its_round_was_reversed_since(cast, quiz, course, papers_of, entered, pass_in):
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
+    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=JANUARY - MINUTE)
+
+    entered(sitting, JANUARY)
+
+    assert Completion.objects.standing().get().completed_at == sitting.closes_at
 
 
 # ---- one quiz in two courses ---------------------------------------------------------------

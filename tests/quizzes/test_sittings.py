@@ -15,7 +15,7 @@ from core.models import FactChanged
 from courses.models import Completion, Enrolment
 from quizzes import rules, tasks
 from quizzes.models import Attempt, Candidate, Quiz, Sitting, Submission
-from quizzes.services import attempts, marking, quizzes, sittings
+from quizzes.services import attempts, marking, own_sittings, quizzes, sittings
 from tests import cast as casting
 from tests.cast import NOON
 from tests.quizzes.conftest import sitting_of
@@ -57,6 +57,43 @@ def test_who_is_not_listed_is_not_let_in(sitting, cast):
 
 def test_a_late_entry_ends_at_the_closing(sitting, cast):
     assert sittings.enter(person=cast.learner, sitting=sitting, at=NOON + 14 * MINUTE).ends_at == NOON + 30 * MINUTE
+
+
+def seen_as_it_is(sitting, person, at) -> own_sittings.OwnSitting:
+    """What the person's list, their front page and the sitting's own page say: the same, and what the entrance does."""
+    seen = own_sittings.one(person=person, sitting=sitting, at=at)
+    [listed] = own_sittings.mine(person=person, at=at)
+    assert listed == seen and own_sittings.near(person=person, at=at) == ([] if seen.is_past else [seen])
+    return seen
+
+
+def test_a_late_comer_whom_hr_let_in_is_shown_the_entrance(sitting, cast, django_assert_num_queries):
+    late = NOON + 20 * MINUTE
+    assert seen_as_it_is(sitting, cast.learner, late).was_missed
+    sittings.allow(person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="堵车", by=cast.hr, at=late)
+
+    seen = seen_as_it_is(sitting, cast.learner, late)
+    assert seen.may_enter and not seen.was_missed and seen.last_entry_at == NOON + 30 * MINUTE
+    assert seen_as_it_is(sitting, cast.learner, NOON + 30 * MINUTE).was_missed
+    with django_assert_num_queries(2):
+        own_sittings.near(person=cast.learner, at=late)
+    assert sittings.enter(person=cast.learner, sitting=sitting, at=late)
+    assert seen_as_it_is(sitting, cast.learner, late).is_running
+
+
+def test_another_attempt_after_the_first_was_handed_in_is_shown_while_one_is_left(sitting, cast, quiz):
+    first = sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    attempts.submit(attempt=first, at=NOON + MINUTE)
+    at = NOON + 20 * MINUTE
+    assert not seen_as_it_is(sitting, cast.learner, at).may_enter
+    sittings.allow(person=cast.learner, quiz=quiz, sitting=sitting, extra_attempts=1, reason="停电", by=cast.hr, at=at)
+
+    seen = seen_as_it_is(sitting, cast.learner, at)
+    assert seen.may_enter and seen.attempt == first
+    second = sittings.enter(person=cast.learner, sitting=sitting, at=at)
+    attempts.submit(attempt=second, at=at + MINUTE)
+    seen = seen_as_it_is(sitting, cast.learner, at + 2 * MINUTE)
+    assert seen.is_past and not seen.was_missed and seen.attempt == second
 
 
 def test_a_dead_phone_shuts_nobody_out_after_entry_closed(sitting, cast):

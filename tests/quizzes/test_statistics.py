@@ -1,5 +1,6 @@
 """Item and test analysis against numpy and scipy, and against figures worked by hand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -153,6 +154,22 @@ def test_no_paper_breaks_the_figures_and_all_stay_in_their_ranges(rows):
         assert item.upper_lower is None or -1 <= item.upper_lower <= 1
 
 
+def test_what_is_known_by_its_marks_alone_counts_among_no_answers():
+    """Half wrote on paper: facility is that of all, the answers and their groups are those of the others."""
+    totals = {person: Total(float(person % 4), 4.0) for person in range(40)}
+    analysis = Analysis(totals)
+    for person in totals:
+        known = ["A"] if person % 4 else []
+        analysis.add(person, "x", earned=float(person % 4 > 0), points=1.0, picked=known if person < 20 else None, is_blank=person % 4 == 0)
+
+    [item] = analysis.items()
+
+    assert (item.people, item.facility, sum(item.group_sizes)) == (40, 0.75, 20)
+    picked = sum(share * size for share, size in zip(item.chosen["A"], item.group_sizes, strict=True))
+    nothing = sum(share * size for share, size in zip(item.no_answer, item.group_sizes, strict=True))
+    assert (round(picked), round(nothing)) == (15, 5) and item.no_answer[0] == 1
+
+
 # ---- similar wrong answers
 
 
@@ -178,6 +195,58 @@ def test_a_copied_paper_is_the_first_hint():
     hints = similarities(wrong, [list(range(30)), list(range(30, 60))])
     assert (hints[0].first, hints[0].second) == (0, 1)
     assert hints[0].same_wrong == hints[0].both_wrong == 30 and hints[0].probability < 1e-9
+
+
+def one_against_all(answers: dict[int, str], n=20) -> dict:
+    """Persons 0 and 1 give these answers on the items; n others give "A" on each."""
+    return {0: dict(answers), 1: dict(answers)} | {person: dict.fromkeys(answers, "A") for person in range(2, n + 2)}
+
+
+def test_the_probability_is_given_the_very_answers_of_the_other():
+    """Two of 22 chose the rare answer on each of 6 items: (2/22)^6. That any two agree on all would have the chance 0.34."""
+    wrong = one_against_all(dict.fromkeys(range(6), "B"))
+
+    [hint] = similarities(wrong, [list(range(22))])
+
+    assert (hint.first, hint.second, hint.same_wrong, hint.both_wrong) == (0, 1, 6, 6)
+    assert hint.probability == pytest.approx((2 / 22) ** 6) == pytest.approx(5.645e-7, rel=1e-3)
+    assert hint.expected == pytest.approx(231 * (2 / 22) ** 6)  # 22 · 21 / 2 pairs
+
+
+def test_where_they_differ_the_larger_of_both_ways_round_stands():
+    """On the sixth item the second went with the many: given that answer, an agreement was likely."""
+    wrong = one_against_all(dict.fromkeys(range(6), "B"))
+    wrong[1][5] = "A"
+    rare, popular = 2 / 22, 21 / 22
+
+    hint = next(one for one in similarities(wrong, [list(range(22))], at_most_expected=1) if (one.first, one.second) == (0, 1))
+
+    given_the_first = at_least(5, [rare] * 5 + [1 / 22])
+    given_the_second = at_least(5, [rare] * 5 + [popular])
+    assert hint.same_wrong == 5 and given_the_first < given_the_second
+    assert hint.probability == pytest.approx(given_the_second) == pytest.approx(rare**5 + 5 * rare**4 * (1 - rare) * popular)
+
+
+@given(st.lists(st.lists(st.sampled_from("ABC"), min_size=5, max_size=5), min_size=10, max_size=14))
+def test_the_probability_is_that_of_all_outcomes_counted_one_by_one(papers):
+    wrong = {person: dict(enumerate(answers)) for person, answers in enumerate(papers)}
+    share = [{answer: sum(row[item] == answer for row in papers) / len(papers) for answer in "ABC"} for item in range(5)]
+
+    def counted(source, copier) -> float:
+        """Over every answer sheet that the second could have handed in."""
+        same = sum(a == b for a, b in zip(source, copier, strict=True))
+        sheets = itertools.product("ABC", repeat=5)
+        return sum(
+            math.prod(share[item][answer] for item, answer in enumerate(sheet))
+            for sheet in sheets
+            if sum(a == b for a, b in zip(source, sheet, strict=True)) >= same
+        )
+
+    found = {(one.first, one.second): one.probability for one in similarities(wrong, [[0, 1, 2]], at_most_expected=99)}
+    for a, b in itertools.combinations(range(3), 2):
+        if any(one == two for one, two in zip(papers[a], papers[b], strict=True)):
+            larger = max(counted(papers[a], papers[b]), counted(papers[b], papers[a]))
+            assert found[a, b] == pytest.approx(larger, abs=1e-9)
 
 
 def test_people_of_different_rooms_are_not_compared():
