@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from core import audit
 from core.errors import Refused
 from people.models import ActivationCode, Person, Role, RoleGrant
-from people.permissions import paths_of
+from people.permissions import paths_of, reaches
 from people.services.roles import GONE, HANDED_OVER_WITH_CARE, is_guarded
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O 1 I L: codes are read off paper
@@ -315,9 +315,7 @@ def _require_hand(by: Person, person: Person) -> None:
 def _require_reach(by: Person, person: Person, *wanted: str) -> None:
     if by.is_superuser:
         return
-    paths = paths_of(by, wanted)
-    unit = person.unit
-    if person.is_superuser or unit is None or not any(unit.path.startswith(path) for path in paths):
+    if person.is_superuser or not reaches(by, person.unit, *wanted):
         raise Refused(_("%(name)s serves outside the units that you look after.") % {"name": person.name}, code="out_of_reach")
 
 
