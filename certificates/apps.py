@@ -23,6 +23,7 @@ class CertificatesConfig(AppConfig):
         reconcile.register("higher certificates issued", ladder.gaps)
         reconcile.register("certificates revoked with their completion", services.gaps_of_revocation)
         reconcile.register("approval of certificate templates", services.gaps_of_review)
+        reconcile.register("editors of certificates", services.gaps_of_editors)
         reconcile.register("certificate files", services.gaps_of_paper)
         reconcile.register("addresses on certificates", services.gaps_of_site)
         reconcile.register("certificate batches", partial(batches.stuck_gaps, again=tasks.run_batch.delay))

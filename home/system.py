@@ -52,6 +52,7 @@ CHECKS = {
     "addresses on certificates": gettext_lazy("Addresses that certificates name are known"),
     "certificate batches": gettext_lazy("Work on many certificates goes on to its end"),
     "approval of certificate templates": gettext_lazy("Templates that were approved are in force"),
+    "editors of certificates": gettext_lazy("Who rules certificates gets to their templates"),
     "status events in the ledger": gettext_lazy("The ledger holds what became of certificates"),
     "roots of the ledger": gettext_lazy("Finished days of the ledger are published"),
     "evaluation.asked": gettext_lazy("Years that are over have noted what they ask for"),

@@ -111,11 +111,14 @@ def api_access_q(user) -> Q:
     return Q(owner=user.pk) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR]))
 
 
+def reaches(user, unit: Unit | None, *roles: str) -> bool:
+    """Whether one of these roles of the user reaches the unit. Superusers reach everything; whoever serves nowhere is reached by no role."""
+    return user.is_superuser or (unit is not None and unit.path.startswith(tuple(paths_of(user, roles))))
+
+
 def is_hr_over(user, person) -> bool:
     """Whether the user is HR where the person serves, or served last."""
-    if user.is_superuser:
-        return True
-    return person.unit is not None and any(person.unit.path.startswith(path) for path in paths_of(user, [Role.HR]))
+    return reaches(user, person.unit, Role.HR)
 
 
 def require_role(user, *roles: str) -> None:

@@ -73,12 +73,15 @@ def ensure_kinds(county: Unit) -> list[CertificateKind]:
 
 @transaction.atomic
 def sync_editors() -> None:
-    """Let those who rule a county's kinds into the Wagtail admin, and only them by this group. Set-based."""
+    """Let those who rule a county's kinds into the Wagtail admin, and only them by this group. Set-based.
+
+    Whoever may not sign in stays a member while holding the role: sign-in comes back without a word to this app.
+    """
     group, made = Group.objects.get_or_create(name=EDITORS)
     if made:
         group.permissions.add(Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin"))
     open_review()
-    holders = set(Person.objects.filter(pk__in=rulers_of_kinds(), is_active=True).values_list("pk", flat=True))
+    holders = set(rulers_of_kinds().values_list("person", flat=True))
     members = set(group.user_set.values_list("pk", flat=True))
     group.user_set.add(*(holders - members))
     group.user_set.remove(*(members - holders))
@@ -197,6 +200,14 @@ def gaps_of_review(at: datetime) -> list[Gap]:
     ):
         return []
     return [Gap("approval of certificate templates", open_review)]
+
+
+def gaps_of_editors(at: datetime) -> list[Gap]:
+    """Where the group of those who rule kinds is not who does. Three queries."""
+    members = set(Group.objects.filter(name=EDITORS).exclude(user=None).values_list("user", flat=True))
+    if members == set(rulers_of_kinds().values_list("person", flat=True)) or not CertificateKind.objects.exists():
+        return []
+    return [Gap("editors of certificates", sync_editors)]
 
 
 def _append(kind: CertificateKind, *, by: Person | None, approved_by: Person | None, at: datetime) -> TemplateVersion:

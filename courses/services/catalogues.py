@@ -1,11 +1,13 @@
 """A county's shelf in Wagtail: its page, who may write and who may approve."""
 
+from collections import defaultdict
 from datetime import datetime
 from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from wagtail.coreutils import get_supported_content_language_variant
@@ -26,7 +28,7 @@ from wagtail.models import (
 
 from core.reconcile import Gap
 from courses.models import AuthorGroup, CataloguePage, CountyCollection, ReviewTask
-from people.models import Person, Role, Unit
+from people.models import Person, Role, RoleGrant, Unit
 
 # Reviewers publish by approving (courses.pages.ReviewedPermissions); "publish_page" lets them withdraw.
 # Administrators keep the authoring side in order and may write; reviewing takes the role of a reviewer.
@@ -66,29 +68,41 @@ def open_catalogue(*, county: Unit, by=None) -> CataloguePage:
 
 @transaction.atomic
 def sync_members(*, county: Unit) -> None:
-    """Make the members of the county's groups those who hold the roles there now. Three queries a role and the changes."""
+    """Make the members of the county's groups those who hold the roles there now. Three queries a role and the changes.
+
+    Whoever may not sign in stays a member while holding the role: sign-in comes back without a word to this app.
+    """
     for author_group in AuthorGroup.objects.filter(county=county).select_related("group"):
         group = author_group.group
-        holders = set(
-            Person.objects.filter(
-                is_active=True,
-                role_grants__role=author_group.role,
-                role_grants__ends_on=None,
-                role_grants__unit__path__startswith=county.county_path,
-            ).values_list("pk", flat=True)
-        )
+        holders = set(_open_grants().filter(role=author_group.role, unit__path__startswith=county.path).values_list("person", flat=True))
         members = set(group.user_set.values_list("pk", flat=True))
         group.user_set.add(*(holders - members))
         group.user_set.remove(*(members - holders))
 
 
+def _open_grants() -> QuerySet[RoleGrant]:
+    return RoleGrant.objects.filter(role__in=PAGE_RIGHTS, ends_on=None)
+
+
 def gaps(at: datetime) -> list[Gap]:
-    """Catalogues opened before there was a group for each role of the authoring side. Two queries."""
-    standing = set(AuthorGroup.objects.values_list("county", "role"))
-    return [
-        Gap(f"authoring of {page.county.code}", partial(open_catalogue, county=page.county))
+    """Catalogues opened before there was a group for each role of the authoring side, and groups whose members are not who holds the role. Four queries."""
+    groups = list(AuthorGroup.objects.select_related("county").order_by("county__path"))
+    standing = {(each.county_id, each.role) for each in groups}
+    lacking = [
+        page.county
         for page in CataloguePage.objects.select_related("county")
         if any((page.county_id, role) not in standing for role in PAGE_RIGHTS)
+    ]
+    holders: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for role, path, person in _open_grants().values_list("role", "unit__path", "person"):
+        holders[(path[: Unit.steplen], role)].add(person)
+    members: dict[int, set[int]] = defaultdict(set)
+    for group, person in Person.groups.through.objects.filter(group__in=[each.group_id for each in groups]).values_list("group", "person"):
+        members[group].add(person)
+    astray = {each.county for each in groups if members[each.group_id] != holders[(each.county.path, each.role)]} - set(lacking)
+    return [
+        *(Gap(f"authoring of {county.code}", partial(open_catalogue, county=county)) for county in lacking),
+        *(Gap(f"authors of {county.code}", partial(sync_members, county=county)) for county in sorted(astray, key=lambda each: each.path)),
     ]
 
 

@@ -148,7 +148,8 @@ class ReadingOfOthers(Fact):
     """Somebody read or exported other people's records, or handed over or changed the account of another.
 
     Who, what, how many, with which filter. Written by the door that shows or does it; searched by the auditor alone, except
-    what was done to accounts (`ACCOUNT`), which administrators read and the person concerned is told.
+    what was done to accounts (`ACCOUNT`), which administrators read and the person concerned is told. Both units are those
+    of that day: whoever moves takes no trace along.
     """
 
     class Kind(models.TextChoices):
@@ -158,6 +159,9 @@ class ReadingOfOthers(Fact):
         ACCOUNT = "account", _("Account")
 
     reader = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", verbose_name=_("reader"))
+    reader_unit = models.ForeignKey(
+        Unit, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("unit of the reader")
+    )
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices)
     what = models.CharField(_("what"), max_length=60)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("unit"))

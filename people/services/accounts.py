@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,13 +19,15 @@ from django.utils.translation import ngettext
 from core import audit
 from core.errors import Refused
 from people.models import ActivationCode, Person, Role, RoleGrant
-from people.permissions import paths_of
+from people.permissions import paths_of, reaches
 from people.services.roles import GONE, HANDED_OVER_WITH_CARE, is_guarded
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O 1 I L: codes are read off paper
 CODE_LENGTH = 12  # 59 bits
 VALID_FOR = timedelta(days=14)
 MAX_FAILURES = 5
+
+STOPPED, ALLOWED = "people.sign_in_stopped", "people.sign_in_allowed"  # in the audit log
 
 Held = dict[str, set[str]]  # the paths of the units over which somebody holds a role, by role
 
@@ -161,7 +163,7 @@ def stop_sign_in(*, person: Person, by: Person, at: datetime) -> Person:
         person.is_active = False
         person.save(update_fields=["is_active"])
         end_sessions(person)
-        audit.record(person, "people.sign_in_stopped", by=by)
+        audit.record(person, STOPPED, by=by)
     return person
 
 
@@ -179,8 +181,13 @@ def allow_sign_in(*, person: Person, by: Person, at: datetime) -> Person:
     if not person.is_active:
         person.is_active = True
         person.save(update_fields=["is_active"])
-        audit.record(person, "people.sign_in_allowed", by=by)
+        audit.record(person, ALLOWED, by=by)
     return person
+
+
+def stopped_by_hand(people: Sequence[int]) -> set[int]:
+    """Which of these people, by key, an administrator stopped, and nobody allowed since: by the newest trace of each. One query."""
+    return {pk for pk, action in audit.newest(Person, people, (STOPPED, ALLOWED)).items() if action == STOPPED}
 
 
 @transaction.atomic
@@ -308,9 +315,7 @@ def _require_hand(by: Person, person: Person) -> None:
 def _require_reach(by: Person, person: Person, *wanted: str) -> None:
     if by.is_superuser:
         return
-    paths = paths_of(by, wanted)
-    unit = person.unit
-    if person.is_superuser or unit is None or not any(unit.path.startswith(path) for path in paths):
+    if person.is_superuser or not reaches(by, person.unit, *wanted):
         raise Refused(_("%(name)s serves outside the units that you look after.") % {"name": person.name}, code="out_of_reach")
 
 

@@ -27,16 +27,17 @@ def record(
     """Write down one reading, and return it. One insert.
 
     `what` names the door ("completion records", "learning file"); `filters` are the narrowing
-    parameters, empty ones left out; `rows` is how many rows of others were shown. Reading only
-    oneself leaves no trace: then nothing is written and None comes back.
+    parameters, empty ones left out; `rows` is how many rows of others were shown. Without `unit` it
+    is where the `subject` serves. Reading only oneself leaves no trace: then nothing is written and None comes back.
     """
     if subject is not None and subject.pk == reader.pk:
         return None
     return ReadingOfOthers.objects.create(
         reader=reader,
+        reader_unit_id=reader.unit_id,
         kind=kind,
         what=what[:60],
-        unit=unit,
+        unit_id=unit.pk if unit is not None else subject.unit_id if subject is not None else None,
         subject=subject,
         filters={key: value for key, value in (filters or {}).items() if value not in (None, "", [])},
         rows=rows,
@@ -52,7 +53,15 @@ def record_on_accounts(
     address, at = address_of(request) if request is not None else None, at or clock.now()
     ReadingOfOthers.objects.append(
         ReadingOfOthers(
-            reader=by, kind=ReadingOfOthers.Kind.ACCOUNT, what=what, unit=subject.unit, subject=subject, rows=1, address=address, at=at
+            reader=by,
+            reader_unit_id=by.unit_id,
+            kind=ReadingOfOthers.Kind.ACCOUNT,
+            what=what,
+            unit_id=subject.unit_id,
+            subject=subject,
+            rows=1,
+            address=address,
+            at=at,
         )
         for subject in subjects
         if subject.pk != by.pk

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from core import audit, clock
 from core.errors import Refused
 from core.reconcile import Gap
+from people import permissions
 from people.models import DutyAssignment, Person, Role, RoleGrant, Unit
-from people.permissions import paths_of
 from people.rules import COUNTY, ROLE_OF_DUTY
 from people.signals import role_granted, role_withdrawn
 
@@ -68,7 +68,7 @@ def is_guarded(
 
 def reaches(by: Person | None, unit: Unit, wanted: Iterable[str]) -> bool:
     """Whether one of these roles of `by` reaches the unit; the system itself and superusers reach everything."""
-    return by is None or by.is_superuser or any(unit.path.startswith(path) for path in paths_of(by, wanted))
+    return by is None or permissions.reaches(by, unit, *wanted)
 
 
 @transaction.atomic

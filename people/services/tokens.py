@@ -11,7 +11,7 @@ from core import audit
 from core.errors import Refused
 from people.models import ApiToken, Person, Role, Unit
 from people.models.unit import history_follows
-from people.permissions import paths_of
+from people.permissions import reaches
 
 PREFIX = "gzk_"
 NOTE_USE_EVERY = timedelta(minutes=1)
@@ -111,9 +111,7 @@ def may_hold(person: Person, unit: Unit) -> bool:
 
     An administrator looks after people, not their records, and holds none.
     """
-    if not person.is_active:
-        return False
-    return person.is_superuser or any(unit.path.startswith(path) for path in paths_of(person, [Role.HR]))
+    return person.is_active and reaches(person, unit, Role.HR)
 
 
 def check_may_hold(person: Person, unit: Unit) -> None:

@@ -13,6 +13,7 @@ from core import clock
 from people import reading_words
 from people.forms import ReadingsFilter
 from people.models import ReadingOfOthers, Role, RoleGrant, Unit
+from people.models.unit import within_paths
 from people.permissions import paths_of, require_role
 
 PAGE = 50
@@ -23,14 +24,12 @@ def _named(prefix: str, words: str) -> Q:
 
 
 def _in_reach(user, *roles: str) -> QuerySet[ReadingOfOthers]:
-    """The traces whose reader, subject or unit lies where one of these roles of the user reaches."""
+    """The traces whose reader served, or whose rows lay, where one of these roles of the user reaches; as it was when they were written."""
     found = ReadingOfOthers.objects.select_related("reader", "subject", "unit")
     if user.is_superuser:
         return found
-    reach = Q(pk__in=[])
-    for path in paths_of(user, roles):
-        reach |= Q(reader__unit__path__startswith=path) | Q(subject__unit__path__startswith=path) | Q(unit__path__startswith=path)
-    return found.filter(reach)
+    paths = paths_of(user, roles)
+    return found.filter(within_paths(paths, "reader_unit") | within_paths(paths))
 
 
 @login_required

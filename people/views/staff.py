@@ -23,7 +23,7 @@ from core.exports import defused
 from people.forms import CodesForm, GrantForm, PeopleFilter
 from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, Unit
 from people.models.unit import record_names
-from people.permissions import READS_PEOPLE, paths_of, require_role
+from people.permissions import READS_PEOPLE, paths_of, reaches, require_role
 from people.reauthentication import recently_signed_in
 from people.services import accounts, readings, roles
 from people.views.leaves import covering_today
@@ -121,8 +121,8 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
         organ = by_path.get(posting.unit.organ_path)
         posting.place = posting.unit.name if organ is None or organ.pk == posting.unit_id else f"{organ.name} {posting.unit.name}"
     grants = list(someone.role_grants.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
-    administers = reaches(request.user, someone, Role.ADMINISTRATOR)
-    reads_leave = someone.pk == request.user.pk or reaches(request.user, someone, Role.HR, Role.AUDITOR)
+    administers = reaches(request.user, someone.unit, Role.ADMINISTRATOR)
+    reads_leave = someone.pk == request.user.pk or reaches(request.user, someone.unit, Role.HR, Role.AUDITOR)
     if administers and grant_form is None:
         grant_form = GrantForm(units=units_within(request.user, Role.ADMINISTRATOR))
     return render(
@@ -135,26 +135,19 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
             "closed_grants": [grant for grant in grants if grant.ends_on is not None],
             "administers": administers,
             "is_self": someone.pk == request.user.pk,
-            "may_make_codes": reaches(request.user, someone, Role.HR, Role.ADMINISTRATOR)
+            "may_make_codes": reaches(request.user, someone.unit, Role.HR, Role.ADMINISTRATOR)
             and bool(accounts.waiting_for_code([someone], by=request.user)[0]),
             "gone": someone.status in roles.GONE,
             "second_factor": _has_second_factor(someone) if administers else None,
             "grant_form": grant_form,
             "file_url": _above("learning_file", someone),
-            "attempts_url": _above("person_attempts", someone) if reaches(request.user, someone, Role.HR) else "",
+            "attempts_url": _above("person_attempts", someone) if reaches(request.user, someone.unit, Role.HR) else "",
             "leaves_are_shown": reads_leave,
             "on_leave": covering_today(someone) if reads_leave else None,
             "has_password": someone.has_usable_password(),
         },
         status=status,
     )
-
-
-def reaches(user, someone: Person, *wanted: str) -> bool:
-    """Whether one of these roles of the user reaches the unit where this person serves."""
-    if user.is_superuser:
-        return True
-    return someone.unit is not None and any(someone.unit.path.startswith(path) for path in paths_of(user, wanted))
 
 
 def _above(name: str, someone: Person) -> str:
@@ -174,7 +167,7 @@ def _has_second_factor(someone: Person) -> bool:
 def _managed(request: HttpRequest, pk: int, *wanted: str) -> Person:
     """The person, for somebody whose role reaches them; 404 when they are out of sight, 403 when out of reach."""
     someone = get_object_or_404(Person.objects.visible_to(request.user).select_related("unit"), pk=pk)
-    if not reaches(request.user, someone, *wanted):
+    if not reaches(request.user, someone.unit, *wanted):
         raise PermissionDenied
     return someone
 

@@ -186,6 +186,22 @@ def test_whoever_loses_the_role_leaves_the_admin(cast, kinds, sign_in):
     assert Person.objects.get(pk=cast.hr.pk).has_perm("wagtailadmin.access_admin")
 
 
+def test_whoever_was_stopped_while_roles_changed_rules_certificates_again_when_allowed(cast, kinds, django_assert_max_num_queries):
+    from people.models import Person
+    from people.services import accounts, roles
+
+    accounts.stop_sign_in(person=cast.hr, by=cast.admin, at=NOON)
+    roles.grant(person=cast.colleague, role="hr", unit=cast.county, by=cast.admin, on=clock.today(NOON))
+    accounts.allow_sign_in(person=cast.hr, by=cast.admin, at=NOON)
+    assert Person.objects.get(pk=cast.hr.pk).has_perm("wagtailadmin.access_admin")
+    cast.hr.groups.clear()
+    with django_assert_max_num_queries(4):
+        [gap] = services.gaps_of_editors(NOON)
+    gap.mend()
+    assert services.gaps_of_editors(NOON) == []
+    assert Person.objects.get(pk=cast.hr.pk).has_perm("wagtailadmin.access_admin")
+
+
 def test_a_search_that_is_too_long_finds_nothing_says_so_and_stays_in_the_box(cast, certificate, sign_in):
     page = sign_in(cast.hr).get(reverse("certificates_issued"), {"q": "张" * 101}).text
     assert certificate.number not in page and "最多80字" in page and "张" * 80 in page

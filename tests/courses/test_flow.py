@@ -11,9 +11,11 @@ from wagtail.log_actions import LogContext
 from core import reconcile
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Completion, Course, CoursePage, Edition, Enrolment, LessonPage, LessonPlace, RequirementMet
+from courses.models import AuthorGroup, Completion, Course, CoursePage, Edition, Enrolment, LessonPage, LessonPlace, RequirementMet
 from courses.services import authoring, catalogues, completions, editions, enrolments, policies, progress
 from courses.signals import completion_reversed, course_completed
+from people.models import Person
+from people.services import accounts, roles
 from tests.cast import NOON
 from tests.evaluation import rows
 from tests.factories import complete, lesson_body, make_course, meet_all
@@ -478,3 +480,27 @@ def test_opening_a_catalogue_twice_changes_nothing_and_groups_follow_roles(cast)
     cast.trainer.role_grants.update(ends_on=NOON.date())
     catalogues.sync_members(county=cast.county)
     assert cast.trainer.groups.count() == 0
+
+
+def test_whoever_was_stopped_while_roles_changed_writes_again_when_allowed(cast):
+    catalogues.open_catalogue(county=cast.county)
+    accounts.stop_sign_in(person=cast.trainer, by=cast.admin, at=NOON)
+    roles.grant(person=cast.colleague, role="trainer", unit=cast.county, by=cast.admin, on=NOON.date())
+    accounts.allow_sign_in(person=cast.trainer, by=cast.admin, at=NOON)
+    assert Person.objects.get(pk=cast.trainer.pk).has_perm("wagtailadmin.access_admin")
+    assert catalogues.gaps(NOON) == []
+
+
+def test_reconcile_sees_a_group_that_lacks_somebody_or_holds_too_many(cast, django_assert_num_queries):
+    for county in (cast.county, cast.other_county):
+        catalogues.open_catalogue(county=county)
+    cast.trainer.groups.clear()
+    group = AuthorGroup.objects.get(county=cast.other_county, role="reviewer").group
+    cast.learner.groups.add(group)
+    with django_assert_num_queries(4):
+        gaps = catalogues.gaps(NOON)
+    assert [gap.what for gap in gaps] == ["authors of 532325", "authors of 532326"]
+    for gap in gaps:
+        gap.mend()
+    assert catalogues.gaps(NOON) == []
+    assert cast.trainer.groups.count() == 1 and cast.learner.groups.count() == 0

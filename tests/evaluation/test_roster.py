@@ -67,6 +67,12 @@ def test_a_stay_counts_for_as_long_as_it_lasted(stays, leaves, expected):
     assert (found.stay.unit, found.counted, str(found.reason)) == expected
 
 
+def test_the_same_post_in_two_stretches_is_one_stay():
+    renewed = [stay(1, OLD, date(2026, 10, 31)), stay(1, date(2026, 11, 1))]
+    found = roster.place(renewed, [], TERMS)
+    assert (found.stay, found.counted, found.reason) == (renewed[1], True, "roster")
+
+
 def test_another_title_or_section_in_one_organ_is_no_move():
     promoted = stay(2, date(2026, 11, 1), title="副局长", organ="bureau")
 

@@ -16,6 +16,7 @@ from quizzes.models import Quiz, Sitting
 from tests import cast as casting
 from tests.cast import NOON
 from tests.evaluation import rows
+from tests.people.test_roster import put_in, row
 
 
 def of(person, year=2026):
@@ -35,6 +36,12 @@ def table(cast, year=2026) -> dict[str, standing.UnitStanding]:
 
 def codes(told) -> list[str]:
     return [state.course.code for state in told.missing_courses]
+
+
+def test_a_later_day_in_the_roster_leaves_the_past_years_as_they_were(cast, policy):
+    put_in(row("YA10001", "张小明", since="2026-06-01"), county=cast.county)
+    for year in (2024, 2025, 2026):
+        assert standing.people_of([cast.section], year=year, at=NOON).filter(pk=cast.learner.pk).exists(), year
 
 
 def test_a_course_required_by_two_duties_counts_once(cast, policy):

@@ -126,7 +126,10 @@ def test_the_log_of_readings_does_not_grow_in_queries(cast, sign_in, django_asse
     with django_assert_max_num_queries(12):
         visitor.get(reverse("audit_roles"))
     ReadingOfOthers.objects.bulk_create(
-        [ReadingOfOthers(reader=cast.admin, kind="account", what="started over", subject=each, at=NOON) for each in cast.people * 8]
+        [
+            ReadingOfOthers(reader=cast.admin, kind="account", what="started over", subject=each, unit=cast.section, at=NOON)
+            for each in cast.people * 8
+        ]
     )
     for who in (cast.auditor, cast.admin):
         visitor = sign_in(who)

@@ -1,13 +1,19 @@
 """The auditor's log says in words who read what of whom."""
 
+from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
+
 import pytest
+from django.apps import apps
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import strip_tags
 
 from people import reading_words
 from people.models import ReadingOfOthers
-from people.services import readings
-from tests.cast import NOON
+from people.services import postings, readings
+from tests.cast import NOON, grant, person
 from tests.evaluation.exporting import take
 
 
@@ -94,7 +100,7 @@ def test_every_door_that_is_read_here_has_its_words(cast, sign_in):
 
 def test_the_names_of_units_take_one_query_for_a_whole_page(cast, sign_in, django_assert_max_num_queries):
     ReadingOfOthers.objects.bulk_create(
-        ReadingOfOthers(reader=cast.hr, kind="read", what="people", filters={"unit": unit.code}, at=NOON)
+        ReadingOfOthers(reader=cast.hr, reader_unit=cast.hr.unit, kind="read", what="people", filters={"unit": unit.code}, at=NOON)
         for unit in [cast.county, cast.bureau, cast.section, cast.other_bureau] * 12
     )
     visitor = sign_in(cast.auditor)
@@ -108,3 +114,44 @@ def test_a_filter_that_is_not_understood_shows_nothing(cast, sign_in, wrong):
     readings.record(reader=cast.hr, kind="read", what="person", subject=cast.learner, at=NOON)
     answer = sign_in(cast.auditor).get(reverse("audit_readings"), wrong)
     assert answer.status_code == 422 and "error-summary" in answer.text and "张小明" not in answer.text
+
+
+def test_traces_stay_with_the_county_where_they_were_written(cast, sign_in):
+    other_auditor = person("DY10009", "他审计", cast.other_county)
+    grant(other_auditor, "auditor", cast.other_county)
+    for what in ("certificates", "people"):
+        readings.record(reader=cast.hr, kind="read", what=what, rows=3, at=NOON)
+    readings.record(reader=cast.hr, kind="read", what="person", subject=cast.learner, at=NOON)
+    for mover in (cast.hr, cast.learner):
+        postings.post(person=mover, unit=cast.other_county, title="科员", duties=[], starts_on=NOON.date())
+
+    def seen(auditor):
+        return {each.what for each in sign_in(auditor).get(reverse("audit_readings")).context["page"].object_list}
+
+    assert seen(cast.auditor) == {"certificates", "people", "person"}
+    assert seen(other_auditor) == set()
+
+
+def test_older_traces_get_the_units_of_their_day(cast):
+    readings = ReadingOfOthers.objects
+    then, later, nowhere = (
+        readings.create(reader=reader, kind="read", what="people", subject=cast.learner, at=at)
+        for reader, at in ((cast.hr, NOON - timedelta(days=9)), (cast.hr, NOON), (cast.auditor, NOON - timedelta(days=9999)))
+    )
+    office = cast.hr.unit
+    for mover in (cast.hr, cast.learner):
+        postings.post(person=mover, unit=cast.other_county, title="科员", duties=[], starts_on=NOON.date() - timedelta(days=1))
+    import_module("people.migrations.0008_units_of_readings").note_units(Past, None)
+    for each in (then, later, nowhere):
+        each.refresh_from_db()
+    assert [each.reader_unit for each in (then, later, nowhere)] == [office, cast.other_county, office]
+    assert [each.unit for each in (then, later, nowhere)] == [cast.section, cast.other_county, cast.other_county]
+
+
+class Past:
+    """The models as a migration gets them: without the rules of facts."""
+
+    @staticmethod
+    def get_model(app, name):
+        model = apps.get_model(app, name)
+        return SimpleNamespace(objects=QuerySet(model))

@@ -248,6 +248,67 @@ def test_a_changed_name_is_pointed_out(cast):
     assert plan.people[0].lines == ["姓名：何新 → 别人"]
 
 
+def test_a_number_of_somebody_who_left_is_not_given_to_somebody_else(cast):
+    put_in(row(name="张旧"), county=cast.county)
+    put_in(row(name="张旧", status="退休"), county=cast.county)
+    plan = plan_of(row(name="全新人", since="2026-06-01"), county=cast.county)
+    assert codes(plan) == [(2, "工号", "number_reused")] and plan.is_empty
+    assert "YA20001" in plan.errors[0].message and "张旧" in plan.errors[0].message
+    roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
+    person = Person.objects.get(employee_number="YA20001")
+    assert (person.name, person.status, person.is_active) == ("张旧", "retired", False)
+
+
+def test_whoever_left_is_renamed_first_and_the_old_password_opens_nothing_when_they_come_back(cast, sign_in):
+    put_in(row(name="张旧"), county=cast.county)
+    person = Person.objects.get(employee_number="YA20001")
+    person.set_password("Yaoan-2026-old")
+    person.save()
+    put_in(row(name="张旧", status="退休"), county=cast.county)
+
+    plan = plan_of(row(name="张新", status="退休"), county=cast.county)
+    assert [notice.code for notice in plan.notices] == ["name_changed_gone"] and not plan.errors
+    roster.apply(plan, by=cast.hr, at=NOON)
+    put_in(row(name="张新"), county=cast.county)
+
+    person.refresh_from_db()
+    assert person.name == "张新" and person.is_active and not person.has_usable_password()
+    assert "密码作废" in sign_in(cast.auditor).get(reverse("audit_accounts"), {"q": "YA20001"}).text
+
+
+def test_a_later_day_in_the_same_post_begins_a_new_stretch_and_keeps_the_years_before_it(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    later = row(duties="具体工作人员、联络员", since="2026-06-01")
+    plan = plan_of(later, county=cast.county)
+    assert plan.people[0].lines == ["同一岗位另起一段：姚安县教育体育局 办公室 科员，自 2026-06-01；自 2024-03-01 起的一段至前一日止"]
+    assert plan.summary["postings_opened"] == plan.summary["postings_closed"] == 1
+    roster.apply(plan, by=None, at=NOON)
+
+    person = Person.objects.get(employee_number="YA20001")
+    old, new = person.postings.order_by("starts_on")
+    assert (old.starts_on, old.ends_on, new.starts_on, new.ends_on) == (date(2024, 3, 1), date(2026, 5, 31), date(2026, 6, 1), None)
+    assert (new.unit, new.title) == (old.unit, old.title) == (cast.section, "科员")
+    assert {(each.duty, each.starts_on, each.ends_on) for each in old.duties.all()} == {
+        ("staff", date(2024, 3, 1), date(2026, 5, 31)),
+        ("liaison", date(2024, 3, 1), date(2026, 5, 31)),
+    }
+    assert person.current_duties == ["liaison", "staff"]
+    assert person.role_grants.get().ends_on is None, "the role of the duty goes on"
+    assert plan_of(later, county=cast.county).is_empty
+    assert plan_of(row(duties="具体工作人员、联络员"), county=cast.county).is_empty, (
+        "since 2024 without a break: the first day is true as well"
+    )
+
+
+def test_an_earlier_day_in_the_same_post_corrects_its_start(cast):
+    put_in(row(), county=cast.county)
+    plan = plan_of(row(since="2023-03-01"), county=cast.county)
+    assert plan.people[0].posting == "redate"
+    roster.apply(plan, by=None, at=NOON)
+    posting = Posting.objects.get(person__employee_number="YA20001")
+    assert posting.starts_on == posting.duties.get().starts_on == date(2023, 3, 1)
+
+
 def test_manual_roles_stay_when_duties_change(cast):
     put_in(row(duties="联络员"), county=cast.county)
     person = Person.objects.get(employee_number="YA20001")

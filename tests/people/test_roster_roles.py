@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.errors import Refused
-from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
-from people.services import roles, roster
+from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, RosterImport, Unit
+from people.services import accounts, roles, roster
 from tests.cast import NOON, grant, person
 from tests.people.test_roster import HEADER, TODAY, UNIT_HEADER, codes, hand_in, row, workbook
 
@@ -300,6 +300,71 @@ def test_judging_roles_does_not_grow_in_queries(cast):
         return len(queries)
 
     assert asked(3) == asked(60) < 14
+
+
+# --- who was stopped by hand -----------------------------------------------------------------
+
+
+def learner_row(**more):
+    return row("YA10001", "张小明", since=more.pop("since", "2024-01-01"), **more)
+
+
+def in_and_out(cast, by):
+    """The learner leaves and comes back by two rosters; what the second plan said."""
+    imported(learner_row(status="调出"), by=by, over=cast.county)
+    plan = planned(learner_row(), by=by, over=cast.county)
+    roster.apply(plan, by=by, at=NOON)
+    cast.learner.refresh_from_db()
+    return plan
+
+
+def test_hr_does_not_undo_an_administrators_stop_with_two_rosters(cast):
+    accounts.stop_sign_in(person=cast.learner, by=cast.admin, at=NOON)
+    plan = in_and_out(cast, cast.hr)
+    assert not cast.learner.is_active and cast.learner.status == "on_duty"
+    assert any("由管理员停止" in line for line in plan.people[0].lines)
+    accounts.allow_sign_in(person=cast.learner, by=cast.admin, at=NOON)
+    in_and_out(cast, cast.hr)
+    assert cast.learner.is_active, "the stop was taken back"
+
+
+def test_an_administrators_roster_takes_a_stop_back(cast):
+    accounts.stop_sign_in(person=cast.learner, by=cast.admin, at=NOON)
+    in_and_out(cast, cast.admin)
+    assert cast.learner.is_active
+    in_and_out(cast, cast.hr)
+    assert cast.learner.is_active, "the old stop is over"
+
+
+def test_what_an_import_does_to_sign_in_stands_among_the_acts_on_accounts(cast, sign_in):
+    in_and_out(cast, cast.hr)
+    traces = ReadingOfOthers.objects.filter(kind="account", subject=cast.learner).order_by("pk")
+    assert [(each.reader, each.what) for each in traces] == [
+        (cast.hr, "sign-in ended by a roster"),
+        (cast.hr, "sign-in opened by a roster"),
+    ]
+    page = sign_in(cast.auditor).get(reverse("audit_accounts")).text
+    assert "随花名册导入终止登录" in page and "随花名册导入恢复登录" in page
+
+
+def test_many_who_come_back_take_no_more_queries_than_one(cast):
+    def asked(count):
+        numbers = [f"YA6{number:04}" for number in range(count)]
+        imported(*[row(number) for number in numbers], by=cast.hr, over=cast.county)
+        for someone in Person.objects.filter(employee_number__in=numbers):
+            accounts.stop_sign_in(person=someone, by=cast.admin, at=NOON)
+        counts = []
+        for status in ("调出", "在岗"):
+            by = Person.objects.get(pk=cast.admin.pk)
+            plan = planned(*[row(number, status=status) for number in numbers], by=by, over=cast.county)
+            with CaptureQueriesContext(connection) as queries:
+                roster.apply(plan, by=by, at=NOON)
+            counts.append(len(queries))
+        assert Person.objects.filter(employee_number__in=numbers, is_active=True).count() == count
+        return counts
+
+    asked(1)
+    assert asked(3) == asked(40)
 
 
 # --- the upload and its uploader -------------------------------------------------------------

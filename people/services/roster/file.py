@@ -72,6 +72,14 @@ RULES = {
         "%(name)s runs the system or watches over it: only an administrator of that account changes status, duties and roles."
     ),
     "stored_as_number": gettext_noop("Stored as a number and read as %(value)s. If zeros in front were lost, format the column as text."),
+    "number_reused": gettext_noop(
+        "%(value)s is the number of %(old)s, who left or retired, and whose records hang on it: give %(new)s a number of their own. "
+        "If this is %(old)s under a new name, first import the new name with the status as it stands."
+    ),
+    "name_changed_gone": gettext_noop(
+        "The name behind this number changes from %(old)s to %(new)s, and the password ends: the person has left. "
+        "Make sure that the number was not given to somebody else."
+    ),
     "name_changed": gettext_noop(
         "The name behind this number changes from %(old)s to %(new)s. Make sure that the number was not given to somebody else."
     ),

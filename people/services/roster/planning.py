@@ -5,7 +5,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import BinaryIO
 
 from django.db.models.functions import Lower
@@ -15,8 +15,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from core import clock
 from people import rules
 from people.models import Duty, DutyAssignment, Person, Posting, Role, RoleGrant, Unit
+from people.services.accounts import stopped_by_hand
 from people.services.roles import BY_HAND, BY_ROSTER, GONE, in_batches, is_guarded, reaches, refusal_to_grant
 from people.services.roster.file import RULES, Parsed, PersonRow, RosterError, UnitRow, parse
+
+OPENS = frozenset({"open", "move", "renew"})  # a posting begins
+PLACES = OPENS | {"correct", "reopen"}  # the person's unit and post follow
 
 
 @dataclass
@@ -44,9 +48,11 @@ class UnitChange:
 
 @dataclass
 class PersonChange:
-    """A person to make, or to change. `posting` is "", open, move, correct, redate, reopen or close.
+    """A person to make, or to change. `posting` is "", open, move, renew, correct, redate, reopen or close.
 
-    `roles_gained` and `roles_lost` are (role, code and name of the unit that it reaches).
+    `renew` begins a stretch in the same post: a later first day takes nothing from the years before it. `roles_gained` and
+    `roles_lost` are (role, code and name of the unit that it reaches). `stays_stopped`: somebody who comes back without
+    sign-in, because an administrator stopped it.
     """
 
     row: int
@@ -65,6 +71,12 @@ class PersonChange:
     roles_gained: list[tuple[str, str, str]] = field(default_factory=list)
     roles_lost: list[tuple[str, str, str]] = field(default_factory=list)
     ends: bool = False
+    stays_stopped: bool = False
+
+    @property
+    def ends_password(self) -> bool:
+        """Whether somebody who is gone gets another name: who knew the old one's password does not come back by it."""
+        return self.ends and not self.is_new and "name" in self.fields
 
     @property
     def is_change(self) -> bool:
@@ -84,12 +96,19 @@ class PersonChange:
                 if name in _PERSON_LABELS
             ]
         )
+        if self.stays_stopped:
+            found.append(_("sign-in stays stopped: an administrator stopped it, and an administrator allows it again"))
         place = f"{self.unit_label} {self.title}".strip()
         since = self.since.isoformat() if self.since else ""
         if self.posting == "open":
             found.append(_("posting opens: %(place)s, from %(since)s") % {"place": place, "since": since})
         elif self.posting == "move":
             found.append(_("transfer: %(before)s → %(place)s, from %(since)s") % {"before": self.before, "place": place, "since": since})
+        elif self.posting == "renew":
+            found.append(
+                _("a new stretch in the same post: %(place)s, from %(since)s; the one from %(before)s ends the day before")
+                % {"before": self.before, "place": place, "since": since}
+            )
         elif self.posting == "correct":
             found.append(
                 _("posting corrected (same day %(since)s): %(before)s → %(place)s")
@@ -202,8 +221,8 @@ class RosterPlan:
             "people_new": len(self.new_people),
             "people_changed": len(self.changed_people),
             "people_unchanged": self.unchanged,
-            "postings_opened": postings["open"] + postings["move"],
-            "postings_closed": postings["close"] + postings["move"],
+            "postings_opened": sum(postings[kind] for kind in OPENS),
+            "postings_closed": postings["close"] + postings["move"] + postings["renew"],
             "postings_corrected": postings["correct"] + postings["redate"] + postings["reopen"],
             "duties_added": sum(len(change.duties_added) for change in self.people),
             "duties_ended": sum(len(change.duties_ended) for change in self.people),
@@ -500,6 +519,9 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
     held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
     standing = _roles_of(matched)
     code_of = {unit.pk: unit.code for unit in known.standing.values()}
+    stopped = _stopped_for(
+        by, [person for row in parsed.people if (person := people.get(row.number.casefold())) and _comes_back(row, person)]
+    )
     for row in parsed.people:
         person = people.get(row.number.casefold())
 
@@ -508,6 +530,9 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
 
         if person is None and row.number.casefold() in elsewhere:
             refuse("工号", "number_elsewhere", {"value": row.number})
+            continue
+        if person is not None and _comes_back(row, person) and row.name != person.name:
+            refuse("工号", "number_reused", {"value": person.employee_number, "old": person.name, "new": row.name})
             continue
         try:
             organ_code = known.organ(row.unit_name, left=row.status in GONE)
@@ -525,12 +550,13 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
             last.get(person.pk) if person else None,
             held,
             code_of,
+            stopped,
         )
         if isinstance(problem_or_change, rules.Unreadable):
             refuse("任现职时间", problem_or_change.code, problem_or_change.params)
             continue
         change = problem_or_change
-        if change.posting in {"open", "move", "correct", "reopen"} and change.unit_code in known.closed and not change.ends:
+        if change.posting in PLACES and change.unit_code in known.closed and not change.ends:
             refuse("内设机构", "unit_closed", {"value": change.unit_label})
             continue
         grants = standing.get(person.pk, []) if person else []
@@ -545,17 +571,14 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
             found.notices.append(
                 RosterError(row.row, "政务公开职责", _(RULES["role_withheld"]) % words, [], parsed.people_sheet, "role_withheld")
             )
-        if change.posting in {"open", "move", "correct", "reopen"} and section:
+        if change.posting in PLACES and section:
             _need_section(found, known, organ_code, section, change.unit_code)
         if change.is_change:
             found.people.append(change)
             if "name" in change.fields and not change.is_new:
                 old, new = change.fields["name"]
-                found.notices.append(
-                    RosterError(
-                        row.row, "姓名", _(RULES["name_changed"]) % {"old": old, "new": new}, [], parsed.people_sheet, "name_changed"
-                    )
-                )
+                code = "name_changed_gone" if change.ends_password else "name_changed"
+                found.notices.append(RosterError(row.row, "姓名", _(RULES[code]) % {"old": old, "new": new}, [], parsed.people_sheet, code))
         else:
             found.unchanged += 1
     _follow_moved_units(found, known, by)
@@ -564,6 +587,19 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
         for key, person in sorted(people.items())
         if key not in parsed.numbers and person.status not in GONE and person.unit_id
     ]
+
+
+def _comes_back(row: PersonRow, person: Person) -> bool:
+    """Whether the row takes somebody who left or retired back."""
+    return person.status in GONE and (row.status or person.status) not in GONE
+
+
+def _stopped_for(by: Person | None, back: list[Person]) -> set[int]:
+    """Whom of those who come back this import does not let in, by key: an administrator stopped them, and `by` is none over them. Two queries."""
+    stopped = stopped_by_hand([person.pk for person in back if not person.is_active]) if by is not None else set()
+    units = {unit.pk: unit for unit in Unit.objects.filter(people__in=stopped).distinct()} if stopped else {}
+    mine = {pk for pk, unit in units.items() if reaches(by, unit, BY_HAND)}
+    return {person.pk for person in back if person.pk in stopped and person.unit_id not in mine}
 
 
 def _follow_moved_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
@@ -609,7 +645,7 @@ def _follow_moved_units(found: RosterPlan, known: _Known, by: Person | None) -> 
         found.refused_units.add(row.code)
 
 
-def _change_of(row, person, known, organ_code, section, cur, last, held, code_of) -> PersonChange | rules.Unreadable:
+def _change_of(row, person, known, organ_code, section, cur, last, held, code_of, stopped) -> PersonChange | rules.Unreadable:
     """One row against one person as they stand."""
     if section:
         unit_code = known.sections.get((organ_code, section)) or rules.section_code(organ_code, section, known.kind)
@@ -637,7 +673,6 @@ def _change_of(row, person, known, organ_code, section, cur, last, held, code_of
         change.duties_added = list(row.duties or [])
         return change
     change.fields = {name: (getattr(person, name), value) for name, value in stated.items() if value and value != getattr(person, name)}
-    was_gone = person.status in GONE
     open_duties = [assignment.duty for assignment in held.get(cur.pk, [])] if cur else []
     if status in GONE:
         if person.is_active:
@@ -646,8 +681,11 @@ def _change_of(row, person, known, organ_code, section, cur, last, held, code_of
             change.posting, change.before = "close", f"{_label_of(known, code_of.get(cur.unit_id, ''))} {cur.title}".strip()
             change.duties_ended = open_duties
         return change
-    if was_gone and not person.is_active:
-        change.fields["is_active"] = (False, True)
+    if _comes_back(row, person) and not person.is_active:
+        if person.pk in stopped:
+            change.stays_stopped = True
+        else:
+            change.fields["is_active"] = (False, True)
     if cur is not None:
         return _continued(change, row, known, cur, last, open_duties, code_of)
     same_place = last is not None and code_of.get(last.unit_id) == unit_code
@@ -674,7 +712,9 @@ def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonCha
     wanted = open_duties if row.duties is None else row.duties
     before = f"{_label_of(known, here)} {cur.title}".strip()
     if same_unit and change.title == cur.title:
-        if change.since != cur.starts_on:
+        if change.since > cur.starts_on:
+            change.posting, change.before = "renew", cur.starts_on.isoformat()
+        elif change.since != cur.starts_on and not _is_one_stretch(last, cur, change.since):
             if last is not None and change.since <= last.ends_on:
                 return rules.Unreadable("date_before", value=change.since.isoformat(), last=last.ends_on.isoformat())
             change.posting, change.before = "redate", cur.starts_on.isoformat()
@@ -688,6 +728,16 @@ def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonCha
     change.duties_added = [duty for duty in wanted if duty not in open_duties]
     change.duties_ended = [duty for duty in open_duties if duty not in wanted]
     return change
+
+
+def _is_one_stretch(last: Posting | None, cur: Posting, since: date) -> bool:
+    """Whether the posting before began on that day and was the same post without a break: then that day is as true as the later one."""
+    return (
+        last is not None
+        and last.starts_on == since
+        and (last.unit_id, last.title) == (cur.unit_id, cur.title)
+        and last.ends_on == cur.starts_on - timedelta(days=1)
+    )
 
 
 def _follow_with_roles(
@@ -712,7 +762,7 @@ def _follow_with_roles(
     main_duties: list[str] = []
     for posting in postings:
         here = known.now(posting.unit.code)
-        stays = not posting.is_main and not (change.posting in {"open", "move"} and here == change.unit_code)
+        stays = not posting.is_main and not (change.posting in OPENS and here == change.unit_code)
         for assignment in held.get(posting.pk, []):
             if posting.is_main:
                 main_duties.append(assignment.duty)

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from core import audit, clock, tables
 from core.errors import Refused, RefusedRows
 from people.models import DutyAssignment, Person, Posting, Role, RosterImport, Unit
-from people.services import roles
+from people.services import accounts, readings, roles
 from people.services.roles import in_batches
 from people.services.roster.file import RosterError
-from people.services.roster.planning import RosterPlan, compare, duties_of, postings_of
+from people.services.roster.planning import OPENS, PLACES, RosterPlan, compare, duties_of, postings_of
 from people.signals import roster_imported
 
 KEEP_UPLOADS = timedelta(days=1)
@@ -75,6 +75,7 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
         raise Refused(_("The register has changed since this plan was made. Please look at the new plan."), code="changed")
     units = _write_units(fresh)
     people = _write_people(fresh, units)
+    _note_on_accounts(fresh, people, by, at)
     _write_postings(fresh, people, units, on)
     hr_for = [people[change.number].pk for change in fresh.people if any(role == Role.HR for role, _code, _name in change.roles_gained)]
     roles.sync_many([person.pk for person in people.values()], on=on, by=by, hr_for=hr_for)
@@ -146,7 +147,9 @@ def _write_people(done: RosterPlan, units: dict[str, Unit]) -> dict[str, Person]
     """Make and change the people of the plan; they come back by number."""
     stand = {
         person.employee_number: person
-        for person in in_batches(Person.objects.all(), "employee_number", [change.number for change in done.changed_people])
+        for person in in_batches(
+            Person.objects.select_related("unit"), "employee_number", [change.number for change in done.changed_people]
+        )
     }
     made, changed = [], []
     for change in done.people:
@@ -158,13 +161,32 @@ def _write_people(done: RosterPlan, units: dict[str, Unit]) -> dict[str, Person]
             changed.append(person)
         for name, (_old, new) in change.fields.items():
             setattr(person, name, new)
-        if change.posting in {"open", "move", "correct", "reopen"}:
+        if change.posting in PLACES:
             person.unit, person.post_title = units[change.unit_code], change.title
+        if change.ends_password:
+            person.set_unusable_password()
     Person.objects.bulk_create(made, batch_size=500)
     Person.objects.bulk_update(
-        changed, ["name", "phone", "email", "staff_type", "status", "is_active", "unit", "post_title"], batch_size=300
+        changed, ["name", "phone", "email", "staff_type", "status", "is_active", "password", "unit", "post_title"], batch_size=300
     )
     return {person.employee_number: person for person in [*made, *changed]}
+
+
+def _note_on_accounts(done: RosterPlan, people: dict[str, Person], by: Person | None, at: datetime) -> None:
+    """Trace what the import did to accounts. Whom it lets in again is stopped no more, whoever had done that; the command is nobody who reads."""
+    opened = [people[change.number] for change in done.changed_people if change.fields.get("is_active") == (False, True)]
+    ended = [people[change.number] for change in done.changed_people if change.fields.get("is_active") == (True, False)]
+    renamed = [people[change.number] for change in done.changed_people if change.ends_password]
+    audit.record_on_all(opened, accounts.ALLOWED, by=by)
+    if by is None:
+        return
+    for what, subjects in (
+        ("sign-in opened by a roster", opened),
+        ("sign-in ended by a roster", ended),
+        ("password ended by a roster", renamed),
+    ):
+        if subjects:
+            readings.record_on_accounts(subjects=subjects, what=what, by=by, at=at)
 
 
 def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str, Unit], on: date) -> None:
@@ -187,7 +209,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         person = people[change.number]
         posting = current.get(person.pk)
         duties, since = change.duties_added, on
-        if change.posting in {"open", "move"}:
+        if change.posting in OPENS:
             assert change.since is not None
             if posting is not None:
                 duties = [each.duty for each in held.get(posting.pk, []) if each.duty not in change.duties_ended] + change.duties_added
@@ -216,7 +238,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
                     ended.append(assignment)
             posting.unit, posting.title, posting.starts_on = units[change.unit_code], change.title, change.since
             changed.append(posting)
-        if change.posting not in {"open", "move"} and posting is not None:
+        if change.posting not in OPENS and posting is not None:
             for assignment in held.get(posting.pk, []):
                 if assignment.duty in change.duties_ended:
                     assignment.ends_on = max(on - timedelta(days=1), assignment.starts_on)
