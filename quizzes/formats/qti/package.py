@@ -25,6 +25,7 @@ from quizzes.kinds import Wrong
 MANIFEST = "imsmanifest.xml"
 LONGEST_MANIFEST = 20_000_000  # characters
 LONGEST_PART = 2_000_000  # bytes of one item
+ITEM = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:qti-assessment-item|assessmentItem)[\s>]")
 ITEM_TYPE = "imsqti_item_xmlv3p0"
 PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 LOM = "http://ltsc.ieee.org/xsd/LOM"
@@ -128,16 +129,18 @@ class _Beside(Mapping):
 
 def _entries(archive: _Archive) -> Iterator[Entry]:
     manifest, root = _manifest(archive)
+    told: set[str] = set()
     for resource in manifest.iter("{*}resource"):
         of_type, href = resource.get("type") or "", unquote(resource.get("href") or "")
         if of_type in ("webcontent", "") or of_type.startswith("associatedcontent"):
             continue
         entry = Entry(place=href[:120] or (resource.get("identifier") or "")[:120])
+        path = posixpath.normpath(posixpath.join(root, href))
+        told.add(path)
         if of_type != ITEM_TYPE:
             entry.fault = _("is of the type “%(type)s”; taken are items of QTI 3.0") % {"type": of_type[:60]}
             yield entry
             continue
-        path = posixpath.normpath(posixpath.join(root, href))
         try:
             data = None if path.startswith(("..", "/")) else archive.read(path, LONGEST_PART)
             if data is None:
@@ -152,6 +155,18 @@ def _entries(archive: _Archive) -> Iterator[Entry]:
         entry.files = _Beside(archive, posixpath.dirname(path))
         _describe(entry, resource)
         yield entry
+    for name in sorted(archive.sizes.keys() - told):
+        if name.lower().endswith(".xml") and _is_item(archive, name):
+            yield Entry(place=name[:120], fault=_("is a question, but the manifest does not name it as one"))
+
+
+def _is_item(archive: _Archive, name: str) -> bool:
+    """Whether a file holds a question. One that is too large for an item is taken for none."""
+    try:
+        data = archive.read(name, LONGEST_PART) or b""
+    except Wrong:
+        return False
+    return bool(ITEM.search(data.replace(b"\x00", b"")))  # UTF-16 without its zeros reads like ASCII
 
 
 def _manifest(archive: _Archive) -> tuple[etree._Element, str]:

@@ -92,6 +92,14 @@ def test_a_manifest_that_points_out_of_the_package_finds_nothing_there():
     assert [one.item is not None for one in found] == [False, False, True]
 
 
+def test_a_question_that_the_manifest_does_not_name_is_refused_and_not_passed_over():
+    other = manifest("i.xml").replace("</resources>", '<resource identifier="W" type="webcontent" href="w.xml"/></resources>')
+    parts = {"i.xml": ITEM, "w.xml": ITEM, "q/j.xml": ITEM.encode("utf-16"), "test.xml": "<qti-assessment-item-ref/>", "s.css": "a{}"}
+    found = read("qti", packed(**{"imsmanifest.xml": other} | parts))
+    assert [(one.place.split()[0], one.item is not None) for one in found] == [("i.xml", True), ("q/j.xml", False), ("w.xml", False)]
+    assert all("清单" in one.refusal for one in found[1:])
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked():
     with pytest.raises(Refused) as refusal:
         read("qti", packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": b"\x00" * 50_000_000}))
