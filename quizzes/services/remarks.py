@@ -1,7 +1,7 @@
 """Marking again with a mended key: proposed by one person, seen in a dry run, decided by another, traced on every marking."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,7 +34,7 @@ from quizzes.models import (
     Submission,
 )
 from quizzes.permissions import holds_over
-from quizzes.services import bank, keys, lost_passes, marking
+from quizzes.services import bank, keys, lost_passes, marking, ratings
 
 QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
@@ -214,6 +214,7 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         .values_list("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt")
     )
     shares = _shares(remark, marks)
+    waiting = _waiting(marks, shares)
     found = []
     for mark in marks:
         if mark.pk not in shares:
@@ -225,11 +226,19 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         attempt = was.submission.attempt
         score = was.score - (mark.earned or Decimal(0)) + becomes
         stays = was.passed and score >= was.score  # a pass that was kept once is lost by no mark that rises
-        would_pass = was.is_complete and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
+        would_pass = was.pk not in waiting and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
         hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
         found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
     return found
+
+
+def _waiting(marks: list[ItemMark], shares: Collection[int]) -> set[int]:
+    """Of the markings of these marks those that are still partial when the marks in `shares` have their points. One query; none where all are whole."""
+    partial = [mark.marking for mark in marks if not mark.marking.is_complete]
+    unagreed = {one.pk for one in partial if one.submission.cause == Submission.Cause.PAPER}  # a second person has yet to agree
+    opened = ItemMark.objects.filter(marking__in=[one.pk for one in partial], fraction=None).exclude(pk__in=shares)
+    return unagreed | set(opened.values_list("marking", flat=True)) if partial else set()
 
 
 def _hanging(enrolments: set[int]) -> dict[tuple[int, str], Completion]:
@@ -258,16 +267,14 @@ def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
     later = Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True)
     own, *newer = keys.reaches_of([remark, *later])
     reached = [
-        (mark, key)
-        for mark in marks
-        if mark.fraction is not None and (key := own.key_of(mark.item)) is not None and all(one.key_of(mark.item) is None for one in newer)
+        (mark, key) for mark in marks if (key := own.key_of(mark.item)) is not None and all(one.key_of(mark.item) is None for one in newer)
     ]
     if remark.remedy == Remark.Remedy.ALL_RIGHT:
         return {mark.pk: Fraction(1) for mark, _key in reached}
     found: dict[int, Fraction] = {}
     with_people: list[tuple[ItemMark, dict]] = []
     for mark, key in reached:
-        if mark.marking.submission.cause == Submission.Cause.PAPER:
+        if mark.fraction is None or mark.marking.submission.cause == Submission.Cause.PAPER:
             continue
         share = kinds.mark(mark.item.kind, key, _response(mark))
         if share is None:
@@ -411,6 +418,8 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         keeps_pass=keeps or change.would_pass,
         waits_for_second=waits,
     )
+    if remark.remedy == Remark.Remedy.ALL_RIGHT and not current.is_complete:
+        ratings.spare([mark.item_id for mark in asked if mark.pk in shares], at=at)
     RemarkedMarking.objects.create(
         remark=remark,
         marking=made,
@@ -421,6 +430,8 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     )
     if current.passed and not made.passed:
         _take_back(submission.attempt, remark, at)
+    if not made.is_complete:
+        ratings.complete(submission=submission, at=at)  # its other essays may be settled already
     return True
 
 

@@ -220,3 +220,10 @@ def test_who_decides_reads_which_papers_asked_the_question_otherwise(sign_in, ca
     remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
     remarks.apply(asked, at=LATER)
     assert "有 1 份试卷用的是本题的较早版本" in sign_in(cast.hr).get(address).text
+
+
+def test_the_dry_run_shows_an_essay_that_nobody_has_marked_yet(sign_in, cast, essay):  # noqa: F811
+    essay()
+    asked = remarks.propose(question=Question.objects.get(code="E-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
+    page = sign_in(cast.hr).get(reverse("remark", args=[asked.pk]))
+    assert "— → 10" in page.text and page.context["counts"]["gain"] == 1

@@ -593,3 +593,32 @@ def test_the_dry_run_does_not_grow_in_queries(sit, remark, cast, django_assert_m
     asked = remark()
     with django_assert_max_num_queries(5):
         assert len(list(remarks.changes(asked))) == 4
+
+
+def open_essay(case):
+    return MarkingTask.objects.filter(submission=case, settled_at=None)
+
+
+def test_full_marks_for_all_wait_for_no_marker(case, apply, cast):
+    question = Question.objects.get(code="C-1")
+    asked = about(question, cast, remedy="all_right")
+    (change,) = remarks.changes(asked)
+    assert change.gains_pass and change.percent == 100
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    assert apply(asked) == 1
+
+    stands = result(case)
+    assert stands.is_complete and stands.passed and stands.percent == 100
+    assert not open_essay(case).exists() and ratings.waiting(cast.trainer).count() == 0
+    assert remarks.unapplied_gaps(LATER) == [] and ratings.unfinished_gaps(LATER) == []
+
+
+def test_what_a_marker_gives_before_the_papers_are_marked_again_takes_nothing_from_full_marks_for_all(case, apply, cast):
+    asked = about(Question.objects.get(code="C-1"), cast, remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    rate(cast, 0)
+
+    assert result(case).percent == 100 and result(case).passed
+    assert apply(asked) == 0
