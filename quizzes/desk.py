@@ -229,13 +229,15 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
     context |= _dry_run(found, request.user.pk) if decision is None else _trace(found)
     by_hand = remarks.by_hand(found)
     context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}
+    left_out = remarks.left_out(found)
+    context |= {"left_out": list(left_out[:SHOWN]), "left_out_count": left_out.count()}
     readings.record(
         reader=request.user,
         kind="read",
         what="re-marking",
         unit=found.question.county,
         filters={"question": found.question.code},
-        rows=len(context["rows"]) + len(context["by_hand"]),
+        rows=len(context["rows"]) + len(context["by_hand"]) + len(context["left_out"]),
         request=request,
     )
     return render(request, "quizzes/remark.html", context, status=422 if form.is_bound else 200)
@@ -290,7 +292,7 @@ def _dry_run(found: Remark, reader: int) -> dict:
     rows = [change for among in kept for change in among][:SHOWN]
     hanging = HANGING.of([change.completion.pk for change in rows if change.loses_pass and change.completion])
     lines = [{"change": change, "hangs": hanging.get(change.completion.pk) if change.completion else None} for change in rows]
-    # Two persons stand behind it, and neither of them for their own mark.
+    # Two persons stand behind it. Who decides has no yes to their own mark; that the proposer gains is told to who decides.
     own = {"touches_reader": touched, "proposer_gains": proposer_gains}
     return own | {"rows": lines, "counts": counts, "shown": SHOWN, "losers": remarks.losers_digest(losers)}
 

@@ -205,6 +205,13 @@ class ItemKind(ABC):
         self.inherit(kept, old_key)
         return kept
 
+    def amend(self, content: Any, mended: Any, key: Any) -> tuple[Any, Any]:
+        """(content, key) of a key that was mended in a copy with the same texts: in the order and under the letters of `content`.
+
+        Whatever of the content is no text that is shown, and belongs to what is right, is that of the copy.
+        """
+        return content, key
+
     def govern(self, shown: dict, kept: dict, policies: Mapping[str, str]) -> None:
         """Writes the marking policy into a new paper: the one chosen for this kind, else the first."""
         if self.policies:

@@ -134,8 +134,8 @@ class Case(ItemKind):
         return {"stem": stem, "parts": parts}
 
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:
-        asked = [(part["kind"], part["points"]) for part in content["parts"]]
-        if asked != [(part["kind"], part["points"]) for part in shown["parts"]]:
+        asked = [(part["kind"], part["points"], part["stem"]) for part in content["parts"]]
+        if asked != [(part["kind"], part["points"], part["shown"]["stem"]) for part in shown["parts"]]:
             raise Wrong(_("the questions are no longer those that were shown"))
         parts = []
         for index, (one, part, answer) in enumerate(zip(shown["parts"], content["parts"], key, strict=True)):
@@ -143,6 +143,14 @@ class Case(ItemKind):
                 kept = kinds.of(part["kind"]).tokened(one["shown"], part["content"], answer)
             parts.append({"kind": part["kind"], "points": part["points"], "key": kept})
         return {"parts": parts}
+
+    def amend(self, content: Any, mended: Any, key: Any) -> tuple[Any, Any]:
+        parts, answers = [], []
+        for part, copy, answer in zip(content["parts"], mended["parts"], key, strict=True):
+            inner, wanted = kinds.of(part["kind"]).amend(part["content"], copy["content"], answer)
+            parts.append({**part, "content": inner})
+            answers.append(wanted)
+        return {"parts": parts}, answers
 
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         weights = [Fraction(part["points"]) for part in content["parts"]]

@@ -94,6 +94,10 @@ class Choice(ItemKind):
             "letters": {token: letter for letter, token in by_letter.items()},
         }
 
+    def amend(self, content: Any, mended: Any, key: Any) -> tuple[Any, Any]:
+        letters = {text: letter for letter, text in content["options"].items()}
+        return content, sorted(letters[mended["options"][letter]] for letter in key)
+
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         options = sorted(content["options"].items())
         return OnPaper([f"{letter}. {text}" for letter, text in options], [letter for letter, _text in options], key=["".join(sorted(key))])

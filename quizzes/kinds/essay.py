@@ -162,6 +162,9 @@ class Essay(ItemKind):
     def tokened(self, shown: dict, content: Any, key: Any) -> dict:
         return {"sample": key["sample"], "rubric": content["rubric"], "markers": content["markers"]}
 
+    def amend(self, content: Any, mended: Any, key: Any) -> tuple[Any, Any]:
+        return {**mended, "longest": content["longest"]}, key  # the rubric is by what it is marked
+
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         return OnPaper(rows=max(4, min(content["longest"] // 40, 24)), key=list(filter(None, self.to_lines(content, key))))
 

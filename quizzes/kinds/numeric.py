@@ -112,6 +112,9 @@ class Numeric(ItemKind):
             raise Wrong(_("the units are no longer those that were shown"))
         return {**key, "units": content["units"]}
 
+    def amend(self, content: Any, mended: Any, key: Any) -> tuple[Any, Any]:
+        return mended, key  # the sizes of the units say in which of them the number is
+
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         units = [name for name, _factor in _sorted(content["units"])]
         return OnPaper([f"（{' / '.join(units)}）"] if units else [], key=[f"{_said(key)} {_base(content['units'])}".strip()])

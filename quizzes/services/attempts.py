@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
@@ -585,6 +586,8 @@ def submit_overdue(at: datetime) -> int:
     for attempt in _overdue(at, since=at - LOOK_BACK):
         try:
             done += end_by_clock(attempt=attempt, at=at) is not None
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:
             log.exception("overdue_not_submitted", attempt=attempt.pk)
             if not connection.is_usable():

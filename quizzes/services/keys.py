@@ -1,5 +1,6 @@
 """Which key stands for an item once questions were marked again, and when keys may be shown: an exam gives none away while it is sat."""
 
+import random
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from core.errors import Refused
 from people.models import Person
 from quizzes import kinds
-from quizzes.models import Attempt, AttemptItem, Candidate, PaperItem, Quiz, Remark, Sitting
+from quizzes.models import Attempt, AttemptItem, Candidate, PaperItem, Question, QuestionVersion, Quiz, Remark, Sitting
 
 # ---- which key stands ----------------------------------------------------------------------
 
@@ -24,49 +25,100 @@ class Standing:
     is_given: bool
 
 
-def standing(items: Iterable[AttemptItem]) -> dict[int, Standing]:
-    """What stands for each frozen item, by its id. One query.
+@dataclass(frozen=True)
+class Reach:
+    """What a re-marking speaks of: items frozen before it that ask what it is about, as the same kind and in the same words.
 
-    The key is that of the newest approved re-marking with a new key that reaches the item, else its own; whether everybody is
-    given full marks says the newest one that reaches it.
+    `asked` is the question as it stood when this was proposed. Where nobody kept it (from before versions were kept), items
+    of that very version are spoken of, and no older ones.
+    """
+
+    remark: Remark
+    asked: QuestionVersion | Question | None
+
+    def is_alike(self, item: AttemptItem) -> bool:
+        """Whether the item is of the same kind and has the same stem."""
+        if self.asked is None or item.question_version > self.remark.version:
+            return item.question_version == self.remark.version
+        return (item.kind, item.shown.get("stem")) == (self.asked.kind, self.asked.stem)
+
+    def key_of(self, item: AttemptItem) -> dict | None:
+        """The item's key in the tokens of its paper as the re-marking wants it (with full marks for all, as it was right); None where it
+        does not speak of the item: of a later version or another kind, asked in other words or with other options."""
+        if not self.is_alike(item):
+            return None
+        wanted = self.remark if self.remark.remedy == Remark.Remedy.NEW_KEY else self.asked
+        try:
+            return item.key if wanted is None else item.item_kind.rekey(item.shown, wanted.content, wanted.key, item.key)
+        except kinds.Wrong:
+            return None
+
+
+def reaches_of(remarks: Iterable[Remark]) -> list[Reach]:
+    """What each of these speaks of, in their order. One query; none without any."""
+    remarks = list(remarks)
+    kept: dict[tuple[int, int], QuestionVersion] = {}
+    if remarks:
+        about = {"question__in": {one.question_id for one in remarks}, "number__in": {one.version for one in remarks}}
+        kept = {(one.question_id, one.number): one for one in QuestionVersion.objects.filter(**about)}
+    return [Reach(one, kept.get((one.question_id, one.version))) for one in remarks]
+
+
+def _approved(questions: Iterable[int]) -> dict[int, list[Reach]]:
+    """The approved re-markings of these questions, the newest first. Two queries; one where none was marked again."""
+    remarks = Remark.objects.filter(question__in=set(questions), decision__approved=True).select_related("decision").order_by("-pk")
+    found: dict[int, list[Reach]] = {}
+    for reach in reaches_of(remarks):
+        found.setdefault(reach.remark.question_id, []).append(reach)
+    return found
+
+
+def standing(items: Iterable[AttemptItem]) -> dict[int, Standing]:
+    """What stands for each frozen item, by its id. Two queries; one where none of them was marked again.
+
+    The key is that of the newest approved re-marking with a new key that speaks of the item, else its own; whether everybody is
+    given full marks says the newest one that speaks of it.
     """
     items = list(items)
-    approved: dict[int, list[Remark]] = {}
-    for remark in Remark.objects.filter(question__in={item.question_id for item in items}, decision__approved=True).order_by("-pk"):
-        approved.setdefault(remark.question_id, []).append(remark)
+    approved = _approved(item.question_id for item in items)
     return {item.pk: _standing(item, approved.get(item.question_id, [])) for item in items}
 
 
-def _standing(item: AttemptItem, approved: list[Remark]) -> Standing:
-    reaching = [remark for remark in approved if reaches(remark, item)]
-    mended = (under(remark, item) for remark in reaching if remark.remedy == Remark.Remedy.NEW_KEY)
-    is_given = bool(reaching) and reaching[0].remedy == Remark.Remedy.ALL_RIGHT
+def _standing(item: AttemptItem, approved: list[Reach]) -> Standing:
+    speaking = [(reach.remark.remedy, key) for reach in approved if (key := reach.key_of(item)) is not None]
+    mended = (key for remedy, key in speaking if remedy == Remark.Remedy.NEW_KEY)
+    is_given = bool(speaking) and speaking[0][0] == Remark.Remedy.ALL_RIGHT
     return Standing(next(mended, item.key), is_given)
 
 
-def reaches(remark: Remark, item: AttemptItem) -> bool:
-    """Whether a re-marking speaks of this item: it was frozen before, and shows the options that a new key is about."""
-    if item.question_version > remark.version:
-        return False
-    return remark.remedy == Remark.Remedy.ALL_RIGHT or under(remark, item) is not None
+@dataclass(frozen=True)
+class Amended:
+    """What two persons agreed on since a paper was made, of one of its items."""
+
+    remark: Remark | None  # the newest that speaks of the item
+    other: Remark | None  # the newest of all, where it does not speak of the item
 
 
-def under(remark: Remark, item: AttemptItem) -> dict | None:
-    """The item's key in the tokens of its paper as the re-marking wants it; None when other options were shown."""
-    try:
-        return item.item_kind.rekey(item.shown, remark.content, remark.key, item.key)
-    except kinds.Wrong:
-        return None
-
-
-def amended(items: Iterable[PaperItem]) -> dict[int, Remark]:
-    """By item of a paper made beforehand the newest approved re-marking that speaks of it. One query."""
+def amended(items: Iterable[PaperItem]) -> dict[int, Amended]:
+    """By item of a paper made beforehand what was agreed on since; absent where nothing was. Two queries; one where nothing was."""
     items = list(items)
-    approved = Remark.objects.filter(question__in=[item.question_id for item in items], decision__approved=True)
-    newest: dict[int, Remark] = {}
-    for remark in approved.select_related("decision").order_by("pk"):
-        newest |= {item.pk: remark for item in items if item.question_id == remark.question_id and item.question_version <= remark.version}
-    return newest
+    approved = _approved(item.question_id for item in items)
+    found = {}
+    for item in items:
+        later = [reach for reach in approved.get(item.question_id, []) if item.question_version <= reach.remark.version]
+        if later:
+            shown = _as_shown(item)
+            speaking = next((reach.remark for reach in later if reach.key_of(shown) is not None), None)
+            newest = later[0].remark
+            found[item.pk] = Amended(speaking, None if speaking == newest else newest)
+    return found
+
+
+def _as_shown(item: PaperItem) -> AttemptItem:
+    """As an attempt would keep it; unsaved, of no attempt."""
+    rng = random.Random(0)  # noqa: S311 - tokens only
+    shown, key = item.item_kind.present(item.stem, item.content, item.key, rng=rng, shuffle=False)
+    return AttemptItem(question_id=item.question_id, question_version=item.question_version, kind=item.kind, shown=shown, key=key)
 
 
 # ---- when keys are shown -------------------------------------------------------------------

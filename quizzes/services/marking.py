@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -162,6 +163,8 @@ def tell_the_course(marking: Marking, *, at: datetime) -> bool:
 def _tell_the_course(pk: int, at: datetime) -> None:
     try:
         tell_the_course(Marking.objects.select_related(*_WHOSE).get(pk=pk), at=at)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception:
         log.exception("pass_not_told", marking=pk)
 

@@ -370,7 +370,7 @@ def _apply(
         may_lose=may_lose,
         gained_pass=made.passed and not before.passed,
         lost_pass=before.passed and not made.passed,
-        kept_pass=keeps,
+        kept_pass=keeps and not found.earns_pass,
         reason=reason.strip()[:500],
         by=by,
         at=at,

@@ -31,7 +31,7 @@ def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     """One of PARTS of a sealed paper as PDF, with a trace of who had it printed. The same paper gives the same pages each time,
     but its key, which says what two persons amended since.
 
-    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries, one more for the key;
+    Formulas are typeset; one that cannot be stands as its LaTeX (`raw_formulas` names them beforehand). Three queries, two more for the key;
     an image each is read from the storage.
 
     Raises:
@@ -60,23 +60,31 @@ def pdf(*, paper: Paper, part: str, by: Person, at: datetime) -> bytes:
     return made
 
 
-def _item(paper: Paper, item: PaperItem, *, with_key: bool, amended: Remark | None = None) -> dict[str, Any]:
-    if amended is not None and amended.remedy == Remark.Remedy.NEW_KEY:
-        item.content, item.key = amended.content, amended.key
+def _item(paper: Paper, item: PaperItem, *, with_key: bool, amended: keys.Amended | None = None) -> dict[str, Any]:
+    content, key, remark = item.content, item.key, amended and amended.remark
+    if remark and remark.remedy == Remark.Remedy.NEW_KEY:  # under the letters that this paper prints
+        content, key = item.item_kind.amend(content, remark.content, remark.key)
     rng = random.Random(f"{paper.pk}:{item.question_id}:{item.question_version}")  # noqa: S311 - the order of lines, the same each time
-    shape = item.item_kind.on_paper(item.content, item.key, rng=rng)
+    shape = item.item_kind.on_paper(content, key, rng=rng)
     return {
         "number": str(item.position),
         **_drawn(item.item_kind, item.stem, Decimal(item.points), shape, with_key=with_key),
-        **({"key": [*map(_marked, shape.key), _marked(_amended(amended))]} if amended is not None else {}),
+        **({"key": [*map(_marked, shape.key), *map(_marked, _amended(amended))]} if amended is not None else {}),
         "source": printable(item.source) if with_key else "",
     }
 
 
-def _amended(remark: Remark) -> str:
+def _amended(amended: keys.Amended) -> Iterator[str]:
     """What a marker of sheets has to know, in Chinese as the document is."""
-    on = clock.local(remark.decision.at).date().isoformat()
-    return f"（{on} 经两人批准：本题人人得满分）" if remark.remedy == Remark.Remedy.ALL_RIGHT else f"（{on} 经两人批准更正答案）"
+    if amended.remark:
+        given = amended.remark.remedy == Remark.Remedy.ALL_RIGHT
+        yield f"（{_day(amended.remark)} 经两人批准{'：本题人人得满分' if given else '更正答案'}）"
+    if amended.other:
+        yield f"（{_day(amended.other)} 经两人批准的重新评分针对本题的另一表述或选项，不适用于本卷）"
+
+
+def _day(remark: Remark) -> str:
+    return clock.local(remark.decision.at).date().isoformat()
 
 
 def _told(paper: Paper, items: list[PaperItem]) -> list[dict[str, str]]:

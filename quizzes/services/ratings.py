@@ -1,6 +1,6 @@
 """Marking by people: the queue, a rating, and what follows when an answer is settled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -151,29 +151,40 @@ def task_text(task: MarkingTask) -> kinds.ForPerson:
 def complete(*, submission: Submission, at: datetime) -> Marking | None:
     """Supersede a partial marking when nothing of it is left open; None while something is. Running it twice changes nothing.
 
-    Parts that the machine marks are marked with the key that stands now: a re-marking may have mended it meanwhile.
+    Parts that the machine marks are marked with the key that stands now: a re-marking may have mended it meanwhile, or given
+    everybody full marks.
     """
     current = Marking.objects.current().select_related("submission__attempt").get(submission=submission)
     if current.is_complete or submission.cause == Submission.Cause.PAPER:  # of these a second person decides
         return None
     if GoneOnPaper.objects.filter(attempt=submission.attempt_id).exists():  # marks of the sheet take its place
         return None
-    if MarkingTask.objects.filter(submission=submission, fraction=None).exists():
-        return None
     marks = list(current.marks.select_related("item", "answer"))
     opened = [mark.item for mark in marks if mark.fraction is None]
-    settled, standing = marking.settled_shares(item.pk for item in opened), keys.standing(opened)
+    standing = keys.standing(opened)
+    spare([item.pk for item in opened if standing[item.pk].is_given], at=at)
+    if MarkingTask.objects.filter(submission=submission).waiting().exists():
+        return None
+    settled = marking.settled_shares(item.pk for item in opened)
     marked = []
     for mark in marks:
         if mark.fraction is None:
             response = mark.answer.response if mark.answer else None
-            share = marking.joined(mark.item.kind, standing[mark.item_id].key, response, settled.get(mark.item_id, {}))
+            stands, rated = standing[mark.item_id], settled.get(mark.item_id, {})
+            share = Fraction(1) if stands.is_given else marking.joined(mark.item.kind, stands.key, response, rated)
             marked.append(marking.Marked(mark.item, mark.answer, share))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction), mark.earned))
     made = marking.append(current.submission, marked, cause=Marking.Cause.PERSON, at=at, supersedes=current)
     audit.record(current.submission.attempt.quiz, "quizzes.marked_by_people", attempt=current.submission.attempt_id)
     return made
+
+
+def spare(items: Collection[int], *, at: datetime) -> None:
+    """Take these items from the queue: everybody is given full marks for them, so nobody has to mark them any more."""
+    if items:
+        waiting = MarkingTask.objects.filter(item__in=items).waiting()
+        waiting.update(fraction=Decimal(1), settled_at=at, claimed_by=None, claimed_until=None)
 
 
 def comments(submission: Submission) -> dict[int, list[str]]:

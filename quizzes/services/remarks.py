@@ -1,7 +1,7 @@
 """Marking again with a mended key: proposed by one person, seen in a dry run, decided by another, traced on every marking."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -21,6 +21,7 @@ from people.models import Person, Role
 from quizzes import kinds, rules
 from quizzes.models import (
     Attempt,
+    AttemptItem,
     GoneOnPaper,
     ItemMark,
     Marking,
@@ -33,7 +34,7 @@ from quizzes.models import (
     Submission,
 )
 from quizzes.permissions import holds_over
-from quizzes.services import bank, keys, lost_passes, marking
+from quizzes.services import bank, keys, lost_passes, marking, ratings
 
 QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
@@ -67,7 +68,7 @@ def propose(*, question: Question, remedy: str, reason: str, by: Person, at: dat
     """Ask that a question be marked again everywhere. Nothing changes before a second person agrees.
 
     For a new key `content` and `key` are the question as it should have been; the options must be those
-    that were shown.
+    that were shown on some paper with this question. `keys.Reach` says of which papers it speaks.
 
     Raises:
         Refused: no_reason, bad_key, same_key, open_already.
@@ -83,8 +84,12 @@ def propose(*, question: Question, remedy: str, reason: str, by: Person, at: dat
             question.item_kind.check(question.stem, content, key)
         except kinds.Wrong as wrong:
             raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
-        _refuse_other_options(question, content, key)
-        if (content, key) == (question.content, question.key) and not question.uses.exclude(question_version=question.version).exists():
+        reach = keys.Reach(Remark(question=question, version=question.version, remedy=remedy, content=content, key=key), question)
+        alike = [use for use in _uses(question, question.version) if reach.is_alike(use)]
+        fitting = [use for use in alike if reach.key_of(use) is not None]
+        if alike and not fitting:
+            _refuse_other_options(alike[0], content, key)
+        if (content, key) == (question.content, question.key) and all(use.question_version == question.version for use in fitting):
             raise Refused(_("This is the key that stands."), code="same_key")
     else:
         content = key = None
@@ -95,14 +100,12 @@ def propose(*, question: Question, remedy: str, reason: str, by: Person, at: dat
     return remark
 
 
-def _refuse_other_options(question: Question, content: Any, key: Any) -> None:
-    """A new key must fit the papers as they were shown; the newest one stands for all."""
-    use = question.uses.order_by("-pk").first()
-    if use is not None:
-        try:
-            use.item_kind.rekey(use.shown, content, key, use.key)
-        except kinds.Wrong as wrong:
-            raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
+def _refuse_other_options(use: AttemptItem, content: Any, key: Any) -> None:
+    """A new key must fit a paper as it was shown; why not this one is said."""
+    try:
+        use.item_kind.rekey(use.shown, content, key, use.key)
+    except kinds.Wrong as wrong:
+        raise Refused(_("The new key cannot be: %(why)s") % {"why": wrong}, code="bad_key") from wrong
 
 
 def changes(remark: Remark, *, after: int = 0) -> Iterator[Change]:
@@ -150,7 +153,27 @@ def _reached(remark: Remark) -> QuerySet[ItemMark]:
 
 
 def _asked(remark: Remark) -> QuerySet[ItemMark]:
+    """Of the question as it is and as it was before; `keys.Reach` says of which of them the re-marking speaks."""
     return ItemMark.objects.standing().filter(item__question=remark.question_id, item__question_version__lte=remark.version)
+
+
+def _uses(question: int | Question, version: int) -> list[AttemptItem]:
+    """One paper's item for each version up to this one, the newest first: all of one version ask the same. One query."""
+    uses = AttemptItem.objects.filter(question=question, question_version__lte=version)
+    newest = uses.order_by().values("question_version").annotate(newest=Max("pk")).values("newest")
+    return list(AttemptItem.objects.filter(pk__in=newest).order_by("-pk"))
+
+
+def _versions(remark: Remark) -> set[int]:
+    """The versions of the question that it speaks of. Two queries."""
+    (reach,) = keys.reaches_of([remark])
+    return {use.question_version for use in _uses(remark.question_id, remark.version) if reach.key_of(use) is not None}
+
+
+def left_out(remark: Remark) -> QuerySet[ItemMark]:
+    """Marks that it leaves alone, because those papers asked the question in other words, with other options, or as another kind."""
+    marks = _asked(remark).exclude(item__question_version__in=_versions(remark))
+    return marks.select_related("item", "marking__submission__attempt").order_by("pk")
 
 
 def by_hand(remark: Remark) -> QuerySet[ItemMark]:
@@ -160,6 +183,10 @@ def by_hand(remark: Remark) -> QuerySet[ItemMark]:
     """
     if remark.remedy != Remark.Remedy.NEW_KEY:
         return ItemMark.objects.none()
+    return _entered(remark).filter(item__question_version__in=_versions(remark))
+
+
+def _entered(remark: Remark) -> QuerySet[ItemMark]:
     marks = _asked(remark).filter(_BY_HAND)
     decision = RemarkDecision.objects.filter(remark=remark).first()
     if decision is not None:
@@ -169,12 +196,13 @@ def by_hand(remark: Remark) -> QuerySet[ItemMark]:
 
 
 def waits_for_a_look(submission: Submission) -> bool:
-    """Whether a new key asks for somebody who looks at this sheet again. Two queries, two more for each new key of its questions."""
+    """Whether a new key asks for somebody who looks at this sheet again. Three queries, two more for each new key of its questions."""
     if submission.cause != Submission.Cause.PAPER:
         return False
-    questions = [item.question_id for item in submission.attempt.items.all()]
-    mended = Remark.objects.filter(question__in=questions, decision__approved=True, remedy=Remark.Remedy.NEW_KEY)
-    return any(by_hand(remark).filter(marking__submission=submission).exists() for remark in mended)
+    items = {item.question_id: item for item in submission.attempt.items.all()}
+    mended = Remark.objects.filter(question__in=items, decision__approved=True, remedy=Remark.Remedy.NEW_KEY)
+    speaking = [reach.remark for reach in keys.reaches_of(mended) if reach.key_of(items[reach.remark.question_id]) is not None]
+    return any(_entered(remark).filter(marking__submission=submission).exists() for remark in speaking)
 
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
@@ -186,6 +214,7 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         .values_list("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt")
     )
     shares = _shares(remark, marks)
+    waiting = _waiting(marks, shares)
     found = []
     for mark in marks:
         if mark.pk not in shares:
@@ -197,11 +226,19 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         attempt = was.submission.attempt
         score = was.score - (mark.earned or Decimal(0)) + becomes
         stays = was.passed and score >= was.score  # a pass that was kept once is lost by no mark that rises
-        would_pass = was.is_complete and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
+        would_pass = was.pk not in waiting and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
         hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
         found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
     return found
+
+
+def _waiting(marks: list[ItemMark], shares: Collection[int]) -> set[int]:
+    """Of the markings of these marks those that are still partial when the marks in `shares` have their points. One query; none where all are whole."""
+    partial = [mark.marking for mark in marks if not mark.marking.is_complete]
+    unagreed = {one.pk for one in partial if one.submission.cause == Submission.Cause.PAPER}  # a second person has yet to agree
+    opened = ItemMark.objects.filter(marking__in=[one.pk for one in partial], fraction=None).exclude(pk__in=shares)
+    return unagreed | set(opened.values_list("marking", flat=True)) if partial else set()
 
 
 def _hanging(enrolments: set[int]) -> dict[tuple[int, str], Completion]:
@@ -222,20 +259,22 @@ def completion_on(passed: Marking) -> Completion | None:
 
 
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
-    """The share of each item under the remedy, by mark. Two queries at most.
+    """The share of each item under the remedy, by mark. Three queries at most.
 
-    Absent where it does not reach: still with a person, entered from paper, shown with other options, or
-    reached by a later re-marking that was approved, which has the last word.
+    Absent where it does not speak of the item (`keys.Reach`), where a later re-marking that was approved does, which has the last
+    word, and with a new key what is still with a person or was entered from paper.
     """
-    later = list(Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True))
-    reached = [mark for mark in marks if mark.fraction is not None and not any(keys.reaches(one, mark.item) for one in later)]
+    later = Remark.objects.filter(question=remark.question_id, pk__gt=remark.pk, decision__approved=True)
+    own, *newer = keys.reaches_of([remark, *later])
+    reached = [
+        (mark, key) for mark in marks if (key := own.key_of(mark.item)) is not None and all(one.key_of(mark.item) is None for one in newer)
+    ]
     if remark.remedy == Remark.Remedy.ALL_RIGHT:
-        return {mark.pk: Fraction(1) for mark in reached}
+        return {mark.pk: Fraction(1) for mark, _key in reached}
     found: dict[int, Fraction] = {}
     with_people: list[tuple[ItemMark, dict]] = []
-    for mark in reached:
-        key = None if mark.marking.submission.cause == Submission.Cause.PAPER else keys.under(remark, mark.item)
-        if key is None:
+    for mark, key in reached:
+        if mark.fraction is None or mark.marking.submission.cause == Submission.Cause.PAPER:
             continue
         share = kinds.mark(mark.item.kind, key, _response(mark))
         if share is None:
@@ -379,6 +418,8 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         keeps_pass=keeps or change.would_pass,
         waits_for_second=waits,
     )
+    if remark.remedy == Remark.Remedy.ALL_RIGHT and not current.is_complete:
+        ratings.spare([mark.item_id for mark in asked if mark.pk in shares], at=at)
     RemarkedMarking.objects.create(
         remark=remark,
         marking=made,
@@ -389,6 +430,8 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     )
     if current.passed and not made.passed:
         _take_back(submission.attempt, remark, at)
+    if not made.is_complete:
+        ratings.complete(submission=submission, at=at)  # its other essays may be settled already
     return True
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from core.errors import Refused
 from core.models import FactChanged
@@ -143,6 +144,27 @@ def test_answers_after_the_end_are_refused_and_what_was_acknowledged_counts(atte
         save(attempt, attempt.items.get(kind="judge"), "true", "later", at=NOON + 22 * MINUTE)
     assert refusal.value.code == "over"
     assert attempts.submit_overdue(NOON + 30 * MINUTE) == 0
+
+
+def test_a_limit_of_time_is_no_bad_attempt(attempt, monkeypatch):
+    def stopped(**_facts):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(attempts, "end_by_clock", stopped)
+    with pytest.raises(SoftTimeLimitExceeded):
+        attempts.submit_overdue(NOON + 21 * MINUTE)
+
+
+def test_a_limit_of_time_is_no_course_that_cannot_be_told(attempt, answer, monkeypatch):
+    answer(attempt)
+    passed = attempts.submit(attempt=attempt, cause=LEARNER, at=NOON).result
+
+    def stopped(*_given, **_facts):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(marking, "tell_the_course", stopped)
+    with pytest.raises(SoftTimeLimitExceeded):
+        marking._tell_the_course(passed.pk, NOON)
 
 
 def test_submitting_after_time_ends_at_ones_own_end(attempt):

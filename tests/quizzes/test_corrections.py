@@ -91,7 +91,7 @@ def test_points_that_move_no_pass_are_corrected_at_once_and_what_stood_stays(ent
     now = stands(submission)
     assert (str(first.score), str(now.score), now.supersedes, now.cause) == ("22.50", "25.00", first, "paper")
     assert Marking.objects.get(pk=first.pk).score == first.score and first.marks.get(item__position=2).earned == Decimal("2.50")
-    assert now.marks.get(item__position=2).fraction == 1 and now.passed
+    assert now.marks.get(item__position=2).fraction == 1 and now.passed and not made.decision.kept_pass, "it is earned"
     assert (made.reason, made.by, made.decision.made) == ("第4题误录", cast.hr, now) and not made.is_waiting
     assert set(ModelLogEntry.objects.filter(action__startswith="quizzes.correction").values_list("action", flat=True)) == {
         "quizzes.correction_proposed",

@@ -9,7 +9,7 @@ from quizzes.models import Marking, MarkingTask, Question, Rating, Remark, Remar
 from quizzes.services import ratings, remarks
 from tests.cast import EVERYBODY, NOON
 from tests.quizzes.test_ratings import sit as essay  # noqa: F401
-from tests.quizzes.test_remarks import LATER, case, exam, sit  # noqa: F401
+from tests.quizzes.test_remarks import LATER, case, edited, exam, sit  # noqa: F401
 
 AUTHORS = {"trainer", "reviewer", "admin"}
 READ_REMARKS = AUTHORS | {"hr", "auditor"}
@@ -201,3 +201,29 @@ def test_proposing_keeps_what_was_typed_when_it_is_refused(sign_in, cast, exam):
         reverse("remark_new", args=[question.pk]), {"remedy": "new_key", "lines": "七个工作日\n* 二十个工作日", "reason": "答案错误"}
     )
     assert page.status_code == 302 and Remark.objects.get().key == ["B"]
+
+
+@pytest.mark.parametrize("remedy", ["new_key", "all_right"])
+def test_who_decides_reads_which_papers_asked_the_question_otherwise(sign_in, cast, sit, remedy):  # noqa: F811
+    sit(cast.learner, "B")
+    question = edited(cast, "R-1", stem="几个工作日？")
+    sit(cast.colleague, "B")
+    key = {"key": ["B"]} if remedy == "new_key" else {}
+    asked = remarks.propose(question=question, remedy=remedy, reason="答案错误", by=cast.trainer, at=LATER, **key)
+    address = reverse("remark", args=[asked.pk])
+
+    page = sign_in(cast.hr).get(address)
+    assert "不重新评分的试卷" in page.text and "有 1 份试卷用的是本题的较早版本" in page.text and "第 1 版" in page.text
+    assert [mark.marking.submission.attempt.person for mark in page.context["left_out"]] == [cast.learner]
+    assert cast.learner.name not in sign_in(cast.reviewer).get(address).text
+
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    remarks.apply(asked, at=LATER)
+    assert "有 1 份试卷用的是本题的较早版本" in sign_in(cast.hr).get(address).text
+
+
+def test_the_dry_run_shows_an_essay_that_nobody_has_marked_yet(sign_in, cast, essay):  # noqa: F811
+    essay()
+    asked = remarks.propose(question=Question.objects.get(code="E-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
+    page = sign_in(cast.hr).get(reverse("remark", args=[asked.pk]))
+    assert "— → 10" in page.text and page.context["counts"]["gain"] == 1

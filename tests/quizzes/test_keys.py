@@ -248,6 +248,44 @@ def test_a_kept_pass_is_lost_by_no_mark_that_rises(cast, course_quiz):
     assert (submission.result.percent, submission.result.passed) == (50, True)
 
 
+# ---- the printed key -----------------------------------------------------------------------
+
+
+def printed_of(paper, code):
+    """Of one question of a paper: its options by the letters under which the paper prints them, and the lines of the key."""
+    item = paper.items.get(question__code=code)
+    shown = printing._item(paper, item, with_key=False)
+    drawn = printing._item(paper, item, with_key=True, amended=keys.amended([item]).get(item.pk))
+    texts = ["".join(piece["it"] for piece in line) for line in shown["lines"]]
+    return dict(text.split(". ") for text in texts if ". " in text), ["".join(piece["it"] for piece in line) for line in drawn["key"]]
+
+
+def lines_of(code, *lines):
+    """Content and key as the form of a re-marking makes them of what is typed."""
+    content, key = Question.objects.get(code=code).item_kind.from_lines(list(lines))
+    return {"remedy": "new_key", "content": content, "key": key}
+
+
+STEPS = ["受理", "审核", "登记", "答复"]
+ROWS = [
+    {"id": "L-1", "type": "single", "stem": "期限？", "options": {"A": "15", "B": "20"}, "answer": ["A"]},
+    {"id": "L-2", "type": "order", "stem": "顺序？", "items": ["审核", "答复", "受理", "登记"], "answer": STEPS},
+    {"id": "L-3", "type": "match", "stem": "配对。", "left": ["应", "宜"], "right": ["要求", "推荐", "允许"], "answer": {"应": "允许", "宜": "推荐"}},
+    {"id": "L-4", "type": "case", "stem": "材料", "parts": [{"type": "multiple", "stem": "哪些？", "options": {"A": "甲", "B": "乙", "C": "丙"}, "answer": ["A", "B"]}]},
+]  # fmt: skip
+
+
+@pytest.fixture
+def lettered(cast, exam):
+    """A sealed paper whose questions hold their lines in another order than a re-marking writes them."""
+    bank.import_rows([{"course": "P01", "v": "V"} | row for row in ROWS], county=cast.county, at=NOON)
+    chosen = [(row["id"], Decimal(5)) for row in ROWS]
+    paper = exam_papers.make_fixed(quiz=exam, chosen=chosen, by=cast.trainer, at=NOON, may_starve=True)
+    for by in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=by, at=NOON)
+    return paper
+
+
 def test_the_printed_key_says_what_two_persons_amended(cast, exam):
     paper = sealed_paper(exam, cast)
     items = list(paper.items.order_by("position"))
@@ -255,9 +293,62 @@ def test_the_printed_key_says_what_two_persons_amended(cast, exam):
     decided(cast, "K-0", remedy="new_key", key=["B"])
     decided(cast, "K-1", remedy="all_right")
 
-    amended = keys.amended(items)
-    mended, given = (printing._item(paper, item, with_key=True, amended=amended[item.pk]) for item in items)
-    assert "B" in str(mended["key"]) and "更正" in str(mended["key"]) and "人人得满分" in str(given["key"])
+    mended, given = (printed_of(paper, code)[1] for code in ("K-0", "K-1"))
+    assert mended[0] == "B" and mended[1].endswith("更正答案）") and len(mended) == 2
+    assert given[0] == "A" and given[1].endswith("人人得满分）") and len(given) == 2
     assert printing.pdf(paper=paper, part="key", by=cast.trainer, at=NOON) != printing.pdf(
         paper=paper, part="paper", by=cast.trainer, at=NOON
     )
+
+
+def test_an_amended_choice_is_named_by_the_letter_of_the_paper_however_its_options_were_written(cast, lettered):
+    decided(cast, "L-1", **lines_of("L-1", "* 20", "15"))
+    letters, key = printed_of(lettered, "L-1")
+    assert letters[key[0]] == "20" and key[0] == "B"
+
+
+def test_an_amended_order_is_named_by_the_letters_of_the_paper(cast, lettered):
+    wanted = ["登记", "审核", "受理", "答复"]
+    decided(cast, "L-2", **lines_of("L-2", *wanted))
+    letters, key = printed_of(lettered, "L-2")
+    assert [letters[sign] for sign in key[0]] == wanted
+
+
+def test_an_amended_match_is_named_by_the_letters_of_the_paper(cast, lettered):
+    decided(cast, "L-3", **lines_of("L-3", "宜 = 推荐", "应 = 要求", "= 允许"))
+    letters, key = printed_of(lettered, "L-3")
+    assert [letters[sign] for sign in key[0] if sign in letters] == ["要求", "推荐"] and key[0].startswith("（1）")
+
+
+def test_an_amended_part_of_a_case_is_named_by_the_letters_of_the_paper(cast, lettered):
+    decided(cast, "L-4", **lines_of("L-4", "【多选题 1分】", "哪些？", "【答案】", "* 丙", "* 甲", "乙"))
+    item = lettered.items.get(question__code="L-4")
+    drawn = printing._item(lettered, item, with_key=True, amended=keys.amended([item])[item.pk])
+    assert [piece["it"] for piece in drawn["parts"][0]["key"][0]] == ["AC"]
+
+
+@pytest.mark.parametrize("remedy", ["new_key", "all_right"])
+@pytest.mark.parametrize(
+    "change", [{"stem": "几天？"}, {"content": {"options": {"A": "20", "B": "25"}}}, {"kind": "judge", "content": {}, "key": False}]
+)
+def test_the_printed_key_stays_where_the_re_marking_is_about_another_wording_and_says_so(cast, lettered, change, remedy):
+    question = Question.objects.get(code="L-1")
+    for name, value in change.items():
+        setattr(question, name, value)
+    bank.write(question, by=cast.trainer)
+    mended = {"key": True if question.kind == "judge" else ["B"], "content": question.content} if remedy == "new_key" else {}
+    decided(cast, "L-1", remedy=remedy, **mended)
+
+    _letters, key = printed_of(lettered, "L-1")
+    assert key[0] == "A" and "不适用于本卷" in key[1] and "人人得满分" not in "".join(key) and len(key) == 2
+
+
+def test_the_screen_and_the_printed_key_agree_after_several_re_markings(cast, lettered):
+    decided(cast, "L-1", remedy="new_key", key=["B"])
+    question = Question.objects.get(code="L-1")
+    question.stem = "几天？"
+    bank.write(question, by=cast.trainer)
+    decided(cast, "L-1", remedy="all_right")
+
+    _letters, key = printed_of(lettered, "L-1")
+    assert key[0] == "B" and key[1].endswith("更正答案）") and "不适用于本卷" in key[2]

@@ -251,6 +251,33 @@ def test_a_key_for_another_question_is_not_put_into_a_frozen_paper(key, content)
         kind.rekey(shown, content, question[2], frozen)
 
 
+@pytest.mark.parametrize("key", list(BANK))
+def test_a_key_that_was_mended_in_the_copy_itself_is_printed_as_it_is(key):
+    _stem, content, answer = BANK[key]
+    assert kinds.of(key).amend(content, content, answer) == (content, answer)
+
+
+def test_a_mended_number_is_printed_in_the_unit_that_it_was_given_in():
+    kind, (_stem, content, _key) = kinds.of("numeric"), BANK["numeric"]
+    mended, key = kind.from_lines(["4", "万元 = 1", "元 = 0.0001"])
+    assert kind.on_paper(*kind.amend(content, mended, key), rng=random.Random(0)).key == ["4 万元"]
+
+
+def test_a_mended_rubric_is_printed_with_the_length_that_was_asked_for():
+    kind, (_stem, content, _key) = kinds.of("essay"), BANK["essay"]
+    mended, key = kind.from_lines(["字数：300", "评分点：依据准确，5分", "参考答案：见第三十三条。"])
+    amended, sample = kind.amend(content, mended, key)
+    assert amended["longest"] == 800 and amended["rubric"][0]["name"] == "依据准确" and sample == {"sample": "见第三十三条。"}
+
+
+def test_a_case_whose_part_asks_in_other_words_is_not_put_into_a_frozen_paper():
+    kind, question = kinds.of("case"), BANK["case"]
+    shown, frozen = paper(kind, question)
+    parts = [{**part, "stem": f"{part['stem']}？"} for part in question[1]["parts"]]
+    with pytest.raises(kinds.Wrong):
+        kind.rekey(shown, {"parts": parts}, question[2], frozen)
+
+
 # ---- marking by policy
 
 OPTIONS = st.lists(st.sampled_from("abcdef"), unique=True, min_size=1)

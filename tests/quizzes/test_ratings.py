@@ -12,8 +12,8 @@ from core.errors import Refused
 from courses.models import Completion, Course
 from courses.services import enrolments
 from quizzes import rules
-from quizzes.models import Marking, MarkingTask, Submission
-from quizzes.services import attempts, bank, quizzes, ratings
+from quizzes.models import AttemptItem, ItemMark, Marking, MarkingTask, Submission
+from quizzes.services import attempts, bank, quizzes, ratings, remarks
 from tests.cast import NOON
 from tests.factories import make_course
 
@@ -190,3 +190,29 @@ def test_two_within_the_difference_give_the_mean_and_else_the_third_stands(a, b,
     assert settle([a, b]) == ((a + b) / 2 if abs(a - b) <= Fraction(1, 5) else None)
     assert settle([a, b, c]) == c
     assert rules.settled([a], markers=1, difference=Fraction(0)) == a
+
+
+def test_full_marks_for_one_essay_leave_the_other_with_its_marker(sit, rate, cast):
+    submission = sit()
+    first = MarkingTask.objects.get().item
+    other = AttemptItem.objects.create(
+        attempt=first.attempt,
+        position=9,
+        question=first.attempt.items.get(kind="judge").question,
+        question_version=1,
+        kind="essay",
+        points=10,
+        shown=first.shown,
+        key=first.key,
+    )
+    current = result()
+    ItemMark.objects.create(marking=current, item=other, answer=None, fraction=None, earned=None)
+    MarkingTask.objects.create(submission=submission, item=other)
+    asked = remarks.propose(question=first.question, remedy="all_right", reason="有歧义", by=cast.trainer, at=NOON + MINUTE)
+    assert [change.gains_pass for change in remarks.changes(asked)] == [False], "the other essay is still open"
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=NOON + MINUTE)
+
+    assert remarks.apply(asked, at=NOON + MINUTE) == 1
+
+    assert not result().is_complete and not result().passed and result().score == 20
+    assert [task.item for task in ratings.waiting(cast.trainer)] == [other]

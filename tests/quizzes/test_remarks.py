@@ -394,6 +394,121 @@ def test_a_yes_overwrites_no_edit_that_came_after_the_proposal(sit, remark, cast
     remarks.decide(remark=asked, approved=False, reason="题目已修改", by=cast.hr, at=LATER)
 
 
+# ---- which papers it speaks of ---------------------------------------------------------------
+
+
+def edited(cast, code, **facts):
+    """The question is written anew and reviewed; its version rises."""
+    question = Question.objects.get(code=code)
+    for name, value in facts.items():
+        setattr(question, name, value)
+    bank.write(question, by=cast.trainer)
+    Question.objects.filter(pk=question.pk).update(status="reviewed")
+    return Question.objects.get(pk=question.pk)
+
+
+def about(question, cast, **facts):
+    return remarks.propose(question=question, reason="答案错误", by=cast.trainer, at=LATER, **{"remedy": "new_key"} | facts)
+
+
+@pytest.mark.parametrize("remedy", ["new_key", "all_right"])
+def test_papers_that_asked_the_question_in_other_words_are_left_alone_and_listed(exam, sit, apply, cast, remedy):
+    """Judgement 2 said “一律收费” to the first two and “一律免费” to the third; what is right of the one is wrong of the other."""
+    was_right, was_wrong = sit(cast.learner, "A"), sit(cast.colleague, "A", judge=False)
+    course = Course.objects.get(code="P01")
+    enrolments.enrol(person=cast.own_leader, course=course, at=NOON)
+    open_still = attempts.start(person=cast.own_leader, quiz=exam, at=NOON)
+    asked_of = edited(cast, "R-2", stem="一律免费。")
+    reached = sit(cast.liaison, "A", judge=remedy == "new_key")
+
+    asked = about(asked_of, cast, remedy=remedy, key=True if remedy == "new_key" else None)
+    assert [change.marking.submission_id for change in remarks.changes(asked)] == [reached.pk]
+    assert {mark.marking.submission_id for mark in remarks.left_out(asked)} == {was_right.pk, was_wrong.pk}
+
+    remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER)
+    assert apply(asked) == 1
+    assert [result(one).percent for one in (was_right, was_wrong)] == [100, 50]
+    item = open_still.items.get(kind="judge")
+    attempts.save(attempt_id=open_still.pk, person=cast.own_leader, item_id=item.pk, response="false", token="t", at=NOON)
+    assert attempts.submit(attempt=open_still, at=LATER).result.percent == 50, "by the key of the words that it asked"
+    assert remarks.unapplied_gaps(LATER) == []
+
+
+def test_a_case_whose_part_was_reworded_is_another_question(case, apply, cast):
+    rate(cast, 80)
+    parts = [dict(part) for part in Question.objects.get(code="C-1").content["parts"]]
+    parts[0]["stem"] = "最多延长几个工作日？"
+    question = edited(cast, "C-1", content={"parts": parts})
+
+    mended = {"content": question.content, "key": [["B"], question.key[1]]}
+    with pytest.raises(Refused) as refused:
+        about(question, cast, **mended)
+    assert refused.value.code == "bad_key", "no paper asked it so"
+
+    enrolments.enrol(person=cast.colleague, course=Course.objects.get(code="P01"), at=NOON)
+    attempts.submit(attempt=attempts.start(person=cast.colleague, quiz=case.attempt.quiz, at=NOON), at=NOON)
+    asked = about(question, cast, **mended)
+    assert list(remarks.changes(asked)) == [] and remarks.left_out(asked).get().marking.submission_id == case.pk
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    assert apply(asked) == 0 and result(case).percent == 40
+
+
+NUMBER = (
+    "numeric",
+    {"units": {}},
+    {"value": "20", "tolerance": "0", "relative": False},
+    {"value": "30", "tolerance": "0", "relative": False},
+)
+KINDS = {  # before: options and key; after: kind, options, key and the key as it is proposed
+    "R-1": [
+        ("judge", {}, True, False),
+        NUMBER,
+        ("multiple", {"options": {"A": "七个工作日", "B": "二十个工作日"}}, ["A"], ["A", "B"]),
+    ],
+    "R-2": [NUMBER, ("single", {"options": {"A": "对", "B": "错"}}, ["A"], ["B"])],
+}
+
+
+@pytest.mark.parametrize(("code", "after"), [(code, after) for code, all_ in KINDS.items() for after in all_])
+def test_a_question_that_became_another_kind_is_marked_again_on_no_paper_of_the_old_one(exam, sit, apply, cast, code, after):
+    handed_in = sit(cast.learner, "A")
+    enrolments.enrol(person=cast.colleague, course=Course.objects.get(code="P01"), at=NOON)
+    running = attempts.start(person=cast.colleague, quiz=exam, at=NOON)
+    for item in running.items.all():
+        response = attempts.right_response(item)
+        attempts.save(attempt_id=running.pk, person=cast.colleague, item_id=item.pk, response=response, token=f"r{item.pk}", at=NOON)
+    kind, content, key, mended = after
+    question = edited(cast, code, kind=kind, content=content, key=key)
+
+    asked = about(question, cast, content=content, key=mended)
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    assert apply(asked) == 0 and result(handed_in).percent == 100
+    assert attempts.submit(attempt=running, at=LATER).result.percent == 100
+    assert remarks.left_out(asked).count() == 2
+
+
+def test_what_changed_beside_the_words_keeps_no_paper_out(sit, apply, cast):
+    submission = sit(cast.learner, "B")
+    question = edited(cast, "R-1", explanation="见第三十三条。", difficulty=3)
+
+    asked = about(question, cast, key=["B"])
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    assert apply(asked) == 1 and result(submission).percent == 100 and not remarks.left_out(asked).exists()
+
+
+def test_the_key_that_stands_is_no_proposal_where_older_papers_asked_otherwise(sit, cast):
+    sit(cast.learner, "B")
+    question = edited(cast, "R-1", stem="几个工作日？", key=["B"])
+    with pytest.raises(Refused) as refused:
+        about(question, cast, key=["B"])
+    assert refused.value.code == "same_key"
+
+
+# ---- cases and essays ------------------------------------------------------------------------
+
+
 CASE = [
     {"type": "single", "stem": "几个工作日？", "options": {"A": "15", "B": "20"}, "answer": ["A"], "points": 1},
     {"type": "essay", "stem": "说明理由。", "answer": "见第三十三条。", "points": 1},
@@ -478,3 +593,32 @@ def test_the_dry_run_does_not_grow_in_queries(sit, remark, cast, django_assert_m
     asked = remark()
     with django_assert_max_num_queries(5):
         assert len(list(remarks.changes(asked))) == 4
+
+
+def open_essay(case):
+    return MarkingTask.objects.filter(submission=case, settled_at=None)
+
+
+def test_full_marks_for_all_wait_for_no_marker(case, apply, cast):
+    question = Question.objects.get(code="C-1")
+    asked = about(question, cast, remedy="all_right")
+    (change,) = remarks.changes(asked)
+    assert change.gains_pass and change.percent == 100
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    assert apply(asked) == 1
+
+    stands = result(case)
+    assert stands.is_complete and stands.passed and stands.percent == 100
+    assert not open_essay(case).exists() and ratings.waiting(cast.trainer).count() == 0
+    assert remarks.unapplied_gaps(LATER) == [] and ratings.unfinished_gaps(LATER) == []
+
+
+def test_what_a_marker_gives_before_the_papers_are_marked_again_takes_nothing_from_full_marks_for_all(case, apply, cast):
+    asked = about(Question.objects.get(code="C-1"), cast, remedy="all_right")
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+
+    rate(cast, 0)
+
+    assert result(case).percent == 100 and result(case).passed
+    assert apply(asked) == 0
