@@ -114,8 +114,8 @@ def _stretches(stays: Sequence[Stay]) -> list[_Stretch]:
 def place(stays: Sequence[Stay], leaves: Iterable[tuple[date, date | None]], terms: Terms) -> Place:
     """Where one person is counted. `stays` are their main postings in the county that touch the period, the earlier first.
 
-    The place is an organ, and in it the last posting. Whoever served the county long enough and no organ of it is counted where
-    they served longest.
+    The place is an organ, and in it the last posting, also one after some time elsewhere. Whoever served the county long enough and
+    no organ of it is counted where they served longest.
     """
     stretches = _stretches(stays)
     settled = [one for one in stretches if one.is_settled(terms)]
@@ -124,14 +124,15 @@ def place(stays: Sequence[Stay], leaves: Iterable[tuple[date, date | None]], ter
     in_time = bool(settled) or is_full(last_day - timedelta(days=days - 1), last_day, terms.months_joined)
     longest = max(reversed(stretches), key=lambda one: one.days(terms))
     chosen = settled[-1] if settled else longest if in_time else stretches[-1]
-    stay, as_of = chosen.stays[-1], chosen.last_day(terms)
+    newest = next(one for one in reversed(stretches) if one.stays[0].organ == chosen.stays[0].organ)
+    stay, as_of = newest.stays[-1], newest.last_day(terms)
     if not in_time and not is_full(stretches[0].starts_on, terms.cutoff_on, terms.months_joined):
         return Place(stay, False, Reason.JOINED_LATE, as_of)
     if away := _away(stays, leaves, terms):
         return Place(stay, False, away, as_of)
     if not in_time:
         return Place(stay, False, Reason.BRIEF, as_of)
-    if chosen is not stretches[-1]:
+    if newest is not stretches[-1]:
         reason = Reason.MOVED_LATE
     elif as_of < terms.cutoff_on:
         reason = Reason.LEFT_LATE
