@@ -1,5 +1,6 @@
 """Who is counted, what stands for them, and what a unit comes to."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ from django.utils import timezone
 from evaluation import services
 from evaluation.indicators import calculation, versions
 from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
-from people.models import Leave, Posting
+from evaluation.periods.lines import OF_PEOPLE
+from people.models import DutyAssignment, Leave, Posting
 from people.models.snapshot import served_at
 from people.services import postings
 from tests.cast import NOON, person
@@ -98,6 +100,61 @@ def test_a_promotion_in_one_section_is_no_move(cast, period):
     lines = people["YA10001"], people["YA10002"]
     assert [(one.reason, one.unit, one.duties, one.target) for one in lines] == [("roster", cast.section, ["deputy"], Decimal(8))] * 2
     assert people["YA10001"].post_title == "副局长"
+
+
+def beside(someone, unit, *duties):
+    posting = Posting.objects.create(person=someone, unit=unit, title="局长", starts_on=date(2024, 1, 1), is_main=False)
+    for duty in duties:
+        DutyAssignment.objects.create(posting=posting, duty=duty, starts_on=date(2024, 1, 1))
+
+
+def leaders(line):
+    return [line.figures[name] for name in ("在册人数", "主要领导人数", "主要领导完成必修人数", "分管领导人数")]
+
+
+def test_who_leads_a_unit_beside_another_posting_counts_among_the_leaders_there_and_in_the_roster_at_home(cast, period):
+    asked = rows.course(cast.county, "P09", required=["chief"])
+    beside(cast.learner, cast.other_bureau, "chief")
+    rows.complete(cast.learner, asked)
+
+    people, units = outcome(period)
+
+    line = people["YA10001"]
+    assert (line.organ, line.duties, line.required) == (cast.bureau, ["chief", "staff"], 1)  # what one must learn goes by all duties
+    assert line.held_in == {str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]}
+    assert people["YA10002"].held_in == {}
+    assert leaders(units["532325-D03"]) == ["4", "1", "0", "0"]
+    assert leaders(units["532325-D09"]) == ["1", "2", "1", "0"]
+
+
+def test_who_is_left_off_the_roster_leads_no_unit_beside_it(cast, period):
+    rows.course(cast.county, "P09", required=["chief"])
+    beside(cast.learner, cast.other_bureau, "chief")
+    leave(cast.learner, date(2026, 3, 1), date(2026, 5, 31), by=cast.hr)
+
+    assert leaders(outcome(period)[1]["532325-D09"]) == ["1", "1", "0", "0"]
+
+
+def test_a_duty_held_at_home_and_beside_it_counts_in_both_units(cast, period):
+    rows.course(cast.county, "P09", required=["chief"])
+    beside(cast.own_leader, cast.other_bureau, "chief", "deputy")
+
+    _people, units = outcome(period)
+
+    assert leaders(units["532325-D03"]) == ["4", "1", "0", "0"]
+    assert leaders(units["532325-D09"]) == ["1", "2", "0", "1"]
+
+
+def test_a_calculation_without_side_postings_keeps_the_digest_that_it_had_and_one_with_them_holds_them(cast, period):
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    line = PersonLine.objects.get(calculation=made, person=cast.learner)
+    assert json.loads(calculation._canonical("P:YA10001", line, OF_PEOPLE)) == [
+        "P:YA10001",
+        *(f"{one:.2f}" if isinstance(one := getattr(line, name), Decimal) else one for name in OF_PEOPLE),
+    ]
+    beside(cast.learner, cast.other_bureau, "staff")
+    again = calculation.record(period=period, purpose="freeze", by=cast.hr, at=CLOSED)
+    assert again.digest != made.digest and calculation.digest_of(again) == again.digest
 
 
 def test_who_joined_late_left_or_was_on_leave_keeps_a_line_that_says_so(cast, period):
