@@ -39,6 +39,7 @@ from evaluation.models import (
 from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
 from people.models import DutyAssignment, Leave, Person, Posting, Unit
 from people.models.posting import is_lasting
+from people.models.unit import successors
 from quizzes.models import Attempt
 
 WRITTEN_AT_ONCE = 5000
@@ -210,18 +211,23 @@ def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[
     """
     frame = replace(frame_of(period, read(period.version.spec), at), only=frozenset(people))
     units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
-    stays, _names = _stays(frame, units)
+    homes = successors(units, before=frame.terms.cutoff_on)
+    stays, _names = _stays(frame, homes)
     leaves = _leaves(frame)
     places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
-    held = _duties(frame, places, units)
+    held = _duties(frame, places, homes)
     return {person: (place, held[person]) for person, place in places.items()}
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a calculation reads of a county and its people, whatever the version's rules are. `young`: see `_young`."""
+    """What a calculation reads of a county and its people, whatever the version's rules are. `young`: see `_young`.
+
+    `homes`: the unit as which each counts, another one where it was merged before the cut-off (`people.models.unit.successors`).
+    """
 
     units: Mapping[int, Unit]
+    homes: Mapping[int, Unit]
     stays: Mapping[int, list[roster.Stay]]
     names: Mapping[int, tuple[str, str]]
     leaves: Mapping[int, list[tuple[date, date | None]]]
@@ -236,10 +242,12 @@ def _facts(frame: Frame, asked_for: Mapping) -> _Facts:
     first = Posting.objects.filter(unit=OuterRef("pk")).order_by("starts_on").values("starts_on")[:1]
     inside = Unit.objects.filter(path__startswith=frame.county.path).annotate(served_since=Subquery(first))
     units = {unit.pk: unit for unit in inside}
-    stays, names = _stays(frame, units)
+    homes = successors(units, before=frame.terms.cutoff_on)
+    stays, names = _stays(frame, homes)
     asked = _Asked(frame, asked_for)
     return _Facts(
         units,
+        homes,
         stays,
         names,
         _leaves(frame),
@@ -255,7 +263,7 @@ def _people_lines(frame: Frame, facts: _Facts) -> list[PersonLine]:
     """A line for everybody who served in the county in the period, by employee number. One query."""
     units, asked = facts.units, facts.asked
     places = {person: roster.place(stays, facts.leaves.get(person, ()), frame.terms) for person, stays in facts.stays.items()}
-    held = _duties(frame, places, units)
+    held = _duties(frame, places, facts.homes)
     organs = {unit.path: unit for unit in units.values()}
     labels = {pk: _label(unit, organs) for pk, unit in units.items()}
     lines = []
@@ -305,7 +313,7 @@ def _postings(frame: Frame) -> QuerySet:
     return found if frame.only is None else found.filter(person__in=frame.only)
 
 
-def _stays(frame: Frame, units: Mapping[int, Unit]) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
+def _stays(frame: Frame, homes: Mapping[int, Unit]) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
     """Each person's main postings in order, and number and name. One query."""
     rows = (
         _postings(frame)
@@ -316,7 +324,10 @@ def _stays(frame: Frame, units: Mapping[int, Unit]) -> tuple[dict[int, list[rost
     for person, group in groupby(rows.iterator(chunk_size=10_000), key=lambda row: row[0]):
         of_person = list(group)
         names[person] = of_person[0][1:3]
-        stays[person] = [roster.Stay(unit, units[unit].organ_path, title, since, until) for *_who, unit, title, since, until in of_person]
+        stays[person] = [
+            roster.Stay(homes[unit].pk, homes[unit].organ_path, title, since, until, merged=homes[unit].pk != unit)
+            for *_who, unit, title, since, until in of_person
+        ]
     return stays, names
 
 
@@ -329,10 +340,10 @@ def _leaves(frame: Frame) -> dict[int, list[tuple[date, date | None]]]:
     return found
 
 
-def _duties(frame: Frame, places: Mapping[int, roster.Place], units: Mapping[int, Unit]) -> dict[int, Held]:
+def _duties(frame: Frame, places: Mapping[int, roster.Place], homes: Mapping[int, Unit]) -> dict[int, Held]:
     """The duties of everybody who has a place, side postings too. One query."""
-    by_path = {unit.path: unit.pk for unit in units.values()}
-    organs = {pk: by_path[unit.organ_path] for pk, unit in units.items()}
+    by_path = {unit.path: unit.pk for unit in homes.values()}
+    organs = {pk: by_path[unit.organ_path] for pk, unit in homes.items()}
     rows = DutyAssignment.objects.filter(_touching(frame), posting__unit__path__startswith=frame.county.path)
     if frame.only is not None:
         rows = rows.filter(posting__person__in=frame.only)
@@ -439,7 +450,8 @@ def _unit_lines(
     names = [figure.name for figure in figures.REPORTED] + [one.key for one in (*spec.bonus, *spec.deduct)]
     found: list[UnitLine] = []
     for unit in facts.units.values():
-        if not (by_organ.get(unit.pk) or (_is_organ(unit, frame) and unit.pk not in facts.young)):
+        stands = facts.homes[unit.pk] is unit and _is_organ(unit, frame) and unit.pk not in facts.young
+        if not (by_organ.get(unit.pk) or stands):
             continue
         given = reported.get(unit.pk, {})
         values = figures.count([*by_organ.get(unit.pk, ()), *beside.get(unit.pk, ())], unit.pk) | {

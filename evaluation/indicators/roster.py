@@ -23,6 +23,7 @@ class Reason(TextChoices):
     ROSTER = "roster", gettext_lazy("on the opening roster")
     JOINED = "joined", gettext_lazy("joined in time")
     MOVED = "moved", gettext_lazy("moved here in time")
+    MERGED = "merged", gettext_lazy("came with a unit that was merged into this one")
     MOVED_LATE = "moved_late", gettext_lazy("moved too late: counted where they served before")
     LEFT_LATE = "left_late", gettext_lazy("left shortly before the cut-off: still counted")
     JOINED_LATE = "joined_late", gettext_lazy("joined too late")
@@ -44,13 +45,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Stay:
-    """One main posting, with the path of the unit's organ."""
+    """One main posting, with the path of the unit's organ. Of a unit that was merged the one that went on, and `merged` True."""
 
     unit: int
     organ: str
     title: str
     starts_on: date
     ends_on: date | None
+    merged: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def place(stays: Sequence[Stay], leaves: Iterable[tuple[date, date | None]], ter
         reason = Reason.MOVED_LATE
     elif as_of < terms.cutoff_on:
         reason = Reason.LEFT_LATE
+    elif any(one.merged for one in chosen.stays):
+        reason = Reason.MERGED
     elif chosen.starts_on <= terms.opens_on:
         reason = Reason.ROSTER
     else:
@@ -176,6 +180,7 @@ def words(reason: str, *, months_joined: int, months_away: int) -> str:
         Reason.ROSTER: _("On the opening roster of this unit."),
         Reason.JOINED: _("Joined the county during the period, at least %(months)d months before its end."),
         Reason.MOVED: _("Moved here at least %(months)d months before the end of the period."),
+        Reason.MERGED: _("Came with a unit that was merged into this one: the time served there counts as served here."),
         Reason.MOVED_LATE: _("Served elsewhere afterwards for less than %(months)d months: counted where they served before."),
         Reason.LEFT_LATE: _("Left less than %(away)d months before the end of the period: still counted."),
         Reason.JOINED_LATE: _("Joined less than %(months)d months before the end of the period: not counted."),
