@@ -91,8 +91,3 @@ def _in_force(person: Person, kind: str, county_path: str, on: date) -> Certific
     in_force = [certificate for certificate in held if certificate.state_on(on) == State.VALID and certificate.is_as_issued]
     in_force.sort(key=lambda certificate: (certificate.valid_until or date.max, certificate.issued_at), reverse=True)
     return next((certificate for certificate in in_force if ledger.is_as_chained(certificate.pk)), None)  # whose it is, and of which kind
-
-
-@router.api_operation(["POST", "PUT", "PATCH", "DELETE"], "/held", auth=None, include_in_schema=False)
-def held_is_only_read(request: HttpRequest):
-    raise Problem(405, _("Certificates are only read here."), code="method")

@@ -1,9 +1,13 @@
 """`/api/v1/`: the apps' routers under one roof, and one form for every error (RFC 9457, problem+json)."""
 
+from collections.abc import Callable
+
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import NinjaAPI, Router
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, Throttled, ValidationError
 from ninja.responses import Response
 
@@ -14,6 +18,7 @@ from people.api import TITLES, Problem
 
 log = structlog.get_logger("api")
 
+ADDRESS = "/api/v1/"
 PROBLEM_TYPE = "application/problem+json"
 
 
@@ -52,6 +57,7 @@ api = Api(
     version="1",
     description="Records for HR, certificates for the portal. See docs/api.md for worked examples.",
     docs_url=None,
+    docs_decorator=require_safe,
     urls_namespace="api",
 )
 api.add_router("/certificates", certificates)  # before the records, whose /certificates/{number} would take “held” for a number
@@ -133,18 +139,23 @@ def on_failure(request: HttpRequest, error: Exception) -> HttpResponse:
     return problem(500, _("The call failed on our side; it has been logged. Please try again later."), code="failed")
 
 
-rest = Router()  # after all others: what no router knows is a problem, not a page
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+@csrf_exempt
+def nothing_here(request: HttpRequest, address: str = "") -> HttpResponse:
+    """What no door of the API knows is a problem too, by whatever method it is asked for."""
+    return on_missing(request, Http404())
 
 
-@rest.api_operation(METHODS, "/", auth=None, include_in_schema=False)
-def nothing_at_the_root(request: HttpRequest):
-    raise Http404
+class NotAllowedAsProblem:
+    """Middleware: a method that an address of the API does not know is refused in the form of every error, with those that it knows."""
 
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
 
-@rest.api_operation(METHODS, "/{path:address}", auth=None, include_in_schema=False)
-def nothing_here(request: HttpRequest, address: str):
-    raise Http404
-
-
-api.add_router("", rest)
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != 405 or not request.path.startswith(ADDRESS):
+            return response
+        known = ", ".join(sorted(response["Allow"].split(", ")))
+        refused = problem(405, _("This address answers %(methods)s alone.") % {"methods": known}, code="method")
+        refused["Allow"] = known
+        return refused

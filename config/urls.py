@@ -4,7 +4,7 @@ from django.urls import include, path
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
-from config.api import api
+from config.api import api, nothing_here
 from core import views as core_views
 from courses import media
 
@@ -21,5 +21,7 @@ urlpatterns = [
     path("", include("certificates.urls")),
     path("", include("home.urls")),
     path("", include("evaluation.urls")),
+    path("api/v1/", nothing_here),
     path("api/v1/", api.urls),
+    path("api/v1/<path:address>", nothing_here),
 ]

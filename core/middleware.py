@@ -140,7 +140,7 @@ class BoundedUploads:
                 _("The file is %(size)d MB; at most %(limit)d MB are taken.") % {"size": int(length) // 2**20, "limit": limit // 2**20},
                 code="too_large",
             )
-            if request.path.endswith(".json"):
+            if request.path.endswith(".json") or request.path.startswith(SaneAddress.PROGRAMS):
                 problem = {"type": "about:blank", "title": refusal.message, "status": 413, "detail": refusal.message, "code": refusal.code}
                 return JsonResponse(problem, status=413, content_type="application/problem+json")
             return render(request, "refused.html", {"refusal": refusal}, status=413)

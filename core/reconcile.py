@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -96,11 +97,13 @@ def publish(outcomes: list[Outcome], *, at: datetime) -> None:
 
 
 def run(*, at: datetime, mend: bool) -> list[Outcome]:
-    """Run every check; mend what is found when asked. Neither a bad row nor a bad check stops the rest."""
+    """Run every check; mend what is found when asked. Neither a bad row nor a bad check stops the rest; the end of its time does."""
     outcomes = []
     for check in _checks:
         try:
             found = check.gaps(at)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:
             log.exception("reconcile_check_failed", check=check.name)
             outcomes.append(Outcome(check.name, 0, 0, [f"{type(error).__name__}: {error}"]))
@@ -113,6 +116,8 @@ def run(*, at: datetime, mend: bool) -> list[Outcome]:
             try:
                 gap.mend()
                 mended += 1
+            except SoftTimeLimitExceeded:
+                raise
             except Exception as error:
                 log.exception("reconcile_failed", check=check.name, what=gap.what)
                 left.append(f"{gap.what}: {error}")

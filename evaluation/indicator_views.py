@@ -211,9 +211,9 @@ def unit_line(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     context = {"line": line, "explained": explained, "figure": figure}
     if figure is not None:
-        everybody = PersonLine.objects.filter(calculation=line.calculation_id, organ=line.unit_id)
+        everybody = PersonLine.objects.behind(line, duty=figure.duty)
         seen = list(everybody.visible_to(request.user))
-        found = explain.behind(figure, seen, explained.spec)
+        found = explain.behind(figure, seen, explained.spec, organ=line.unit_id)
         page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
         context |= {
             "page": page,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from people.models import Duty, Leave, Person, Role, Unit
-from people.services import leaves
+from people.services import leaves, units
 
 
 class SignInForm(LoginForm):
@@ -134,17 +134,33 @@ class UnitFilter(forms.Form):
     q = forms.CharField(label=_("Name or code"), required=False, max_length=60)
 
 
+class SuccessorChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Unit) -> str:
+        return f"{obj.name} · {obj.code}"
+
+
 class CloseUnitForm(forms.Form):
-    """The day on which a unit ended, and the decision behind it."""
+    """The day on which a unit ended, the one that goes on in its place, and the decision behind it."""
 
     on = forms.DateField(
         label=_("Last day"),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text=_("The day on which the unit ceased to exist, by the decision. Not in the future."),
     )
+    successor = SuccessorChoice(
+        label=_("Merged into"),
+        queryset=Unit.objects.none(),
+        required=False,
+        empty_label=_("No other unit: dissolved"),
+        help_text=_("In this year's evaluation the time that people served here counts as served there."),
+    )
     basis = forms.CharField(
         label=_("Decision"), required=False, max_length=200, help_text=_("Number of the document, if there is one. It stays in the log.")
     )
+
+    def __init__(self, *args, unit: Unit, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["successor"].queryset = units.successors_of(unit)
 
 
 class HistoryForm(forms.Form):

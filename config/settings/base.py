@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "core.middleware.RefusedAsPage",
     "core.middleware.SaneAddress",
     "courses.middleware.DecidedOnce",
+    "config.api.NotAllowedAsProblem",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,8 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
-from ninja import Field, Path, Router, Schema
-from ninja.utils import contribute_operation_args
+from ninja import Field, Router, Schema
 from pydantic import AwareDatetime, BeforeValidator
 
 from core import clock
@@ -107,21 +105,9 @@ def door(
         # As every reading: with the same ETag and without a body, for who asks only whether something is new.
         asked = {"auth": Token(scope), "throttle": [CallsAMinute()], "include_in_schema": False, "url_name": f"{act}_{name}"}
         router.api_operation(["HEAD"], path, response={200: out, **PROBLEMS, **(answers or {})}, **asked)(view)
-        _only_read(router, path)
         return view
 
     return decorate
-
-
-def _only_read(router: Router, path: str) -> None:
-    """Whatever else than reading is asked of an address is refused in the form of every error."""
-
-    def lists_are_only_read(request: HttpRequest, **key: str):
-        raise Problem(405, _("Here is only read."), code="method")
-
-    for name in re.findall(r"\{(\w+)\}", path):
-        contribute_operation_args(lists_are_only_read, name, str, Path(...))
-    router.api_operation(["POST", "PUT", "PATCH", "DELETE"], path, auth=None, include_in_schema=False)(lists_are_only_read)
 
 
 def by_changes(

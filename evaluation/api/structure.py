@@ -68,6 +68,7 @@ class UnitOut(Schema):
     parent_code: str = Field(description="Code of the unit above; empty for the county.")
     is_vertical: bool = Field(description="Reports to its own system above the county.")
     closed_on: date | None = Field(description="The day on which it was dissolved; null while it is open.")
+    merged_into: str = Field(description="Code of the unit into which it was merged; empty where there is none.")
 
 
 class UnitsOut(ListOut):
@@ -94,7 +95,12 @@ def _units_sent(page: list) -> list[dict]:
     above = {row.path[: -row.steplen] for row in page}
     codes = dict(Unit.objects.filter(path__in=above).values_list("path", "code"))
     names = ("code", "name", "short_name", "kind", "is_vertical", "closed_on")
-    return [{name: getattr(row, name) for name in names} | {"parent_code": codes.get(row.path[: -row.steplen], "")} for row in page]
+    into = dict(Unit.objects.filter(pk__in={row.merged_into_id for row in page if row.merged_into_id}).values_list("pk", "code"))
+    return [
+        {name: getattr(row, name) for name in names}
+        | {"parent_code": codes.get(row.path[: -row.steplen], ""), "merged_into": into.get(row.merged_into_id, "")}
+        for row in page
+    ]
 
 
 class CourseOut(Schema):

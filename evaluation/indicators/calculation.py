@@ -39,6 +39,7 @@ from evaluation.models import (
 from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
 from people.models import DutyAssignment, Leave, Person, Posting, Unit
 from people.models.posting import is_lasting
+from people.models.unit import successors
 from quizzes.models import Attempt
 
 WRITTEN_AT_ONCE = 5000
@@ -138,6 +139,8 @@ def _digest(people: Iterable[PersonLine], units: Iterable[UnitLine]) -> str:
 
 def _canonical(key: str, line: PersonLine | UnitLine, columns: Iterable[str]) -> bytes:
     values = [f"{value:.2f}" if isinstance(value := getattr(line, name), Decimal) else value for name in columns]
+    if held_in := getattr(line, "held_in", None):  # only where there is some: what was calculated before there was any keeps its digest
+        values.append(held_in)
     return json.dumps([key, *values], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -182,25 +185,49 @@ def asked_of(period: Period) -> dict:
     return next((asked for asked in kept if asked), None) or asked_now(period.county, clock.end_of(period.cutoff_on))
 
 
-def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[int, tuple[roster.Place, tuple[str, ...]]]:
+@dataclass(frozen=True)
+class Held:
+    """The duties that somebody held in the county on the day that they are counted by, by organ; `own` is the one that counts the person."""
+
+    own: int
+    by_organ: Mapping[int, frozenset[str]]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(sorted(frozenset().union(*self.by_organ.values())))
+
+    @property
+    def told(self) -> dict[str, list[str]]:
+        """As `PersonLine.held_in` keeps them."""
+        if not self.by_organ.keys() - {self.own}:
+            return {}
+        return {str(organ): sorted(duties) for organ, duties in sorted(self.by_organ.items())}
+
+
+def places_of(*, period: Period, people: Collection[int], at: datetime) -> dict[int, tuple[roster.Place, Held]]:
     """Where some people are counted by what is known now, each with the duties that they are counted by. Four queries.
 
     Who served nowhere in the county in the period is not in it.
     """
     frame = replace(frame_of(period, read(period.version.spec), at), only=frozenset(people))
     units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=frame.county.path)}
-    stays, _names = _stays(frame, units)
+    homes = successors(units, before=frame.terms.cutoff_on)
+    stays, _names = _stays(frame, homes)
     leaves = _leaves(frame)
     places = {person: roster.place(stays[person], leaves.get(person, ()), frame.terms) for person in stays}
-    held = _duties(frame, places)
-    return {person: (place, held.get(person, ())) for person, place in places.items()}
+    held = _duties(frame, places, homes)
+    return {person: (place, held[person]) for person, place in places.items()}
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a calculation reads of a county and its people, whatever the version's rules are. `young`: see `_young`."""
+    """What a calculation reads of a county and its people, whatever the version's rules are. `young`: see `_young`.
+
+    `homes`: the unit as which each counts, another one where it was merged before the cut-off (`people.models.unit.successors`).
+    """
 
     units: Mapping[int, Unit]
+    homes: Mapping[int, Unit]
     stays: Mapping[int, list[roster.Stay]]
     names: Mapping[int, tuple[str, str]]
     leaves: Mapping[int, list[tuple[date, date | None]]]
@@ -215,10 +242,12 @@ def _facts(frame: Frame, asked_for: Mapping) -> _Facts:
     first = Posting.objects.filter(unit=OuterRef("pk")).order_by("starts_on").values("starts_on")[:1]
     inside = Unit.objects.filter(path__startswith=frame.county.path).annotate(served_since=Subquery(first))
     units = {unit.pk: unit for unit in inside}
-    stays, names = _stays(frame, units)
+    homes = successors(units, before=frame.terms.cutoff_on)
+    stays, names = _stays(frame, homes)
     asked = _Asked(frame, asked_for)
     return _Facts(
         units,
+        homes,
         stays,
         names,
         _leaves(frame),
@@ -234,14 +263,14 @@ def _people_lines(frame: Frame, facts: _Facts) -> list[PersonLine]:
     """A line for everybody who served in the county in the period, by employee number. One query."""
     units, asked = facts.units, facts.asked
     places = {person: roster.place(stays, facts.leaves.get(person, ()), frame.terms) for person, stays in facts.stays.items()}
-    held = _duties(frame, places)
+    held = _duties(frame, places, facts.homes)
     organs = {unit.path: unit for unit in units.values()}
     labels = {pk: _label(unit, organs) for pk, unit in units.items()}
     lines = []
     for person, place in places.items():
         unit = units[place.stay.unit]
-        duties = held.get(person, ())
-        courses, tests, target = asked.of(duties)
+        duties = held[person]
+        courses, tests, target = asked.of(duties.all)
         finished = courses & facts.done.get(person, set())
         number, name = facts.names[person]
         lines.append(
@@ -250,11 +279,12 @@ def _people_lines(frame: Frame, facts: _Facts) -> list[PersonLine]:
                 employee_number=number,
                 person_name=name,
                 unit_id=unit.pk,
-                organ_id=organs[unit.organ_path].pk,
+                organ_id=duties.own,
                 unit_code=unit.code,
                 unit_name=labels[unit.pk],
                 post_title=place.stay.title,
-                duties=list(duties),
+                duties=list(duties.all),
+                held_in=duties.told,
                 counted=place.counted,
                 reason=str(place.reason),
                 required=len(courses),
@@ -283,7 +313,7 @@ def _postings(frame: Frame) -> QuerySet:
     return found if frame.only is None else found.filter(person__in=frame.only)
 
 
-def _stays(frame: Frame, units: Mapping[int, Unit]) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
+def _stays(frame: Frame, homes: Mapping[int, Unit]) -> tuple[dict[int, list[roster.Stay]], dict[int, tuple[str, str]]]:
     """Each person's main postings in order, and number and name. One query."""
     rows = (
         _postings(frame)
@@ -294,7 +324,10 @@ def _stays(frame: Frame, units: Mapping[int, Unit]) -> tuple[dict[int, list[rost
     for person, group in groupby(rows.iterator(chunk_size=10_000), key=lambda row: row[0]):
         of_person = list(group)
         names[person] = of_person[0][1:3]
-        stays[person] = [roster.Stay(unit, units[unit].organ_path, title, since, until) for *_who, unit, title, since, until in of_person]
+        stays[person] = [
+            roster.Stay(homes[unit].pk, homes[unit].organ_path, title, since, until, merged=homes[unit].pk != unit)
+            for *_who, unit, title, since, until in of_person
+        ]
     return stays, names
 
 
@@ -307,19 +340,21 @@ def _leaves(frame: Frame) -> dict[int, list[tuple[date, date | None]]]:
     return found
 
 
-def _duties(frame: Frame, places: Mapping[int, roster.Place]) -> dict[int, tuple[str, ...]]:
-    """The duties that each person held in the county on the day that they are counted by. One query."""
+def _duties(frame: Frame, places: Mapping[int, roster.Place], homes: Mapping[int, Unit]) -> dict[int, Held]:
+    """The duties of everybody who has a place, side postings too. One query."""
+    by_path = {unit.path: unit.pk for unit in homes.values()}
+    organs = {pk: by_path[unit.organ_path] for pk, unit in homes.items()}
     rows = DutyAssignment.objects.filter(_touching(frame), posting__unit__path__startswith=frame.county.path)
     if frame.only is not None:
         rows = rows.filter(posting__person__in=frame.only)
-    found = defaultdict(set)
-    for person, duty, starts_on, ends_on in rows.values_list("posting__person_id", "duty", "starts_on", "ends_on").iterator(
-        chunk_size=10_000
-    ):
+    found: dict[int, dict[int, frozenset[str]]] = defaultdict(dict)
+    columns = ("posting__person_id", "posting__unit_id", "duty", "starts_on", "ends_on")
+    for person, unit, duty, starts_on, ends_on in rows.values_list(*columns).iterator(chunk_size=10_000):
         place = places.get(person)
         if place is not None and is_lasting(starts_on, ends_on, place.as_of):
-            found[person].add(duty)
-    return {person: tuple(sorted(duties)) for person, duties in found.items()}
+            of_person, organ = found[person], organs[unit]
+            of_person[organ] = of_person.get(organ, frozenset()) | {duty}
+    return {person: Held(organs[place.stay.unit], found.get(person, {})) for person, place in places.items()}
 
 
 class _Asked:
@@ -406,15 +441,22 @@ def _unit_lines(
 ) -> list[UnitLine]:
     """A line for every organ of the county that was there in the period or counts somebody, by code."""
     by_organ: dict[int, list[PersonLine]] = defaultdict(list)
+    beside: dict[int, list[PersonLine]] = defaultdict(list)
     for line in people:
         by_organ[line.organ_id].append(line)
+        for organ in line.held_in:
+            if int(organ) != line.organ_id:
+                beside[int(organ)].append(line)
     names = [figure.name for figure in figures.REPORTED] + [one.key for one in (*spec.bonus, *spec.deduct)]
     found: list[UnitLine] = []
     for unit in facts.units.values():
-        if not (by_organ.get(unit.pk) or (_is_organ(unit, frame) and unit.pk not in facts.young)):
+        stands = facts.homes[unit.pk] is unit and _is_organ(unit, frame) and unit.pk not in facts.young
+        if not (by_organ.get(unit.pk) or stands):
             continue
         given = reported.get(unit.pk, {})
-        values = figures.count(by_organ.get(unit.pk, ())) | {name: given.get(name, Decimal(0)) for name in names}
+        values = figures.count([*by_organ.get(unit.pk, ()), *beside.get(unit.pk, ())], unit.pk) | {
+            name: given.get(name, Decimal(0)) for name in names
+        }
         result = scoring.score(spec, values, corrections.get(unit.pk))
         found.append(
             UnitLine(
@@ -489,6 +531,7 @@ def _corrections(period: Period) -> dict[int, dict[str, Decimal]]:
 
 __all__ = [
     "Frame",
+    "Held",
     "Outcome",
     "asked_now",
     "asked_of",

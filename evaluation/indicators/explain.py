@@ -162,24 +162,26 @@ class Behind:
     why: str
 
 
-def behind(figure: Figure, lines: Iterable[PersonLine], spec: Spec) -> list[Behind]:
-    """The people of a unit with regard to one counted figure, who counts first."""
+def behind(figure: Figure, lines: Iterable[PersonLine], spec: Spec, *, organ: int) -> list[Behind]:
+    """The people behind one counted figure of an organ, given by its key (`PersonLine.objects.behind`), who counts first."""
     months = {"months_joined": spec.rules.months_joined, "months_away": spec.rules.months_away}
-    found = [Behind(line, line.counted and bool(figure.of(line)), _why(figure, line, months)) for line in lines]  # type: ignore[misc]
+    found = [Behind(line, line.counted and bool(figure.of_organ(line, organ)), _why(figure, line, organ, months)) for line in lines]
     return sorted(found, key=lambda one: (not one.counts, one.line.employee_number))
 
 
-def _why(figure: Figure, line: PersonLine, months: dict[str, int]) -> str:
+def _why(figure: Figure, line: PersonLine, organ: int, months: dict[str, int]) -> str:
     placed = roster.words(line.reason, **months)
     if not line.counted:
         return placed
     missing = figure
-    while missing.among and not figures.FIGURES[missing.among].of(line):  # type: ignore[misc]
+    while missing.among and not figures.FIGURES[missing.among].of_organ(line, organ):
         missing = figures.FIGURES[missing.among]
+    if figure.duty in line.duties and figure.duty not in line.duties_in(organ):
+        return _("Holds this duty in another unit, and counts there by it.")
     if missing is not figure:
         return _("Is not among “%(figure)s”.") % {"figure": missing.name}
-    if figure.name in ("在册人数",) or figure.of(line):  # type: ignore[misc]
-        return placed
+    if figure.name in ("在册人数",) or figure.of_organ(line, organ):
+        return placed if line.organ_id == organ else _("Holds this duty here beside another posting, and counts there in the roster.")
     return _("Does not meet “%(figure)s”.") % {"figure": figure.name}
 
 

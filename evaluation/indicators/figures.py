@@ -16,16 +16,25 @@ from evaluation.models import PersonLine
 
 @dataclass(frozen=True)
 class Figure:
-    """`of` says what one counted person adds; None: the figure is reported. `among` names the figure whose people may count here."""
+    """`of` says what one counted person adds; None: the figure is reported. `among` names the figure whose people may count here.
+
+    With a `duty` the figure of an organ counts those who hold it in a posting of that organ, wherever else they are counted.
+    """
 
     name: str
     words: str | Promise
     of: Callable[[PersonLine], int | Decimal] | None = None
     among: str = ""
+    duty: str = ""
 
     @property
     def is_reported(self) -> bool:
         return self.of is None
+
+    def of_organ(self, line: PersonLine, organ: int) -> int | Decimal:
+        """What one counted person adds to the figure of an organ, given by its key."""
+        is_there = self.duty in line.duties_in(organ) if self.duty else line.organ_id == organ
+        return self.of(line) if is_there and self.of else 0
 
 
 def _trained(line: PersonLine) -> bool:
@@ -42,10 +51,6 @@ def _reached(line: PersonLine) -> bool:
 
 def _passed(line: PersonLine) -> bool:
     return line.tests > 0 and line.passed >= line.tests
-
-
-def _led_by(duty: str, test: Callable[[PersonLine], bool]) -> Callable[[PersonLine], bool]:
-    return lambda line: duty in line.duties and test(line)
 
 
 _ALL = [
@@ -72,12 +77,22 @@ _ALL = [
         _reached,
         "应训人数",
     ),
-    Figure("主要领导人数", _("Chief leaders among those to be trained."), _led_by("chief", _trained), "应训人数"),
-    Figure("主要领导完成必修人数", _("Of these, whoever had finished every required course."), _led_by("chief", _finished), "主要领导人数"),
-    Figure("分管领导人数", _("Deputies in charge among those to be trained."), _led_by("deputy", _trained), "应训人数"),
     Figure(
-        "分管领导完成必修人数", _("Of these, whoever had finished every required course."), _led_by("deputy", _finished), "分管领导人数"
+        "主要领导人数",
+        _("Chief leaders of the unit who have a required course; also those who are counted in another unit and lead this one beside it."),
+        _trained,
+        duty="chief",
     ),
+    Figure("主要领导完成必修人数", _("Of these, whoever had finished every required course."), _finished, "主要领导人数", "chief"),
+    Figure(
+        "分管领导人数",
+        _(
+            "Deputies in charge in the unit who have a required course; also those who are counted in another unit and are in charge here beside it."
+        ),
+        _trained,
+        duty="deputy",
+    ),
+    Figure("分管领导完成必修人数", _("Of these, whoever had finished every required course."), _finished, "分管领导人数", "deputy"),
     Figure("学时合计", _("Hours of the ledger of all people counted, of the year up to the cut-off."), lambda line: line.hours, "在册人数"),
     Figure("审核通过的标准目录条目", _("Entries of the standards catalogue that were approved in the period; reported and confirmed.")),
     Figure("年度任务数", _("Tasks of drafting that the unit was given for the year; reported and confirmed.")),
@@ -87,10 +102,10 @@ COUNTED = [figure for figure in _ALL if figure.of is not None]
 REPORTED = [figure for figure in _ALL if figure.of is None]
 
 
-def count(lines: Iterable[PersonLine]) -> dict[str, Decimal]:
-    """Every counted figure of one unit's people."""
+def count(lines: Iterable[PersonLine], organ: int) -> dict[str, Decimal]:
+    """Every counted figure of an organ, given by its key, from the lines of its people and of whoever holds a duty in it."""
     counted = [line for line in lines if line.counted]
-    return {figure.name: sum((Decimal(figure.of(line)) for line in counted), Decimal(0)) for figure in COUNTED}  # type: ignore[misc]
+    return {figure.name: sum((Decimal(figure.of_organ(line, organ)) for line in counted), Decimal(0)) for figure in COUNTED}
 
 
 __all__ = ["COUNTED", "FIGURES", "REPORTED", "Figure", "count"]

@@ -23,6 +23,7 @@ class Reason(TextChoices):
     ROSTER = "roster", gettext_lazy("on the opening roster")
     JOINED = "joined", gettext_lazy("joined in time")
     MOVED = "moved", gettext_lazy("moved here in time")
+    MERGED = "merged", gettext_lazy("came with a unit that was merged into this one")
     MOVED_LATE = "moved_late", gettext_lazy("moved too late: counted where they served before")
     LEFT_LATE = "left_late", gettext_lazy("left shortly before the cut-off: still counted")
     JOINED_LATE = "joined_late", gettext_lazy("joined too late")
@@ -44,13 +45,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Stay:
-    """One main posting, with the path of the unit's organ."""
+    """One main posting, with the path of the unit's organ. Of a unit that was merged the one that went on, and `merged` True."""
 
     unit: int
     organ: str
     title: str
     starts_on: date
     ends_on: date | None
+    merged: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def _stretches(stays: Sequence[Stay]) -> list[_Stretch]:
 def place(stays: Sequence[Stay], leaves: Iterable[tuple[date, date | None]], terms: Terms) -> Place:
     """Where one person is counted. `stays` are their main postings in the county that touch the period, the earlier first.
 
-    The place is an organ, and in it the last posting. Whoever served the county long enough and no organ of it is counted where
-    they served longest.
+    The place is an organ, and in it the last posting, also one after some time elsewhere. Whoever served the county long enough and
+    no organ of it is counted where they served longest.
     """
     stretches = _stretches(stays)
     settled = [one for one in stretches if one.is_settled(terms)]
@@ -124,17 +126,20 @@ def place(stays: Sequence[Stay], leaves: Iterable[tuple[date, date | None]], ter
     in_time = bool(settled) or is_full(last_day - timedelta(days=days - 1), last_day, terms.months_joined)
     longest = max(reversed(stretches), key=lambda one: one.days(terms))
     chosen = settled[-1] if settled else longest if in_time else stretches[-1]
-    stay, as_of = chosen.stays[-1], chosen.last_day(terms)
+    newest = next(one for one in reversed(stretches) if one.stays[0].organ == chosen.stays[0].organ)
+    stay, as_of = newest.stays[-1], newest.last_day(terms)
     if not in_time and not is_full(stretches[0].starts_on, terms.cutoff_on, terms.months_joined):
         return Place(stay, False, Reason.JOINED_LATE, as_of)
     if away := _away(stays, leaves, terms):
         return Place(stay, False, away, as_of)
     if not in_time:
         return Place(stay, False, Reason.BRIEF, as_of)
-    if chosen is not stretches[-1]:
+    if newest is not stretches[-1]:
         reason = Reason.MOVED_LATE
     elif as_of < terms.cutoff_on:
         reason = Reason.LEFT_LATE
+    elif any(one.merged for one in chosen.stays):
+        reason = Reason.MERGED
     elif chosen.starts_on <= terms.opens_on:
         reason = Reason.ROSTER
     else:
@@ -175,6 +180,7 @@ def words(reason: str, *, months_joined: int, months_away: int) -> str:
         Reason.ROSTER: _("On the opening roster of this unit."),
         Reason.JOINED: _("Joined the county during the period, at least %(months)d months before its end."),
         Reason.MOVED: _("Moved here at least %(months)d months before the end of the period."),
+        Reason.MERGED: _("Came with a unit that was merged into this one: the time served there counts as served here."),
         Reason.MOVED_LATE: _("Served elsewhere afterwards for less than %(months)d months: counted where they served before."),
         Reason.LEFT_LATE: _("Left less than %(away)d months before the end of the period: still counted."),
         Reason.JOINED_LATE: _("Joined less than %(months)d months before the end of the period: not counted."),

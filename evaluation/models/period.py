@@ -213,11 +213,20 @@ class PersonLineQuerySet(FactQuerySet):
             return self
         return self.filter(Q(person=user.pk) | within_paths(paths_of(user, READS_RECORDS)))
 
+    def behind(self, line: "UnitLine", *, duty: str = "") -> "PersonLineQuerySet":
+        """The lines behind a unit's line; behind its figures of a duty those, too, of whoever holds duties in it beside another posting."""
+        there = Q(organ=line.unit_id)
+        if duty:
+            there |= Q(held_in__has_key=str(line.unit_id))
+        return self.filter(there, calculation=line.calculation_id)
+
 
 class PersonLine(Fact):
     """One person in one calculation: where they are counted and why, and what stands for them.
 
     `counted` False: on nobody's denominator, for `reason` ("joined_late", "left", "leave" …: `evaluation.indicators.roster`).
+    `duties` are all that the person held in the county. `held_in` tells in which organs, {key of the organ: [duty]}, where some were
+    held outside the person's own; empty: all of them in that one.
     """
 
     calculation = models.ForeignKey(Calculation, on_delete=models.PROTECT, related_name="people")
@@ -230,6 +239,7 @@ class PersonLine(Fact):
     unit_name = models.CharField(max_length=160)
     post_title = models.CharField(max_length=60, blank=True)
     duties = models.JSONField(default=list)
+    held_in = models.JSONField(default=dict)
     counted = models.BooleanField()
     reason = models.CharField(max_length=20)
     required = models.PositiveSmallIntegerField()
@@ -248,3 +258,9 @@ class PersonLine(Fact):
 
     def __str__(self) -> str:
         return f"{self.person_name} · {self.unit_name}"
+
+    def duties_in(self, organ: int) -> list[str]:
+        """The duties held in one organ, by its key."""
+        if not self.held_in:
+            return self.duties if organ == self.organ_id else []
+        return self.held_in.get(str(organ), [])

@@ -17,6 +17,7 @@ from core import clock
 from courses.models import Reversal
 from evaluation import rules
 from evaluation.indicators import calculation, reports
+from evaluation.indicators.calculation import Held
 from evaluation.indicators.roster import Place, Reason
 from evaluation.indicators.spec import read
 from evaluation.models import Appeal, AppealDecision, Calculation, LedgerEntry, Period, PersonLine, RecordChange, UnitFigure, UnitLine
@@ -47,7 +48,8 @@ def unmade(named: Iterable[tuple[Appeal, str]], *, at: datetime) -> list[Appeal]
         if appeal.person_id:
             is_right = appeal.person_id in made[appeal.calculation, record]
         else:
-            people = PersonLine.objects.filter(calculation=appeal.calculation_id, organ=appeal.unit_id).values("person")
+            there = Q(organ=appeal.unit_id) | Q(held_in__has_key=str(appeal.unit_id))
+            people = PersonLine.objects.filter(there, calculation=appeal.calculation_id).values("person")
             since = _Since(appeal.period, appeal.calculation, at, people, appeal.unit)
             is_right = since.is_reported_otherwise(appeal.item_key) if record == Record.FIGURE else bool(since.found[Record(record)]())
         if not is_right:
@@ -136,7 +138,8 @@ class _Since:
 
     def _duty(self) -> set[int]:
         lines, places = self._lines_and_places
-        return {person for person in lines if person in places and lines[person].duties != list(places[person][1])}
+        told = {person: (line.duties, line.held_in) for person, line in lines.items() if person in places}
+        return {person for person, duties in told.items() if duties != (list(places[person][1].all), places[person][1].told)}
 
     def is_reported_otherwise(self, item_key: str) -> bool:
         """Whether a reported figure of the unit that an item is about counts with another value than it was published with."""
@@ -148,7 +151,7 @@ class _Since:
         return any(value != Decimal(was.get(name, 0)) for name, value in counts.items())
 
     @cached_property
-    def _lines_and_places(self) -> tuple[dict[int, PersonLine], dict[int, tuple[Place, tuple[str, ...]]]]:
+    def _lines_and_places(self) -> tuple[dict[int, PersonLine], dict[int, tuple[Place, Held]]]:
         people = self.people
         if self.unit is not None:
             now_there = Posting.objects.filter(unit__path__startswith=self.unit.path).values_list("person", flat=True)
@@ -157,7 +160,7 @@ class _Since:
         return {line.person_id: line for line in lines}, calculation.places_of(period=self.period, people=people, at=self.at)
 
 
-def _is_placed_otherwise(line: PersonLine | None, placed: tuple[Place, tuple[str, ...]] | None) -> bool:
+def _is_placed_otherwise(line: PersonLine | None, placed: tuple[Place, Held] | None) -> bool:
     if line is None or placed is None:
         return line is not placed
     place = placed[0]

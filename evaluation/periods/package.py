@@ -51,6 +51,7 @@ _REASONS = {
     "roster": "期初在册",
     "joined": "期中调入已满期限",
     "moved": "期中调动，在现单位计入",
+    "merged": "原单位并入本单位，连续计入",
     "moved_late": "调动未满期限，在原单位计入",
     "left_late": "截止前离开，仍计入",
     "joined_late": "调入未满期限",

@@ -86,7 +86,7 @@ class Posting(models.Model):
 
 
 class DutyAssignment(models.Model):
-    """A duty held in a posting, from when to when."""
+    """A duty held in a posting, from when to when. One that is taken back on its first day was never held: its row goes."""
 
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="duties", verbose_name=_("posting"))
     duty = models.CharField(_("duty"), max_length=16, choices=Duty.choices)
@@ -107,3 +107,7 @@ class DutyAssignment(models.Model):
 
     def is_held_on(self, day: date) -> bool:
         return is_lasting(self.starts_on, self.ends_on, day)
+
+    def starts_after(self, last_day: date) -> bool:
+        """Whether it would end before it began: then it was never held."""
+        return self.starts_on > last_day

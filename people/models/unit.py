@@ -1,6 +1,7 @@
 """The organisation: one tree a county, several trees a deployment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
@@ -42,6 +43,7 @@ class Unit(MP_Node):
 
     The root of each tree is a county. Codes are unique in the deployment. A unit that is
     dissolved gets the day on which it closed; it is never deleted, because records point at it.
+    One that was merged names the unit that goes on in its place (`merged_into`).
     """
 
     class Kind(models.TextChoices):
@@ -65,6 +67,9 @@ class Unit(MP_Node):
         help_text=_("Of a county: whether the new unit of somebody who moved inside it reads the records of earlier units, too."),
     )
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", verbose_name=_("merged into")
+    )
 
     objects = UnitManager()
 
@@ -110,6 +115,25 @@ class Unit(MP_Node):
     def listed_name(self) -> str:
         """The name where one chooses among units: a closed one says so."""
         return self.name if self.is_open else gettext("%(name)s (dissolved)") % {"name": self.name}
+
+
+def successors(units: Mapping[int, Unit], *, before: date) -> dict[int, Unit]:
+    """The unit that went on in the place of each of a county's units, by key, where that had ended before a day; else the unit itself. No query.
+
+    A section of an organ that was merged goes on where the organ does, and whoever goes on may itself have been merged.
+    """
+    by_path = {unit.path: unit for unit in units.values()}
+
+    def heir(unit: Unit) -> Unit:
+        seen: set[int] = set()
+        while unit.pk not in seen:
+            seen.add(unit.pk)
+            above = (by_path.get(unit.path[:end]) for end in range(len(unit.path), unit.steplen, -unit.steplen))
+            ended = (one for one in above if one is not None and one.closed_on is not None and one.closed_on < before)
+            unit = next((units[one.merged_into_id] for one in ended if one.merged_into_id in units), unit)
+        return unit
+
+    return {pk: heir(unit) for pk, unit in units.items()}
 
 
 def history_follows(path: str) -> Subquery:

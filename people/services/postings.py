@@ -95,11 +95,17 @@ def _require_after(person: Person, current: Posting | None, starts_on: date) -> 
 
 
 def _close(posting: Posting, last_day: date) -> None:
-    last_day = max(last_day, posting.starts_on)
-    posting.ends_on = last_day
+    posting.ends_on = max(last_day, posting.starts_on)
     posting.save(update_fields=["ends_on"])
     for assignment in posting.duties.filter(ends_on=None):
-        assignment.ends_on = max(last_day, assignment.starts_on)
+        _end(assignment, last_day)
+
+
+def _end(assignment: DutyAssignment, last_day: date) -> None:
+    if assignment.starts_after(last_day):
+        assignment.delete()
+    else:
+        assignment.ends_on = last_day
         assignment.save(update_fields=["ends_on"])
 
 
@@ -107,8 +113,7 @@ def _set_duties(posting: Posting, wanted: list[str], on: date) -> None:
     held = {assignment.duty: assignment for assignment in posting.duties.filter(ends_on=None)}
     for duty, assignment in held.items():
         if duty not in wanted:
-            assignment.ends_on = max(on - timedelta(days=1), assignment.starts_on)
-            assignment.save(update_fields=["ends_on"])
+            _end(assignment, on - timedelta(days=1))
     DutyAssignment.objects.bulk_create(
         [DutyAssignment(posting=posting, duty=duty, starts_on=max(on, posting.starts_on)) for duty in wanted if duty not in held]
     )

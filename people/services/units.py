@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from core import audit, clock
 from core.errors import Refused
 from people.models import Person, Posting, Role, Unit
+from people.models.unit import UnitQuerySet
 from people.permissions import paths_of
 from people.services.roles import GONE
 
@@ -53,14 +54,16 @@ def standing(unit: Unit) -> Standing:
 
 
 @transaction.atomic
-def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "") -> Unit:
-    """Close a unit that was dissolved or merged; `on` is its last day. Calling it again changes nothing.
+def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", successor: Unit | None = None) -> Unit:
+    """Close a unit that was dissolved, or merged into a successor; `on` is its last day. Calling it again changes nothing.
 
     Nobody is posted to it and no role is granted over it any more; what happened there stays under its
-    name, and past years go on counting it. Locks the county against a roster, and the unit.
+    name, and past years go on counting it. In the year of the merger the time served there counts as served in
+    the successor. Locks the county against a roster, and the unit.
 
     Raises:
-        Refused: out_of_reach, county, future, occupied (open units below, or people), before_last (somebody served there later).
+        Refused: out_of_reach, county, future, occupied (open units below, or people), before_last (somebody served there later),
+            successor (of another county, closed, the unit itself or inside it).
     """
     unit = _locked(unit, by)
     if unit.depth == 1:
@@ -77,10 +80,22 @@ def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "") ->
             _("Somebody served there until %(day)s: the unit cannot have been closed earlier.") % {"day": found.last_day.isoformat()},
             code="before_last",
         )
-    unit.closed_on = on
-    unit.save(update_fields=["closed_on"])
-    audit.record(unit, "people.unit_closed", by=by, unit=unit.code, on=on.isoformat(), basis=basis)
+    into = successors_of(unit).filter(pk=successor.pk).first() if successor is not None else None
+    if successor is not None and into is None:
+        raise Refused(
+            _("“%(unit)s” cannot go on in its place: choose an open unit of the county.") % {"unit": successor.name}, code="successor"
+        )
+    unit.closed_on, unit.merged_into = on, into
+    unit.save(update_fields=["closed_on", "merged_into"])
+    audit.record(
+        unit, "people.unit_closed", by=by, unit=unit.code, on=on.isoformat(), basis=basis, merged_into=into.code if into is not None else ""
+    )
     return unit
+
+
+def successors_of(unit: Unit) -> UnitQuerySet:
+    """The units into which one may be merged: the open ones of its county that do not lie in it."""
+    return Unit.objects.open().filter(path__startswith=unit.county_path).exclude(path__startswith=unit.path)
 
 
 @transaction.atomic
@@ -96,8 +111,8 @@ def reopen(*, unit: Unit, by: Person) -> Unit:
     above = Unit.objects.filter(path=unit.path[: -Unit.steplen]).first()
     if above is not None and not above.is_open:
         raise Refused(_("“%(unit)s” above it is closed: take that one back first.") % {"unit": above.name}, code="above_closed")
-    was, unit.closed_on = unit.closed_on, None
-    unit.save(update_fields=["closed_on"])
+    was, unit.closed_on, unit.merged_into = unit.closed_on, None, None
+    unit.save(update_fields=["closed_on", "merged_into"])
     audit.record(unit, "people.unit_reopened", by=by, unit=unit.code, was=was.isoformat())
     return unit
 

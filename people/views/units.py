@@ -35,7 +35,7 @@ def _managed(user):
 @require_GET
 def unit_list(request: HttpRequest) -> HttpResponse:
     """The tree with how many people serve in each unit; closed ones say since when. Three queries."""
-    managed = _managed(request.user)
+    managed = _managed(request.user).select_related("merged_into")
     form = UnitFilter(request.GET or None)
     words = form.cleaned_data["q"].strip() if form.is_bound and form.is_valid() else ""
     serving = Posting.objects.filter(unit=OuterRef("pk"), ends_on=None).order_by().values("unit").annotate(n=Count("person")).values("n")
@@ -57,12 +57,13 @@ def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
     """What stands in the way of closing a unit; when nothing does, the day on which it ended."""
     unit = get_object_or_404(_managed(request.user), pk=pk)
     at = clock.now()
-    form = CloseUnitForm(request.POST or None, initial={"on": clock.today(at)})
+    form = CloseUnitForm(request.POST or None, initial={"on": clock.today(at)}, unit=unit)
     if request.method == "POST" and form.is_valid():
         try:
-            units.close(unit=unit, on=form.cleaned_data["on"], basis=form.cleaned_data["basis"], by=request.user, at=at)
+            units.close(unit=unit, by=request.user, at=at, **form.cleaned_data)
         except Refused as refusal:
-            form.add_error("on" if refusal.code in {"future", "before_last"} else None, refusal.message)
+            fields = {"future": "on", "before_last": "on", "successor": "successor"}
+            form.add_error(fields.get(refusal.code), refusal.message)
         else:
             messages.success(request, _("%(unit)s is closed. Its records keep its name.") % {"unit": unit.name})
             return redirect("unit_list")

@@ -1,6 +1,7 @@
 """Reconcile mends what it finds, and one bad row never stops the rest."""
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
@@ -59,6 +60,17 @@ def test_a_check_that_fails_itself_never_stops_the_rest(checks, db):
 
     assert (broken.left, things.left) == (["ZeroDivisionError: division by zero"], [])
     assert {gauge.name: gauge.left for gauge in Gauge.objects.all()} == {"broken": 1, "things": 0}
+
+
+@pytest.mark.parametrize("late", ["looking", "mending"])
+def test_a_run_whose_time_is_over_ends_and_reports_no_gap(checks, db, late):
+    def over(*args):
+        raise SoftTimeLimitExceeded
+
+    reconcile.register("long", over if late == "looking" else lambda at: [reconcile.Gap("one", over)])
+    with pytest.raises(SoftTimeLimitExceeded):
+        reconcile.mend(at=NOON)
+    assert not Gauge.objects.exists() and cache.get(reconcile.RUNNING) is None
 
 
 def test_each_run_publishes_what_it_found_and_what_is_left(checks, db):

@@ -594,8 +594,32 @@ def test_an_unknown_address_is_a_problem(client, db, path):
     problem(client.get(path), 404, "address")
 
 
-def test_writing_is_no_method_of_the_api(client, db):
-    problem(client.post(DOOR), 405, "method")
+@pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "TRACE", "PROPFIND", "LOCK"])
+def test_an_unknown_address_is_unknown_by_whatever_method(client, db, method):
+    answer = client.generic(method, "/api/v1/nothing")
+    assert answer.status_code == 404 and answer["Content-Type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/api/v1/completions", ["GET", "HEAD"]),
+        ("/api/v1/units/532325", ["GET", "HEAD"]),
+        ("/api/v1/certificates/held", ["GET"]),
+        ("/api/v1/hand-overs/one/replies", ["POST"]),
+        ("/api/v1/openapi.json", ["GET", "HEAD"]),
+    ],
+)
+def test_a_method_that_an_address_does_not_know_is_refused_with_those_that_it_knows(client, db, path, known):
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "LOCK"} - set(known):
+        answer = client.generic(method, path)
+        told = problem(answer, 405, "method")
+        assert answer["Allow"] == ", ".join(known) and answer["Allow"] in told["detail"]
+
+
+def test_a_body_that_is_too_large_is_a_problem(client, db):
+    answer = client.generic("POST", "/api/v1/hand-overs/one/replies", b"", CONTENT_LENGTH=str(10**10))
+    problem(answer, 413, "too_large")
 
 
 def test_errors_speak_the_language_of_the_caller(cast, course, pull):

@@ -16,6 +16,7 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.meta import CoverageScenario
 from schemathesis.specs.openapi import checks
 
 from core import clock
@@ -138,3 +139,22 @@ def test_whatever_is_asked_the_answers_are_as_described(cast, course, key, monke
 
         ask()
     assert statuses >= {200, 422} if signed_in else statuses == {401}
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_method_that_is_not_described_is_refused_as_such(cast, course, key, application, signed_in):
+    described = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
+    headers = {"Authorization": f"Bearer {key}"} if signed_in else {}
+    tried = 0
+    for found in described.get_all_operations():
+        operation = found.ok()
+        for case in operation.schema.iter_coverage_cases(
+            operation,
+            generation_modes=[GenerationMode.NEGATIVE],
+            generation_config=operation.schema.config.generation_for(operation=operation),
+        ):
+            if case.meta.phase.data.scenario == CoverageScenario.UNSPECIFIED_HTTP_METHOD:
+                answer = case.call_and_validate(headers=headers, checks=[not_a_server_error, checks.unsupported_method])
+                assert answer.status_code == 405 and answer.headers["content-type"][0].startswith("application/problem+json")
+                tried += 1
+    assert tried > 8 * 10

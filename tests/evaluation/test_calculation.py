@@ -1,5 +1,6 @@
 """Who is counted, what stands for them, and what a unit comes to."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -7,11 +8,13 @@ import pytest
 from django.utils import timezone
 
 from evaluation import services
-from evaluation.indicators import calculation, versions
+from evaluation.indicators import calculation, roster, versions
 from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
-from people.models import Leave, Posting
+from evaluation.periods.lines import OF_PEOPLE
+from people.models import DutyAssignment, Leave, Posting, Unit
 from people.models.snapshot import served_at
 from people.services import postings
+from people.services import units as units_of_people
 from tests.cast import NOON, person
 from tests.evaluation import rows
 
@@ -98,6 +101,130 @@ def test_a_promotion_in_one_section_is_no_move(cast, period):
     lines = people["YA10001"], people["YA10002"]
     assert [(one.reason, one.unit, one.duties, one.target) for one in lines] == [("roster", cast.section, ["deputy"], Decimal(8))] * 2
     assert people["YA10001"].post_title == "副局长"
+
+
+def merged(cast, unit, into, *, on):
+    """Everybody of a unit is posted into another one on the day after its last; its sections are closed without a word."""
+    for posting in Posting.objects.filter(unit__path__startswith=unit.path, ends_on=None).select_related("person"):
+        held = list(posting.duties.filter(ends_on=None).values_list("duty", flat=True))
+        day = on + timedelta(days=1)
+        postings.post(person=posting.person, unit=into, title=posting.title, duties=held, starts_on=day)
+    at = datetime(2027, 1, 5, 4, 0, tzinfo=UTC)
+    for section in Unit.objects.within(unit).open().exclude(pk=unit.pk):
+        units_of_people.close(unit=section, on=on, by=cast.admin, at=at)
+    return units_of_people.close(unit=unit, on=on, by=cast.admin, at=at, successor=into)
+
+
+def test_who_came_with_a_merged_unit_is_counted_in_its_successor_and_the_old_unit_has_no_line(cast, period):
+    merged(cast, cast.bureau, cast.other_bureau, on=date(2026, 10, 7))
+
+    people, units = outcome(period)
+
+    assert "532325-D03" not in units and units["532325-D09"].figures["在册人数"] == "5"
+    for number in ("YA10001", "YA10002", "YA10003", "YA10005"):
+        line = people[number]
+        assert (line.organ, line.unit_code, line.counted, line.reason) == (cast.other_bureau, "532325-D09", True, "merged")
+    assert people["YA10004"].reason == "roster"
+    assert "并入" in roster.words("merged", months_joined=3, months_away=3)
+
+
+@pytest.mark.parametrize(("on", "is_merged"), [(date(2026, 12, 19), True), (date(2026, 12, 20), False), (date(2026, 12, 31), False)])
+def test_a_unit_that_was_there_on_the_cut_off_day_is_counted_by_itself(cast, period, on, is_merged):
+    merged(cast, cast.bureau, cast.other_bureau, on=on)
+
+    people, units = outcome(period, at=datetime(2027, 1, 6, 4, 0, tzinfo=UTC))
+
+    assert ("532325-D03" in units) is not is_merged
+    assert people["YA10001"].organ == (cast.other_bureau if is_merged else cast.bureau)
+    assert units["532325-D09"].figures["在册人数"] == ("5" if is_merged else "1")
+
+
+@pytest.mark.parametrize("on", [date(2025, 12, 31), date(2026, 1, 1)])
+def test_a_merger_about_the_opening_day_leaves_the_successor_alone_in_the_year(cast, period, on):
+    merged(cast, cast.bureau, cast.other_bureau, on=on)
+
+    people, units = outcome(period)
+
+    assert "532325-D03" not in units and units["532325-D09"].figures["在册人数"] == "5"
+    assert people["YA10001"].reason == ("roster" if on.year == 2025 else "merged")
+
+
+def test_a_chain_of_mergers_is_followed_to_its_end(cast, period):
+    last = cast.county.add_child(code="532325-D30", name="姚安县综合局", kind="department")
+    merged(cast, cast.bureau, cast.other_bureau, on=date(2026, 10, 7))
+    merged(cast, cast.other_bureau, last, on=date(2026, 11, 30))
+
+    people, units = outcome(period)
+
+    assert set(units) == {"532325-D01", "532325-D30"} and units["532325-D30"].figures["在册人数"] == "5"
+    assert people["YA10001"].organ == last and people["YA10004"].reason == "merged"
+
+
+def test_who_left_before_a_merger_too_late_to_be_counted_elsewhere_is_counted_with_the_duties_of_then_in_the_successor(cast, period):
+    rows.course(cast.county, "P09", required=["chief"])
+    postings.post(person=cast.own_leader, unit=cast.hr.unit, title="主任", duties=["staff"], starts_on=date(2026, 11, 2))
+    merged(cast, cast.bureau, cast.other_bureau, on=date(2026, 11, 20))
+
+    people, units = outcome(period)
+
+    line = people["YA10003"]
+    assert (line.organ, line.reason, line.duties, line.held_in) == (cast.other_bureau, "moved_late", ["chief"], {})
+    assert units["532325-D09"].figures["主要领导人数"] == "2"
+
+
+def beside(someone, unit, *duties):
+    posting = Posting.objects.create(person=someone, unit=unit, title="局长", starts_on=date(2024, 1, 1), is_main=False)
+    for duty in duties:
+        DutyAssignment.objects.create(posting=posting, duty=duty, starts_on=date(2024, 1, 1))
+
+
+def leaders(line):
+    return [line.figures[name] for name in ("在册人数", "主要领导人数", "主要领导完成必修人数", "分管领导人数")]
+
+
+def test_who_leads_a_unit_beside_another_posting_counts_among_the_leaders_there_and_in_the_roster_at_home(cast, period):
+    asked = rows.course(cast.county, "P09", required=["chief"])
+    beside(cast.learner, cast.other_bureau, "chief")
+    rows.complete(cast.learner, asked)
+
+    people, units = outcome(period)
+
+    line = people["YA10001"]
+    assert (line.organ, line.duties, line.required) == (cast.bureau, ["chief", "staff"], 1)  # what one must learn goes by all duties
+    assert line.held_in == {str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]}
+    assert people["YA10002"].held_in == {}
+    assert leaders(units["532325-D03"]) == ["4", "1", "0", "0"]
+    assert leaders(units["532325-D09"]) == ["1", "2", "1", "0"]
+
+
+def test_who_is_left_off_the_roster_leads_no_unit_beside_it(cast, period):
+    rows.course(cast.county, "P09", required=["chief"])
+    beside(cast.learner, cast.other_bureau, "chief")
+    leave(cast.learner, date(2026, 3, 1), date(2026, 5, 31), by=cast.hr)
+
+    assert leaders(outcome(period)[1]["532325-D09"]) == ["1", "1", "0", "0"]
+
+
+def test_a_duty_held_at_home_and_beside_it_counts_in_both_units(cast, period):
+    rows.course(cast.county, "P09", required=["chief"])
+    beside(cast.own_leader, cast.other_bureau, "chief", "deputy")
+
+    _people, units = outcome(period)
+
+    assert leaders(units["532325-D03"]) == ["4", "1", "0", "0"]
+    assert leaders(units["532325-D09"]) == ["1", "2", "0", "1"]
+
+
+def test_a_calculation_without_side_postings_keeps_the_digest_that_it_had_and_one_with_them_holds_them(cast, period):
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    line = PersonLine.objects.get(calculation=made, person=cast.learner)
+    assert json.loads(calculation._canonical("P:YA10001", line, OF_PEOPLE)) == [
+        "P:YA10001",
+        *(f"{one:.2f}" if isinstance(one := getattr(line, name), Decimal) else one for name in OF_PEOPLE),
+    ]
+    beside(cast.learner, cast.other_bureau, "staff")
+    again = calculation.record(period=period, purpose="freeze", by=cast.hr, at=CLOSED)
+    assert again.digest != made.digest and calculation.digest_of(again) == again.digest
 
 
 def test_who_joined_late_left_or_was_on_leave_keeps_a_line_that_says_so(cast, period):

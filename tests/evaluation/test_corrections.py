@@ -97,6 +97,16 @@ def test_a_duty_that_was_mended_is_granted_as_a_duty_and_not_as_a_posting(cast, 
     assert (line.duties, line.required) == (["publisher"], 0)
 
 
+def test_a_duty_that_was_entered_in_the_wrong_unit_is_a_duty_for_both_units(cast, second):
+    posting = Posting.objects.create(person=cast.colleague, unit=cast.bureau, starts_on=date(2024, 1, 1), is_main=False)
+    DutyAssignment.objects.create(posting=posting, duty="chief", starts_on=date(2024, 1, 1))
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K4")
+    not_corrected(cast, appeal, "duty")
+    Posting.objects.filter(pk=posting.pk).update(unit=cast.other_bureau)
+    assert grants(cast, second, appeal, "duty").state == "granted"
+
+
 def test_a_leave_is_no_mended_posting(cast):
     period = year.in_appeals(cast)
     facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2026, 3, 1), ends_on=date(2026, 9, 30), voucher="证明")

@@ -23,7 +23,7 @@ from evaluation.models import (
     UnitLine,
 )
 from evaluation.periods import services as periods
-from people.models import Posting, ReadingOfOthers, Role
+from people.models import DutyAssignment, Posting, ReadingOfOthers, Role
 from people.services import postings
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.evaluation import rows
@@ -449,13 +449,30 @@ def test_how_points_were_scaled_and_rounded_is_said(line):
 
 def test_every_counted_figure_is_the_number_of_people_shown_for_it(cast, line, course):
     spec = read(line.calculation.version.spec)
-    people = list(PersonLine.objects.filter(calculation=line.calculation, organ=line.unit))
-
     for figure in COUNTED:
-        found = explain.behind(figure, people, spec)
+        people = PersonLine.objects.behind(line, duty=figure.duty)
+        found = explain.behind(figure, people, spec, organ=line.unit_id)
         assert len(found) == 4 and all(one.why for one in found)
         if figure.name != "学时合计":
             assert sum(one.counts for one in found) == int(line.figures[figure.name]), figure.name
+
+
+def test_whoever_leads_a_unit_beside_another_posting_is_shown_behind_its_figure_and_at_home_as_counted_there(cast, sign_in, period):
+    rows.course(cast.county, "P09", required=["chief"])
+    posting = Posting.objects.create(person=cast.learner, unit=cast.other_bureau, starts_on=date(2024, 1, 1), is_main=False)
+    DutyAssignment.objects.create(posting=posting, duty="chief", starts_on=date(2024, 1, 1))
+    made = calculation.record(period=period, purpose="publicity", by=cast.hr, at=CLOSED)
+    there, home = (UnitLine.objects.get(calculation=made, unit=unit) for unit in (cast.other_bureau, cast.bureau))
+
+    for line in (there, home):
+        for figure in COUNTED:
+            found = explain.behind(figure, PersonLine.objects.behind(line, duty=figure.duty), read(made.version.spec), organ=line.unit_id)
+            if figure.name != "学时合计":
+                assert sum(one.counts for one in found) == int(line.figures[figure.name]), figure.name
+    page = sign_in(cast.hr).get(f"/evaluation/lines/{there.pk}/?figure=主要领导人数").text
+    assert "张小明" in page and "兼任本单位此职责，按兼任在此计入；花名册人数在其任职单位计入。" in page
+    assert "张小明" not in sign_in(cast.hr).get(f"/evaluation/lines/{there.pk}/?figure=在册人数").text
+    assert "在其他单位担任此职责，按该职责在那里计入。" in sign_in(cast.hr).get(f"/evaluation/lines/{home.pk}/?figure=主要领导人数").text
 
 
 def test_hr_and_auditors_see_all_a_leader_the_own_organ_and_others_themselves(cast, sign_in, line):

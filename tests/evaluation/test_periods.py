@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wagtail.models import ModelLogEntry
 
@@ -12,7 +12,7 @@ from core.errors import Refused
 from core.models import FactChanged
 from evaluation.indicators import calculation, versions
 from evaluation.models import Calculation, Indicator, IndicatorApproval, IndicatorVersion, Period, PeriodStep, PersonLine, Reopening, Seal
-from evaluation.periods import appeals, package, rules, services
+from evaluation.periods import appeals, handover, package, rules, services
 from people.models import Person, Posting
 from tests.cast import NOON, grant
 from tests.certificates.conftest import keys, private
@@ -152,6 +152,32 @@ def test_freezing_is_idempotent(cast):
     assert again == PeriodStep.objects.get(state="frozen")
     assert Calculation.objects.filter(purpose="freeze").count() == 1 == Seal.objects.count()
     assert package.of(period).data == before
+
+
+def test_whatever_is_tried_in_whichever_order_one_frozen_calculation_stands_with_the_same_package(cast, second):
+    period = year.in_appeals(cast)
+    acts = st.sampled_from([services.freeze, handover.supplement])
+
+    @settings(max_examples=15, deadline=None, database=None, derandomize=True)
+    @given(st.lists(st.tuples(acts, st.sampled_from([cast.hr, second])), max_size=5))
+    def hold(tried):
+        with transaction.atomic():
+            first = None
+            for hours, (act, by) in enumerate(tried):
+                try:
+                    with transaction.atomic():
+                        act(period=Period.objects.get(pk=period.pk), by=by, at=year.AFTER_APPEALS + timedelta(hours=hours))
+                except Refused:
+                    pass
+                frozen = list(Calculation.objects.filter(period=period, purpose="freeze"))
+                assert len(frozen) == (1 if services.freeze in [act for act, _by in tried[: hours + 1]] else 0)
+                for one in frozen:
+                    kept = one.pk, one.digest, package.make(one).data
+                    first = first or kept
+                    assert kept == first and calculation.digest_of(one) == one.digest
+            transaction.set_rollback(True)
+
+    hold()
 
 
 def test_another_officer_is_told_who_has_frozen_it(cast, second):

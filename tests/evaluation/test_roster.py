@@ -87,6 +87,23 @@ def test_who_comes_back_to_an_organ_begins_there_anew():
     assert roster.place([*away, stay(1, date(2026, 11, 2), organ="bureau")], [], TERMS).stay == away[1]
 
 
+@pytest.mark.parametrize(
+    ("stays", "expected"),
+    [
+        ([stay(1, OLD, date(2026, 9, 30)), stay(2, date(2026, 10, 1), date(2026, 10, 31)), stay(1, date(2026, 11, 1))], "roster"),
+        ([stay(1, OLD, date(2026, 9, 30)), stay(1, date(2026, 11, 1))], "roster"),  # gone from the county for October
+        (
+            [stay(3, OLD, date(2026, 3, 31)), stay(1, date(2026, 4, 1), date(2026, 9, 30)), stay(1, date(2026, 11, 1))],
+            "moved",
+        ),
+    ],
+)
+def test_who_is_back_in_the_organ_that_counts_them_is_judged_by_the_last_posting_there(stays, expected):
+    found = roster.place(stays, [], TERMS)
+
+    assert (found.stay, found.as_of, found.counted, str(found.reason)) == (stays[-1], YEAR_END, True, expected)
+
+
 def test_a_leave_that_lasts_is_known_until_today_only():
     in_june = roster.Terms(date(2026, 1, 1), date(2026, 12, 20), date(2026, 6, 15), 3, 3)
 

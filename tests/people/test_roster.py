@@ -650,7 +650,35 @@ def test_the_command_says_in_words_what_would_change_and_gives_the_refused_rows_
     assert not Person.objects.filter(employee_number="YA20001").exists()
 
 
+def test_a_duty_that_a_file_takes_back_on_its_first_day_was_never_held(cast):
+    put_in(row(since="2026-06-15", duties="主要领导"), county=cast.county)
+    put_in(row(since="2026-06-15", duties="具体工作人员"), county=cast.county)
+    someone = Person.objects.get(employee_number="YA20001")
+    held = DutyAssignment.objects.filter(posting__person=someone)
+    assert [(one.duty, one.starts_on, one.ends_on) for one in held.lasting(TODAY)] == [("staff", TODAY, None)]
+    assert held.count() == 1 and not someone.role_grants.filter(role="leader", ends_on=None).exists()
+
+
 # --- one posting at a time -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", ["科长", "主任"])
+def test_a_duty_that_is_corrected_on_its_first_day_was_never_held_that_day(cast, title):
+    day = date(2026, 12, 20)
+    postings.post(person=cast.learner, unit=cast.section, title="科长", duties=["chief"], starts_on=day)
+    postings.post(person=cast.learner, unit=cast.section, title=title, duties=["staff"], starts_on=day)
+    held = DutyAssignment.objects.filter(posting__person=cast.learner)
+    assert [(one.duty, one.starts_on) for one in held.lasting(day)] == [("staff", day)]
+    assert [one.duty for one in held.lasting(date(2026, 12, 19))] == ["staff"]  # what was held before stays
+    assert not cast.learner.role_grants.filter(role="leader", ends_on=None).exists()
+
+
+def test_a_duty_of_the_day_of_a_move_is_held_in_the_new_posting_alone(cast):
+    day = date(2026, 12, 20)
+    postings.post(person=cast.learner, unit=cast.section, title=cast.learner.post_title, duties=["chief"], starts_on=day)
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=day)
+    held = DutyAssignment.objects.filter(posting__person=cast.learner).lasting(day)
+    assert [(one.duty, one.posting.unit) for one in held] == [("staff", cast.other_bureau)]
 
 
 def test_posting_somebody_elsewhere_moves_unit_duties_and_roles(cast):

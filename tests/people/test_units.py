@@ -77,6 +77,45 @@ def test_many_people_are_named_in_part(cast, empty):
     assert "8" in message and "员4" in message and "员5" not in message
 
 
+def test_a_unit_is_merged_into_another_one_and_taken_back_without_it(cast, empty):
+    units.close(unit=empty, on=TODAY, by=cast.hr, at=NOON, successor=cast.other_bureau)
+    empty.refresh_from_db()
+    assert empty.merged_into == cast.other_bureau
+    assert ModelLogEntry.objects.get(action="people.unit_closed").data["merged_into"] == cast.other_bureau.code
+    units.reopen(unit=empty, by=cast.hr)
+    empty.refresh_from_db()
+    assert empty.merged_into is None
+
+
+@pytest.mark.parametrize("where", ["itself", "inside", "closed", "another county"])
+def test_a_unit_is_merged_only_into_an_open_one_of_the_county_outside_itself(cast, empty, where):
+    section = cast.bureau.add_child(code="532325-D03-09", name="旧股", kind=Unit.Kind.SECTION)
+    inner = section.add_child(code="532325-D03-09-1", name="组", kind=Unit.Kind.SECTION)
+    if where == "closed":
+        closed(empty, cast.hr)
+    into = {"itself": section, "inside": inner, "closed": empty, "another county": cast.other_county}[where]
+    if where == "inside":
+        assert inner not in units.successors_of(section)
+        return
+    closed(inner, cast.hr)
+    assert refusal(lambda: units.close(unit=section, on=TODAY, by=cast.hr, at=NOON, successor=into)).code == "successor"
+    section.refresh_from_db()
+    assert section.is_open
+
+
+def test_the_page_offers_the_open_units_of_the_county_and_the_list_tells_the_choice(cast, empty, sign_in):
+    visitor = sign_in(cast.hr)
+    page = visitor.get(reverse("unit_close", args=[empty.pk]))
+    offered = list(page.context["form"].fields["successor"].queryset)
+    assert cast.other_bureau in offered and empty not in offered and cast.other_county not in offered
+    wrong = visitor.post(reverse("unit_close", args=[empty.pk]), {"on": "2026-01-31", "successor": cast.other_county.pk})
+    assert wrong.status_code == 422
+    visitor.post(reverse("unit_close", args=[empty.pk]), {"on": "2026-01-31", "successor": cast.other_bureau.pk})
+    empty.refresh_from_db()
+    assert empty.merged_into == cast.other_bureau
+    assert "并入姚安县财政局" in visitor.get(reverse("unit_list")).text
+
+
 def test_neither_a_county_nor_a_day_ahead_can_be_chosen(cast, empty):
     assert refusal(lambda: closed(cast.county, cast.hr)).code == "county"
     assert refusal(lambda: closed(empty, cast.hr, on=date(2026, 6, 16))).code == "future"

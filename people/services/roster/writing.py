@@ -196,13 +196,20 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
     changed: list[Posting] = []
     opened: list[Posting] = []
     ended: list[DutyAssignment] = []
+    never: set[int] = set()
     added: list[DutyAssignment] = []
 
     def close(posting: Posting, last_day: date) -> None:
         posting.ends_on = max(last_day, posting.starts_on)
         changed.append(posting)
         for assignment in held.get(posting.pk, []):
-            assignment.ends_on = max(posting.ends_on, assignment.starts_on)
+            end(assignment, last_day)
+
+    def end(assignment: DutyAssignment, last_day: date) -> None:
+        if assignment.starts_after(last_day):
+            never.add(assignment.pk)
+        else:
+            assignment.ends_on = last_day
             ended.append(assignment)
 
     for change in done.people:
@@ -241,13 +248,13 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         if change.posting not in OPENS and posting is not None:
             for assignment in held.get(posting.pk, []):
                 if assignment.duty in change.duties_ended:
-                    assignment.ends_on = max(on - timedelta(days=1), assignment.starts_on)
-                    ended.append(assignment)
+                    end(assignment, on - timedelta(days=1))
         for duty in duties:
             added.append(DutyAssignment(posting=posting, duty=duty, starts_on=since, ends_on=posting.ends_on if posting else None))
     Posting.objects.bulk_update(changed, ["unit", "title", "starts_on", "ends_on"], batch_size=500)
     Posting.objects.bulk_create(opened, batch_size=500)
     DutyAssignment.objects.bulk_update({each.pk: each for each in ended}.values(), ["starts_on", "ends_on"], batch_size=500)
+    DutyAssignment.objects.filter(pk__in=never).delete()
     for assignment in added:
         assignment.posting_id = assignment.posting.pk
     DutyAssignment.objects.bulk_create(added, batch_size=500)
