@@ -7,13 +7,16 @@ from decimal import Decimal
 
 from django import forms
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
+from core.figures import figure
 from courses.models import Course
 from evaluation.models import Format, LearnedElsewhere
 from evaluation.permissions import units_in_reach
 from evaluation.records import Filter, Sort, Status
+from evaluation.services import called
 from people.models import Duty
 
 
@@ -38,6 +41,18 @@ class UnitChoice(forms.ModelChoiceField):
 class CourseChoice(forms.ModelChoiceField):
     def label_from_instance(self, course) -> str:
         return f"{course.code} {course.current.title}" if course.current else course.code
+
+
+class EntryChoice(forms.ModelChoiceField):
+    """Entries of `services.answerable`, each with its year, kind, title, hours and what is left of them."""
+
+    def label_from_instance(self, entry) -> str:
+        return gettext("%(year)s · %(entry)s · %(hours)s hours, %(left)s left") % {
+            "year": entry.year,
+            "entry": called(entry),
+            "hours": figure(entry.hours),
+            "left": figure(entry.left),
+        }
 
 
 class RecordsForm(forms.Form):
@@ -225,6 +240,13 @@ class CorrectionForm(forms.Form):
         max_value=Decimal(200),
         help_text=_("With a minus sign to take hours away, for example -0.5."),
     )
+    answers = EntryChoice(
+        label=_("Entry that it answers"),
+        queryset=None,
+        required=False,
+        empty_label=_("None of these"),
+        help_text=_("The newest first. Its hours then count no longer where they counted, and a reversal does not take them again."),
+    )
     reason = forms.CharField(
         label=_("Reason"),
         max_length=500,
@@ -233,9 +255,10 @@ class CorrectionForm(forms.Form):
     )
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
-    def __init__(self, *args, at, **kwargs):
+    def __init__(self, *args, at, entries, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["year"].choices = [(year, year) for year in years(at)]
+        self.fields["answers"].queryset = entries
         styled(self)
 
 

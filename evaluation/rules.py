@@ -137,14 +137,14 @@ def check_days(*, starts_on: date, ends_on: date, today: date) -> str | None:
 
 
 def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:
-    """Hours learned elsewhere that are left after corrections by hand: what was taken away answers a claim first, then online learning."""
+    """Hours learned elsewhere that are left after corrections that name no entry: what these took answers a claim first, then online learning."""
     return max(Decimal(0), elsewhere + min(Decimal(0), by_hand))
 
 
 def answered_late(entries: Iterable[tuple[Decimal, bool]]) -> Decimal:
-    """What corrections by hand take from hours that do not count (below zero) or give back to them, of entries in their order.
+    """What corrections that name no entry take from hours that do not count (below zero) or give back to them, of entries in their order.
 
-    Each entry is its hours and whether it is a correction by hand; the others are the hours that do not count and their reversals.
+    Each entry is its hours and whether it is such a correction; the others are the hours that do not count, and what answers them.
     """
     left = answered = Decimal(0)
     for hours, by_hand in entries:
