@@ -20,6 +20,7 @@ from courses.services import policies
 from evaluation import rules
 from evaluation.evidence import File, keep, kinds_of
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
+from evaluation.models.claim import FACE_TO_FACE
 from evaluation.permissions import deciders_on, decides_q
 from people.models import Person
 from people.models.snapshot import copied_from, served_at
@@ -60,7 +61,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
     if wrong_days is not None:  # before a policy is asked for, which may not reach so far back
         raise Refused(_said(wrong_days, None), code=wrong_days)
     policy = policies.in_force(day=facts.ends_on, county=served["unit"].county)
-    terms = rules.ClaimTerms(policy.step, policy.hours_per_day)
+    terms = rules.ClaimTerms(policy.step, policy.hours_per_day if facts.kind in FACE_TO_FACE else None)
     problem = rules.check_claim(starts_on=facts.starts_on, ends_on=facts.ends_on, hours=facts.hours, today=clock.today(at), terms=terms)
     if problem is not None:
         raise Refused(_said(problem, terms), code=problem)
@@ -86,14 +87,20 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
 
 
 def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> None:
+    """A day has 24 hours for all that is claimed, and for lectures and exchange together those of the policy."""
     standing = _linked(person, facts)
-    spans = [(one.starts_on, one.ends_on, one.hours) for one in standing]
-    if standing and not rules.is_within_days([*spans, (facts.starts_on, facts.ends_on, facts.hours)], hours_per_day=terms.hours_per_day):
+    alike = [one for one in standing if one.kind in FACE_TO_FACE] if facts.kind in FACE_TO_FACE else []
+    if not (_fits(standing, facts, None) and _fits(alike, facts, terms.hours_per_day)):
         raise Refused(
             _("With what you have claimed for these days already (%(titles)s) it is more than a day may count.")
             % {"titles": "、".join(one.title for one in standing)},
             code="too_many_together",
         )
+
+
+def _fits(standing: Sequence[HourClaim], facts: Facts, hours_per_day: Decimal | None) -> bool:
+    spans = [(one.starts_on, one.ends_on, one.hours) for one in [*standing, facts]]
+    return rules.is_within_days(spans, hours_per_day=hours_per_day)
 
 
 def _linked(person: Person, facts: Facts) -> list[HourClaim]:
@@ -120,7 +127,7 @@ def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
 
 def _said(problem: str, terms: rules.ClaimTerms | None) -> str:
     if terms and problem == "too_many" and terms.hours_per_day:
-        return _("At most %(hours)s hours count for a day.") % {"hours": figure(terms.hours_per_day)}
+        return _("At most %(hours)s hours of lectures and exchange count for a day.") % {"hours": figure(terms.hours_per_day)}
     return {
         "order": _("The last day lies before the first."),
         "future": _("The last day has not come yet: claim hours when they are over."),

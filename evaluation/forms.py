@@ -298,7 +298,14 @@ class ClaimForm(forms.Form):
     organiser = forms.CharField(label=_("Organiser"), max_length=120)
     starts_on = forms.DateField(label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     ends_on = forms.DateField(label=_("Until (last day of learning)"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    hours = forms.DecimalField(label=_("Hours"), max_digits=5, decimal_places=2, min_value=Decimal("0.01"), max_value=Decimal(999))
+    hours = forms.DecimalField(
+        label=_("Hours"),
+        max_digits=5,
+        decimal_places=2,
+        min_value=Decimal("0.01"),
+        max_value=Decimal(999),
+        help_text=_("Lectures and exchange count up to the policy's most for a day; in all a day has 24 hours."),
+    )
     note = forms.CharField(label=_("Further remarks"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
     files = FilesField(
         label=_("Evidence"),

@@ -102,7 +102,7 @@ def check_correction(*, balance: Decimal, change: Decimal, step: Decimal) -> Cor
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """What a policy says of hours that are claimed."""
+    """What a policy says of hours that are claimed in some way; without `hours_per_day` a day has 24."""
 
     step: Decimal
     hours_per_day: Decimal | None

@@ -235,6 +235,20 @@ def test_two_claims_for_the_same_days_count_no_more_together_than_the_days_may(c
     filed(cast.learner, key="k5", hours=Decimal("7.5"))
 
 
+def test_the_most_for_a_day_of_lectures_and_exchange_is_none_for_other_ways_of_learning(cast, policy):
+    day = {"starts_on": LAST_WEEK, "ends_on": LAST_WEEK}
+    filed(cast.learner, key="k1", kind="self_study", hours=Decimal(8), **day)
+    filed(cast.learner, key="k2", kind="external", hours=Decimal(8), **day)
+    filed(cast.learner, key="k3", kind="lecture", hours=Decimal(4), **day)
+    refused = {}
+    for kind, hours in (("exchange", "3.75"), ("external", "4.25"), ("lecture", "7.75"), ("self_study", "24.25")):
+        with pytest.raises(Refused) as refusal:
+            filed(cast.learner, key=kind, kind=kind, hours=Decimal(hours), **day)
+        refused[kind] = refusal.value.code
+    assert refused == {"exchange": "too_many_together", "external": "too_many_together", "lecture": "too_many", "self_study": "too_many"}
+    filed(cast.learner, key="k4", kind="external", hours=Decimal(4), **day)
+
+
 def test_a_long_claim_of_few_hours_opens_none_of_its_days_to_more(cast, policy):
     filed(cast.learner, key="long", starts_on=LAST_WEEK - 20 * DAY, ends_on=LAST_WEEK, hours=Decimal("0.5"))
     day = {"starts_on": LAST_WEEK, "ends_on": LAST_WEEK}
