@@ -320,8 +320,11 @@ class ClaimForm(forms.Form):
 
 
 class ClaimDecisionForm(forms.Form):
-    """The reason, where a claim is refused."""
+    """The reason, where a claim is refused; that it is another course, where one of its name is credited already."""
 
+    is_another = forms.BooleanField(
+        label=_("It is another course than the one that is credited already: I have compared the evidence."), required=False
+    )
     reason = forms.CharField(
         label=_("Reason"),
         required=False,

@@ -1,5 +1,7 @@
 """How hours count: pure functions, no database and no clock."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -134,6 +136,11 @@ def check_days(*, starts_on: date, ends_on: date, today: date) -> str | None:
     if ends_on.year != starts_on.year:
         return "two_years"
     return "too_old" if ends_on.year < today.year - 1 else None
+
+
+def as_compared(title: str) -> str:
+    """A title or an organiser as two are compared: without width, case, blanks and the marks of titles."""
+    return re.sub(r"[\s《》〈〉]", "", unicodedata.normalize("NFKC", title)).casefold()
 
 
 def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:
