@@ -6,29 +6,53 @@ from datetime import datetime
 from decimal import Decimal
 
 from django import forms
+from django.core.cache import caches
 from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
+from core.errors import Refused
 from core.figures import figure
 from courses.models import Course
-from evaluation.models import Format, LearnedElsewhere
+from evaluation.models import Format, LearnedElsewhere, LedgerEntry
 from evaluation.permissions import units_in_reach
 from evaluation.records import Filter, Sort, Status
 from evaluation.services import called
 from people.models import Duty
 
+BLOCK = 5  # years of a quota such as 2023—2027
 
-def years(at, *, back: int = 3) -> list[int]:
-    """This year and the ones before it, newest first."""
+
+def years(at: datetime) -> list[int]:
+    """This year and those before it that the ledger may hold, at least a block of a quota, newest first. One query a minute."""
     this = clock.year_of(at)
-    return [this - step for step in range(back + 1)]
+    first = caches["local"].get("hours:first_year")
+    if first is None:
+        oldest = LedgerEntry.objects.order_by("at").values_list("year", "at").first() or (this, at)
+        first = max(2000, min(oldest[0], clock.year_of(oldest[1]) - 1))  # entries that came later may be for the year before
+        caches["local"].set("hours:first_year", first, 60)
+    return list(range(this, min(first, this - BLOCK + 1) - 1, -1))
 
 
 def asked_year(query: Mapping[str, str], at: datetime) -> int:
-    """The year that an address asks for; this one where it asks for none, or for one that is not offered."""
-    return next((year for year in years(at) if str(year) == query.get("year")), clock.year_of(at))
+    """The year that an address asks for; this one where it asks for none.
+
+    Raises:
+        Refused: a year that is not offered ("year").
+    """
+    this, asked = clock.year_of(at), query.get("year", "")
+    if asked in ("", str(this)):
+        return this
+    offered = years(at)
+    for year in offered:
+        if str(year) == asked:
+            return year
+    raise Refused(
+        gettext("There are no figures of the year “%(year)s”: they reach from %(first)s to %(last)s.")
+        % {"year": asked[:10], "first": offered[-1], "last": this},
+        code="year",
+    )
 
 
 class UnitChoice(forms.ModelChoiceField):

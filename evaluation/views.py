@@ -89,7 +89,8 @@ def _year_shortcuts(request: HttpRequest, at) -> list[dict]:
     if request.GET.get("status") == records.Status.NOT_STARTED:
         return []
     links = []
-    for year in years(at, back=2):
+    this = clock.year_of(at)
+    for year in (this, this - 1, this - 2):
         period = {"since": f"{year}-01-01", "until": f"{year}-12-31"}
         kept = {k: v for k, v in request.GET.items() if v and k not in ("page", "since", "until")}
         on = all(request.GET.get(name) == value for name, value in period.items())
