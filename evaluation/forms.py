@@ -253,7 +253,7 @@ def form_key() -> str:
 
 
 class CorrectionForm(forms.Form):
-    """Hours to add or to take, with the reason that the learning file will show."""
+    """Hours to take or to give back, with the reason that the learning file will show."""
 
     year = forms.TypedChoiceField(label=_("Year"), coerce=int)
     hours = forms.DecimalField(
@@ -262,7 +262,7 @@ class CorrectionForm(forms.Form):
         decimal_places=2,
         min_value=Decimal(-200),
         max_value=Decimal(200),
-        help_text=_("With a minus sign to take hours away, for example -0.5."),
+        help_text=_("With a minus sign to take hours away, for example -0.5. Without one they give back what was taken in the year."),
     )
     answers = EntryChoice(
         label=_("Entry that it answers"),

@@ -144,14 +144,15 @@ def correct(
     answers: LedgerEntry | None = None,
     form_key: str | None = None,
 ) -> LedgerEntry:
-    """Add or take hours by a new row with a reason and an author. HR over the person alone may.
+    """Take hours, or give back what was taken, by a new row with a reason and an author. HR over the person alone may.
 
     `hours` is signed. `answers` is the entry that it takes them from, or gives them back to. `form_key` is made by the form: sending the same form twice writes one row.
     Locks the person's row. Writes an audit entry.
 
     Raises:
         Refused: no right over this person, one's own hours, no reason, zero, not in the policy's
-            steps, a year that has not begun, more taken than there is, or an entry that is not of this person and year
+            steps, a year that has not begun, more taken than there is, more given back than corrections and reversals took in the
+            year ("given_back"), or an entry that is not of this person and year
             ("answers") or of which less is left ("answers_more").
     """
     if by.pk == person.pk:
@@ -185,6 +186,8 @@ def correct(
         )
     if answers is not None:
         _check_answer(answers, person, year, hours)
+    if hours > 0:
+        _check_given_back(person, year, hours)
     entry = LedgerEntry.objects.create(
         **served_at(person),
         kind=CORRECTION,
@@ -200,6 +203,19 @@ def correct(
     named = {"answers": answers.pk} if answers is not None else {}
     audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk, **named)
     return entry
+
+
+def _check_given_back(person: Person, year: int, hours: Decimal) -> None:
+    taken = -rules.hours(LedgerEntry.objects.filter(person=person, year=year, kind=CORRECTION).aggregate(total=Sum("hours"))["total"])
+    if hours > max(taken, Decimal(0)):
+        raise Refused(
+            _(
+                "A correction gives back what corrections and reversals took: in %(year)s %(hours)s hours. "
+                "Everything else the person claims with evidence, and two officers approve it."
+            )
+            % {"year": year, "hours": figure(max(taken, Decimal(0)))},
+            code="given_back",
+        )
 
 
 def _check_answer(answers: LedgerEntry, person: Person, year: int, hours: Decimal) -> None:

@@ -167,13 +167,21 @@ def correct(cast, **changes):
     return services.correct(**{**given, **changes})
 
 
-def test_hr_corrects_by_a_new_row_with_reason_author_and_audit(cast, policy):
+@pytest.fixture
+def taken(cast, policy):
+    """Of 7.5 hours five were taken by mistake."""
+    lecture(cast.learner)
+    return correct(cast, hours=Decimal(-5), reason="误扣")
+
+
+def test_hr_corrects_by_a_new_row_with_reason_author_and_audit(cast, taken):
     from wagtail.models import ModelLogEntry
 
+    ModelLogEntry.objects.all().delete()
     entry = correct(cast)
 
     assert (entry.kind, entry.hours, entry.author, entry.reason) == ("correction", Decimal("2.5"), cast.hr, "线下集中学习补登")
-    assert services.balance(cast.learner, 2026) == Decimal("2.5")
+    assert services.balance(cast.learner, 2026) == Decimal("5")
     trace = ModelLogEntry.objects.get(action="evaluation.correct_hours")
     assert trace.user == cast.hr and trace.data["hours"] == "2.5"
 
@@ -272,10 +280,22 @@ def test_hr_does_not_correct_their_own_hours(cast, policy):
     assert refusal.value.code == "own_hours"
 
 
-def test_the_same_form_sent_twice_corrects_once(cast, policy):
+def test_the_same_form_sent_twice_corrects_once(cast, taken):
     assert correct(cast, form_key="a1") == correct(cast, form_key="a1")
     correct(cast, form_key="b2")
-    assert services.balance(cast.learner, 2026) == Decimal(5)
+    assert services.balance(cast.learner, 2026) == Decimal("7.5")
+
+
+def test_one_officer_gives_back_what_was_taken_in_the_year_and_enters_nothing_else(cast, taken, course):
+    for hours, more in ((200, {}), ("5.25", {}), ("0.25", {"year": 2025})):
+        with pytest.raises(Refused) as refusal:
+            correct(cast, hours=Decimal(hours), **more)
+        assert refusal.value.code == "given_back" and "两名" in refusal.value.message
+    rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
+    correct(cast, hours=Decimal("6.5"), reason="误扣、误撤")
+    with pytest.raises(Refused):
+        correct(cast, hours=Decimal("0.25"))
+    assert services.balance(cast.learner, 2026) == Decimal(9)
 
 
 # Why 7.5 hours?
@@ -385,7 +405,7 @@ def test_the_sum_of_entries_is_the_balance_for_any_order_of_events(cast, policy,
                 if credited == target:
                     credited = next((c for c in completions if c.pk not in reversed_ones), None)
         elif event == "correct":
-            services.correct(person=cast.learner, year=2026, hours=sizes[which], reason="补登", by=cast.hr, at=NOON)
+            rows.added(person=cast.learner, year=2026, hours=sizes[which], reason="补登", by=cast.hr, at=NOON)
             corrected += sizes[which]
         elif event == "answer" and credited is not None and credited.ledger_entries.exists():
             taken = min(sizes[which], credited.study_hours - answered.get(credited.pk, 0))

@@ -86,7 +86,7 @@ def test_no_figure_is_set_for_public_institutions_but_the_online_one(cast, defau
 def test_a_reversed_completion_counts_to_no_quota_and_a_correction_by_hand_to_those_that_list_it(cast, course):
     rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
     rows.complete(cast.learner, course, round=2, study="0.5", test="0")
-    services.correct(person=cast.learner, year=2026, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
     hours = quotas.hours_by_kind([cast.learner.pk])[cast.learner.pk]
 
     assert hours == {(2026, "online"): Decimal("0.5"), (2026, "correction"): Decimal(3)}

@@ -174,7 +174,7 @@ def test_hours_are_reached_from_the_target_on(cast, course):
     for_leader = rows.course(cast.county, "P09", required=["chief"])
     rows.complete(cast.own_leader, for_leader, study="3.75", test="0")
     assert (table(cast)[cast.bureau.code].targeted, table(cast)[cast.bureau.code].reached) == (4, 0)
-    services.correct(person=cast.own_leader, year=2026, hours=services.Decimal("0.25"), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.own_leader, year=2026, hours=services.Decimal("0.25"), reason="补登", by=cast.hr, at=NOON)
     assert table(cast)[cast.bureau.code].reached == 1
     assert of(cast.own_leader).reached is True
 
