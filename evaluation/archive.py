@@ -404,6 +404,7 @@ def _hours(person: Person, sieve: _Sieve) -> Told:
             **_fields(entry, "at", "year", "kind", "hours", "course_code", "course_title"),
             "round": entry.completion and entry.completion.round,
             "claim": entry.claim_id,
+            "answers": entry.answers and _fields(entry.answers, "at", "kind", "course_code", "course_title", "hours"),
             "policy": entry.policy and str(entry.policy),
             "rule": services.words_of(entry),
             "reason": entry.reason,

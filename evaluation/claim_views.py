@@ -115,7 +115,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             _act(request, found, form)
         except Refused as refusal:
-            form.add_error("reason" if refusal.code == "no_reason" else None, refusal.message)
+            form.add_error({"no_reason": "reason", "same_course": "is_another"}.get(refusal.code), refusal.message)
             found = get_object_or_404(readable, pk=pk)  # as it is by now: somebody may have been quicker
         else:
             return redirect("claim", pk)
@@ -133,6 +133,9 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "may_decide": decides and found.is_open and not approved_by_me,
         "approved_by_me": decides and found.is_open and approved_by_me,
         "beside": claims.beside(found) if not own else [],
+        "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in claims.alike(found)] if not own else [],
+        "completed_alike": claims.completed_alike(found) if not own else [],
+        "doubled": decides and found.is_open and claims.doubled(found),
         "lacks_officer": claims.lacks_officer(found),
         "form": form,
     }
@@ -144,7 +147,7 @@ def _act(request: HttpRequest, found: HourClaim, form: ClaimDecisionForm) -> Non
     if not form.is_valid():
         return
     if act == "approve":
-        after = claims.approve(claim=found, by=request.user, at=at)
+        after = claims.approve(claim=found, by=request.user, at=at, is_another=form.cleaned_data["is_another"])
         said = (
             _("Approved; the hours are in the ledger.") if not after.is_open else _("Approved. A second officer has to approve it as well.")
         )

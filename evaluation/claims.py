@@ -16,11 +16,14 @@ from django.utils.translation import gettext as _
 from core import audit, clock
 from core.errors import Refused
 from core.figures import figure
+from courses.models import Completion
 from courses.services import policies
 from evaluation import rules
 from evaluation.evidence import File, keep, kinds_of
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
+from evaluation.models.claim import FACE_TO_FACE
 from evaluation.permissions import deciders_on, decides_q
+from evaluation.services import days_of
 from people.models import Person
 from people.models.snapshot import copied_from, served_at
 
@@ -49,7 +52,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
             "steps", "too_many"; "too_many_together" with other claims for the same days), or evidence that is missing, too much, too large or of another kind
             ("no_evidence", "too_many_files", "too_large", "wrong_content").
     """
-    Person.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
+    _lock(person.pk)
     standing = HourClaim.objects.filter(person=person, form_key=form_key).first()
     if standing is not None:
         return standing
@@ -60,7 +63,7 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
     if wrong_days is not None:  # before a policy is asked for, which may not reach so far back
         raise Refused(_said(wrong_days, None), code=wrong_days)
     policy = policies.in_force(day=facts.ends_on, county=served["unit"].county)
-    terms = rules.ClaimTerms(policy.step, policy.hours_per_day)
+    terms = rules.ClaimTerms(policy.step, policy.hours_per_day if facts.kind in FACE_TO_FACE else None)
     problem = rules.check_claim(starts_on=facts.starts_on, ends_on=facts.ends_on, hours=facts.hours, today=clock.today(at), terms=terms)
     if problem is not None:
         raise Refused(_said(problem, terms), code=problem)
@@ -86,14 +89,20 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
 
 
 def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> None:
+    """A day has 24 hours for all that is claimed, and for lectures and exchange together those of the policy."""
     standing = _linked(person, facts)
-    spans = [(one.starts_on, one.ends_on, one.hours) for one in standing]
-    if standing and not rules.is_within_days([*spans, (facts.starts_on, facts.ends_on, facts.hours)], hours_per_day=terms.hours_per_day):
+    alike = [one for one in standing if one.kind in FACE_TO_FACE] if facts.kind in FACE_TO_FACE else []
+    if not (_fits(standing, facts, None) and _fits(alike, facts, terms.hours_per_day)):
         raise Refused(
             _("With what you have claimed for these days already (%(titles)s) it is more than a day may count.")
             % {"titles": "、".join(one.title for one in standing)},
             code="too_many_together",
         )
+
+
+def _fits(standing: Sequence[HourClaim], facts: Facts, hours_per_day: Decimal | None) -> bool:
+    spans = [(one.starts_on, one.ends_on, one.hours) for one in [*standing, facts]]
+    return rules.is_within_days(spans, hours_per_day=hours_per_day)
 
 
 def _linked(person: Person, facts: Facts) -> list[HourClaim]:
@@ -120,7 +129,7 @@ def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
 
 def _said(problem: str, terms: rules.ClaimTerms | None) -> str:
     if terms and problem == "too_many" and terms.hours_per_day:
-        return _("At most %(hours)s hours count for a day.") % {"hours": figure(terms.hours_per_day)}
+        return _("At most %(hours)s hours of lectures and exchange count for a day.") % {"hours": figure(terms.hours_per_day)}
     return {
         "order": _("The last day lies before the first."),
         "future": _("The last day has not come yet: claim hours when they are over."),
@@ -133,25 +142,38 @@ def _said(problem: str, terms: rules.ClaimTerms | None) -> str:
 
 
 @transaction.atomic
-def approve(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
+def approve(*, claim: HourClaim, by: Person, at: datetime, is_another: bool = False) -> HourClaim:
     """Approve as the first officer, or as the second: then the hours are in the ledger. Locks the claim and the person's row.
 
-    Writes an audit entry.
+    A course counts once a year where the policy says so: where another claim of the year for a course of this title and
+    organiser is credited, the officer has to say that this `is_another` course; the decision and its audit entry keep it.
 
     Raises:
-        Refused: no right ("not_hr"), one's own claim ("own_claim"), approved by the same officer before ("same_officer"), or it is over ("over").
+        Refused: no right ("not_hr"), one's own claim ("own_claim"), approved by the same officer before ("same_officer"), it is
+            over ("over"), or the course is credited already ("same_course").
     """
     held = _held(claim, by)
+    _lock(held.person_id)
     step = len(held.steps) + 1
-    ClaimDecision.objects.create(claim=held, step=step, verdict=Verdict.APPROVED, by=by, at=at)
-    audit.record(held.person, "evaluation.claim_approved", by=by, claim=held.pk, hours=str(held.hours), step=step)
+    credited = doubled(held)
+    if credited and not is_another:
+        raise Refused(
+            _("“%(title)s” by %(organiser)s is credited in this year already, on %(days)s: a course counts once a year.")
+            % {"title": held.title, "organiser": held.organiser, "days": _(", ").join(days_of(one) for one in credited)},
+            code="same_course",
+        )
+    reason = ""
+    if credited:
+        reason = _("Another course than that of %(days)s.") % {"days": _(", ").join(days_of(one) for one in credited)}
+    ClaimDecision.objects.create(claim=held, step=step, verdict=Verdict.APPROVED, reason=reason, by=by, at=at)
+    other = {"another_than": [one.pk for one in credited]} if credited else {}
+    audit.record(held.person, "evaluation.claim_approved", by=by, claim=held.pk, hours=str(held.hours), step=step, **other)
     if step == 2:
         _credit(held, by, at)
     return HourClaim.objects.get(pk=held.pk)
 
 
 def _credit(claim: HourClaim, by: Person, at: datetime) -> LedgerEntry:
-    Person.objects.select_for_update(no_key=True).only("pk").get(pk=claim.person_id)
     return LedgerEntry.objects.create(
         **copied_from(claim),
         kind=claim.kind,
@@ -208,6 +230,10 @@ def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> H
     return held
 
 
+def _lock(person_id: int) -> None:
+    Person.objects.select_for_update(no_key=True).only("pk").get(pk=person_id)
+
+
 def _require_open(held: HourClaim) -> None:
     if not held.is_open:
         raise Refused(_("This claim is over: %(state)s.") % {"state": HourClaim.State(held.state).label}, code="over")
@@ -224,6 +250,29 @@ def listed(user) -> QuerySet[HourClaim]:
 def beside(claim: HourClaim) -> list[HourClaim]:
     """Other claims of the person that touch the same days and were not refused: what a doubled claim looks like. Two queries."""
     return _live(_touching(claim.person_id, claim.starts_on, claim.ends_on).exclude(pk=claim.pk))
+
+
+def alike(claim: HourClaim) -> list[HourClaim]:
+    """Other live claims of the person in the year for something of the same title. Two queries."""
+    of_year = HourClaim.objects.filter(person=claim.person_id, ends_on__year=claim.year).exclude(pk=claim.pk)
+    return [one for one in _live(of_year) if rules.as_compared(one.title) == rules.as_compared(claim.title)]
+
+
+def completed_alike(claim: HourClaim) -> list[Completion]:
+    """The person's standing completions in the year of courses of the same title. One query."""
+    first, last = clock.start_of(date(claim.year, 1, 1)), clock.end_of(date(claim.year, 12, 31))
+    done = Completion.objects.standing().filter(person=claim.person_id, completed_at__gte=first, completed_at__lt=last)
+    return [one for one in done.order_by("completed_at") if rules.as_compared(one.course_title) == rules.as_compared(claim.title)]
+
+
+def doubled(claim: HourClaim) -> list[HourClaim]:
+    """Those of `alike` by the same organiser whose hours count, where a course counts once a year. Four queries at most."""
+    organiser = rules.as_compared(claim.organiser)
+    same = [one for one in alike(claim) if rules.as_compared(one.organiser) == organiser]
+    if not same or not claim.policy.once_per_course_per_year:
+        return []
+    counting = set(LedgerEntry.objects.credited().filter(claim__in=same, left__gt=0).values_list("claim", flat=True))
+    return [one for one in same if one.pk in counting]
 
 
 def lacks_officer(claim: HourClaim) -> bool:

@@ -295,7 +295,7 @@ def ledger_entries(found: QuerySet, keys: list[int] | None = None, *, year: int,
         "course_code",
         "course_title",
     )
-    names += ("completion_id", "claim_id", "policy__name", "reason", "author__name", "at")
+    names += ("completion_id", "claim_id", "policy__name", "reason", "author__name", "at", "answers_id")
     kinds = {kind.value: str(kind.label) for kind in LedgerEntry.Kind}
     columns = [
         Column(_("Entry"), lambda r: r[0], 8, "id"),
@@ -315,6 +315,7 @@ def ledger_entries(found: QuerySet, keys: list[int] | None = None, *, year: int,
         Column(_("Reason"), lambda r: r[13], 30, "reason"),
         Column(_("Entered by"), lambda r: r[14], 12, "author"),
         Column(_("When"), lambda r: r[15], 20, "at"),
+        Column(_("Answers entry"), lambda r: r[16], 10, "answers"),
     ]
     name = _("Hour ledger %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
     rows = found.order_by("at", "pk").values_list(*names)

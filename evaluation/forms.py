@@ -6,26 +6,53 @@ from datetime import datetime
 from decimal import Decimal
 
 from django import forms
+from django.core.cache import caches
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
+from core.errors import Refused
+from core.figures import figure
 from courses.models import Course
-from evaluation.models import Format, LearnedElsewhere
+from evaluation.models import Format, LearnedElsewhere, LedgerEntry
 from evaluation.permissions import units_in_reach
 from evaluation.records import Filter, Sort, Status
+from evaluation.services import called
 from people.models import Duty
 
+BLOCK = 5  # years of a quota such as 2023—2027
 
-def years(at, *, back: int = 3) -> list[int]:
-    """This year and the ones before it, newest first."""
+
+def years(at: datetime) -> list[int]:
+    """This year and those before it that the ledger may hold, at least a block of a quota, newest first. One query a minute."""
     this = clock.year_of(at)
-    return [this - step for step in range(back + 1)]
+    first = caches["local"].get("hours:first_year")
+    if first is None:
+        oldest = LedgerEntry.objects.order_by("at").values_list("year", "at").first() or (this, at)
+        first = max(2000, min(oldest[0], clock.year_of(oldest[1]) - 1))  # entries that came later may be for the year before
+        caches["local"].set("hours:first_year", first, 60)
+    return list(range(this, min(first, this - BLOCK + 1) - 1, -1))
 
 
 def asked_year(query: Mapping[str, str], at: datetime) -> int:
-    """The year that an address asks for; this one where it asks for none, or for one that is not offered."""
-    return next((year for year in years(at) if str(year) == query.get("year")), clock.year_of(at))
+    """The year that an address asks for; this one where it asks for none.
+
+    Raises:
+        Refused: a year that is not offered ("year").
+    """
+    this, asked = clock.year_of(at), query.get("year", "")
+    if asked in ("", str(this)):
+        return this
+    offered = years(at)
+    for year in offered:
+        if str(year) == asked:
+            return year
+    raise Refused(
+        gettext("There are no figures of the year “%(year)s”: they reach from %(first)s to %(last)s.")
+        % {"year": asked[:10], "first": offered[-1], "last": this},
+        code="year",
+    )
 
 
 class UnitChoice(forms.ModelChoiceField):
@@ -38,6 +65,18 @@ class UnitChoice(forms.ModelChoiceField):
 class CourseChoice(forms.ModelChoiceField):
     def label_from_instance(self, course) -> str:
         return f"{course.code} {course.current.title}" if course.current else course.code
+
+
+class EntryChoice(forms.ModelChoiceField):
+    """Entries of `services.answerable`, each with its year, kind, title, hours and what is left of them."""
+
+    def label_from_instance(self, entry) -> str:
+        return gettext("%(year)s · %(entry)s · %(hours)s hours, %(left)s left") % {
+            "year": entry.year,
+            "entry": called(entry),
+            "hours": figure(entry.hours),
+            "left": figure(entry.left),
+        }
 
 
 class RecordsForm(forms.Form):
@@ -214,7 +253,7 @@ def form_key() -> str:
 
 
 class CorrectionForm(forms.Form):
-    """Hours to add or to take, with the reason that the learning file will show."""
+    """Hours to take or to give back, with the reason that the learning file will show."""
 
     year = forms.TypedChoiceField(label=_("Year"), coerce=int)
     hours = forms.DecimalField(
@@ -223,7 +262,14 @@ class CorrectionForm(forms.Form):
         decimal_places=2,
         min_value=Decimal(-200),
         max_value=Decimal(200),
-        help_text=_("With a minus sign to take hours away, for example -0.5."),
+        help_text=_("With a minus sign to take hours away, for example -0.5. Without one they give back what was taken in the year."),
+    )
+    answers = EntryChoice(
+        label=_("Entry that it answers"),
+        queryset=None,
+        required=False,
+        empty_label=_("None of these"),
+        help_text=_("The newest first. Its hours then count no longer where they counted, and a reversal does not take them again."),
     )
     reason = forms.CharField(
         label=_("Reason"),
@@ -233,9 +279,10 @@ class CorrectionForm(forms.Form):
     )
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
-    def __init__(self, *args, at, **kwargs):
+    def __init__(self, *args, at, entries, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["year"].choices = [(year, year) for year in years(at)]
+        self.fields["answers"].queryset = entries
         styled(self)
 
 
@@ -275,7 +322,14 @@ class ClaimForm(forms.Form):
     organiser = forms.CharField(label=_("Organiser"), max_length=120)
     starts_on = forms.DateField(label=_("First day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     ends_on = forms.DateField(label=_("Until (last day of learning)"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    hours = forms.DecimalField(label=_("Hours"), max_digits=5, decimal_places=2, min_value=Decimal("0.01"), max_value=Decimal(999))
+    hours = forms.DecimalField(
+        label=_("Hours"),
+        max_digits=5,
+        decimal_places=2,
+        min_value=Decimal("0.01"),
+        max_value=Decimal(999),
+        help_text=_("Lectures and exchange count up to the policy's most for a day; in all a day has 24 hours."),
+    )
     note = forms.CharField(label=_("Further remarks"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
     files = FilesField(
         label=_("Evidence"),
@@ -290,8 +344,11 @@ class ClaimForm(forms.Form):
 
 
 class ClaimDecisionForm(forms.Form):
-    """The reason, where a claim is refused."""
+    """The reason, where a claim is refused; that it is another course, where one of its name is credited already."""
 
+    is_another = forms.BooleanField(
+        label=_("It is another course than the one that is credited already: I have compared the evidence."), required=False
+    )
     reason = forms.CharField(
         label=_("Reason"),
         required=False,

@@ -1,13 +1,15 @@
 """Where people are with the quotas of their staff type and rank. Reads only.
 
-Hours count by the kind of their entry, in the year of the entry. A completion that was reversed, and the correction that
-answers it, count nowhere; a correction by hand is of the kind `correction`, which a quota lists or does not.
+Hours count by the kind of their entry, in the year of the entry, and a correction by hand by the kind of the entry that it answers.
+One that names none is of the kind `correction`, which a quota lists or does not. A completion that was reversed, and what answers it,
+count nowhere.
 """
 
 from collections.abc import Iterable
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from core.figures import figure, share
@@ -20,12 +22,15 @@ Hours = dict[tuple[int, str], Decimal]  # by year and kind
 
 def hours_by_kind(person_ids: Iterable[int], years: Iterable[int] | None = None) -> dict[int, Hours]:
     """What counts for people, by year and kind of entry; those without an entry are absent. One query."""
-    taken_back = LedgerEntry.objects.filter(completion=OuterRef("completion"), kind=LedgerEntry.Kind.CORRECTION)
-    entries = LedgerEntry.objects.filter(person_id__in=person_ids).filter(Q(completion=None) | ~Exists(taken_back))
+    taken_back = LedgerEntry.objects.filter(completion=OuterRef("about"), kind=LedgerEntry.Kind.CORRECTION)
+    entries = LedgerEntry.objects.filter(person_id__in=person_ids).annotate(
+        about=Coalesce("completion", "answers__completion"), counted=Coalesce(F("answers__kind"), F("kind"))
+    )
+    entries = entries.filter(Q(about=None) | ~Exists(taken_back))
     if years is not None:
         entries = entries.filter(year__in=list(years))
     found: dict[int, Hours] = {}
-    for person_id, year, kind, total in entries.order_by().values_list("person_id", "year", "kind").annotate(total=Sum("hours")):
+    for person_id, year, kind, total in entries.order_by().values_list("person_id", "year", "counted").annotate(total=Sum("hours")):
         found.setdefault(person_id, {})[year, kind] = rules.hours(total)
     return found
 
@@ -33,11 +38,13 @@ def hours_by_kind(person_ids: Iterable[int], years: Iterable[int] | None = None)
 def hours_of(entries: Iterable[LedgerEntry]) -> Hours:
     """The same from entries at hand, which are all that a person has in their years."""
     entries = list(entries)
+    by_id = {one.pk: one for one in entries}
     taken_back = {one.completion_id for one in entries if one.kind == LedgerEntry.Kind.CORRECTION} - {None}
     found: Hours = {}
     for one in entries:
-        if one.completion_id not in taken_back:
-            found[one.year, one.kind] = found.get((one.year, one.kind), Decimal(0)) + one.hours
+        about = by_id[one.answers_id] if one.answers_id else one
+        if about.completion_id not in taken_back:
+            found[one.year, about.kind] = found.get((one.year, about.kind), Decimal(0)) + one.hours
     return found
 
 

@@ -1,5 +1,7 @@
 """How hours count: pure functions, no database and no clock."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -102,7 +104,7 @@ def check_correction(*, balance: Decimal, change: Decimal, step: Decimal) -> Cor
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """What a policy says of hours that are claimed."""
+    """What a policy says of hours that are claimed in some way; without `hours_per_day` a day has 24."""
 
     step: Decimal
     hours_per_day: Decimal | None
@@ -136,15 +138,20 @@ def check_days(*, starts_on: date, ends_on: date, today: date) -> str | None:
     return "too_old" if ends_on.year < today.year - 1 else None
 
 
+def as_compared(title: str) -> str:
+    """A title or an organiser as two are compared: without width, case, blanks and the marks of titles."""
+    return re.sub(r"[\s《》〈〉]", "", unicodedata.normalize("NFKC", title)).casefold()
+
+
 def left_elsewhere(elsewhere: Decimal, by_hand: Decimal) -> Decimal:
-    """Hours learned elsewhere that are left after corrections by hand: what was taken away answers a claim first, then online learning."""
+    """Hours learned elsewhere that are left after corrections that name no entry: what these took answers a claim first, then online learning."""
     return max(Decimal(0), elsewhere + min(Decimal(0), by_hand))
 
 
 def answered_late(entries: Iterable[tuple[Decimal, bool]]) -> Decimal:
-    """What corrections by hand take from hours that do not count (below zero) or give back to them, of entries in their order.
+    """What corrections that name no entry take from hours that do not count (below zero) or give back to them, of entries in their order.
 
-    Each entry is its hours and whether it is a correction by hand; the others are the hours that do not count and their reversals.
+    Each entry is its hours and whether it is such a correction; the others are the hours that do not count, and what answers them.
     """
     left = answered = Decimal(0)
     for hours, by_hand in entries:

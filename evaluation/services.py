@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -74,8 +74,8 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
     """Answer a reversed completion's hours with one negative entry, once; None if it had earned none.
 
     If another completion of the course in that year stood back because of it, that one is
-    credited now. What HR had taken from it by hand before is given back, as far as the balance would
-    fall below zero: nobody loses the same hours twice. Locks the person's row.
+    credited now. What HR had taken from it by hand before is given back: nobody loses the same hours twice. Corrections
+    that name no entry may have meant it: of these as much is given back as the balance would fall below zero. Locks the person's row.
     """
     completion = reversal.completion
     _lock(completion.person_id)
@@ -86,6 +86,7 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
     if not entries:
         return None
     year = entries[0].year
+    taken = {entry.pk: entry.hours - rules.hours(entry.left) for entry in completion.ledger_entries.credited()}
     correction = LedgerEntry.objects.create(
         **copied_from(completion),
         kind=CORRECTION,
@@ -99,6 +100,9 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
         author_id=reversal.by_id,
         at=at,
     )
+    for entry in entries:
+        if taken[entry.pk]:
+            _give_back(correction, taken[entry.pk], entry)
     others = Completion.objects.standing().filter(
         person_id=completion.person_id,
         course_id=completion.course_id,
@@ -109,31 +113,47 @@ def take_back(*, reversal: Reversal, at: datetime) -> LedgerEntry | None:
         if _credit(other, at):
             changes.note(other.pk, changes.Kind.HOURS, at=at)
     if (below := balance(completion.person, year)) < 0:
-        LedgerEntry.objects.create(
-            **copied_from(completion),
-            kind=CORRECTION,
-            year=year,
-            hours=-below,
-            reason=reversal.reason,
-            author_id=reversal.by_id,
-            once_key=f"{GIVEN_BACK}{correction.pk}",
-            at=at,
-        )
+        _give_back(correction, -below)
     return correction
+
+
+def _give_back(correction: LedgerEntry, hours: Decimal, entry: LedgerEntry | None = None) -> None:
+    """With a reversal's correction, the hours that were taken by hand before: from an entry of the completion, or from none by name."""
+    LedgerEntry.objects.create(
+        **copied_from(correction),
+        kind=CORRECTION,
+        year=correction.year,
+        hours=hours,
+        answers=entry,
+        reason=correction.reason,
+        author_id=correction.author_id,
+        once_key=f"{GIVEN_BACK}{correction.pk}:{entry.pk}" if entry else f"{GIVEN_BACK}{correction.pk}",
+        at=correction.at,
+    )
 
 
 @transaction.atomic
 def correct(
-    *, person: Person, year: int, hours: Decimal, reason: str, by: Person, at: datetime, form_key: str | None = None
+    *,
+    person: Person,
+    year: int,
+    hours: Decimal,
+    reason: str,
+    by: Person,
+    at: datetime,
+    answers: LedgerEntry | None = None,
+    form_key: str | None = None,
 ) -> LedgerEntry:
-    """Add or take hours by a new row with a reason and an author. HR over the person alone may.
+    """Take hours, or give back what was taken, by a new row with a reason and an author. HR over the person alone may.
 
-    `hours` is signed. `form_key` is made by the form: sending the same form twice writes one row.
+    `hours` is signed. `answers` is the entry that it takes them from, or gives them back to. `form_key` is made by the form: sending the same form twice writes one row.
     Locks the person's row. Writes an audit entry.
 
     Raises:
         Refused: no right over this person, one's own hours, no reason, zero, not in the policy's
-            steps, a year that has not begun, or more taken than there is.
+            steps, a year that has not begun, more taken than there is, more given back than corrections and reversals took in the
+            year ("given_back"), or an entry that is not of this person and year
+            ("answers") or of which less is left ("answers_more").
     """
     if by.pk == person.pk:
         raise Refused(_("Nobody corrects their own hours: another HR officer has to do it."), code="own_hours")
@@ -164,19 +184,62 @@ def correct(
             % {"left": figure(verdict.left), "balance": figure(balance(person, year))},
             code="below_zero",
         )
+    if answers is not None:
+        _check_answer(answers, person, year, hours)
+    if hours > 0:
+        _check_given_back(person, year, hours)
     entry = LedgerEntry.objects.create(
         **served_at(person),
         kind=CORRECTION,
         year=year,
         hours=hours,
+        answers=answers,
         policy=policy,
         reason=reason,
         author=by,
         once_key=once,
         at=at,
     )
-    audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk)
+    named = {"answers": answers.pk} if answers is not None else {}
+    audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk, **named)
     return entry
+
+
+def _check_given_back(person: Person, year: int, hours: Decimal) -> None:
+    taken = -rules.hours(LedgerEntry.objects.filter(person=person, year=year, kind=CORRECTION).aggregate(total=Sum("hours"))["total"])
+    if hours > max(taken, Decimal(0)):
+        raise Refused(
+            _(
+                "A correction gives back what corrections and reversals took: in %(year)s %(hours)s hours. "
+                "Everything else the person claims with evidence, and two officers approve it."
+            )
+            % {"year": year, "hours": figure(max(taken, Decimal(0)))},
+            code="given_back",
+        )
+
+
+def _check_answer(answers: LedgerEntry, person: Person, year: int, hours: Decimal) -> None:
+    entry = answerable(person).filter(pk=answers.pk, year=year).first()
+    if entry is None:
+        raise Refused(
+            _("A correction answers an entry of the same person and year whose completion was not reversed: choose it, or none."),
+            code="answers",
+        )
+    left = rules.hours(entry.left)  # type: ignore[attr-defined]  # of `credited`
+    if not 0 <= left + hours <= entry.hours:
+        raise Refused(
+            _(
+                "Of the %(hours)s hours of this entry %(left)s are left: a correction takes no more than these, and gives back what was taken."
+            )
+            % {"hours": figure(entry.hours), "left": figure(left)},
+            code="answers_more",
+        )
+
+
+def answerable(person: Person) -> QuerySet[LedgerEntry]:
+    """The entries of a person that a correction may answer, each with the hours that are `left` of it, newest first."""
+    standing = LedgerEntry.objects.credited().filter(person=person, hours__gt=0, completion__reversal=None)
+    return standing.order_by("-at", "-pk")
 
 
 def may_correct(user, person: Person) -> bool:
@@ -306,7 +369,9 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
         words += _(" + %(hours)s learned elsewhere") % {"hours": figure(elsewhere)}
     if any(entry.kind == CORRECTION for entry in entries):
         words += _(", corrections %(hours)s") % {"hours": signed(by_kind[CORRECTION])}
-    by_hand = sum((entry.hours for entry in entries if entry.kind == CORRECTION and entry.completion_id is None), Decimal(0))
+    unnamed = (entry for entry in entries if entry.kind == CORRECTION and entry.completion_id is None and entry.answers_id is None)
+    by_hand = sum((entry.hours for entry in unnamed), Decimal(0))
+    left = sum((entry.hours for entry in entries if entry.counted_kind in LearnedElsewhere.values), Decimal(0))
     return HoursExplained(
         year=year,
         total=total,
@@ -314,7 +379,7 @@ def explained(*, year: int, entries: list[LedgerEntry], policy: CreditPolicy | N
         words=words,
         rule=rule_words(policy) if policy else "",
         topic=topic_target(total, duties, policy),
-        online=online_target(total - rules.left_elsewhere(elsewhere, by_hand), policy),
+        online=online_target(total - rules.left_elsewhere(left, by_hand), policy),
     )
 
 
@@ -349,6 +414,12 @@ def words_of(entry: LedgerEntry) -> str:
             return _("The completion was reversed by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
         if (entry.once_key or "").startswith(GIVEN_BACK):
             return _("Taken by hand before it was reversed, so not taken twice: %(reason)s") % {"reason": entry.reason}
+        if entry.answers is not None:
+            return _("“%(entry)s” corrected by %(author)s: %(reason)s") % {
+                "entry": called(entry.answers),
+                "author": author,
+                "reason": entry.reason,
+            }
         return _("Corrected by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
     if entry.claim is not None:
         return _("%(days)s, %(organiser)s; approved by %(officers)s") % {
@@ -369,6 +440,11 @@ def words_of(entry: LedgerEntry) -> str:
         "band": band_words(band),
         "source": policy.name,
     }
+
+
+def called(entry: LedgerEntry) -> str:
+    """An entry of a completion or a claim by its kind and title."""
+    return " ".join(filter(None, [str(entry.get_kind_display()), entry.course_code, entry.course_title]))
 
 
 def days_of(claim: HourClaim) -> str:

@@ -89,7 +89,8 @@ def _year_shortcuts(request: HttpRequest, at) -> list[dict]:
     if request.GET.get("status") == records.Status.NOT_STARTED:
         return []
     links = []
-    for year in years(at, back=2):
+    this = clock.year_of(at)
+    for year in (this, this - 1, this - 2):
         period = {"since": f"{year}-01-01", "until": f"{year}-12-31"}
         kept = {k: v for k, v in request.GET.items() if v and k not in ("page", "since", "until")}
         on = all(request.GET.get(name) == value for name, value in period.items())
@@ -349,7 +350,8 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
     if not services.may_correct(request.user, person):
         raise Http404
-    form = CorrectionForm(request.POST or None, at=at, initial={"year": clock.year_of(at)})
+    entries = services.answerable(person).filter(pk__in=LedgerEntry.objects.visible_to(request.user).filter(person=person))
+    form = CorrectionForm(request.POST or None, at=at, entries=entries, initial={"year": clock.year_of(at)})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -360,10 +362,11 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
                 reason=data["reason"],
                 by=request.user,
                 at=at,
+                answers=data["answers"],
                 form_key=data["form_key"],
             )
         except Refused as refusal:
-            form.add_error(None, refusal.message)
+            form.add_error("answers" if refusal.code in ("answers", "answers_more") else None, refusal.message)
         else:
             messages.success(
                 request,

@@ -1,6 +1,6 @@
 """Entries of the hour ledger."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import F, QuerySet
@@ -26,7 +26,18 @@ class EntryOut(ServedOut):
     hours: Decimal = Field(description="Two decimals; a correction may be below zero. A person's balance of a year is the sum.")
     course_code: str = Field(description="Empty for what was not learnt by a course.")
     completion_id: int | None = Field(description="`id` of the completion, as in /completions; null for others.")
+    course_title: str = Field(description="Title of the course, or what was claimed; empty for a correction by hand.")
+    claim_id: int | None = Field(description="Number of the claim by which it was learned elsewhere; null for others.")
+    organiser: str = Field(description="Who held what was claimed; empty for others.")
+    starts_on: date | None = Field(description="First day of what was claimed; null for others.")
+    ends_on: date | None = Field(description="Last day of what was claimed; null for others.")
+    answers: int | None = Field(
+        description="`id` of the entry that a correction by hand answers; null where it names none, and for others."
+    )
+    reason: str = Field(description="Why a correction was written; empty for others.")
+    author: str = Field(description="Who wrote a correction, or gave a claim its second approval; empty for others.")
     policy: str = Field(description="Name of the policy by which it was counted; empty without one.")
+    policy_valid_from: date | None = Field(description="The day from which that policy holds: several may bear one name. Null without one.")
     at: datetime = Field(description="When it was written; ISO 8601 with the county's offset.")
 
 
@@ -62,13 +73,29 @@ def entry_of_hours(request: HttpRequest, id: Number):
 
 def _reached(token: ApiToken) -> QuerySet:
     rows = LedgerEntry.objects.visible_to(token.owner).filter(reach(token))
-    return rows.annotate(unit_code=F("unit__code"), policy_name=F("policy__name"))
+    return rows.annotate(
+        unit_code=F("unit__code"),
+        policy_name=F("policy__name"),
+        policy_valid_from=F("policy__valid_from"),
+        organiser=F("claim__organiser"),
+        starts_on=F("claim__starts_on"),
+        ends_on=F("claim__ends_on"),
+        author_name=F("author__name"),
+    )
 
 
 def _sent(page: list) -> list[dict]:
     names = ("id", "change", "kind", "year", "hours", "course_code", "completion_id", *SERVED)
+    names += ("course_title", "claim_id", "starts_on", "ends_on", "reason", "policy_valid_from")
     return [
         {name: getattr(row, name) for name in names}
-        | {"unit_code": row.unit_code or "", "policy": row.policy_name or "", "at": timezone.localtime(row.at)}
+        | {
+            "unit_code": row.unit_code or "",
+            "organiser": row.organiser or "",
+            "answers": row.answers_id,
+            "author": row.author_name or "",
+            "policy": row.policy_name or "",
+            "at": timezone.localtime(row.at),
+        }
         for row in page
     ]

@@ -36,6 +36,7 @@ from evaluation.models import (
     UnitFigure,
     UnitLine,
 )
+from evaluation.models.ledger import learned_after
 from evaluation.periods.lines import OF_PEOPLE, OF_UNITS
 from people.models import DutyAssignment, Leave, Person, Posting, Unit
 from people.models.posting import is_lasting
@@ -409,20 +410,23 @@ def _by_person(rows: QuerySet) -> dict[int, set]:
 def _hours(frame: Frame) -> dict[int, Decimal]:
     """Hours of the year for what was learned up to the cut-off, by person, never below nothing. Two queries once the cut-off day is over.
 
-    A correction by hand does not say what it answers. One that was written when there were hours learned after the cut-off
+    A correction counts as the entry that it answers does. One that names none, written when there were hours learned after the cut-off,
     answers these first: whoever had learned late is not taken what they had learned in time.
     """
     entries = LedgerEntry.objects.filter(year=frame.year, person__in=_postings(frame).values("person"))
-    later = Q(completion__completed_at__gte=frame.ends_at) | Q(claim__ends_on__gt=frame.terms.cutoff_on)
+    later = learned_after(frame.terms.cutoff_on)
     sums = entries.exclude(later).order_by().values("person_id").annotate(total=Sum("hours"))
     counted = {person: rules.hours(total) for person, total in sums.values_list("person_id", "total")}
     if frame.at < frame.ends_at:  # nothing can be late yet
         return counted
-    by_hand = Q(kind=LedgerEntry.Kind.CORRECTION, completion=None, claim=None)
-    since = entries.filter(later | by_hand, at__gte=frame.ends_at).order_by("person_id", "at", "pk")
-    rows = since.values_list("person_id", "hours", "completion_id", "claim_id").iterator(chunk_size=10_000)
+    unnamed = Q(kind=LedgerEntry.Kind.CORRECTION, completion=None, answers=None)
+    since = entries.filter(later | unnamed, at__gte=frame.ends_at).order_by("person_id", "at", "pk")
+    rows = since.values_list("person_id", "hours", "kind", "completion_id", "answers_id").iterator(chunk_size=10_000)
     for person, group in groupby(rows, key=lambda row: row[0]):
-        answered = rules.answered_late((hours, not (completion or claim)) for _person, hours, completion, claim in group)
+        answered = rules.answered_late(
+            (hours, kind == LedgerEntry.Kind.CORRECTION and not (completion or answers))
+            for _person, hours, kind, completion, answers in group
+        )
         if answered:
             counted[person] = counted.get(person, Decimal(0)) - answered
     return {person: max(Decimal(0), hours) for person, hours in counted.items()}

@@ -20,6 +20,10 @@ class LearnedElsewhere(models.TextChoices):
     EXTERNAL = "external", _("Course of another platform")
 
 
+FACE_TO_FACE = (LearnedElsewhere.LECTURE, LearnedElsewhere.EXCHANGE)
+"""The ways of learning of whose days a policy's `face_to_face` speaks."""
+
+
 class HourClaimQuerySet(FactQuerySet):
     def visible_to(self, user) -> "HourClaimQuerySet":
         """One's own, and those of the people whose hours one decides on or audits: evidence is nobody else's business."""

@@ -1,13 +1,31 @@
 """The hour ledger."""
 
+from datetime import date
+
 from django.db import models
+from django.db.models import Case, DecimalField, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from core import clock
 from core.models import Fact, FactQuerySet
 from courses.models import Completion, CreditPolicy
 from evaluation.models.claim import HourClaim, LearnedElsewhere
 from people.models import Person, ServedAt
 from people.permissions import records_q
+
+HOURS = DecimalField(max_digits=8, decimal_places=2)
+
+
+def learned_after(day: date) -> Q:
+    """Condition on entries: they are about what was learned after a day, as are the corrections that answer such an entry."""
+    ended = clock.end_of(day)
+    return (
+        Q(completion__completed_at__gte=ended)
+        | Q(claim__ends_on__gt=day)
+        | Q(answers__completion__completed_at__gte=ended)
+        | Q(answers__claim__ends_on__gt=day)
+    )
 
 
 class LedgerEntryQuerySet(FactQuerySet):
@@ -16,7 +34,18 @@ class LedgerEntryQuerySet(FactQuerySet):
 
     def with_reasons(self) -> "LedgerEntryQuerySet":
         """With all that `services.words_of` reads, in a fixed number of queries."""
-        return self.select_related("completion", "policy", "author", "claim").prefetch_related("claim__decisions__by")
+        return self.select_related("completion", "policy", "author", "claim", "answers").prefetch_related("claim__decisions__by")
+
+    def credited(self) -> "LedgerEntryQuerySet":
+        """The entries of completions and claims, each with the hours that are `left` of it: what its corrections took is gone,
+        and with its completion's reversal everything is."""
+        taken_back = LedgerEntry.objects.filter(completion=OuterRef("completion"), kind=LedgerEntry.Kind.CORRECTION)
+        answered = LedgerEntry.objects.filter(answers=OuterRef("pk")).order_by().values("answers").annotate(n=Sum("hours")).values("n")
+        nothing = Value(0, HOURS)
+        left = F("hours") + Coalesce(Subquery(answered, HOURS), nothing)
+        return self.exclude(kind=LedgerEntry.Kind.CORRECTION).annotate(
+            left=Case(When(Exists(taken_back), then=nothing), default=left, output_field=HOURS)
+        )
 
 
 class LedgerEntry(ServedAt, Fact):
@@ -25,6 +54,9 @@ class LedgerEntry(ServedAt, Fact):
     Appears in the transaction of the completion, or of the second approval of a claim. A second round of a course in the same year
     leaves no entry where the policy counts a course once a year. `year` is the county's calendar
     year of the completion, also for the correction that takes its hours back.
+
+    A correction by hand `answers` the entry that it takes hours from or gives them back to, of the same person and year; null where
+    it names none, as those from before it could.
 
     `once_key` is what may be written once only: the person's turn at a course in a year
     ("course:12:2026:0"), or the form that a correction came from. Null where nothing limits it.
@@ -46,6 +78,7 @@ class LedgerEntry(ServedAt, Fact):
     course_title = models.CharField(_("course"), max_length=120, blank=True)
     completion = models.ForeignKey(Completion, on_delete=models.PROTECT, null=True, related_name="ledger_entries")
     claim = models.OneToOneField(HourClaim, on_delete=models.PROTECT, null=True, related_name="entry")
+    answers = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="answered_by")
     policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, null=True, related_name="+")
     reason = models.TextField(_("reason"), blank=True)
     author = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
@@ -61,8 +94,14 @@ class LedgerEntry(ServedAt, Fact):
         constraints = [
             models.UniqueConstraint(fields=["completion", "kind"], name="ledger_once_per_completion_and_kind"),
             models.UniqueConstraint(fields=["person", "kind", "once_key"], name="ledger_once_per_key"),
+            models.CheckConstraint(condition=Q(answers=None) | Q(kind="correction"), name="ledger_corrections_answer"),
         ]
         indexes = [models.Index(fields=["person", "year"], name="ledger_person_year")]
+
+    @property
+    def counted_kind(self) -> str:
+        """The kind that its hours count to: a correction's are those of the entry that it answers."""
+        return self.answers.kind if self.answers is not None else self.kind
 
     def __str__(self) -> str:
         return f"{self.person_name} · {self.year} · {self.hours}"

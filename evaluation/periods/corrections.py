@@ -21,6 +21,7 @@ from evaluation.indicators.calculation import Held
 from evaluation.indicators.roster import Place, Reason
 from evaluation.indicators.spec import read
 from evaluation.models import Appeal, AppealDecision, Calculation, LedgerEntry, Period, PersonLine, RecordChange, UnitFigure, UnitLine
+from evaluation.models.ledger import learned_after
 from people.models import Leave, Person, Posting, Unit
 from quizzes.models import Marking
 
@@ -86,9 +87,15 @@ class _Since:
     def _hours(self) -> set[int]:
         """Hours entered or corrected for what was learned in the period; those of a completion that came or went are another record."""
         entries = LedgerEntry.objects.filter(person__in=self.people, year=self.period.year, at__gte=self.published.at)
-        later = Q(completion__completed_at__gte=self._ends_at) | Q(claim__ends_on__gt=self.period.cutoff_on)
+        entries = entries.exclude(learned_after(self.period.cutoff_on))
         taken_back = Reversal.objects.filter(at__gte=self.published.at).values("completion")
-        of_people = entries.exclude(later).exclude(completion__in=taken_back).order_by().values_list("person").annotate(Sum("hours"))
+        of_people = (
+            entries.exclude(completion__in=taken_back)
+            .exclude(answers__completion__in=taken_back)
+            .order_by()
+            .values_list("person")
+            .annotate(Sum("hours"))
+        )
         return {person for person, hours in of_people if rules.hours(hours)}
 
     def _completion(self) -> set[int]:

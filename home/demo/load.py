@@ -23,7 +23,6 @@ from core import clock
 from courses.models import Course
 from courses.services import authoring, enrolments, progress
 from evaluation import claims, evidence
-from evaluation import services as evaluation
 from evaluation.indicators import versions
 from evaluation.models import Period
 from evaluation.periods import services as periods
@@ -258,21 +257,25 @@ def office_hours(moment: datetime, draw: random.Random) -> datetime:
 
 
 def credit_the_spring_seminar(county: Unit, people: list[Person], *, at: datetime) -> None:
-    """Two days of face-to-face training, entered by HR as corrections with a reason, for the first in each unit."""
-    year = clock.year_of(at)
-    officer = Person.objects.get(employee_number="hr")
+    """Two days of face-to-face training that some in each unit claimed by the sign-in sheet and two officers approved."""
+    officers = [Person.objects.get(employee_number=login) for login in ("hr", "hr2")]
+    last = clock.today(at - timedelta(days=31))
+    first = last - timedelta(days=1)
+    if first.year != last.year:
+        first, last = first - timedelta(days=1), first
+    title = f"{last.year}年全县政务公开业务培训班"
+    paper = pictures.notice("签到表（演示）", title, f"时间：{first}至{last}，线下两天", "内容与人员均为虚构。")
     seen: dict[int, int] = {}
     for person in people:
         seen[person.unit_id] = seen.get(person.unit_id, 0) + 1
-        if seen[person.unit_id] <= 2 and person.pk != officer.pk and set(person.current_duties) & {Duty.STAFF, Duty.LIAISON, Duty.CHIEF}:
-            evaluation.correct(
-                person=person,
-                year=year,
-                hours=Decimal("15.00"),
-                by=officer,
-                at=at - timedelta(days=30),
-                reason=f"{year}年全县政务公开业务培训班（线下2天，每天7.5学时，县定），凭签到表补登",
+        if seen[person.unit_id] <= 2 and person not in officers and set(person.current_duties) & {Duty.STAFF, Duty.LIAISON, Duty.CHIEF}:
+            facts = claims.Facts(
+                "lecture", title, f"{county.name}人民政府办公室（虚构）", first, last, Decimal("15.00"), "每天7.5学时，县定。"
             )
+            files = [evidence.File("签到表.png", paper)]
+            claim = claims.file(person=person, facts=facts, files=files, form_key="demo-seminar", at=at - timedelta(days=30))
+            for officer in officers:
+                claims.approve(claim=claim, by=officer, at=at - timedelta(days=30))
 
 
 def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: random.Random) -> bool:

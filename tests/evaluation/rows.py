@@ -170,3 +170,11 @@ def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NO
     share = 90 if passed else 10
     Marking.objects.create(submission=submission, at=at, score=share, out_of=100, percent=share, passed=passed)
     return submission
+
+
+def added(*, person, year: int, hours: Decimal, reason: str, by, at: datetime, form_key: str | None = None) -> LedgerEntry:
+    """Hours on top, as a row from before corrections only gave back; the same form once."""
+    facts = {"person": person, "kind": LedgerEntry.Kind.CORRECTION, "once_key": f"correction:{form_key}"}
+    standing = LedgerEntry.objects.filter(**facts).first() if form_key else None
+    facts |= served_at(person) | {"once_key": facts["once_key"] if form_key else None}
+    return standing or LedgerEntry.objects.create(**facts, year=year, hours=hours, reason=reason, author=by, at=at)

@@ -40,6 +40,25 @@ def key(cast):
     return tokens.create(owner=cast.hr, name="HR", scopes=sorted(ApiToken.Scope.values), unit=cast.county, expires_at=ends)[1]
 
 
+def test_what_explains_an_entry_of_hours_is_named_in_the_document(client, db):
+    described = client.get("/api/v1/openapi.json").json()["components"]["schemas"]["EntryOut"]["properties"]
+    assert all(one.get("description") for one in described.values())
+    explaining = {
+        "course_title",
+        "claim_id",
+        "organiser",
+        "starts_on",
+        "ends_on",
+        "answers",
+        "reason",
+        "author",
+        "policy",
+        "policy_valid_from",
+    }
+    [paragraph] = re.findall(r"^`/hours` says of each entry.*?\n\n", DOCUMENT, re.S | re.M)
+    assert explaining <= set(described) and explaining == set(re.findall(r"`(\w+)`", paragraph)) - {"id"}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_program_of_the_document_pulls_what_is_there_and_then_what_is_new(cast, course, key, live_server, tmp_path):
     [program] = blocks("python")

@@ -186,7 +186,7 @@ def test_one_record_costs_the_same_however_many_there_are(cast, year, course, as
     one = f"{path}/{ask(own, path).json()['items'][0][KEYS[path]]}"
     ask(own, one)
     for days in range(1, 5):
-        services.correct(person=cast.learner, year=2026, hours=Decimal("0.5"), reason="补记", by=cast.hr, at=NOON + timedelta(days=days))
+        rows.added(person=cast.learner, year=2026, hours=Decimal("0.5"), reason="补记", by=cast.hr, at=NOON + timedelta(days=days))
     ask(own, one)  # gives the changes their numbers
     with django_assert_max_num_queries(15):
         assert ask(own, one).status_code == 200

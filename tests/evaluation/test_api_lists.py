@@ -15,6 +15,7 @@ from core import clock
 from evaluation import changes, services
 from evaluation.models import (
     Calculation,
+    HourClaim,
     Indicator,
     IndicatorVersion,
     LedgerEntry,
@@ -26,6 +27,7 @@ from evaluation.models import (
 )
 from people import api as doors
 from people.models import ApiToken, Duty, ReadingOfOthers, RoleGrant
+from people.models.snapshot import served_at
 from people.services import tokens
 from tests import cast as casting
 from tests.cast import NOON
@@ -242,6 +244,29 @@ def test_a_correction_of_hours_comes_to_those_who_read_on(cast, year, ask):
     services.correct(person=cast.learner, year=2026, hours=Decimal("-0.5"), reason="重复", by=cast.hr, at=NOON)
     [item] = ask(own, "hours", cursor=cursor).json()["items"]
     assert (item["kind"], item["hours"]) == ("correction", "-0.50")
+
+
+def test_an_entry_of_hours_tells_the_claim_or_the_correction_behind_it(cast, year, ask):
+    day = date(2026, 6, 8)
+    shared = served_at(cast.learner) | {"policy": LedgerEntry.objects.exclude(policy=None).first().policy, "at": NOON}
+    claimed = {"kind": "lecture", "title": "州业务培训", "organiser": "州政务公开办", "starts_on": day, "ends_on": day, "hours": Decimal(5)}
+    claim = HourClaim.objects.create(**shared, **claimed, form_key="k")
+    credited = {"kind": "lecture", "year": 2026, "hours": 5, "course_title": claim.title, "claim": claim, "author": cast.hr}
+    entry = LedgerEntry.objects.create(**shared, **credited)
+    given = {"hours": Decimal("-0.5"), "reason": "提前离场", "by": cast.hr, "at": NOON, "answers": entry}
+    services.correct(person=cast.learner, year=2026, **given)
+    *_others, of_claim, correction = ask(key(cast.hr, cast.county), "hours").json()["items"]
+
+    told = {
+        "claim_id": claim.pk,
+        "organiser": "州政务公开办",
+        "starts_on": "2026-06-08",
+        "ends_on": "2026-06-08",
+        "course_title": "州业务培训",
+    }
+    assert told.items() <= of_claim.items() and (of_claim["answers"], of_claim["author"]) == (None, "郑人事")
+    assert (correction["answers"], correction["reason"], correction["author"]) == (of_claim["id"], "提前离场", "郑人事")
+    assert correction["claim_id"] is None and of_claim["policy_valid_from"] == "2020-01-01"
 
 
 def test_what_no_change_tells_of_is_found_and_told(cast, year, ask):

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from evaluation import evidence
-from evaluation import services as ledger
 from evaluation.models import Appeal, AppealEvidence, PointCorrection, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
 from people.models import DutyAssignment, Posting
@@ -125,7 +124,7 @@ def test_a_corrected_record_is_named_with_its_page(cast, period, second):
     for untouched in ("hours", "completion", "leave", "figure"):
         said = appeals.Remedy(record=untouched, link=remedy.link)
         refused("not_corrected", appeals.grant, appeal=appeal, by=cast.hr, reason="补", remedy=said, at=year.APPEALS)
-    ledger.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="补录", by=cast.hr, at=year.APPEALS)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(2), reason="补录", by=cast.hr, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=cast.hr, reason="已补录", remedy=remedy, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
     assert [one.link for one in Appeal.objects.get().decided] == [remedy.link] * 2 and not PointCorrection.objects.exists()

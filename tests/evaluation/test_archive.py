@@ -21,7 +21,7 @@ from certificates.models import Attestation, Certificate
 from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course, Enrolment
-from evaluation import archive, archive_paper, claims, services
+from evaluation import archive, archive_paper, claims
 from evaluation.models import Appeal, HourClaim, LearningReminder, LedgerEntry, PersonLine, Reminder
 from evaluation.periods import appeals, chain
 from people.models import Leave, Person, ReadingOfOthers, Role
@@ -340,7 +340,7 @@ def test_it_takes_as_many_queries_for_a_long_history(cast, full):
     quiz = Attempt.objects.filter(person=full, sitting=None).first().quiz
     for number in range(4):
         complete(full, make_course(cast.county, code=f"M{number}", certificate="training"), at=at)
-        services.correct(person=full, year=at.year, hours=Decimal(1), reason=f"补登{number}", by=cast.hr, at=at, form_key=f"{number}")
+        rows.added(person=full, year=at.year, hours=Decimal(1), reason=f"补登{number}", by=cast.hr, at=at, form_key=f"{number}")
         day = clock.today(at) - timedelta(days=number + 1)
         facts = claims.Facts("lecture", f"讲座{number}", "办公室", day, day, Decimal("0.5"))
         claims.file(person=full, facts=facts, files=[claims.File("a.pdf", b"%PDF-1.7\n")], form_key=f"m{number}", at=at)

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from courses.models import Completion
 from evaluation import services
 from evaluation.indicators import calculation, roster, versions
 from evaluation.models import FigureConfirmation, Period, PersonLine, PointCorrection, UnitFigure, UnitLine
@@ -306,6 +307,24 @@ def test_a_correction_of_what_was_learned_in_time_is_no_answer_to_late_hours(cas
     people, _units = outcome(period, at=datetime(2026, 12, 27, 4, 0, tzinfo=UTC))
 
     assert people["YA10001"].hours == Decimal("0.00")
+
+
+def test_a_correction_that_names_its_entry_counts_as_that_entry_does(cast, period, course):
+    christmas = datetime(2026, 12, 25, 4, 0, tzinfo=UTC)
+    for someone in (cast.learner, cast.colleague):
+        in_time = rows.complete(someone, course, study="1", test="0")
+        late = rows.complete(someone, rows.course(cast.county, f"P1{someone.pk}"), study="1", test="0", at=christmas)
+        answers = (in_time if someone == cast.learner else late).ledger_entries.get()
+        given = {"hours": Decimal(-1), "reason": "代学", "answers": answers, "at": christmas + timedelta(days=1)}
+        services.correct(person=someone, year=2026, by=cast.hr, **given)
+
+    people, _units = outcome(period, at=christmas + timedelta(days=2))
+
+    assert (people["YA10001"].hours, people["YA10002"].hours) == (Decimal("0.00"), Decimal("1.00"))
+    for done in Completion.objects.filter(completed_at=christmas):
+        rows.reverse(done, by=cast.hr, at=christmas + timedelta(days=2))
+    people, _units = outcome(period, at=christmas + timedelta(days=3))
+    assert (people["YA10001"].hours, people["YA10002"].hours) == (Decimal("0.00"), Decimal("1.00"))
 
 
 def test_a_late_hour_that_was_taken_by_hand_and_then_reversed_takes_nothing_else(cast, period, course):

@@ -75,16 +75,17 @@ def test_claims_for_one_day_at_once_keep_to_the_most_for_a_day(cast):
 
 
 def test_the_same_correction_sent_several_times_at_once_is_one_row(cast, course):
+    rows.added(person=cast.learner, year=2026, hours=Decimal(5), reason="补登", by=cast.hr, at=NOON)
     at_once(
         lambda number: (
-            services.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="补登", by=cast.hr, at=NOON, form_key="one").pk
+            services.correct(person=cast.learner, year=2026, hours=Decimal(-3), reason="补登", by=cast.hr, at=NOON, form_key="one").pk
         )
     )
     assert services.balance(cast.learner, 2026) == 2
 
 
 def test_corrections_that_take_hours_at_once_never_take_more_than_there_is(cast, course):
-    services.correct(person=cast.learner, year=2026, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
     found = at_once(
         lambda number: services.correct(person=cast.learner, year=2026, hours=Decimal(-2), reason="错登", by=cast.hr, at=NOON).pk
     )

@@ -224,6 +224,44 @@ def test_what_looks_like_a_doubled_claim_is_shown(cast, policy):
     assert claims.beside(first) == []
 
 
+def test_the_same_course_elsewhere_counts_once_a_year_unless_officers_say_that_it_is_another(cast, policy, second, course, sign_in):
+    def approved(claim, **more):
+        for officer in (cast.hr, second):
+            claims.approve(claim=claim, by=officer, at=NOON, **more)
+
+    days = [{"starts_on": one, "ends_on": one, "hours": Decimal(5)} for one in (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4))]
+    asked = {"kind": "external", "title": "《Python 入门》", "organiser": "学习强国"}
+    first = filed(cast.learner, key="k1", **asked, **days[0])
+    again = filed(cast.learner, key="k2", **asked | {"title": "Ｐython入门 "}, **days[1])
+    other = filed(cast.learner, key="k3", **asked | {"organiser": "省干部网院"}, **days[2])
+    rows.complete(cast.learner, rows.course(cast.county, "P09", title="python入门"), rule=policy)
+    claims.approve(claim=again, by=cast.hr, at=NOON)
+    approved(first)
+    approved(other)
+
+    with pytest.raises(Refused) as refused:
+        claims.approve(claim=again, by=second, at=NOON)
+    assert refused.value.code == "same_course" and "2026-03-02" in refused.value.message
+    door, client = reverse("claim", args=[again.pk]), sign_in(second)
+    page = client.get(door)
+    assert {one for one, _days, _state in page.context["alike"]} == {first, other} and "P09 python入门" in page.text
+    assert client.post(door, {"act": "approve"}).status_code == 422
+    assert not LedgerEntry.objects.filter(claim=again).exists()
+    assert client.post(door, {"act": "approve", "is_another": "on"}).status_code == 302
+    decision = HourClaim.objects.get(pk=again.pk).steps[-1]
+    assert decision.reason == "与 2026-03-02 的不是同一课程。"
+
+
+def test_what_was_taken_back_from_a_claim_may_be_claimed_anew(cast, policy, second):
+    for key, day in (("k1", LAST_WEEK), ("k2", LAST_WEEK + DAY)):
+        claim = filed(cast.learner, key=key, starts_on=day, ends_on=day, hours=Decimal(5))
+        for officer in (cast.hr, second):
+            claims.approve(claim=claim, by=officer, at=NOON)
+        given = {"hours": Decimal(-5), "reason": "日期登记错误", "by": cast.hr, "at": NOON, "answers": claim.entry}
+        services.correct(person=cast.learner, year=2026, **given)
+    assert services.balance(cast.learner, 2026) == 0
+
+
 def test_two_claims_for_the_same_days_count_no_more_together_than_the_days_may(cast, policy):
     first = filed(cast.learner)  # fifteen hours on two days
     with pytest.raises(Refused) as refused:
@@ -233,6 +271,20 @@ def test_two_claims_for_the_same_days_count_no_more_together_than_the_days_may(c
     filed(cast.colleague, key="k4")
     claims.withdraw(claim=first, by=cast.learner, at=NOON)
     filed(cast.learner, key="k5", hours=Decimal("7.5"))
+
+
+def test_the_most_for_a_day_of_lectures_and_exchange_is_none_for_other_ways_of_learning(cast, policy):
+    day = {"starts_on": LAST_WEEK, "ends_on": LAST_WEEK}
+    filed(cast.learner, key="k1", kind="self_study", hours=Decimal(8), **day)
+    filed(cast.learner, key="k2", kind="external", hours=Decimal(8), **day)
+    filed(cast.learner, key="k3", kind="lecture", hours=Decimal(4), **day)
+    refused = {}
+    for kind, hours in (("exchange", "3.75"), ("external", "4.25"), ("lecture", "7.75"), ("self_study", "24.25")):
+        with pytest.raises(Refused) as refusal:
+            filed(cast.learner, key=kind, kind=kind, hours=Decimal(hours), **day)
+        refused[kind] = refusal.value.code
+    assert refused == {"exchange": "too_many_together", "external": "too_many_together", "lecture": "too_many", "self_study": "too_many"}
+    filed(cast.learner, key="k4", kind="external", hours=Decimal(4), **day)
 
 
 def test_a_long_claim_of_few_hours_opens_none_of_its_days_to_more(cast, policy):
@@ -312,7 +364,7 @@ def test_the_reasons_of_a_ledger_take_no_more_queries_for_more_entries(cast, pol
             rows.explained(cast.learner)
 
     for number in range(3):
-        claim = filed(cast.learner, key=f"k{number}", hours=Decimal(5))
+        claim = filed(cast.learner, key=f"k{number}", title=f"第{number}期", hours=Decimal(5))
         claims.approve(claim=claim, by=cast.hr, at=NOON)
         claims.approve(claim=claim, by=second, at=NOON)
         queries()

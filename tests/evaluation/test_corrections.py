@@ -212,18 +212,18 @@ def test_a_completion_of_another_year_that_this_one_does_not_ask_for_is_none(cas
 
 
 def test_hours_of_another_year_or_person_and_of_before_publication_are_none(cast):
-    ledger.correct(person=cast.learner, year=2026, hours=Decimal(1), reason="早", by=cast.hr, at=WITHIN)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(1), reason="早", by=cast.hr, at=WITHIN)
     period = year.in_appeals(cast)
     appeal = appealed(period, cast.learner)
-    ledger.correct(person=cast.learner, year=2025, hours=Decimal(1), reason="他年", by=cast.hr, at=year.APPEALS)
-    ledger.correct(person=cast.colleague, year=2026, hours=Decimal(1), reason="他人", by=cast.hr, at=year.APPEALS)
+    rows.added(person=cast.learner, year=2025, hours=Decimal(1), reason="他年", by=cast.hr, at=year.APPEALS)
+    rows.added(person=cast.colleague, year=2026, hours=Decimal(1), reason="他人", by=cast.hr, at=year.APPEALS)
     not_corrected(cast, appeal, "hours")
 
 
 def test_what_was_changed_back_is_no_correction(cast, second, course):
     period = year.in_appeals(cast)
     appeal, units = appealed(period, cast.learner), appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5")
-    ledger.correct(person=cast.learner, year=2026, hours=Decimal("1.5"), reason="补", by=cast.hr, at=year.APPEALS)
+    rows.added(person=cast.learner, year=2026, hours=Decimal("1.5"), reason="补", by=cast.hr, at=year.APPEALS)
     ledger.correct(person=cast.learner, year=2026, hours=Decimal("-1.5"), reason="退", by=cast.hr, at=year.APPEALS)
     done = rows.complete(cast.learner, course, at=WITHIN)
     RecordChange.objects.filter(completion=done).update(at=year.APPEALS)  # recorded late

@@ -11,7 +11,6 @@ from django.urls import reverse
 
 from core import clock
 from evaluation import period_views
-from evaluation import services as ledger
 from evaluation.indicators import reports
 from evaluation.models import Calculation, Period, UnitLine
 from evaluation.periods import appeals, package, services
@@ -48,7 +47,7 @@ def freeze(cast, period):
 
 
 def given_hours(cast, who, hours="2", at=year.APPEALS):
-    ledger.correct(person=who, year=2026, hours=Decimal(hours), reason="补录", by=cast.hr, at=at)
+    rows.added(person=who, year=2026, hours=Decimal(hours), reason="补录", by=cast.hr, at=at)
 
 
 def granted(cast, second, appeal, **remedy):

@@ -29,7 +29,7 @@ def ask(someone, day=DAY, year=2026) -> known.Known:
 
 def test_the_last_second_of_a_day_belongs_to_it_and_midnight_to_the_next(cast, policy):
     for at, hours in ((LAST_SECOND, 1), (MIDNIGHT, 2)):
-        services.correct(person=cast.learner, year=2026, hours=Decimal(hours), reason="补登", by=cast.hr, at=at)
+        rows.added(person=cast.learner, year=2026, hours=Decimal(hours), reason="补登", by=cast.hr, at=at)
     found = ask(cast.learner)
     assert (found.total, found.since, found.today) == (1, 2, 3)
     assert ask(cast.learner, DAY + timedelta(days=1)).total == 3 == services.balance(cast.learner, 2026)
@@ -60,7 +60,7 @@ def test_the_person_hr_and_the_auditor_may_ask(cast, course, sign_in, who):
 
 def test_the_page_tells_then_and_since(cast, course, sign_in):
     rows.complete(cast.learner, course)
-    services.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="凭签到表补登", by=cast.hr, at=MIDNIGHT)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(2), reason="凭签到表补登", by=cast.hr, at=MIDNIGHT)
     page = sign_in(cast.hr).get(reverse("hours_known", args=[cast.learner.pk]), {"known_at": "2026-06-15"}).text
     for words in ("1.5 学时", "姚安县教育体育局 办公室", "科员", "具体工作人员", "凭签到表补登", "3.5"):
         assert words in page, words
@@ -85,7 +85,7 @@ def test_who_takes_a_unit_away(cast, sign_in, who):
 
 def test_the_export_has_those_who_served_there_that_day_with_what_was_known(cast, course, sign_in):
     rows.complete(cast.learner, course)
-    services.correct(person=cast.learner, year=2026, hours=Decimal(2), reason="补登", by=cast.hr, at=MIDNIGHT)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(2), reason="补登", by=cast.hr, at=MIDNIGHT)
     postings.post(person=cast.learner, unit=cast.other_bureau, title="科长", duties=["section_head"], starts_on=date(2026, 6, 16))
     answer = sign_in(cast.hr).get(reverse("unit_hours_known_csv", args=[cast.bureau.pk]), ASKED)
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
@@ -205,7 +205,7 @@ def test_the_entries_up_to_any_cut_are_the_balance_known_then(cast, policy, cour
             services.credit(completion=done[which % len(done)], at=at) if not hasattr(done[which % len(done)], "reversal") else None
         elif event == "correct":
             key = f"{which}"  # the same form now and then
-            services.correct(person=cast.learner, year=2026, hours=Decimal(1 + which), reason="补登", by=cast.hr, at=at, form_key=key)
+            rows.added(person=cast.learner, year=2026, hours=Decimal(1 + which), reason="补登", by=cast.hr, at=at, form_key=key)
         elif event == "claim":
             day = clock.today(at)
             facts = claims.Facts("lecture", f"讲座{len(filed)}", "办公室", day, day, Decimal("0.25"))

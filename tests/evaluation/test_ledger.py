@@ -12,8 +12,9 @@ from core import reconcile
 from core.errors import Refused
 from core.models import FactChanged
 from courses.signals import course_completed
-from evaluation import rules, services
+from evaluation import quotas, rules, services
 from evaluation.models import LedgerEntry
+from people.models.snapshot import served_at
 from tests.cast import NOON
 from tests.evaluation import rows
 
@@ -166,15 +167,86 @@ def correct(cast, **changes):
     return services.correct(**{**given, **changes})
 
 
-def test_hr_corrects_by_a_new_row_with_reason_author_and_audit(cast, policy):
+@pytest.fixture
+def taken(cast, policy):
+    """Of 7.5 hours five were taken by mistake."""
+    lecture(cast.learner)
+    return correct(cast, hours=Decimal(-5), reason="误扣")
+
+
+def test_hr_corrects_by_a_new_row_with_reason_author_and_audit(cast, taken):
     from wagtail.models import ModelLogEntry
 
+    ModelLogEntry.objects.all().delete()
     entry = correct(cast)
 
     assert (entry.kind, entry.hours, entry.author, entry.reason) == ("correction", Decimal("2.5"), cast.hr, "线下集中学习补登")
-    assert services.balance(cast.learner, 2026) == Decimal("2.5")
+    assert services.balance(cast.learner, 2026) == Decimal("5")
     trace = ModelLogEntry.objects.get(action="evaluation.correct_hours")
     assert trace.user == cast.hr and trace.data["hours"] == "2.5"
+
+
+def lecture(someone, hours="7.5", **more) -> LedgerEntry:
+    more = {"kind": "lecture", "year": 2026, "course_title": "集训", "at": NOON} | more
+    return LedgerEntry.objects.create(**served_at(someone), hours=Decimal(hours), **more)
+
+
+def left_of(entry) -> Decimal:
+    return rules.hours(LedgerEntry.objects.credited().get(pk=entry.pk).left)
+
+
+def test_hours_that_were_taken_from_a_completion_are_not_taken_again_with_its_reversal(cast, course):
+    completion = rows.complete(cast.learner, course, study="5", test="0")
+    lecture(cast.learner)
+    online = completion.ledger_entries.get()
+    correct(cast, hours=Decimal(-5), reason="P01 挂机", answers=online)
+    assert (services.balance(cast.learner, 2026), left_of(online)) == (Decimal("7.5"), 0)
+
+    reversal = rows.reverse(completion, by=cast.hr)
+    services.take_back(reversal=reversal, at=NOON)
+
+    assert services.balance(cast.learner, 2026) == Decimal("7.5"), "that the lecture was learned is nobody's doubt"
+    assert sum(entry.hours for entry in completion.ledger_entries.all()) == 0 == left_of(online)
+    assert rows.explained(cast.learner).entries[-1].words == "撤销之前已人工扣减，不重复扣减：查实替考"
+    assert left() == 0
+
+
+def test_a_correction_takes_what_is_left_of_the_entry_that_it_answers_and_gives_back_no_more_than_was_taken(cast, course):
+    entry = lecture(cast.learner)
+    rows.complete(cast.learner, course)
+    correct(cast, hours=Decimal(-5), answers=entry)
+    for hours in ("-2.75", "5.25"):
+        with pytest.raises(Refused) as refusal:
+            correct(cast, hours=Decimal(hours), answers=entry)
+        assert refusal.value.code == "answers_more" and "2.5" in refusal.value.message
+    correct(cast, hours=Decimal(5), reason="误扣", answers=entry)
+    assert left_of(entry) == Decimal("7.5")
+    assert rows.explained(cast.learner).entries[-1].words == "由郑人事更正“讲座或培训班 集训”：误扣"
+
+
+def test_a_correction_answers_entries_of_the_same_person_and_year_that_stand(cast, course):
+    mine = lecture(cast.learner)
+    gone = rows.complete(cast.learner, course)
+    rows.reverse(gone, by=cast.hr)
+    correction = correct(cast, hours=Decimal(-1), answers=mine)
+    others = [lecture(cast.colleague), lecture(cast.learner, year=2025), gone.ledger_entries.get(kind="online"), correction]
+    for entry in others:
+        with pytest.raises(Refused) as refusal:
+            correct(cast, hours=Decimal("-0.25"), answers=entry)
+        assert refusal.value.code == "answers"
+
+
+def test_the_target_of_online_learning_and_the_quota_say_the_same_of_a_lecture_that_was_taken_back(cast, course):
+    rows.complete(cast.learner, course, study="50", test="0")
+    entry = lecture(cast.learner)
+    correct(cast, hours=Decimal("-7.5"), reason="未到场", answers=entry)
+    assert rows.explained(cast.learner).online.reached
+    online = rows.complete(cast.learner, rows.course(cast.county, "P02"), study="2", test="0").ledger_entries.get()
+    lecture(cast.learner)
+    correct(cast, hours=Decimal(-2), reason="挂机", answers=online)
+    assert rows.explained(cast.learner).online.share == 100
+    correct(cast, hours=Decimal(-1), reason="挂机", answers=LedgerEntry.objects.get(kind="online", course_code="P01"))
+    assert rows.explained(cast.learner).online.share == 98, "what answers an online course takes nothing from a lecture"
 
 
 @pytest.mark.parametrize(
@@ -208,10 +280,22 @@ def test_hr_does_not_correct_their_own_hours(cast, policy):
     assert refusal.value.code == "own_hours"
 
 
-def test_the_same_form_sent_twice_corrects_once(cast, policy):
+def test_the_same_form_sent_twice_corrects_once(cast, taken):
     assert correct(cast, form_key="a1") == correct(cast, form_key="a1")
     correct(cast, form_key="b2")
-    assert services.balance(cast.learner, 2026) == Decimal(5)
+    assert services.balance(cast.learner, 2026) == Decimal("7.5")
+
+
+def test_one_officer_gives_back_what_was_taken_in_the_year_and_enters_nothing_else(cast, taken, course):
+    for hours, more in ((200, {}), ("5.25", {}), ("0.25", {"year": 2025})):
+        with pytest.raises(Refused) as refusal:
+            correct(cast, hours=Decimal(hours), **more)
+        assert refusal.value.code == "given_back" and "两名" in refusal.value.message
+    rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
+    correct(cast, hours=Decimal("6.5"), reason="误扣、误撤")
+    with pytest.raises(Refused):
+        correct(cast, hours=Decimal("0.25"))
+    assert services.balance(cast.learner, 2026) == Decimal(9)
 
 
 # Why 7.5 hours?
@@ -296,13 +380,16 @@ def test_reconcile_takes_back_what_a_reversal_left(cast, course):
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["complete", "reverse", "correct", "credit again"]), st.integers(0, 3), st.booleans()), max_size=12)
+    st.lists(
+        st.tuples(st.sampled_from(["complete", "reverse", "correct", "answer", "credit again"]), st.integers(0, 3), st.booleans()),
+        max_size=12,
+    )
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_sum_of_entries_is_the_balance_for_any_order_of_events(cast, policy, course, events):
     """Against a reckoning on paper: one standing completion of the course a year, and the corrections."""
     point = transaction.savepoint()
-    completions, reversed_ones, credited, corrected = [], set(), None, Decimal(0)
+    completions, reversed_ones, credited, corrected, answered = [], set(), None, Decimal(0), {}
     sizes = [Decimal("0.25"), Decimal("0.5"), Decimal(1), Decimal("0.75")]
     for event, which, told in events:
         if event == "complete":
@@ -318,15 +405,21 @@ def test_the_sum_of_entries_is_the_balance_for_any_order_of_events(cast, policy,
                 if credited == target:
                     credited = next((c for c in completions if c.pk not in reversed_ones), None)
         elif event == "correct":
-            services.correct(person=cast.learner, year=2026, hours=sizes[which], reason="补登", by=cast.hr, at=NOON)
+            rows.added(person=cast.learner, year=2026, hours=sizes[which], reason="补登", by=cast.hr, at=NOON)
             corrected += sizes[which]
+        elif event == "answer" and credited is not None and credited.ledger_entries.exists():
+            taken = min(sizes[which], credited.study_hours - answered.get(credited.pk, 0))
+            if taken:
+                entry = credited.ledger_entries.get()
+                services.correct(person=cast.learner, year=2026, hours=-taken, reason="挂机", by=cast.hr, at=NOON, answers=entry)
+                answered[credited.pk] = answered.get(credited.pk, 0) + taken
         elif event == "credit again" and completions:
             target = completions[which % len(completions)]
             if target.pk not in reversed_ones:
                 course_completed.send(sender=None, completion=target, at=NOON)
                 if credited is None:
                     credited = target
-    expected = corrected + (credited.study_hours if credited else 0)
+    expected = corrected + (credited.study_hours - answered.get(credited.pk, 0) if credited else 0)
     balance = services.balance(cast.learner, 2026)
     assert balance == expected == sum(e.hours for e in LedgerEntry.objects.filter(person=cast.learner, year=2026))
     assert rules.is_in_steps(balance, Decimal("0.25"))
@@ -334,5 +427,9 @@ def test_the_sum_of_entries_is_the_balance_for_any_order_of_events(cast, policy,
     assert left() == 0
     standing = [c for c in completions if c.pk not in reversed_ones]
     counts = credited or (standing[0] if standing else None)
-    assert services.balance(cast.learner, 2026) == corrected + (counts.study_hours if counts else 0)
+    assert services.balance(cast.learner, 2026) == corrected + (counts.study_hours - answered.get(counts.pk, 0) if counts else 0)
+    entries = LedgerEntry.objects.filter(person=cast.learner)
+    assert quotas.hours_by_kind([cast.learner.pk]).get(cast.learner.pk, {}) == quotas.hours_of(entries)
+    assert sum(quotas.hours_of(entries).values()) == services.balance(cast.learner, 2026)
+    assert all(0 <= rules.hours(entry.left) <= entry.hours for entry in LedgerEntry.objects.credited())
     transaction.savepoint_rollback(point)

@@ -405,12 +405,27 @@ def test_a_newcomer_from_another_county_brings_no_foreign_rows(cast, course, pol
 # Acts
 
 
-def test_hr_writes_a_correction_from_the_form_and_twice_is_once(cast, policy, sign_in):
+def test_hr_writes_a_correction_from_the_form_and_twice_is_once(cast, done, sign_in):
     client, door = sign_in(cast.hr), reverse("correct_hours", args=[cast.learner.pk])
-    sent = {"year": 2026, "hours": "2.25", "reason": "线下学习", "form_key": "abc"}
+    sent = {"year": 2026, "hours": "-1.25", "reason": "挂机", "form_key": "abc"}
     client.post(door, sent)
     assert client.post(door, sent).status_code == 302
-    assert LedgerEntry.objects.get().hours == Decimal("2.25")
+    assert LedgerEntry.objects.get(kind="correction").hours == Decimal("-1.25")
+
+
+def test_hr_names_the_entry_that_a_correction_answers_from_those_of_the_person(cast, done, sign_in):
+    rows.complete(cast.colleague, done.course)
+    client, door = sign_in(cast.hr), reverse("correct_hours", args=[cast.learner.pk])
+    online, test = done.ledger_entries.order_by("kind")
+    offered = client.get(door).context["form"].fields["answers"]
+    assert set(offered.queryset) == {online, test}
+    assert offered.label_from_instance(offered.queryset.get(pk=online.pk)).endswith("1 学时，还剩 1 学时")
+    sent = {"year": 2026, "hours": "-0.5", "reason": "挂机", "form_key": "abc", "answers": online.pk}
+    assert client.post(door, sent | {"hours": "-1.25"}).status_code == 422
+    assert client.post(door, sent | {"answers": LedgerEntry.objects.filter(person=cast.colleague).first().pk}).status_code == 422
+    assert client.post(door, sent).status_code == 302
+    assert LedgerEntry.objects.get(kind="correction").answers == online
+    assert "更正“网络课程 P01 政务公开基础”：挂机" in client.get(reverse("learning_file", args=[cast.learner.pk])).text
 
 
 @pytest.mark.parametrize(

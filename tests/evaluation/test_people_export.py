@@ -7,10 +7,16 @@ from decimal import Decimal
 
 import openpyxl
 import pytest
+from django.core.cache import caches
 from django.urls import reverse
 
+from core import clock
+from core.errors import Refused
 from evaluation import services
+from evaluation.exports import EXPORTS
+from evaluation.models import LedgerEntry
 from people.models import ReadingOfOthers
+from people.models.snapshot import served_at
 from people.services import postings
 from tests.cast import EVERYBODY, NOON, person
 from tests.evaluation import rows
@@ -35,8 +41,6 @@ pytestmark = pytest.mark.usefixtures("noon")
 
 @pytest.fixture
 def noon(monkeypatch):
-    from core import clock
-
     monkeypatch.setattr(clock, "now", lambda: NOON)
 
 
@@ -44,7 +48,7 @@ def noon(monkeypatch):
 def stood(cast, course):
     """The learner has completed what is required, and HR has entered a seminar."""
     rows.complete(cast.learner, course)
-    services.correct(person=cast.learner, year=2026, hours=Decimal(15), reason="培训班", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(15), reason="培训班", by=cast.hr, at=NOON)
 
 
 def table(response) -> dict[str, dict[str, str]]:
@@ -131,3 +135,23 @@ def test_the_file_takes_no_more_queries_for_more_people(cast, stood, sign_in, dj
         person(f"YA4{number:04}", f"新来{number}", cast.section, "staff")
     with django_assert_max_num_queries(60):  # of the form and of the file
         assert len(table(take(client, "people", filters=county))) > 20
+
+
+def test_every_year_of_a_block_of_five_leaves_and_those_from_the_first_entry_on(cast, policy):
+    end = NOON.replace(year=2027, month=12)
+    assert EXPORTS["ledger"].open(cast.hr, {"year": "2023"}, end).words[0] == "2023"
+    caches["local"].clear()
+    LedgerEntry.objects.create(**served_at(cast.learner), kind="lecture", year=2020, hours=1, at=NOON.replace(year=2021))
+    assert EXPORTS["ledger"].open(cast.hr, {"year": "2020"}, end).count() == 1
+    with pytest.raises(Refused):
+        EXPORTS["ledger"].open(cast.hr, {"year": "2019"}, end)
+
+
+@pytest.mark.parametrize("door", ["records_units", "county_picture"])
+def test_a_year_that_is_not_kept_is_told_and_shows_no_other(cast, policy, sign_in, door):
+    this = clock.year_of(clock.now())
+    client = sign_in(cast.hr)
+    assert client.get(reverse(door), {"year": this - 4}).status_code == 200
+    for wrong in (this - 5, this + 1, "many"):
+        answer = client.get(reverse(door), {"year": wrong})
+        assert answer.status_code == 409 and f"没有“{wrong}”年度的数据" in answer.text

@@ -86,13 +86,32 @@ def test_no_figure_is_set_for_public_institutions_but_the_online_one(cast, defau
 def test_a_reversed_completion_counts_to_no_quota_and_a_correction_by_hand_to_those_that_list_it(cast, course):
     rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
     rows.complete(cast.learner, course, round=2, study="0.5", test="0")
-    services.correct(person=cast.learner, year=2026, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
     hours = quotas.hours_by_kind([cast.learner.pk])[cast.learner.pk]
 
     assert hours == {(2026, "online"): Decimal("0.5"), (2026, "correction"): Decimal(3)}
     assert hours == quotas.hours_of(LedgerEntry.objects.filter(person=cast.learner))
     assert rules.quota_state(quota(kinds=["online", "test"]), 2026, hours).total == Decimal("0.5")
     assert rules.quota_state(quota(kinds=["online", "correction"]), 2026, hours).total == Decimal("3.5")
+
+
+def test_a_lecture_that_a_correction_takes_back_counts_to_its_own_quota_no_longer_and_to_no_other(cast, default):
+    entry(cast.learner, "50", kind="online")
+    attended = entry(cast.learner, "7.5")
+    services.correct(person=cast.learner, year=2026, hours=Decimal("-7.5"), reason="未到场", by=cast.hr, at=NOON, answers=attended)
+
+    assert words(cast.learner)[0].endswith("2026 年已计 0 学时（讲座或培训班、交流考察）；还差 90 学时")
+    assert words(cast.learner)[1].endswith("2026 年已计 50 学时（网络课程、测试合格、更正）")
+    assert quotas.hours_by_kind([cast.learner.pk])[cast.learner.pk] == quotas.hours_of(LedgerEntry.objects.filter(person=cast.learner))
+
+
+def test_what_was_taken_from_a_completion_before_its_reversal_counts_to_no_quota(cast, course):
+    done = rows.complete(cast.learner, course)
+    answers = done.ledger_entries.get(kind="online")
+    services.correct(person=cast.learner, year=2026, hours=Decimal("-0.5"), reason="挂机", by=cast.hr, at=NOON, answers=answers)
+    assert quotas.hours_by_kind([cast.learner.pk])[cast.learner.pk] == {(2026, "online"): Decimal("0.5"), (2026, "test"): Decimal("0.5")}
+    rows.reverse(done, by=cast.hr)
+    assert quotas.hours_by_kind([cast.learner.pk]) == {} == quotas.hours_of(LedgerEntry.objects.filter(person=cast.learner))
 
 
 # Windows and what is carried over

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from evaluation import claims, services
 from evaluation.indicators import calculation, reports, versions
-from evaluation.models import Period, PersonLine, ReplyRow, UnitLine
+from evaluation.models import LedgerEntry, Period, PersonLine, ReplyRow, UnitLine
 from evaluation.periods import appeals, handover, lines, package
 from evaluation.periods import services as periods
 from people.models import Leave
@@ -77,7 +77,11 @@ def taken(cast, second, course):
     periods.publish(period=period, by=hr, at=noon(12, 21))
     periods.open_appeals(period=period, by=hr, at=noon(12, 29))
     appeal = appeals.file(period=period, by=cast.learner, text="11月讲座4学时没有记入", form_key="a", at=noon(12, 30))
-    services.correct(person=cast.learner, year=2026, hours=Decimal(4), reason="补记11月讲座签到表", by=hr, at=noon(12, 30))
+    missed = claims.Facts("lecture", "11月讲座", "州政务公开办（虚构）", date(2026, 11, 5), date(2026, 11, 5), Decimal(4))
+    sheet = [claims.File("签到表.pdf", b"%PDF-1.7\n%%EOF\n")]
+    missed = claims.file(person=cast.learner, facts=missed, files=sheet, form_key="m", at=noon(12, 30))
+    for officer in (hr, second):
+        claims.approve(claim=missed, by=officer, at=noon(12, 30))
     remedy = appeals.Remedy(record="hours", link=f"/people/{cast.learner.pk}/file/")
     appeals.grant(appeal=appeal, by=hr, reason="签到表属实", remedy=remedy, at=noon(12, 31))
     appeals.grant(appeal=appeal, by=second, reason="同意", at=noon(12, 31) + timedelta(hours=1))
@@ -122,7 +126,15 @@ def test_a_year_is_evaluated_from_the_opening_roster_to_a_reconciliation_at_zero
 
     # One stands and is explained; the other was wrong: corrected, it comes with the supplementary list.
     handover.settle(row=ReplyRow.objects.get(key=f"U:{cast.bureau.code}"), words="责任书第3页已补交", by=cast.hr, at=noon(1, 15, 2027))
-    services.correct(person=cast.learner, year=2026, hours=Decimal(-1), reason="讲座实到3学时", by=cast.hr, at=noon(1, 15, 2027))
+    services.correct(
+        person=cast.learner,
+        year=2026,
+        hours=Decimal(-1),
+        reason="讲座实到3学时",
+        by=cast.hr,
+        at=noon(1, 15, 2027),
+        answers=LedgerEntry.objects.get(course_title="11月讲座"),
+    )
     late = handover.supplement(period=period, by=cast.hr, at=noon(1, 16, 2027))
     assert [(one.key, [name for name, _old, _new in one.changes]) for one in lines.differences_of(late) if one.key[0] == "P"] == [
         ("P:YA10001", ["hours"])

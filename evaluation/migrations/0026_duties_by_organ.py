@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evaluation', '0024_hand_overs_taken_back'),
+        ('evaluation', '0025_what_a_correction_answers'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('people', '0006_account_readings'),
+        ('people', '0008_units_of_readings'),
     ]
 
     operations = [
