@@ -18,6 +18,16 @@ from quizzes.models.bank import Question
 from quizzes.models.quiz import Quiz
 
 
+def _added_minutes() -> Coalesce:
+    """The minutes that extensions added to each attempt: its own, and those of its sitting since it began."""
+    from quizzes.models.sittings import Extension
+
+    own = models.Q(attempt=models.OuterRef("pk"))
+    of_all = models.Q(sitting=models.OuterRef("sitting"), at__gt=models.OuterRef("started_at"))
+    added = Extension.objects.filter(own | of_all).order_by().annotate(one=models.Value(1)).values("one")
+    return Coalesce(models.Subquery(added.annotate(minutes=models.Sum("minutes")).values("minutes")), 0)
+
+
 class AttemptQuerySet(FactQuerySet):
     def visible_to(self, user) -> "AttemptQuerySet":
         return self.filter(records_q(user))
@@ -36,6 +46,14 @@ class AttemptQuerySet(FactQuerySet):
     def open(self) -> "AttemptQuerySet":
         """Attempts that run on the screen: neither submitted nor gone on with on paper."""
         return self.filter(submission__isnull=True, gone_on_paper__isnull=True)
+
+    def under_way(self, at: datetime) -> "AttemptQuerySet":
+        """Attempts that somebody sits: open on the screen until something ends them, gone on with on paper until the person's own end."""
+        from quizzes.models.sittings import Seconds
+
+        later = Seconds(_added_minutes() * 60 + models.F("grace_seconds"))
+        writing = self.alias(written_until=models.ExpressionWrapper(models.F("ends_at") + later, models.DateTimeField()))
+        return writing.filter(models.Q(gone_on_paper__isnull=True) | models.Q(written_until__gt=at), submission__isnull=True)
 
     def counted(self) -> "AttemptQuerySet":
         """Attempts that count as one: what was gone on with on paper is counted when its marks are entered, as the attempt of then."""
@@ -63,19 +81,7 @@ class AttemptQuerySet(FactQuerySet):
 
     def timed(self) -> "AttemptQuerySet":
         """With the minutes that extensions added, so that no row asks for them."""
-        from quizzes.models.sittings import Extension
-
-        added = (
-            Extension.objects.filter(
-                models.Q(attempt=models.OuterRef("pk")) | models.Q(sitting=models.OuterRef("sitting"), at__gt=models.OuterRef("started_at"))
-            )
-            .order_by()
-            .annotate(one=models.Value(1))
-            .values("one")
-            .annotate(minutes=models.Sum("minutes"))
-            .values("minutes")
-        )
-        return self.annotate(extra_minutes=Coalesce(models.Subquery(added), 0))
+        return self.annotate(extra_minutes=_added_minutes())
 
     def in_turn(self) -> "AttemptQuerySet":
         """With `turn`, which attempt it is for the person: in its sitting, or of the round's attempts outside sittings."""

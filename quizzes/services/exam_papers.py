@@ -180,12 +180,12 @@ def withdraw(*, paper: Paper, by: Person, at: datetime) -> None:
     """Hand this paper out no more: its questions may serve course quizzes again. What was sat stays as it was. Twice is once.
 
     Raises:
-        Refused: in_use (a sitting that is not over uses it).
+        Refused: in_use (a sitting that is not over for everybody uses it).
     """
     paper = Paper.objects.select_for_update(of=("self",), no_key=True).get(pk=paper.pk)
     if paper.withdrawn_at is not None:
         return
-    coming = next((sitting for sitting in paper.sittings.timed() if sitting.over_at > at), None)
+    coming = paper.sittings.unfinished(at).first()
     if coming is not None:
         raise Refused(_("“%(sitting)s” uses this paper and is not over.") % {"sitting": coming.title}, code="in_use")
     paper.withdrawn_at = at
@@ -216,9 +216,8 @@ def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
 
 
 def sat_by(paper: Paper, person: Person, *, at: datetime) -> Sitting | None:
-    """The sitting that is not over, uses the paper and lists the person: until then it is not for their eyes. Two queries."""
-    listed = paper.sittings.filter(candidates__person=person)
-    return listed.exclude(pk__in=Sitting.objects.over(at).filter(papers=paper).values("pk")).first()
+    """The sitting that is not over, uses the paper, and lists the person or is sat by them: until then it is not for their eyes. One query."""
+    return paper.sittings.to_be_sat_by(person, at).first()
 
 
 def of_quiz(quiz: Quiz) -> list[Paper]:
