@@ -24,7 +24,7 @@ def _added_minutes() -> Coalesce:
 
     own = models.Q(attempt=models.OuterRef("pk"))
     of_all = models.Q(sitting=models.OuterRef("sitting"), at__gt=models.OuterRef("started_at"))
-    added = Extension.objects.filter(own | of_all).order_by().annotate(one=models.Value(1)).values("one")
+    added = Extension.objects.filter(of_all | own).order_by().annotate(one=models.Value(1)).values("one")
     return Coalesce(models.Subquery(added.annotate(minutes=models.Sum("minutes")).values("minutes")), 0)
 
 
@@ -51,9 +51,10 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts that somebody sits: open on the screen until something ends them, gone on with on paper until the person's own end."""
         from quizzes.models.sittings import Seconds
 
+        # What nests deepest stands first: SQLite reads a statement with a stack of a hundred, and this one stands inside many others.
         later = Seconds(_added_minutes() * 60 + models.F("grace_seconds"))
-        writing = self.alias(written_until=models.ExpressionWrapper(models.F("ends_at") + later, models.DateTimeField()))
-        return writing.filter(models.Q(gone_on_paper__isnull=True) | models.Q(written_until__gt=at), submission__isnull=True)
+        writing = self.alias(written_until=models.ExpressionWrapper(later + models.F("ends_at"), models.DateTimeField()))
+        return writing.filter(models.Q(written_until__gt=at) | models.Q(gone_on_paper__isnull=True), submission__isnull=True)
 
     def counted(self) -> "AttemptQuerySet":
         """Attempts that count as one: what was gone on with on paper is counted when its marks are entered, as the attempt of then."""
@@ -67,7 +68,7 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts whose results may be known: outside sittings all, else as SittingQuerySet.with_results_out says."""
         from quizzes.models.sittings import Sitting
 
-        return self.filter(models.Q(sitting=None) | models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")))
+        return self.filter(models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")) | models.Q(sitting=None))
 
     def with_keys_out(self, at: datetime) -> "AttemptQuerySet":
         """Attempts whose right answers may be known, too: no other sitting still needs their paper, or draws from the same rules."""

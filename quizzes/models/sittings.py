@@ -87,7 +87,7 @@ class SittingQuerySet(models.QuerySet):
     def unfinished(self, at: datetime) -> "SittingQuerySet":
         """Sittings, drafts too, that are to come, or in which somebody still sits, with time of their own or on paper."""
         sat = Attempt.objects.under_way(at).filter(sitting=OuterRef("pk"))
-        return self.filter(~Q(pk__in=self.model.objects.over(at).values("pk")) | Exists(sat))
+        return self.filter(Exists(sat) | ~Q(pk__in=self.model.objects.over(at).values("pk")))
 
     def still_sat(self, at: datetime) -> "SittingQuerySet":
         """Published sittings that are to come, or in which somebody still sits."""
@@ -110,8 +110,8 @@ class SittingQuerySet(models.QuerySet):
     def with_results_out(self, at: datetime) -> "SittingQuerySet":
         """Sittings whose results may be known: by those who sat, by the course, and in tables of units, which would tell them."""
         sat = Attempt.objects.under_way(at).filter(sitting=OuterRef("pk"))
-        over = self.model.objects.over(at).filter(~Exists(sat), results=Sitting.Results.CLOSED)
-        return self.filter(Q(results=Sitting.Results.AT_ONCE) | Q(pk__in=over.values("pk")))
+        over = self.model.objects.filter(~Exists(sat), results=Sitting.Results.CLOSED).over(at)
+        return self.filter(Q(pk__in=over.values("pk")) | Q(results=Sitting.Results.AT_ONCE))
 
     def with_numbers(self) -> "SittingQuerySet":
         """With how many are listed, began and handed in."""
