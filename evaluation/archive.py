@@ -203,7 +203,7 @@ def _enrolments(person: Person, sieve: _Sieve) -> Told:
 
 def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
     """The result of an attempt where it may be known now (`quizzes.services.sittings.results_wait_for`), and its items where the
-    reader may read them: while the person sits an exam, of none on the same bank. Ten queries at most."""
+    reader may read them: while the person or the reader sits an exam, of none on the same bank. Thirteen queries at most."""
     rows = (
         Attempt.objects.filter(person=person)
         .timed()
@@ -218,7 +218,7 @@ def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
         read = read.readable_by(sieve.reader)
     markings = Marking.objects.current().filter(submission__attempt__in=known.values("pk")).select_related("submission")
     results = {one.submission.attempt_id: one for one in markings}
-    sat = keys.banks_sat(person, at=at)
+    sat = keys.banks_sat(person, at=at) | (keys.banks_kept_from(sieve.reader, at=at) if sieve.reader is not None else set())
     same = [row.pk for row in rows if any((row.quiz.county_id, bank) in sat for bank in row.quiz.banks)]
     items = _items(known.with_keys_out(at).filter(pk__in=read.values("pk")).exclude(pk__in=same))
     readable = set(read.values_list("pk", flat=True))

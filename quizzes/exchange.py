@@ -23,7 +23,7 @@ from quizzes import formats, kinds, tasks
 from quizzes.forms import UploadForm
 from quizzes.models import ImportJob, Question
 from quizzes.permissions import counties_of, is_author
-from quizzes.services import bank
+from quizzes.services import bank, keys
 from quizzes.services import exchange as jobs
 
 SHOWN = 200  # rows of one table on a page; the report as a file has all
@@ -61,8 +61,7 @@ class ImportViewSet(ViewSet):
 
 def upload(request: HttpRequest) -> HttpResponse:
     """Take a file and have it checked; below it the latest files of one's own."""
-    if not is_author(request.user):
-        raise PermissionDenied
+    _authors_only(request)
     form = UploadForm(request.POST or None, request.FILES or None, user=request.user)
     refusal = None
     if request.method == "POST" and form.is_valid():
@@ -178,10 +177,16 @@ def refused_rows(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _own(request: HttpRequest, pk: int) -> ImportJob:
     """One's own file, while its county is still one's own."""
-    if not is_author(request.user):
-        raise PermissionDenied
+    _authors_only(request)
     own = ImportJob.objects.visible_to(request.user).filter(county__in=counties_of(request.user)).select_related("county")
     return get_object_or_404(own, pk=pk)
+
+
+def _authors_only(request: HttpRequest) -> None:
+    """Raises Refused for an author who sits an exam now: whether a guess changes the bank would tell the key."""
+    if not is_author(request.user):
+        raise PermissionDenied
+    keys.refuse_who_sits(request.user, at=clock.now())  # type: ignore[arg-type]
 
 
 def _titled(title: str, icon: str) -> dict[str, str]:

@@ -19,9 +19,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 from core import clock
 from core.errors import Refused
 from quizzes import versions
-from quizzes.models import Paper, PaperItem, Quiz
+from quizzes.models import Paper, PaperItem, Question, Quiz
 from quizzes.permissions import counties_of, is_author
-from quizzes.services import exam_papers, papers, printing
+from quizzes.services import exam_papers, keys, papers, printing
 
 
 class ParallelForm(forms.Form):
@@ -184,7 +184,7 @@ def _act(request: HttpRequest, found: Paper) -> HttpResponse:
 
 
 def _refuse_candidate(request: HttpRequest, found: Paper) -> None:
-    """Keep a paper from who is going to sit it. Raises Refused, which is a page of its own."""
+    """Keep a paper from who is going to sit it, or sits an exam on the same bank now. Raises Refused, which is a page of its own."""
     sitting = exam_papers.sat_by(found, request.user, at=clock.now())  # type: ignore[arg-type]
     if sitting is not None:
         raise Refused(
@@ -192,6 +192,8 @@ def _refuse_candidate(request: HttpRequest, found: Paper) -> None:
             % {"sitting": sitting.title},
             code="is_candidate",
         )
+    of_paper = Question.objects.filter(on_papers__paper=found)
+    keys.refuse_who_sits_on(of_paper.banks(), person=request.user, at=clock.now())  # type: ignore[arg-type]
 
 
 def _authors_only(request: HttpRequest) -> None:

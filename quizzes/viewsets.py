@@ -34,7 +34,7 @@ from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, Question
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
 from quizzes.rules import UNMARKED
-from quizzes.services import bank, papers, points, quizzes, readiness
+from quizzes.services import bank, keys, papers, points, quizzes, readiness
 
 for model in (Question, KnowledgePoint, Quiz):
     register_permission_policy(model, AuthorPolicy(model))
@@ -56,11 +56,17 @@ class OfCountyViewSet(ModelViewSet):
         def guarded(request: HttpRequest, *args, **kwargs):
             if not is_author(request.user):
                 raise PermissionDenied
-            if "pk" in kwargs and not self.model.objects.filter(pk=kwargs["pk"], county__in=counties_of(request.user)).exists():
-                raise Http404
+            if "pk" in kwargs:
+                found = self.model.objects.filter(pk=kwargs["pk"], county__in=counties_of(request.user))
+                if not found.exists():
+                    raise Http404
+                self.refuse(found, request.user)
             return view(request, *args, **kwargs)
 
         return guarded
+
+    def refuse(self, found, person) -> None:
+        """Keep a row that is of the county from the person nevertheless. Raises Refused, which is a page of its own."""
 
 
 class CountyPanel(FieldPanel):
@@ -120,8 +126,25 @@ def _facility(question: Question) -> str:
 
 
 class QuestionIndexView(InCounty, ModelViewSet.index_view_class):
+    is_file = False
+
     def search_queryset(self, rows):
         return rows.holding(self.search_query) if self.is_searching else rows
+
+    @cached_property
+    def exams(self) -> list[keys.Exam]:
+        """What the user sits now: a page lists nothing of its banks and says so, a file with something of them is refused."""
+        return keys.exams_of(self.request.user, at=clock.now())
+
+    def get_base_queryset(self):
+        rows = super().get_base_queryset()
+        return rows if self.is_file or self.is_export else rows.outside(bank for exam in self.exams for bank in exam.banks)
+
+    def get_queryset(self):
+        rows = super().get_queryset()
+        if self.is_file or self.is_export:
+            keys.refuse_who_sits_on(rows.banks(), person=self.request.user, at=clock.now())
+        return rows
 
     def annotated(self, rows):
         uses = AttemptItem.objects.filter(question=OuterRef("pk")).order_by().values("question").annotate(n=Count("pk")).values("n")
@@ -170,14 +193,17 @@ class RefusesInTheForm:
 
 
 class SaysWhatIsAlike(RefusesInTheForm):
-    """Saving a question tells of others whose stem is much the same, and when it has become a draft."""
+    """Saving a question tells of others whose stem is much the same (of no bank that one is asked of now), and when it has become a draft."""
 
     def save_instance(self):
         was = Question.objects.filter(pk=self.object.pk).values_list("status", flat=True).first() if getattr(self, "object", None) else None
         question = super().save_instance()
         if was == Question.Status.REVIEWED and question.status == Question.Status.DRAFT:
             messages.warning(self.request, _("The content changed: the question is a draft until somebody else has reviewed it."))
+        kept = keys.banks_kept_from(self.request.user, at=clock.now())
         for other, share in bank.similar_to(question):
+            if (other.county_id, other.course_code) in kept:
+                continue
             said = _("Its stem is %(share)s %% the same as that of %(code)s: %(stem)s")
             messages.warning(self.request, said % {"share": int(share * 100), "code": other.code, "stem": stems.plain(other.stem)[:60]})
         if question.status == Question.Status.REVIEWED and question.mark == UNMARKED:
@@ -201,7 +227,7 @@ class QuestionEditView(SaysWhatIsAlike, EditView):
 
 
 class QuestionExportView(exchange.Exporting, QuestionIndexView):
-    pass
+    is_file = True
 
 
 class QuestionViewSet(OfCountyViewSet):
@@ -247,6 +273,9 @@ class QuestionViewSet(OfCountyViewSet):
         base_form_class=QuestionForm,
     )
 
+    def refuse(self, found, person):
+        keys.refuse_who_sits_on(found.banks(), person=person, at=clock.now())
+
     def get_urlpatterns(self):
         return [
             *super().get_urlpatterns(),
@@ -260,11 +289,18 @@ class QuestionViewSet(OfCountyViewSet):
 
 
 def similar_questions(request: HttpRequest) -> HttpResponse:
-    """Pairs of questions whose stems are much alike, for each county of the author."""
+    """Pairs of questions whose stems are much alike, for each county of the author; none of a bank that the author is asked of in an exam now."""
     if not is_author(request.user):
         raise PermissionDenied
-    pairs = [pair for county in counties_of(request.user) for pair in bank.similar(county)]
-    return render(request, "quizzes/admin/similar.html", {"pairs": [(one, two, int(share * 100)) for one, two, share in pairs]})
+    exams = keys.exams_of(request.user, at=clock.now())  # type: ignore[arg-type]
+    kept = {one for exam in exams for one in exam.banks}
+    pairs = [
+        (one, two, int(share * 100))
+        for county in counties_of(request.user)
+        for one, two, share in bank.similar(county)
+        if not kept & {(county.pk, one.course_code), (county.pk, two.course_code)}
+    ]
+    return render(request, "quizzes/admin/similar.html", {"pairs": pairs, "exams": exams})
 
 
 def preview_question(request: HttpRequest) -> HttpResponse:
@@ -277,7 +313,10 @@ def preview_question(request: HttpRequest) -> HttpResponse:
     if not data.get("county"):  # the form of a question that stands does not send it
         standing = Question.objects.filter(county__in=counties, code=data.get("code", "")).first()
         data["county"] = str(standing.county_id if standing else counties.values_list("pk", flat=True)[0])
-    instance = Question(county_id=data["county"] if data["county"].isdecimal() else None)
+    county = int(data["county"]) if data["county"].isdecimal() else None
+    if county is not None:
+        keys.refuse_who_sits_on([(county, data.get("course_code", "").strip())], person=request.user, at=clock.now())  # type: ignore[arg-type]
+    instance = Question(county_id=county)
     form_class = QuestionViewSet.edit_handler.bind_to_model(Question).get_form_class()
     # Neither the code of a question that stands nor who may call it reviewed is an error here.
     data["code"], data["status"] = f"preview-{secrets.token_hex(6)}", Question.Status.DRAFT
@@ -323,12 +362,15 @@ class ChangeQuestions(BulkAction):
     def dispatch(self, request):
         if not is_author(request.user):
             raise PermissionDenied
+        ticked = self.get_queryset(Question, request.GET.getlist("id"))
+        keys.refuse_who_sits_on(ticked.banks(), person=request.user, at=clock.now())
         return super().dispatch(request)
 
     def get_all_objects_in_listing_query(self, parent_id):
         """What the listing shows on all its pages: its address, with search and filters, comes along."""
         asked = self.request.GET
-        rows = Question.objects.visible_to(self.request.user).holding(asked.get("q", ""))
+        kept = keys.banks_kept_from(self.request.user, at=clock.now())
+        rows = Question.objects.visible_to(self.request.user).outside(kept).holding(asked.get("q", ""))
         filters = QuestionFilterSet(asked, queryset=rows, request=self.request)
         return filters.qs.values_list("pk", flat=True) if filters.is_valid() else []
 

@@ -18,6 +18,16 @@ from quizzes.models.bank import Question
 from quizzes.models.quiz import Quiz
 
 
+def _added_minutes() -> Coalesce:
+    """The minutes that extensions added to each attempt: its own, and those of its sitting since it began."""
+    from quizzes.models.sittings import Extension
+
+    own = models.Q(attempt=models.OuterRef("pk"))
+    of_all = models.Q(sitting=models.OuterRef("sitting"), at__gt=models.OuterRef("started_at"))
+    added = Extension.objects.filter(of_all | own).order_by().annotate(one=models.Value(1)).values("one")
+    return Coalesce(models.Subquery(added.annotate(minutes=models.Sum("minutes")).values("minutes")), 0)
+
+
 class AttemptQuerySet(FactQuerySet):
     def visible_to(self, user) -> "AttemptQuerySet":
         return self.filter(records_q(user))
@@ -37,6 +47,15 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts that run on the screen: neither submitted nor gone on with on paper."""
         return self.filter(submission__isnull=True, gone_on_paper__isnull=True)
 
+    def under_way(self, at: datetime) -> "AttemptQuerySet":
+        """Attempts that somebody sits: open on the screen until something ends them, gone on with on paper until the person's own end."""
+        from quizzes.models.sittings import Seconds
+
+        # What nests deepest stands first: SQLite reads a statement with a stack of a hundred, and this one stands inside many others.
+        later = Seconds(_added_minutes() * 60 + models.F("grace_seconds"))
+        writing = self.alias(written_until=models.ExpressionWrapper(later + models.F("ends_at"), models.DateTimeField()))
+        return writing.filter(models.Q(written_until__gt=at) | models.Q(gone_on_paper__isnull=True), submission__isnull=True)
+
     def counted(self) -> "AttemptQuerySet":
         """Attempts that count as one: what was gone on with on paper is counted when its marks are entered, as the attempt of then."""
         return self.filter(gone_on_paper__isnull=True)
@@ -54,7 +73,7 @@ class AttemptQuerySet(FactQuerySet):
         """Attempts whose results may be known: outside sittings all, else as SittingQuerySet.with_results_out says."""
         from quizzes.models.sittings import Sitting
 
-        return self.filter(models.Q(sitting=None) | models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")))
+        return self.filter(models.Q(sitting__in=Sitting.objects.with_results_out(at).values("pk")) | models.Q(sitting=None))
 
     def with_keys_out(self, at: datetime) -> "AttemptQuerySet":
         """Attempts whose right answers may be known, too: no other sitting still needs their paper, or draws from the same rules."""
@@ -68,19 +87,7 @@ class AttemptQuerySet(FactQuerySet):
 
     def timed(self) -> "AttemptQuerySet":
         """With the minutes that extensions added, so that no row asks for them."""
-        from quizzes.models.sittings import Extension
-
-        added = (
-            Extension.objects.filter(
-                models.Q(attempt=models.OuterRef("pk")) | models.Q(sitting=models.OuterRef("sitting"), at__gt=models.OuterRef("started_at"))
-            )
-            .order_by()
-            .annotate(one=models.Value(1))
-            .values("one")
-            .annotate(minutes=models.Sum("minutes"))
-            .values("minutes")
-        )
-        return self.annotate(extra_minutes=Coalesce(models.Subquery(added), 0))
+        return self.annotate(extra_minutes=_added_minutes())
 
     def in_turn(self) -> "AttemptQuerySet":
         """With `turn`, which attempt it is for the person: in its sitting, or of the round's attempts outside sittings."""

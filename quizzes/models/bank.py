@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import date
 
 from django.db import connections, models
@@ -86,6 +87,17 @@ class QuestionQuerySet(OfCountyQuerySet):
     def _in_json(self, text: str) -> str:
         """The text as it stands inside a JSON column read as text: SQLite keeps what Python wrote, with escapes."""
         return json.dumps(text, ensure_ascii=connections[self.db].vendor != "postgresql")[1:-1]
+
+    def outside(self, banks: Iterable[tuple[int, str]]) -> "QuestionQuerySet":
+        """Questions of none of these banks, each told by its county and course."""
+        found = self
+        for county, course_code in banks:
+            found = found.exclude(county=county, course_code=course_code)
+        return found
+
+    def banks(self) -> models.QuerySet:
+        """The banks that these questions are of, by county and course."""
+        return self.order_by().values_list("county", "course_code").distinct()
 
     def unreserved(self) -> "QuestionQuerySet":
         """Questions for course quizzes and practice: neither reserved for exams nor on a paper for one that was not withdrawn."""

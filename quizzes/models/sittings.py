@@ -85,16 +85,34 @@ class SittingQuerySet(models.QuerySet):
         ends = ExpressionWrapper(F("closes_at") + later, models.DateTimeField())
         return self.alias(is_over_at=ends).filter(is_over_at__lte=at)
 
+    def unfinished(self, at: datetime) -> "SittingQuerySet":
+        """Sittings, drafts too, that are to come, or in which somebody still sits, with time of their own or on paper."""
+        sat = Attempt.objects.under_way(at).filter(sitting=OuterRef("pk"))
+        return self.filter(Exists(sat) | ~Q(pk__in=self.model.objects.over(at).values("pk")))
+
     def still_sat(self, at: datetime) -> "SittingQuerySet":
         """Published sittings that are to come, or in which somebody still sits."""
-        running = Attempt.objects.open().filter(sitting=OuterRef("pk"))
-        return self.published().filter(~Q(pk__in=self.model.objects.over(at).values("pk")) | Exists(running))
+        return self.published().unfinished(at)
+
+    def to_be_sat_by(self, person, at: datetime) -> "SittingQuerySet":
+        """Unfinished sittings, drafts too, that list the person or in which they sit: what these ask is not for their eyes."""
+        return self.unfinished(at).filter(Exists(Candidate.objects.filter(sitting=OuterRef("pk"), person=person)) | _sits(person, at))
+
+    def sat_now_by(self, person, at: datetime) -> "SittingQuerySet":
+        """Of these the open ones that the person sits now, or may enter: listed there, and with an attempt left."""
+        done = Attempt.objects.counted().filter(person=person, submission__isnull=False)
+        numbers = {
+            "handed_in": _of_sitting(done, Count("pk")),
+            "further": _of_sitting(Allowance.objects.filter(person=person), Sum("extra_attempts")),
+        }
+        found = self.published().to_be_sat_by(person, at).filter(opens_at__lte=at)
+        return found.alias(**numbers).filter(_sits(person, at) | Q(handed_in__lte=F("further")))
 
     def with_results_out(self, at: datetime) -> "SittingQuerySet":
         """Sittings whose results may be known: by those who sat, by the course, and in tables of units, which would tell them."""
-        still_sat = Attempt.objects.open().filter(sitting=OuterRef("pk"))
-        over = self.model.objects.over(at).filter(~Exists(still_sat), results=Sitting.Results.CLOSED)
-        return self.filter(Q(results=Sitting.Results.AT_ONCE) | Q(pk__in=over.values("pk")))
+        sat = Attempt.objects.under_way(at).filter(sitting=OuterRef("pk"))
+        over = self.model.objects.filter(~Exists(sat), results=Sitting.Results.CLOSED).over(at)
+        return self.filter(Q(pk__in=over.values("pk")) | Q(results=Sitting.Results.AT_ONCE))
 
     def with_numbers(self) -> "SittingQuerySet":
         """With how many are listed, began and handed in."""
@@ -111,6 +129,11 @@ class SittingQuerySet(models.QuerySet):
             without_room=_of_sitting(Candidate.objects.filter(room=""), Count("pk")),
             with_allowance=_of_sitting(Allowance.objects.all(), Count("pk")),
         )
+
+
+def _sits(person, at: datetime) -> Exists:
+    """Whether the person sits in each sitting."""
+    return Exists(Attempt.objects.under_way(at).filter(sitting=OuterRef("pk"), person=person))
 
 
 def _of_sitting(rows: models.QuerySet, figure: models.Aggregate) -> Coalesce:

@@ -35,6 +35,7 @@ def make_parallel(*, quiz: Quiz, count: int, by: Person, at: datetime, may_starv
         Refused: bad_count (1 to 20), no_draws, bank_cannot_serve (naming what is missing for all of them), starves.
     """
     served = _served(quiz, set(quiz.banks))
+    _hold(quiz)
     if not 1 <= count <= MOST_PAPERS:
         raise Refused(_("Between 1 and %(most)d papers can be made at once.") % {"most": MOST_PAPERS}, code="bad_count")
     seed = secrets.token_hex(16)
@@ -81,6 +82,7 @@ def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person,
         raise Refused(_("Named twice: %(codes)s.") % {"codes": "、".join(doubled)}, code="bad_choice")
     if any(points <= 0 for _code, points in chosen):
         raise Refused(_("Every question needs points above 0."), code="bad_choice")
+    _hold(quiz)
     found = Question.objects.drawable().filter(county=quiz.county_id, code__in=codes).values_list("code", "pk", "course_code")
     known, served = {code: pk for code, pk, _bank in found}, _served(quiz, {bank for _code, _pk, bank in found})
     missing = [code for code in codes if code not in known]
@@ -90,7 +92,7 @@ def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person,
     spent = [code for code in codes if known[code] in exhausted]
     if spent:
         raise Refused(
-            _("Used in exams %(most)d times already, as often as this exam allows: %(codes)s.")
+            _("Used %(most)d times already, papers that wait included, as often as this exam allows: %(codes)s.")
             % {"most": quiz.most_uses, "codes": "、".join(spent)},
             code="bad_choice",
         )
@@ -99,8 +101,12 @@ def make_fixed(*, quiz: Quiz, chosen: Sequence[tuple[str, Decimal]], by: Person,
     return made
 
 
+def _hold(quiz: Quiz) -> None:
+    """Lock the quizzes of the county: papers are made one after the other, so that each sees what the others used."""
+    list(Quiz.objects.select_for_update(no_key=True, of=("self",)).filter(county=quiz.county_id).order_by("pk"))
+
+
 def _write(quiz: Quiz, chosen: list[tuple[int, Decimal]], *, by: Person, at: datetime) -> Paper:
-    Quiz.objects.select_for_update(no_key=True, of=("self",)).get(pk=quiz.pk)
     paper = Paper.objects.create(quiz=quiz, label=_next_label(quiz), made_by=by, made_at=at)
     questions = Question.objects.in_bulk([pk for pk, _points in chosen])
     PaperItem.objects.bulk_create(
@@ -174,12 +180,12 @@ def withdraw(*, paper: Paper, by: Person, at: datetime) -> None:
     """Hand this paper out no more: its questions may serve course quizzes again. What was sat stays as it was. Twice is once.
 
     Raises:
-        Refused: in_use (a sitting that is not over uses it).
+        Refused: in_use (a sitting that is not over for everybody uses it).
     """
     paper = Paper.objects.select_for_update(of=("self",), no_key=True).get(pk=paper.pk)
     if paper.withdrawn_at is not None:
         return
-    coming = next((sitting for sitting in paper.sittings.timed() if sitting.over_at > at), None)
+    coming = paper.sittings.unfinished(at).first()
     if coming is not None:
         raise Refused(_("“%(sitting)s” uses this paper and is not over.") % {"sitting": coming.title}, code="in_use")
     paper.withdrawn_at = at
@@ -210,9 +216,8 @@ def seal(*, paper: Paper, digest: str, by: Person, at: datetime) -> Seal:
 
 
 def sat_by(paper: Paper, person: Person, *, at: datetime) -> Sitting | None:
-    """The sitting that is not over, uses the paper and lists the person: until then it is not for their eyes. Two queries."""
-    listed = paper.sittings.filter(candidates__person=person)
-    return listed.exclude(pk__in=Sitting.objects.over(at).filter(papers=paper).values("pk")).first()
+    """The sitting that is not over, uses the paper, and lists the person or is sat by them: until then it is not for their eyes. One query."""
+    return paper.sittings.to_be_sat_by(person, at).first()
 
 
 def of_quiz(quiz: Quiz) -> list[Paper]:

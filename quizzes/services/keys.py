@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
+from core import clock
 from core.errors import Refused
 from people.models import Person
 from quizzes import kinds
-from quizzes.models import Attempt, AttemptItem, Candidate, PaperItem, Question, QuestionVersion, Quiz, Remark, Sitting
+from quizzes.models import Attempt, AttemptItem, PaperItem, Question, QuestionVersion, Quiz, Remark, Sitting
+from quizzes.models.sittings import SittingQuerySet
 
 # ---- which key stands ----------------------------------------------------------------------
 
@@ -135,8 +136,8 @@ def banks_sat(person: Person, *, at: datetime) -> set[tuple[int, str]]:
 
 
 def _running(person: Person, at: datetime) -> list[tuple[Attempt, set[str]]]:
-    """Attempts whose time runs, each with the banks that its questions may come from; a fixed paper takes them from any."""
-    found = Attempt.objects.open().filter(person=person).select_related("quiz").timed()
+    """Attempts whose time runs, on paper too, each with the banks that its questions may come from; a fixed paper takes them from any."""
+    found = Attempt.objects.under_way(at).filter(person=person).select_related("quiz").timed()
     running = [one for one in found if not (one.shuts_at and at >= one.shuts_at)]
     chosen: dict[int | None, set[str]] = {}
     if papers := {one.paper_id for one in running if one.paper_id}:
@@ -160,19 +161,78 @@ def refuse_who_sits(person: Person, *, at: datetime) -> None:
     Raises:
         Refused: is_candidate.
     """
-    own = Attempt.objects.filter(sitting=OuterRef("pk"), person=person)
-    listed = Candidate.objects.filter(sitting=OuterRef("pk"), person=person)
-    may_enter = Exists(listed) & ~Exists(own.filter(submission__isnull=False))
-    if Sitting.objects.still_sat(at).filter(Exists(own.open()) | may_enter, opens_at__lte=at).exists():
+    if Sitting.objects.sat_now_by(person, at).exists():
         said = _("You are a candidate of an exam that is open now. Look at this when you have handed it in.")
         raise Refused(said, code="is_candidate")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """An exam that somebody sits now, or may enter: the banks (county, course) that it asks of, and when it is over for them; None
+    where that is known only when the last of the others has handed in."""
+
+    title: str
+    banks: frozenset[tuple[int, str]]
+    until: datetime | None
+
+    @property
+    def reason(self) -> str:
+        """Why its banks are not shown, and until when."""
+        words = {"exam": self.title, "banks": "、".join(sorted({bank for _county, bank in self.banks}))}
+        why = _("“%(exam)s” asks questions of the bank %(banks)s, and you are one of its candidates.") % words
+        if self.until is None:
+            return why + _("They are shown to you again when the exam is over for everybody.")
+        until = clock.local(self.until).strftime("%Y-%m-%d %H:%M")
+        return why + _("They are shown to you again when you have handed it in, or from %(until)s on.") % {"until": until}
+
+
+def exams_of(person: Person, *, at: datetime) -> list[Exam]:
+    """The exams that the person sits now, or may enter. One query where there is none, else three."""
+    found = list(Sitting.objects.sat_now_by(person, at).select_related("quiz").timed().order_by("pk"))
+    if not found:
+        return []
+    own = Attempt.objects.under_way(at).filter(person=person, sitting__in=found).timed()
+    ends = {one.sitting_id: one.shuts_at for one in own}
+    chosen: dict[int, set[str]] = {}
+    for sitting, bank in (
+        Sitting.papers.through.objects.filter(sitting__in=found).values_list("sitting", "paper__items__question__course_code").distinct()
+    ):
+        chosen.setdefault(sitting, set()).add(bank)
+    return [
+        Exam(
+            one.title,
+            frozenset((one.quiz.county_id, bank) for bank in {*one.quiz.banks, *chosen.get(one.pk, ())}),
+            until if (until := ends.get(one.pk) or one.over_at) > at else None,
+        )
+        for one in found
+    ]
+
+
+def banks_kept_from(person: Person, *, at: datetime) -> set[tuple[int, str]]:
+    """(county, bank) of whatever is asked in an exam that the person sits now, or may enter. As many queries as `exams_of`."""
+    return {bank for exam in exams_of(person, at=at) for bank in exam.banks}
+
+
+def refuse_who_sits_on(banks: Iterable[tuple[int, str]], *, person: Person, at: datetime) -> None:
+    """Keep questions of these banks (county, course) from whoever sits an exam on one of them now, or may enter it. As many queries
+    as `exams_of`; the banks are asked for only where there is an exam.
+
+    Raises:
+        Refused: is_candidate, naming the exam and until when.
+    """
+    exams = exams_of(person, at=at)
+    asked = set(banks) if exams else set()
+    exam = next((one for one in exams if one.banks & asked), None)
+    if exam is not None:
+        raise Refused(exam.reason, code="is_candidate")
 
 
 def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
     """Why right answers and explanations of an attempt are not shown yet, though its result is; "" when they are.
 
-    They wait while the reader sits an exam or takes a quiz on the same bank, and while another sitting still needs the paper or
-    draws from the same rules: for everybody but those who oversee the attempt and do not sit it themselves. Four queries at most.
+    They wait while the reader sits an exam or takes a quiz on the same bank, or is yet to sit the very sitting of another's attempt,
+    and while another sitting still needs the paper or draws from the same rules: for everybody but those who oversee the attempt and
+    do not sit it themselves. Five queries at most.
     """
     running = running_on(attempt.quiz.banks, person=reader, county=attempt.quiz.county_id, at=at)
     if any(one.sitting_id for one in running):
@@ -181,15 +241,18 @@ def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
         )
     if running:
         return _("You have a quiz on the same questions open. Right answers and explanations are shown again when you have handed it in.")
+    is_own = attempt.person_id == reader.pk
+    if not is_own and attempt.sitting_id and Sitting.objects.sat_now_by(reader, at).filter(pk=attempt.sitting_id).exists():
+        return _("You are a candidate of this exam, too. Right answers and explanations are shown when you have handed it in.")
     later = _needing(attempt, at)
-    if later is None or not (attempt.person_id == reader.pk or later.filter(candidates__person=reader).exists()):
+    if later is None or not (is_own or later.to_be_sat_by(reader, at).exists()):
         return ""
     if later.exists():
         return _("Others still sit this paper. Right answers and explanations are shown when its last sitting is over.")
     return ""
 
 
-def _needing(attempt: Attempt, at: datetime) -> QuerySet[Sitting] | None:
+def _needing(attempt: Attempt, at: datetime) -> SittingQuerySet | None:
     """Other sittings, not over, of the paper; of the exam where papers are drawn one by one. None outside sittings."""
     if attempt.sitting_id is None:
         return None

@@ -1,7 +1,7 @@
 """Papers: what the bank can serve, one person's paper, and how an item looks."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.core.cache import caches
-from django.db.models import Avg, Count, QuerySet
+from django.db.models import Avg, Count, Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
@@ -50,39 +50,43 @@ def _below(quiz: Quiz) -> dict[int | None, frozenset[int]]:
     return {above: frozenset(points) for above, points in found.items()}
 
 
-def candidates(quiz: Quiz, on: date | None = None) -> list[rules.Candidate]:
-    """The questions that a paper of this quiz may use (on a day, today). One query, four columns; two with a ceiling on uses.
+def candidates(quiz: Quiz, on: date | None = None, *, fresh: bool = False) -> list[rules.Candidate]:
+    """The questions that a paper of this quiz may use (on a day, today). One query, four columns; three with a ceiling on uses.
 
-    What is reserved for exams, or stands on a paper made for one, is for exams only.
+    What is reserved for exams, or stands on a paper made for one, is for exams only. `fresh`: uses are counted now.
     """
     rows = Question.objects.drawable(on).filter(county=quiz.county_id, course_code__in=quiz.banks)
     if not quiz.is_exam:
         rows = rows.unreserved()
-    exhausted = used_up(quiz) if quiz.most_uses else set()
+    exhausted = used_up(quiz, fresh=fresh) if quiz.most_uses else set()
     return [rules.Candidate(*row) for row in rows.values_list("pk", "kind", "difficulty", "point_id") if row[0] not in exhausted]
 
 
-def used_up(quiz: Quiz) -> set[int]:
-    """Questions of the quiz's banks that stood on as many exam papers as it allows. Counted once a minute in each process: it reads
-    every use.
+def used_up(quiz: Quiz, *, fresh: bool = False) -> set[int]:
+    """Questions of the quiz's banks that stood on as many exam papers as it allows. Counted once a minute in each process, unless
+    `fresh`: it reads every use.
     """
     key = f"used-up:{quiz.pk}:{quiz.most_uses}:{hash(tuple(quiz.banks))}"
-    found = caches["local"].get(key)
+    found = None if fresh else caches["local"].get(key)
     if found is None:
-        inside = AttemptItem.objects.filter(question__county=quiz.county_id, question__course_code__in=quiz.banks)
-        found = _at_the_ceiling(quiz, inside)
+        found = _at_the_ceiling(quiz, question__county=quiz.county_id, question__course_code__in=quiz.banks)
         caches["local"].set(key, found, 60)
     return found
 
 
 def used_up_of(quiz: Quiz, questions: Iterable[int]) -> set[int]:
-    """Those of these questions, of whichever bank, that stood on as many exam papers as the quiz allows. One query; none without a ceiling."""
-    return _at_the_ceiling(quiz, AttemptItem.objects.filter(question__in=list(questions))) if quiz.most_uses else set()
+    """Those of these questions, of whichever bank, that stood on as many exam papers as the quiz allows. Two queries; none without a ceiling."""
+    return _at_the_ceiling(quiz, question__in=list(questions)) if quiz.most_uses else set()
 
 
-def _at_the_ceiling(quiz: Quiz, uses: QuerySet[AttemptItem]) -> set[int]:
-    counted = uses.filter(attempt__quiz__is_exam=True).order_by().values("question").annotate(uses=Count("pk"))
-    return set(counted.filter(uses__gte=quiz.most_uses).values_list("question", flat=True))
+def _at_the_ceiling(quiz: Quiz, **of: Any) -> set[int]:
+    """A use is one person's paper in an exam; a paper made beforehand that waits for its first candidate is one, too."""
+    begun = Attempt.objects.filter(paper=OuterRef("paper"))
+    waiting = PaperItem.objects.filter(~Exists(begun), paper__quiz__is_exam=True, paper__withdrawn_at=None, **of)
+    uses: Counter[int] = Counter()
+    for items in (AttemptItem.objects.filter(attempt__quiz__is_exam=True, **of), waiting):
+        uses.update(dict(items.order_by().values_list("question").annotate(Count("pk"))))
+    return {question for question, times in uses.items() if times >= quiz.most_uses}
 
 
 def draw(quiz: Quiz, *, rng: random.Random, on: date | None = None) -> list[tuple[rules.Candidate, rules.Draw]]:
@@ -102,7 +106,7 @@ def draw_parallel(quiz: Quiz, count: int, *, rng: random.Random) -> list[list[tu
     marks = ItemMark.objects.standing().filter(item__question__county=quiz.county_id, fraction__isnull=False)
     counted = marks.order_by().values("item__question").annotate(people=Count("pk"), share=Avg("fraction"))
     facilities = {row["item__question"]: float(row["share"]) for row in counted if row["people"] >= statistics.FEWEST}
-    known = [replace(candidate, facility=facilities.get(candidate.id)) for candidate in candidates(quiz)]
+    known = [replace(candidate, facility=facilities.get(candidate.id)) for candidate in candidates(quiz, fresh=True)]
     return _drawn(quiz, lambda draws: rules.parallel(known, draws, count, rng), _("Add such questions, or change what the exam draws."))
 
 

@@ -601,7 +601,7 @@ def extend(
     again within a minute (a second click) gives the extension that stands.
 
     Raises:
-        Refused: added_since (another added time after `seen`), bad_minutes (1 to 600), no_reason, own_time, over (the attempt is submitted, the sitting is closed), no_limit.
+        Refused: added_since (another added time after `seen`), bad_minutes (1 to 600), no_reason, own_time (or that of a sitting that lists one, or that one sits), over (the attempt is submitted, the sitting is closed), no_limit.
     """
     reason = reason.strip()
     if not 1 <= minutes <= 600:
@@ -618,6 +618,8 @@ def extend(
             raise Refused(_("This attempt is over: no time can be added any more."), code="over")
     elif sitting is not None:
         sitting, at = _closed_to_entrants(sitting, at)
+        if Sitting.objects.filter(pk=sitting.pk).to_be_sat_by(by, at).exists():
+            raise Refused(_("Nobody gives time to themselves: somebody else has to do it."), code="own_time")
         if at >= closing_of(sitting) + timedelta(seconds=sitting.stagger_seconds):
             raise Refused(_("This sitting is closed: no time can be added any more."), code="over")
     facts = {"attempt": attempt, "sitting": sitting, "minutes": minutes, "reason": reason[:300], "by": by}

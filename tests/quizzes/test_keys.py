@@ -9,10 +9,11 @@ from django.urls import reverse
 from core import clock
 from core.errors import Refused
 from courses.models import Course
-from courses.services import enrolments
+from courses.services import catalogues, enrolments
 from evaluation import archive
-from quizzes.models import MarkingTask, Question, RemarkedMarking, Sitting, Submission
-from quizzes.services import attempts, bank, exam_papers, keys, printing, quizzes, remarks, sittings
+from quizzes import practice
+from quizzes.models import Candidate, MarkingTask, Question, RemarkedMarking, Sitting, Submission
+from quizzes.services import attempts, bank, exam_papers, keys, paper_marks, printing, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
 
@@ -61,6 +62,14 @@ def sitting_of(exam, *, opens_at, title="年度考试", paper=None):
 def sealed_paper(exam, cast):
     paper = exam_papers.make_fixed(quiz=exam, chosen=[("K-0", Decimal(5)), ("K-1", Decimal(5))], by=cast.trainer, at=NOON, may_starve=True)
     for by in (cast.trainer, cast.reviewer):
+        exam_papers.seal(paper=paper, digest=paper.digest(), by=by, at=NOON)
+    return paper
+
+
+def paper_by_others(exam, cast):
+    """A sealed paper that the trainer has neither made nor sealed."""
+    paper = exam_papers.make_fixed(quiz=exam, chosen=[("K-0", Decimal(5)), ("K-1", Decimal(5))], by=cast.admin, at=NOON, may_starve=True)
+    for by in (cast.admin, cast.reviewer):
         exam_papers.seal(paper=paper, digest=paper.digest(), by=by, at=NOON)
     return paper
 
@@ -225,6 +234,212 @@ def test_whoever_sits_an_exam_sees_neither_its_analysis_nor_the_markers_desk(sig
 
     attempts.submit(attempt=running, cause=LEARNER, at=clock.now())
     assert sign_in(someone).get(page).status_code == 200
+
+
+# ---- the bank, for authors who sit an exam on it ------------------------------------------
+
+
+@pytest.fixture
+def foreign(cast):
+    """A question of a bank that the exam does not ask of."""
+    row = {"id": "F-1", "type": "judge", "course": "P02", "stem": "别库的题", "answer": True, "v": "V"}
+    bank.import_rows([row], county=cast.county, at=NOON)
+    return Question.objects.get(code="F-1")
+
+
+@pytest.fixture
+def author(cast, sign_in):
+    catalogues.sync_members(county=cast.county)
+    return sign_in(cast.trainer)
+
+
+BY_QUESTION = ["edit", "history", "usage", "delete", "versions", "version"]
+
+
+def door_of(question, name):
+    return reverse(f"questions:{name}", args=[question.pk, *([1] if name == "version" else [])])
+
+
+@pytest.mark.parametrize("name", BY_QUESTION)
+def test_an_author_who_sits_an_exam_on_the_bank_opens_none_of_its_questions(author, cast, exam, foreign, name):
+    now, inside = clock.now(), Question.objects.get(code="K-0")
+    before = author.get(door_of(inside, name)).status_code
+    running = sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+
+    refused = author.get(door_of(inside, name))
+    until = clock.local(running.shuts_at).strftime("%H:%M")
+    assert refused.status_code == 409 and "年度考试" in refused.text and "P01" in refused.text and until in refused.text
+    assert author.post(door_of(inside, name), {"stem": "改"}).status_code == 409
+    assert author.get(door_of(foreign, name)).status_code == before != 409, "another bank is none of the exam's"
+
+    attempts.submit(attempt=running, cause=LEARNER, at=clock.now())
+    assert author.get(door_of(inside, name)).status_code == before
+
+
+def test_an_author_who_sits_an_exam_takes_nothing_of_its_bank_out(author, cast, exam, foreign):
+    now = clock.now()
+    sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+    door, listing = reverse("questions:export"), reverse("questions:index")
+    for query in ({}, {"download": 1}, {"course_code": "P01"}, {"q": "K-1"}):
+        assert author.get(door, query).status_code == 409
+    for form in ("csv", "xlsx"):
+        assert author.get(listing, {"export": form}).status_code == 409
+    assert author.get(door, {"course_code": "P02", "download": 1}).status_code == 200
+    assert author.get(listing, {"course_code": "P02", "export": "csv"}).status_code == 200
+
+
+def test_the_listing_and_what_is_alike_leave_out_the_bank_that_one_is_asked_of_and_say_so(author, cast, exam, foreign):
+    now = clock.now()
+    doors = [reverse("questions:index"), reverse("questions:index_results"), reverse("questions:similar")]
+    Question.objects.filter(code__in=["K-0", "K-1"]).update(stem="问题：几个工作日内答复？")
+    before = [author.get(door).text for door in doors]
+    assert all("K-0" in page for page in before)
+    sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+
+    listing, results, alike = (author.get(door).text for door in doors)
+    assert "K-0" not in listing + results + alike and "F-1" in listing and "F-1" in results
+    assert "年度考试" in listing and "年度考试" in alike
+    assert "K-0" not in author.get(doors[0], {"q": "问题"}).text
+
+
+def test_a_new_question_is_not_told_of_those_alike_in_the_bank_that_one_is_asked_of(author, cast, exam):
+    Question.objects.filter(code="K-0").update(stem="依申请公开的答复期限是几个工作日？")
+    now = clock.now()
+    facts = {"course_code": "P02", "kind": "single", "difficulty": "1", "lines": "7\n* 20", "source": "条", "mark": "V", "status": "draft"}
+    facts |= {"county": cast.county.pk, "stem": "依申请公开的答复期限是几个工作日？", "explanation": "", "point": ""}
+    assert "K-0" in author.post(reverse("questions:add"), facts | {"code": "N-1"}, follow=True).text
+    sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+    page = author.post(reverse("questions:add"), facts | {"code": "N-2"}, follow=True).text
+    assert "N-1" in page and "K-0" not in page and Question.objects.filter(code="N-2").exists()
+
+
+def test_neither_preview_nor_bulk_edit_reaches_the_bank_that_one_is_asked_of(author, cast, exam, foreign):
+    now, inside = clock.now(), Question.objects.get(code="K-0")
+    sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+    preview = reverse("questions:preview")
+    facts = {"code": "K-0", "kind": "single", "stem": "？", "lines": "* 甲\n乙", "county": cast.county.pk}
+    assert author.post(preview, facts | {"course_code": "P01"}).status_code == 409
+    assert author.post(preview, facts | {"course_code": "P02"}).status_code == 200
+    bulk = "/admin/bulk/quizzes/question/change/"
+    assert author.get(bulk, {"id": [foreign.pk, inside.pk]}).status_code == 409
+    assert author.post(f"{bulk}?id={inside.pk}", {"difficulty": "3"}).status_code == 409
+    assert author.get(bulk, {"id": foreign.pk}).status_code == 200
+    every = author.get(bulk, {"id": "all"}).text
+    assert "F-1" in every and "K-0" not in every
+
+
+def test_whoever_sits_an_exam_imports_nothing_for_what_a_file_would_change_tells_the_key(author, cast, exam):
+    now = clock.now()
+    assert author.get(reverse("question-import:index")).status_code == 200
+    running = sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+    assert author.get(reverse("question-import:index")).status_code == 409
+    attempts.submit(attempt=running, cause=LEARNER, at=clock.now())
+    assert author.get(reverse("question-import:index")).status_code == 200
+
+
+def test_a_listed_author_opens_the_bank_again_only_when_they_have_handed_in_every_attempt(author, cast, exam):
+    now, edit = clock.now(), door_of(Question.objects.get(code="K-0"), "edit")
+    coming = sitting_of(exam, opens_at=now + 60 * MINUTE)
+    Sitting.objects.filter(pk=coming.pk).update(is_listed=True)
+    Candidate.objects.create(sitting=coming, person=cast.trainer)
+    assert author.get(edit).status_code == 200, "before the exam authors write for it"
+
+    Sitting.objects.filter(pk=coming.pk).update(opens_at=now - MINUTE, closes_at=now + 59 * MINUTE)
+    coming.refresh_from_db()
+    assert author.get(edit).status_code == 409
+    sittings.allow(person=cast.trainer, quiz=exam, sitting=coming, extra_attempts=1, reason="停电", by=cast.hr, at=now)
+    attempts.submit(attempt=sittings.enter(person=cast.trainer, sitting=coming, at=now), cause=LEARNER, at=now)
+    assert author.get(edit).status_code == 409, "another attempt is open to them"
+    attempts.submit(attempt=sittings.enter(person=cast.trainer, sitting=coming, at=clock.now()), cause=LEARNER, at=clock.now())
+    assert author.get(edit).status_code == 200
+
+
+def test_who_sits_a_paper_without_a_list_sees_neither_it_nor_its_key(author, cast, exam):
+    now, paper = clock.now(), paper_by_others(exam, cast)
+    doors = [reverse("paper", args=[paper.pk]), reverse("paper_file", args=[paper.pk, "key"])]
+    assert [author.get(door).status_code for door in doors] == [200, 200]
+    sitting = sitting_of(exam, opens_at=now - MINUTE, paper=paper)
+    running = sittings.enter(person=cast.trainer, sitting=sitting, at=now)
+    assert [author.get(door).status_code for door in doors] == [409, 409]
+    attempts.submit(attempt=running, cause=LEARNER, at=clock.now())
+    assert [author.get(door).status_code for door in doors] == [200, 200]
+
+
+def test_a_paper_of_another_exam_on_the_bank_stays_shut_for_who_sits(author, cast, exam):
+    now, paper = clock.now(), paper_by_others(exam, cast)
+    sittings.enter(person=cast.trainer, sitting=sitting_of(exam, opens_at=now - MINUTE), at=now)
+    refused = author.get(reverse("paper", args=[paper.pk]))
+    assert refused.status_code == 409 and "P01" in refused.text
+
+
+@pytest.fixture
+def with_extra_time(cast, exam):
+    """The sitting is over, and the trainer, who had thirty minutes more, still sits its paper. (paper, attempt, now)"""
+    paper, start = paper_by_others(exam, cast), clock.now() - 65 * MINUTE
+    sitting = sitting_of(exam, opens_at=start, paper=paper)
+    Sitting.objects.filter(pk=sitting.pk).update(is_listed=True)
+    sitting.refresh_from_db()
+    Candidate.objects.create(sitting=sitting, person=cast.trainer)
+    sittings.allow(person=cast.trainer, quiz=exam, sitting=sitting, extra_minutes=30, reason="视力", by=cast.hr, at=start)
+    running = sittings.enter(person=cast.trainer, sitting=sitting, at=start + 29 * MINUTE)
+    return paper, running, clock.now()
+
+
+def test_extra_time_keeps_the_paper_from_its_candidate_past_the_closing(author, cast, with_extra_time):
+    paper, running, now = with_extra_time
+    assert running.sitting.over_at <= now < running.shuts_at
+    door = reverse("paper", args=[paper.pk])
+    assert author.get(door).status_code == 409
+    attempts.submit(attempt=running, cause=LEARNER, at=now)
+    assert author.get(door).status_code == 200
+
+
+@pytest.mark.parametrize("on_paper", [False, True])
+def test_a_paper_is_not_withdrawn_while_somebody_sits_it_with_extra_time(cast, course_quiz, with_extra_time, on_paper):
+    paper, running, now = with_extra_time
+    if on_paper:
+        paper_marks.go_on(attempt=running, reason="主机损坏", by=cast.hr, at=now)
+    with pytest.raises(Refused) as refused:
+        exam_papers.withdraw(paper=paper, by=cast.admin, at=now)
+    assert refused.value.code == "in_use" and not Question.objects.unreserved().filter(on_papers__paper=paper).exists()
+    assert not Sitting.objects.with_results_out(now).exists(), "nor do its keys come out"
+
+    if not on_paper:
+        attempts.submit(attempt=running, cause=LEARNER, at=now)
+    exam_papers.withdraw(paper=paper, by=cast.admin, at=running.shuts_at)
+    assert Sitting.objects.with_results_out(running.shuts_at).exists()
+
+
+def test_who_goes_on_on_paper_practises_nothing_of_the_bank_before_their_own_end(cast, exam):
+    paper, course = paper_by_others(exam, cast), Course.objects.get(code="P01")
+    running = sittings.enter(person=cast.learner, sitting=sitting_of(exam, opens_at=NOON, paper=paper), at=NOON)
+    paper_marks.go_on(attempt=running, reason="主机损坏", by=cast.hr, at=NOON + MINUTE)
+    facts = {"person": cast.learner, "course": course, "recent": []}
+    with pytest.raises(Refused) as refused:
+        practice.ask(**facts, at=NOON + 2 * MINUTE)
+    assert refused.value.code == "quiz_open"
+    assert keys.banks_sat(cast.learner, at=NOON + 2 * MINUTE) == {(cast.county.pk, "P01")}
+    assert practice.ask(**facts, at=running.shuts_at) is not None
+
+
+def test_an_officer_who_is_yet_to_sit_reads_no_key_in_a_colleagues_result(sign_in, cast, exam):
+    now = clock.now()
+    sitting = sitting_of(exam, opens_at=now - MINUTE)
+    Sitting.objects.filter(pk=sitting.pk).update(is_listed=True, results=Sitting.Results.AT_ONCE)
+    sitting.refresh_from_db()
+    for person in (cast.hr, cast.learner):
+        Candidate.objects.create(sitting=sitting, person=person)
+    sat = attempts.submit(attempt=sittings.enter(person=cast.learner, sitting=sitting, at=now), cause=LEARNER, at=now).attempt
+    page = reverse("attempt_result", args=[sat.pk])
+
+    assert "quiz-reviewed" in sign_in(cast.learner).get(page).text, "at once means at once"
+    shown = sign_in(cast.hr).get(page).text
+    assert "quiz-figure" in shown and "quiz-reviewed" not in shown and "交卷后" in shown
+    (told,) = archive.archive_of(cast.learner, at=clock.now(), reader=cast.hr)["attempts"]
+    assert told["result"] and told["items"] is None
+
+    attempts.submit(attempt=sittings.enter(person=cast.hr, sitting=sitting, at=clock.now()), cause=LEARNER, at=clock.now())
+    assert "quiz-reviewed" in sign_in(cast.hr).get(page).text
 
 
 # ---- passes that were kept -----------------------------------------------------------------

@@ -485,6 +485,27 @@ def test_nobody_adds_time_to_their_own_attempt(cast, listed):
     assert refused(sittings.extend, attempt=attempt, minutes=5, reason="停电", by=cast.hr, at=NOON) == "own_time"
 
 
+@pytest.mark.parametrize("begins", [False, True])
+def test_nobody_who_is_listed_adds_time_for_all(cast, listed, begins):
+    put(listed, cast, Row(1, "YA10008"))
+    sittings.publish(sitting=listed, by=cast.admin, at=BEFORE)
+    if begins:
+        sittings.enter(person=cast.hr, sitting=listed, at=NOON)
+    facts = {"sitting": listed, "minutes": 60, "reason": "停电", "at": NOON}
+    assert refused(sittings.extend, **facts, by=cast.hr) == "own_time" and not listed.extensions.exists()
+    assert sittings.extend(**facts, by=cast.admin)
+
+
+def test_nobody_who_sits_without_a_list_adds_time_for_all(cast, listed):
+    Sitting.objects.filter(pk=listed.pk).update(is_listed=False, is_draft=False)
+    listed.refresh_from_db()
+    attempt = sittings.enter(person=cast.hr, sitting=listed, at=NOON)
+    facts = {"sitting": listed, "minutes": 60, "reason": "停电", "by": cast.hr}
+    assert refused(sittings.extend, **facts, at=NOON) == "own_time"
+    attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=NOON + MINUTE)
+    assert sittings.extend(**facts, at=NOON + 2 * MINUTE)
+
+
 def test_a_second_click_adds_no_time(cast, begun):
     facts = {"sitting": begun, "minutes": 10, "reason": "停电", "by": cast.hr}
     first = sittings.extend(**facts, at=NOON)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from core.errors import Refused
 from courses.models import Completion, Course
 from courses.services import enrolments
-from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, Question, Sitting
+from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, PaperItem, Question, Sitting
 from quizzes.services import attempts, bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
@@ -477,6 +477,48 @@ def test_a_chosen_paper_keeps_to_the_ceiling_of_uses(exam, cast, sitting):
         exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5)), ("S-2", Decimal(5))], by=cast.trainer, at=NOON)
 
     assert refused.value.code == "bad_choice" and "S-1" in refused.value.message and "S-2" not in refused.value.message
+
+
+def test_papers_that_wait_count_towards_the_ceiling_until_they_are_withdrawn(exam, cast):
+    exam.most_uses = 1
+    exam.save()
+    chosen = {"quiz": exam, "chosen": [("S-1", Decimal(5)), ("J-1", Decimal(5))], "by": cast.trainer, "at": NOON}
+    first = exam_papers.make_fixed(**chosen)
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_fixed(**chosen)
+    assert refused.value.code == "bad_choice" and "S-1" in refused.value.message and Paper.objects.count() == 1
+
+    exam_papers.withdraw(paper=first, by=cast.trainer, at=NOON)
+    assert exam_papers.make_fixed(**chosen).items.count() == 2
+
+
+def test_parallel_papers_made_one_after_the_other_keep_to_the_ceiling(exam, cast):
+    exam.most_uses = 1
+    exam.save()
+    for _turn in range(3):
+        exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)
+    assert PaperItem.objects.count() == PaperItem.objects.values("question").distinct().count() == 12
+    with pytest.raises(Refused) as refused:
+        exam_papers.make_parallel(quiz=exam, count=1, by=cast.trainer, at=NOON)
+    assert refused.value.code == "bank_cannot_serve"
+
+
+def test_a_paper_counts_as_one_use_until_it_is_sat_and_then_as_one_for_each_who_sits_it(exam, cast, sitting):
+    exam.most_uses = 2
+    exam.save()
+    chosen = {"quiz": exam, "chosen": [("S-1", Decimal(5))], "by": cast.trainer, "at": NOON}
+    paper = exam_papers.make_fixed(**chosen)
+    seal_twice(paper, cast)
+    sitting.papers.set([paper])
+    question = paper.items.get().question_id
+    assert papers.used_up_of(exam, [question]) == set()
+    sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+    assert papers.used_up_of(exam, [question]) == set()
+    sittings.enter(person=cast.colleague, sitting=sitting, at=NOON)
+    assert papers.used_up_of(exam, [question]) == {question}
+    assert sittings.enter(person=cast.liaison, sitting=sitting, at=NOON).items.count() == 1, (
+        "a paper that is handed out is handed out whole"
+    )
 
 
 @pytest.mark.parametrize("change", [{"pass_percent": 80}, {"policies": {"multiple": "part"}}])
