@@ -130,7 +130,7 @@ def check_unpacked(file: BinaryIO) -> None:
         with zipfile.ZipFile(file) as archive:
             packed = sum(info.compress_size for info in archive.infolist()) or 1
             unpacked = sum(info.file_size for info in archive.infolist())
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:  # another version of zip, a name in no encoding
         raise Refused(_("The file is damaged: it cannot be unpacked."), code="damaged") from error
     if unpacked > MAX_UNPACKED or (unpacked > 2**20 and unpacked / packed > MAX_RATIO):
         raise Refused(_("The file would unpack to %(size)d MB; that is refused.") % {"size": unpacked // 2**20}, code="bomb")

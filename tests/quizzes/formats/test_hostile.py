@@ -124,6 +124,19 @@ def test_a_package_that_ends_in_the_middle_or_holds_no_manifest_is_refused():
             read("qti", data)
 
 
+@pytest.mark.parametrize(("field", "value"), [(6, (143).to_bytes(2, "little")), (8, b"\x00\x08"), (42, b"\xff\xff\xff\xff")])
+@pytest.mark.parametrize("key", ["qti", "xlsx"])
+def test_a_package_whose_directory_cannot_be_read_is_refused(key, field, value):
+    """It asks for another version of zip, has a name in no encoding, or lies elsewhere."""
+    whole = packed(**{"imsmanifest.xml": manifest("题.xml"), "题.xml": ITEM}) if key == "qti" else workbook(ROW)
+    data, at = bytearray(whole), whole.rfind(b"PK\x01\x02")
+    data[at + field : at + field + len(value)] = value
+    data[at + 46 : at + 48] = b"\xff\xfe" if field == 8 else data[at + 46 : at + 48]
+    with pytest.raises(Refused) as refused:
+        read(key, bytes(data))
+    assert refused.value.code == "damaged"
+
+
 def test_a_part_larger_than_any_item_is_refused_alone(monkeypatch):
     monkeypatch.setattr(package, "LONGEST_PART", 100)
     found = read("qti", packed(**{"imsmanifest.xml": manifest("i.xml"), "i.xml": ITEM}))
