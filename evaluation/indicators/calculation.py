@@ -476,7 +476,9 @@ def _unit_lines(
                 band=result.band,
             )
         )
-    places = scoring.rank({line.unit_id: line.total for line in found if line.total is not None and not line.is_vertical})
+    others = {line.unit_id: line.total for line in found if line.total is not None and not line.is_vertical}
+    others.pop(frame.county.pk, None)  # those right below it are compared with each other, not with the whole
+    places = scoring.rank(others)
     for unit_line in found:
         unit_line.rank = places.get(unit_line.unit_id)
     return sorted(found, key=lambda line: line.unit_code)

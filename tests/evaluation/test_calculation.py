@@ -81,6 +81,15 @@ def test_a_unit_that_was_founded_after_the_cut_off_has_no_line_and_one_of_the_la
     assert set(units) == {"532325-D01", "532325-D03", "532325-D09", "532325-D20"}
 
 
+def test_those_right_below_the_county_take_no_place_among_its_units(cast, period, course):
+    leaders = cast.county.add_child(code="532325-L", name="县政府领导", kind="section")
+    rows.complete(person("YA90001", "县领导", leaders, "staff"), course)
+    rows.complete(cast.learner, course)
+    _people, units = outcome(period)
+    assert units["532325"].total > units["532325-D03"].total and units["532325"].rank is None
+    assert units["532325-D03"].rank == 1
+
+
 def test_who_moved_in_june_is_counted_in_the_new_unit_and_who_moved_in_november_in_the_old(cast, period):
     move(cast.learner, cast.other_bureau, on=date(2026, 6, 1))
     move(cast.colleague, cast.other_bureau, on=date(2026, 11, 2))
