@@ -134,7 +134,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "approved_by_me": decides and found.is_open and approved_by_me,
         "beside": claims.beside(found) if not own else [],
         "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in claims.alike(found)] if not own else [],
-        "completed_alike": claims.completed_alike(found) if not own else [],
+        "completed_alike": claims.completed_alike(found, request.user) if not own else [],
         "doubled": decides and found.is_open and claims.doubled(found),
         "lacks_officer": claims.lacks_officer(found),
         "form": form,

@@ -258,10 +258,10 @@ def alike(claim: HourClaim) -> list[HourClaim]:
     return [one for one in _live(of_year) if rules.as_compared(one.title) == rules.as_compared(claim.title)]
 
 
-def completed_alike(claim: HourClaim) -> list[Completion]:
-    """The person's standing completions in the year of courses of the same title. One query."""
+def completed_alike(claim: HourClaim, user) -> list[Completion]:
+    """The person's standing completions in the year of courses of the same title, of those that the user reads. One query."""
     first, last = clock.start_of(date(claim.year, 1, 1)), clock.end_of(date(claim.year, 12, 31))
-    done = Completion.objects.standing().filter(person=claim.person_id, completed_at__gte=first, completed_at__lt=last)
+    done = Completion.objects.visible_to(user).standing().filter(person=claim.person_id, completed_at__gte=first, completed_at__lt=last)
     return [one for one in done.order_by("completed_at") if rules.as_compared(one.course_title) == rules.as_compared(claim.title)]
 
 

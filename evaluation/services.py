@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -14,7 +14,7 @@ from core.errors import Refused
 from core.figures import figure, share
 from courses.models import Completion, CreditPolicy, Reversal
 from evaluation import changes, rules
-from evaluation.models import HourClaim, LearnedElsewhere, LedgerEntry
+from evaluation.models import Appeal, HourClaim, LearnedElsewhere, LedgerEntry
 from people.models import Duty, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
 from people.permissions import has_role, paths_of
@@ -146,13 +146,13 @@ def correct(
 ) -> LedgerEntry:
     """Take hours, or give back what was taken, by a new row with a reason and an author. HR over the person alone may.
 
-    `hours` is signed. `answers` is the entry that it takes them from, or gives them back to. `form_key` is made by the form: sending the same form twice writes one row.
+    `hours` is signed. `answers` is the entry that it takes them from, or gives them back to, and stands where that one stands. `form_key` is made by the form: sending the same form twice writes one row.
     Locks the person's row. Writes an audit entry.
 
     Raises:
         Refused: no right over this person, one's own hours, no reason, zero, not in the policy's
             steps, a year that has not begun, more taken than there is, more given back than corrections and reversals took in the
-            year ("given_back"), or an entry that is not of this person and year
+            year while no appeal about it waits ("given_back"), or an entry that is not of this person and year
             ("answers") or of which less is left ("answers_more").
     """
     if by.pk == person.pk:
@@ -186,10 +186,10 @@ def correct(
         )
     if answers is not None:
         _check_answer(answers, person, year, hours)
-    if hours > 0:
+    elif hours > 0 and not _is_appealed(person, year):
         _check_given_back(person, year, hours)
     entry = LedgerEntry.objects.create(
-        **served_at(person),
+        **(served_at(person) if answers is None else copied_from(answers)),
         kind=CORRECTION,
         year=year,
         hours=hours,
@@ -203,6 +203,14 @@ def correct(
     named = {"answers": answers.pk} if answers is not None else {}
     audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk, **named)
     return entry
+
+
+def _is_appealed(person: Person, year: int) -> bool:
+    """Whether an appeal about this person's line, or about an item of their organ, waits: two officers say whether the hours count."""
+    about = Q(person=person)
+    if person.unit is not None:
+        about |= Q(person=None, unit__path=person.unit.organ_path)
+    return Appeal.objects.open().filter(about, period__year=year).exists()
 
 
 def _check_given_back(person: Person, year: int, hours: Decimal) -> None:

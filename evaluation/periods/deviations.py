@@ -69,11 +69,18 @@ class _Explained:
         spec = read(published.version.spec)
         self.reported |= {one.key for one in (*spec.bonus, *spec.deduct)}
         self.organs: dict[str, set[str]] = defaultdict(set)
-        for number, code in published.people.order_by().values_list("employee_number", "organ__code"):
-            self.organs[f"P:{number}"].add(code)
         codes = {line.unit_id: line.unit_code for line in outcome.units}
+        held: dict[str, dict] = {}
+        for number, code, held_in in published.people.order_by().values_list("employee_number", "organ__code", "held_in"):
+            self.organs[f"P:{number}"].update({code}, (codes.get(int(organ), "") for organ in held_in))
+            held[f"P:{number}"] = held_in
+        self.held_elsewhere: set[str] = set()
+        """Whose duties lie in other organs than they were published: no column of their own line says so."""
         for line in outcome.people:
-            self.organs[f"P:{line.employee_number}"].add(codes.get(line.organ_id, ""))
+            key = f"P:{line.employee_number}"
+            self.organs[key].update(codes.get(organ, "") for organ in (line.organ_id, *map(int, line.held_in)))
+            if held.get(key) != line.held_in:
+                self.held_elsewhere.add(key)
         self.of_person: dict[str, set[str]] = defaultdict(set)
         self.of_unit: dict[str, set[str]] = defaultdict(set)
         self.figures: dict[str, set[str]] = defaultdict(set)
@@ -96,14 +103,23 @@ class _Explained:
         for one in people:
             if len(one.unexplained) < len(one.difference.changes):
                 touched |= self.organs[one.difference.key]
+        for key in self.held_elsewhere:
+            if self._vouched(key) >= OF_DUTIES:
+                touched |= self.organs[key]
         units = [self._unit(one, touched) for one in self.differing if one.key.startswith("U:")]
         if any(self._moves_ranks(one) for one in units):
             units = [Deviation(one.difference, tuple(name for name in one.unexplained if name != "rank")) for one in units]
         return [*units, *people]
 
+    def _records(self, key: str) -> set[str]:
+        """The records that granted appeals corrected of a person: in their own, or in one of a unit where they are counted or hold a duty."""
+        return self.of_person[key].union(*(self.of_unit[code] for code in self.organs[key]))
+
+    def _vouched(self, key: str) -> frozenset[str]:
+        return frozenset().union(*(VOUCHED[record] for record in self._records(key)))
+
     def _person(self, one: lines.Difference) -> Deviation:
-        records = self.of_person[one.key].union(*(self.of_unit[code] for code in self.organs[one.key]))
-        vouched = frozenset().union(*(VOUCHED[record] for record in records))
+        records, vouched = self._records(one.key), self._vouched(one.key)
         if one.state != "changed":  # somebody who was left off the roster, or was never to be on it
             return Deviation(one, () if Record.POSTING in records else tuple(name for name, _old, _new in one.changes))
         return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched))

@@ -64,24 +64,15 @@ def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: d
     _require_hr(calculation.period, by)
     period = _locked(calculation.period)
     standing = HandOver.objects.filter(calculation=calculation, receiver=receiver).first()
-    ended = HandOverTakenBack.objects.filter(hand_over__period=period, hand_over__receiver=receiver)
-    ended = ended.filter(hand_over=standing) if standing is not None else ended
-    taken_back = ended.select_related("hand_over__period__county").first()
-    if taken_back is not None:
-        raise Refused(
-            _(
-                "%(name)s was taken back from “%(receiver)s”. If it is to be given to them again, agree on the receiver anew, with another key."
-            )
-            % {"name": taken_back.hand_over.name, "receiver": receiver.name},
-            code="taken_back",
-        )
     if standing is not None:
+        _refuse_taken_back(receiver, standing)
         return standing
     if receiver.county_id != period.county_id or receiver.closed_at is not None:
         raise Refused(_("“%(name)s” receives nothing of this county any more.") % {"name": receiver.name}, code="receiver")
     frozen = package.standing_freeze(period)
     if frozen is None or calculation not in (frozen, newest_supplement(frozen)):
         raise Refused(_("Only what is frozen, and its newest supplementary list, is handed over."), code="not_frozen")
+    _refuse_taken_back(receiver, *period.hand_overs.filter(receiver=receiver, calculation__number__gte=frozen.number))
     if calculation != frozen and not HandOver.objects.filter(calculation=frozen, receiver=receiver).exists():
         raise Refused(_("“%(name)s” has not been given the frozen results yet.") % {"name": receiver.name}, code="frozen_first")
     made = HandOver.objects.create(
@@ -213,6 +204,18 @@ def _sealed(calculation: Calculation, at: datetime) -> Seal:
 def _require_hr(period: Period, by: Person) -> None:
     if not runs(by, period):
         raise Refused(_("Only HR of the county does this."), code="not_hr")
+
+
+def _refuse_taken_back(receiver: Receiver, *given: HandOver) -> None:
+    found = HandOverTakenBack.objects.filter(hand_over__in=given).select_related("hand_over__period__county").first()
+    if found is not None:
+        raise Refused(
+            _(
+                "%(name)s was taken back from “%(receiver)s”. If it is to be given to them again, agree on the receiver anew, with another key."
+            )
+            % {"name": found.hand_over.name, "receiver": receiver.name},
+            code="taken_back",
+        )
 
 
 def _require_newest(standing: Reply) -> None:
@@ -366,9 +369,8 @@ def reconciliation(period: Period) -> Reconciliation | None:
     differing = 0
     if newest is not None:
         # By name: a receiver whose key was replaced is one with who has it now.
-        last = {one.receiver.name: one for one in given}
-        receivers = {one.receiver.name for one in given if one.calculation_id == frozen.pk}
-        receivers -= {name for name, one in last.items() if hasattr(one, "taken_back")}  # it is given nothing any more
+        ended = {one.receiver_id for one in given if hasattr(one, "taken_back")}  # they are given nothing any more
+        receivers = {one.receiver.name for one in given if one.calculation_id == frozen.pk and one.receiver_id not in ended}
         lacking = receivers - {one.receiver.name for one in given if one.calculation_id == newest.pk}
         differing = len(lacking) * lines.how_many(newest) if lacking else 0
     whole = any(one.calculation_id == frozen.pk and not hasattr(one, "taken_back") for one in given)

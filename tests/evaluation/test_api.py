@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.cache import caches
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from core import clock
@@ -610,7 +611,8 @@ def test_an_unknown_address_is_unknown_by_whatever_method(client, db, method):
         ("/api/v1/openapi.json", ["GET", "HEAD"]),
     ],
 )
-def test_a_method_that_an_address_does_not_know_is_refused_with_those_that_it_knows(client, db, path, known):
+def test_a_method_that_an_address_does_not_know_is_refused_with_those_that_it_knows(db, path, known):
+    client = Client(enforce_csrf_checks=True)
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "LOCK"} - set(known):
         answer = client.generic(method, path)
         told = problem(answer, 405, "method")

@@ -245,6 +245,8 @@ def test_the_same_course_elsewhere_counts_once_a_year_unless_officers_say_that_i
     door, client = reverse("claim", args=[again.pk]), sign_in(second)
     page = client.get(door)
     assert {one for one, _days, _state in page.context["alike"]} == {first, other} and "P09 python入门" in page.text
+    assert [one.course_code for one in claims.completed_alike(again, second)] == ["P09"]
+    assert claims.completed_alike(again, cast.other_hr) == [], "nobody reads here what they read nowhere else"
     assert client.post(door, {"act": "approve"}).status_code == 422
     assert not LedgerEntry.objects.filter(claim=again).exists()
     assert client.post(door, {"act": "approve", "is_another": "on"}).status_code == 302

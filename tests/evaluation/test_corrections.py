@@ -105,6 +105,9 @@ def test_a_duty_that_was_entered_in_the_wrong_unit_is_a_duty_for_both_units(cast
     not_corrected(cast, appeal, "duty")
     Posting.objects.filter(pk=posting.pk).update(unit=cast.other_bureau)
     assert grants(cast, second, appeal, "duty").state == "granted"
+    assert frozen(cast, period, cast.colleague).duties_in(cast.other_bureau.pk) == ["chief"]
+    chiefs = {line.unit_code: line.figures["主要领导人数"] for line in UnitLine.objects.filter(calculation__purpose="freeze")}
+    assert (chiefs["532325-D03"], chiefs["532325-D09"]) == ("1", "2")
 
 
 def test_a_leave_is_no_mended_posting(cast):
@@ -125,6 +128,26 @@ def test_a_posting_of_the_unit_answers_an_appeal_of_the_unit(cast, second):
     Posting.objects.filter(person=cast.colleague).update(unit=cast.other_bureau)
     assert grants(cast, second, appeal, "posting").state == "granted"
     assert frozen(cast, period, cast.colleague).organ == cast.other_bureau
+
+
+def test_hours_that_nobody_can_claim_any_more_are_entered_while_an_appeal_about_them_waits(cast, second):
+    period = year.in_appeals(cast)
+
+    def added(key):
+        return ledger.correct(
+            person=cast.learner, year=2026, hours=Decimal(3), reason="三月讲座漏登", by=cast.hr, at=year.APPEALS, form_key=key
+        )
+
+    with pytest.raises(Refused) as refusal:
+        added("a")
+    assert refusal.value.code == "given_back"
+    appeal = appealed(period, cast.learner)
+    not_corrected(cast, appeal, "hours")
+    added("b")
+    assert grants(cast, second, appeal, "hours").state == "granted"
+    with pytest.raises(Refused):
+        added("c")
+    assert frozen(cast, period, cast.learner).hours == 3
 
 
 # Left off the roster

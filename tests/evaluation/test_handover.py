@@ -187,6 +187,17 @@ def test_who_took_the_frozen_rows_and_was_dissolved_then_is_owed_no_later_list(c
     assert handover.hand_over(calculation=frozen, receiver=receiver, by=cast.hr, at=LATER) == given
 
 
+def test_who_took_a_list_and_left_frozen_rows_unanswered_is_owed_no_later_list(cast, given, frozen, receive, receiver):
+    receive(answer(given, YA10001="accepted"))
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    listed = handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=LATER)
+    rows = [{"key": row, "verdict": "accepted"} for row in lines.keys_of(late)]
+    receive(json.dumps(json.loads(answer(listed)) | {"rows": rows}).encode(), to=listed)
+    handover.take_back(hand_over=given, words="考评办已撤销", by=cast.hr, at=LATER)
+    by_hand.calculation(frozen.period, cast, purpose="supplement", hours="22.5", digest="c")
+    assert handover.reconciliation(fresh(given.period)).differing == 0
+
+
 def test_a_hand_over_is_taken_back_once_with_words_by_hr_and_only_while_rows_wait(cast, given, receive, sign_in):
     for words, by, code in ((" ", cast.hr, "no_words"), ("撤销", cast.auditor, "not_hr"), ("撤销", cast.other_hr, "not_hr")):
         with pytest.raises(Refused) as refusal:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from courses.signals import course_completed
 from evaluation import quotas, rules, services
 from evaluation.models import LedgerEntry
 from people.models.snapshot import served_at
+from people.services import postings
 from tests.cast import NOON
 from tests.evaluation import rows
 
@@ -234,6 +236,35 @@ def test_a_correction_answers_entries_of_the_same_person_and_year_that_stand(cas
         with pytest.raises(Refused) as refusal:
             correct(cast, hours=Decimal("-0.25"), answers=entry)
         assert refusal.value.code == "answers"
+
+
+def test_a_correction_stands_where_the_entry_that_it_answers_stands(cast, course):
+    completion = rows.complete(cast.learner, course, study="5", test="0")
+    entry = completion.ledger_entries.get()
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=NOON.date())
+    cast.learner.refresh_from_db()
+    correction = correct(cast, hours=Decimal(-1), reason="挂机", answers=entry)
+    assert (correction.unit, correction.post_title) == (entry.unit, entry.post_title) != (cast.other_bureau, "科员")
+    services.take_back(reversal=rows.reverse(completion, by=cast.hr), at=NOON)
+    sums = LedgerEntry.objects.values_list("unit").annotate(hours=Sum("hours"))
+    assert {unit: hours for unit, hours in sums if hours} == {}
+
+
+def test_what_was_taken_from_an_entry_by_mistake_is_given_back_to_it_whatever_else_was_added_in_the_year(cast, course):
+    entry = lecture(cast.learner)
+    LedgerEntry.objects.create(
+        **served_at(cast.learner),
+        kind="correction",
+        year=2026,
+        hours=Decimal(5),
+        reason="早先补登",
+        author=cast.hr,
+        once_key="old",
+        at=NOON,
+    )
+    correct(cast, hours=Decimal(-2), answers=entry)
+    correct(cast, hours=Decimal(2), reason="误扣", answers=entry)
+    assert left_of(entry) == Decimal("7.5")
 
 
 def test_the_target_of_online_learning_and_the_quota_say_the_same_of_a_lecture_that_was_taken_back(cast, course):
