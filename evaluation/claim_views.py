@@ -124,6 +124,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
             reader=request.user, kind="read", what="claim of hours", unit=found.unit, subject=found.person, rows=1, request=request
         )
     approved_by_me = any(one.by_id == request.user.pk for one in found.steps)
+    alike = claims.alike(found) if not own else []
     context = {
         "claim": found,
         "state": HourClaim.State(found.state),
@@ -133,9 +134,9 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "may_decide": decides and found.is_open and not approved_by_me,
         "approved_by_me": decides and found.is_open and approved_by_me,
         "beside": claims.beside(found) if not own else [],
-        "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in claims.alike(found)] if not own else [],
+        "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in alike],
         "completed_alike": claims.completed_alike(found, request.user) if not own else [],
-        "doubled": decides and found.is_open and claims.doubled(found),
+        "doubled": decides and found.is_open and claims.doubled(found, among=alike),
         "lacks_officer": claims.lacks_officer(found),
         "form": form,
     }

@@ -265,10 +265,10 @@ def completed_alike(claim: HourClaim, user) -> list[Completion]:
     return [one for one in done.order_by("completed_at") if rules.as_compared(one.course_title) == rules.as_compared(claim.title)]
 
 
-def doubled(claim: HourClaim) -> list[HourClaim]:
-    """Those of `alike` by the same organiser whose hours count, where a course counts once a year. Four queries at most."""
+def doubled(claim: HourClaim, among: list[HourClaim] | None = None) -> list[HourClaim]:
+    """Those of `alike` by the same organiser whose hours count, where a course counts once a year. Four queries at most, two with `alike` at hand."""
     organiser = rules.as_compared(claim.organiser)
-    same = [one for one in alike(claim) if rules.as_compared(one.organiser) == organiser]
+    same = [one for one in (alike(claim) if among is None else among) if rules.as_compared(one.organiser) == organiser]
     if not same or not claim.policy.once_per_course_per_year:
         return []
     counting = set(LedgerEntry.objects.credited().filter(claim__in=same, left__gt=0).values_list("claim", flat=True))

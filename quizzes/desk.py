@@ -227,10 +227,9 @@ def remark(request: HttpRequest, pk: int) -> HttpResponse:
     context["organises"] = holds_over(request.user, county, Role.HR)
     context |= _keys(found)
     context |= _dry_run(found, request.user.pk) if decision is None else _trace(found)
-    by_hand = remarks.by_hand(found)
-    context |= {"by_hand": list(by_hand[:SHOWN]), "by_hand_count": by_hand.count()}
-    left_out = remarks.left_out(found)
-    context |= {"left_out": list(left_out[:SHOWN]), "left_out_count": left_out.count()}
+    for name, marks in (("by_hand", remarks.by_hand(found)), ("left_out", remarks.left_out(found))):
+        shown = list(marks[:SHOWN])
+        context |= {name: shown, f"{name}_count": len(shown) if len(shown) < SHOWN else marks.count()}
     readings.record(
         reader=request.user,
         kind="read",

@@ -165,9 +165,12 @@ def _uses(question: int | Question, version: int) -> list[AttemptItem]:
 
 
 def _versions(remark: Remark) -> set[int]:
-    """The versions of the question that it speaks of. Two queries."""
-    (reach,) = keys.reaches_of([remark])
-    return {use.question_version for use in _uses(remark.question_id, remark.version) if reach.key_of(use) is not None}
+    """The versions of the question that it speaks of. Two queries, once for each instance: what was asked then does not change."""
+    if not hasattr(remark, "_spoken_of"):
+        (reach,) = keys.reaches_of([remark])
+        uses = _uses(remark.question_id, remark.version)
+        remark._spoken_of = {use.question_version for use in uses if reach.key_of(use) is not None}  # type: ignore[attr-defined]
+    return remark._spoken_of  # type: ignore[attr-defined]
 
 
 def left_out(remark: Remark) -> QuerySet[ItemMark]:
@@ -188,7 +191,7 @@ def by_hand(remark: Remark) -> QuerySet[ItemMark]:
 
 def _entered(remark: Remark) -> QuerySet[ItemMark]:
     marks = _asked(remark).filter(_BY_HAND)
-    decision = RemarkDecision.objects.filter(remark=remark).first()
+    decision = getattr(remark, "decision", None)
     if decision is not None:
         looked = PaperCorrectionDecision.objects.filter(made__isnull=False, at__gt=decision.at)
         marks = marks.exclude(Exists(looked.filter(correction__submission=OuterRef("marking__submission"))))

@@ -388,10 +388,10 @@ BY_STEPS = {
 }
 NOT_PAGES = {
     # for programs
-    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "nothing_at_the_root", "verify_file_json", "certificate_held", "held_is_only_read", "replies",
-    "list_completions", "list_certificates", "list_hours", "list_people", "list_units", "list_courses", "list_periods", "list_unit_results", "list_person_results", "list_hand_overs", "list_handed_rows", "lists_are_only_read", "list_higher_certificates",
+    "healthz", "readyz", "issuer_document", "status_list", "verify_json", "ledger_latest", "ledger_root", "ledger_program", "openapi-json", "api-root", "verify_file_json", "certificate_held", "replies",
+    "list_completions", "list_certificates", "list_hours", "list_people", "list_units", "list_courses", "list_periods", "list_unit_results", "list_person_results", "list_hand_overs", "list_handed_rows", "list_higher_certificates",
     "get_completion", "get_certificate", "get_entry_of_hours", "get_person", "get_unit", "get_course", "get_period",
-    "nothing_here", "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
+    "attempt_answer", "attempt_presence", "lesson_place", "sitting_door",
     # files
     "claim_evidence", "appeal_evidence", "period_package", "document", "wagtaildocs_serve", "picture", "certificate_pdf", "certificate_image", "certificate_badge", "shared_certificate_file", "certificate_batch_file", "certificate_proof", "roster_refused", "certificates_running_out_csv",
     "hand_over_package", "hand_over_rows", "unit_hours_known_csv", "unit_hours_known_xlsx",

@@ -120,7 +120,7 @@ NOT_TOLD = "现已不在您的单位任职"
 
 def moved(cast, unit) -> Person:
     """The learner moves on 16 June, with 1 hour of the old unit, and learns 1.5 hours in the new one in July."""
-    services.correct(person=cast.learner, year=2026, hours=Decimal(1), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2026, hours=Decimal(1), reason="补登", by=cast.hr, at=NOON)
     postings.post(person=cast.learner, unit=unit, title="科员", duties=["staff"], starts_on=date(2026, 6, 16))
     someone = Person.objects.select_related("unit").get(pk=cast.learner.pk)
     rows.complete(someone, rows.course(unit.county, "P09"), at=JULY)

@@ -113,8 +113,8 @@ def test_the_hours_of_the_months_are_those_of_the_ledger_and_come_to_the_year(ca
     )
     for officer in (cast.hr, Person.objects.create_superuser("ROOT", name="根")):
         claim = claims.approve(claim=claim, by=officer, at=at)
-    services.correct(person=cast.learner, year=2026, hours=Decimal("0.5"), reason="补登", by=cast.hr, at=NOON)
-    services.correct(person=cast.learner, year=2025, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2026, hours=Decimal("0.5"), reason="补登", by=cast.hr, at=NOON)
+    rows.added(person=cast.learner, year=2025, hours=Decimal(3), reason="补登", by=cast.hr, at=NOON)
 
     found = pictures.months([cast.county], year=2026, at=NOON)
     assert [(month.completions, month.hours) for month in found] == [
