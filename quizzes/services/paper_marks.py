@@ -51,8 +51,8 @@ def enter_marks(
     before a second person has agreed (`decide`): until then the marking is not complete. Who began on the screen has marks
     from paper where they went on on paper (`go_on`), of the same paper; else as another attempt, where one is left.
 
-    It belongs to the round of what it goes on with, else to that of the sitting's opening (`sittings.round_then`): when it was sat says
-    which, not when it is entered. Locks the enrolment. What was entered wrongly is answered by `correct`, never by editing.
+    It belongs to the round of what it goes on with, unless the completion of that was reversed, else to that of the sitting's opening
+    (`sittings.round_then`): when it was sat says which, not when it is entered. Locks the enrolment. What was entered wrongly is answered by `correct`, never by editing.
 
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
@@ -81,7 +81,10 @@ def enter_marks(
     if code.strip():
         sheets.require_code(code, sitting=sitting, person=person, paper=paper)
     went_on = attempts.without_marks(tried_in(sitting, person))
-    enrolment = went_on.enrolment if went_on else sittings.round_then(person=person, quiz=quiz, at=sitting.opens_at)
+    if went_on is not None and not hasattr(getattr(went_on.enrolment, "completion", None), "reversal"):
+        enrolment = went_on.enrolment
+    else:
+        enrolment = sittings.round_then(person=person, quiz=quiz, at=sitting.opens_at)
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
     tried = tried_in(sitting, person)  # as they stand under the lock
     went_on = attempts.without_marks(tried)
@@ -131,7 +134,7 @@ def enter_marks(
 def tried_in(sitting: Sitting, person: Person) -> list[Attempt]:
     """The person's attempts in the sitting, in their order. One query."""
     tried = Attempt.objects.filter(person=person, sitting=sitting).timed().in_order()
-    return list(tried.select_related("submission", "gone_on_paper__by", "paper", "enrolment"))
+    return list(tried.select_related("submission", "gone_on_paper__by", "paper", "enrolment__completion__reversal"))
 
 
 def may_enter(sitting: Sitting, person: Person, tried: list[Attempt], at: datetime) -> bool:

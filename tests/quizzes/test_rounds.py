@@ -365,6 +365,23 @@ def test_a_sheet_counts_though_the_completion_of_its_round_was_reversed_since(ca
     assert Completion.objects.standing().get().completed_at == sitting.closes_at
 
 
+def test_a_sheet_that_went_on_on_paper_counts_though_the_completion_of_its_round_was_reversed_since(
+    cast, quiz, course, papers_of, entered, pass_in
+):
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    begun = sittings.enter(person=cast.learner, sitting=sitting, at=DECEMBER)
+    paper_marks.go_on(attempt=begun, reason="主机损坏", by=cast.liaison, at=DECEMBER + MINUTE)
+    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
+    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=JANUARY - MINUTE)
+
+    marked = entered(sitting, JANUARY)
+
+    assert (begun.enrolment.round, marked.submission.attempt.enrolment.round) == (1, 2)
+    assert Completion.objects.standing().get().completed_at == sitting.closes_at
+
+
 # ---- one quiz in two courses ---------------------------------------------------------------
 
 
