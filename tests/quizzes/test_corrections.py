@@ -43,7 +43,7 @@ def entered(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
         with django_capture_on_commit_callbacks(execute=True):
             paper = sitting.papers.first()
             made = paper_marks.enter_marks(
-                person=cast.learner, paper=paper, sitting=sitting, points=points(written), by=cast.hr, at=clock.now()
+                person=cast.learner, paper=paper, sitting=sitting, seen=0, points=points(written), by=cast.hr, at=clock.now()
             )
             if agreed and not made.is_complete:
                 made = agree(made, by=cast.admin, at=clock.now())
@@ -394,7 +394,7 @@ def three(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
     for person in people:
         with django_capture_on_commit_callbacks(execute=True):
             paper_marks.enter_marks(
-                person=person, paper=sitting.papers.first(), sitting=sitting, points=points(PASSED), by=cast.hr, at=clock.now()
+                person=person, paper=sitting.papers.first(), sitting=sitting, seen=0, points=points(PASSED), by=cast.hr, at=clock.now()
             )
     return [one.correction for one in paper_marks.waiting_in_full(sitting)]
 

@@ -233,7 +233,7 @@ def on_paper(cast, quiz, django_capture_on_commit_callbacks):
         sitting.papers.add(paper)
         points = {item.position: item.points for item in paper.items.all()}
         with django_capture_on_commit_callbacks(execute=True):
-            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, seen=0, points=points, by=cast.hr, at=at)
             return agree(made, by=cast.admin, at=at)
 
     return go
@@ -286,8 +286,9 @@ def entered(cast, django_capture_on_commit_callbacks):
     def go(sitting, at):
         paper = sitting.papers.get()
         points = {item.position: item.points for item in paper.items.all()}
+        seen = paper_marks.newest(paper_marks.tried_in(sitting, cast.learner))
         with django_capture_on_commit_callbacks(execute=True):
-            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, seen=seen, points=points, by=cast.hr, at=at)
             return agree(made, by=cast.admin, at=at)
 
     return go
