@@ -1,6 +1,7 @@
 """The analysis of a quiz: who counts, what the figures are, who may see them."""
 
 import io
+import json
 import random
 from datetime import timedelta
 from decimal import Decimal
@@ -176,6 +177,23 @@ def test_after_a_re_marking_options_and_right_ones_are_those_of_the_paper_under_
     item = analysis.compute(quiz)["items"][0]
 
     assert item["stem"] == "问题0" and item["texts"] == {"A": "对", "B": "错一", "C": "错二"} and item["right"] == ["B"]
+
+
+def test_codes_that_were_stored_with_a_comma_are_those_that_are_made_now(crowd, quiz):
+    marks = [ItemMark.objects.get(item__attempt=one, item__position=1) for one in crowd[:2]]
+    (made_now,) = kinds.picked("fill", {}, {}, ["公开，透明"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE quizzes_attemptitem SET kind = 'fill', shown = %s, key = %s WHERE question_id = %s",
+            ['{"stem": "____", "parts": ["", ""]}', '{"accepted": [["公开、透明"]]}', marks[0].item.question_id],
+        )
+        for mark, code in zip(marks, ("1:公开,透明", made_now), strict=True):
+            cursor.execute("UPDATE quizzes_itemmark SET picked = %s WHERE id = %s", [json.dumps([code]), mark.pk])
+
+    item = analysis.compute(quiz)["items"][0]
+    (row,) = (answer for answer in analysis_views._item(item)["answers"] if "公开" in answer["code"])
+
+    assert row["is_right"] and row["all"] == pytest.approx(100 * 2 / 12), "the old and the new spelling are one answer"
 
 
 def write_on_paper(attempts_) -> None:
