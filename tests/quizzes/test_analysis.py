@@ -371,6 +371,20 @@ def test_figures_that_were_computed_in_another_way_are_to_be_made_anew(sign_in, 
     assert "计算方法已有变化" in client.get(page).text
 
 
+def test_figures_from_before_it_was_counted_say_of_nobody_that_they_answered_nothing(sign_in, cast, crowd, quiz):
+    figures = analysis.compute(quiz)
+    for item in figures["items"]:
+        del item["no_answer"]
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client = sign_in(cast.trainer)
+
+    page = client.get(reverse("quiz_analysis", args=[quiz.key]))
+    book = openpyxl.load_workbook(io.BytesIO(client.get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert all(item["answers"] for item in page.context["items"]) and "未作答" not in page.text
+    assert "未作答" not in [row[3] for row in book["作答"].iter_rows(values_only=True)]
+
+
 def test_of_a_case_the_parts_that_are_wrong_are_compared_and_no_right_ones(cast, quiz, enrolment, django_assert_num_queries):
     """The essay lost points, the choice is right: that is no wrong answer. A number within its tolerance is right, too."""
     key = [["B"], [["负责人"]], {"value": "20", "tolerance": "1", "relative": False}, {"sample": "及时。"}]
