@@ -62,7 +62,8 @@ def enter_marks(
     from paper where they went on on paper (`go_on`), of the same paper; else as another attempt, where one is left.
 
     It belongs to the round of what it goes on with, unless the completion of that was reversed, else to that of the sitting's opening
-    (`sittings.round_then`): when it was sat says which, not when it is entered. Locks the enrolment. What was entered wrongly is answered by `correct`, never by editing.
+    (`sittings.round_then`): when it was sat says which, not when it is entered. Locks the enrolment. What was entered wrongly is answered
+    by `correct`, never by editing.
 
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
