@@ -101,7 +101,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
 
 
 def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
-    return (
+    found = (
         ItemMark.objects.filter(marking__in=markings)
         .order_by()
         .values_list(
@@ -118,6 +118,13 @@ def _marks(markings: QuerySet[Marking]) -> Iterator[tuple]:
         )
         .iterator(chunk_size=CHUNK)
     )
+    return ((*mark, _folded(picked)) for *mark, picked in found)
+
+
+def _folded(picked: list[str]) -> list[str]:
+    """Stored codes in the spelling that `rules.normalise` gives now: earlier marks kept typed text with a comma where it writes 、.
+    No other code has one."""
+    return [code.replace(",", "、") for code in picked]
 
 
 @dataclass

@@ -109,15 +109,17 @@ def _item(item: dict) -> dict:
         for code, shares in item["chosen"].items()
     ]
     answers.sort(key=lambda answer: -answer["all"])
-    nothing = {"code": "", "text": _("no answer"), "is_right": False, **_percents(item.get("no_answer", [0] * len(sizes)), sizes)}
-    has_table = total and (answers or item["texts"] or nothing["all"])
+    nothing = []  # of figures from before it was counted nobody knows it
+    if "no_answer" in item:
+        nothing = [{"code": "", "text": _("no answer"), "is_right": False, **_percents(item["no_answer"], sizes)}]
+    has_table = total and (answers or item["texts"] or any(row["all"] for row in nothing))
     unused = [text for code, text in item["texts"].items() if code not in item["chosen"] and code not in item["right"]] if total else []
     kind = analysis.advice(item)
     return {
         **item,
         "percent": item["facility"] * 100,
-        "answers": [*answers, nothing] if has_table else [],
-        "shown": [*answers[:12], nothing] if has_table else [],  # on the page; the workbook has them all
+        "answers": [*answers, *nothing] if has_table else [],
+        "shown": [*answers[:12], *nothing] if has_table else [],  # on the page; the workbook has them all
         "more": len(answers) - 12,
         "unused": unused,
         "on_screen": total,

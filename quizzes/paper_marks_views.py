@@ -57,13 +57,19 @@ def sitting_marks(request: HttpRequest, pk: int, person_pk: int) -> HttpResponse
     form = None
     if paper is not None:
         on_screen = paper_marks.on_screen(went_on, paper) if went_on is not None else {}
-        form = forms.EnterMarksForm(request.POST or None, items=paper.items.order_by("position"), on_screen=on_screen)
+        form = forms.EnterMarksForm(
+            request.POST or None,
+            items=paper.items.order_by("position"),
+            on_screen=on_screen,
+            initial={"seen": paper_marks.newest(tried)},
+        )
     if request.method == "POST" and form is not None and form.is_valid():
         try:
             marking = paper_marks.enter_marks(
                 person=person,
                 paper=paper,
                 sitting=sitting,
+                seen=form.cleaned_data["seen"],
                 points=form.points,
                 code=form.cleaned_data["code"],
                 by=request.user,

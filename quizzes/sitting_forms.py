@@ -324,6 +324,7 @@ class PaperMarksForm(forms.Form):
 class EnterMarksForm(PaperMarksForm):
     """Marks of a sheet; its code, where it bears one, says whose it is and of which paper."""
 
+    seen = forms.IntegerField(widget=forms.HiddenInput, max_value=2**62)
     code = forms.CharField(
         label=_("Code on the answer sheet"),
         required=False,

@@ -144,8 +144,9 @@ def _log_one(request: HttpRequest, attempt: Attempt, what: str) -> None:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sitting_time(request: HttpRequest, pk: int) -> HttpResponse:
-    """Add time for everybody in the sitting, with a reason and a tick."""
+    """Add time for everybody in the sitting, with a reason and a tick. Raises Refused, which is a page of its own, for who would gain."""
     sitting = _sitting(request, pk, may_add_time=True)
+    sittings.refuse_own_time(sitting, by=request.user, at=clock.now())  # type: ignore[arg-type]
     open_now = Attempt.objects.open().filter(sitting=sitting).count()
     return _add_time(request, sitting, None, {"open_now": open_now})
 

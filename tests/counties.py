@@ -311,7 +311,7 @@ def exams_in_full_swing(cast: Cast) -> dict[str, tuple]:
     for someone in (cast.other_leader, cast.own_leader):
         held.candidates.create(person=someone)
     points = {item.position: item.points for item in printed.items.all()}
-    made = paper_marks.enter_marks(person=cast.own_leader, paper=printed, sitting=held, points=points, by=cast.hr, at=at)
+    made = paper_marks.enter_marks(person=cast.own_leader, paper=printed, sitting=held, seen=0, points=points, by=cast.hr, at=at)
     agree(made, by=cast.admin, at=at)
     ended, brought = (ended_by_the_clock(held, person(f"YA23{n:02}", name, cast.section, Duty.STAFF)) for n, name in enumerate("邵佟", 1))
     written_on = {"from_at": ended.started_at + MINUTE, "until": ended.shuts_at, "reason": "服务器九点四十分起中断"}

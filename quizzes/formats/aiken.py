@@ -151,7 +151,8 @@ def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str,
 
     What stands there up to a blank line belongs to the answer: from a line 解析：… on it is its explanation, anything else is left out.
     Where options follow before the blank line (or right behind it) it is the next stem instead, but for what stands before the number
-    of the next question, or, where questions have no numbers, for one line 解析：… at its head. 解析 may also stand behind a blank line.
+    of the next question, or, where questions have no numbers, for one line 解析：… at its head. A stem that begins with that number may
+    have blank lines itself. 解析 may also stand behind a blank line.
     """
     at = next((place for place in range(begin, len(lines)) if lines[place].strip()), len(lines))
     end = next((place for place in range(at, len(lines)) if not lines[place].strip() or _is_marked(lines[place])), len(lines))
@@ -159,10 +160,11 @@ def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str,
     explained = next((place for place in range(at, end) if EXPLAINED.match(lines[place])), None)
     if at > begin and (explained != at or not _is_analysis(lines[at])):
         return "", "", at
-    if next_one is None or not _is_marked(lines[next_one]):
+    numbered = None if number is None else _numbered(lines, at, end, number + 1)
+    if number is not None and numbered is not None and _leads_to_options(lines, end, number + 1):
+        until = numbered
+    elif next_one is None or not _is_marked(lines[next_one]):
         until = end
-    elif number is not None and (found := _numbered(lines, at, end, number + 1)) is not None:
-        until = found
     else:
         is_stem = explained is not None and explained + 1 == end and not _is_analysis(lines[explained])  # options come at once
         until = at if explained is None or is_stem else explained + 1
@@ -185,6 +187,16 @@ def _numbered(lines: list[str], begin: int, end: int, wanted: int) -> int | None
     """The line that begins with this number."""
     numbers = ((place, NUMBER.match(lines[place])) for place in range(begin, end))
     return next((place for place, number in numbers if number and int(number.group(1)) == wanted), None)
+
+
+def _leads_to_options(lines: list[str], begin: int, number: int) -> bool:
+    """Whether options or an answer come from this line on, and no paragraph before them begins with the number."""
+    for place in range(begin, len(lines)):
+        if _is_marked(lines[place]):
+            return True
+        if not lines[place - 1].strip() and _numbered(lines, place, place + 1, number) is not None:
+            return False
+    return False
 
 
 def _letter(place: int) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, Func, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Length
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +15,7 @@ from courses.models import Enrolment
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes import rules
-from quizzes.models.attempts import Attempt
+from quizzes.models.attempts import Attempt, Submission
 from quizzes.models.quiz import Quiz
 
 ORGANISERS = (Role.HR, Role.ADMINISTRATOR)
@@ -100,13 +100,19 @@ class SittingQuerySet(models.QuerySet):
 
     def sat_now_by(self, person, at: datetime) -> "SittingQuerySet":
         """Of these the open ones that the person sits now, or may enter: listed there, and with an attempt left."""
-        done = Attempt.objects.counted().filter(person=person, submission__isnull=False)
+        return self.published().yet_to_be_sat_by(person, at).filter(opens_at__lte=at)
+
+    def yet_to_be_sat_by(self, person, at: datetime) -> "SittingQuerySet":
+        """Those of `to_be_sat_by` that the person sits now, or where an attempt is left to them: `attempts.used_up`, in the database."""
+        tried = Attempt.objects.filter(person=person)
         numbers = {
-            "handed_in": _of_sitting(done, Count("pk")),
+            "handed_in": _of_sitting(tried.counted().filter(submission__isnull=False), Count("pk")),
+            "went_on": _of_sitting(tried.filter(gone_on_paper__isnull=False), Max("pk")),
+            "entered": _of_sitting(tried.filter(submission__cause=Submission.Cause.PAPER), Max("pk")),
             "further": _of_sitting(Allowance.objects.filter(person=person), Sum("extra_attempts")),
         }
-        found = self.published().to_be_sat_by(person, at).filter(opens_at__lte=at)
-        return found.alias(**numbers).filter(_sits(person, at) | Q(handed_in__lte=F("further")))
+        has_more = Q(handed_in__lt=F("further")) | Q(handed_in=F("further"), went_on__lte=F("entered"))  # what went on may be one more
+        return self.to_be_sat_by(person, at).alias(**numbers).filter(_sits(person, at) | has_more)
 
     def with_results_out(self, at: datetime) -> "SittingQuerySet":
         """Sittings whose results may be known: by those who sat, by the course, and in tables of units, which would tell them."""

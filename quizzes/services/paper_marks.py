@@ -41,23 +41,34 @@ from quizzes.services import attempts, keys, lost_passes, marking, papers, remar
 
 @transaction.atomic
 def enter_marks(
-    *, person: Person, paper: Paper, sitting: Sitting, points: Mapping[int, Decimal], by: Person, at: datetime, code: str = ""
+    *,
+    person: Person,
+    paper: Paper,
+    sitting: Sitting,
+    seen: int,
+    points: Mapping[int, Decimal],
+    by: Person,
+    at: datetime,
+    code: str = "",
 ) -> Marking:
     """Record a paper that somebody wrote by hand: points by position. The attempt, its end and its marking are made at once.
 
     `code` is that of a sheet that bears a name: it has to be this person's, of this paper. A blank sheet has none.
+    `seen` is the newest attempt of theirs in the sitting that was looked at (`newest`): a sheet that two enter at once, or one twice,
+    would take a further attempt where one is left.
 
     It counts as handed in when the sitting closed; when it was entered stands on the marking. Points that are a pass are none
     before a second person has agreed (`decide`): until then the marking is not complete. Who began on the screen has marks
     from paper where they went on on paper (`go_on`), of the same paper; else as another attempt, where one is left.
 
-    It belongs to the round of what it goes on with, else to that of the sitting's opening (`sittings.round_then`): when it was sat says
-    which, not when it is entered. Locks the enrolment. What was entered wrongly is answered by `correct`, never by editing.
+    It belongs to the round of what it goes on with, unless the completion of that was reversed, else to that of the sitting's opening
+    (`sittings.round_then`): when it was sat says which, not when it is entered. Locks the enrolment. What was entered wrongly is answered
+    by `correct`, never by editing.
 
     Raises:
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
             written: the seals cover questions, pass mark and ways of marking), own_marks, not_a_candidate,
-            sat_already, began_other_paper (another one than on the screen), bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
+            sat_already (also what came after `seen`), began_other_paper (another one than on the screen), bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
             and as `enrolments.enrol` says.
     """
     quiz = paper.quiz
@@ -81,11 +92,14 @@ def enter_marks(
     if code.strip():
         sheets.require_code(code, sitting=sitting, person=person, paper=paper)
     went_on = attempts.without_marks(tried_in(sitting, person))
-    enrolment = went_on.enrolment if went_on else sittings.round_then(person=person, quiz=quiz, at=sitting.opens_at)
+    if went_on is not None and not hasattr(getattr(went_on.enrolment, "completion", None), "reversal"):
+        enrolment = went_on.enrolment
+    else:
+        enrolment = sittings.round_then(person=person, quiz=quiz, at=sitting.opens_at)
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
     tried = tried_in(sitting, person)  # as they stand under the lock
     went_on = attempts.without_marks(tried)
-    if not may_enter(sitting, person, tried, at):
+    if newest(tried) != seen or not may_enter(sitting, person, tried, at):
         raise Refused(_("%(name)s has a paper in this sitting already.") % {"name": person.name}, code="sat_already")
     if went_on is not None and went_on.paper is not None and went_on.paper != paper:
         raise Refused(
@@ -131,7 +145,12 @@ def enter_marks(
 def tried_in(sitting: Sitting, person: Person) -> list[Attempt]:
     """The person's attempts in the sitting, in their order. One query."""
     tried = Attempt.objects.filter(person=person, sitting=sitting).timed().in_order()
-    return list(tried.select_related("submission", "gone_on_paper__by", "paper", "enrolment"))
+    return list(tried.select_related("submission", "gone_on_paper__by", "paper", "enrolment__completion__reversal"))
+
+
+def newest(tried: list[Attempt]) -> int:
+    """The number of the last of these attempts, by `tried_in`, as a page has it that is opened now; 0 where there is none."""
+    return tried[-1].pk if tried else 0
 
 
 def may_enter(sitting: Sitting, person: Person, tried: list[Attempt], at: datetime) -> bool:

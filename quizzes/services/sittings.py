@@ -601,7 +601,7 @@ def extend(
     again within a minute (a second click) gives the extension that stands.
 
     Raises:
-        Refused: added_since (another added time after `seen`), bad_minutes (1 to 600), no_reason, own_time (or that of a sitting that lists one, or that one sits), over (the attempt is submitted, the sitting is closed), no_limit.
+        Refused: added_since (another added time after `seen`), bad_minutes (1 to 600), no_reason, own_time (also as `refuse_own_time` says), over (the attempt is submitted, the sitting is closed), no_limit.
     """
     reason = reason.strip()
     if not 1 <= minutes <= 600:
@@ -618,8 +618,7 @@ def extend(
             raise Refused(_("This attempt is over: no time can be added any more."), code="over")
     elif sitting is not None:
         sitting, at = _closed_to_entrants(sitting, at)
-        if Sitting.objects.filter(pk=sitting.pk).to_be_sat_by(by, at).exists():
-            raise Refused(_("Nobody gives time to themselves: somebody else has to do it."), code="own_time")
+        refuse_own_time(sitting, by=by, at=at)
         if at >= closing_of(sitting) + timedelta(seconds=sitting.stagger_seconds):
             raise Refused(_("This sitting is closed: no time can be added any more."), code="over")
     facts = {"attempt": attempt, "sitting": sitting, "minutes": minutes, "reason": reason[:300], "by": by}
@@ -631,6 +630,16 @@ def extend(
     made = Extension.objects.create(**facts, at=at)
     audit.record(attempt or sitting, "quizzes.time_added", by=by, minutes=minutes, reason=reason[:300])
     return made
+
+
+def refuse_own_time(sitting: Sitting, *, by: Person, at: datetime) -> None:
+    """Refuse time for all to whoever would gain by it: who sits there, or is listed and has an attempt left. One query.
+
+    Raises:
+        Refused: own_time.
+    """
+    if Sitting.objects.filter(pk=sitting.pk).yet_to_be_sat_by(by, at).exists():
+        raise Refused(_("Nobody gives time to themselves: somebody else has to do it."), code="own_time")
 
 
 def extensions_of(*, attempt: Attempt | None = None, sitting: Sitting | None = None) -> QuerySet[Extension]:

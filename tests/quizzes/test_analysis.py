@@ -1,6 +1,7 @@
 """The analysis of a quiz: who counts, what the figures are, who may see them."""
 
 import io
+import json
 import random
 from datetime import timedelta
 from decimal import Decimal
@@ -178,6 +179,23 @@ def test_after_a_re_marking_options_and_right_ones_are_those_of_the_paper_under_
     assert item["stem"] == "问题0" and item["texts"] == {"A": "对", "B": "错一", "C": "错二"} and item["right"] == ["B"]
 
 
+def test_codes_that_were_stored_with_a_comma_are_those_that_are_made_now(crowd, quiz):
+    marks = [ItemMark.objects.get(item__attempt=one, item__position=1) for one in crowd[:2]]
+    (made_now,) = kinds.picked("fill", {}, {}, ["公开，透明"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE quizzes_attemptitem SET kind = 'fill', shown = %s, key = %s WHERE question_id = %s",
+            ['{"stem": "____", "parts": ["", ""]}', '{"accepted": [["公开、透明"]]}', marks[0].item.question_id],
+        )
+        for mark, code in zip(marks, ("1:公开,透明", made_now), strict=True):
+            cursor.execute("UPDATE quizzes_itemmark SET picked = %s WHERE id = %s", [json.dumps([code]), mark.pk])
+
+    item = analysis.compute(quiz)["items"][0]
+    (row,) = (answer for answer in analysis_views._item(item)["answers"] if "公开" in answer["code"])
+
+    assert row["is_right"] and row["all"] == pytest.approx(100 * 2 / 12), "the old and the new spelling are one answer"
+
+
 def write_on_paper(attempts_) -> None:
     """As if their marks had been entered from paper: no answers, handed in when the sitting closed."""
     with connection.cursor() as cursor:
@@ -351,6 +369,20 @@ def test_figures_that_were_computed_in_another_way_are_to_be_made_anew(sign_in, 
     made.figures = {name: value for name, value in figures.items() if name != "method"}
     made.save()
     assert "计算方法已有变化" in client.get(page).text
+
+
+def test_figures_from_before_it_was_counted_say_of_nobody_that_they_answered_nothing(sign_in, cast, crowd, quiz):
+    figures = analysis.compute(quiz)
+    for item in figures["items"]:
+        del item["no_answer"]
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client = sign_in(cast.trainer)
+
+    page = client.get(reverse("quiz_analysis", args=[quiz.key]))
+    book = openpyxl.load_workbook(io.BytesIO(client.get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert all(item["answers"] for item in page.context["items"]) and "未作答" not in page.text
+    assert "未作答" not in [row[3] for row in book["作答"].iter_rows(values_only=True)]
 
 
 def test_of_a_case_the_parts_that_are_wrong_are_compared_and_no_right_ones(cast, quiz, enrolment, django_assert_num_queries):

@@ -13,7 +13,7 @@ from core.models import FactChanged
 from courses.models import Completion, Reversal
 from evaluation.models import LedgerEntry
 from people.models import Role
-from quizzes.models import ItemMark, Marking, PaperCorrection, PaperCorrectionDecision, Remark, RemarkDecision, Sitting
+from quizzes.models import Allowance, ItemMark, Marking, PaperCorrection, PaperCorrectionDecision, Remark, RemarkDecision, Sitting
 from quizzes.services import lost_passes, paper_marks, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
 from tests.quizzes.exams import agree
@@ -42,8 +42,9 @@ def entered(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
     def go(written, agreed=True):
         with django_capture_on_commit_callbacks(execute=True):
             paper = sitting.papers.first()
+            seen = paper_marks.newest(paper_marks.tried_in(sitting, cast.learner))
             made = paper_marks.enter_marks(
-                person=cast.learner, paper=paper, sitting=sitting, points=points(written), by=cast.hr, at=clock.now()
+                person=cast.learner, paper=paper, sitting=sitting, seen=seen, points=points(written), by=cast.hr, at=clock.now()
             )
             if agreed and not made.is_complete:
                 made = agree(made, by=cast.admin, at=clock.now())
@@ -382,6 +383,27 @@ def test_the_page_of_entered_marks_asks_the_same_for_many_corrections(
         client.get(addresses[0])
 
 
+def test_every_door_to_one_of_two_sheets_leads_to_that_one(sign_in, cast, sitting, entered, correct, decide, addresses):  # noqa: F811
+    Allowance.objects.create(
+        person=cast.learner, quiz=sitting.quiz, sitting=sitting, extra_attempts=1, reason="换机", by=cast.hr, at=sitting.opens_at
+    )
+    first = entered(PASSED, agreed=False)
+    assert entered(FAILED).attempt != first.attempt
+    marks, address = (f'href="{address}?attempt={first.attempt_id}"' for address in addresses)
+    organiser, several = sign_in(cast.admin), reverse("marks_agree", args=[sitting.pk])
+
+    assert marks in organiser.get(reverse("sitting_manage", args=[sitting.pk])).text
+    assert marks in organiser.get(several).text
+    decide(first.corrections.get())
+    correct(first, FAILED)
+    alone = organiser.get(several)
+    assert len(alone.context["alone"]) == 1 and marks in alone.text
+
+    question = first.attempt.items.get(position=1).question
+    asked = remarks.propose(question=question, remedy="new_key", key=["B"], reason="答案错误", by=cast.trainer, at=NOON)
+    assert address in sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).text
+
+
 # ---- several sheets at once ----------------------------------------------------------------
 
 
@@ -394,7 +416,7 @@ def three(sitting, cast, django_capture_on_commit_callbacks):  # noqa: F811
     for person in people:
         with django_capture_on_commit_callbacks(execute=True):
             paper_marks.enter_marks(
-                person=person, paper=sitting.papers.first(), sitting=sitting, points=points(PASSED), by=cast.hr, at=clock.now()
+                person=person, paper=sitting.papers.first(), sitting=sitting, seen=0, points=points(PASSED), by=cast.hr, at=clock.now()
             )
     return [one.correction for one in paper_marks.waiting_in_full(sitting)]
 

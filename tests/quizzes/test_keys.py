@@ -12,7 +12,7 @@ from courses.models import Course
 from courses.services import catalogues, enrolments
 from evaluation import archive
 from quizzes import practice
-from quizzes.models import Candidate, MarkingTask, Question, RemarkedMarking, Sitting, Submission
+from quizzes.models import Attempt, Candidate, MarkingTask, Question, RemarkedMarking, Sitting, Submission
 from quizzes.services import attempts, bank, exam_papers, keys, paper_marks, printing, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.factories import make_course
@@ -352,6 +352,29 @@ def test_a_listed_author_opens_the_bank_again_only_when_they_have_handed_in_ever
     assert author.get(edit).status_code == 409, "another attempt is open to them"
     attempts.submit(attempt=sittings.enter(person=cast.trainer, sitting=coming, at=clock.now()), cause=LEARNER, at=clock.now())
     assert author.get(edit).status_code == 200
+
+
+def test_a_listed_author_who_went_on_on_paper_opens_the_bank_again_at_their_own_end(cast, exam):
+    """While the sitting goes on for others; where another attempt was given, when that is used up too."""
+    held = sitting_of(exam, opens_at=NOON, paper=paper_by_others(exam, cast))
+    Sitting.objects.filter(pk=held.pk).update(is_listed=True)
+    held.refresh_from_db()
+    Candidate.objects.create(sitting=held, person=cast.trainer)
+    running = sittings.enter(person=cast.trainer, sitting=held, at=NOON)
+    paper_marks.go_on(attempt=running, reason="主机损坏", by=cast.hr, at=NOON + MINUTE)
+    before, after = running.shuts_at - MINUTE, running.shuts_at
+    assert after < held.over_at
+
+    (told,) = keys.exams_of(cast.trainer, at=before)
+    assert told.until == running.shuts_at and keys.exams_of(cast.trainer, at=after) == []
+
+    sittings.allow(person=cast.trainer, quiz=exam, sitting=held, extra_attempts=1, reason="换机", by=cast.hr, at=after)
+    assert len(keys.exams_of(cast.trainer, at=after)) == 1
+    again = Attempt.objects.get(pk=running.pk)
+    again.pk, again.number, again._state.adding = None, 2, True
+    again.save()
+    attempts.submit(attempt=again, cause=LEARNER, at=after)
+    assert keys.exams_of(cast.trainer, at=after) == []
 
 
 def test_who_sits_a_paper_without_a_list_sees_neither_it_nor_its_key(author, cast, exam):

@@ -256,6 +256,7 @@ def test_the_invigilator_brings_it_in_and_another_agrees(long_over, cast, sign_i
     judge = over.paper.items.get(kind="judge")
     assert WHY in form.text and form.context["form"][f"points-{judge.position}"].value() == judge.points
     points = {f"points-{item.position}": str(item.points) for item in over.paper.items.all()}
+    points |= {"seen": form.context["form"]["seen"].value()}
     assert "须由第二人" in admin.post(marks, points | {"paper": over.paper_id}, follow=True).text
     assert Marking.objects.latest("pk").score == sum((item.points for item in over.paper.items.all()), start=Decimal(0))
 

@@ -69,7 +69,11 @@ def enter(attempt, cast, points=None, **changes):
     sitting = Sitting.objects.get(pk=attempt.sitting_id)
     points = points or {item.position: item.points for item in attempt.paper.items.all()}
     facts = {"person": cast.learner, "paper": attempt.paper, "sitting": sitting, "points": points, "by": cast.hr, "at": sitting.over_at}
-    return paper_marks.enter_marks(**facts | changes)
+    return paper_marks.enter_marks(**{"seen": newest(sitting, cast)} | facts | changes)
+
+
+def newest(sitting, cast) -> int:
+    return paper_marks.newest(paper_marks.tried_in(sitting, cast.learner))
 
 
 def test_the_screen_is_closed_with_a_reason_and_what_was_acknowledged_stays(begun, cast):
@@ -158,8 +162,11 @@ def test_both_sheets_of_somebody_with_two_attempts_are_entered_and_agreed_to(sit
     page, client = reverse("sitting_marks", args=[sitting.pk, cast.learner.pk]), sign_in(cast.hr)
     for paper in papers:
         points = {f"points-{item.position}": str(item.points) for item in paper.items.all()}
-        assert client.post(page, {"paper": paper.pk} | points).status_code == 302
-    assert client.post(page, {"paper": papers[0].pk} | points).status_code == 422
+        posted = {"paper": paper.pk, "seen": newest(sitting, cast)} | points
+        assert client.post(page, posted).status_code == 302
+        assert client.post(page, posted).status_code == 422, "sent twice"
+    assert client.post(page, posted | {"seen": newest(sitting, cast)}).status_code == 422
+    assert Submission.objects.count() == 2
 
     first, second = Submission.objects.order_by("pk")
     seen = client.get(page).text
@@ -174,6 +181,16 @@ def test_both_sheets_of_somebody_with_two_attempts_are_entered_and_agreed_to(sit
     address = reverse("marks_correct", args=[sitting.pk, cast.learner.pk])
     assert client.get(address).context["attempt"] == second.attempt
     assert client.get(f"{address}?attempt={first.attempt_id}").context["attempt"] == first.attempt
+
+
+def test_a_sheet_that_two_enter_at_once_takes_no_further_attempt(begun, sitting, cast):
+    go_on(begun, cast)
+    allow(sitting, cast)
+    seen = newest(sitting, cast)
+    entered = enter(begun, cast, seen=seen)
+
+    assert refused(enter, begun, cast, seen=seen, by=cast.admin) == "sat_already" and Submission.objects.get() == entered.submission
+    assert enter(begun, cast, seen=entered.submission.attempt_id).submission != entered.submission  # its second sheet
 
 
 def test_hr_finds_where_another_sheet_is_entered(begun, sitting, cast, sign_in):
@@ -268,6 +285,7 @@ def test_the_invigilator_closes_the_screen_and_hr_enters_the_sheet(begun, sittin
     judge = begun.paper.items.get(kind="judge")
     assert WHY in form.text and form.context["form"][f"points-{judge.position}"].value() == judge.points
     posted = {f"points-{item.position}": str(item.points) for item in begun.paper.items.all()}
+    posted |= {"seen": form.context["form"]["seen"].value()}
     told = hr.post(page, posted | {"paper": begun.paper_id}, follow=True)
     assert "须由第二人" in told.text and Marking.objects.get().score == sum(item.points for item in begun.paper.items.all())
 

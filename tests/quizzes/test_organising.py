@@ -496,6 +496,19 @@ def test_nobody_who_is_listed_adds_time_for_all(cast, listed, begins):
     assert sittings.extend(**facts, by=cast.admin)
 
 
+def test_who_is_listed_and_has_handed_in_adds_time_for_all_where_no_attempt_is_left(cast, listed):
+    put(listed, cast, Row(1, "YA10008"))
+    sittings.publish(sitting=listed, by=cast.admin, at=BEFORE)
+    attempts.submit(attempt=sittings.enter(person=cast.hr, sitting=listed, at=NOON), cause=Submission.Cause.LEARNER, at=NOON + MINUTE)
+    facts = {"sitting": listed, "minutes": 60, "reason": "停电", "by": cast.hr}
+    assert sittings.extend(**facts, at=NOON + 2 * MINUTE)
+
+    sittings.allow(
+        person=cast.hr, quiz=listed.quiz, sitting=listed, extra_attempts=1, reason="电脑死机", by=cast.admin, at=NOON + 3 * MINUTE
+    )
+    assert refused(sittings.extend, **facts, at=NOON + 4 * MINUTE) == "own_time"
+
+
 def test_nobody_who_sits_without_a_list_adds_time_for_all(cast, listed):
     Sitting.objects.filter(pk=listed.pk).update(is_listed=False, is_draft=False)
     listed.refresh_from_db()

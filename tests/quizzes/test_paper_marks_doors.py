@@ -11,7 +11,7 @@ from quizzes.services import exam_papers
 from tests.cast import EVERYBODY, NOON
 from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
 
-RIGHT = {"points-1": "5", "points-2": "2.5", "points-3": "5", "points-4": "10"}
+RIGHT = {"points-1": "5", "points-2": "2.5", "points-3": "5", "points-4": "10", "seen": "0"}
 
 
 @pytest.fixture

@@ -259,6 +259,7 @@ def test_what_was_written_on_paper_is_what_marks_are_entered_for(paper, sitting,
         "person": cast.learner,
         "paper": paper,
         "sitting": sitting,
+        "seen": 0,
         "points": {1: Decimal(5), 2: Decimal(10)},
         "by": cast.hr,
         "at": AFTER,
@@ -284,7 +285,7 @@ def test_a_sitting_that_is_written_on_paper_has_begun_when_it_opens(paper, sitti
 def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         marking = paper_marks.enter_marks(
-            person=cast.learner, paper=paper, sitting=sitting, points={1: Decimal("2.5"), 2: Decimal(10)}, by=cast.hr, at=AFTER
+            person=cast.learner, paper=paper, sitting=sitting, seen=0, points={1: Decimal("2.5"), 2: Decimal(10)}, by=cast.hr, at=AFTER
         )
         marking = agree(marking, by=cast.admin, at=AFTER)
 
@@ -297,22 +298,29 @@ def test_marks_from_paper_become_an_attempt_that_counts(paper, sitting, cast, dj
 def test_points_outside_the_paper_are_refused_and_nothing_is_written(paper, sitting, cast, points):
     with pytest.raises(Refused) as refused:
         paper_marks.enter_marks(
-            person=cast.learner, paper=paper, sitting=sitting, points={at: Decimal(p) for at, p in points.items()}, by=cast.hr, at=AFTER
+            person=cast.learner,
+            paper=paper,
+            sitting=sitting,
+            seen=0,
+            points={at: Decimal(p) for at, p in points.items()},
+            by=cast.hr,
+            at=AFTER,
         )
     assert refused.value.code == "bad_points" and not Attempt.objects.exists() and not Marking.objects.exists()
 
 
 def test_one_paper_a_person_and_sitting(paper, sitting, cast):
     points = {1: Decimal(5), 2: Decimal(10)}
-    paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+    facts = {"person": cast.learner, "paper": paper, "sitting": sitting, "points": points, "by": cast.hr, "at": AFTER}
+    entered = paper_marks.enter_marks(**facts, seen=0)
     with pytest.raises(Refused) as refused:
-        paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+        paper_marks.enter_marks(**facts, seen=entered.submission.attempt_id)
     assert refused.value.code == "sat_already"
 
 
 def test_marks_of_who_is_not_enrolled_yet_enrol_them_as_entering_does(paper, sitting, cast):
     points = {1: Decimal(5), 2: Decimal(10)}
-    paper_marks.enter_marks(person=cast.colleague, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+    paper_marks.enter_marks(person=cast.colleague, paper=paper, sitting=sitting, seen=0, points=points, by=cast.hr, at=AFTER)
     assert Attempt.objects.get().enrolment.course.code == "P01"
 
 
@@ -326,7 +334,7 @@ def test_marks_of_who_is_not_enrolled_yet_enrol_them_as_entering_does(paper, sit
     ],
 )
 def test_marks_are_refused_where_they_cannot_belong(paper, sitting, cast, change, code):
-    facts = {"person": cast.learner, "paper": paper, "points": {1: Decimal(5), 2: Decimal(10)}, "by": cast.hr, "at": AFTER}
+    facts = {"person": cast.learner, "paper": paper, "seen": 0, "points": {1: Decimal(5), 2: Decimal(10)}, "by": cast.hr, "at": AFTER}
     facts |= change(cast, sitting)
     with pytest.raises(Refused) as refused:
         paper_marks.enter_marks(sitting=Sitting.objects.get(), **facts)
@@ -335,7 +343,7 @@ def test_marks_are_refused_where_they_cannot_belong(paper, sitting, cast, change
 
 def test_a_new_key_leaves_marks_from_paper_to_a_person_and_lists_them(paper, sitting, cast, sign_in):
     points = {1: Decimal(5), 2: Decimal(10)}
-    entered = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=AFTER)
+    entered = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, seen=0, points=points, by=cast.hr, at=AFTER)
     entered = agree(entered, by=cast.admin, at=AFTER)
     facts = {"question": Question.objects.get(code="S-1"), "reason": "答案错误", "by": cast.trainer, "at": NOON}
     asked = remarks.propose(remedy="new_key", key=["B"], **facts)

@@ -325,7 +325,9 @@ AFTER = NOON + 60 * MINUTE
 
 def entered(on_paper, cast, points=None, by=None):
     sitting, paper, full = on_paper
-    return paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points or full, by=by or cast.hr, at=AFTER)
+    return paper_marks.enter_marks(
+        person=cast.learner, paper=paper, sitting=sitting, seen=0, points=points or full, by=by or cast.hr, at=AFTER
+    )
 
 
 def one_chain(submission):

@@ -233,7 +233,7 @@ def on_paper(cast, quiz, django_capture_on_commit_callbacks):
         sitting.papers.add(paper)
         points = {item.position: item.points for item in paper.items.all()}
         with django_capture_on_commit_callbacks(execute=True):
-            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, seen=0, points=points, by=cast.hr, at=at)
             return agree(made, by=cast.admin, at=at)
 
     return go
@@ -286,8 +286,9 @@ def entered(cast, django_capture_on_commit_callbacks):
     def go(sitting, at):
         paper = sitting.papers.get()
         points = {item.position: item.points for item in paper.items.all()}
+        seen = paper_marks.newest(paper_marks.tried_in(sitting, cast.learner))
         with django_capture_on_commit_callbacks(execute=True):
-            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, points=points, by=cast.hr, at=at)
+            made = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=sitting, seen=seen, points=points, by=cast.hr, at=at)
             return agree(made, by=cast.admin, at=at)
 
     return go
@@ -362,6 +363,23 @@ def test_a_sheet_counts_though_the_completion_of_its_round_was_reversed_since(ca
 
     entered(sitting, JANUARY)
 
+    assert Completion.objects.standing().get().completed_at == sitting.closes_at
+
+
+def test_a_sheet_that_went_on_on_paper_counts_though_the_completion_of_its_round_was_reversed_since(
+    cast, quiz, course, papers_of, entered, pass_in
+):
+    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
+    papers_of(sitting)
+    begun = sittings.enter(person=cast.learner, sitting=sitting, at=DECEMBER)
+    paper_marks.go_on(attempt=begun, reason="主机损坏", by=cast.liaison, at=DECEMBER + MINUTE)
+    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
+    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=JANUARY - MINUTE)
+
+    marked = entered(sitting, JANUARY)
+
+    assert (begun.enrolment.round, marked.submission.attempt.enrolment.round) == (1, 2)
     assert Completion.objects.standing().get().completed_at == sitting.closes_at
 
 

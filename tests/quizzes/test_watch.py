@@ -275,6 +275,18 @@ def test_time_for_one_needs_a_reason_and_a_tick(cast, sitting, running, sign_in)
     assert "停电" in client.get(reverse("watch_one", args=[sitting.pk, running.pk])).text
 
 
+def test_no_form_is_drawn_for_time_that_one_would_have_oneself(cast, sitting, sign_in):
+    Candidate.objects.create(sitting=sitting, person=cast.hr)
+    hr, door = sign_in(cast.hr), reverse("sitting_time", args=[sitting.pk])
+    page = hr.get(door)
+    assert page.status_code == 409 and "minutes" not in page.text
+
+    attempt = sittings.enter(person=cast.hr, sitting=sitting, at=clock.now())
+    assert hr.get(door).status_code == 409
+    attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=clock.now())
+    assert hr.get(door).status_code == 200
+
+
 def test_time_for_all_moves_everybody_and_a_double_click_adds_it_once(cast, sitting, running, sign_in):
     client = sign_in(cast.liaison)
     url = reverse("sitting_time", args=[sitting.pk])

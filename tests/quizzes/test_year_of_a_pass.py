@@ -143,7 +143,7 @@ def test_marks_from_paper_are_of_the_day_of_the_sitting(cast, quiz, december, dj
     december.papers.add(paper)
     points = {item.position: item.points for item in paper.items.all()}
     with django_capture_on_commit_callbacks(execute=True):
-        marked = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=december, points=points, by=cast.hr, at=JANUARY)
+        marked = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=december, seen=0, points=points, by=cast.hr, at=JANUARY)
         marked = agree(marked, by=cast.admin, at=JANUARY)
 
     assert (marked.at, marked.submission.at) == (JANUARY, december.closes_at)

@@ -435,6 +435,15 @@ def test_a_stem_with_a_blank_line_before_its_options_stays_a_stem():
     assert behind(ONE + "依条例：\n1. 甲\n3. 乙\n几项对？\nA. 甲\nB. 乙\nANSWER: A\n")[1][0] == "依条例：\n1. 甲\n3. 乙\n几项对？"
 
 
+def test_a_numbered_stem_of_several_paragraphs_stays_whole_though_it_stands_right_behind_the_answer():
+    two = "2. 阅读下列材料。\n\n某县有：\n1. 甲\n2. 乙\n\n几项对？\nA. 甲\nB. 乙\nANSWER: A\n"
+    stem = two.split("\nA.")[0].replace("\n\n", "\n")
+    assert behind(ONE + two) == [("1. 题一？", "", []), (stem, "", [])]
+    for gap in ("", "\n"):
+        assert behind(ONE + gap + "解析：因为。\n" + two) == [("1. 题一？", "因为。", []), (stem, "", [])]
+    assert behind(ONE + "解析：因为\n1. 甲\n2. 乙\n\n" + two)[0] == ("1. 题一？", "因为\n1. 甲\n2. 乙", [])
+
+
 def test_five_thousand_questions_without_blank_lines_take_no_long_time():
     found = read("".join(ONE.replace("1", str(number), 1) for number in range(1, 5_001)), "aiken")
     assert len(found) == 5_000 and all(one.item and not one.changes for one in found)
