@@ -76,6 +76,10 @@ RULES = {
         "%(value)s is the number of %(old)s, who left or retired, and whose records hang on it: give %(new)s a number of their own. "
         "If this is %(old)s under a new name, first import the new name with the status as it stands."
     ),
+    "renewed": gettext_noop(
+        "%(name)s was in the register, or has records, before %(since)s: the time from %(before)s on stays as served, and a new stretch begins. "
+        "No later file takes that back: leave the row out if %(since)s only corrects the day."
+    ),
     "name_changed_gone": gettext_noop(
         "The name behind this number changes from %(old)s to %(new)s, and the password ends: the person has left. "
         "Make sure that the number was not given to somebody else."
