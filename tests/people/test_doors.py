@@ -281,7 +281,7 @@ def test_hr_is_offered_no_code_for_them_and_is_told_why(role, cast, sign_in):
     visitor = sign_in(cast.hr)
     assert "生成激活码" not in visitor.get(reverse("person", args=[someone.pk])).text
     answer = visitor.post(reverse("change_sign_in", args=[someone.pk]), {"act": "code"}, follow=True)
-    assert "只能由管理其全部任职单位的管理员发放" in answer.text and not someone.activation_codes.exists()
+    assert "只能由管理其角色所及全部单位的管理员发放" in answer.text and not someone.activation_codes.exists()
 
     page = visitor.get(reverse("activation_codes"), {"unit": cast.bureau.code})
     assert page.context["waiting"] == 1 and "YA30001" in page.text and "激活码只能由管理员发放" in page.text

@@ -67,7 +67,9 @@ RULES = {
         "“%(duty)s” brings the role %(role)s over %(unit)s. The duty is entered, but the role is not given: "
         "an administrator imports this row, or grants the role on the page of the person."
     ),
-    "hr_kept": gettext_noop("%(name)s is %(role)s over %(unit)s: only an administrator takes that away, by duty or by status."),
+    "power_kept": gettext_noop(
+        "%(name)s is %(role)s over %(unit)s: only an administrator of “%(unit)s” imports what becomes of that, by duty or by status."
+    ),
     "guarded": gettext_noop(
         "%(name)s runs the system or watches over it: only an administrator of that account changes status, duties and roles."
     ),

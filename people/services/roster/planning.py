@@ -17,7 +17,17 @@ from people import rules
 from people.models import Duty, DutyAssignment, Person, Posting, Role, RoleGrant, Unit
 from people.models.snapshot import first_recorded
 from people.services.accounts import stopped_by_hand
-from people.services.roles import BY_HAND, BY_ROSTER, GONE, in_batches, is_guarded, reaches, refusal_to_grant
+from people.services.roles import (
+    BY_HAND,
+    BY_ROSTER,
+    GONE,
+    HANDED_OVER_WITH_CARE,
+    RUN_OR_WATCH,
+    in_batches,
+    is_guarded,
+    reaches,
+    refusal_to_grant,
+)
 from people.services.roster.file import RULES, Parsed, PersonRow, RosterError, UnitRow, parse
 
 OPENS = frozenset({"open", "move", "renew"})  # a posting begins
@@ -245,8 +255,8 @@ def plan(file: BinaryIO, name: str, *, county: Unit | None = None, by: Person | 
 
     `county` bounds it: units and people outside that unit's subtree are refused row by row; None (the
     command) bounds nothing and may make new counties. `by` is who imports: a row that brings a role beyond
-    their reach or to themselves, takes HR from somebody, or touches those who run the system or watch over it,
-    is refused; the role HR itself comes with an administrator's import alone, else the duty comes without it and a
+    their reach or to themselves, takes HR, review, administration or audit from somebody over units that they do not administer, or
+    touches those who run the system or watch over it, is refused; the role HR itself comes with an administrator's import alone, else the duty comes without it and a
     notice says so. None (the command) is all-powerful. `on` is the day of the import, today by default.
     About nine queries, whatever the number of rows.
 
@@ -839,10 +849,10 @@ def _roles_refused(
         if is_guarded(person=person, unit=unit, held=held, by=by):
             return "状态" if touched else "政务公开职责", _(RULES["guarded"]) % {"name": person.name}, "guarded"
     for grant in grants:
-        is_lost = (grant.role, grant.unit.code, grant.unit.name) in change.roles_lost
-        if grant.role == Role.HR and is_lost and not reaches(by, grant.unit, BY_HAND):
-            words = {"name": change.name, "role": Role.HR.label, "unit": grant.unit.name}
-            return "状态" if change.ends else "政务公开职责", _(RULES["hr_kept"]) % words, "hr_kept"
+        is_lost = grant.role in HANDED_OVER_WITH_CARE and (grant.role, grant.unit.code, grant.unit.name) in change.roles_lost
+        if (is_lost or (touched and grant.role in RUN_OR_WATCH)) and not reaches(by, grant.unit, BY_HAND):
+            words = {"name": change.name, "role": Role(grant.role).label, "unit": grant.unit.name}
+            return "状态" if touched else "政务公开职责", _(RULES["power_kept"]) % words, "power_kept"
     someone = person or Person(employee_number=change.number, name=change.name)
     for duty, role, unit in gained:
         refusal = refusal_to_grant(person=someone, role=role, unit=unit, by=by, held=held, word=BY_ROSTER)
