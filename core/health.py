@@ -13,7 +13,7 @@ from celery import current_app
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max, Min, Sum
+from django.db.models import Count, Max, Min, Sum
 
 from core import reconcile
 from core.models import Gauge
@@ -117,9 +117,11 @@ def _worker(at: datetime) -> Part:
 
 
 def _reconcile(at: datetime) -> Part:
-    told = Gauge.objects.filter(name__in=reconcile.names()).aggregate(oldest=Min("at"), newest=Max("at"), left=Sum("left"))
+    told = Gauge.objects.filter(name__in=reconcile.names()).aggregate(
+        oldest=Min("at"), newest=Max("at"), left=Sum("left"), reached=Count("pk")
+    )
     if told["oldest"] is None:
         return Part("reconcile", NEVER)
-    if at - told["oldest"] > RECONCILE_LATE:
+    if at - told["oldest"] > RECONCILE_LATE or told["reached"] < len(reconcile.names()):  # a run whose time ends does not reach all
         return Part("reconcile", LATE, at=told["oldest"], detail=told["left"])
     return Part("reconcile", GAPS if told["left"] else OK, at=told["newest"], detail=told["left"])

@@ -62,13 +62,18 @@ def names() -> list[str]:
 
 
 def mend(*, at: datetime) -> list[Outcome]:
-    """Run every check, mend what is found and publish the gauges.
+    """Run every check, mend what is found and publish the gauges; where its time ends before, those of the checks that were reached.
 
     Raises:
         Refused: running — another run is under way.
     """
     with _alone():
-        outcomes = run(at=at, mend=True)
+        outcomes: list[Outcome] = []
+        try:
+            run(at=at, mend=True, outcomes=outcomes)
+        except SoftTimeLimitExceeded:
+            publish(outcomes, at=at)
+            raise
         publish(outcomes, at=at)
     return outcomes
 
@@ -93,12 +98,15 @@ def publish(outcomes: list[Outcome], *, at: datetime) -> None:
             name=outcome.name,
             defaults={"found": outcome.found, "left": len(outcome.left), "examples": outcome.left[:EXAMPLES], "at": at},
         )
-    Gauge.objects.exclude(name__in=[outcome.name for outcome in outcomes]).delete()
+    Gauge.objects.exclude(name__in=names()).delete()
 
 
-def run(*, at: datetime, mend: bool) -> list[Outcome]:
-    """Run every check; mend what is found when asked. Neither a bad row nor a bad check stops the rest; the end of its time does."""
-    outcomes = []
+def run(*, at: datetime, mend: bool, outcomes: list[Outcome] | None = None) -> list[Outcome]:
+    """Run every check; mend what is found when asked. Neither a bad row nor a bad check stops the rest; the end of its time does.
+
+    What comes of each check is added to `outcomes`; that of the one in which the time ends is not known.
+    """
+    outcomes = [] if outcomes is None else outcomes
     for check in _checks:
         try:
             found = check.gaps(at)

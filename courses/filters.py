@@ -7,20 +7,25 @@ from wagtail.models import Task, Workflow
 
 from courses.permissions import catalogues_of
 from people.models import Person
+from people.permissions import grants_of
 
 
 def offered(choices: QuerySet, user) -> QuerySet:
-    """Those of these choices that belong to a county whose catalogue the user works on; what is neither people nor workflows stays."""
+    """Those of these choices that belong to a county on whose catalogue the user works, or holds a role; what is neither people nor workflows stays.
+
+    So do workflows of a kind of thing: all counties have them in common.
+    """
     if user.is_superuser or choices.model not in (Person, Workflow, Task):
         return choices
     catalogues = [catalogue.pk for catalogue in catalogues_of(user)]
     if choices.model is Workflow:
-        return choices.filter(workflow_pages__page__in=catalogues)
+        return choices.filter(Q(workflow_pages__page__in=catalogues) | Q(workflow_content_types__isnull=False)).distinct()
     if choices.model is Task:
-        return choices.filter(workflow_tasks__workflow__workflow_pages__page__in=catalogues).distinct()
+        bound = Q(workflow_tasks__workflow__workflow_pages__page__in=catalogues)
+        return choices.filter(bound | Q(workflow_tasks__workflow__workflow_content_types__isnull=False)).distinct()
     inside = Q(pk=user.pk)
-    for catalogue in catalogues_of(user):
-        inside |= Q(unit__path__startswith=catalogue.county.path)
+    for path in {catalogue.county.path for catalogue in catalogues_of(user)} | {grant.unit.county_path for grant in grants_of(user)}:
+        inside |= Q(unit__path__startswith=path)
     return choices.filter(inside)
 
 

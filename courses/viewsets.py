@@ -124,8 +124,17 @@ class NamesWhatIsSeen:
         return super().get_context_data(shown=reviews.shown_by(self.object) if self.action_name == "approve" else [], **kwargs)
 
 
+def _warn_where_learners_read_no_lesson(request, page, decision: str) -> None:
+    """An approved lesson reaches nobody while its course would lose a quiz by another one (`editions.quizzes_lost`)."""
+    if decision == "approve" and issubclass(page.specific_class, LessonPage) and (why := reviews.why_kept(page.get_parent())):
+        messages.warning(request, why)
+
+
 class Decide(NamesWhatIsSeen, WorkflowActionView):
-    pass
+    def post(self, request, *args, **kwargs):
+        answer = super().post(request, *args, **kwargs)
+        _warn_where_learners_read_no_lesson(request, self.object, self.action_name)
+        return answer
 
 
 class AskForDecision(NamesWhatIsSeen, CollectWorkflowActionDataView):
@@ -139,9 +148,12 @@ class EditReviewed(EditView):
         decision = self.workflow_action if self.action_name == "perform_workflow_action" else ""
         title = {"title": self.page.get_admin_display_title()}
         if decision == "approve":
-            is_read = Page.objects.filter(pk=self.page.pk, live=True, has_unpublished_changes=False).exists()
+            why_kept = reviews.why_kept(self.page.get_parent()) if isinstance(self.page, LessonPage) else ""
+            is_read = not why_kept and Page.objects.filter(pk=self.page.pk, live=True, has_unpublished_changes=False).exists()
             said = gettext("“%(title)s” was approved; learners read it now.") if is_read else gettext("“%(title)s” was approved.")
             messages.success(self.request, said % title)
+            if why_kept:
+                messages.warning(self.request, why_kept)
         elif decision == "reject":
             messages.success(self.request, gettext("“%(title)s” went back to its author, with your comment.") % title)
         else:

@@ -9,6 +9,7 @@ from wagtail.admin.menu import MenuItem
 
 from courses import permissions, reports
 from courses.models import Course, EditionLesson, LessonPage
+from courses.services import reviews
 from courses.viewsets import CoursesViewSet, LessonsOfCourseViewSet, OwnCoursesViewSet
 
 
@@ -50,18 +51,19 @@ def keep_choosers_in_own_county(pages, request):
 
 @hooks.register("after_unpublish_page")
 @hooks.register("after_delete_page")
+@hooks.register("after_move_page")
 def tell_where_a_lesson_stays_with_learners(request, page):
-    """A lesson that its course cannot do without is withdrawn in the tree alone: the edition before stands (`editions.republish`)."""
+    """A lesson that its course cannot do without is taken away in the tree alone: the edition before stands (`editions.republish`)."""
     if not issubclass(page.specific_class, LessonPage):
         return
-    standing = Course.objects.filter(page=page.get_parent(), is_open=True).values("current")
-    shown = EditionLesson.objects.filter(edition__in=standing, slug=page.slug)
-    if shown.exists():
-        messages.warning(
-            request,
-            gettext(
-                "Learners still see “%(lesson)s”: without it the course cannot be published (it is the last lesson, or holds a quiz that the "
-                "course asks for). A quiz falls away only with a submission that another person approves; or withdraw the whole course."
-            )
-            % {"lesson": page.title},
-        )
+    shown = EditionLesson.objects.filter(edition__in=Course.objects.filter(is_open=True).values("current"), key=page.translation_key)
+    held = shown.select_related("edition__course__page").first()
+    if held is None or held.edition.course.page is None:
+        return
+    course_page = held.edition.course.page
+    if LessonPage.objects.child_of(course_page).filter(pk=page.pk, live=True).exists():  # moved to another place in its course
+        return
+    why = reviews.why_kept(course_page) or gettext(
+        "The course cannot be published without it. Put it back, write another one, or withdraw the whole course."
+    )
+    messages.warning(request, gettext("Learners still see “%(lesson)s”.") % {"lesson": page.title} + " " + why)

@@ -158,9 +158,9 @@ class CloseUnitForm(forms.Form):
         label=_("Decision"), required=False, max_length=200, help_text=_("Number of the document, if there is one. It stays in the log.")
     )
 
-    def __init__(self, *args, unit: Unit, **kwargs):
+    def __init__(self, *args, unit: Unit, by: Person, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["successor"].queryset = units.successors_of(unit)
+        self.fields["successor"].queryset = units.successors_of(unit, by)
 
 
 class HistoryForm(forms.Form):

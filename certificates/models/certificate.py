@@ -104,6 +104,8 @@ class Certificate(ServedAt, Fact):
     their digest is shown nowhere.
     """
 
+    HAPPENED = "issued_on"
+
     completion = models.ForeignKey(Completion, on_delete=models.PROTECT, null=True, related_name="certificates")
     kind = models.ForeignKey(CertificateKind, on_delete=models.PROTECT, related_name="certificates")
     version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="certificates")

@@ -31,6 +31,8 @@ class Enrolment(ServedAt, Fact):
     Written once; finishing it is a Completion, not a change of this row.
     """
 
+    HAPPENED = "enrolled_at"
+
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="enrolments")
     edition = models.ForeignKey(Edition, on_delete=models.PROTECT, related_name="enrolments")
     round = models.PositiveSmallIntegerField(default=1)
@@ -129,6 +131,8 @@ class Completion(ServedAt, Fact):
     field on purpose: a wrong completion is answered by a Reversal row. Name, unit and post are
     copied because people move and marry.
     """
+
+    HAPPENED = "completed_at"
 
     enrolment = models.OneToOneField(Enrolment, on_delete=models.PROTECT, related_name="completion")
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="completions")

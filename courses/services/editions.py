@@ -235,8 +235,7 @@ def republish(*, page: CoursePage, by, at: datetime) -> Edition | None:
     page = CoursePage.objects.filter(pk=page.pk, live=True).first()
     if page is None:
         return None
-    if lost := _quizzes_lost(page):
-        log.warning("edition_not_published", page=page.pk, code="quiz_lost", quizzes=sorted(lost))
+    if keeps_quizzes(page):
         return None
     try:
         return publish(page=page, by=by, at=at)
@@ -245,10 +244,23 @@ def republish(*, page: CoursePage, by, at: datetime) -> Edition | None:
         return None
 
 
-def _quizzes_lost(page: CoursePage) -> set[str]:
-    """The quizzes that the standing edition asks for and the live lessons hold no more. Two queries, and those of the lessons."""
+def keeps_quizzes(page: CoursePage) -> bool:
+    """Whether the standing edition stays because a quiz would fall away with it; writes that into the log."""
+    lost = quizzes_lost(page)
+    if lost:
+        log.warning("edition_not_published", page=page.pk, code="quiz_lost", quizzes=sorted(lost))
+    return bool(lost)
+
+
+def quizzes_lost(page: CoursePage) -> dict[str, str]:
+    """The quizzes, by key with their titles, that the standing edition asks for and that are gone with a lesson that is live here no more.
+
+    What an approval took out of a lesson that is live is none of them. Two queries, and those of the lessons.
+    """
     asked = EditionRequirement.objects.filter(
         edition__course__page=page, kind=EditionRequirement.Kind.QUIZ, edition=F("edition__course__current")
     )
-    held = {key for lesson in outlines.of_page(page, outlines.live_lessons(page)).lessons for key in lesson.quizzes}
-    return set(asked.values_list("key", flat=True)) - held
+    lessons = outlines.of_page(page, outlines.live_lessons(page)).lessons
+    live, held = {lesson.key for lesson in lessons}, {key for lesson in lessons for key in lesson.quizzes}
+    rows = asked.values_list("key", "title", "lesson__key")
+    return {key: title for key, title, lesson in rows if key not in held and str(lesson) not in live}

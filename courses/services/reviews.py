@@ -239,10 +239,25 @@ def course_published(*, page: CoursePage, by) -> None:
 
 @transaction.atomic
 def lesson_published(*, page: LessonPage, by) -> None:
-    """A lesson went live: if its course is live too, learners who begin from now on get the new edition."""
+    """A lesson went live: if its course is live too, learners who begin from now on get the new edition.
+
+    Unless a quiz would fall away that stood in another lesson, which somebody withdrew: who approved this lesson was not asked about it.
+    """
     course_page = CoursePage.objects.filter(pk=page.get_parent().pk, live=True).first()
-    if course_page is not None and not is_going_with_course():
+    if course_page is not None and not is_going_with_course() and not editions.keeps_quizzes(course_page):
         editions.publish(page=course_page, by=by, at=clock.now())
+
+
+def why_kept(course_page) -> str:
+    """Why learners go on with the standing edition of a live course, whatever is approved or withdrawn in one lesson; "" where they do not."""
+    live = CoursePage.objects.filter(pk=course_page.pk, live=True).first()
+    lost = editions.quizzes_lost(live) if live is not None else {}
+    if not lost:
+        return ""
+    return _(
+        "Learners go on with the edition before: without the lesson that was taken away the course would lose %(quizzes)s. Put it back, or "
+        "submit the course: a quiz falls away only with a submission of the course that another person approves."
+    ) % {"quizzes": "、".join(f"“{title}”" for title in lost.values())}
 
 
 def submit_lessons(*, course_page: CoursePage, by) -> None:

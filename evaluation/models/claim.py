@@ -47,6 +47,8 @@ class HourClaim(ServedAt, Fact):
     Unit and post are those of its last day.
     """
 
+    HAPPENED = "starts_on"
+
     class State(models.TextChoices):
         FIRST = "first", _("Waits for the first officer")
         SECOND = "second", _("Waits for the second officer")

@@ -43,6 +43,8 @@ class Leave(ServedAt, Fact):
     post are those of its first day.
     """
 
+    HAPPENED = "starts_on"
+
     class Kind(models.TextChoices):
         SICK = "sick", _("Sick leave")
         MATERNITY = "maternity", _("Maternity leave")

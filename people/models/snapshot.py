@@ -1,8 +1,11 @@
 """Who and where, as it was at an event."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import ClassVar
 
+from django.apps import apps
 from django.db import models
+from django.db.models import Min
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -26,6 +29,8 @@ class ServedAt(models.Model):
     post_title = models.CharField(_("post"), max_length=60, blank=True)
     duties = models.JSONField(_("duties"), default=list)
     staff_type = models.CharField(_("staff type"), max_length=16, blank=True)
+
+    HAPPENED: ClassVar[str] = "at"  # the field with the instant, or the first day, of the event
 
     class Meta:
         abstract = True
@@ -61,3 +66,16 @@ def served_at(person: Person, *, on: date | None = None) -> dict:
 def copied_from(record: ServedAt) -> dict:
     """The same fields, copied from an earlier record of the same event chain. No query."""
     return {name: getattr(record, name) for name in SNAPSHOT_FIELDS}
+
+
+def first_recorded(people: list[int]) -> dict[int, date]:
+    """The day of the oldest record of each of these people, by key, whichever app keeps it. One query for each kind of record and 5,000 people."""
+    first: dict[int, date] = {}
+    kinds = [model for model in apps.get_models() if issubclass(model, ServedAt)]
+    for start in range(0, len(people), 5000):
+        for model in kinds:
+            theirs = model._default_manager.filter(person__in=people[start : start + 5000]).order_by()
+            for pk, found in theirs.values_list("person").annotate(oldest=Min(model.HAPPENED)):
+                day = clock.today(found) if isinstance(found, datetime) else found
+                first[pk] = min(day, first.get(pk, day))
+    return first

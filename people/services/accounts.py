@@ -132,7 +132,10 @@ def activate(*, employee_number: str, code: str, password: str, at: datetime) ->
         if entry is not None and person is not None and fits:
             if _is_not_for(entry.created_by, person, roles_held([person])[person.pk]):
                 raise Refused(
-                    _("Since this code was made you were given a role that reaches others: ask an administrator for a new code."),
+                    _(
+                        "Since this code was made you were given a role that reaches others: ask an administrator of all units that it reaches "
+                        "for a new code."
+                    ),
                     code="code_superseded",
                 )
             validate_password(password, person)
@@ -293,6 +296,23 @@ def _reaches_beyond(by: Person | None, held: Held) -> bool:
     return any(not path.startswith(administered) for role in HANDED_OVER_WITH_CARE for path in held.get(role, ()))
 
 
+def power_beyond(by: Person, person: Person, grants: Iterable[RoleGrant]) -> Refused | None:
+    """Why `by`, an administrator of where the person serves, has no hand in their sign-in; None when nothing speaks against it.
+
+    `grants` are the person's open ones, with their units.
+    """
+    held: Held = defaultdict(set)
+    for grant in grants:
+        held[grant.role].add(grant.unit.path)
+    if not _reaches_beyond(by, held):
+        return None
+    return Refused(
+        _("%(name)s holds a role over units that you do not administer: an administrator of those units has to do that.")
+        % {"name": person.name},
+        code="power_beyond",
+    )
+
+
 def _locked(person: Person) -> Person:
     return Person.objects.select_for_update(of=("self",), no_key=True).select_related("unit").get(pk=person.pk)
 
@@ -304,12 +324,9 @@ def _require_hand(by: Person, person: Person) -> None:
         Refused: out_of_reach, power_beyond.
     """
     _require_reach(by, person, Role.ADMINISTRATOR)
-    if _reaches_beyond(by, roles_held([person])[person.pk]):
-        raise Refused(
-            _("%(name)s holds a role over units that you do not administer: an administrator of those units has to do that.")
-            % {"name": person.name},
-            code="power_beyond",
-        )
+    beyond = power_beyond(by, person, person.role_grants.filter(ends_on=None).select_related("unit"))
+    if beyond is not None:
+        raise beyond
 
 
 def _require_reach(by: Person, person: Person, *wanted: str) -> None:

@@ -11,11 +11,12 @@ from django.utils.translation import ngettext
 from core import audit, clock
 from core.errors import Refused
 from people.models import Person, Posting, Role, Unit
-from people.models.unit import UnitQuerySet
+from people.models.unit import UnitQuerySet, within_paths
 from people.permissions import paths_of
 from people.services.roles import GONE
 
 NAMED = 5
+KEEPERS = (Role.HR, Role.ADMINISTRATOR)  # who looks after units
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", su
 
     Raises:
         Refused: out_of_reach, county, future, occupied (open units below, or people), before_last (somebody served there later),
-            successor (of another county, closed, the unit itself or inside it).
+            successor (out of reach, closed, the unit itself or inside it).
     """
     unit = _locked(unit, by)
     if unit.depth == 1:
@@ -80,10 +81,11 @@ def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", su
             _("Somebody served there until %(day)s: the unit cannot have been closed earlier.") % {"day": found.last_day.isoformat()},
             code="before_last",
         )
-    into = successors_of(unit).filter(pk=successor.pk).first() if successor is not None else None
+    into = successors_of(unit, by).filter(pk=successor.pk).first() if successor is not None else None
     if successor is not None and into is None:
         raise Refused(
-            _("“%(unit)s” cannot go on in its place: choose an open unit of the county.") % {"unit": successor.name}, code="successor"
+            _("“%(unit)s” cannot go on in its place: choose an open unit of the county that you look after.") % {"unit": successor.name},
+            code="successor",
         )
     unit.closed_on, unit.merged_into = on, into
     unit.save(update_fields=["closed_on", "merged_into"])
@@ -93,9 +95,10 @@ def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", su
     return unit
 
 
-def successors_of(unit: Unit) -> UnitQuerySet:
-    """The units into which one may be merged: the open ones of its county that do not lie in it."""
-    return Unit.objects.open().filter(path__startswith=unit.county_path).exclude(path__startswith=unit.path)
+def successors_of(unit: Unit, by: Person) -> UnitQuerySet:
+    """The units into which `by` may merge one: the open ones of its county that do not lie in it, and that `by` looks after as well."""
+    found = Unit.objects.open().filter(path__startswith=unit.county_path).exclude(path__startswith=unit.path)
+    return found if by.is_superuser else found.filter(within_paths(paths_of(by, KEEPERS), "pk"))
 
 
 @transaction.atomic
@@ -141,7 +144,7 @@ def let_history_follow(*, county: Unit, follows: bool, basis: str, by: Person) -
 
 
 def _locked(unit: Unit, by: Person) -> Unit:
-    if not by.is_superuser and not any(unit.path.startswith(path) for path in paths_of(by, [Role.HR, Role.ADMINISTRATOR])):
+    if not by.is_superuser and not any(unit.path.startswith(path) for path in paths_of(by, KEEPERS)):
         raise Refused(_("“%(unit)s” is outside the units that you look after.") % {"unit": unit.name}, code="out_of_reach")
     list(
         Unit.objects.select_for_update(no_key=True)

@@ -121,6 +121,7 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
         organ = by_path.get(posting.unit.organ_path)
         posting.place = posting.unit.name if organ is None or organ.pk == posting.unit_id else f"{organ.name} {posting.unit.name}"
     grants = list(someone.role_grants.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
+    open_grants = [grant for grant in grants if grant.ends_on is None]
     administers = reaches(request.user, someone.unit, Role.ADMINISTRATOR)
     reads_leave = someone.pk == request.user.pk or reaches(request.user, someone.unit, Role.HR, Role.AUDITOR)
     if administers and grant_form is None:
@@ -131,9 +132,10 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
         {
             "person": someone,
             "postings": postings,
-            "open_grants": [grant for grant in grants if grant.ends_on is None],
+            "open_grants": open_grants,
             "closed_grants": [grant for grant in grants if grant.ends_on is not None],
             "administers": administers,
+            "beyond": accounts.power_beyond(request.user, someone, open_grants) if administers and someone.pk != request.user.pk else None,
             "is_self": someone.pk == request.user.pk,
             "may_make_codes": reaches(request.user, someone.unit, Role.HR, Role.ADMINISTRATOR)
             and bool(accounts.waiting_for_code([someone], by=request.user)[0]),

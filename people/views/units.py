@@ -57,7 +57,7 @@ def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
     """What stands in the way of closing a unit; when nothing does, the day on which it ended."""
     unit = get_object_or_404(_managed(request.user), pk=pk)
     at = clock.now()
-    form = CloseUnitForm(request.POST or None, initial={"on": clock.today(at)}, unit=unit)
+    form = CloseUnitForm(request.POST or None, initial={"on": clock.today(at)}, unit=unit, by=request.user)
     if request.method == "POST" and form.is_valid():
         try:
             units.close(unit=unit, by=request.user, at=at, **form.cleaned_data)

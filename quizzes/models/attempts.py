@@ -113,6 +113,8 @@ class Attempt(ServedAt, Fact):
     row. The rules are copied so that they cannot change in the middle of a sitting.
     """
 
+    HAPPENED = "started_at"
+
     quiz = models.ForeignKey(Quiz, on_delete=models.PROTECT, related_name="attempts")
     enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, related_name="attempts")
     sitting = models.ForeignKey("quizzes.Sitting", on_delete=models.PROTECT, null=True, related_name="attempts")

@@ -8,6 +8,7 @@ from django.db import OperationalError
 from django.urls import reverse
 
 from core import clock, health, reconcile, tasks
+from core.models import Gauge
 from tests.cast import EVERYBODY, NOON
 
 
@@ -85,6 +86,9 @@ def test_repairs_that_are_late_or_leave_gaps_are_told(client, alive, monkeypatch
     at = clock.now()
     reconcile.publish([reconcile.Outcome(name, 0, 0, []) for name in reconcile.names()], at=at - timedelta(minutes=16))
     assert states(told(client)[1])["reconcile"] == "late"
+    Gauge.objects.all().delete()
+    reconcile.publish([reconcile.Outcome(name, 0, 0, []) for name in reconcile.names()[:-1]], at=at)
+    assert states(told(client)[1])["reconcile"] == "late", "one of them was never reached"
     left = [reconcile.Outcome(name, 2, 1, ["row 7: no"] if n == 0 else []) for n, name in enumerate(reconcile.names())]
     reconcile.publish(left, at=at)
     status, body = told(client)

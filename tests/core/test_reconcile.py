@@ -1,5 +1,7 @@
 """Reconcile mends what it finds, and one bad row never stops the rest."""
 
+from datetime import timedelta
+
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.cache import cache
@@ -71,6 +73,25 @@ def test_a_run_whose_time_is_over_ends_and_reports_no_gap(checks, db, late):
     with pytest.raises(SoftTimeLimitExceeded):
         reconcile.mend(at=NOON)
     assert not Gauge.objects.exists() and cache.get(reconcile.RUNNING) is None
+
+
+def test_a_run_whose_time_is_over_publishes_what_the_checks_before_found_and_keeps_what_is_known_of_the_rest(checks, db):
+    for name in ("first", "long", "last"):
+        reconcile.register(name, lambda at: [])
+    reconcile.mend(at=NOON)
+    reconcile._checks.clear()
+
+    def over(at):
+        raise SoftTimeLimitExceeded
+
+    reconcile.register("first", lambda at: [reconcile.Gap("a", lambda: None)])
+    reconcile.register("long", over)
+    reconcile.register("last", lambda at: [])
+    later = NOON + timedelta(minutes=5)
+    with pytest.raises(SoftTimeLimitExceeded):
+        reconcile.mend(at=later)
+    found = {gauge.name: (gauge.found, gauge.at) for gauge in Gauge.objects.all()}
+    assert found == {"first": (1, later), "long": (0, NOON), "last": (0, NOON)}
 
 
 def test_each_run_publishes_what_it_found_and_what_is_left(checks, db):

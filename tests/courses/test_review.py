@@ -16,7 +16,7 @@ from core.errors import Refused
 from courses.models import Course, CoursePage, Edition, LessonPage, ReviewTask
 from courses.services import catalogues, reviews
 from tests.cast import PASSWORD, grant, person
-from tests.courses.test_authoring import add, course_post, edit, lesson_post
+from tests.courses.test_authoring import add, body_post, course_post, edit, lesson_post
 from tests.factories import make_course
 from tests.quizzes.test_races import together
 
@@ -389,7 +389,7 @@ def test_a_lesson_submitted_on_its_own_stays_in_review_when_its_course_comes_bac
 
 
 def test_the_trainer_orders_the_lessons_and_learners_see_it_after_the_next_approval(cast, sign_in, django_capture_on_commit_callbacks):
-    course = make_course(cast.county, lessons=3)
+    course = make_course(cast.county, lessons=3, quiz_key="p01-final")
     lesson = lessons_of(course.page)[2]
     with django_capture_on_commit_callbacks(execute=True):
         answer = sign_in(cast.trainer).post(reverse("wagtailadmin_pages:set_page_position", args=[lesson.pk]) + "?position=0")
@@ -425,6 +425,82 @@ def test_who_withdraws_the_lesson_that_a_course_cannot_do_without_is_told_that_l
     assert f"学员仍能看到《{last.title}》" in done.text and Course.objects.get().current.lessons.get().slug == last.slug
 
 
+def quiz_course(cast):
+    """A course in three lessons whose last one holds the quiz; the edition that stands, and the lessons."""
+    course = make_course(cast.county, lessons=3, quiz_key="p01-final")
+    assert list(course.current.requirements.filter(kind="quiz").values_list("key", flat=True)) == ["p01-final"]
+    return course, course.current, lessons_of(Page.objects.get(pk=course.page_id))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_withdraws_another_lesson_after_that_of_the_quiz_reads_which_quiz_holds_it(cast, sign_in):
+    _course, standing, (first, _second, last) = quiz_course(cast)
+    client = sign_in(cast.reviewer)
+    for lesson in (last, first):
+        done = client.post(reverse("wagtailadmin_pages:unpublish", args=[lesson.pk]), follow=True)
+        title = standing.requirements.get(kind="quiz").title
+        assert f"学员仍能看到《{lesson.title}》" in done.text and "将失去测试“" + title in done.text
+        assert "最后一个课节" not in done.text
+    assert Course.objects.get().current == standing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_moves_the_lesson_of_the_quiz_away_is_told_that_learners_still_see_it(cast, sign_in):
+    _course, standing, (*_others, last) = quiz_course(cast)
+    other = make_course(cast.county, code="P02", lessons=1)
+    root = person("YA90001", "根管理", cast.bureau, is_superuser=True)
+    address = reverse("wagtailadmin_pages:move_confirm", args=[last.pk, other.page_id])
+    done = sign_in(root).post(address, follow=True)
+    assert Page.objects.get(pk=last.pk).get_parent().pk == other.page_id
+    assert f"学员仍能看到《{last.title}》" in done.text and "将失去测试" in done.text
+    assert Course.objects.get(code="P01").current == standing
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("door", ["window", "editor"])
+def test_the_approval_of_another_lesson_takes_no_quiz_away_with_the_one_that_was_withdrawn(cast, sign_in, door):
+    course, standing, (first, _second, last) = quiz_course(cast)
+    client = sign_in(cast.reviewer)
+    client.post(reverse("wagtailadmin_pages:unpublish", args=[last.pk]))
+    edit(sign_in(cast.trainer), first, lesson_post(title="改了错字", slug=first.slug, **{"action-submit": "1"}))
+    client = sign_in(cast.reviewer)
+    if door == "window":
+        act(client, first)
+        told = client.get(reverse("wagtailadmin_explore", args=[course.page_id])).text
+    else:
+        seen = reviews.seen_in(Page.objects.get(pk=first.pk))
+        data = {"action-workflow-action": "1", "workflow-action-name": "approve", "opened_on": seen}
+        draft = Page.objects.get(pk=first.pk).get_latest_revision_as_object()
+        data |= body_post(text=draft.body.raw_data[0]["value"]) | {"body-0-id": draft.body.raw_data[0]["id"]}
+        data["workflow-action-extra-data"] = json.dumps({"comment": "", "seen": seen})
+        told = client.post(
+            reverse("wagtailadmin_pages:edit", args=[first.pk]), lesson_post(title="改了错字", slug=first.slug, **data), follow=True
+        ).text
+        assert "学员现在就能读到" not in told
+    assert Page.objects.get(pk=first.pk).title == "改了错字"
+    assert "学员仍学习上一版次" in told and "将失去测试" in told
+    assert Course.objects.get().current == standing
+
+    last = Page.objects.get(pk=last.pk).specific
+    last.save_revision(user=cast.trainer)
+    last.get_workflow().start(last, cast.trainer)
+    act(client, last)
+    course = Course.objects.get()
+    assert course.current != standing and course.current.requirements.filter(kind="quiz").exists()
+    assert "改了错字" in [lesson.title for lesson in course.current.lessons.all()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_takes_the_quiz_out_of_the_lesson_that_it_is_of(cast):
+    course, standing, (*_others, last) = quiz_course(cast)
+    last.body = [("text", "<p>不再测试</p>")]
+    last.save_revision(user=cast.trainer)
+    last.get_workflow().start(last, cast.trainer)
+    Page.objects.get(pk=last.pk).current_workflow_task_state.approve(user=cast.reviewer)
+    course = Course.objects.get()
+    assert course.current != standing and not course.current.requirements.filter(kind="quiz").exists()
+
+
 # codes, addresses, quizzes of other counties
 
 
@@ -451,7 +527,7 @@ def test_the_code_of_a_published_course_stays_and_its_draft_says_so(cast, sign_i
 def test_lessons_whose_addresses_are_alike_when_shortened_are_told_apart(cast):
     from courses import outlines
 
-    course = make_course(cast.county, lessons=3)
+    course = make_course(cast.county, lessons=3, quiz_key="p01-final")
     lessons = lessons_of(course.page)
     for lesson, slug in zip(lessons, ("很" * 90, "很" * 85, "enrol"), strict=True):
         lesson.slug = slug

@@ -3,7 +3,11 @@
 import pytest
 from django.urls import reverse
 from wagtail.log_actions import LogContext, log
+from wagtail.models import Task, Workflow, WorkflowPage
 
+from certificates.services import kinds
+from certificates.services.kinds import open_review
+from courses.filters import offered
 from courses.models import CoursePage, LessonPage
 from courses.services import catalogues
 from home import writing
@@ -105,6 +109,43 @@ def test_no_filter_of_the_admin_names_anybody_of_another_county(cast, catalogue,
     assert "课程审核" in client.get(reverse(report + "workflow")).text, "one's own workflow is offered"
 
 
+def test_filters_offer_the_workflow_that_all_counties_share_and_each_one_once(cast, catalogue):
+    shared = open_review()
+    bound = Workflow.objects.get(workflow_pages__page=catalogue)
+    theirs = catalogues.open_catalogue(county=cast.other_county)
+    other = Workflow.objects.create(name="外县审核")
+    WorkflowPage.objects.filter(page=theirs).update(workflow=other)
+    assert set(offered(Workflow.objects.all(), cast.reviewer)) == {shared, bound}
+    assert offered(Workflow.objects.all(), cast.reviewer).get(pk=shared.pk) == shared
+    tasks = offered(Task.objects.all(), cast.reviewer)
+    assert {task.pk for task in tasks} == {task.pk for workflow in (shared, bound) for task in workflow.tasks}
+    both = reviewer_of_both(cast)
+    WorkflowPage.objects.filter(page=theirs).update(workflow=bound)
+    assert offered(Workflow.objects.all(), both).get(pk=bound.pk) == bound, "bound to two catalogues, offered once"
+
+
+def reviewer_of_both(cast):
+    both = person("YA90009", "两县审", cast.county)
+    for county in (cast.county, cast.other_county):
+        grant(both, "reviewer", county)
+        catalogues.sync_members(county=county)
+    return both
+
+
+def test_the_history_of_a_certificate_kind_offers_hr_the_second_officer_and_nobody_of_another_county(cast, sign_in):
+    kind = kinds.ensure_kinds(cast.county)[0]
+    second = person("YA10020", "金二", cast.county)
+    grant(second, "hr", cast.county)
+    kinds.sync_editors()
+    for by in (second, cast.other_hr):
+        with LogContext(user=by):
+            log(instance=kind, action="wagtail.edit")
+    page = sign_in(cast.hr).get(reverse("wagtailsnippets_certificates_certificatekind:history", args=[kind.pk]))
+    assert page.status_code == 200
+    users = page.context["filters"].form.fields["user"].queryset
+    assert second in users and cast.other_hr not in users
+
+
 def test_a_changed_lesson_of_a_live_course_is_a_draft_under_its_courses_name(cast, catalogue):
     course = make_course(cast.county)
     lesson = LessonPage.objects.child_of(course.page).last()
@@ -152,6 +193,17 @@ def test_the_start_page_is_the_products_own(cast, catalogue, sign_in):
         assert words in page, words
     for words in ("课程X01", "wagtail.org", "待我审核", "icon-wagtail"):
         assert words not in page, words
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edition_that_came_by_a_withdrawal_is_not_called_approved(cast, sign_in):
+    course = make_course(cast.county, lessons=2)
+    client = sign_in(cast.reviewer)
+    client.post(reverse("wagtailadmin_pages:unpublish", args=[course.page.get_children().first().pk]))
+    course.refresh_from_db()
+    assert course.current.number == 2
+    page = shown(client)
+    assert "吴审发布" in page and "吴审批准" not in page
 
 
 def test_each_role_reads_what_to_do_when_there_is_nothing(cast, catalogue, sign_in):

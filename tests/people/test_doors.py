@@ -281,10 +281,10 @@ def test_hr_is_offered_no_code_for_them_and_is_told_why(role, cast, sign_in):
     visitor = sign_in(cast.hr)
     assert "生成激活码" not in visitor.get(reverse("person", args=[someone.pk])).text
     answer = visitor.post(reverse("change_sign_in", args=[someone.pk]), {"act": "code"}, follow=True)
-    assert "只能由管理其全部任职单位的管理员发放" in answer.text and not someone.activation_codes.exists()
+    assert "只能由管理其角色所及全部单位的管理员发放" in answer.text and not someone.activation_codes.exists()
 
     page = visitor.get(reverse("activation_codes"), {"unit": cast.bureau.code})
-    assert page.context["waiting"] == 1 and "YA30001" in page.text and "激活码只能由管理员发放" in page.text
+    assert page.context["waiting"] == 1 and "YA30001" in page.text and "激活码只能由管理其角色所及全部单位的管理员发放" in page.text
     made = visitor.post(reverse("activation_codes"), {"unit": cast.bureau.code, "as": "sheet"}).context["made"]
     assert [each.person for each in made] == [other]
     assert "生成激活码" in sign_in(cast.admin).get(reverse("person", args=[someone.pk])).text
@@ -299,7 +299,11 @@ def test_a_code_that_hr_kept_from_before_the_role_opens_nothing(cast, client):
     answer = client.post(reverse("activate"), data)
 
     someone.refresh_from_db()
-    assert answer.status_code == 422 and "请向管理员领取新的激活码" in answer.text and not someone.has_usable_password()
+    assert (
+        answer.status_code == 422
+        and "请向管理该角色所及全部单位的管理员领取新的激活码" in answer.text
+        and not someone.has_usable_password()
+    )
     [fresh] = accounts.make_codes(people=[someone], by=cast.admin, at=clock.now())
     assert client.post(reverse("activate"), data | {"code": fresh.code}).status_code == 302
 
@@ -316,6 +320,22 @@ def test_one_officer_of_hr_does_not_become_the_second_one(cast, sign_in, client)
     )
     assert client.get(reverse("my_account")).context["me"] == invented
     assert client.get(reverse("person_list")).status_code == 403
+
+
+def test_an_administrator_who_has_no_hand_in_an_account_is_told_why_and_offered_nothing(cast, sign_in):
+    inner = person("YA50003", "内管理", cast.bureau)
+    grant(inner, "administrator", cast.bureau)
+    someone = person("YA50004", "许县权", cast.bureau)
+    TOTP.activate(someone, generate_totp_secret())
+    address = reverse("person", args=[someone.pk])
+    offers = ('value="stop"', 'value="start_over"', 'value="second_factor"')
+    page = sign_in(inner).get(address).text
+    assert all(offer in page for offer in offers) and "须由管理那些单位的管理员" not in page
+    grant(someone, "auditor", cast.county)
+    page = sign_in(inner).get(address).text
+    assert not any(offer in page for offer in offers) and "在您管理范围之外的单位还担任角色，须由管理那些单位的管理员办理" in page
+    page = sign_in(cast.admin).get(address).text
+    assert all(offer in page for offer in offers)
 
 
 def test_making_codes_for_many_takes_few_queries(cast, django_assert_max_num_queries):

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import openpyxl
@@ -14,8 +14,8 @@ from django.urls import reverse
 from python_calamine import CalamineWorkbook
 
 from core.errors import Refused, RefusedRows
-from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, RosterImport, Unit
-from people.services import postings, roster
+from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, RosterImport, Unit
+from people.services import leaves, postings, roster
 from tests.cast import NOON
 
 SAMPLE = Path(__file__).parent / "data" / "roster.xlsx"
@@ -276,10 +276,111 @@ def test_whoever_left_is_renamed_first_and_the_old_password_opens_nothing_when_t
     assert "密码作废" in sign_in(cast.auditor).get(reverse("audit_accounts"), {"q": "YA20001"}).text
 
 
+def known_since(year):
+    Person.objects.filter(employee_number="YA20001").update(date_joined=datetime(year, 3, 5, tzinfo=UTC))
+
+
+def served():
+    return list(Posting.objects.filter(person__employee_number="YA20001").order_by("starts_on").values_list("starts_on", "ends_on"))
+
+
+def held_duties():
+    rows = DutyAssignment.objects.filter(posting__person__employee_number="YA20001").order_by("starts_on", "duty")
+    return list(rows.values_list("duty", "starts_on", "ends_on", "posting__starts_on"))
+
+
+def test_a_first_day_entered_too_early_is_corrected_by_a_later_one_where_nobody_knew_of_the_person(cast):
+    put_in(row(since="2016-06-10", duties="具体工作人员"), county=cast.county)
+    known_since(2026)
+    plan = plan_of(row(since="2026-02-10"), county=cast.county)
+    assert plan.people[0].posting == "redate" and not plan.notices
+    roster.apply(plan, by=None, at=NOON)
+    assert served() == [(date(2026, 2, 10), None)]
+    assert held_duties() == [("staff", date(2026, 2, 10), None, date(2026, 2, 10))]
+    put_in(row(since="2016-06-10"), county=cast.county)
+    assert served() == [(date(2016, 6, 10), None)], "and back: nothing was lost"
+
+
+def test_a_later_day_keeps_the_years_of_whoever_has_a_record_in_them(cast):
+    put_in(row(since="2016-06-10"), county=cast.county)
+    known_since(2026)
+    someone = Person.objects.get(employee_number="YA20001")
+    facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2025, 12, 1), ends_on=date(2025, 12, 5), voucher="病假条")
+    leaves.record(person=someone, facts=facts, by=cast.hr, form_key="one", at=NOON)
+    put_in(row(since="2026-02-10"), county=cast.county)
+    assert served() == [(date(2016, 6, 10), date(2026, 2, 9)), (date(2026, 2, 10), None)]
+
+
+def test_a_new_stretch_that_began_earlier_than_a_file_said_moves_the_day_between_the_two(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    put_in(row(duties="具体工作人员、联络员", since="2026-05-01"), county=cast.county)
+    kept = DutyAssignment.objects.get(posting__person__employee_number="YA20001", duty="liaison", ends_on=None)
+    plan = plan_of(row(duties="具体工作人员、联络员", since="2026-04-15"), county=cast.county)
+    assert not plan.errors and plan.people[0].posting == "redate"
+    roster.apply(plan, by=None, at=NOON)
+    assert served() == [(date(2024, 3, 1), date(2026, 4, 14)), (date(2026, 4, 15), None)]
+    for duty in ("staff", "liaison"):
+        assert [row[1:3] for row in held_duties() if row[0] == duty] == [
+            (date(2024, 3, 1), date(2026, 4, 14)),
+            (date(2026, 4, 15), None),
+        ]
+    kept.refresh_from_db()
+    assert (
+        kept.starts_on == date(2026, 4, 15) and plan_of(row(duties="具体工作人员、联络员", since="2026-04-15"), county=cast.county).is_empty
+    )
+    assert codes(plan_of(row(since="2024-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+
+
+def test_the_day_between_two_stretches_moves_over_a_duty_and_holds_no_day_twice(cast):
+    put_in(row(duties="具体工作人员、联络员、发布员"), county=cast.county)
+    known_since(2024)
+    DutyAssignment.objects.filter(posting__person__employee_number="YA20001", duty="liaison").update(starts_on=date(2026, 4, 20))
+    DutyAssignment.objects.filter(posting__person__employee_number="YA20001", duty="publisher").update(ends_on=date(2026, 4, 25))
+    put_in(row(duties="具体工作人员、联络员", since="2026-05-01"), county=cast.county)
+    put_in(row(duties="具体工作人员、联络员", since="2026-04-15"), county=cast.county)
+    old, new = date(2024, 3, 1), date(2026, 4, 15)
+    assert held_duties() == [
+        ("publisher", old, date(2026, 4, 14), old),
+        ("staff", old, date(2026, 4, 14), old),
+        ("publisher", new, date(2026, 4, 25), new),
+        ("staff", new, None, new),
+        ("liaison", date(2026, 4, 20), None, new),
+    ]
+
+
+def test_a_new_stretch_dates_no_duty_back_to_before_it_was_given(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    DutyAssignment.objects.filter(posting__person__employee_number="YA20001", duty="liaison").update(starts_on=date(2026, 2, 10))
+    put_in(row(duties="具体工作人员、联络员、发布员", since="2025-11-01"), county=cast.county)
+    old, new = date(2024, 3, 1), date(2025, 11, 1)
+    assert held_duties() == [
+        ("staff", old, date(2025, 10, 31), old),
+        ("staff", new, None, new),
+        ("liaison", date(2026, 2, 10), None, new),
+        ("publisher", TODAY, None, new),
+    ]
+
+
+def test_a_duty_that_ends_with_a_new_stretch_was_held_until_the_day_before_the_file(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    DutyAssignment.objects.filter(posting__person__employee_number="YA20001", duty="liaison").update(starts_on=date(2026, 2, 10))
+    put_in(row(duties="具体工作人员", since="2025-11-01"), county=cast.county)
+    assert [each for each in held_duties() if each[0] == "liaison"] == [
+        ("liaison", date(2026, 2, 10), date(2026, 6, 14), date(2025, 11, 1))
+    ]
+
+
 def test_a_later_day_in_the_same_post_begins_a_new_stretch_and_keeps_the_years_before_it(cast):
     put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
     later = row(duties="具体工作人员、联络员", since="2026-06-01")
     plan = plan_of(later, county=cast.county)
+    assert [(notice.field, notice.code) for notice in plan.notices] == [("任现职时间", "renewed")] and "2024-03-01" in plan.notices[
+        0
+    ].message
     assert plan.people[0].lines == ["同一岗位另起一段：姚安县教育体育局 办公室 科员，自 2026-06-01；自 2024-03-01 起的一段至前一日止"]
     assert plan.summary["postings_opened"] == plan.summary["postings_closed"] == 1
     roster.apply(plan, by=None, at=NOON)

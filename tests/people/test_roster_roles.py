@@ -177,6 +177,31 @@ def test_only_an_administrator_changes_status_and_duties_of_those_who_run_or_wat
     assert not planned(*rows, by=None, over=cast.county).errors
 
 
+@pytest.mark.parametrize("role", ["reviewer", "auditor", "administrator"])
+def test_an_administrator_of_one_bureau_ends_nobody_who_has_power_over_the_county(role, cast):
+    inner = person("YA40003", "王又管", cast.bureau)
+    grant(inner, Role.ADMINISTRATOR, cast.bureau)
+    someone = person("YA40005", "许县权", cast.bureau)
+    grant(someone, role, cast.county)
+    line = row("YA40005", "许县权", section="", duties="", since="2024-01-01", status="调出")
+
+    plan = planned(line, by=inner, over=cast.bureau)
+    assert codes(plan) == [(2, "状态", "power_kept")] and "只能由“姚安县人民政府”的管理员" in plan.errors[0].message
+    roster.apply(plan, by=inner, at=NOON, skip_bad_rows=True)
+    assert roles_of("YA40005") == {(role, "姚安县人民政府")} and Person.objects.get(pk=someone.pk).is_active
+    imported(line, by=cast.admin, over=cast.county)
+    assert roles_of("YA40005") == set()
+
+
+def test_an_administrator_of_one_bureau_still_ends_who_has_power_in_it_alone(cast):
+    inner = person("YA40003", "王又管", cast.bureau)
+    grant(inner, Role.ADMINISTRATOR, cast.bureau)
+    someone = person("YA40005", "许局权", cast.bureau)
+    grant(someone, Role.REVIEWER, cast.bureau)
+    imported(row("YA40005", "许局权", section="", duties="", since="2024-01-01", status="调出"), by=inner, over=cast.bureau)
+    assert roles_of("YA40005") == set()
+
+
 def test_hr_still_corrects_the_phone_of_the_auditor(cast):
     plan = imported(
         row("YA10010", "冯审计", "姚安县人民政府办公室", section="", duties="", since="2024-01-01", phone="19900000008"),
@@ -244,7 +269,7 @@ def test_one_officer_of_hr_does_not_end_another(change, column, cast):
 
     plan = planned(row(**change), by=cast.hr, over=cast.county)
 
-    assert codes(plan) == [(2, column, "hr_kept")] and "何新" in plan.errors[0].message
+    assert codes(plan) == [(2, column, "power_kept")] and "何新" in plan.errors[0].message
     roster.apply(plan, by=cast.hr, at=NOON, skip_bad_rows=True)
     assert roles_of("YA20001") == {("hr", "姚安县人民政府")}
     imported(row(**change), by=cast.admin, over=cast.county)

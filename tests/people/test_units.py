@@ -13,7 +13,7 @@ from core.errors import Refused
 from people.models import DutyAssignment, Person, Posting, Unit
 from people.models.snapshot import served_at
 from people.services import postings, roles, units
-from tests.cast import NOON, person
+from tests.cast import NOON, grant, person
 from tests.people.test_roster import plan_of, row
 
 TODAY = date(2026, 6, 15)
@@ -95,12 +95,24 @@ def test_a_unit_is_merged_only_into_an_open_one_of_the_county_outside_itself(cas
         closed(empty, cast.hr)
     into = {"itself": section, "inside": inner, "closed": empty, "another county": cast.other_county}[where]
     if where == "inside":
-        assert inner not in units.successors_of(section)
+        assert inner not in units.successors_of(section, cast.hr)
         return
     closed(inner, cast.hr)
     assert refusal(lambda: units.close(unit=section, on=TODAY, by=cast.hr, at=NOON, successor=into)).code == "successor"
     section.refresh_from_db()
     assert section.is_open
+
+
+@pytest.mark.parametrize("role", ["hr", "administrator"])
+def test_whoever_looks_after_one_bureau_merges_nothing_into_another(cast, role, sign_in):
+    old = cast.bureau.add_child(code="532325-D03-09", name="旧股", kind=Unit.Kind.SECTION)
+    someone = person("YA40001", "何局管", cast.bureau)
+    grant(someone, role, cast.bureau)
+    offered = list(sign_in(someone).get(reverse("unit_close", args=[old.pk])).context["form"].fields["successor"].queryset)
+    assert offered == [cast.bureau, cast.section]
+    refused = refusal(lambda: units.close(unit=old, on=TODAY, by=someone, at=NOON, successor=cast.other_bureau))
+    assert refused.code == "successor" and "由您管理" in refused.message
+    units.close(unit=old, on=TODAY, by=someone, at=NOON, successor=cast.section)
 
 
 def test_the_page_offers_the_open_units_of_the_county_and_the_list_tells_the_choice(cast, empty, sign_in):

@@ -67,7 +67,9 @@ RULES = {
         "“%(duty)s” brings the role %(role)s over %(unit)s. The duty is entered, but the role is not given: "
         "an administrator imports this row, or grants the role on the page of the person."
     ),
-    "hr_kept": gettext_noop("%(name)s is %(role)s over %(unit)s: only an administrator takes that away, by duty or by status."),
+    "power_kept": gettext_noop(
+        "%(name)s is %(role)s over %(unit)s: only an administrator of “%(unit)s” imports what becomes of that, by duty or by status."
+    ),
     "guarded": gettext_noop(
         "%(name)s runs the system or watches over it: only an administrator of that account changes status, duties and roles."
     ),
@@ -75,6 +77,10 @@ RULES = {
     "number_reused": gettext_noop(
         "%(value)s is the number of %(old)s, who left or retired, and whose records hang on it: give %(new)s a number of their own. "
         "If this is %(old)s under a new name, first import the new name with the status as it stands."
+    ),
+    "renewed": gettext_noop(
+        "%(name)s was in the register, or has records, before %(since)s: the time from %(before)s on stays as served, and a new stretch begins. "
+        "No later file takes that back: leave the row out if %(since)s only corrects the day."
     ),
     "name_changed_gone": gettext_noop(
         "The name behind this number changes from %(old)s to %(new)s, and the password ends: the person has left. "

@@ -15,8 +15,19 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from core import clock
 from people import rules
 from people.models import Duty, DutyAssignment, Person, Posting, Role, RoleGrant, Unit
+from people.models.snapshot import first_recorded
 from people.services.accounts import stopped_by_hand
-from people.services.roles import BY_HAND, BY_ROSTER, GONE, in_batches, is_guarded, reaches, refusal_to_grant
+from people.services.roles import (
+    BY_HAND,
+    BY_ROSTER,
+    GONE,
+    HANDED_OVER_WITH_CARE,
+    RUN_OR_WATCH,
+    in_batches,
+    is_guarded,
+    reaches,
+    refusal_to_grant,
+)
 from people.services.roster.file import RULES, Parsed, PersonRow, RosterError, UnitRow, parse
 
 OPENS = frozenset({"open", "move", "renew"})  # a posting begins
@@ -50,8 +61,8 @@ class UnitChange:
 class PersonChange:
     """A person to make, or to change. `posting` is "", open, move, renew, correct, redate, reopen or close.
 
-    `renew` begins a stretch in the same post: a later first day takes nothing from the years before it. `roles_gained` and
-    `roles_lost` are (role, code and name of the unit that it reaches). `stays_stopped`: somebody who comes back without
+    `renew` begins a stretch in the same post: a later first day takes nothing from the years before it. `redate` corrects the
+    first day, see `_continued`. `roles_gained` and `roles_lost` are (role, code and name of the unit that it reaches). `stays_stopped`: somebody who comes back without
     sign-in, because an administrator stopped it.
     """
 
@@ -244,8 +255,8 @@ def plan(file: BinaryIO, name: str, *, county: Unit | None = None, by: Person | 
 
     `county` bounds it: units and people outside that unit's subtree are refused row by row; None (the
     command) bounds nothing and may make new counties. `by` is who imports: a row that brings a role beyond
-    their reach or to themselves, takes HR from somebody, or touches those who run the system or watch over it,
-    is refused; the role HR itself comes with an administrator's import alone, else the duty comes without it and a
+    their reach or to themselves, takes HR, review, administration or audit from somebody over units that they do not administer, or
+    touches those who run the system or watch over it, is refused; the role HR itself comes with an administrator's import alone, else the duty comes without it and a
     notice says so. None (the command) is all-powerful. `on` is the day of the import, today by default.
     About nine queries, whatever the number of rows.
 
@@ -522,6 +533,9 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
     stopped = _stopped_for(
         by, [person for row in parsed.people if (person := people.get(row.number.casefold())) and _comes_back(row, person)]
     )
+    mistaken = _mistaken(
+        {person.pk: (person, row.since) for row in parsed.people if (person := people.get(row.number.casefold()))}, current
+    )
     for row in parsed.people:
         person = people.get(row.number.casefold())
 
@@ -551,6 +565,7 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
             held,
             code_of,
             stopped,
+            mistaken,
         )
         if isinstance(problem_or_change, rules.Unreadable):
             refuse("任现职时间", problem_or_change.code, problem_or_change.params)
@@ -579,6 +594,9 @@ def _compare_people(found: RosterPlan, known: _Known, by: Person | None) -> None
                 old, new = change.fields["name"]
                 code = "name_changed_gone" if change.ends_password else "name_changed"
                 found.notices.append(RosterError(row.row, "姓名", _(RULES[code]) % {"old": old, "new": new}, [], parsed.people_sheet, code))
+            if change.posting == "renew" and change.since is not None:
+                days = {"name": change.name, "before": change.before, "since": change.since.isoformat()}
+                found.notices.append(RosterError(row.row, "任现职时间", _(RULES["renewed"]) % days, [], parsed.people_sheet, "renewed"))
         else:
             found.unchanged += 1
     _follow_moved_units(found, known, by)
@@ -600,6 +618,21 @@ def _stopped_for(by: Person | None, back: list[Person]) -> set[int]:
     units = {unit.pk: unit for unit in Unit.objects.filter(people__in=stopped).distinct()} if stopped else {}
     mine = {pk for pk, unit in units.items() if reaches(by, unit, BY_HAND)}
     return {person.pk for person in back if person.pk in stopped and person.unit_id not in mine}
+
+
+def _mistaken(rows: dict[int, tuple[Person, date | None]], current: dict[int, Posting]) -> set[int]:
+    """For whom, by key, a later first day in the same post corrects the day that stands: on the later one nobody knew of them yet.
+
+    They came into the register on that day or after it, and no record of theirs is older. A mistake here is mended by a file with
+    the earlier day; years once cut off by a new stretch are not. As many queries as there are kinds of records, or none.
+    """
+    late = {
+        pk: since
+        for pk, (person, since) in rows.items()
+        if since is not None and pk in current and current[pk].starts_on < since <= clock.today(person.date_joined)
+    }
+    first = first_recorded(list(late))
+    return {pk for pk, since in late.items() if pk not in first or first[pk] >= since}
 
 
 def _follow_moved_units(found: RosterPlan, known: _Known, by: Person | None) -> None:
@@ -645,7 +678,7 @@ def _follow_moved_units(found: RosterPlan, known: _Known, by: Person | None) -> 
         found.refused_units.add(row.code)
 
 
-def _change_of(row, person, known, organ_code, section, cur, last, held, code_of, stopped) -> PersonChange | rules.Unreadable:
+def _change_of(row, person, known, organ_code, section, cur, last, held, code_of, stopped, mistaken) -> PersonChange | rules.Unreadable:
     """One row against one person as they stand."""
     if section:
         unit_code = known.sections.get((organ_code, section)) or rules.section_code(organ_code, section, known.kind)
@@ -687,7 +720,7 @@ def _change_of(row, person, known, organ_code, section, cur, last, held, code_of
         else:
             change.fields["is_active"] = (False, True)
     if cur is not None:
-        return _continued(change, row, known, cur, last, open_duties, code_of)
+        return _continued(change, row, known, cur, last, open_duties, code_of, is_mistaken=person.pk in mistaken)
     same_place = last is not None and code_of.get(last.unit_id) == unit_code
     change.title = row.title if row.title is not None else (last.title if same_place else "")
     change.since = row.since
@@ -703,8 +736,12 @@ def _change_of(row, person, known, organ_code, section, cur, last, held, code_of
     return change
 
 
-def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonChange | rules.Unreadable:
-    """A row about somebody with an open posting."""
+def _continued(change, row, known, cur, last, open_duties, code_of, *, is_mistaken) -> PersonChange | rules.Unreadable:
+    """A row about somebody with an open posting.
+
+    In the same post an earlier first day corrects the one that stands; where it lies in an earlier stretch of that post, the day
+    between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`_mistaken`).
+    """
     here = code_of.get(cur.unit_id, "")
     same_unit = here == change.unit_code
     change.title = row.title if row.title is not None else (cur.title if same_unit else "")
@@ -712,10 +749,10 @@ def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonCha
     wanted = open_duties if row.duties is None else row.duties
     before = f"{_label_of(known, here)} {cur.title}".strip()
     if same_unit and change.title == cur.title:
-        if change.since > cur.starts_on:
+        if change.since > cur.starts_on and not is_mistaken:
             change.posting, change.before = "renew", cur.starts_on.isoformat()
-        elif change.since != cur.starts_on and not _is_one_stretch(last, cur, change.since):
-            if last is not None and change.since <= last.ends_on:
+        elif change.since != cur.starts_on and not (continues(last, cur) and change.since == last.starts_on):
+            if last is not None and change.since <= last.ends_on and not (continues(last, cur) and change.since > last.starts_on):
                 return rules.Unreadable("date_before", value=change.since.isoformat(), last=last.ends_on.isoformat())
             change.posting, change.before = "redate", cur.starts_on.isoformat()
     else:
@@ -730,14 +767,9 @@ def _continued(change, row, known, cur, last, open_duties, code_of) -> PersonCha
     return change
 
 
-def _is_one_stretch(last: Posting | None, cur: Posting, since: date) -> bool:
-    """Whether the posting before began on that day and was the same post without a break: then that day is as true as the later one."""
-    return (
-        last is not None
-        and last.starts_on == since
-        and (last.unit_id, last.title) == (cur.unit_id, cur.title)
-        and last.ends_on == cur.starts_on - timedelta(days=1)
-    )
+def continues(last: Posting | None, cur: Posting) -> bool:
+    """Whether the posting before was the same post and went on without a break: the first day of the one is as true as that of the other."""
+    return last is not None and last.ends_on == cur.starts_on - timedelta(days=1) and (last.unit_id, last.title) == (cur.unit_id, cur.title)
 
 
 def _follow_with_roles(
@@ -817,10 +849,10 @@ def _roles_refused(
         if is_guarded(person=person, unit=unit, held=held, by=by):
             return "状态" if touched else "政务公开职责", _(RULES["guarded"]) % {"name": person.name}, "guarded"
     for grant in grants:
-        is_lost = (grant.role, grant.unit.code, grant.unit.name) in change.roles_lost
-        if grant.role == Role.HR and is_lost and not reaches(by, grant.unit, BY_HAND):
-            words = {"name": change.name, "role": Role.HR.label, "unit": grant.unit.name}
-            return "状态" if change.ends else "政务公开职责", _(RULES["hr_kept"]) % words, "hr_kept"
+        is_lost = grant.role in HANDED_OVER_WITH_CARE and (grant.role, grant.unit.code, grant.unit.name) in change.roles_lost
+        if (is_lost or (touched and grant.role in RUN_OR_WATCH)) and not reaches(by, grant.unit, BY_HAND):
+            words = {"name": change.name, "role": Role(grant.role).label, "unit": grant.unit.name}
+            return "状态" if touched else "政务公开职责", _(RULES["power_kept"]) % words, "power_kept"
     someone = person or Person(employee_number=change.number, name=change.name)
     for duty, role, unit in gained:
         refusal = refusal_to_grant(person=someone, role=role, unit=unit, by=by, held=held, word=BY_ROSTER)
@@ -848,7 +880,8 @@ def _values(row: PersonRow) -> list:
 
 def _people_in_reach(county: Unit | None):
     people = Person.objects.only(
-        "pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "is_superuser", "unit_id", "post_title"
+        *("pk", "employee_number", "name", "phone", "email", "staff_type", "status", "is_active", "is_superuser", "unit_id", "post_title"),
+        "date_joined",
     )
     if county is None:
         return people

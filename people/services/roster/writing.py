@@ -16,7 +16,7 @@ from people.models import DutyAssignment, Person, Posting, Role, RosterImport, U
 from people.services import accounts, readings, roles
 from people.services.roles import in_batches
 from people.services.roster.file import RosterError
-from people.services.roster.planning import OPENS, PLACES, RosterPlan, compare, duties_of, postings_of
+from people.services.roster.planning import OPENS, PLACES, RosterPlan, compare, continues, duties_of, postings_of
 from people.signals import roster_imported
 
 KEEP_UPLOADS = timedelta(days=1)
@@ -212,14 +212,55 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             assignment.ends_on = last_day
             ended.append(assignment)
 
+    redated = [people[change.number].pk for change in done.changed_people if change.posting == "redate"]
+    past: dict[int, list[DutyAssignment]] = defaultdict(
+        list
+    )  # duties that ended in a posting whose first day changes, or in the one before
+    moving = [posting.pk for pk in redated for posting in (current.get(pk), last.get(pk)) if posting is not None]
+    for assignment in in_batches(DutyAssignment.objects.exclude(ends_on=None).order_by("pk"), "posting", moving):
+        past[assignment.posting_id].append(assignment)
+
+    def redate(posting: Posting, before: Posting | None, since: date) -> None:
+        """Give a posting another first day, and its duties with it; the stretch of the same post before it goes on until then."""
+        began = {each.duty: each for each in held.get(posting.pk, []) if each.starts_on == posting.starts_on}
+        for assignment in [*past.get(posting.pk, []), *held.get(posting.pk, [])]:
+            if assignment.ends_on is not None and assignment.ends_on < since:
+                never.add(assignment.pk)
+            elif assignment.starts_on < since or (assignment.ends_on is None and assignment.duty in began):
+                assignment.starts_on = since
+                ended.append(assignment)
+        if before is not None:
+            for assignment in past.get(before.pk, []):
+                goes_on = began.get(assignment.duty) if assignment.ends_on == before.ends_on else None
+                if assignment.ends_on is not None and assignment.ends_on >= since:
+                    first = max(since, assignment.starts_on)
+                    if goes_on is not None:
+                        goes_on.starts_on = first
+                    else:
+                        added.append(DutyAssignment(posting=posting, duty=assignment.duty, starts_on=first, ends_on=assignment.ends_on))
+                    end(assignment, since - timedelta(days=1))
+                elif goes_on is not None:
+                    end(assignment, since - timedelta(days=1))
+            before.ends_on = since - timedelta(days=1)
+            changed.append(before)
+        posting.starts_on = since
+        changed.append(posting)
+
     for change in done.people:
         person = people[change.number]
         posting = current.get(person.pk)
-        duties, since = change.duties_added, on
+        kept: list[tuple[str, date, date | None]] = []  # duty, first and last day
+        since = on
         if change.posting in OPENS:
             assert change.since is not None
+            since = change.since
             if posting is not None:
-                duties = [each.duty for each in held.get(posting.pk, []) if each.duty not in change.duties_ended] + change.duties_added
+                for each in held.get(posting.pk, []):
+                    first = max(since, each.starts_on)
+                    if each.duty not in change.duties_ended:
+                        kept.append((each.duty, first, None))
+                    elif change.posting == "renew" and first < on:
+                        kept.append((each.duty, first, on - timedelta(days=1)))
                 close(posting, change.since - timedelta(days=1))
             for other in beside.get(person.pk, []):
                 if other.unit_id == units[change.unit_code].pk:
@@ -228,7 +269,8 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             if change.ends:
                 posting.ends_on = max(on, change.since)
             opened.append(posting)
-            since = change.since
+            if change.posting == "renew":  # a new duty begins with the file that names it, as in a posting that goes on
+                since = on
         elif change.posting == "close" and posting is not None:
             for other in [posting, *beside.get(person.pk, [])]:
                 close(other, on)
@@ -237,20 +279,19 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             posting = last[person.pk]
             posting.ends_on = None
             changed.append(posting)
-        elif change.posting in {"correct", "redate"} and posting is not None:
+        elif change.posting == "redate" and posting is not None:
             assert change.since is not None
-            for assignment in held.get(posting.pk, []):
-                if assignment.starts_on == posting.starts_on or assignment.starts_on < change.since:
-                    assignment.starts_on = change.since
-                    ended.append(assignment)
-            posting.unit, posting.title, posting.starts_on = units[change.unit_code], change.title, change.since
+            before = last.get(person.pk)
+            redate(posting, before if continues(before, posting) else None, change.since)
+        elif change.posting == "correct" and posting is not None:
+            posting.unit, posting.title = units[change.unit_code], change.title
             changed.append(posting)
         if change.posting not in OPENS and posting is not None:
             for assignment in held.get(posting.pk, []):
                 if assignment.duty in change.duties_ended:
                     end(assignment, on - timedelta(days=1))
-        for duty in duties:
-            added.append(DutyAssignment(posting=posting, duty=duty, starts_on=since, ends_on=posting.ends_on if posting else None))
+        kept += [(duty, since, posting.ends_on if posting else None) for duty in change.duties_added]
+        added += [DutyAssignment(posting=posting, duty=duty, starts_on=first, ends_on=until) for duty, first, until in kept]
     Posting.objects.bulk_update(changed, ["unit", "title", "starts_on", "ends_on"], batch_size=500)
     Posting.objects.bulk_create(opened, batch_size=500)
     DutyAssignment.objects.bulk_update({each.pk: each for each in ended}.values(), ["starts_on", "ends_on"], batch_size=500)
