@@ -39,6 +39,7 @@ def codes(told) -> list[str]:
 
 
 def test_a_later_day_in_the_roster_leaves_the_past_years_as_they_were(cast, policy):
+    Person.objects.filter(pk=cast.learner.pk).update(date_joined=datetime(2024, 1, 1, tzinfo=UTC))  # in the register ever since
     put_in(row("YA10001", "张小明", since="2026-06-01"), county=cast.county)
     for year in (2024, 2025, 2026):
         assert standing.people_of([cast.section], year=year, at=NOON).filter(pk=cast.learner.pk).exists(), year

@@ -297,6 +297,13 @@ def test_without_indexeddb_a_page_that_comes_back_sends_no_earlier_answer_behind
     assert stands(attempt, judge) == "false"
 
 
+def goes_away(page) -> None:
+    """The page goes away, and of all that it sends only what it sends then gets through: the network is cut until that very moment."""
+    page.route(ANSWERS, lambda route: route.continue_() if '"before"' in (route.request.post_data or "") else route.abort())
+    with page.expect_response(lambda answer: '"before"' in (answer.request.post_data or "")):
+        page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+
+
 def test_a_page_that_goes_away_delivers_the_last_of_several_answers_to_an_item(open_attempt, attempt, judge):
     page = open_attempt()
     cut(page)
@@ -304,10 +311,7 @@ def test_a_page_that_goes_away_delivers_the_last_of_several_answers_to_an_item(o
     shows(page, judge, "retry")
     tick(page, judge, "false")
 
-    page.unroute(ANSWERS)
-    page.route(ANSWERS, lambda route: route.continue_() if '"before"' in (route.request.post_data or "") else route.abort())
-    with page.expect_response(ANSWERS):
-        page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+    goes_away(page)
     page.close()  # and is never opened again
     assert [answer.response for answer in Answer.objects.order_by("seq")] == ["true", "false"]
 
@@ -319,10 +323,7 @@ def test_of_more_answers_to_an_item_than_go_at_once_the_latest_stands_in_the_end
         page.fill(f"fieldset[data-item='{fill.pk}'] input[type=text]", f"第{number}次")
         page.evaluate("window.dispatchEvent(new Event('pagehide'))")  # laid aside for a moment, without a network
 
-    page.unroute(ANSWERS)
-    page.route(ANSWERS, lambda route: route.continue_() if '"before"' in (route.request.post_data or "") else route.abort())
-    with page.expect_response(ANSWERS):
-        page.evaluate("window.dispatchEvent(new Event('pagehide'))")
+    goes_away(page)
     address, context = page.url, page.context
     page.close()
     page = context.new_page()
