@@ -1,6 +1,7 @@
 """Turns: one process at a time, and a dead one holds nothing."""
 
 import threading
+import time
 
 import pytest
 from django.db import connection
@@ -56,4 +57,8 @@ def test_a_turn_ends_with_its_connection():
         connection.close()  # as a killed process leaves it
 
     elsewhere(die)
-    assert not elsewhere(lambda: taken("a"))
+    for _try in range(50):  # the server ends what a closed connection held in a moment of its own
+        if not elsewhere(lambda: taken("a")):
+            return
+        time.sleep(0.1)
+    pytest.fail("what a dead connection held is still taken")
