@@ -299,14 +299,21 @@ WEEK = timedelta(days=7)
 JANUARY = DECEMBER + 3 * WEEK
 
 
-def test_what_was_begun_on_the_screen_and_went_on_on_paper_stays_in_its_round(cast, quiz, course, papers_of, entered, pass_in):
-    """Passed a week later in another sitting, and begun anew in January before the sheet was entered: it is of December's round."""
+@pytest.fixture
+def gone_on(cast, quiz, papers_of, pass_in):
+    """A sitting of December and the attempt that was begun in it, went on on paper, and was overtaken by a pass in another one a week later."""
     sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
     papers_of(sitting)
     begun = sittings.enter(person=cast.learner, sitting=sitting, at=DECEMBER)
     paper_marks.go_on(attempt=begun, reason="主机损坏", by=cast.liaison, at=DECEMBER + MINUTE)
     later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
     pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+    return sitting, begun
+
+
+def test_what_was_begun_on_the_screen_and_went_on_on_paper_stays_in_its_round(cast, course, entered, gone_on):
+    """Passed a week later in another sitting, and begun anew in January before the sheet was entered: it is of December's round."""
+    sitting, begun = gone_on
     again = enrolments.enrol(person=cast.learner, course=course, at=JANUARY - MINUTE)
     assert again.round == 2
 
@@ -366,15 +373,8 @@ def test_a_sheet_counts_though_the_completion_of_its_round_was_reversed_since(ca
     assert Completion.objects.standing().get().completed_at == sitting.closes_at
 
 
-def test_a_sheet_that_went_on_on_paper_counts_though_the_completion_of_its_round_was_reversed_since(
-    cast, quiz, course, papers_of, entered, pass_in
-):
-    sitting = sitting_of(quiz, cast.learner, opens_at=DECEMBER, results="at_once")
-    papers_of(sitting)
-    begun = sittings.enter(person=cast.learner, sitting=sitting, at=DECEMBER)
-    paper_marks.go_on(attempt=begun, reason="主机损坏", by=cast.liaison, at=DECEMBER + MINUTE)
-    later = sitting_of(quiz, cast.learner, opens_at=DECEMBER + WEEK, results="at_once")
-    pass_in(sittings.enter(person=cast.learner, sitting=later, at=DECEMBER + WEEK), at=DECEMBER + WEEK + MINUTE)
+def test_a_sheet_that_went_on_on_paper_counts_though_the_completion_of_its_round_was_reversed_since(cast, course, entered, gone_on):
+    sitting, begun = gone_on
     completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=JANUARY - MINUTE)
 
     marked = entered(sitting, JANUARY)
