@@ -12,10 +12,12 @@ from django.core.cache import cache
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from courses.models import Completion, Enrolment
+from people.models import Unit
+from people.permissions import READS_RECORDS, paths_of
 
-KEY, KEPT = "evaluation.begun:1", 24 * 3600  # seconds
+KEY, KEPT = "evaluation.begun:2", 24 * 3600  # seconds
 LONG = timedelta(hours=1)  # no transaction lasts so long: a row that is committed later than this has a newer number
-MANY = 20_000  # more are not named to the database
+MANY = 5000  # of a county; more are not named to the database, which meets them soon enough by itself
 
 
 def open_ones(rows: QuerySet[Enrolment]) -> QuerySet[Enrolment]:
@@ -23,17 +25,19 @@ def open_ones(rows: QuerySet[Enrolment]) -> QuerySet[Enrolment]:
     return rows.filter(~Exists(Completion.objects.filter(enrolment=OuterRef("pk"))))
 
 
-def where_open_ones_are() -> Q:
-    """Lets every open enrolment pass, and few others; all, where nobody has looked yet. One query."""
-    _seen, mark, ids = cache.get(KEY) or ((), None, ())
-    if mark is None or _mark(mark[0]) != mark:
+def where_open_ones_are(user) -> Q:
+    """Lets every open enrolment pass whose record the user may read, and few others; all, where nobody has looked yet. One query."""
+    _seen, mark, ids = cache.get(KEY) or ((), None, {})
+    counties = {path[: Unit.steplen] for path in paths_of(user, READS_RECORDS)}
+    if user.is_superuser or mark is None or _mark(mark[0]) != mark or any(ids.get(county, ()) is None for county in counties):
         return Q()
-    return Q(pk__in=list(ids)) | Q(pk__gt=mark[0])
+    named = [pk for county in sorted(counties) for pk in ids.get(county, ())]
+    return Q(pk__in=named) | Q(pk__gt=mark[0]) | Q(person=user.pk)
 
 
 def look(*, at: datetime) -> None:
     """Remember which enrolments are open, of those whose numbers were given out an hour ago. Safe to run at any time and twice."""
-    seen, mark, ids = cache.get(KEY) or ((), None, ())
+    seen, mark, ids = cache.get(KEY) or ((), None, {})
     if mark is not None and _mark(mark[0]) != mark:  # another database stands behind this cache
         seen, mark = (), None
     newest = Enrolment.objects.aggregate(pk=Max("pk"))["pk"]
@@ -42,14 +46,16 @@ def look(*, at: datetime) -> None:
     seen = [(then, pk) for then, pk in seen if at - timedelta(seconds=KEPT) < then <= at and pk <= newest] + [(at, newest)]
     upto = max((pk for then, pk in seen if then <= at - LONG), default=None)
     if upto is not None and (found := _mark(upto)) is not None:
-        known = Q(pk__in=list(ids)) | Q(pk__gt=mark[0]) if mark else Q()
-        ids, mark = (
-            array("q", open_ones(Enrolment.objects.filter(known, pk__lte=upto)).order_by("pk").values_list("pk", flat=True)[: MANY + 1]),
-            found,
-        )
-        if len(ids) > MANY:
-            mark = None
+        ids, mark = _of_counties(open_ones(Enrolment.objects.filter(pk__lte=upto))), found
     cache.set(KEY, (seen, mark, ids), KEPT)
+
+
+def _of_counties(rows: QuerySet[Enrolment]) -> dict[str, array | None]:
+    """The numbers of some enrolments by the county in which they were begun; None, where it has very many. One query."""
+    found: dict[str, array] = {}
+    for pk, path in rows.filter(unit__isnull=False).order_by("pk").values_list("pk", "unit__path").iterator(chunk_size=20_000):
+        found.setdefault(path[: Unit.steplen], array("q")).append(pk)
+    return {county: ids if len(ids) <= MANY else None for county, ids in found.items()}
 
 
 def _mark(pk: int) -> tuple | None:

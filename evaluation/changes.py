@@ -6,6 +6,7 @@ A change is noted in the transaction of its event and numbered after the commit 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from math import ceil
 from operator import attrgetter
 
 from django.db import connection, transaction
@@ -101,26 +102,28 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
     """The first `most` of what `read_on` gives, each read in the given shape.
 
     Asked for all at once, a database reads every row and sorts them, for each page anew. So the newest changes are taken by
-    their numbers, and their rows by key, as long as at least half of them are sought. Where less is sought, the numbers of
-    what is sought are looked up if it is few; else `read_on` looks through stretches of numbers, each longer than the one before.
+    their numbers, and their rows by key, as long as fewer numbers than a stretch promise the rest. Where they do not, the numbers
+    of what is sought are looked up if it is few; else `read_on` looks through stretches of numbers, each longer than the one before.
     """
     found: list = []
 
-    def take(newest: QuerySet) -> tuple[int, int]:
-        """How many numbers there were, and how many of them are sought."""
+    def take(newest: QuerySet, *, share: float = 1) -> tuple[int, int]:
+        """How many numbers there were, and how many of them are sought; `share` is the part expected to be."""
         nonlocal after
-        numbers = dict(newest[: min(AT_ONCE, most - len(found))])
+        numbers = dict(newest[: min(AT_ONCE, ceil((most - len(found)) / share))])
         some = list(shape(rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__in=numbers)))
         found.extend(sorted(some, key=attrgetter("change")))
         after = max(numbers, default=upto)
         return len(numbers), len(some)
 
+    share = 1.0
     while len(found) < most and after < upto:
-        looked_at, sought = take(_newest(rows, after=after, upto=upto))
-        if 2 * sought < looked_at:
+        looked_at, sought = take(_newest(rows, after=after, upto=upto), share=share)
+        if sought * STRETCH < looked_at * (most - len(found)):
             break
-    if len(found) == most or after >= upto:
-        return found
+        share = sought / max(looked_at, 1) or share
+    if len(found) >= most or after >= upto:
+        return found[:most]
     few = list(rows.order_by().values_list("pk", flat=True)[: FEW + 1])
     if len(few) <= FEW:
         while len(found) < most and after < upto:

@@ -446,7 +446,7 @@ def grounds(certificate: Certificate) -> tuple[Ground, ...]:
 
 
 def _enrolments(user, wanted: Filter) -> QuerySet:
-    source = begun.open_ones(Enrolment.objects.visible_to(user).filter(begun.where_open_ones_are()))
+    source = begun.open_ones(Enrolment.objects.visible_to(user).filter(begun.where_open_ones_are(user)))
     order = {"at": "enrolled_at", "name": "person_name", "number": "employee_number", "unit": "unit_name", "course": "course__code"}
     return _narrow(source, wanted, "enrolled_at").order_by(order.get(wanted.sort, "-enrolled_at"), "-pk")
 

@@ -9,9 +9,11 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from courses.models import Enrolment
 from evaluation import ahead, begun, pictures, records, reminders, standing, tasks
-from people.models import Unit
-from tests.cast import NOON
+from people.models import Person, Role, Unit
+from people.models.snapshot import served_at
+from tests.cast import NOON, grant
 from tests.evaluation import rows
 
 PAGES = ["records_units", "county_picture", "dashboard"]
@@ -164,7 +166,7 @@ def test_what_was_looked_at_hides_nothing_that_is_open_and_shows_nothing_that_is
     anew = under_way(cast.hr)
     assert anew == [open_rounds[number].pk for number in (0, 2, 4)]
     looked(2, 1, 0)
-    assert begun.where_open_ones_are() == Q(pk__in=anew) | Q(pk__gt=open_rounds[4].pk)
+    assert begun.where_open_ones_are(cast.hr) == Q(pk__in=anew) | Q(pk__gt=open_rounds[4].pk) | Q(person=cast.hr.pk)
     assert under_way(cast.hr) == anew
     rows.complete(cast.learner, course, at=NOON, enrolment=open_rounds[0])  # completed since
     newer = rows.enrol(cast.hr, course, at=NOON - timedelta(days=9))  # begun since, whatever day it bears
@@ -175,24 +177,45 @@ def test_what_was_looked_at_hides_nothing_that_is_open_and_shows_nothing_that_is
 
 def test_a_number_counts_as_looked_at_an_hour_after_it_was_seen(cast, course, open_rounds):
     looked(0.9, 0)  # a transaction may still commit a row with an older number
-    assert begun.where_open_ones_are() == Q()
+    assert begun.where_open_ones_are(cast.hr) == Q()
     looked(-0.2)
-    assert begun.where_open_ones_are() == Q(pk__in=under_way(cast.hr)) | Q(pk__gt=open_rounds[4].pk)
+    assert begun.where_open_ones_are(cast.hr) == Q(pk__in=under_way(cast.hr)) | Q(pk__gt=open_rounds[4].pk) | Q(person=cast.hr.pk)
 
 
 def test_what_was_remembered_of_another_database_is_not_used(cast, course, open_rounds):
     looked(1, 0)
     with connection.cursor() as cursor:  # as if it was restored, and others have enrolled since
         cursor.execute("UPDATE courses_enrolment SET enrolled_at = %s WHERE id = %s", [NOON - timedelta(days=1), open_rounds[4].pk])
-    assert begun.where_open_ones_are() == Q()
+    assert begun.where_open_ones_are(cast.hr) == Q()
     looked(0)
-    assert begun.where_open_ones_are() == Q()
+    assert begun.where_open_ones_are(cast.hr) == Q()
 
 
 def test_very_many_open_ones_are_not_named(cast, course, open_rounds, monkeypatch):
     monkeypatch.setattr(begun, "MANY", 2)
     looked(1, 0)
-    assert begun.where_open_ones_are() == Q() and len(under_way(cast.hr)) == 3
+    assert begun.where_open_ones_are(cast.hr) == Q() and len(under_way(cast.hr)) == 3
+
+
+def test_a_county_with_very_many_open_ones_does_not_hide_the_few_of_another(cast, course, open_rounds, monkeypatch):
+    theirs = rows.enrol(cast.other_hr, course, at=NOON - timedelta(days=3))
+    monkeypatch.setattr(begun, "MANY", 2)
+    looked(1, 0)
+    assert begun.where_open_ones_are(cast.hr) == Q()
+    assert begun.where_open_ones_are(cast.other_hr) != Q()
+    assert under_way(cast.other_hr) == [theirs.pk] and len(under_way(cast.hr)) == 3
+
+
+def test_whoever_reads_in_two_counties_and_has_begun_something_in_a_third_sees_what_is_open_in_each(cast, course, open_rounds):
+    theirs = rows.enrol(cast.other_hr, course, at=NOON - timedelta(days=3))
+    third = Unit.add_root(code="532327", name="永仁县人民政府", kind=Unit.Kind.COUNTY)
+    own = Enrolment.objects.create(
+        **served_at(cast.hr) | {"unit": third}, course=course, edition=course.current, enrolled_at=NOON - timedelta(days=3)
+    )
+    grant(cast.hr, Role.HR, cast.other_county)
+    looked(1, 0)
+    rows.complete(cast.other_leader, course, at=NOON, enrolment=open_rounds[4])  # completed since
+    assert under_way(Person.objects.get(pk=cast.hr.pk)) == sorted([*(open_rounds[number].pk for number in (0, 2)), theirs.pk, own.pk])
 
 
 def test_the_scheduler_looks(cast, course, open_rounds):
