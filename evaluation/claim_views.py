@@ -17,7 +17,7 @@ from core.figures import figure
 from evaluation import claims, evidence, services
 from evaluation.forms import ClaimDecisionForm, ClaimForm
 from evaluation.models import Evidence, HourClaim
-from evaluation.permissions import decides_q
+from evaluation.permissions import claims_in_reach_q, decides_q
 from people.models import Role
 from people.permissions import require_role
 from people.services import readings
@@ -94,7 +94,7 @@ def claim_list(request: HttpRequest) -> HttpResponse:
 
 
 def _lists(user) -> dict[str, QuerySet[HourClaim]]:
-    found = claims.listed(user).exclude(person=user)
+    found = claims.listed(user).filter(claims_in_reach_q(user))
     waiting, is_open = HourClaim.objects.waiting_for(user), HourClaim.objects.open()
     return dict(zip(SHOWN, (found.filter(pk__in=waiting.values("pk")), found.filter(pk__in=is_open.values("pk")), found), strict=True))
 

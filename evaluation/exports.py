@@ -25,6 +25,7 @@ from evaluation.forms import RecordsForm, YearForm
 from evaluation.models import HourClaim, LedgerEntry, Period, Reminder
 from evaluation.period_forms import RemindersForm
 from evaluation.periods import chain
+from evaluation.permissions import claims_in_reach_q
 from evaluation.records import Found, find, keys_of, rows_of, unit_names
 from people.models import Duty, Role, Unit
 from people.permissions import READS_RECORDS, grants_of, paths_of
@@ -328,7 +329,7 @@ def ledger_entries(found: QuerySet, keys: list[int] | None = None, *, year: int,
 def _claims(user, filters: dict, at: datetime) -> Opened:
     form = _valid(YearForm(filters, user=user, at=at))
     unit, year = form.cleaned_data["unit"], form.cleaned_data["year"]
-    found = claims.listed(user).filter(ends_on__year=year).exclude(person=user)
+    found = claims.listed(user).filter(claims_in_reach_q(user), ends_on__year=year)
     if unit is not None:
         found = found.filter(unit__path__startswith=unit.path)
     roles = (Role.HR, Role.AUDITOR)

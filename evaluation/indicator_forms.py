@@ -90,7 +90,7 @@ class VersionForm(forms.Form):
         """The data itself, once a version can be read from it."""
         data = from_text(self.cleaned_data["text"])
         try:
-            specs.require_countable(specs.read(data))
+            specs.require_usable(specs.read(data))
         except specs.RefusedSpec as refusal:
             raise forms.ValidationError([str(fault) for fault in refusal.faults]) from refusal
         return data

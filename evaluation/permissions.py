@@ -76,9 +76,14 @@ def claims_q(user) -> Q:
     """Condition on HourClaim: one's own, and those that one decides on or audits."""
     if not user.is_authenticated:
         return Q(pk__in=[])
+    return Q(person=user.pk) | claims_in_reach_q(user)
+
+
+def claims_in_reach_q(user) -> Q:
+    """Condition on HourClaim: those that the user's role of HR or auditor reaches, the user's own among them as anybody's."""
     if user.is_superuser:
         return EVERYTHING
-    return Q(person=user.pk) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR]))
+    return within_paths(paths_of(user, [Role.HR, Role.AUDITOR]))
 
 
 def deciders_on(claim):

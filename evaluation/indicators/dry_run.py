@@ -4,19 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from core import clock
+from core.figures import figure
 from evaluation.indicators import calculation
-from evaluation.indicators.spec import read
-from evaluation.models import IndicatorVersion, Period, UnitLine
-from people.models import Unit
+from evaluation.indicators.spec import Spec, read
+from evaluation.models import IndicatorVersion, Period, Reminder, UnitLine
+from people.models import Duty, Unit
 
 
 @dataclass(frozen=True)
 class Change:
-    """One unit by the old and by the new version; one that has no line for it is told by an empty one. `difference` None: one of them gives no total."""
+    """One unit by the old and by the new version; one that has no line for it is told by an empty one. `difference` None: one of them gives no total.
+
+    `was_below` and `is_below`: below the mark from which on people answer for the result.
+    """
 
     old: UnitLine
     new: UnitLine
+    was_below: bool
+    is_below: bool
 
     @property
     def difference(self) -> Decimal | None:
@@ -24,7 +32,12 @@ class Change:
 
     @property
     def differs(self) -> bool:
-        return (self.old.total, self.old.band, self.old.rank) != (self.new.total, self.new.band, self.new.rank)
+        return (self.old.total, self.old.band, self.old.rank, self.was_below) != (
+            self.new.total,
+            self.new.band,
+            self.new.rank,
+            self.is_below,
+        )
 
 
 def compare(*, period: Period, old: IndicatorVersion, new: IndicatorVersion, at: datetime) -> list[Change]:
@@ -32,8 +45,58 @@ def compare(*, period: Period, old: IndicatorVersion, new: IndicatorVersion, at:
     before, after = (
         {line.unit_id: line for line in outcome.units} for outcome in calculation.calculate_by(period=period, versions=[old, new], at=at)
     )
-    changes = [Change(before.get(pk) or _nothing(after[pk]), after.get(pk) or _nothing(before[pk])) for pk in before.keys() | after.keys()]
+    mark, new_mark = read(old.spec).mark, read(new.spec).mark
+    changes = []
+    for pk in before.keys() | after.keys():
+        was, now = before.get(pk) or _nothing(after[pk]), after.get(pk) or _nothing(before[pk])
+        changes.append(Change(was, now, _lies_below(was, mark), _lies_below(now, new_mark)))
     return sorted(changes, key=lambda one: one.new.unit_code)
+
+
+def _lies_below(line: UnitLine, mark: Decimal) -> bool:
+    return line.total is not None and line.total < mark
+
+
+def other_rules(old: Spec, new: Spec) -> list[tuple[str, list[str], list[str]]]:
+    """What differs between two versions beside the points: its name, and the sentences of the old and of the new one."""
+    parts = [
+        (_("Responsibility"), _responsibility(old), _responsibility(new)),
+        (_("Days"), _days(old), _days(new)),
+        (_("Whom it counts"), _counted(old), _counted(new)),
+    ]
+    return [(name, was, now) for name, was, now in parts if was != now]
+
+
+def _responsibility(spec: Spec) -> list[str]:
+    if not spec.mark:
+        return [_("Nobody is reminded.")]
+    rungs = [
+        _("%(level)s: %(duties)s; %(action)s")
+        % {
+            "level": Reminder.Level(rung.level).label,
+            "duties": _(", ").join(str(Duty(duty).label) for duty in rung.duties),
+            "action": rung.action,
+        }
+        for rung in spec.chain
+    ]
+    return [_("Below %(mark)s points") % {"mark": figure(spec.mark)}, *rungs]
+
+
+def _days(spec: Spec) -> list[str]:
+    days = spec.period
+    return [
+        _("Opened on %(open)s, cut off on %(cutoff)s, frozen on %(freeze)s of the next year")
+        % {"open": days.open, "cutoff": days.cutoff, "freeze": days.freeze},
+        _("Publicity %(publicity)d, appeals %(appeals)d working days") % {"publicity": days.publicity_days, "appeals": days.appeal_days},
+    ]
+
+
+def _counted(spec: Spec) -> list[str]:
+    rules = spec.rules
+    return [
+        _("Joined %(joined)d months before the cut-off at the latest; away for fewer than %(away)d months without a break")
+        % {"joined": rules.months_joined, "away": rules.months_away}
+    ]
 
 
 def _nothing(line: UnitLine) -> UnitLine:

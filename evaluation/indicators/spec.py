@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from core.errors import Refused
+from core.figures import figure
 from evaluation.indicators.figures import FIGURES
 from evaluation.indicators.formula import Formula
 from people.models import Duty
@@ -112,6 +113,11 @@ class Spec(_Part):
         return next(band.name for band in self.bands if total >= band.min)
 
     @property
+    def mark(self) -> Decimal:
+        """Below it the people of the chain answer for the result; 0: nobody does."""
+        return self.chain_below if self.chain else Decimal(0)
+
+    @property
     def best(self) -> Decimal:
         """The most that a unit can have: all items and all bonuses."""
         return self.full + sum((one.max for one in self.bonus), Decimal(0))
@@ -158,11 +164,13 @@ def stored(spec: Spec) -> dict:
     return spec.model_dump(mode="json")
 
 
-def require_countable(spec: Spec) -> None:
-    """Refuse a new version with a formula that large figures drive beyond what can be counted. What stands is read all the same.
+def require_usable(spec: Spec) -> None:
+    """Refuse a new version with a formula that large figures drive beyond what can be counted, or with a mark above all that a unit can have.
+
+    What stands is read all the same.
 
     Raises:
-        RefusedSpec: with every such formula by its place.
+        RefusedSpec: with every such formula and mark by its place.
     """
     faults = []
     for number, item in enumerate(spec.items, 1):
@@ -170,6 +178,10 @@ def require_countable(spec: Spec) -> None:
             item.read.require_countable()
         except Refused as refusal:
             faults.append(_fault_of_formula(number, item, refusal))
+    too_high = _("No unit can have more than %(best)s points.") % {"best": figure(spec.best)}
+    faults += [Fault(_row("bands", number, band.name), too_high) for number, band in enumerate(spec.bands, 1) if band.min > spec.best]
+    if spec.chain_below > spec.best:
+        faults.append(Fault(_field("chain_below"), too_high))
     if faults:
         raise RefusedSpec(faults)
 

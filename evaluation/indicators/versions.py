@@ -65,7 +65,7 @@ def propose(
     if after.indicator.county_id not in (None, county.pk):
         raise Refused(_("This indicator belongs to another county."), code="not_hr")
     given = specs.read(data)
-    specs.require_countable(given)
+    specs.require_usable(given)
     spec = specs.stored(given)
     Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     indicator = _indicator(county, after.indicator, name.strip())

@@ -17,6 +17,7 @@ from people.models import ReadingOfOthers
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import private
 from tests.evaluation import rows
+from tests.evaluation.exporting import take, whole_file
 from tests.quizzes.test_races import together
 
 __all__ = ["private"]
@@ -418,6 +419,28 @@ def test_the_officers_list_opens_where_there_is_something(cast, policy, second, 
     claims.approve(claim=claim, by=second, at=NOON)
     assert opens_for(cast.hr) == opens_for(cast.auditor) == ("all", 1)
     assert sign_in(cast.auditor).get(reverse("claim_list"), {"show": "waiting"}).context["shown"] == "waiting"  # what was chosen stays
+
+
+def test_the_list_and_the_file_of_claims_are_the_same_for_everybody_with_that_reach_ones_own_claim_in_them(cast, policy, second, sign_in):
+    filed(cast.learner)
+    filed(cast.hr, key="k2")
+    rows_of = {}
+    for one in (cast.hr, second, cast.auditor):
+        client = sign_in(one)
+        listed = {claim.person for claim, _state, _days in client.get(reverse("claim_list"), {"show": "all"}).context["rows"]}
+        text = whole_file(take(client, "claims", filters={"year": 2026})).decode("utf-8-sig")
+        rows_of[one.name] = (listed, sorted(text.splitlines()))
+        assert client.get(reverse("claim_list")).status_code == 200
+    assert rows_of[cast.hr.name][0] == {cast.learner, cast.hr} and len(rows_of[cast.hr.name][1]) == 3
+    assert rows_of[cast.hr.name] == rows_of[second.name] == rows_of[cast.auditor.name]
+
+
+def test_nobodys_own_claim_waits_for_them(cast, policy, second, sign_in):
+    own = filed(cast.hr)
+    assert not sign_in(cast.hr).get(reverse("claim_list"), {"show": "waiting"}).context["rows"]
+    assert len(sign_in(second).get(reverse("claim_list"), {"show": "waiting"}).context["rows"]) == 1
+    page = sign_in(cast.hr).get(reverse("claim", args=[own.pk])).text
+    assert 'value="approve"' not in page
 
 
 def test_who_was_slower_reads_what_the_quicker_one_decided(cast, policy, second, sign_in, monkeypatch):

@@ -259,6 +259,51 @@ def test_a_dry_run_shows_each_unit_by_both_versions_and_writes_nothing(cast, sig
     assert not UnitLine.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"chain_below": 10}, ("低于 6 分", "低于 10 分")),
+        ({"chain": [{"level": "primary", "duties": ["chief"], "action": "约谈提醒"}]}, ("约谈提醒",)),
+        (
+            {"period": {"open": "01-01", "cutoff": "11-30", "publicity_days": 7, "appeal_days": 5, "freeze": "01-10"}},
+            ("11-30", "公示 7 个"),
+        ),
+        ({"rules": {"months_joined": 5, "months_away": 3}}, ("至少 5 个月",)),
+    ],
+)
+def test_a_dry_run_tells_the_rules_that_change_beside_the_points(cast, sign_in, general, period, course, parts, words):
+    new = versions.propose(
+        county=cast.county, after=general, data=changed(general) | parts, source="县定", mark="D", note="改规则", by=cast.hr, at=NOON
+    )
+    page = sign_in(cast.hr).get(f"/evaluation/indicators/{new.pk}/dry-run/").text
+    assert "同时变化的其他规则" in page and all(word in page for word in words)
+    assert (
+        "同时变化的其他规则" not in sign_in(cast.hr).get(f"/evaluation/indicators/{proposed(cast, new).pk}/dry-run/?against={new.pk}").text
+    )
+
+
+def test_a_dry_run_counts_the_units_that_a_higher_mark_puts_below_it(cast, sign_in, general, period, course):
+    rows.complete(cast.learner, course)
+    low = versions.propose(
+        county=cast.county,
+        after=general,
+        data=changed(general) | {"chain_below": 1},
+        source="县定",
+        mark="D",
+        note="线",
+        by=cast.hr,
+        at=NOON,
+    )
+    high = versions.propose(
+        county=cast.county, after=low, data=changed(low) | {"chain_below": 5}, source="县定", mark="D", note="线", by=cast.hr, at=NOON
+    )
+    found = {one.new.unit_code: one for one in dry_run.compare(period=period, old=low, new=high, at=NOON)}
+    bureau = found["532325-D03"]
+    assert (bureau.was_below, bureau.is_below, bureau.difference, bureau.differs) == (False, True, 0, True)
+    page = sign_in(cast.hr).get(f"/evaluation/indicators/{high.pk}/dry-run/?against={low.pk}").text
+    assert "否 → 是" in page and "中有 1 个结果不同" in page
+
+
 def test_a_dry_run_shows_a_unit_that_one_version_alone_counts(cast, sign_in, general, period):
     late = date(2026, 11, 1)
     Posting.objects.filter(person=cast.learner).update(unit=cast.county)

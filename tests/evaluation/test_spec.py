@@ -107,10 +107,26 @@ def test_a_formula_that_large_figures_drive_beyond_counting_is_no_new_version_an
     spec = specs.read(data)
 
     with pytest.raises(specs.RefusedSpec) as caught:
-        specs.require_countable(spec)
+        specs.require_usable(spec)
 
     assert ["K1" in str(fault) for fault in caught.value.faults] == [True]
 
 
-def test_the_indicator_that_comes_with_the_product_stays_countable(data):
-    specs.require_countable(specs.read(data))
+@pytest.mark.parametrize(
+    ("parts", "place"),
+    [
+        ({"chain_below": 60}, "chain_below"),
+        ({"bands": [{"name": "好", "min": 900}, {"name": "待改进", "min": 0}]}, "好"),
+    ],
+)
+def test_a_mark_above_all_that_a_unit_can_have_is_no_new_version_and_yet_is_read(data, parts, place):
+    spec = specs.read(data | parts)
+
+    with pytest.raises(specs.RefusedSpec) as caught:
+        specs.require_usable(spec)
+
+    assert [place in str(fault) for fault in caught.value.faults] == [True]
+
+
+def test_the_indicator_that_comes_with_the_product_stays_usable(data):
+    specs.require_usable(specs.read(data))
