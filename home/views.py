@@ -88,7 +88,7 @@ def my_learning(request: HttpRequest) -> HttpResponse:
         "strips": strips,
         "made_at": overview.made_at if led else None,
         "exams": exams,
-        "work": waiting.for_person(request.user),
+        "work": waiting.for_person(request.user, at=at),
         "reminder": reminders.standing_for(request.user, missing=mine.required - mine.required_done, at=at),
     }
     return render(request, "home/my_learning.html", context)
@@ -116,7 +116,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "board": found,
-        "work": waiting.for_person(request.user),
+        "work": waiting.for_person(request.user, at=at),
         "rank": pictures.rank_of(found.unit, year=found.year, at=at) if found.unit else None,
         "may_remind": found.unit is not None and found.total.behind > 0 and reminders.may_remind(request.user, found.unit),
         "at_once": reminders.AT_ONCE,

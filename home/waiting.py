@@ -1,14 +1,18 @@
 """What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours,
-appeals, versions of indicators and reported figures to decide, and webhooks that were given up."""
+appeals, versions of indicators and reported figures to decide, and webhooks that were given up. For everybody results that are public,
+the days for objections, and answers to one's own."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Count, QuerySet, Value
+from django.db.models import Count, DateField, F, IntegerField, Max, QuerySet, Value
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from certificates.models import Proposal
-from evaluation.models import Appeal, HourClaim, IndicatorVersion, Reminder, UnitFigure, WebhookEndpoint
+from evaluation.models import Appeal, HourClaim, IndicatorVersion, Period, Reminder, UnitFigure, WebhookEndpoint
+from evaluation.periods import notices
 from people.models import Person, Role
 from people.permissions import has_role, paths_of
 from quizzes.models import Remark
@@ -22,9 +26,14 @@ class Work:
     url: str
 
 
-def for_person(person: Person) -> list[Work]:
+def for_person(person: Person, *, at: datetime) -> list[Work]:
     """One query."""
-    rows: dict[str, QuerySet] = {"reminders": Reminder.objects.filter(person=person).waiting()}
+    rows: dict[str, QuerySet] = {
+        "publicity": _told(notices.running(person, Period.State.PUBLICITY, at=at), "period", "due_on"),
+        "objections": _told(notices.running(person, Period.State.APPEALS, at=at), "period", "due_on"),
+        "answered": _told(notices.answers(person, at=at), "appeal"),
+        "reminders": Reminder.objects.filter(person=person).waiting(),
+    }
     if is_author(person):
         rows["answers"] = ratings.waiting(person)
     if has_role(person, Role.HR, Role.REVIEWER):
@@ -39,24 +48,42 @@ def for_person(person: Person) -> list[Work]:
         rows["figures"] = UnitFigure.objects.waiting_for(person)
         rows["webhooks"] = WebhookEndpoint.objects.given_up_for(person)
     found = []
-    for name, count in _counted(rows).items():
+    for name, count, page, until in _counted(rows):
         words, door = _said(name, count)
-        found.append(Work(words % {"count": count}, reverse(door)))
+        found.append(Work(words % {"count": count, "until": until}, reverse(door, args=[page] if page else [])))
     return found
 
 
-def _counted(rows: dict[str, QuerySet]) -> dict[str, int]:
-    """How many rows each has, in this order; those without any are left out. One query, none for nothing."""
-    parts = [
-        found.order_by().values(waiting=Value(name)).annotate(n=Count("pk", distinct=True)).values_list("waiting", "n")
-        for name, found in rows.items()
-    ]
-    counts = dict(parts[0].union(*parts[1:], all=True)) if parts else {}
-    return {name: counts[name] for name in rows if counts.get(name)}
+NO_PAGE, NO_DAY = Value(None, output_field=IntegerField()), Value(None, output_field=DateField())
+
+
+def _told(found: QuerySet, page: str, until: str = "") -> QuerySet:
+    """Rows that have a page of their own, the newest's, and a last day."""
+    return found.annotate(page=F(f"{page}_id"), until=F(until) if until else NO_DAY)
+
+
+def _counted(rows: dict[str, QuerySet]) -> list[tuple]:
+    """Name, how many rows, and the page and day of `_told`, in this order; what has none is left out. One query."""
+    parts = []
+    for name, found in rows.items():
+        has_page = "page" in found.query.annotations
+        counted = found.order_by().values(waiting=Value(name)).annotate(n=Count("pk", distinct=True))
+        counted = counted.annotate(at_page=Max("page") if has_page else NO_PAGE, last_day=Max("until") if has_page else NO_DAY)
+        parts.append(counted.values_list("waiting", "n", "at_page", "last_day"))
+    order = list(rows)
+    return sorted((row for row in parts[0].union(*parts[1:], all=True) if row[1]), key=lambda row: order.index(row[0]))
 
 
 def _said(name: str, count: int) -> tuple[str, str]:
     """The sentence for so many of them, and the door."""
+    if name == "publicity":
+        return _(
+            "Results of the yearly evaluation are public until the end of %(until)s: look at your own and your unit's"
+        ), "period_publicity"
+    if name == "objections":
+        return _("Objections to the results of the yearly evaluation are taken until the end of %(until)s"), "period_publicity"
+    if name == "answered":
+        return _("Your objection to the results of the yearly evaluation was answered"), "appeal"
     if name == "answers":
         return ngettext("%(count)d answer waits to be marked", "%(count)d answers wait to be marked", count), "marking"
     if name == "remarks":

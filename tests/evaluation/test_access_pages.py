@@ -366,16 +366,16 @@ def test_what_happened_since_a_moment_is_told_again(cast, course, receiver, hook
 def test_a_webhook_that_was_given_up_waits_on_the_desk_of_hr_until_somebody_acts(cast, course, receiver, hook, sign_in, bureau_hr):
     rows.complete(cast.learner, course)
     receiver.answers += [410]
-    assert waiting.for_person(cast.hr) == []
+    assert waiting.for_person(cast.hr, at=NOON) == []
     delivery.deliver(hook.pk, at=NOON)
-    assert [one.url for one in waiting.for_person(cast.hr)] == [reverse("webhook_list")]
+    assert [one.url for one in waiting.for_person(cast.hr, at=NOON)] == [reverse("webhook_list")]
     for who in (cast.auditor, cast.admin, cast.other_hr, bureau_hr):
-        assert all(one.url != reverse("webhook_list") for one in waiting.for_person(who))
+        assert all(one.url != reverse("webhook_list") for one in waiting.for_person(who, at=NOON))
     page = sign_in(cast.hr).get(reverse("webhook_list")).text
     assert "已放弃" in page and "410" in page
     assert "重新启用或关闭" in sign_in(cast.hr).get(reverse("my_learning")).text
     sign_in(cast.hr).post(reverse("webhook_act", args=[hook.pk, "start"]))
-    assert waiting.for_person(cast.hr) == [] and delivery.deliver(hook.pk, at=NOON) == 1
+    assert waiting.for_person(cast.hr, at=NOON) == [] and delivery.deliver(hook.pk, at=NOON) == 1
 
 
 def test_a_given_up_webhook_that_is_closed_waits_no_more(cast, course, receiver, hook):
@@ -383,7 +383,7 @@ def test_a_given_up_webhook_that_is_closed_waits_no_more(cast, course, receiver,
     receiver.answers += [410]
     delivery.deliver(hook.pk, at=NOON)
     endpoints.close(endpoint=hook, by=cast.hr, at=NOON)
-    assert waiting.for_person(cast.hr) == [] and WebhookEndpoint.objects.get().state == "closed"
+    assert waiting.for_person(cast.hr, at=NOON) == [] and WebhookEndpoint.objects.get().state == "closed"
 
 
 def test_whoever_starts_a_webhook_whose_owner_lost_the_role_becomes_its_owner(cast, course, receiver, hook):
@@ -393,7 +393,7 @@ def test_whoever_starts_a_webhook_whose_owner_lost_the_role_becomes_its_owner(ca
     assert WebhookEndpoint.objects.get().state == "given_up"
     second = person("YA30003", "蒋人事", cast.county)
     grant(second, "hr", cast.county)
-    assert [one.url for one in waiting.for_person(second)] == [reverse("webhook_list")]
+    assert [one.url for one in waiting.for_person(second, at=NOON)] == [reverse("webhook_list")]
     endpoints.start(endpoint=hook, by=second)
     assert WebhookEndpoint.objects.get().owner == second and delivery.deliver(hook.pk, at=NOON) == 1
 

@@ -15,7 +15,7 @@ from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Remin
 from evaluation.periods import appeals, chain, package, services
 from home import waiting
 from people.models import ReadingOfOthers
-from tests.cast import EVERYBODY, grant, person
+from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
 from tests.evaluation import rows, year
@@ -391,8 +391,8 @@ def test_a_reminder_ends_once_the_unit_is_no_longer_below_the_mark(cast, sign_in
     assert "无需再答复" in page.text and "<textarea" not in page.text.split("<main")[1]
     assert str(now) in page.text and str(mine.line.total) in page.text
     assert "现已达标" in sign_in(cast.own_leader).get(reverse("my_reminders")).text
-    assert not [one for one in waiting.for_person(cast.own_leader) if one.url == reverse("my_reminders")]
-    assert [one for one in waiting.for_person(cast.other_leader) if one.url == reverse("my_reminders")]
+    assert not [one for one in waiting.for_person(cast.own_leader, at=NOON) if one.url == reverse("my_reminders")]
+    assert [one for one in waiting.for_person(cast.other_leader, at=NOON) if one.url == reverse("my_reminders")]
     page = sign_in(cast.other_leader).get(reverse("reminder", args=[other.pk]))
     assert "无需再答复" not in page.text and "<textarea" in page.text
     client, door = sign_in(cast.hr), reverse("period_chain", args=[won.pk])

@@ -11,7 +11,7 @@ from courses.services import enrolments, progress
 from evaluation.models import LedgerEntry
 from people.models import Duty, ReadingOfOthers
 from people.models.snapshot import served_at
-from tests.cast import EVERYBODY, grant, person
+from tests.cast import EVERYBODY, NOON, grant, person
 from tests.factories import complete, make_course
 
 pytestmark = pytest.mark.django_db
@@ -376,8 +376,8 @@ def test_an_appeal_waits_for_officers_but_not_for_who_filed_it(cast):
     made = by_hand.calculation(by_hand.period(cast), cast, purpose="publicity")
     facts = {"period": made.period, "calculation": made, "unit": cast.bureau, "about": "教育体育局", "item_key": "K1", "text": "任务数有误"}
     Appeal.objects.create(**facts, form_key="a", due_on="2027-01-05", by=cast.own_leader, at=timezone.now())
-    assert [one.words for one in waiting.for_person(cast.hr)] == ["有 1 件申诉待您处理"]
-    assert waiting.for_person(cast.own_leader) == [] == waiting.for_person(cast.other_hr)
+    assert [one.words for one in waiting.for_person(cast.hr, at=NOON)] == ["有 1 件申诉待您处理"]
+    assert waiting.for_person(cast.own_leader, at=NOON) == [] == waiting.for_person(cast.other_hr, at=NOON)
 
 
 def test_what_hr_wrote_and_reported_waits_for_another_officer_of_the_county(cast):
@@ -394,19 +394,19 @@ def test_what_hr_wrote_and_reported_waits_for_another_officer_of_the_county(cast
             period=period, unit=cast.bureau, name="M1", value=value, reason="台账", by=cast.hr, form_key=str(value), at=at
         )
     both = ["有 1 个指标版本待您批准", "有 1 项填报数据待您确认"]
-    assert [one.words for one in waiting.for_person(second)] == both
+    assert [one.words for one in waiting.for_person(second, at=NOON)] == both
     for other in (cast.hr, cast.other_hr, cast.own_leader, cast.auditor):
-        assert waiting.for_person(other) == []
+        assert waiting.for_person(other, at=NOON) == []
 
     versions.approve(version=period.version, by=second, at=at)
-    assert [one.words for one in waiting.for_person(second)] == both[1:]
+    assert [one.words for one in waiting.for_person(second, at=NOON)] == both[1:]
     reports.confirm(figure=UnitFigure.objects.latest("pk"), by=second, at=at)
-    assert waiting.for_person(second) == []
+    assert waiting.for_person(second, at=NOON) == []
 
     UnitFigure.objects.create(period=period, unit=cast.bureau, name="M2", value=1, reason="台账", by=cast.hr, form_key="3", at=at)
-    assert [one.words for one in waiting.for_person(second)] == both[1:]
+    assert [one.words for one in waiting.for_person(second, at=NOON)] == both[1:]
     by_hand.step(period, cast, "frozen")
-    assert waiting.for_person(second) == []
+    assert waiting.for_person(second, at=NOON) == []
 
 
 def test_a_reminder_of_the_units_result_waits_until_it_is_answered(cast):
@@ -424,9 +424,9 @@ def test_a_reminder_of_the_units_result_waits_until_it_is_answered(cast):
         "action": "提醒",
     }
     reminder = Reminder.objects.create(**facts, person=cast.learner, by=cast.hr, at=timezone.now())
-    assert [one.url for one in waiting.for_person(cast.learner)] == [reverse("my_reminders")]
+    assert [one.url for one in waiting.for_person(cast.learner, at=NOON)] == [reverse("my_reminders")]
     ReminderAnswer.objects.create(reminder=reminder, text="已补课", form_key="a", at=timezone.now())
-    assert waiting.for_person(cast.learner) == []
+    assert waiting.for_person(cast.learner, at=NOON) == []
 
 
 def test_a_correction_of_another_year_is_nothing_that_anybody_learned_this_week(sign_in, cast, now):
