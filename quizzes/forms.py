@@ -264,8 +264,15 @@ class PoliciesField(forms.MultiValueField):
 
 class QuizForm(OfCountyForm):
     USUAL = ("most_uses", "rating_difference")  # an empty field means the usual figure
+    KEPT = {
+        "in_use": _("As it was reviewed with a published course. To change it, make a copy."),
+        "in_review": _("As the reviewer reads it with the course. To change it, withdraw the submission, or make a copy."),
+        "has_sittings": _("As it is for all who sit a published exam, until that is over. For another exam, make a copy."),
+        "has_a_sitting": _("It has sittings and stays an exam. For practice, make a copy."),
+    }
 
     opened_on = opened_on()
+    kept = forms.CharField(widget=forms.HiddenInput(attrs={"autocomplete": "off"}), required=False, max_length=300)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -286,6 +293,32 @@ class QuizForm(OfCountyForm):
             self.fields["key"].disabled = True  # lessons name the quiz by it
         for name in self.USUAL:
             self.fields[name].required = False
+        self.why_kept: dict[str, Refused] = {}
+        if self.instance.pk:
+            self._keep_terms()
+
+    def _keep_terms(self) -> None:
+        """Show what cannot be changed now as it stands, with a line that says why and what to do instead.
+
+        Of disabled fields a browser sends nothing. So the form says which it showed so, and those are read as they stand; what is sent
+        nevertheless, or from a form that is older than the publication, is read as any other and refused.
+        """
+        if self.is_bound:
+            kept = dict(each.partition(":")[::2] for each in self.data.get(self.add_prefix("kept"), "").split())
+        else:
+            self.why_kept = quizzes.kept_terms(quiz=self.instance, at=clock.now())
+            kept = {name: refusal.code for name, refusal in self.why_kept.items()}
+            if self.instance.is_exam and self.instance.sittings.exists():
+                kept["is_exam"] = "has_a_sitting"
+            self.fields["kept"].initial = " ".join(f"{name}:{code}" for name, code in sorted(kept.items()))
+        for name in kept.keys() & quizzes.FIXED_FOR_COURSES & self.fields.keys():
+            if not any(sent == name or sent.startswith(f"{name}_") for sent in self.data):  # policies come as one list a kind
+                self.fields[name].disabled, self.fields[name].help_text = True, self.KEPT.get(kept[name], "")
+        self.kept_draws = self.KEPT.get(kept.get("draws", ""), "")
+        if self.kept_draws:
+            for form in self.formsets["draws"].forms:
+                for name in form.fields.keys() - {"id", "DELETE"}:
+                    form.fields[name].disabled = form.add_prefix(name) not in self.data
 
     def clean_is_exam(self) -> bool:
         is_exam = self.cleaned_data["is_exam"]

@@ -77,6 +77,18 @@ class CountyPanel(FieldPanel):
             return [*super().classes(), *["w-hidden"] * self.bound_field.is_hidden]
 
 
+class DrawsPanel(InlinePanel):
+    """How the paper is drawn; of a quiz whose draws stay as they are, only shown, with the reason."""
+
+    class BoundPanel(InlinePanel.BoundPanel):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.help_text = getattr(self.form, "kept_draws", "")
+
+        def classes(self):
+            return [*super().classes(), *["is-kept"] * bool(self.help_text)]  # nothing to add or to take away
+
+
 class InCounty:
     """Listing views narrow their rows to the user's county."""
 
@@ -472,6 +484,9 @@ class QuizEditView(WarnsOfLacks, EditView):
         page = super().get(request, *args, **kwargs)  # drawn later, with the message
         if said := readiness.earns_nothing(self.object):
             messages.warning(request, said)
+        if "draws" in (why := page.context_data["form"].why_kept):
+            copied = messages.button(reverse("quizzes:copy_of", args=[self.object.pk]), _("Copy"))
+            messages.info(request, why["draws"].message, buttons=[copied])
         return page
 
     @cached_property
@@ -537,7 +552,7 @@ class QuizViewSet(OfCountyViewSet):
                 [FieldPanel("is_exam"), FieldRowPanel([FieldPanel("most_uses"), FieldPanel("rating_difference")])],
                 heading=gettext_lazy("Exam"),
             ),
-            InlinePanel(
+            DrawsPanel(
                 "draws",
                 heading=gettext_lazy("draw rules"),
                 label=gettext_lazy("draw rule"),

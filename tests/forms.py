@@ -4,10 +4,10 @@ from bs4 import BeautifulSoup
 
 
 def typed_in(page, *, holding: str = "opened_on", **changes) -> dict:
-    """The fields of the form that holds this one, as the page shows them, with what somebody types."""
+    """The fields of the form that holds this one, as a browser sends them (nothing of disabled ones), with what somebody types."""
     form = BeautifulSoup(page.text, "html.parser").find(attrs={"name": holding}).find_parent("form")
     sent: dict = {}
-    for field in form.select("input[name], textarea[name], select[name]"):
+    for field in form.select("input[name]:not([disabled]), textarea[name]:not([disabled]), select[name]:not([disabled])"):
         if field.name == "select":
             chosen = field.find("option", selected=True) or field.find("option")
             sent[field["name"]] = chosen["value"] if chosen else ""

@@ -4,6 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 from core import clock
+from home.demo import sign_ins
 from people.models import Person, Unit
 from quizzes.models import Quiz, Sitting, Submission
 from quizzes.services import attempts, candidates, marking, presence, quizzes, sittings
@@ -50,6 +51,7 @@ def load_exams(county: Unit, *, at: datetime) -> None:
     trial = _set_up(quiz, "年度考试模拟场", at, people[:40], logins, days=14)
     _begin(trial, people[1:9], draw, at=at)
     _set_up(quiz, f"{clock.year_of(at + timedelta(days=20))}年度政务公开考试", nine + timedelta(days=20), people[:120], logins)
+    sign_ins.tell()
 
 
 def _set_up(quiz: Quiz, title: str, opens_at: datetime, people: list[Person], logins: dict[str, Person], *, days: int = 0) -> Sitting:

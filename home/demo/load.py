@@ -26,7 +26,7 @@ from evaluation import claims, evidence
 from evaluation.indicators import versions
 from evaluation.models import Period
 from evaluation.periods import services as periods
-from home.demo import pictures, sheets
+from home.demo import pictures, sheets, sign_ins
 from home.demo.certificates import load_looks
 from home.demo.endings import load_endings
 from home.demo.exams import ensure_exam, load_exams
@@ -222,6 +222,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
     """A realistic mix: most have done some of what their duty requires, some are in the middle, some failed, some never came."""
     if Attempt.objects.filter(person__unit__path__startswith=county.path).exists():
         tell_the_learners_story(at=at)
+        sign_ins.tell()
         return
     draw = random.Random(20261)  # noqa: S311 - a demo mix, no secret
     courses = list(Course.objects.filter(county=county, is_open=True).select_related("current").prefetch_related("duty_rules"))
@@ -249,6 +250,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
     claim_hours(at=at)
     record_leave(at=at)
     tell_the_learners_story(at=at)
+    sign_ins.tell()
 
 
 def office_hours(moment: datetime, draw: random.Random) -> datetime:
@@ -283,7 +285,6 @@ def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: rand
     if stage == "untouched":
         return False
     enrolment = enrolments.enrol(person=person, course=course, at=at)
-    seen(person, at)
     if stage == "enrolled":
         return False
     lessons = list(enrolment.edition.lessons.all())
@@ -305,13 +306,6 @@ def walk(person: Person, course: Course, *, stage: str, at: datetime, draw: rand
 def read(enrolment, lesson, *, at: datetime) -> None:
     progress.open_lesson(enrolment=enrolment, lesson=lesson, at=at)
     progress.finish_lesson(enrolment=enrolment, lesson=lesson, at=at + timedelta(minutes=lesson.minutes))
-
-
-def seen(person: Person, at: datetime) -> None:
-    """Whoever learned has signed in."""
-    if person.last_login is None or person.last_login < at:
-        person.last_login = at
-        person.save(update_fields=["last_login"])
 
 
 def sit(person: Person, quiz: Quiz, *, right: bool, at: datetime, draw: random.Random) -> Submission:

@@ -14,6 +14,7 @@ from core import clock
 from courses import rules as course_rules
 from courses.models import Completion, Course, CreditPolicy, EditionRequirement, Enrolment, RequirementMet
 from evaluation.models import LedgerEntry, RecordChange
+from home.demo import sign_ins
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗段普自和"
@@ -36,6 +37,7 @@ def add(*, upto: int, at: datetime) -> int:
         size = min(BATCH, missing - start)
         people = _people(first + start, size, units, draw)
         _records(people, courses, policy, at, draw)
+    sign_ins.tell()
     return missing
 
 

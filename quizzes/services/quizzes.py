@@ -99,6 +99,21 @@ def refuse_unreviewed_terms(*, quiz: Quiz, changed: Collection[str]) -> None:
     )
 
 
+def kept_terms(*, quiz: Quiz, at: datetime) -> dict[str, Refused]:
+    """What of a quiz nobody changes now, each with how a change would be refused: fields of Quiz, and "draws". Five queries at most."""
+    kept: dict[str, Refused] = {}
+    of_course = {"is_exam"} if quiz.is_exam else FIXED_FOR_COURSES
+    try:
+        refuse_unreviewed_terms(quiz=quiz, changed=of_course)
+    except Refused as refusal:
+        kept |= dict.fromkeys(of_course, refusal)
+    try:
+        refuse_other_terms(quiz=quiz, changed=FIXED_FOR_SITTINGS, at=at)
+    except Refused as refusal:
+        kept |= dict.fromkeys(FIXED_FOR_SITTINGS, refusal)
+    return kept
+
+
 @transaction.atomic
 def copy(*, quiz: Quiz, by: Person, at: datetime) -> Quiz:
     """Another quiz of the same rules and draws under a key of its own, which no course asks for yet. Locks the quiz."""

@@ -9,15 +9,16 @@ import pytest
 import yaml
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db.models import F, Q
 from django.urls import reverse
 
 from certificates.models import Certificate, Proposal
 from core import clock, reconcile
-from courses.models import Completion, Course
+from courses.models import Completion, Course, Enrolment
 from evaluation.models import HourClaim, Period
 from home.demo import exams, load
 from people.models import Person
-from quizzes.models import Sitting, Submission
+from quizzes.models import Attempt, Sitting, Submission
 from quizzes.services import quizzes, readiness
 from tests.cast import NOON
 from tests.conftest import wagtails_ground
@@ -70,6 +71,7 @@ def test_the_templates_of_the_demo_are_published_once_and_can_be_printed(cast, s
 
 
 LOGINS = [login for login, *_facts in load.LOGINS]
+SIGNED_IN_FOR = [(Enrolment, "enrolled_at"), (Attempt, "started_at"), (Completion, "completed_at"), (HourClaim, "at")]
 PEOPLE = 30  # of the 237 of the sample roster; all of its units
 
 
@@ -85,9 +87,9 @@ def seed_demo(transactional_db, settings, tmp_path, monkeypatch):
     wagtails_ground()
     call_command("signing_keys", "ensure", verbosity=0)
 
-    def seed() -> str:
+    def seed(*arguments: str) -> str:
         told = StringIO()
-        call_command("seed_demo", stdout=told)
+        call_command("seed_demo", *arguments, stdout=told)
         return told.getvalue()
 
     return seed
@@ -120,6 +122,17 @@ def test_the_demo_loads_in_full_once_and_everybody_signs_in_to_a_page_of_theirs(
         page = client.post(reverse("account_login"), {"login": login, "password": "Yaoan-demo-2026"}, follow=True)
         assert (page.status_code, page.wsgi_request.user.employee_number) == (200, login)
         assert page.redirect_chain, login
+
+
+@pytest.mark.slow
+def test_whoever_learned_or_sat_or_claimed_something_in_the_demo_signed_in_for_it(seed_demo):
+    seed_demo("--staff", str(PEOPLE + len(LOGINS) + 20))
+
+    for fact, moment in SIGNED_IN_FOR:
+        late = fact.objects.filter(Q(person__last_login=None) | Q(person__last_login__lt=F(moment)))
+        assert fact.objects.filter(person__last_login__gte=F(moment)).exists()
+        assert sorted({(row.person.employee_number, row.person.name) for row in late.select_related("person")}) == [], fact
+    assert Person.objects.filter(last_login=None).exists(), "some never came"
 
 
 def test_no_demo_is_loaded_outside_demo_mode(seed_demo, settings):

@@ -666,3 +666,73 @@ def test_a_copy_is_changed_instead_and_no_course_asks_for_it(trainer, cast, sign
     assert Quiz.objects.filter(key="p01-final-3").exists()
     assert sign_in(cast.learner).post(address).status_code == 403 and sign_in(cast.stranger).get(address).status_code in (302, 403)
     assert Quiz.objects.count() == 3
+
+
+# ---- what a form shows as it stands
+
+
+def disabled(page) -> set[str]:
+    """The fields of the form that nobody can type in, without those that are never shown otherwise."""
+    form = BeautifulSoup(page.text, "html.parser").find(attrs={"name": "opened_on"}).find_parent("form")
+    return {field["name"] for field in form.select("[name][disabled]") if "__prefix__" not in field["name"]} - {"key", "county"}
+
+
+ALWAYS_OPEN = {"title", "shuffle_questions", "shuffle_options", "most_uses", "rating_difference"}
+
+
+def test_what_a_published_quiz_refuses_to_change_is_shown_as_it_stands_with_what_to_do_instead(trainer, quiz, of_an_asked_quiz):
+    page = trainer.get(of_an_asked_quiz)
+
+    shown = disabled(page)
+    assert {"course_code", "minutes", "attempts_allowed", "pass_percent", "is_exam", "policies_multiple", "draws-0-count"} <= shown
+    assert not shown & ALWAYS_OPEN
+    assert page.text.count("要改动，请复制一份") >= 6 and "课程P01" in page.text and reverse("quizzes:copy_of", args=[quiz.pk]) in page.text
+    stood = quizzes.said(Quiz.objects.get(pk=quiz.pk), quiz.draws.order_by("pk"))
+
+    answer = trainer.post(of_an_asked_quiz, typed_in(page, title="换个名字", shuffle_options=""))
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert answer.status_code == 302 and (standing.title, standing.shuffle_options) == ("换个名字", False)
+    standing.title, standing.shuffle_options = quiz.title, quiz.shuffle_options
+    assert quizzes.said(standing, standing.draws.order_by("pk")) == stood
+
+
+def test_a_form_that_is_older_than_the_publication_is_refused(trainer, quiz, of_a_quiz):
+    for change in ({"pass_percent": 1}, {"is_exam": "on"}, {"draws-0-count": 3}, {"draws-0-DELETE": "on"}):
+        older = trainer.get(of_a_quiz)
+        assert not disabled(older)
+        Quiz.objects.filter(pk=quiz.pk).update(key="p01-final")  # as if its course were published now
+        page = trainer.post(of_a_quiz, typed_in(older, opened_on="", **change))
+        assert page.status_code == 200 and "复制一份" in page.text, change
+        Quiz.objects.filter(pk=quiz.pk).update(key="spare")
+
+
+def test_what_came_free_again_since_the_form_was_opened_stays_as_it_is(trainer, quiz, of_an_asked_quiz):
+    page = trainer.get(of_an_asked_quiz)
+    Quiz.objects.filter(pk=quiz.pk).update(key="spare")
+
+    assert trainer.post(of_an_asked_quiz, typed_in(page, opened_on="", title="换个名字")).status_code == 302
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.title, standing.pass_percent, standing.draws.count()) == ("换个名字", quiz.pass_percent, quiz.draws.count())
+
+
+def test_a_form_that_is_shown_again_for_a_fault_still_shows_what_stands(trainer, quiz, of_an_asked_quiz):
+    page = trainer.post(of_an_asked_quiz, typed_in(trainer.get(of_an_asked_quiz), title=""))
+    assert page.status_code == 200 and {"pass_percent", "policies_multiple", "draws-0-kind"} <= disabled(page)
+    assert "要改动，请复制一份" in page.text
+    assert trainer.post(of_an_asked_quiz, typed_in(page, title="换个名字")).status_code == 302
+
+
+def test_an_exam_shows_as_it_stands_what_its_published_sitting_fixes(trainer, open_sitting):
+    address = f"/admin/quizzes/edit/{open_sitting.quiz_id}/"
+    page = trainer.get(address)
+    assert disabled(page) >= {"minutes", "pass_percent", "is_exam", "draws-0-count"} and "attempts_allowed" not in disabled(page)
+    assert "已发布且尚未结束" in page.text
+    assert trainer.post(address, typed_in(page, title="改名", attempts_allowed=2)).status_code == 302
+
+    Sitting.objects.update(is_draft=True)
+    assert disabled(trainer.get(address)) == {"is_exam"}, "with a sitting it stays an exam"
+
+
+def test_a_quiz_that_no_course_asks_for_shows_every_field_open(trainer, of_a_quiz):
+    assert disabled(trainer.get(of_a_quiz)) == set()
+    assert disabled(trainer.get("/admin/quizzes/new/")) == set()

@@ -45,3 +45,27 @@ def test_a_form_that_is_reloaded_after_the_colleague_saved_is_saved(cast, quiz, 
     save(mine)
     standing = Quiz.objects.get(pk=quiz.pk)
     assert (standing.minutes, standing.pass_percent, standing.title) == (34, 91, quiz.title)
+
+
+def test_what_a_published_quiz_keeps_cannot_be_typed_in_and_the_rest_is_saved(cast, quiz, open_page, enter, live_server):
+    catalogues.sync_members(county=cast.county)
+    stood = list(quiz.draws.order_by("pk").values_list())
+    page = enter(open_page(DESK), cast.trainer)
+    page.goto(f"{live_server.url}/admin/quizzes/edit/{quiz.pk}/")
+    for name in ("pass_percent", "minutes", "is_exam", "draws-0-count", "draws-0-kind"):
+        assert page.is_disabled(f"#id_{name}"), name
+    assert page.locator("#id_draws-ADD:visible, button[id$='-DELETE-button']:visible").count() == 0
+    assert page.locator(".is-kept").text_content().count("请复制一份") == 1
+
+    page.fill("#id_title", "改名的测试")
+    save(page)
+    standing = Quiz.objects.get(pk=quiz.pk)
+    assert (standing.title, standing.pass_percent, list(standing.draws.order_by("pk").values_list())) == (
+        "改名的测试",
+        quiz.pass_percent,
+        stood,
+    )
+
+    Quiz.objects.filter(pk=quiz.pk).update(key="spare")  # no course asks for it any more
+    page.goto(f"{live_server.url}/admin/quizzes/edit/{quiz.pk}/")
+    assert page.is_enabled("#id_pass_percent") and page.locator("#id_draws-ADD:visible").count() == 1

@@ -10,8 +10,9 @@ A person whom the file does not name is reported and stays as they are. A later 
 stretch there; an earlier one corrects the start. A number stays with the person: who left comes back under the same name.
 """
 
+from people.services.roster.changes import PersonChange, RosterPlan, UnitChange
 from people.services.roster.file import Parsed, RosterError, parse, rows_of
-from people.services.roster.planning import PersonChange, RosterPlan, UnitChange, plan
+from people.services.roster.planning import plan
 from people.services.roster.writing import apply, keep, refused_file, wipe_kept
 
 __all__ = [

@@ -15,8 +15,11 @@ from core.errors import Refused, RefusedRows
 from people.models import DutyAssignment, Person, Posting, Role, RosterImport, Unit
 from people.services import accounts, readings, roles
 from people.services.roles import in_batches
+from people.services.roster.changes import OPENS, PLACES, RosterPlan
 from people.services.roster.file import RosterError
-from people.services.roster.planning import OPENS, PLACES, RosterPlan, compare, continues, duties_of, postings_of
+from people.services.roster.planning import compare
+from people.services.roster.postings import continues
+from people.services.roster.standing import duties_of, postings_of
 from people.signals import roster_imported
 
 KEEP_UPLOADS = timedelta(days=1)

@@ -1,0 +1,136 @@
+"""A row about a person, compared with the posting that stands."""
+
+from datetime import date, timedelta
+
+from core import clock
+from people import rules
+from people.models import Person, Posting
+from people.models.snapshot import first_recorded
+from people.services.roles import GONE
+from people.services.roster.changes import PersonChange
+from people.services.roster.file import PersonRow
+from people.services.roster.known import Known
+from people.services.roster.standing import Standing
+
+
+def change_of(
+    row: PersonRow, stands: Standing, known: Known, organ_code: str, section: str, *, is_stopped: bool, is_mistaken: bool
+) -> PersonChange | rules.Unreadable:
+    """One row against one person as they stand.
+
+    `is_stopped`: this import does not let them in again. `is_mistaken`: a later first day corrects the one that stands, see `mistaken`.
+    """
+    person, cur, last = stands.person, stands.current, stands.last
+    if section:
+        unit_code = known.sections.get((organ_code, section)) or rules.section_code(organ_code, section, known.kind)
+        label = f"{known.name[organ_code]} {section}"
+    else:
+        unit_code, label = organ_code, known.label(organ_code)
+    status = row.status or (person.status if person else Person.Status.ON_DUTY)
+    change = PersonChange(
+        row=row.row,
+        number=person.employee_number if person else row.number,
+        name=row.name,
+        is_new=person is None,
+        unit_code=unit_code,
+        unit_label=label,
+        ends=status in GONE,
+    )
+    stated = {"name": row.name, "phone": row.phone, "email": row.email, "staff_type": row.staff_type, "status": status}
+    if person is None:
+        change.fields = {name: ("", value) for name, value in stated.items() if value}
+        change.title = row.title or ""
+        change.since = row.since
+        if row.since is None:
+            return rules.Unreadable("date_needed")
+        change.posting = "open"
+        change.duties_added = list(row.duties or [])
+        return change
+    change.fields = {name: (getattr(person, name), value) for name, value in stated.items() if value and value != getattr(person, name)}
+    open_duties = [assignment.duty for assignment in stands.duties[cur.pk]] if cur else []
+    if status in GONE:
+        if person.is_active:
+            change.fields["is_active"] = (True, False)
+        if cur is not None:
+            change.posting, change.before = "close", known.place_of(cur)
+            change.duties_ended = open_duties
+        return change
+    if comes_back(row, person) and not person.is_active:
+        if is_stopped:
+            change.stays_stopped = True
+        else:
+            change.fields["is_active"] = (False, True)
+    if cur is not None:
+        return _continued(change, row, known, cur, last, open_duties, is_mistaken=is_mistaken)
+    here = last if last is not None and known.code_of.get(last.unit_id) == unit_code else None  # where they last were
+    change.title = row.title if row.title is not None else (here.title if here else "")
+    change.since = row.since
+    if row.since is None:
+        return rules.Unreadable("date_needed")
+    if here and here.title == change.title and here.starts_on == row.since:
+        change.posting = "reopen"
+    elif last is not None and last.ends_on is not None and row.since <= last.ends_on:
+        return rules.Unreadable("date_before", value=row.since.isoformat(), last=last.ends_on.isoformat())
+    else:
+        change.posting = "open"
+    change.duties_added = list(row.duties or [])
+    return change
+
+
+def _continued(
+    change: PersonChange, row: PersonRow, known: Known, cur: Posting, last: Posting | None, open_duties: list[str], *, is_mistaken: bool
+) -> PersonChange | rules.Unreadable:
+    """A row about somebody with an open posting.
+
+    In the same post an earlier first day corrects the one that stands; where it lies in an earlier stretch of that post, the day
+    between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`).
+    """
+    here = known.code_of.get(cur.unit_id, "")
+    same_unit = here == change.unit_code
+    change.title = row.title if row.title is not None else (cur.title if same_unit else "")
+    change.since = row.since or cur.starts_on
+    wanted = open_duties if row.duties is None else row.duties
+    last_day = last.ends_on if last is not None else None
+    first_day = last.starts_on if last is not None and continues(last, cur) else None  # of an earlier stretch of the same post
+    if same_unit and change.title == cur.title:
+        if change.since > cur.starts_on and not is_mistaken:
+            change.posting, change.before = "renew", cur.starts_on.isoformat()
+        elif change.since != cur.starts_on and change.since != first_day:
+            if last_day is not None and change.since <= last_day and (first_day is None or change.since < first_day):
+                return rules.Unreadable("date_before", value=change.since.isoformat(), last=last_day.isoformat())
+            change.posting, change.before = "redate", cur.starts_on.isoformat()
+    else:
+        if row.since is None:
+            return rules.Unreadable("date_needed")
+        if row.since < cur.starts_on:
+            return rules.Unreadable("date_before", value=row.since.isoformat(), last=cur.starts_on.isoformat())
+        change.posting = "correct" if row.since == cur.starts_on else "move"
+        change.before = known.place_of(cur)
+    change.duties_added = [duty for duty in wanted if duty not in open_duties]
+    change.duties_ended = [duty for duty in open_duties if duty not in wanted]
+    return change
+
+
+def continues(last: Posting | None, cur: Posting) -> bool:
+    """Whether the posting before was the same post and went on without a break: the first day of the one is as true as that of the other."""
+    return last is not None and last.ends_on == cur.starts_on - timedelta(days=1) and (last.unit_id, last.title) == (cur.unit_id, cur.title)
+
+
+def mistaken(rows: dict[int, tuple[Person, date | None]], stands: dict[int, Standing]) -> set[int]:
+    """For whom, by key, a later first day in the same post corrects the day that stands: on the later one nobody knew of them yet.
+
+    They came into the register on that day or after it, and no record of theirs is older. A mistake here is mended by a file with
+    the earlier day; years once cut off by a new stretch are not. As many queries as there are kinds of records, or none.
+    """
+    late = {
+        pk: since
+        for pk, (person, since) in rows.items()
+        if since is not None and (main := stands[pk].current) is not None and main.starts_on < since <= clock.today(person.date_joined)
+    }
+    first = first_recorded(list(late))
+    return {pk for pk, since in late.items() if pk not in first or first[pk] >= since}
+
+
+def comes_back(row: PersonRow, person: Person) -> bool:
+    """Whether the row takes somebody who left or retired back."""
+    return person.status in GONE and (row.status or person.status) not in GONE

@@ -1,0 +1,70 @@
+"""What stands of the people whom a roster names: their postings, duties and roles."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from people.models import DutyAssignment, Person, Posting, RoleGrant
+from people.services.roles import in_batches
+
+
+@dataclass
+class Standing:
+    """One person as they stand: the open main posting, the last closed main one, open ones beside, and what is held in the open ones.
+
+    Without a person: somebody whom the register does not know.
+    """
+
+    person: Person | None = None
+    current: Posting | None = None
+    last: Posting | None = None
+    beside: list[Posting] = field(default_factory=list)
+    duties: dict[int, list[DutyAssignment]] = field(default_factory=dict)  # by open posting
+    grants: list[RoleGrant] = field(default_factory=list)
+
+    @property
+    def open_postings(self) -> list[Posting]:
+        return [*([self.current] if self.current else []), *self.beside]
+
+
+def standings_of(people: list[Person]) -> dict[int, Standing]:
+    """How these people stand, by key. Three queries, in batches."""
+    ids = [person.pk for person in people]
+    current, last, beside = postings_of(ids)
+    held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
+    grants = _roles_of(ids)
+    found = {}
+    for person in people:
+        one = Standing(person, current.get(person.pk), last.get(person.pk), beside.get(person.pk, []), grants=grants.get(person.pk, []))
+        one.duties = {posting.pk: held.get(posting.pk, []) for posting in one.open_postings}
+        found[person.pk] = one
+    return found
+
+
+def postings_of(people: list[int]) -> tuple[dict[int, Posting], dict[int, Posting], dict[int, list[Posting]]]:
+    """By person: the open main posting, the last closed main one, and open ones beside."""
+    current: dict[int, Posting] = {}
+    last: dict[int, Posting] = {}
+    beside: dict[int, list[Posting]] = defaultdict(list)
+    for posting in in_batches(Posting.objects.select_related("unit").order_by("starts_on", "pk"), "person", people):
+        if posting.ends_on is None and posting.is_main:
+            current[posting.person_id] = posting
+        elif posting.ends_on is None:
+            beside[posting.person_id].append(posting)
+        elif posting.is_main and (posting.person_id not in last or posting.ends_on >= last[posting.person_id].ends_on):
+            last[posting.person_id] = posting
+    return current, last, beside
+
+
+def duties_of(postings: list[int]) -> dict[int, list[DutyAssignment]]:
+    held: dict[int, list[DutyAssignment]] = defaultdict(list)
+    for assignment in in_batches(DutyAssignment.objects.filter(ends_on=None).order_by("pk"), "posting", postings):
+        held[assignment.posting_id].append(assignment)
+    return held
+
+
+def _roles_of(people: list[int]) -> dict[int, list[RoleGrant]]:
+    """By person: the roles that are open."""
+    found: dict[int, list[RoleGrant]] = defaultdict(list)
+    for grant in in_batches(RoleGrant.objects.filter(ends_on=None).select_related("unit").order_by("pk"), "person", people):
+        found[grant.person_id].append(grant)
+    return found
