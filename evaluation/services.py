@@ -200,6 +200,8 @@ def correct(
         once_key=once,
         at=at,
     )
+    if answers is not None and answers.completion_id is not None:
+        changes.note(answers.completion_id, changes.Kind.HOURS, at=at)
     named = {"answers": answers.pk} if answers is not None else {}
     audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk, **named)
     return entry
