@@ -34,7 +34,7 @@ class LedgerEntryQuerySet(FactQuerySet):
 
     def with_reasons(self) -> "LedgerEntryQuerySet":
         """With all that `services.words_of` reads, in a fixed number of queries."""
-        return self.select_related("completion", "policy", "author", "claim", "answers").prefetch_related("claim__decisions__by")
+        return self.select_related("completion", "policy", "author", "claim__filed_by", "answers").prefetch_related("claim__decisions__by")
 
     def corrected(self) -> "LedgerEntryQuerySet":
         """Each with the hours that are `left` of it once the corrections that answer it took theirs or gave them back."""
