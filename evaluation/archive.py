@@ -420,13 +420,15 @@ def _claims(person: Person, sieve: _Sieve) -> Told:
     decisions = ClaimDecision.objects.select_related("by").order_by("step")
     rows = (
         HourClaim.objects.filter(person=person)
-        .select_related("policy")
+        .select_related("policy", "filed_by")
         .prefetch_related(Prefetch("decisions", decisions), "evidence")
         .order_by("at", "pk")
     )
     return [
         {
             **_fields(claim, "id", "at", "kind", "title", "organiser", "starts_on", "ends_on", "hours", "note"),
+            "filed_by": _name(claim.filed_by),
+            "filing_reason": claim.filing_reason,
             "policy": str(claim.policy),
             "state": str(claim.state),
             **_served(claim),

@@ -341,7 +341,7 @@ def _claims(claims: list[dict[str, Any]]) -> list[Table]:
             _lines([one["title"], one["organiser"], one["note"]]),
             _lines([_word(LearnedElsewhere, one["kind"]), _days(one)]),
             figure(one["hours"]),
-            _lines([_word(HourClaim.State, one["state"]), f"申报 {_at(one['at'])}"]),
+            _lines([_word(HourClaim.State, one["state"]), f"申报 {_at(one['at'])}", _filed(one)]),
         )
         for one in claims
     ]
@@ -355,6 +355,11 @@ def _claims(claims: list[dict[str, Any]]) -> list[Table]:
         _table("申报的审批", "编号:0.5 结果 意见:2.4 审批人 时间:1.3", decided, level=3),
         _evidence("申报的证明材料", claims),
     ]
+
+
+def _filed(claim: dict[str, Any]) -> str:
+    """Who filed a claim for the person, and why."""
+    return f"由{claim['filed_by']}代本人申报：{claim['filing_reason']}" if claim["filed_by"] else ""
 
 
 def _evidence(title: str, filed: list[dict[str, Any]]) -> Table:

@@ -17,7 +17,7 @@ from core.figures import figure
 from evaluation import claims, evidence, services
 from evaluation.forms import ClaimDecisionForm, ClaimForm
 from evaluation.models import Evidence, HourClaim
-from evaluation.permissions import claims_in_reach_q, decides_q
+from evaluation.permissions import claims_in_reach_q, decides_q, people_with_file
 from people.models import Role
 from people.permissions import require_role
 from people.services import readings
@@ -39,15 +39,20 @@ def my_claims(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def file_claim(request: HttpRequest) -> HttpResponse:
-    """File a claim with its evidence."""
-    form = ClaimForm(request.POST or None, request.FILES or None)
+def file_claim(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    """File a claim with its evidence: one's own, or as HR that of a person who cannot."""
+    person = request.user if pk is None else get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
+    if pk is not None and not claims.may_file_for(request.user, person):
+        raise Http404
+    form = ClaimForm(request.POST or None, request.FILES or None, for_another=pk is not None)
     if request.method == "POST" and form.is_valid():
         data = dict(form.cleaned_data)
-        form_key, files = data.pop("form_key"), data.pop("files")
+        form_key, files, reason = data.pop("form_key"), data.pop("files"), data.pop("filing_reason", "")
         try:
             claim = claims.file(
-                person=request.user,
+                person=person,
+                by=request.user,
+                reason=reason,
                 facts=claims.Facts(**data),
                 files=[evidence.File(one.name, one.read(evidence.MAX_EVIDENCE + 1)) for one in files[: evidence.MOST_FILES + 1]],
                 form_key=form_key,
@@ -56,16 +61,20 @@ def file_claim(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error(_field_of(refusal), refusal.message)
         else:
-            messages.success(request, _("The claim of %(hours)s hours is filed.") % {"hours": figure(claim.hours)})
+            said = _("The claim of %(hours)s hours is filed.")
+            if pk is not None:
+                said = _("The claim of %(hours)s hours is filed for %(name)s. Two other officers decide on it.")
+            messages.success(request, said % {"hours": figure(claim.hours), "name": person.name})
             return redirect("claim", claim.pk)
-    return render(request, "evaluation/claims/new.html", {"form": form}, status=422 if form.is_bound else 200)
+    context = {"form": form, "person": person, "for_another": pk is not None}
+    return render(request, "evaluation/claims/new.html", context, status=422 if form.is_bound else 200)
 
 
 def _field_of(refusal: Refused) -> str | None:
-    days = dict.fromkeys(("order", "future", "two_years", "too_old", "no_unit"), "ends_on")
+    days = dict.fromkeys(("order", "future", "two_years", "too_old", "no_unit", "elsewhere"), "ends_on")
     hours = dict.fromkeys(("none", "steps", "too_many", "too_many_together"), "hours")
     files = dict.fromkeys(("no_evidence", "too_many_files", "too_large", "wrong_content"), "files")
-    return {**days, **hours, **files}.get(refusal.code)
+    return {**days, **hours, **files, "no_reason": "filing_reason"}.get(refusal.code)
 
 
 @login_required
@@ -107,7 +116,8 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
     readable = claims.listed(request.user).select_related("unit", "person__unit")
     found = get_object_or_404(readable, pk=pk)
     own = found.person_id == request.user.pk
-    decides = not own and HourClaim.objects.filter(decides_q(request.user), pk=pk).exists()
+    filed_by_me = found.filed_by_id == request.user.pk
+    decides = not (own or filed_by_me) and HourClaim.objects.filter(decides_q(request.user), pk=pk).exists()
     form = ClaimDecisionForm(request.POST or None)
     if request.method == "POST":
         if not (own or decides):
@@ -131,6 +141,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "days": services.days_of(found),
         "evidence": list(found.evidence.all()),
         "own": own,
+        "filed_by_me": filed_by_me and found.is_open,
         "may_decide": decides and found.is_open and not approved_by_me,
         "approved_by_me": decides and found.is_open and approved_by_me,
         "beside": claims.beside(found) if not own else [],

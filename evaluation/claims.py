@@ -1,7 +1,7 @@
 """Claims of hours learned outside the platform: the only writers, and what there is to know about one.
 
-The person files it with evidence; two officers of HR approve it, one after the other; the second approval enters the
-hours. What was entered wrongly is answered by a correction, as every entry of the ledger.
+The person files it with evidence, or HR for somebody who cannot; two officers of HR approve it, one after the other, neither of them
+who filed it; the second approval enters the hours. What was entered wrongly is answered by a correction, as every entry of the ledger.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ from evaluation import rules
 from evaluation.evidence import File, keep, kinds_of
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
 from evaluation.models.claim import FACE_TO_FACE
-from evaluation.permissions import deciders_on, decides_q
-from evaluation.services import days_of
-from people.models import Person
+from evaluation.permissions import deciders_on, decides_q, over_q
+from evaluation.services import days_of, may_correct
+from people.models import Person, Unit
 from people.models.snapshot import copied_from, served_at
 
 Verdict = ClaimDecision.Verdict
@@ -44,21 +44,34 @@ class Facts:
 
 
 @transaction.atomic
-def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, at: datetime) -> HourClaim:
-    """File a claim. The same form sent twice gives one claim. Locks the person's row.
+def file(
+    *, person: Person, facts: Facts, files: Sequence[File], form_key: str, at: datetime, by: Person | None = None, reason: str = ""
+) -> HourClaim:
+    """File a claim: one's own, or as HR `by` for somebody who cannot, with the `reason`, which leaves an audit entry. The same form sent
+    twice gives one claim. Locks the person's row.
 
     Raises:
         Refused: no unit on that day ("no_unit"), days or hours that cannot be ("order", "future", "two_years", "too_old", "none",
             "steps", "too_many"; "too_many_together" with other claims for the same days), or evidence that is missing, too much, too large or of another kind
-            ("no_evidence", "too_many_files", "too_large", "wrong_content").
+            ("no_evidence", "too_many_files", "too_large", "wrong_content"). For another: no right over them ("not_hr"), no reason
+            ("no_reason"), or a last day on which they served where `by` is not HR ("elsewhere").
     """
+    other = by if by is not None and by.pk != person.pk else None
+    if other is not None and not may_file_for(other, person):
+        raise Refused(_("Hours of somebody else are claimed by HR of the person's unit or county only."), code="not_hr")
+    if other is not None and not reason.strip():
+        raise Refused(_("Say why the person does not file it: the person and the officers read it."), code="no_reason")
     _lock(person.pk)
     standing = HourClaim.objects.filter(person=person, form_key=form_key).first()
     if standing is not None:
         return standing
     served = served_at(person, on=facts.ends_on)
     if served["unit"] is None:
-        raise Refused(_("You served in no unit on %(day)s: hours cannot be entered for it.") % {"day": facts.ends_on}, code="no_unit")
+        raise Refused(_("No unit is on record for %(day)s: hours cannot be entered for it.") % {"day": facts.ends_on}, code="no_unit")
+    if other is not None and not Unit.objects.filter(over_q(other), pk=served["unit"].pk).exists():
+        raise Refused(
+            _("On %(day)s the person served where you are not HR: HR of that unit files it.") % {"day": facts.ends_on}, code="elsewhere"
+        )
     wrong_days = rules.check_days(starts_on=facts.starts_on, ends_on=facts.ends_on, today=clock.today(at))
     if wrong_days is not None:  # before a policy is asked for, which may not reach so far back
         raise Refused(_said(wrong_days, None), code=wrong_days)
@@ -81,10 +94,14 @@ def file(*, person: Person, facts: Facts, files: Sequence[File], form_key: str, 
         hours=facts.hours,
         note=facts.note.strip(),
         policy=policy,
+        filed_by=other,
+        filing_reason=reason.strip() if other is not None else "",
         form_key=form_key,
         at=at,
     )
     keep(Evidence, files, kinds, folder=f"claims/{claim.year}/{claim.pk}", claim=claim)
+    if other is not None:
+        audit.record(person, "evaluation.claim_filed", by=other, claim=claim.pk, hours=str(claim.hours), reason=claim.filing_reason)
     return claim
 
 
@@ -94,7 +111,7 @@ def _refuse_crowded(person: Person, facts: Facts, terms: rules.ClaimTerms) -> No
     alike = [one for one in standing if one.kind in FACE_TO_FACE] if facts.kind in FACE_TO_FACE else []
     if not (_fits(standing, facts, None) and _fits(alike, facts, terms.hours_per_day)):
         raise Refused(
-            _("With what you have claimed for these days already (%(titles)s) it is more than a day may count.")
+            _("With what is claimed for these days already (%(titles)s) it is more than a day may count.")
             % {"titles": "、".join(one.title for one in standing)},
             code="too_many_together",
         )
@@ -124,7 +141,7 @@ def _touching(person_id: int, starts_on: date, ends_on: date) -> QuerySet[HourCl
 def _live(claims: QuerySet[HourClaim]) -> list[HourClaim]:
     """Those that wait or are credited."""
     ended = (HourClaim.State.REFUSED, HourClaim.State.WITHDRAWN)
-    return [one for one in claims.prefetch_related("decisions") if one.state not in ended]
+    return [one for one in claims.select_related("filed_by").prefetch_related("decisions") if one.state not in ended]
 
 
 def _said(problem: str, terms: rules.ClaimTerms | None) -> str:
@@ -149,7 +166,7 @@ def approve(*, claim: HourClaim, by: Person, at: datetime, is_another: bool = Fa
     organiser is credited, the officer has to say that this `is_another` course; the decision and its audit entry keep it.
 
     Raises:
-        Refused: no right ("not_hr"), one's own claim ("own_claim"), approved by the same officer before ("same_officer"), it is
+        Refused: no right ("not_hr"), one's own claim ("own_claim"), filed by the officer for the person ("filed_it"), approved by the same officer before ("same_officer"), it is
             over ("over"), or the course is credited already ("same_course").
     """
     held = _held(claim, by)
@@ -212,7 +229,7 @@ def withdraw(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
     """
     held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
     if held.person_id != by.pk:
-        raise Refused(_("A claim is withdrawn by whoever filed it."), code="not_own")
+        raise Refused(_("A claim is withdrawn by the person whose hours it claims."), code="not_own")
     _require_open(held)
     ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.WITHDRAWN, by=by, at=at)
     return HourClaim.objects.get(pk=held.pk)
@@ -222,6 +239,8 @@ def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> H
     held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
     if held.person_id == by.pk:
         raise Refused(_("Nobody decides on their own hours."), code="own_claim")
+    if held.filed_by_id == by.pk:
+        raise Refused(_("You have filed this claim for the person: two other officers decide on it."), code="filed_it")
     if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
         raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
     _require_open(held)
@@ -244,7 +263,12 @@ def _require_open(held: HourClaim) -> None:
 
 def listed(user) -> QuerySet[HourClaim]:
     """The claims that the user may read, with what their lists show. Two queries when read."""
-    return HourClaim.objects.visible_to(user).prefetch_related("decisions__by")
+    return HourClaim.objects.visible_to(user).select_related("filed_by").prefetch_related("decisions__by")
+
+
+def may_file_for(user, person: Person) -> bool:
+    """Whether the user files claims for somebody else: HR over the unit where they serve, or last served."""
+    return user.pk != person.pk and may_correct(user, person)
 
 
 def beside(claim: HourClaim) -> list[HourClaim]:

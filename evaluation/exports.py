@@ -296,7 +296,7 @@ def ledger_entries(found: QuerySet, keys: list[int] | None = None, *, year: int,
         "course_code",
         "course_title",
     )
-    names += ("completion_id", "claim_id", "policy__name", "reason", "author__name", "at", "answers_id")
+    names += ("completion_id", "claim_id", "policy__name", "reason", "author__name", "at", "answers_id", "claim__filed_by__name")
     kinds = {kind.value: str(kind.label) for kind in LedgerEntry.Kind}
     columns = [
         Column(_("Entry"), lambda r: r[0], 8, "id"),
@@ -317,6 +317,7 @@ def ledger_entries(found: QuerySet, keys: list[int] | None = None, *, year: int,
         Column(_("Entered by"), lambda r: r[14], 12, "author"),
         Column(_("When"), lambda r: r[15], 20, "at"),
         Column(_("Answers entry"), lambda r: r[16], 10, "answers"),
+        Column(_("Filed for the person by"), lambda r: r[17] or "", 12, "filed_by"),
     ]
     name = _("Hour ledger %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
     rows = found.order_by("at", "pk").values_list(*names)
@@ -366,6 +367,8 @@ def claims_of_hours(found: QuerySet, keys: list[int] | None = None, *, year: int
         Column(_("Second officer"), lambda c: officer(c, 2), 12, "second_officer"),
         Column(_("Reason"), lambda c: next((one.reason for one in c.steps if one.reason), ""), 30, "reason"),
         Column(_("Filed at"), lambda c: c.at, 20, "at"),
+        Column(_("Filed for the person by"), lambda c: c.filed_by.name if c.filed_by is not None else "", 12, "filed_by"),
+        Column(_("Why it was filed for the person"), lambda c: c.filing_reason, 30, "filing_reason"),
     ]
     name = _("Claims of hours %(year)s, %(day)s") % {"year": year, "day": clock.today(at).isoformat()}
     rows = found.order_by("at", "pk")

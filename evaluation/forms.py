@@ -315,7 +315,7 @@ class FilesField(forms.FileField):
 
 
 class ClaimForm(forms.Form):
-    """What was learned elsewhere, with its evidence."""
+    """What was learned elsewhere, with its evidence; filed for another with the reason."""
 
     kind = forms.ChoiceField(label=_("Way of learning"), choices=LearnedElsewhere.choices)
     title = forms.CharField(label=_("Subject"), max_length=120, help_text=_("As on the notice or the certificate."))
@@ -336,10 +336,18 @@ class ClaimForm(forms.Form):
         widget=SeveralFiles(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
         help_text=_("A notice, a sign-in sheet or a certificate, as PDF or photograph; up to five files of 10 MB each."),
     )
+    filing_reason = forms.CharField(
+        label=_("Why the person does not file it"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("For example a long leave, or no phone; and how the person asked you to. The person and the officers read it."),
+    )
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, for_another: bool, **kwargs):
         super().__init__(*args, **kwargs)
+        if not for_another:
+            del self.fields["filing_reason"]
         styled(self)
 
 

@@ -40,7 +40,12 @@ def units_in_reach(user):
 
 def units_held(user):
     """The units over which the user may hold a key or have a program told (`people.services.tokens.may_hold`); in tree order."""
-    return Unit.objects.order_by("path") if user.is_superuser else Unit.objects.filter(_within([Role.HR], user)).order_by("path")
+    return Unit.objects.filter(over_q(user)).order_by("path")
+
+
+def over_q(user) -> Q:
+    """Condition on Unit: over which the user is HR."""
+    return EVERYTHING if user.is_superuser else _within([Role.HR], user)
 
 
 def _within(roles: Iterable[str], user) -> Q:
@@ -87,7 +92,9 @@ def claims_in_reach_q(user) -> Q:
 
 
 def deciders_on(claim):
-    """Those who may decide on a claim: HR over the unit where the person served, other than the person."""
+    """Those who may decide on a claim: HR over the unit where the person served, other than the person and who filed it for them."""
     grants = RoleGrant.objects.filter(role=Role.HR, ends_on=None)
     over = [grant.person_id for grant in grants.select_related("unit") if claim.unit and claim.unit.path.startswith(grant.unit.path)]
-    return Person.objects.filter(Q(pk__in=over) | Q(is_superuser=True), is_active=True).exclude(pk=claim.person_id)
+    return Person.objects.filter(Q(pk__in=over) | Q(is_superuser=True), is_active=True).exclude(
+        pk__in=[claim.person_id, claim.filed_by_id or claim.person_id]
+    )

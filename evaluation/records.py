@@ -16,7 +16,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from django.db import connection, models
-from django.db.models import DecimalField, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, JSONObject
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -284,7 +284,6 @@ def find(user, wanted: Filter, *, at: datetime, for_page: bool = False) -> Found
 
 def completions(source: QuerySet) -> QuerySet:
     """Completions with what a record shows beside them. Still one query."""
-    counted = LedgerEntry.objects.filter(completion=OuterRef("pk")).order_by().values("completion").annotate(n=Sum("hours")).values("n")
     held = Certificate.objects.filter(completion=OuterRef("pk")).order_by("-pk")  # the newest, where one was replaced
     decided = StatusEvent.objects.deciding().filter(certificate=OuterRef("pk")).order_by("-pk")
     # One look at the certificate gives all of it: three took as long as all else of a row, a million times.
@@ -296,7 +295,7 @@ def completions(source: QuerySet) -> QuerySet:
         unit_code=F("unit__code"),
         enrolled_at=F("enrolment__enrolled_at"),
         duties_written=Cast("duties", TextField()),  # read by `_read`: a few lists, a million rows
-        counted_hours=Subquery(counted, output_field=DecimalField(max_digits=6, decimal_places=2)),
+        counted_hours=LedgerEntry.objects.counted(),
     )
 
 

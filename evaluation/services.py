@@ -200,6 +200,8 @@ def correct(
         once_key=once,
         at=at,
     )
+    if answers is not None and answers.completion_id is not None:
+        changes.note(answers.completion_id, changes.Kind.HOURS, at=at)
     named = {"answers": answers.pk} if answers is not None else {}
     audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk, **named)
     return entry
@@ -430,11 +432,14 @@ def words_of(entry: LedgerEntry) -> str:
             }
         return _("Corrected by %(author)s: %(reason)s") % {"author": author, "reason": entry.reason}
     if entry.claim is not None:
-        return _("%(days)s, %(organiser)s; approved by %(officers)s") % {
+        told = {
             "days": days_of(entry.claim),
             "organiser": entry.claim.organiser,
             "officers": _(", ").join(one.by.name for one in entry.claim.steps),
         }
+        if filed := entry.claim.filed_words:
+            return _("%(days)s, %(organiser)s; %(filed)s; approved by %(officers)s") % (told | {"filed": filed})
+        return _("%(days)s, %(organiser)s; approved by %(officers)s") % told
     policy, completion = entry.policy, entry.completion
     if policy is None or completion is None:
         return str(entry.get_kind_display())

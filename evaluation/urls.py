@@ -51,6 +51,7 @@ urlpatterns = [
     path("people/<int:pk>/archive.json", archive_views.archive_of_person, {"kind": "json"}, name="archive_json"),
     path("my/hours/", claim_views.my_claims, name="my_claims"),
     path("my/hours/new/", claim_views.file_claim, name="claim_new"),
+    path("people/<int:pk>/hours/new/", claim_views.file_claim, name="claim_for"),
     path("hours/claims/", claim_views.claim_list, name="claim_list"),
     path("hours/claims/<int:pk>/", claim_views.claim, name="claim"),
     path("hours/claims/<int:pk>/evidence/<int:position>/", claim_views.claim_evidence, name="claim_evidence"),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -391,6 +391,7 @@ def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
         Completion.objects.visible_to(request.user)
         .filter(reversible_q(request.user))
         .exclude(person=request.user)
+        .annotate(counted_hours=LedgerEntry.objects.counted())
         .select_related("person__unit", "reversal"),
         pk=pk,
     )
@@ -409,13 +410,10 @@ def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The completion is reversed; its hours are taken back."))
             return redirect(back)
-    earned = completion.ledger_entries.filter(Q(kind=LedgerEntry.Kind.ONLINE) | Q(kind=LedgerEntry.Kind.TEST)).aggregate(n=Sum("hours"))[
-        "n"
-    ]
     return render(
         request,
         "evaluation/reverse.html",
-        {"completion": completion, "form": form, "back": back, "earned": figure(rules.hours(earned))},
+        {"completion": completion, "form": form, "back": back, "counted": figure(rules.hours(completion.counted_hours))},
         status=422 if form.is_bound else 200,
     )
 

@@ -7,6 +7,7 @@ from wagtail import hooks
 @hooks.register("register_log_actions")
 def log_actions(actions) -> None:
     actions.register_action("evaluation.correct_hours", _("Correct hours"), _("Hours corrected"))
+    actions.register_action("evaluation.claim_filed", _("File a claim of hours for somebody"), _("Claim of hours filed for somebody"))
     actions.register_action("evaluation.claim_approved", _("Approve a claim of hours"), _("Claim of hours approved"))
     actions.register_action("evaluation.claim_refused", _("Refuse a claim of hours"), _("Claim of hours refused"))
     actions.register_action("evaluation.version_written", _("Write a version of an indicator"), _("Version of an indicator written"))

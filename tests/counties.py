@@ -146,7 +146,8 @@ def certificates_in_every_state(cast: Cast, *, at: datetime) -> dict[str, tuple]
 
 
 def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
-    """Hours learned elsewhere: one claim of the learner waits, one was turned down; one of the colleague is approved once."""
+    """Hours learned elsewhere: one claim of the learner waits, one was turned down; one of the colleague is approved once,
+    and one HR filed for the liaison."""
     from decimal import Decimal
 
     from courses.services import policies
@@ -155,10 +156,10 @@ def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
     policies.ensure_default()
     day = clock.today(at)
 
-    def filed(someone, title: str):
+    def filed(someone, title: str, **more):
         facts = claims.Facts("lecture", title, "州政务公开办（虚构）", day, day, Decimal("3.5"), "上午讲座，课后分组讨论。")
         files = [evidence.File("签到表.pdf", b"%PDF-1.7\n%%EOF\n")]
-        return claims.file(person=someone, facts=facts, files=files, form_key=title, at=at)
+        return claims.file(person=someone, facts=facts, files=files, form_key=title, at=at, **more)
 
     waits, refused, once = (
         filed(cast.learner, "政务公开业务培训班"),
@@ -167,7 +168,8 @@ def claims_in_every_state(cast: Cast, *, at) -> dict[str, tuple]:
     )
     claims.refuse(claim=refused, by=cast.hr, reason="签到表看不清，请重新拍照后再申报。", at=at)
     claims.approve(claim=once, by=cast.hr, at=at)
-    return {"claim": (waits.pk,), "claim_refused": (refused.pk,), "claim_once": (once.pk,)}
+    by_hr = filed(cast.liaison, "乡镇政务公开培训", by=cast.hr, reason="产假在家，没有手机；电话委托")
+    return {"claim": (waits.pk,), "claim_refused": (refused.pk,), "claim_once": (once.pk,), "claim_filed": (by_hr.pk,)}
 
 
 def evaluation_in_publicity(cast: Cast, *, at) -> dict[str, tuple]:

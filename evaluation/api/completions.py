@@ -37,7 +37,7 @@ class CompletionOut(ServedOut):
     test_hours: Decimal = Field(description="Credit hours for the passed test.")
     hours: Decimal = Field(description="study_hours + test_hours.")
     counted_hours: Decimal = Field(
-        description="What the hour ledger counts for this completion now: 0.00 once reversed, or where another one of the year counts. Corrections by hand are not in it: /hours tells which entry each answers."
+        description="What the hour ledger counts for this completion now: 0.00 once reversed, or where another one of the year counts. Corrections by hand that answer its entries are in it (`answers` in /hours); those that name no entry are not."
     )
     score: Decimal | None = Field(description="Per cent; null without a test.")
     enrolled_at: datetime = Field(description="ISO 8601 with the county's offset.")

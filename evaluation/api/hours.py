@@ -31,6 +31,7 @@ class EntryOut(ServedOut):
     organiser: str = Field(description="Who held what was claimed; empty for others.")
     starts_on: date | None = Field(description="First day of what was claimed; null for others.")
     ends_on: date | None = Field(description="Last day of what was claimed; null for others.")
+    claim_filed_by: str = Field(description="Officer who filed the claim for the person; empty where they did, and for others.")
     answers: int | None = Field(
         description="`id` of the entry that a correction by hand answers; null where it names none, and for others."
     )
@@ -80,6 +81,7 @@ def _reached(token: ApiToken) -> QuerySet:
         organiser=F("claim__organiser"),
         starts_on=F("claim__starts_on"),
         ends_on=F("claim__ends_on"),
+        claim_filed_by=F("claim__filed_by__name"),
         author_name=F("author__name"),
     )
 
@@ -92,6 +94,7 @@ def _sent(page: list) -> list[dict]:
         | {
             "unit_code": row.unit_code or "",
             "organiser": row.organiser or "",
+            "claim_filed_by": row.claim_filed_by or "",
             "answers": row.answers_id,
             "author": row.author_name or "",
             "policy": row.policy_name or "",

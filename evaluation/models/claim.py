@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
@@ -35,8 +36,8 @@ class HourClaimQuerySet(FactQuerySet):
         return self.filter(~models.Exists(ended))
 
     def waiting_for(self, user) -> "HourClaimQuerySet":
-        """Open ones that the user may decide on now: not their own, and not approved by them already."""
-        return self.open().filter(decides_q(user)).exclude(person=user.pk).exclude(decisions__by=user.pk)
+        """Open ones that the user may decide on now: not their own, not filed by them for another, and not approved by them already."""
+        return self.open().filter(decides_q(user)).exclude(person=user.pk).exclude(filed_by=user.pk).exclude(decisions__by=user.pk)
 
 
 class HourClaim(ServedAt, Fact):
@@ -45,6 +46,8 @@ class HourClaim(ServedAt, Fact):
     Two officers approve it, one after the other; the second approval enters the hours into the ledger in the same
     transaction. One refusal, or the person's own withdrawal, ends it; a claim with other facts is a new claim.
     Unit and post are those of its last day.
+
+    `filed_by` is the officer who filed it for somebody who could not, with the reason, and is none of the two; null where the person did.
     """
 
     HAPPENED = "starts_on"
@@ -64,6 +67,8 @@ class HourClaim(ServedAt, Fact):
     hours = models.DecimalField(_("hours"), max_digits=6, decimal_places=2)
     note = models.TextField(_("further remarks"), blank=True)
     policy = models.ForeignKey(CreditPolicy, on_delete=models.PROTECT, related_name="+")
+    filed_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("filed by"))
+    filing_reason = models.TextField(_("why somebody else filed it"), blank=True)
     form_key = models.CharField(max_length=40, editable=False)
     at = models.DateTimeField(_("when"), db_index=True)
 
@@ -77,6 +82,11 @@ class HourClaim(ServedAt, Fact):
             models.UniqueConstraint(fields=["person", "form_key"], name="claim_once_per_form"),
             models.CheckConstraint(condition=models.Q(ends_on__gte=models.F("starts_on")), name="claim_ends_after_start"),
             models.CheckConstraint(condition=models.Q(hours__gt=0), name="claim_of_hours"),
+            models.CheckConstraint(
+                condition=models.Q(filed_by=None, filing_reason="")
+                | models.Q(filed_by__isnull=False) & ~models.Q(filing_reason="") & ~models.Q(filed_by=models.F("person")),
+                name="claim_for_another_says_why",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -101,6 +111,11 @@ class HourClaim(ServedAt, Fact):
         if verdicts[-1] != ClaimDecision.Verdict.APPROVED:
             return self.State(verdicts[-1])
         return self.State.SECOND if len(verdicts) == 1 else self.State.CREDITED
+
+    @property
+    def filed_words(self) -> str:
+        """Who filed it for the person; empty where they did it themselves. One query, none where `filed_by` is at hand."""
+        return gettext("filed by %(name)s for the person") % {"name": self.filed_by.name} if self.filed_by is not None else ""
 
     @property
     def is_open(self) -> bool:

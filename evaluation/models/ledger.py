@@ -34,18 +34,27 @@ class LedgerEntryQuerySet(FactQuerySet):
 
     def with_reasons(self) -> "LedgerEntryQuerySet":
         """With all that `services.words_of` reads, in a fixed number of queries."""
-        return self.select_related("completion", "policy", "author", "claim", "answers").prefetch_related("claim__decisions__by")
+        return self.select_related("completion", "policy", "author", "claim__filed_by", "answers").prefetch_related("claim__decisions__by")
+
+    def corrected(self) -> "LedgerEntryQuerySet":
+        """Each with the hours that are `left` of it once the corrections that answer it took theirs or gave them back."""
+        answered = LedgerEntry.objects.filter(answers=OuterRef("pk")).order_by().values("answers").annotate(n=Sum("hours")).values("n")
+        return self.annotate(left=F("hours") + Coalesce(Subquery(answered, HOURS), Value(0, HOURS)))
 
     def credited(self) -> "LedgerEntryQuerySet":
         """The entries of completions and claims, each with the hours that are `left` of it: what its corrections took is gone,
         and with its completion's reversal everything is."""
         taken_back = LedgerEntry.objects.filter(completion=OuterRef("completion"), kind=LedgerEntry.Kind.CORRECTION)
-        answered = LedgerEntry.objects.filter(answers=OuterRef("pk")).order_by().values("answers").annotate(n=Sum("hours")).values("n")
-        nothing = Value(0, HOURS)
-        left = F("hours") + Coalesce(Subquery(answered, HOURS), nothing)
-        return self.exclude(kind=LedgerEntry.Kind.CORRECTION).annotate(
-            left=Case(When(Exists(taken_back), then=nothing), default=left, output_field=HOURS)
-        )
+        found = self.corrected().exclude(kind=LedgerEntry.Kind.CORRECTION)
+        return found.annotate(left=Case(When(Exists(taken_back), then=Value(0, HOURS)), default=F("left"), output_field=HOURS))
+
+    def counted(self) -> Subquery:
+        """What a completion's entries count for it now, to annotate completions with: the sum of what is `left` of those `credited`.
+
+        A reversal's own entry is among them and takes all that the others count, so that nobody has to look for it in a million rows.
+        """
+        of_it = self.filter(completion=OuterRef("pk")).corrected().order_by()
+        return Subquery(of_it.values("completion").annotate(n=Sum("left")).values("n"), HOURS)
 
 
 class LedgerEntry(ServedAt, Fact):

@@ -31,11 +31,12 @@ from core.exports import Column, Exporter, csv_chunks, write_xlsx
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
 from evaluation.periods import lines
 
-FORMAT = "county-evaluation-package/2"
+FORMAT = "county-evaluation-package/3"
+SECOND_FORMAT = "county-evaluation-package/2"
 FIRST_FORMAT = "county-evaluation-package/1"  # read docs/evaluation.md before another: what was sealed is made again in its own for ever
 _EARLY = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP can tell
 _CENT = Decimal("0.01")
-# The words of both formats. Another word is another format: a package that was sealed says what it said.
+# The words of every format. Another word is another format: a package that was sealed says what it said.
 _DUTIES = {
     "chief": "主要领导",
     "deputy": "分管领导",
@@ -253,9 +254,29 @@ def tables(calculation: Calculation, format: str = FORMAT) -> tuple[Exporter, Ex
         Column("学时", lambda r: _figure(r.hours)),
         Column("学时目标", lambda r: _figure(r.target)),
     ]
+    if format not in (FIRST_FORMAT, SECOND_FORMAT):
+        after = next(place for place, column in enumerate(people, start=1) if column.title == "职责")
+        people[after:after] = _of_places({line.unit_id: line for line in unit_lines})
     of_people = PersonLine.objects.filter(calculation=calculation)
     rows = _Again(of_people.order_by("employee_number")) if format == FIRST_FORMAT else _ByNumber(of_people)
     return Exporter("单位", units, unit_lines), Exporter("人员", people, rows)
+
+
+def _of_places(units: Mapping[int, UnitLine]) -> list[Column]:
+    """The units in whose figures a person's duties count, by code: under their codes, and by name with the duties in each.
+
+    As they were frozen: units may be called otherwise by now.
+    """
+
+    def places(line: PersonLine) -> list[tuple[UnitLine, list[str]]]:
+        held = line.held_in or {line.organ_id: line.duties}
+        found = [(units[int(organ)], duties) for organ, duties in held.items() if duties and int(organ) in units]
+        return sorted(found, key=lambda one: one[0].unit_code) if line.counted else []
+
+    return [
+        Column("职责计入单位编码", lambda r: "、".join(unit.unit_code for unit, _duties in places(r)), 24),
+        Column("职责计入单位", lambda r: "、".join(f"{unit.unit_name}（{_told(duties)}）" for unit, duties in places(r)), 40),
+    ]
 
 
 def _differences(supplement: Calculation) -> Exporter:
@@ -404,4 +425,4 @@ def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return made.getvalue()
 
 
-__all__ = ["FIRST_FORMAT", "FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]
+__all__ = ["FIRST_FORMAT", "FORMAT", "SECOND_FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]

@@ -117,6 +117,8 @@ WALK = {
     ],  # where nothing is yet
     "liaison": [
         "my_learning",
+        "my_claims",
+        "claim:claim_filed",
         "my_certificates",
         "certificate:running_out",
         "dashboard",
@@ -184,6 +186,7 @@ WALK = {
         "claim_list?show=all",
         "claim:claim",
         "claim:claim_once",
+        "claim:claim_filed",
         "indicator_list",
         "indicator_version:own_version",
         "indicator_next:own_version",
@@ -238,6 +241,7 @@ WALK = {
         "learning_file:learner",
         "attempt_result:failed",
         "correct_hours:learner",
+        "claim_for:learner",
         "certificates_issued",
         "certificates_issued?q=没有这张证",
         "certificates_running_out",
@@ -690,6 +694,7 @@ MISTAKES = {
     ),
     "account_change_password": ("learner", {"oldpassword": "Wrong-2031", "password1": "a", "password2": "b"}, []),
     "correct_hours:learner": ("hr", {"hours": "999", "reason": "签到表"}, ["hours", "reason"]),
+    "claim_for:learner": ("hr", {"title": "州培训", "hours": "7.5", "filing_reason": "产假在家"}, ["title", "hours", "filing_reason"]),
     "reverse_completion:completion": ("hr", {"reason": "查实替学"}, ["reason"]),
     "certificate_revoke:certificate": ("hr", {"reason": "查实替考"}, ["reason"]),
     "certificate_suspend:certificate": ("hr", {"reason": " "}, []),

@@ -30,8 +30,17 @@ def period(cast, *, year: int = 2026) -> Period:
     )
 
 
-def calculation(found: Period, cast, *, purpose: str = "freeze", hours: str = "20", total: str = "8.50", digest: str = "a") -> Calculation:
-    """Two people of the bureau, and the bureau."""
+def calculation(
+    found: Period,
+    cast,
+    *,
+    purpose: str = "freeze",
+    hours: str = "20",
+    total: str = "8.50",
+    digest: str = "a",
+    held_in: dict[str, list[str]] | None = None,
+) -> Calculation:
+    """Two people of the bureau, and the bureau. `hours` and `held_in` are of the first of them."""
     number = found.calculations.count() + 1
     made = Calculation.objects.create(
         period=found,
@@ -53,6 +62,7 @@ def calculation(found: Period, cast, *, purpose: str = "freeze", hours: str = "2
             unit_code=cast.section.code,
             unit_name="姚安县教育体育局 办公室",
             duties=["staff"],
+            held_in=(held_in or {}) if person == cast.learner else {},
             counted=True,
             reason="roster",
             required=3,

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -18,9 +19,11 @@ from django.utils import timezone
 
 from core import clock
 from courses.models import Completion
-from evaluation import changes, reconcile
+from evaluation import changes, reconcile, services
+from evaluation.models import LedgerEntry
 from people import api as doors
 from people.models import ApiToken, Duty, Person, ReadingOfOthers, RoleGrant
+from people.models.snapshot import served_at
 from people.services import tokens
 from tests import cast as casting
 from tests.cast import NOON
@@ -368,6 +371,44 @@ def test_who_reads_on_learns_that_another_round_counts_now(cast, course, pull):
     rows.reverse(first, by=cast.hr)
     counted = {item["id"]: item["counted_hours"] for item in pull(cursor=cursor).json()["items"]}
     assert counted == {first.pk: "0.00", second.pk: "1.50"}
+
+
+def test_who_reads_on_learns_what_a_correction_by_hand_left_of_a_completion(cast, course, pull, sign_in):
+    done = rows.complete(cast.learner, course)
+    cursor = walk(pull)[1]
+    online, test = done.ledger_entries.order_by("kind")
+    told = {"person": cast.learner, "year": 2026, "reason": "挂机", "by": cast.hr, "at": NOON}
+    services.correct(**told, hours=Decimal(-1), answers=online)
+    services.correct(**told, hours=Decimal("-0.25"))  # names no entry: of the person's year alone
+    item = told_again(pull, cursor)
+    assert (item["hours"], item["counted_hours"]) == ("1.50", "0.50")
+    client = sign_in(cast.hr)
+    data = b"".join(take(client, "records").streaming_content).decode("utf-8-sig")
+    [line] = csv.DictReader(io.StringIO(data))
+    assert (line["学时"], line["计入学时"]) == ("1.50", "0.50")
+    assert "计入 0.5" in client.get("/records/").text
+
+    cursor = walk(pull)[1]
+    services.correct(**told, hours=Decimal("0.5"), answers=online)
+    services.correct(**told, hours=Decimal("-0.5"), answers=test)
+    assert told_again(pull, cursor)["counted_hours"] == "0.50"
+    assert '<dd class="nums">0.5</dd>' in client.get(f"/records/{done.pk}/reverse/").text, "a reversal takes what is left"
+    rows.reverse(done, by=cast.hr)
+    assert told_again(pull, cursor)["counted_hours"] == "0.00"
+
+
+def test_what_was_corrected_before_programs_were_told_of_it_is_told_with_the_update(cast, course, pull):
+    done = rows.complete(cast.learner, course)
+    rows.complete(cast.colleague, course)
+    cursor = walk(pull)[1]
+    LedgerEntry.objects.create(
+        **served_at(cast.learner), kind="correction", year=2026, hours=Decimal(-1), answers=done.ledger_entries.get(kind="online"), at=NOON
+    )
+    assert [item["id"] for item in pull(cursor=cursor).json()["items"]] == []
+    update = import_module("evaluation.migrations.0027_tell_of_corrected_completions")
+    with connection.cursor() as writer:
+        writer.execute(update.TELL)
+    assert told_again(pull, cursor)["counted_hours"] == "0.50"
 
 
 def test_a_row_that_changes_between_two_pages_is_neither_lost_nor_old(cast, course, pull):

@@ -250,7 +250,7 @@ def test_an_entry_of_hours_tells_the_claim_or_the_correction_behind_it(cast, yea
     day = date(2026, 6, 8)
     shared = served_at(cast.learner) | {"policy": LedgerEntry.objects.exclude(policy=None).first().policy, "at": NOON}
     claimed = {"kind": "lecture", "title": "州业务培训", "organiser": "州政务公开办", "starts_on": day, "ends_on": day, "hours": Decimal(5)}
-    claim = HourClaim.objects.create(**shared, **claimed, form_key="k")
+    claim = HourClaim.objects.create(**shared, **claimed, form_key="k", filed_by=cast.hr, filing_reason="产假在家")
     credited = {"kind": "lecture", "year": 2026, "hours": 5, "course_title": claim.title, "claim": claim, "author": cast.hr}
     entry = LedgerEntry.objects.create(**shared, **credited)
     given = {"hours": Decimal("-0.5"), "reason": "提前离场", "by": cast.hr, "at": NOON, "answers": entry}
@@ -263,10 +263,11 @@ def test_an_entry_of_hours_tells_the_claim_or_the_correction_behind_it(cast, yea
         "starts_on": "2026-06-08",
         "ends_on": "2026-06-08",
         "course_title": "州业务培训",
+        "claim_filed_by": "郑人事",
     }
     assert told.items() <= of_claim.items() and (of_claim["answers"], of_claim["author"]) == (None, "郑人事")
     assert (correction["answers"], correction["reason"], correction["author"]) == (of_claim["id"], "提前离场", "郑人事")
-    assert correction["claim_id"] is None and of_claim["policy_valid_from"] == "2020-01-01"
+    assert correction["claim_id"] is None and correction["claim_filed_by"] == "" and of_claim["policy_valid_from"] == "2020-01-01"
 
 
 def test_what_no_change_tells_of_is_found_and_told(cast, year, ask):

@@ -1,7 +1,10 @@
 """Hours learned elsewhere: filed with evidence, approved by two, entered once."""
 
+import csv
+import io
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -9,11 +12,13 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
+from wagtail.models import ModelLogEntry
 
+from core import clock
 from core.errors import Refused
-from evaluation import claims, evidence, rules, services
+from evaluation import archive, archive_paper, claims, evidence, rules, services
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
-from people.models import ReadingOfOthers
+from people.models import Posting, ReadingOfOthers
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import private
 from tests.evaluation import rows
@@ -54,9 +59,9 @@ def facts(**more):
     return claims.Facts(**(given_facts | more))
 
 
-def filed(someone, key="k1", files=None, **more):
+def filed(someone, key="k1", files=None, by=None, reason="", **more):
     proof = [evidence.File("通知.pdf", PDF)] if files is None else files
-    return claims.file(person=someone, facts=facts(**more), files=proof, form_key=key, at=NOON)
+    return claims.file(person=someone, facts=facts(**more), files=proof, form_key=key, at=NOON, by=by, reason=reason)
 
 
 # Filing
@@ -82,8 +87,6 @@ def test_the_same_form_sent_twice_is_one_claim(cast, policy):
 
 
 def test_where_somebody_served_on_its_last_day_is_on_the_claim(cast, policy):
-    from people.models import Posting
-
     Posting.objects.filter(person=cast.learner).update(ends_on=LAST_WEEK + 2 * DAY)
     Posting.objects.create(person=cast.learner, unit=cast.other_bureau, title="科员", starts_on=LAST_WEEK + 3 * DAY)
     cast.learner.unit = cast.other_bureau
@@ -131,6 +134,147 @@ def test_whatever_a_rule_lets_pass_lies_in_one_year_and_within_its_days(starts_o
     ends_on, hours, today = starts_on + length * DAY, quarters * Decimal("0.25"), date(2026, 6, 15)
     if rules.check_claim(starts_on=starts_on, ends_on=ends_on, hours=hours, today=today, terms=terms) is None:
         assert starts_on.year == ends_on.year >= 2025 and ends_on <= today and 0 < hours <= Decimal("7.5") * (length + 1)
+
+
+# Filing for who cannot
+
+
+AWAY = "产假在家，无法登录；本人电话委托"
+
+
+def test_hr_files_for_somebody_and_two_others_approve_it(cast, policy, second):
+    third = person("YA30002", "第三位", cast.other_bureau)
+    grant(third, "hr", cast.county)
+    claim = filed(cast.learner, by=cast.hr, reason=f" {AWAY} ")
+    assert filed(cast.learner, by=cast.hr, reason=AWAY) == claim
+    assert (claim.person, claim.filed_by, claim.filing_reason, claim.unit) == (cast.learner, cast.hr, AWAY, cast.section)
+    trace = ModelLogEntry.objects.get(action="evaluation.claim_filed")
+    assert (trace.user, trace.data["claim"], trace.data["reason"]) == (cast.hr, claim.pk, AWAY)
+    assert not HourClaim.objects.waiting_for(cast.hr).exists() and list(HourClaim.objects.waiting_for(second)) == [claim]
+    for act in (claims.approve, partial(claims.refuse, reason="不符")):
+        for officer, code in ((cast.hr, "filed_it"), (cast.learner, "own_claim")):
+            with pytest.raises(Refused) as refused:
+                act(claim=claim, by=officer, at=NOON)
+            assert refused.value.code == code
+    claims.approve(claim=claim, by=second, at=NOON)
+    assert not claims.lacks_officer(claim)
+    assert claims.approve(claim=claim, by=third, at=NOON).state == "credited"
+    assert services.balance(cast.learner, 2026) == Decimal(15)
+
+
+def test_who_filed_a_claim_is_none_of_the_officers_that_it_waits_for(cast, policy, second):
+    claim = filed(cast.learner, by=cast.hr, reason=AWAY)
+    assert not claims.lacks_officer(claim)
+    claims.approve(claim=claim, by=second, at=NOON)
+    assert claims.lacks_officer(HourClaim.objects.get()), "a third officer is needed"
+
+
+def test_hr_whose_own_hours_are_claimed_by_another_decides_nothing_on_them(cast, policy, second):
+    claim = filed(cast.hr, by=second, reason=AWAY)
+    assert not HourClaim.objects.waiting_for(cast.hr).exists()
+    with pytest.raises(Refused) as refused:
+        claims.approve(claim=claim, by=cast.hr, at=NOON)
+    assert refused.value.code == "own_claim"
+
+
+@pytest.mark.parametrize("who", sorted(set(EVERYBODY) - {"hr", "learner"}))
+def test_nobody_but_hr_of_the_person_files_for_them(cast, policy, who):
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, by=getattr(cast, who), reason=AWAY)
+    assert refused.value.code == "not_hr" and not HourClaim.objects.exists()
+
+
+@pytest.mark.parametrize(("more", "code"), [({"reason": " "}, "no_reason"), ({"reason": AWAY, "files": []}, "no_evidence")])
+def test_who_files_for_somebody_says_why_and_brings_the_evidence(cast, policy, more, code):
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, by=cast.hr, **more)
+    assert refused.value.code == code and not HourClaim.objects.exists()
+
+
+def test_one_files_ones_own_hours_without_a_reason_as_ever(cast, policy):
+    claim = filed(cast.hr, by=cast.hr, reason="多余")
+    assert (claim.filed_by, claim.filing_reason) == (None, "") and not ModelLogEntry.objects.exists()
+
+
+def test_for_a_day_on_which_somebody_served_elsewhere_hr_of_that_place_files(cast, policy):
+    Posting.objects.filter(person=cast.learner).update(ends_on=LAST_WEEK + 2 * DAY)
+    Posting.objects.create(person=cast.learner, unit=cast.stranger.unit, title="科员", starts_on=LAST_WEEK + 3 * DAY)
+    cast.learner.unit = cast.stranger.unit
+    cast.learner.save()
+    with pytest.raises(Refused) as refused:
+        filed(cast.learner, by=cast.other_hr, reason=AWAY)
+    assert refused.value.code == "elsewhere"
+
+
+def test_the_database_itself_keeps_no_claim_for_another_without_a_reason(cast, policy):
+    row = filed(cast.learner)
+    wrongs = ({"filed_by": cast.hr}, {"filing_reason": AWAY}, {"filed_by": cast.learner, "filing_reason": AWAY})
+    for number, wrong in enumerate(wrongs):
+        row.pk, row.form_key, row._state.adding = None, f"wrong{number}", True
+        row.filed_by, row.filing_reason = wrong.get("filed_by"), wrong.get("filing_reason", "")
+        with pytest.raises(IntegrityError, match="claim_for_another_says_why"), transaction.atomic():
+            row.save()
+
+
+@pytest.mark.parametrize("who", sorted(EVERYBODY))
+def test_the_form_for_another_opens_for_their_hr_alone(cast, policy, sign_in, who, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    client, door = sign_in(getattr(cast, who)), reverse("claim_for", args=[cast.learner.pk])
+    status = 200 if who == "hr" else 404
+    assert client.get(door).status_code == status
+    sent = {"kind": "lecture", "title": "培训", "organiser": "州办", "starts_on": "2026-06-08", "ends_on": "2026-06-08", "hours": "7.5"}
+    client.post(door, sent | {"note": "", "form_key": "f", "filing_reason": AWAY, "files": [SimpleUploadedFile("表.pdf", PDF)]})
+    assert HourClaim.objects.filter(person=cast.learner, filed_by=cast.hr).count() == (who == "hr")
+    assert HourClaim.objects.count() == (who == "hr")
+
+
+def test_hr_files_on_the_page_with_the_reason_and_the_person_reads_who_did(cast, policy, second, sign_in, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    client, door = sign_in(cast.hr), reverse("claim_for", args=[cast.learner.pk])
+    assert door in client.get(reverse("learning_file", args=[cast.learner.pk])).text
+    page = client.get(door)
+    assert cast.learner.name in page.text and cast.learner.employee_number in page.text
+    typed = {"kind": "lecture", "title": "州培训", "organiser": "州办", "starts_on": "2026-06-08", "ends_on": "2026-06-08", "hours": "7.5"}
+    typed |= {"note": "", "form_key": page.context["form"]["form_key"].value()}
+    bare = client.post(door, typed | {"files": [SimpleUploadedFile("表.pdf", PDF)]})
+    assert bare.status_code == 422 and list(bare.context["form"].errors) == ["filing_reason"] and not HourClaim.objects.exists()
+    done = client.post(door, typed | {"filing_reason": AWAY, "files": [SimpleUploadedFile("表.pdf", PDF)]})
+    claim = HourClaim.objects.get()
+    assert done.url == reverse("claim", args=[claim.pk])
+    said = f"由{cast.hr.name}代本人申报"
+    for reader, may_approve in ((cast.hr, False), (second, True), (cast.auditor, False), (cast.learner, False)):
+        shown = sign_in(reader).get(reverse("claim", args=[claim.pk])).text
+        assert said in shown and AWAY in shown and ('value="approve"' in shown) == may_approve
+    assert said in sign_in(cast.learner).get(reverse("my_claims")).text
+    assert said in sign_in(cast.auditor).get(reverse("claim_list"), {"show": "all"}).text
+    answer = sign_in(cast.hr).post(reverse("claim", args=[claim.pk]), {"act": "approve"})
+    assert answer.status_code == 404 and not ClaimDecision.objects.exists()
+    assert sign_in(cast.learner).post(reverse("claim", args=[claim.pk]), {"act": "withdraw"}).status_code == 302
+
+
+def test_files_and_papers_say_who_filed_a_claim_for_another(cast, policy, second, sign_in, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    third = person("YA30002", "第三位", cast.other_bureau)
+    grant(third, "hr", cast.county)
+    filed(cast.colleague, key="own")
+    claim = filed(cast.learner, by=cast.hr, reason=AWAY)
+    for officer in (second, third):
+        claims.approve(claim=claim, by=officer, at=NOON)
+
+    def lines(key):
+        data = b"".join(take(sign_in(second), key, filters={"year": 2026}).streaming_content).decode("utf-8-sig")
+        return {line["工号"]: line for line in csv.DictReader(io.StringIO(data))}
+
+    told = lines("claims")
+    assert (told["YA10001"]["代为申报"], told["YA10001"]["代为申报的理由"]) == (cast.hr.name, AWAY)
+    assert (told["YA10002"]["代为申报"], told["YA10002"]["代为申报的理由"]) == ("", "")
+    assert lines("ledger")["YA10001"]["代为申报"] == cast.hr.name
+    assert f"由{cast.hr.name}代本人申报" in rows.explained(cast.learner).entries[0].words
+    [mine] = archive.archive_of(cast.learner, at=NOON)["claims"]
+    assert (mine["filed_by"], mine["filing_reason"]) == (cast.hr.name, AWAY)
+    [other] = archive.archive_of(cast.colleague, at=NOON)["claims"]
+    assert (other["filed_by"], other["filing_reason"]) == (None, "")
+    assert f"由{cast.hr.name}代本人申报：{AWAY}" in str(archive_paper.sheet(archive.archive_of(cast.learner, at=NOON)))
 
 
 # Deciding
@@ -476,8 +620,6 @@ def test_what_waits_is_told_to_the_officer_until_it_is_approved(cast, policy, se
 
 
 def test_a_claim_is_filed_on_its_page_and_a_refused_one_keeps_what_was_typed(cast, policy, sign_in, monkeypatch):
-    from core import clock
-
     monkeypatch.setattr(clock, "now", lambda: NOON)
     client, door = sign_in(cast.learner), reverse("claim_new")
     form = client.get(door).context["form"]

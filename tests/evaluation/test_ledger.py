@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from core import reconcile
 from core.errors import Refused
 from core.models import FactChanged
+from courses.models import Completion
 from courses.signals import course_completed
-from evaluation import quotas, rules, services
+from evaluation import quotas, records, rules, services
 from evaluation.models import LedgerEntry
 from people.models.snapshot import served_at
 from people.services import postings
@@ -463,4 +464,6 @@ def test_the_sum_of_entries_is_the_balance_for_any_order_of_events(cast, policy,
     assert quotas.hours_by_kind([cast.learner.pk]).get(cast.learner.pk, {}) == quotas.hours_of(entries)
     assert sum(quotas.hours_of(entries).values()) == services.balance(cast.learner, 2026)
     assert all(0 <= rules.hours(entry.left) <= entry.hours for entry in LedgerEntry.objects.credited())
+    for one in records.completions(Completion.objects.all()):
+        assert rules.hours(one.counted_hours) == sum(rules.hours(entry.left) for entry in one.ledger_entries.credited())
     transaction.savepoint_rollback(point)

@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+import python_calamine
 from django.db import connection
 
 from evaluation.models import PersonLine, UnitLine
@@ -24,6 +25,9 @@ FIRST = {
     "results.xlsx": "69ba60f4aed9cc65d7d245b5e0a7a781be146470a79a7da9a43c5ebd92de91c9",
     "units.csv": "3be6c9be58065bc2173f07f922ec220c97c413f6c9511166f832392e6a500d9f",
 }
+SECOND_LIST = (
+    "ecc83e9e4c3fd45c7c9ef56eaff65b24f41ef2a74cade4470a5ab658bac7e9e5"  # of the second; its tables of these rows are those of the first
+)
 FIRST_LIST = "bab64a4c308fbcfe5793a143a755e956bc4a5c8b0b71401a06f4473beab6bf89"
 
 
@@ -52,6 +56,52 @@ def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, mo
     assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
     assert hashlib.sha256(inside(package.make(late))["differences.csv"]).hexdigest() == FIRST_LIST
     assert b'"county-evaluation-package/1"' in files["manifest.json"]
+
+
+def test_what_was_sealed_in_the_second_format_is_made_again_byte_by_byte(cast, monkeypatch):
+    monkeypatch.setattr(package, "FORMAT", package.SECOND_FORMAT)
+    frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]})
+    late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
+    package.seal(late, at=NOON)
+    monkeypatch.undo()
+
+    files = inside(package.make(frozen))
+    assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
+    assert hashlib.sha256(inside(package.make(late))["differences.csv"]).hexdigest() == SECOND_LIST
+    assert b'"county-evaluation-package/2"' in files["manifest.json"]
+
+
+def test_where_each_duty_of_a_person_counts_stands_beside_it_as_it_was_frozen(cast):
+    """Whoever leads one unit beside a post in another is among the leaders of the first: the table said so nowhere."""
+    held_in = {str(cast.other_bureau.pk): ["chief", "section_head"], str(cast.bureau.pk): ["staff"], str(cast.county.pk): ["lecturer"]}
+    made = by_hand.calculation(by_hand.period(cast), cast, held_in=held_in)
+    unit, line = made.units.get(), made.people.get(person=cast.colleague)
+    unit.pk, unit.unit, unit.unit_code, unit.unit_name = None, cast.other_bureau, cast.other_bureau.code, cast.other_bureau.name
+    unit._state.adding = True
+    unit.save()
+    for number, person, counted, duties in (("YA8", cast.hr, True, []), ("YA9", cast.liaison, False, ["staff"])):
+        line.pk, line.person, line.employee_number, line.counted, line.duties = None, person, number, counted, duties
+        line._state.adding = True
+        line.save()
+    package.seal(made, at=NOON)
+    cast.other_bureau.name = "改名局"
+    cast.other_bureau.save()
+
+    files = inside(package.make(made))
+    read = {row["工号"]: row for row in csv.DictReader(io.StringIO(files["people.csv"].decode("utf-8-sig")))}
+    places = ["职责计入单位编码", "职责计入单位"]
+    told = {number: [row[name] for name in places] for number, row in read.items()}
+    names = list(read["YA10001"])
+    assert names[names.index("职责") + 1 :][:2] == places
+    assert told == {
+        "YA10001": ["532325-D03、532325-D09", "姚安县教育体育局（具体工作人员）、姚安县财政局（主要领导、科室负责人）"],
+        "YA10002": ["532325-D03", "姚安县教育体育局（具体工作人员）"],  # all in their own
+        "YA8": ["", ""],  # holds none
+        "YA9": ["", ""],  # is not counted
+    }
+    head, *sheet = python_calamine.load_workbook(io.BytesIO(files["results.xlsx"])).get_sheet_by_name("人员").to_python()
+    assert {row[0]: row[head.index(places[0]) :][:2] for row in sheet} == told
+    assert b'"county-evaluation-package/3"' in files["manifest.json"]
 
 
 def test_a_list_tells_what_differs_and_nothing_else_in_the_words_of_the_tables(cast):
