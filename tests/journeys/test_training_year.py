@@ -214,7 +214,7 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
     leader = enter(open_page(DESK), cast.own_leader)
     leader.goto(f"{base}{reverse('records_units')}")
     before = unit_figures(leader)
-    assert before["合格率"] == [0, 0]
+    assert before["测试合格率"] == [0, 0]
 
     # The learner finds it by two characters inside a word, studies, fails, tries again, passes.
     phone = enter(open_page(PHONE), cast.learner)
@@ -292,7 +292,7 @@ def test_a_training_year_from_the_first_draft_to_the_last_record(year, live_serv
     # The leader sees the unit's rate change; the auditor sees that others' records were read and exported.
     leader.reload()
     finished, lacking = before["学完全部必修"]
-    assert unit_figures(leader) == before | {"合格率": [1, 1], "学完全部必修": [finished + 1, lacking - 1]}
+    assert unit_figures(leader) == before | {"测试合格率": [1, 1], "学完全部必修": [finished + 1, lacking - 1]}
     auditor = enter(open_page(DESK), cast.auditor)
     auditor.goto(f"{base}{reverse('audit_readings')}")
     assert cast.hr.name in auditor.locator("main").inner_text()
