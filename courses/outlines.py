@@ -115,6 +115,11 @@ def _without_ids(value):
     return value
 
 
+def embeds(edition: Edition, code: str, quiz_key: str) -> bool:
+    """Whether a lesson of the edition shows the quiz, also where its pass rule does not ask for it. As `of_edition`."""
+    return any(quiz_key in lesson.quizzes for lesson in of_edition(edition, code).lessons)
+
+
 def is_empty(body: list[dict]) -> bool:
     """Whether raw blocks of a lesson say nothing: there is none, or none but texts of blanks."""
     return all(block["type"] == "text" and not _BLANKS.sub("", unescape(strip_tags(str(block["value"] or "")))) for block in body)
