@@ -75,7 +75,9 @@ class Outline:
 
     @property
     def pass_rule_label(self) -> str:
-        return str(PassRule(self.pass_rule).label)
+        """What one has to do to pass; where there is no quiz, none is spoken of."""
+        asks_for_none = self.pass_rule == PassRule.LESSONS_AND_QUIZ and not self.has_test
+        return str(PassRule.LESSONS.label if asks_for_none else PassRule(self.pass_rule).label)
 
     @property
     def has_test(self) -> bool:
@@ -113,6 +115,11 @@ def _without_ids(value):
     if isinstance(value, list):
         return [_without_ids(inner) for inner in value]
     return value
+
+
+def embeds(edition: Edition, code: str, quiz_key: str) -> bool:
+    """Whether a lesson of the edition shows the quiz, also where its pass rule does not ask for it. As `of_edition`."""
+    return any(quiz_key in lesson.quizzes for lesson in of_edition(edition, code).lessons)
 
 
 def is_empty(body: list[dict]) -> bool:

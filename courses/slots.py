@@ -25,9 +25,17 @@ class Slot:
     _choices: Choices = field(default=lambda county: ())
     _title: Callable[[str], str | None] = field(default=lambda key: None)
     _terms: Callable[[str], list[str]] = field(default=lambda key: [])
+    _lacks: Callable[[Iterable[str]], dict[str, list[str]]] = field(default=lambda keys: {})
 
-    def fill(self, *, choices: Choices, title: Callable[[str], str | None], terms: Callable[[str], list[str]] = lambda key: []) -> None:
-        self._choices, self._title, self._terms = choices, title, terms
+    def fill(
+        self,
+        *,
+        choices: Choices,
+        title: Callable[[str], str | None],
+        terms: Callable[[str], list[str]] = lambda key: [],
+        lacks: Callable[[Iterable[str]], dict[str, list[str]]] = lambda keys: {},
+    ) -> None:
+        self._choices, self._title, self._terms, self._lacks = choices, title, terms, lacks
 
     def choices(self, county: Unit | None = None) -> list[tuple[str, str]]:
         """(key, label) pairs that the editors of a county may choose from, now; of all counties when none is named."""
@@ -40,6 +48,11 @@ class Slot:
     def terms(self, key: str) -> list[str]:
         """What the thing with this key asks, in words, for whoever reviews the page that it stands in."""
         return self._terms(key) if key else []
+
+    def lacks(self, keys: Iterable[str]) -> dict[str, list[str]]:
+        """Key → what keeps everybody from it now, in sentences, of those of these things that nobody could take."""
+        keys = list(keys)
+        return self._lacks(keys) if keys else {}
 
 
 @dataclass

@@ -18,6 +18,7 @@ from wagtail.admin.views.pages.workflow import CollectWorkflowActionDataView, Wo
 from wagtail.admin.viewsets.pages import PageListingViewSet, PageViewSet
 from wagtail.models import Page
 
+from core import clock
 from courses import permissions
 from courses.forms import ApprovalForm
 from courses.models import CoursePage, LessonPage
@@ -121,7 +122,10 @@ class NamesWhatIsSeen:
         return partial(form, initial={"seen": reviews.seen_in(self.object)})
 
     def get_context_data(self, **kwargs):
-        return super().get_context_data(shown=reviews.shown_by(self.object) if self.action_name == "approve" else [], **kwargs)
+        if self.action_name != "approve":
+            return super().get_context_data(**kwargs)
+        changes = reviews.consequences(self.object, at=clock.now())
+        return super().get_context_data(shown=reviews.shown_by(self.object), consequences=changes, **kwargs)
 
 
 def _warn_where_learners_read_no_lesson(request, page, decision: str) -> None:
@@ -130,10 +134,18 @@ def _warn_where_learners_read_no_lesson(request, page, decision: str) -> None:
         messages.warning(request, why)
 
 
+def _is_public(page) -> bool:
+    """Whether learners read the page as it was last written."""
+    return Page.objects.filter(pk=page.pk, live=True, has_unpublished_changes=False).exists()
+
+
 class Decide(NamesWhatIsSeen, WorkflowActionView):
     def post(self, request, *args, **kwargs):
+        changes = reviews.consequences(self.object, at=clock.now()) if self.action_name == "approve" else []
         answer = super().post(request, *args, **kwargs)
         _warn_where_learners_read_no_lesson(request, self.object, self.action_name)
+        if changes and _is_public(self.object):
+            messages.warning(request, " ".join(changes))
         return answer
 
 
@@ -144,16 +156,34 @@ class AskForDecision(NamesWhatIsSeen, CollectWorkflowActionDataView):
 class EditReviewed(EditView):
     """Wagtail's page; after a decision it says what was decided, not that the page was updated."""
 
+    def perform_workflow_action(self):
+        self.changes = reviews.consequences(self.page, at=clock.now()) if self.workflow_action == "approve" else []
+        return super().perform_workflow_action()
+
+    def submit_action(self):
+        return self._with_consequences(super().submit_action())
+
+    def restart_workflow_action(self):
+        return self._with_consequences(super().restart_workflow_action())
+
+    def _with_consequences(self, answer):
+        """Who submits reads what the reviewer will."""
+        if changes := reviews.consequences(self.page, at=clock.now()):
+            messages.warning(self.request, " ".join(changes))
+        return answer
+
     def add_save_confirmation_message(self):
         decision = self.workflow_action if self.action_name == "perform_workflow_action" else ""
         title = {"title": self.page.get_admin_display_title()}
         if decision == "approve":
             why_kept = reviews.why_kept(self.page.get_parent()) if isinstance(self.page, LessonPage) else ""
-            is_read = not why_kept and Page.objects.filter(pk=self.page.pk, live=True, has_unpublished_changes=False).exists()
+            is_read = not why_kept and _is_public(self.page)
             said = gettext("“%(title)s” was approved; learners read it now.") if is_read else gettext("“%(title)s” was approved.")
             messages.success(self.request, said % title)
             if why_kept:
                 messages.warning(self.request, why_kept)
+            elif is_read and self.changes:
+                messages.warning(self.request, " ".join(self.changes))
         elif decision == "reject":
             messages.success(self.request, gettext("“%(title)s” went back to its author, with your comment.") % title)
         else:

@@ -26,7 +26,7 @@ from django.db.models.functions import Coalesce, Least
 
 from core import clock
 from core.figures import share
-from courses.models import Course, CreditPolicy, DutyRule, Edition, Enrolment, Need
+from courses.models import Course, CreditPolicy, DutyRule, Edition, EditionRequirement, Enrolment, Need
 from evaluation import rules, services
 from people.models import DutyAssignment, Person, Posting, Unit
 from people.models.posting import is_lasting
@@ -490,13 +490,18 @@ def _counted_tests(tests: QuerySet, by: str) -> QuerySet:
 def _first_tests(people, *, year: int, at: datetime) -> QuerySet:
     """What these people handed in in the year. Of each person and quiz the first submission and the first pass count.
 
-    A test counts from when its results are out: a small unit's rate would tell them before.
+    A test is what the attempt's edition asks for, or an exam in its sitting: a quiz that nobody reviewed counts for nothing. It
+    counts from when its results are out: a small unit's rate would tell them before.
     """
     start, end = clock.start_of(date(year, 1, 1)), _end(year)
     path: Expression = F("person__unit__path")
     if year < clock.year_of(at):
         path = Subquery(_last_posting("person", year).values("unit__path"))
     over = Attempt.objects.counted().with_results_out(at).filter(submission__at__gte=start, submission__at__lt=end)
+    asked = EditionRequirement.objects.filter(
+        edition=OuterRef("enrolment__edition"), kind=EditionRequirement.Kind.QUIZ, key=OuterRef("quiz__key")
+    )
+    over = over.filter(Q(sitting__isnull=False) | Exists(asked))
     earlier = over.filter(person=OuterRef("person"), quiz=OuterRef("quiz"), pk__lt=OuterRef("pk"))
     return over.filter(person__in=people).annotate(
         served_path=path,

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,13 +20,14 @@ from core.errors import Refused
 from core.look import Look
 from core.sanitize import clean
 from core.text import squeeze
+from courses.models import Course
 from courses.services import policies
 from evaluation import ahead, pictures, reminders
 from evaluation.permissions import tops_of, units_in_reach
 from home import board, desk, finding, system, waiting
 from home.models import HomePage
-from people.models import ReadingOfOthers, Role
-from people.permissions import READS_RECORDS, require_role, units_of
+from people.models import ReadingOfOthers, Role, Unit
+from people.permissions import READS_RECORDS, paths_of, require_role, units_of
 from people.services import readings
 from quizzes.services import own_sittings
 
@@ -152,10 +154,16 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(request, "home/search.html", {"query": query, "finds": finding.search(request.user, query)})
 
 
+def _administered_by(user) -> QuerySet[Course]:
+    if user.is_superuser:
+        return Course.objects.all()
+    return Course.objects.filter(county__path__in={path[: Unit.steplen] for path in paths_of(user, [Role.ADMINISTRATOR])})
+
+
 @login_required
 @never_cache
 @require_safe
 def system_state(request: HttpRequest) -> HttpResponse:
     """What works and what waits, for administrators: the parts of the system and the gauges of reconcile."""
     require_role(request.user, Role.ADMINISTRATOR)
-    return render(request, "home/system.html", {"state": system.of(at=clock.now())})
+    return render(request, "home/system.html", {"state": system.of(at=clock.now(), courses=_administered_by(request.user))})

@@ -12,9 +12,9 @@ class QuizzesConfig(AppConfig):
         from core import reconcile
         from courses.slots import QUIZZES
         from quizzes import tasks
-        from quizzes.services import attempts, exchange, marking, paper_marks, quizzes, ratings, remarks
+        from quizzes.services import attempts, exchange, marking, paper_marks, papers, quizzes, ratings, remarks
 
-        QUIZZES.fill(choices=quizzes.choices, title=quizzes.title, terms=quizzes.terms)
+        QUIZZES.fill(choices=quizzes.choices, title=quizzes.title, terms=quizzes.terms, lacks=papers.lacks_by_key)
         reconcile.register("quizzes.overdue", attempts.overdue_gaps)
         reconcile.register("quizzes.passes", marking.untold_gaps)
         reconcile.register("quizzes.markings", ratings.unfinished_gaps)

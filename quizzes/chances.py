@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Q
 
+from courses import outlines
 from courses.models import Course, EditionRequirement, Enrolment
 from people.models import Person
 from quizzes.models import Allowance, Attempt, Quiz
@@ -25,26 +26,24 @@ class Chance:
 
 
 def of(person: Person) -> list[Chance]:
-    """The quizzes of the person's courses, exams left out, by course. Five queries, however many courses."""
+    """The quizzes of the person's courses, exams left out, by course. Five queries, however many courses, and those of `outlines.embeds` for an edition that was not read yet."""
     enrolments = list(
         Enrolment.objects.filter(person=person)
-        .select_related("course", "completion")
+        .select_related("course", "edition", "completion")
         .order_by(F("completion__pk").desc(nulls_first=True), "-pk")
     )
     asks = EditionRequirement.objects.filter(
-        edition__in=[enrolment.edition_id for enrolment in enrolments], kind=EditionRequirement.Kind.QUIZ
+        Q(edition__in=[enrolment.edition_id for enrolment in enrolments]) | Q(edition__in=[e.course.current_id for e in enrolments]),
+        kind=EditionRequirement.Kind.QUIZ,
     )
     keys = set(asks.values_list("edition", "key"))
-    quizzes = Quiz.objects.filter(
-        Q(key__in=[key for _edition, key in keys]) | Q(course_code__in=[enrolment.course.code for enrolment in enrolments]), is_exam=False
-    )
+    of_banks = Q(course_code__in={enrolment.course.code for enrolment in enrolments})
     standing: list[tuple[Quiz, Enrolment]] = []
-    for quiz in quizzes:
-        fitting = [e for e in enrolments if (e.edition_id, quiz.key) in keys or (e.course.county_id, e.course.code) == _place(quiz)]
-        # As `attempts.standing`: of those that ask all that are under way, else the newest.
-        fitting.sort(key=lambda e: (e.edition_id, quiz.key) not in keys)
-        open_ = [e for e in fitting if (e.edition_id, quiz.key) in keys and not hasattr(e, "completion")]
-        standing += [(quiz, enrolment) for enrolment in open_ or fitting[:1]]
+    for quiz in Quiz.objects.filter(Q(key__in={key for _edition, key in keys}) | of_banks, is_exam=False):
+        asking = [e for e in enrolments if (e.edition_id, quiz.key) in keys]
+        # As `attempts.standing`: of those that ask all that are under way, else the newest, else one that offers it.
+        open_ = [e for e in asking if not hasattr(e, "completion")]
+        standing += [(quiz, e) for e in open_ or asking[:1] or [e for e in enrolments if _offers(e, quiz, keys)][:1]]
     used = _figures(Attempt.objects.filter(person=person), Count("pk"))
     passed = _figures(Attempt.objects.filter(person=person).passed(), Count("pk"))
     given = list(Allowance.objects.filter(person=person, sitting=None))
@@ -64,8 +63,10 @@ def _extra(given: list[Allowance], quiz: Quiz, enrolment: Enrolment) -> int:
     return sum(one.extra_attempts for one in given if one.quiz_id == quiz.pk and one.holds_in(enrolment))
 
 
-def _place(quiz: Quiz) -> tuple[int, str]:
-    return quiz.county_id, quiz.course_code
+def _offers(enrolment: Enrolment, quiz: Quiz, keys: set) -> bool:
+    course, edition = enrolment.course, enrolment.edition
+    is_of_bank = (course.county_id, course.code) == (quiz.county_id, quiz.course_code)
+    return (course.current_id, quiz.key) in keys or (is_of_bank and outlines.embeds(edition, course.code, quiz.key))
 
 
 def _figures(found, figure) -> dict[tuple[int, int], int]:

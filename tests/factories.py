@@ -117,9 +117,12 @@ def make_course(
     """
     standing_policies()
     if quiz_key and QUIZZES.title(quiz_key) is None:
-        from quizzes.models import Quiz
+        from quizzes.models import DrawRule, Question, Quiz
 
-        Quiz.objects.get_or_create(key=quiz_key, defaults={"county": county, "title": "结业测试", "course_code": code})
+        asked = {"kind": "judge", "stem": "一律收费。", "content": {}, "key": False, "status": "reviewed", "mark": "V"}
+        Question.objects.get_or_create(county=county, code=f"{code}-judge", defaults={"course_code": code, **asked})
+        quiz = Quiz.objects.create(key=quiz_key, county=county, title="结业测试", course_code=code)
+        DrawRule.objects.create(quiz=quiz, kind="judge", count=1)
     minutes = facts.pop("minutes", 15 * lessons)
     shares = [minutes // lessons] * lessons
     shares[-1] += minutes - sum(shares)

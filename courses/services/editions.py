@@ -38,8 +38,8 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
     day, sharing. Reads the page from the database: unsaved changes are not published.
 
     Raises:
-        Refused: no lessons, an empty or unfinished one, a doubled or changed code, an unknown quiz or certificate, unknown or
-            cyclic prerequisites; the first reason of `blockers`.
+        Refused: no lessons, an empty or unfinished one, a doubled or changed code, an unknown quiz or certificate, a quiz that nobody
+            could sit, unknown or cyclic prerequisites; the first reason of `blockers`.
     """
     page = CoursePage.objects.get(pk=page.pk)
     catalogue = CataloguePage.objects.select_for_update(of=("self",), no_key=True).get(pk=page.get_parent().pk)
@@ -62,7 +62,7 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
 
 
 def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refused]:
-    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, and one for each unusable quiz and each image or file of a lesson."""
+    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, four more where quizzes are embedded, and one for each unusable quiz and each image or file of a lesson."""
     found = []
     if not outline.lessons:
         found.append(
@@ -105,6 +105,14 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
                     code="other_county_quiz",
                 )
             )
+    for key, lines in QUIZZES.lacks(sorted(known_quizzes & usable.keys())).items():
+        found.append(
+            Refused(
+                _("Nobody could sit the quiz “%(title)s”: %(lacks)s. Have that mended in the question bank or the quiz first.")
+                % {"title": QUIZZES.title(key) or key, "lacks": "；".join(lines)},
+                code="quiz_cannot_be_sat",
+            )
+        )
     if outline.pass_rule == PassRule.QUIZ and not known_quizzes:
         found.append(
             Refused(

@@ -17,7 +17,8 @@ from wagtail.models import Page, Revision, TaskState, WorkflowState
 
 from core import clock, foureyes
 from core.errors import Refused
-from courses import outlines
+from core.figures import figure
+from courses import outlines, reading
 from courses.models import Course, CoursePage, EditionLesson, LessonPage
 from courses.services import editions
 from people.models import Person
@@ -106,6 +107,31 @@ def shown_by(page: Page) -> list[Shown]:
         )
         for draft in found
     ]
+
+
+def consequences(page: Page, *, at: datetime) -> list[str]:
+    """What an approval of the page, as its newest draft has it, changes for who begins the course then, in sentences: tests that fall away
+    or come in, and hours; nothing for a course that nobody has begun to read, or of which the edition before stands.
+    """
+    page = page.specific
+    course_page = page if isinstance(page, CoursePage) else page.get_parent().specific
+    course = Course.objects.select_related("current", "county").filter(page=course_page, current__isnull=False).first()
+    if course is None or course.current is None or (isinstance(page, LessonPage) and (not course.is_open or why_kept(course_page))):
+        return []
+    draft = page.get_latest_revision_as_object()
+    now = outlines.of_edition(course.current, course.code)
+    then = draft_outline(draft) if isinstance(draft, CoursePage) else outline_with(course_page, draft)
+    before, after = ({one.key: one.title for one in outline.requirements if one.kind == outlines.Kind.QUIZ} for outline in (now, then))
+    said = [
+        _("With the approval the course has no quiz “%(title)s” any more.") % {"title": before[key]} for key in before if key not in after
+    ]
+    said += [_("With the approval the course asks for the quiz “%(title)s”.") % {"title": after[key]} for key in after if key not in before]
+    if before and not after:
+        said.append(_("Then it has no test at all: hours and certificate are given for finishing the lessons."))
+    hours = [reading.hours(outline.minutes, outline.has_test, county=course.county, at=at) for outline in (now, then)]
+    if hours[0] != hours[1]:
+        said.append(_("Credit hours of the course: %(before)s → %(after)s.") % {"before": figure(hours[0]), "after": figure(hours[1])})
+    return said
 
 
 def seen_in(page: Page) -> str:

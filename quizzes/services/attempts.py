@@ -21,7 +21,8 @@ from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from core.reconcile import Gap
-from courses.models import Completion, EditionRequirement, Enrolment
+from courses import outlines
+from courses.models import Completion, Course, EditionRequirement, Enrolment
 from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
@@ -58,32 +59,42 @@ class Receipt:
 # ---- start ---------------------------------------------------------------------------------
 
 
-def enrolments_for(*, person: Person, quiz: Quiz) -> list[Enrolment]:
-    """What a sitting of this quiz may belong to: the person's newest round of each course that asks for it, or whose bank it draws from.
+def enrolments_for(*, person: Person, quiz: Quiz, sitting: Sitting | None = None) -> list[Enrolment]:
+    """What a sitting of this quiz may belong to: the person's newest round of each course that `rounds_for` speaks of.
 
-    Each with `asks`: whether its edition asks for the quiz. First those that ask, of these the ones that are not
-    completed, then the newest. One query.
+    First those that ask, of these the ones that are not completed, then the newest. Queries as there.
     """
-    newest = [rounds[-1] for rounds in rounds_for(person=person, quiz=quiz)]
-    return sorted(newest, key=lambda one: (not one.asks, hasattr(one, "completion"), -one.pk))  # type: ignore[attr-defined]
+    newest = [rounds[-1] for rounds in rounds_for(person=person, quiz=quiz, sitting=sitting)]
+    return sorted(newest, key=lambda one: (not one.asks, not one.offers, hasattr(one, "completion"), -one.pk))  # type: ignore[attr-defined]
 
 
-def rounds_for(*, person: Person, quiz: Quiz) -> list[list[Enrolment]]:
-    """All the person's rounds, the first one first, of each course of which one asks for the quiz, or whose bank it draws from; each
-    with `asks`. One query."""
+def rounds_for(*, person: Person, quiz: Quiz, sitting: Sitting | None = None) -> list[list[Enrolment]]:
+    """All the person's rounds, the first one first, of each course of which one offers the quiz, or in which it was sat; of an exam also of
+    that whose bank it draws from.
+
+    Each with `asks`: whether its edition asks for the quiz, and `offers`: that, or the edition shows it in a lesson, or the course's
+    current edition asks for it. One query, and those of `outlines.embeds` for the course of its bank.
+    """
+    is_exam = quiz.is_exam or sitting is not None
     rounds: dict[int, list[Enrolment]] = {}
-    for one in sorted(_enrolled(person.pk, quiz.key, quiz.county_id, quiz.course_code), key=lambda enrolment: enrolment.round):
-        rounds.setdefault(one.course_id, []).append(one)
+    for one in sorted(_enrolled(person.pk, quiz.pk, quiz.key, quiz.county_id, quiz.course_code), key=lambda enrolment: enrolment.round):
+        one.offers = one.asks or one.asks_now or outlines.embeds(one.edition, one.course.code, quiz.key)
+        if one.offers or one.has_sat or is_exam:
+            rounds.setdefault(one.course_id, []).append(one)
     return list(rounds.values())
 
 
 @Prepared
-def _enrolled(person, quiz_key, county, course_code):
-    asks = EditionRequirement.objects.filter(edition=OuterRef("edition"), kind=EditionRequirement.Kind.QUIZ, key=quiz_key)
+def _enrolled(person, quiz, quiz_key, county, course_code):
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz_key)
     return (
         Enrolment.objects.filter(person=person)
-        .annotate(asks=Exists(asks))
-        .filter(Q(asks=True) | Q(course__county=county, course__code=course_code))
+        .annotate(
+            asks=Exists(asked.filter(edition=OuterRef("edition"))),
+            asks_now=Exists(asked.filter(edition=OuterRef("course__current"))),
+            has_sat=Exists(Attempt.objects.filter(enrolment=OuterRef("pk"), quiz=quiz)),
+        )
+        .filter(Q(asks=True) | Q(asks_now=True) | Q(has_sat=True) | Q(course__county=county, course__code=course_code))
         .select_related("course__county", "edition", "completion__reversal")
     )
 
@@ -103,6 +114,7 @@ class Standing:
     has_passed: bool
     left: int | None  # attempts left; None is without limit
     refusal: Refused | None
+    asking: Course | None = None  # the course to enrol in first
 
     @property
     def completion(self) -> Completion | None:
@@ -115,20 +127,32 @@ def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | Non
     for the quiz and is under way: of these one with an open attempt comes first, then one where the quiz is still to be
     passed and can be. Locks nothing.
 
-    Refusal codes: not_enrolled, new_round (the round is over and the next one has to be begun), attempts_used, sitting_only.
+    Refusal codes: not_enrolled, not_asked (no course asks for the quiz, or none any more), new_round (the round is over and the next one
+    has to be begun), attempts_used, sitting_only.
     """
-    found = enrolments_for(person=person, quiz=quiz)
+    found = enrolments_for(person=person, quiz=quiz, sitting=sitting)
     if not found:
-        return Standing(
-            None,
-            [],
-            None,
-            False,
-            None,
-            Refused(_("Enrol in the course %(course)s first: the quiz belongs to it.") % {"course": quiz.course_code}, code="not_enrolled"),
-        )
+        course = _course_to_enrol_in(person, quiz)
+        return Standing(None, [], None, False, None, _not_enrolled(course) if course else _not_asked(quiz), course)
     states = [_standing(one, quiz, at, sitting) for one in under_way(found) or found[:1]]
     return min(states, key=lambda state: (state.open is None, state.has_passed, state.refusal is not None))
+
+
+def _course_to_enrol_in(person: Person, quiz: Quiz) -> Course | None:
+    """An open course that asks for the quiz now. One query."""
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
+    return Course.objects.visible_to(person).open().filter(current__in=asked.values("edition")).select_related("current").first()
+
+
+def _not_enrolled(course: Course) -> Refused:
+    return Refused(_("Enrol in the course “%(course)s” first: the quiz belongs to it.") % {"course": course}, code="not_enrolled")
+
+
+def _not_asked(quiz: Quiz) -> Refused:
+    return Refused(
+        _("No course asks for “%(title)s” now, so it cannot be begun. Results of earlier attempts stay.") % {"title": quiz.title},
+        code="not_asked",
+    )
 
 
 def under_way(found: list[Enrolment]) -> list[Enrolment]:
@@ -152,7 +176,9 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
     allowed = allowed_attempts(quiz, sitting, enrolment)
     left = None if allowed is None else max(allowed - used_up(here), 0)
     refusal = None
-    if open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
+    if open_ is None and sitting is None and not quiz.is_exam and not enrolment.offers:  # type: ignore[attr-defined]
+        refusal = _not_asked(quiz)
+    elif open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
         refusal = Refused(_completed_before(enrolment), code="new_round")
     elif open_ is None and without_marks(here) is not None:
         refusal = gone_on_paper()
@@ -280,7 +306,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
     the person is for `sittings.enter`, which calls this with the enrolment that it has found.
 
     Raises:
-        Refused: not_enrolled, new_round, attempts_used, sitting_only, exam_open, no_draws, bank_cannot_serve, not_sealed.
+        Refused: not_enrolled, not_asked, new_round, attempts_used, sitting_only, exam_open, no_draws, bank_cannot_serve, not_sealed.
     """
     if enrolment is None:
         found = standing(person=person, quiz=quiz, at=at)

@@ -206,7 +206,7 @@ def import_found(
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
     _write(made, altered, tree, county=county, by=by, at=at)
     standing_now = [question for question, _item in altered]
-    report.warnings += [ItemError(0, "", said, place=_("exams to come")) for said in readiness.shaken_by(standing_now, at=at)]
+    report.warnings += [ItemError(0, "", said, place=_("exams and quizzes")) for said in readiness.shaken_by(standing_now, at=at)]
     if made or altered:
         audit.record(
             county,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.core.cache import caches
-from django.db.models import Avg, Count, Exists, OuterRef
+from django.db.models import Avg, Count, Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
@@ -19,10 +19,14 @@ from quizzes.models import Attempt, AttemptItem, DrawRule, ItemMark, KnowledgePo
 T = TypeVar("T")
 
 
-def draws_of(quiz: Quiz) -> list[rules.Draw]:
-    """The draw rules of a quiz (its blueprint), in their order. Works on a quiz that a form holds and nobody saved yet."""
+def draws_of(quiz: Quiz, below: dict[int | None, frozenset[int]] | None = None) -> list[rules.Draw]:
+    """The draw rules of a quiz (its blueprint), in their order. Works on a quiz that a form holds and nobody saved yet.
+
+    `below`: `_below` of its county, where that is at hand.
+    """
     asked = sorted(quiz.draws.all(), key=lambda d: d.pk or 0)
-    below = _below(quiz) if any(d.point_id for d in asked) else {}
+    if below is None:
+        below = _below([quiz.county_id]) if any(d.point_id for d in asked) else {}
     return [
         rules.Draw(
             kind=d.kind,
@@ -36,9 +40,9 @@ def draws_of(quiz: Quiz) -> list[rules.Draw]:
     ]
 
 
-def _below(quiz: Quiz) -> dict[int | None, frozenset[int]]:
-    """The knowledge points under each of the county's. One query."""
-    parents = dict(KnowledgePoint.objects.filter(county=quiz.county_id).values_list("pk", "parent_id"))
+def _below(counties: Iterable[int]) -> dict[int | None, frozenset[int]]:
+    """The knowledge points under each of these counties'. One query."""
+    parents = dict(KnowledgePoint.objects.filter(county__in=counties).values_list("pk", "parent_id"))
     found: dict[int | None, set[int]] = defaultdict(set)
     for point in parents:
         above: int | None = parents[point]
@@ -157,6 +161,38 @@ def missing_for(quiz: Quiz, on: date | None = None) -> list[str]:
     except rules.CannotServe as error:
         return missing_in_words(error.lacks)
     return []
+
+
+def unserved(quizzes: QuerySet[Quiz]) -> list[tuple[Quiz, list[str]]]:
+    """Those of these quizzes that nobody could begin today, each with why, in sentences. Exams are none of them: see `readiness.faults`.
+
+    Four queries, however many there are, and one for each that lacks questions of a knowledge point.
+    """
+    several = list(quizzes.filter(is_exam=False).prefetch_related("draws"))
+    counties = {quiz.county_id for quiz in several}
+    rows = Question.objects.drawable().unreserved()
+    rows = rows.filter(county__in=counties, course_code__in={bank for quiz in several for bank in quiz.banks})
+    banks: dict[tuple[int, str], list[rules.Candidate]] = defaultdict(list)
+    for county, course, *facts in rows.values_list("county", "course_code", "pk", "kind", "difficulty", "point_id"):
+        banks[county, course].append(rules.Candidate(*facts))
+    below = _below(counties)
+    found = []
+    for quiz in several:
+        draws, exhausted = draws_of(quiz, below), used_up(quiz) if quiz.most_uses else set()
+        pool = [one for bank in quiz.banks for one in banks[quiz.county_id, bank] if one.id not in exhausted]
+        try:
+            rules.draw(pool, draws, random.Random(0))  # noqa: S311 - whether, not which
+        except rules.CannotServe as error:
+            found.append((quiz, missing_in_words(error.lacks)))
+        else:
+            if not draws:
+                found.append((quiz, [_("it draws no question yet")]))
+    return found
+
+
+def lacks_by_key(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Key → why nobody could begin the quiz today, of those of these that are no exams and cannot be served. As `unserved`."""
+    return {quiz.key: lines for quiz, lines in unserved(Quiz.objects.filter(key__in=keys))}
 
 
 def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> None:

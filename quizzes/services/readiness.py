@@ -1,14 +1,16 @@
-"""Whether exams that are to come can be held as things stand: what would refuse everybody on the day, said before it, and what is old."""
+"""Whether exams that are to come can be held and quizzes of courses begun as things stand: what would refuse everybody, said before, and
+what is old."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import clock
-from courses.models import Course
+from courses.models import Course, EditionRequirement
 from quizzes.models import PaperItem, Question, Quiz, Sitting
 from quizzes.services import entrance, papers, quizzes
 
@@ -74,14 +76,14 @@ def earns_nothing(exam: Quiz) -> str:
 
 
 def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
-    """Published sittings to come that cannot be held since these questions were changed, or hand them out as they were before, in
-    sentences. For whoever changed them.
+    """Published sittings to come that cannot be held since these questions were changed, or hand them out as they were before, and quizzes
+    of open courses that nobody can begin any more, in sentences. For whoever changed them.
     """
     questions = list(questions)
     about = {(question.county_id, question.course_code) for question in questions}
     coming = Sitting.objects.published().filter(opens_at__gt=at, quiz__county__in={county for county, _course in about})
     coming = coming.select_related("quiz").order_by("opens_at")
-    return [
+    exams = [
         _("“%(sitting)s” on %(day)s: %(fault)s")
         % {"sitting": sitting.title, "day": clock.local(sitting.opens_at).strftime("%Y-%m-%d"), "fault": fault}
         for sitting in coming
@@ -90,3 +92,35 @@ def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
             *_outdated(sitting, questions),
         ]
     ]
+    exercises = Quiz.objects.filter(county__in={county for county, _course in about})
+    touched = [quiz.key for quiz in exercises if about & {(quiz.county_id, course) for course in quiz.banks}]
+    return exams + [str(one) for one in unserved(Course.objects.all(), keys=touched)]
+
+
+@dataclass(frozen=True)
+class Unserved:
+    """A quiz that current editions ask for and that nobody can begin."""
+
+    quiz: Quiz
+    courses: list[str]
+    lacks: list[str]
+
+    def __str__(self) -> str:
+        return _("Nobody can begin the quiz “%(quiz)s” of “%(courses)s” now: %(lacks)s. Fill the question bank again.") % {
+            "quiz": self.quiz.title,
+            "courses": "”、“".join(self.courses),
+            "lacks": "；".join(self.lacks),
+        }
+
+
+def unserved(courses: QuerySet[Course], *, keys: Iterable[str] | None = None) -> list[Unserved]:
+    """The quizzes (of these keys, if any are named) that the open ones of these courses ask for now and that nobody can begin; exams are
+    told by their sittings. One query, and those of `papers.unserved`.
+    """
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__in=courses.open().values("current"))
+    titles: dict[str, list[str]] = {}
+    for key, title in (asked if keys is None else asked.filter(key__in=keys)).order_by("edition").values_list("key", "edition__title"):
+        titles.setdefault(key, []).append(title)
+    if not titles:
+        return []
+    return [Unserved(quiz, titles[quiz.key], lacks) for quiz, lacks in papers.unserved(Quiz.objects.filter(key__in=titles))]

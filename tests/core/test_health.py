@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from core import clock, health, reconcile, tasks
 from core.models import Gauge
+from courses.models import Course
 from tests.cast import EVERYBODY, NOON
 
 
@@ -131,7 +132,7 @@ def test_a_lost_database_has_no_page_of_gauges(cast, sign_in, monkeypatch):
     from home import system
 
     monkeypatch.setattr(health, "_database", lambda: 1 / 0)
-    assert system.of(at=NOON).status == "down" and cache.get(health.BEAT) is None
+    assert system.of(at=NOON, courses=Course.objects.all()).status == "down" and cache.get(health.BEAT) is None
 
 
 def test_every_check_has_its_words(db):

@@ -7,7 +7,7 @@ from certificates import rules
 from certificates.models import Certificate, CertificateKind, StatusEvent
 from certificates.services import version_in_force
 from core import clock
-from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, EditionLesson, Enrolment, Reversal
+from courses.models import Completion, Course, CreditPolicy, DutyRule, Edition, EditionLesson, EditionRequirement, Enrolment, Reversal
 from courses.signals import completion_reversed, course_completed
 from evaluation import services
 from evaluation.models import LedgerEntry
@@ -155,6 +155,9 @@ def certificate(completion, number="YAZWGK-01-2026-532325-00001-8", *, revoked_b
 def sat(person, course, *, passed: bool, number=1, key="quiz", at: datetime = NOON, sitting=None) -> Submission:
     quiz, _ = Quiz.objects.get_or_create(key=key, defaults={"county": course.county, "title": "结业测试", "course_code": course.code})
     enrolment = Enrolment.objects.filter(person=person, course=course).first() or enrol(person, course, at=at)
+    if sitting is None:
+        facts = {"title": quiz.title, "position": 1, "lesson": enrolment.edition.lessons.first()}
+        EditionRequirement.objects.get_or_create(edition=enrolment.edition, kind="quiz", key=key, defaults=facts)
     attempt = Attempt.objects.create(
         **served_at(person),
         sitting=sitting,

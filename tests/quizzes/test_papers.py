@@ -366,7 +366,6 @@ def test_a_new_key_leaves_marks_from_paper_to_a_person_and_lists_them(paper, sit
 
 def test_the_ceiling_holds_for_fixed_questions_of_other_banks_too(exam, cast):
     Question.objects.filter(code="S-1").update(course_code="P09")  # a bank that the exam does not draw from
-    make_course(cast.county, code="P09", lessons=1)
     exam.most_uses = 1
     exam.save()
     other = quizzes.ensure(
@@ -379,6 +378,7 @@ def test_the_ceiling_holds_for_fixed_questions_of_other_banks_too(exam, cast):
         attempts=0,
         draws=[{"kind": "single", "count": 1}],
     )
+    make_course(cast.county, code="P09", lessons=1, quiz_key="other")
     enrolments.enrol(person=cast.learner, course=Course.objects.get(code="P09"), at=NOON)
     attempts.start(person=cast.learner, quiz=other, at=NOON)
     type(other).objects.filter(pk=other.pk).update(is_exam=True)

@@ -170,8 +170,8 @@ def test_hr_lets_those_lose_their_pass_whom_they_saw_and_nobody_else(sit, remark
 
 
 def test_a_completion_that_does_not_rest_on_the_exam_is_left_alone(exam, sit, remark, apply, cast):
-    """The course asks for its lessons alone; the exam draws from its bank."""
-    make_course(cast.county, code="P01", lessons=1, quiz_key=None, pass_rule="lessons")
+    """The course asks for its lessons alone; one of them shows the exam."""
+    make_course(cast.county, code="P01", lessons=1, quiz_key="r", pass_rule="lessons")
     completion = complete(cast.colleague, Course.objects.get(code="P01"), at=NOON - timedelta(days=1))
     submission = sit(cast.colleague, "A")
     asked = remark()
