@@ -6,10 +6,12 @@ from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateF
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from people.models import Duty, Leave, Person, Role, Unit
+from people.models.unit import record_names
 from people.services import leaves, units
 
 
@@ -135,8 +137,14 @@ class UnitFilter(forms.Form):
 
 
 class SuccessorChoice(forms.ModelChoiceField):
+    """Units by name, sections with their organ: every township has a 党政综合办公室."""
+
+    @cached_property
+    def names(self) -> dict[int | None, str]:
+        return record_names(self.queryset)
+
     def label_from_instance(self, obj: Unit) -> str:
-        return f"{obj.name} · {obj.code}"
+        return f"{self.names[obj.pk]} · {obj.code}"
 
 
 class CloseUnitForm(forms.Form):

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
@@ -126,6 +127,33 @@ def test_the_page_offers_the_open_units_of_the_county_and_the_list_tells_the_cho
     empty.refresh_from_db()
     assert empty.merged_into == cast.other_bureau
     assert "并入姚安县财政局" in visitor.get(reverse("unit_list")).text
+
+
+def test_a_section_is_closed_and_merged_under_the_name_of_its_organ(cast, sign_in):
+    old = cast.bureau.add_child(code="532325-D03-09", name="综合股", kind=Unit.Kind.SECTION)
+    cast.other_bureau.add_child(code="532325-D09-01", name="办公室", kind=Unit.Kind.SECTION)
+    visitor, close = sign_in(cast.hr), reverse("unit_close", args=[old.pk])
+    page = visitor.get(close).text
+    assert "姚安县教育体育局 办公室 · 532325-D03-01" in page and "姚安县财政局 办公室 · 532325-D09-01" in page
+    assert "姚安县教育体育局 综合股" in page
+    told = visitor.post(close, {"on": "2026-01-31", "successor": cast.section.pk}, follow=True).text
+    assert "姚安县教育体育局 综合股 已撤并" in told and "并入姚安县教育体育局 办公室" in told
+
+
+def test_the_page_of_closing_offers_many_sections_in_as_many_queries(cast, empty, sign_in):
+    visitor, close = sign_in(cast.hr), reverse("unit_close", args=[empty.pk])
+
+    def asked() -> int:
+        visitor.get(close)
+        with CaptureQueriesContext(connection) as queries:
+            visitor.get(close)
+        return len(queries)
+
+    few = asked()
+    for number in range(9):
+        bureau = cast.county.add_child(code=f"532325-B{number}", name=f"局{number}", kind=Unit.Kind.DEPARTMENT)
+        bureau.add_child(code=f"532325-B{number}-1", name="办公室", kind=Unit.Kind.SECTION)
+    assert asked() == few <= 15
 
 
 def test_neither_a_county_nor_a_day_ahead_can_be_chosen(cast, empty):
