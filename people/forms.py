@@ -185,28 +185,37 @@ class HistoryForm(forms.Form):
     basis = forms.CharField(label=_("Decision"), max_length=200, help_text=_("Number of the document or minutes. It stays in the log."))
 
 
-class ReadingsFilter(forms.Form):
-    """Narrow the log of readings."""
+class PeriodFilter(forms.Form):
+    """Narrow a log to days."""
 
-    reader = forms.CharField(label=_("Reader (name or employee number)"), required=False, max_length=60)
-    subject = forms.CharField(label=_("About (name or employee number)"), required=False, max_length=60)
-    kind = forms.ChoiceField(label=_("Kind"), required=False)
-    purpose = forms.CharField(label=_("Purpose of the export"), required=False, max_length=60)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        from people.models import ReadingOfOthers
-
-        self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]
 
     def clean(self) -> dict:
         data = super().clean()
         for name in ("since", "until"):
             if data.get(name) and not clock.is_usual(data[name]):
                 self.add_error(name, _("Choose a day between 2000 and 2100."))
+        if data.get("since") and data.get("until") and data["since"] > data["until"]:
+            self.add_error("until", _("The last day lies before the first."))
         return data
+
+
+class ReadingsFilter(PeriodFilter):
+    """Narrow the log of readings."""
+
+    field_order = ["reader", "subject", "kind", "purpose", "since", "until"]
+
+    reader = forms.CharField(label=_("Reader (name or employee number)"), required=False, max_length=60)
+    subject = forms.CharField(label=_("About (name or employee number)"), required=False, max_length=60)
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    purpose = forms.CharField(label=_("Purpose of the export"), required=False, max_length=60)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        from people.models import ReadingOfOthers
+
+        self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]
 
 
 def form_key() -> str:

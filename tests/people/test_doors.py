@@ -24,6 +24,7 @@ def doors(cast):
         "my_account": (reverse("my_account"), set(EVERYBODY)),
         "audit_readings": (reverse("audit_readings"), {"auditor"}),
         "audit_roles": (reverse("audit_roles"), {"auditor"}),
+        "audit_units": (reverse("audit_units"), {"auditor"}),
         "audit_accounts": (reverse("audit_accounts"), {"auditor", "admin"}),
         "password": (reverse("account_change_password"), set(EVERYBODY)),
         "mfa_index": (reverse("mfa_index"), set(EVERYBODY)),
