@@ -69,7 +69,7 @@ def readings(request: HttpRequest) -> HttpResponse:
             found = found.filter(filters__purpose__icontains=chosen["purpose"].strip())
         found = _between(found, "at", chosen)
     page = Paginator(found.order_by("-at", "-pk"), PAGE).get_page(request.GET.get("page"))
-    _put_into_words(page.object_list)
+    _put_into_words(page.object_list, request.user)
     return render(
         request,
         "people/readings.html",
@@ -78,12 +78,14 @@ def readings(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _put_into_words(shown: Iterable[ReadingOfOthers]) -> None:
-    """Give each reading its `conditions` and its `extent`. One query for the names of units."""
+def _put_into_words(shown: Iterable[ReadingOfOthers], user) -> None:
+    """Give each reading its `conditions` and its `extent`. One query for the names of units, one for each kind of title."""
     codes = {str(each.filters["unit"]) for each in shown if each.filters.get("unit")}
     units = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
+    counties = None if user.is_superuser else {path[: Unit.steplen] for path in paths_of(user, [Role.AUDITOR])}
+    titled = reading_words.titles([each.filters for each in shown], counties)
     for each in shown:
-        each.conditions = reading_words.conditions(each.filters, units)  # type: ignore[attr-defined]
+        each.conditions = reading_words.conditions(each.filters, units, titled)  # type: ignore[attr-defined]
         each.extent = reading_words.extent(each)  # type: ignore[attr-defined]
 
 
