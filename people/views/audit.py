@@ -19,7 +19,7 @@ from wagtail.models import ModelLogEntry
 from core import clock
 from people import reading_words
 from people.forms import HistoryForm, PeriodFilter, ReadingsFilter
-from people.models import ReadingOfOthers, Role, RoleGrant, RosterImport, Unit
+from people.models import Person, ReadingOfOthers, Role, RoleGrant, RosterImport, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of, require_role
 
@@ -156,11 +156,13 @@ def _acts_on_units(user) -> QuerySet[ModelLogEntry]:
 
 
 def _tell_of_units(shown: Iterable[ModelLogEntry]) -> None:
-    """Give each trace its `place`, its `basis` and `phrases` that say what was done. Three queries."""
+    """Give each trace its `place`, its `basis` and `phrases` that say what was done. Four queries at most."""
     imports = {str(each.pk): each for each in RosterImport.objects.filter(pk__in=_keys(shown, RosterImport)).defer("content", "changes")}
     wanted = Q(pk__in={*_keys(shown, Unit), *(each.unit_id for each in imports.values())})
     units = list(Unit.objects.filter(wanted | Q(code__in={each.data.get("merged_into", "") for each in shown})))
     names = record_names(units)
+    holders = {one.rsplit(" ", 1)[0] for each in shown for one in each.data.get("roles_ended", [])}
+    people = {person.employee_number: str(person) for person in Person.objects.filter(employee_number__in=holders)} if holders else {}
     by_code = {unit.code: names[unit.pk] for unit in units}
     for each in shown:
         data, said = each.data, []
@@ -173,6 +175,11 @@ def _tell_of_units(shown: Iterable[ModelLogEntry]) -> None:
             if each.action == "people.unit_closed":
                 into = data.get("merged_into", "")
                 said = [(_("Last day"), data["on"]), *([(_("Merged into"), by_code.get(into, into))] if into else [])]
+                said += (
+                    [(_("Roles that ended"), "、".join(_role_of(one, people) for one in data["roles_ended"]))]
+                    if data.get("roles_ended")
+                    else []
+                )
             elif each.action == "people.unit_reopened":
                 said = [(_("Last day before"), data["was"])]
             else:
@@ -180,6 +187,12 @@ def _tell_of_units(shown: Iterable[ModelLogEntry]) -> None:
                 said = [(_("What the new unit reads"), choices["all" if data["follows"] else "since"])]
         each.place, each.basis = place, data.get("basis", "")
         each.phrases = [_("%(label)s: %(value)s") % {"label": label, "value": value} for label, value in said]
+
+
+def _role_of(one: str, people: dict[str, str]) -> str:
+    """A role that ended, as the trace holds it: the number of the person, and the role."""
+    number, role = one.rsplit(" ", 1)
+    return f"{people.get(number, number)} {Role(role).label}"
 
 
 def _keys(shown: Iterable[ModelLogEntry], model: type[Model]) -> set[int]:
