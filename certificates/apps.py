@@ -13,11 +13,13 @@ class CertificatesConfig(AppConfig):
         from certificates.services import batches, ladder, renewals
         from core import reconcile
         from courses.slots import CERTIFICATES, HANGING, RENEWAL
+        from people import reading_words
 
         CERTIFICATES.fill(choices=slots.choices, title=slots.title)
         HANGING.fill(slots.hanging)
         reconcile.register("signing keys", services.gaps_of_keys)
         reconcile.register("certificates issued", services.gaps_of_issue)
+        reading_words.TITLES["kind"] = slots.titles
         RENEWAL.fill(check=renewals.check_beginning, reopens=renewals.reopens)
         reconcile.register("certificates renewed", services.gaps_of_renewal)
         reconcile.register("higher certificates issued", ladder.gaps)

@@ -22,6 +22,14 @@ def title(key: str) -> str | None:
     return CertificateKind.objects.filter(key=key).order_by("pk").values_list("title", flat=True).first()
 
 
+def titles(keys: set[str], counties: set[str] | None) -> dict[str, str]:
+    """The titles of kinds by key, as these counties (by path; None: all) titled them. One query."""
+    from certificates.models import CertificateKind
+
+    kinds = CertificateKind.objects.filter(key__in=keys, **({} if counties is None else {"county__path__in": counties}))
+    return dict(kinds.order_by("-pk").values_list("key", "title"))
+
+
 def hanging(completions: list[int]) -> dict[int, str]:
     """Number of the certificate that each of these completions earned, by completion id. One query."""
     from certificates.models import Certificate

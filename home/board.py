@@ -15,7 +15,7 @@ from evaluation import ahead, standing
 from evaluation.models import LedgerEntry
 from evaluation.permissions import tops_of, units_in_reach
 from people.models import Person, Unit
-from people.models.unit import within_paths
+from people.models.unit import record_names, within_paths
 
 PEOPLE_SHOWN = 10
 UNITS_SHOWN = 10
@@ -40,6 +40,7 @@ class Week:
 class Board:
     year: int
     unit: Unit | None  # the one opened; None: several units of one's reach together
+    name: str  # of the one opened, a section's with its organ
     tops: list[Unit]  # what one may open from here
     total: standing.UnitStanding
     rows: list[standing.UnitStanding]  # the parts of the unit, those most behind first
@@ -51,7 +52,7 @@ class Board:
 
 
 def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
-    """The board of one unit in reach, or of all; None if that unit is not in reach. Eight queries."""
+    """The board of one unit in reach, or of all; None if that unit is not in reach. Nine queries at most."""
     units = list(units_in_reach(user))
     tops = tops_of(units)
     chosen = next((unit for unit in units if unit.pk == unit_pk), None)
@@ -73,6 +74,9 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
         total = found[chosen.path]
         parts = [unit for unit in shown if unit.depth == chosen.depth + 1]
     rows = [found[unit.path] for unit in parts if found[unit.path].serving]
+    names = record_names(units)
+    for row in rows:
+        row.place = row.unit.name if chosen else names[row.unit.pk]
     rows.sort(key=lambda row: (101 if row.courses_share is None else row.courses_share, -row.behind, row.unit.path))
     first = overview.in_need("behind")[:PEOPLE_SHOWN]
     people = standing.counted(year=year, at=at).filter(pk__in=first).select_related("unit")
@@ -81,24 +85,25 @@ def of(user, *, unit_pk: int | None, at: datetime) -> Board | None:
     return Board(
         year=year,
         unit=chosen,
+        name=names[chosen.pk] if chosen else "",
         tops=tops,
         total=total,
         rows=rows[:UNITS_SHOWN],
         rows_left=max(0, len(rows) - UNITS_SHOWN),
         own=total.serving - sum(row.serving for row in rows),
-        behind=_named(behind, units, chosen),
+        behind=_named(behind, names, chosen),
         made_at=overview.made_at,
         week=ahead.kept_rows("week", [chosen] if chosen else tops, year, lambda: [_week([chosen] if chosen else tops, at)])[0],
     )
 
 
-def _named(found: list[tuple[Person, standing.Figures]], units: list[Unit], chosen: Unit | None) -> list[tuple[Person, standing.Figures]]:
+def _named(
+    found: list[tuple[Person, standing.Figures]], names: dict[int | None, str], chosen: Unit | None
+) -> list[tuple[Person, standing.Figures]]:
     """With `place`: the section alone inside an opened organ, else with the organ's name before it."""
-    names = {unit.path: unit.name for unit in units}
     for person, _figures in found:
-        organ = names.get(person.unit.organ_path, "")
-        is_told = person.unit.path == person.unit.organ_path or (chosen is not None and chosen.depth > 1)
-        person.place = person.unit.name if is_told or not organ else f"{organ} {person.unit.name}"
+        is_told = chosen is not None and chosen.depth > 1
+        person.place = person.unit.name if is_told else names.get(person.unit_id, person.unit.name)
     return found
 
 

@@ -27,6 +27,7 @@ from evaluation.permissions import tops_of, units_in_reach
 from home import board, desk, finding, system, waiting
 from home.models import HomePage
 from people.models import ReadingOfOthers, Role, Unit
+from people.models.unit import record_names
 from people.permissions import READS_RECORDS, paths_of, require_role, units_of
 from people.services import readings
 from quizzes.services import own_sittings
@@ -83,10 +84,14 @@ def my_learning(request: HttpRequest) -> HttpResponse:
     if led:
         overview = ahead.Overview(led, year=clock.year_of(at), at=at, history=history)
         strips = [overview.standings[unit.path] for unit in led]
+    names = record_names([*led, *([request.user.unit] if request.user.unit else [])])
+    for row in strips:
+        row.place = names[row.unit.pk]
     exams = own_sittings.near(person=request.user, at=at)
     mine = desk.of(request.user, at=at, history=history)
     context = {
         "desk": mine,
+        "place": names.get(request.user.unit_id, ""),
         "strips": strips,
         "made_at": overview.made_at if led else None,
         "exams": exams,

@@ -6,10 +6,12 @@ from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateF
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from people.models import Duty, Leave, Person, Role, Unit
+from people.models.unit import record_names
 from people.services import leaves, units
 
 
@@ -135,8 +137,14 @@ class UnitFilter(forms.Form):
 
 
 class SuccessorChoice(forms.ModelChoiceField):
+    """Units by name, sections with their organ: every township has a 党政综合办公室."""
+
+    @cached_property
+    def names(self) -> dict[int | None, str]:
+        return record_names(self.queryset)
+
     def label_from_instance(self, obj: Unit) -> str:
-        return f"{obj.name} · {obj.code}"
+        return f"{self.names[obj.pk]} · {obj.code}"
 
 
 class CloseUnitForm(forms.Form):
@@ -177,28 +185,37 @@ class HistoryForm(forms.Form):
     basis = forms.CharField(label=_("Decision"), max_length=200, help_text=_("Number of the document or minutes. It stays in the log."))
 
 
-class ReadingsFilter(forms.Form):
-    """Narrow the log of readings."""
+class PeriodFilter(forms.Form):
+    """Narrow a log to days."""
 
-    reader = forms.CharField(label=_("Reader (name or employee number)"), required=False, max_length=60)
-    subject = forms.CharField(label=_("About (name or employee number)"), required=False, max_length=60)
-    kind = forms.ChoiceField(label=_("Kind"), required=False)
-    purpose = forms.CharField(label=_("Purpose of the export"), required=False, max_length=60)
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        from people.models import ReadingOfOthers
-
-        self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]
 
     def clean(self) -> dict:
         data = super().clean()
         for name in ("since", "until"):
             if data.get(name) and not clock.is_usual(data[name]):
                 self.add_error(name, _("Choose a day between 2000 and 2100."))
+        if data.get("since") and data.get("until") and data["since"] > data["until"]:
+            self.add_error("until", _("The last day lies before the first."))
         return data
+
+
+class ReadingsFilter(PeriodFilter):
+    """Narrow the log of readings."""
+
+    field_order = ["reader", "subject", "kind", "purpose", "since", "until"]
+
+    reader = forms.CharField(label=_("Reader (name or employee number)"), required=False, max_length=60)
+    subject = forms.CharField(label=_("About (name or employee number)"), required=False, max_length=60)
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    purpose = forms.CharField(label=_("Purpose of the export"), required=False, max_length=60)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        from people.models import ReadingOfOthers
+
+        self.fields["kind"].choices = [("", _("All")), *ReadingOfOthers.Kind.choices]
 
 
 def form_key() -> str:

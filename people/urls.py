@@ -26,6 +26,7 @@ urlpatterns = [
     path("account/", account.my_account, name="my_account"),
     path("audit/readings/", audit.readings, name="audit_readings"),
     path("audit/roles/", audit.role_log, name="audit_roles"),
+    path("audit/units/", audit.unit_log, name="audit_units"),
     path("audit/accounts/", audit.account_log, name="audit_accounts"),
     path("accounts/sessions/", account.MySessions.as_view(), name="usersessions_list"),
     path("accounts/activate/", account.activate, name="activate"),

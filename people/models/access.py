@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact
 from people.models.person import Person
-from people.models.unit import Unit
+from people.models.unit import Unit, record_names
 
 
 class Role(models.TextChoices):
@@ -57,7 +57,8 @@ class RoleGrant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_role_display()} · {self.unit}"
+        """The role and the unit, a section with its organ: one query for the organ's name, so lists give their own `place`."""
+        return f"{self.get_role_display()} · {record_names([self.unit])[self.unit_id]}"
 
 
 class ApiTokenQuerySet(models.QuerySet):

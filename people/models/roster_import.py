@@ -10,8 +10,9 @@ from people.models.unit import Unit
 class RosterImport(models.Model):
     """One uploaded roster: planned, then applied or left.
 
-    The content is kept only between plan and confirmation and wiped afterwards; what stays is
-    who brought which file when, the counts, and old → new for every field that changed.
+    The content is kept for a day at most: until the confirmation the file itself, after it a workbook of the rows that
+    were left out, if there were any. What stays is who brought which file when, the counts, and old → new for every
+    field that changed.
     """
 
     by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("by"))

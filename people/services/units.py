@@ -10,9 +10,10 @@ from django.utils.translation import ngettext
 
 from core import audit, clock
 from core.errors import Refused
-from people.models import Person, Posting, Role, Unit
+from people.models import Person, Posting, Role, RoleGrant, Unit
 from people.models.unit import UnitQuerySet, within_paths
 from people.permissions import paths_of
+from people.services import roles
 from people.services.roles import GONE
 
 NAMED = 5
@@ -21,11 +22,16 @@ KEEPERS = (Role.HR, Role.ADMINISTRATOR)  # who looks after units
 
 @dataclass(frozen=True)
 class Standing:
-    """What keeps a unit from being closed: units below it that are open, people who serve in it, the last day on which somebody did."""
+    """What keeps a unit from being closed: units below it that are open, people who serve in it, the last day on which somebody did.
+
+    `roles` are those over it, which end with it; `kept` those of them that only an administrator over it ends.
+    """
 
     below: list[Unit]
     people: list[Person]
     last_day: date | None
+    roles: list[RoleGrant]
+    kept: list[RoleGrant]
 
     @property
     def problems(self) -> list[str]:
@@ -41,16 +47,25 @@ class Standing:
                 ngettext("%(count)d person serves in it: %(names)s.", "%(count)d people serve in it: %(names)s.", len(self.people))
                 % {"count": len(self.people), "names": _named([str(person) for person in self.people])}
             )
+        for grant in self.kept:
+            found.append(
+                _("%(name)s is %(role)s over it: an administrator withdraws the role first, or closes the unit.")
+                % {"name": grant.person, "role": grant.get_role_display()}
+            )
         return found
 
 
-def standing(unit: Unit) -> Standing:
-    """Whether a unit can be closed, and what stands in the way. Three queries."""
+def standing(unit: Unit, by: Person) -> Standing:
+    """Whether `by` can close a unit, and what stands in the way. Four queries."""
+    held = list(roles.open_over(unit))
+    is_administrator = roles.reaches(by, unit, roles.BY_HAND)
     serving = Q(postings__unit=unit, postings__ends_on=None) | Q(unit=unit) & ~Q(status__in=GONE)
     return Standing(
         below=list(Unit.objects.open().within(unit).exclude(pk=unit.pk).order_by("path")),
         people=list(Person.objects.filter(serving).distinct().order_by("employee_number")),
         last_day=Posting.objects.filter(unit=unit).aggregate(last=Max("ends_on"))["last"],
+        roles=held,
+        kept=[] if is_administrator else [grant for grant in held if grant.role in roles.HANDED_OVER_WITH_CARE],
     )
 
 
@@ -58,22 +73,23 @@ def standing(unit: Unit) -> Standing:
 def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", successor: Unit | None = None) -> Unit:
     """Close a unit that was dissolved, or merged into a successor; `on` is its last day. Calling it again changes nothing.
 
-    Nobody is posted to it and no role is granted over it any more; what happened there stays under its
-    name, and past years go on counting it. In the year of the merger the time served there counts as served in
-    the successor. Locks the county against a roster, and the unit.
+    Nobody is posted to it and no role is granted over it any more; the roles over it end today, when their power does. What
+    happened there stays under its name, and past years go on counting it. In the year of the merger the time served there
+    counts as served in the successor. Locks the county against a roster, and the unit.
 
     Raises:
-        Refused: out_of_reach, county, future, occupied (open units below, or people), before_last (somebody served there later),
-            successor (out of reach, closed, the unit itself or inside it).
+        Refused: out_of_reach, county, from_inside, future, occupied (open units below, people, or a role that only an administrator
+            ends), before_last (somebody served there later), successor (out of reach, closed, the unit itself or inside it).
     """
     unit = _locked(unit, by)
     if unit.depth == 1:
         raise Refused(_("A county is not dissolved here."), code="county")
+    _not_from_inside(unit, by)
     if unit.closed_on is not None:
         return unit
     if on > clock.today(at):
         raise Refused(_("The day lies ahead. Close the unit when it has come."), code="future")
-    found = standing(unit)
+    found = standing(unit, by)
     if found.problems:
         raise Refused(" ".join(found.problems), code="occupied")
     if found.last_day is not None and on < found.last_day:
@@ -89,10 +105,31 @@ def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", su
         )
     unit.closed_on, unit.merged_into = on, into
     unit.save(update_fields=["closed_on", "merged_into"])
+    ended = roles.end_over(unit, on=clock.today(at))
     audit.record(
-        unit, "people.unit_closed", by=by, unit=unit.code, on=on.isoformat(), basis=basis, merged_into=into.code if into is not None else ""
+        unit,
+        "people.unit_closed",
+        by=by,
+        unit=unit.code,
+        on=on.isoformat(),
+        basis=basis,
+        merged_into=into.code if into is not None else "",
+        roles_ended=[f"{grant.person.employee_number} {grant.role}" for grant in ended],
     )
     return unit
+
+
+def is_from_inside(unit: Unit, by: Person) -> bool:
+    """Whether `by` looks after the unit, but not after the one above it: whoever runs a department does not dissolve it."""
+    return not by.is_superuser and not any(unit.path.startswith(path) and unit.path != path for path in paths_of(by, KEEPERS))
+
+
+def _not_from_inside(unit: Unit, by: Person) -> None:
+    if is_from_inside(unit, by):
+        raise Refused(
+            _("A unit is not dissolved, nor taken back, from inside it: whoever looks after the unit above has to do it."),
+            code="from_inside",
+        )
 
 
 def successors_of(unit: Unit, by: Person) -> UnitQuerySet:
@@ -103,12 +140,13 @@ def successors_of(unit: Unit, by: Person) -> UnitQuerySet:
 
 @transaction.atomic
 def reopen(*, unit: Unit, by: Person) -> Unit:
-    """Take a unit back that was closed by mistake. Calling it again changes nothing.
+    """Take a unit back that was closed by mistake. Calling it again changes nothing. Roles that ended with it stay ended.
 
     Raises:
-        Refused: out_of_reach; above_closed (the unit above it is closed).
+        Refused: out_of_reach; from_inside; above_closed (the unit above it is closed).
     """
     unit = _locked(unit, by)
+    _not_from_inside(unit, by)
     if unit.closed_on is None:
         return unit
     above = Unit.objects.filter(path=unit.path[: -Unit.steplen]).first()

@@ -124,15 +124,18 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_GET
 def roster_refused(request: HttpRequest, pk: int) -> HttpResponse:
-    """The refused rows as a workbook."""
+    """The refused rows as a workbook: those of the plan, or those that the import left out."""
     kept = _own(request, pk)
-    if not _still_reaches(request.user, kept):
+    if not _still_reaches(request.user, kept) or (kept.applied_at is not None and not kept.summary.get("bad_rows")):
         raise Http404
-    plan = _plan(kept, request.user)
-    rows = roster.rows_of(io.BytesIO(bytes(kept.content)), kept.file_name)
-    response = HttpResponse(
-        roster.refused_file(plan, rows), content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    )
+    if kept.applied_at is None:
+        plan = _plan(kept, request.user)
+        book = roster.refused_file(plan, roster.rows_of(io.BytesIO(bytes(kept.content)), kept.file_name))
+    elif kept.content is not None:
+        book = bytes(kept.content)
+    else:
+        raise Refused(_("The rows that were left out are kept for one day only. Mend them in your own file."), code="upload_gone")
+    response = HttpResponse(book, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
     response["Content-Disposition"] = 'attachment; filename="refused-rows.xlsx"'
     response["Cache-Control"] = "no-store"
     return response
@@ -145,6 +148,17 @@ def roster_result(request: HttpRequest, pk: int) -> HttpResponse:
     kept = _own(request, pk)
     if kept.applied_at is None:
         return redirect("roster_plan", pk=kept.pk)
-    changes = kept.changes if _still_reaches(request.user, kept) else []
-    idle = not any(count for name, count in kept.summary.items() if name not in {"people_unchanged", "missing"})
-    return render(request, "people/roster_result.html", {"kept": kept, "summary": kept.summary, "changes": changes, "idle": idle})
+    changes, left_out = (kept.changes, roster.left_out(kept)) if _still_reaches(request.user, kept) else ([], [])
+    return render(
+        request,
+        "people/roster_result.html",
+        {
+            "kept": kept,
+            "summary": kept.summary,
+            "changes": changes,
+            "idle": not any(count for name, count in kept.summary.items() if name not in {"people_unchanged", "missing"}),
+            "left_out": left_out[:SHOWN],
+            "more": len(left_out) > SHOWN,
+            "limit": SHOWN,
+        },
+    )

@@ -116,11 +116,10 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
     label_units([someone], [])
     duties = DutyAssignment.objects.order_by("starts_on", "pk")
     postings = list(Posting.objects.filter(person=someone).select_related("unit").prefetch_related(Prefetch("duties", duties)))
-    by_path = {unit.path: unit for unit in Unit.objects.filter(path__in={posting.unit.organ_path for posting in postings})}
-    for posting in postings:
-        organ = by_path.get(posting.unit.organ_path)
-        posting.place = posting.unit.name if organ is None or organ.pk == posting.unit_id else f"{organ.name} {posting.unit.name}"
     grants = list(someone.role_grants.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
+    names = record_names([each.unit for each in (*postings, *grants)])
+    for each in (*postings, *grants):
+        each.place = names[each.unit_id]
     open_grants = [grant for grant in grants if grant.ends_on is None]
     administers = reaches(request.user, someone.unit, Role.ADMINISTRATOR)
     reads_leave = someone.pk == request.user.pk or reaches(request.user, someone.unit, Role.HR, Role.AUDITOR)
@@ -191,7 +190,7 @@ def grant_role(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(
                 request,
                 _("%(name)s is now: %(role)s over %(unit)s.")
-                % {"name": someone.name, "role": opened.get_role_display(), "unit": unit.name},
+                % {"name": someone.name, "role": opened.get_role_display(), "unit": record_names([unit])[unit.pk]},
             )
             return redirect("person", pk=pk)
     return _person_page(request, pk, grant_form=form, status=422)

@@ -8,12 +8,14 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core import clock
 from core.errors import Refused
 from people.forms import CloseUnitForm, HistoryForm, UnitFilter
 from people.models import Posting, Role, Unit
+from people.models.unit import record_names
 from people.permissions import paths_of, require_role
 from people.services import units
 
@@ -34,7 +36,7 @@ def _managed(user):
 @login_required
 @require_GET
 def unit_list(request: HttpRequest) -> HttpResponse:
-    """The tree with how many people serve in each unit; closed ones say since when. Three queries."""
+    """The tree with how many people serve in each unit; closed ones say since when. Four queries at most."""
     managed = _managed(request.user).select_related("merged_into")
     form = UnitFilter(request.GET or None)
     words = form.cleaned_data["q"].strip() if form.is_bound and form.is_valid() else ""
@@ -47,6 +49,10 @@ def unit_list(request: HttpRequest) -> HttpResponse:
     organs = dict(Unit.objects.filter(path__in={unit.organ_path for unit in sections}).values_list("path", "name"))
     for unit in sections:
         unit.organ_name = organs[unit.organ_path]
+    names = record_names({unit.merged_into for unit in page.object_list if unit.merged_into})
+    for unit in page.object_list:
+        unit.into = names.get(unit.merged_into_id, "")
+        unit.is_from_inside = units.is_from_inside(unit, request.user)
     return render(
         request, "people/unit_list.html", {"form": form, "page": page, "words": words}, status=422 if form.is_bound and form.errors else 200
     )
@@ -56,8 +62,10 @@ def unit_list(request: HttpRequest) -> HttpResponse:
 def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
     """What stands in the way of closing a unit; when nothing does, the day on which it ended."""
     unit = get_object_or_404(_managed(request.user), pk=pk)
-    at = clock.now()
+    name, at = record_names([unit])[unit.pk], clock.now()
     form = CloseUnitForm(request.POST or None, initial={"on": clock.today(at)}, unit=unit, by=request.user)
+    standing = units.standing(unit, request.user)
+    ended = len(standing.roles)
     if request.method == "POST" and form.is_valid():
         try:
             units.close(unit=unit, by=request.user, at=at, **form.cleaned_data)
@@ -65,12 +73,22 @@ def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
             fields = {"future": "on", "before_last": "on", "successor": "successor"}
             form.add_error(fields.get(refusal.code), refusal.message)
         else:
-            messages.success(request, _("%(unit)s is closed. Its records keep its name.") % {"unit": unit.name})
+            told = [_("%(unit)s is closed. Its records keep its name.") % {"unit": name}]
+            if ended:
+                told.append(ngettext("%(n)d role over it ended.", "%(n)d roles over it ended.", ended) % {"n": ended})
+            messages.success(request, " ".join(told))
             return redirect("unit_list")
     return render(
         request,
         "people/unit_close.html",
-        {"unit": unit, "form": form, "standing": units.standing(unit), "is_county": unit.depth == 1},
+        {
+            "unit": unit,
+            "name": name,
+            "form": form,
+            "standing": standing,
+            "is_county": unit.depth == 1,
+            "is_from_inside": units.is_from_inside(unit, request.user),
+        },
         status=422 if form.errors else 200,
     )
 
@@ -103,5 +121,9 @@ def unit_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, _("%(unit)s is in use again.") % {"unit": unit.name})
+        messages.success(
+            request,
+            _("%(unit)s is in use again. Roles that ended with it are granted anew by an administrator.")
+            % {"unit": record_names([unit])[unit.pk]},
+        )
     return redirect("unit_list")

@@ -324,6 +324,8 @@ WALK = {
         "audit_readings",
         "audit_readings?reader=没有这个人",
         "audit_roles",
+        "audit_units",
+        "audit_units?since=2031-01-01",
         "audit_accounts",
     ],
     "admin": [

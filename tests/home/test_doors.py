@@ -9,7 +9,7 @@ from django.utils import timezone
 from core import clock
 from courses.services import enrolments, progress
 from evaluation.models import LedgerEntry
-from people.models import Duty, ReadingOfOthers
+from people.models import Duty, ReadingOfOthers, Role, Unit
 from people.models.snapshot import served_at
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.factories import complete, make_course
@@ -451,3 +451,19 @@ def test_the_week_counts_hours_as_the_ledger_does(sign_in, cast, now):
     LedgerEntry.objects.create(**served_at(cast.learner), **taken)
     page = sign_in(cast.own_leader).get(reverse("dashboard"))
     assert page.context["board"].week.completions == 1 and page.context["board"].week.hours == 0
+
+
+def test_a_section_is_named_with_its_organ_where_one_learns_and_leads(cast, sign_in):
+    grant(cast.colleague, Role.LEADER, cast.section)
+    visitor, named = sign_in(cast.colleague), "姚安县教育体育局 办公室"
+    mine = visitor.get(reverse("my_learning")).text
+    assert f"李云 · {named}</p>" in mine and f"<b>{named}</b>" in mine
+    assert f'<p class="sub">{named} ·' in visitor.get(reverse("dashboard")).text
+    inside = sign_in(cast.hr).get(reverse("dashboard"), {"unit": cast.section.pk}).text
+    assert f'aria-current="page">{named}</li>' in inside
+
+    other = cast.other_bureau.add_child(code="532325-D09-01", name="办公室", kind=Unit.Kind.SECTION)
+    person("YA10077", "沈财", other, Duty.STAFF)
+    grant(cast.colleague, Role.LEADER, other)
+    both = sign_in(cast.colleague).get(reverse("dashboard")).text
+    assert f">{named}</a>" in both and ">姚安县财政局 办公室</a>" in both, "two offices, told apart"

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core import clock
-from people.models import Person, ReadingOfOthers, RoleGrant
+from people.models import Person, ReadingOfOthers, Role, RoleGrant, Unit
 from people.services import accounts, readings, roster
 from tests.cast import EVERYBODY, NOON, PASSWORD, grant, person
 
@@ -22,6 +24,7 @@ def doors(cast):
         "my_account": (reverse("my_account"), set(EVERYBODY)),
         "audit_readings": (reverse("audit_readings"), {"auditor"}),
         "audit_roles": (reverse("audit_roles"), {"auditor"}),
+        "audit_units": (reverse("audit_units"), {"auditor"}),
         "audit_accounts": (reverse("audit_accounts"), {"auditor", "admin"}),
         "password": (reverse("account_change_password"), set(EVERYBODY)),
         "mfa_index": (reverse("mfa_index"), set(EVERYBODY)),
@@ -435,3 +438,34 @@ def test_the_log_of_roles_says_who_imported_the_duty_that_brought_one(cast, sign
     assert "随职责产生，由郑人事（YA10008）导入" in sign_in(cast.auditor).get(reverse("audit_roles"), {"q": "何新"}).text
     someone = Person.objects.get(employee_number="YA20001")
     assert "由郑人事导入" in sign_in(cast.admin).get(reverse("person", args=[someone.pk])).text
+
+
+def test_power_over_a_section_is_granted_and_withdrawn_by_its_organ_and_name(cast, sign_in):
+    visitor = sign_in(cast.admin)
+    section = "姚安县教育体育局 办公室"
+    given = visitor.post(
+        reverse("grant_role", args=[cast.colleague.pk]), {"role": Role.LEADER, "unit": cast.section.code}, follow=True
+    ).text
+    assert f"已授予李云：{section} 单位领导" in given and f"单位领导 · {section} <span" in given
+    assert f'<span class="visually-hidden"> 单位领导 · {section}</span>' in given, "the button, for who hears it"
+    taken = visitor.post(
+        reverse("withdraw_role", args=[cast.colleague.pk, RoleGrant.objects.get(person=cast.colleague).pk]), follow=True
+    ).text
+    assert taken.count(f"单位领导 · {section}") == 2, "the message, and the line of what was"
+
+
+def test_the_page_of_a_person_names_the_sections_of_many_roles_in_as_many_queries(cast, sign_in):
+    visitor = sign_in(cast.admin)
+
+    def asked() -> int:
+        visitor.get(reverse("person", args=[cast.colleague.pk]))
+        with CaptureQueriesContext(connection) as queries:
+            visitor.get(reverse("person", args=[cast.colleague.pk]))
+        return len(queries)
+
+    grant(cast.colleague, Role.LEADER, cast.section)
+    few = asked()
+    for number in range(9):
+        bureau = cast.county.add_child(code=f"532325-B{number}", name=f"局{number}", kind=Unit.Kind.DEPARTMENT)
+        grant(cast.colleague, Role.LEADER, bureau.add_child(code=f"532325-B{number}-1", name="办公室", kind=Unit.Kind.SECTION))
+    assert asked() == few <= 15

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from certificates.models import CertificateKind
 from people import reading_words
 from people.models import ReadingOfOthers
 from people.services import postings, readings
@@ -155,3 +156,12 @@ class Past:
     def get_model(app, name):
         model = apps.get_model(app, name)
         return SimpleNamespace(objects=QuerySet(model))
+
+
+def test_a_kind_of_certificate_stands_there_by_its_title(cast, sign_in):
+    for county, title in ((cast.county, "政务公开基础能力证书"), (cast.other_county, "大姚证书")):
+        CertificateKind.objects.create(county=county, key="basic", title=title, number_prefix="YA")
+    for filters in ({"kind": "basic"}, {"kind": "gone"}):
+        readings.record(reader=cast.hr, kind="read", what="higher certificates", filters=filters, at=NOON)
+    page = plain(sign_in(cast.auditor).get(reverse("audit_readings")))
+    assert "证书种类：政务公开基础能力证书" in page and "证书种类：gone" in page and "大姚" not in page

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -673,6 +673,68 @@ def test_bad_rows_are_left_out_only_when_asked_and_come_back_as_a_file(cast, sig
 
     visitor.post(address, {"plan": plan.digest, "skip": "yes"})
     assert Person.objects.filter(employee_number="YA20001").exists() and not Person.objects.filter(employee_number="YA20002").exists()
+
+
+def imported_without_the_bad_row(cast, visitor):
+    """An import that left one of two rows out; the address of its result."""
+    address = hand_in(visitor, cast, workbook(row(), row(number="YA20002", name="曹退", phone="12")))["Location"]
+    return visitor.post(address, {"plan": visitor.get(address).context["plan"].digest, "skip": "yes"})["Location"]
+
+
+def test_the_rows_that_an_import_left_out_stand_on_its_result_and_come_back_as_a_file(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    result = visitor.get(imported_without_the_bad_row(cast, visitor))
+    file = reverse("roster_refused", args=[RosterImport.objects.get().pk])
+
+    assert file in result.text and "第 3 行" in result.text and "手机：" in result.text
+    back = visitor.get(file)
+    lines = list(openpyxl.load_workbook(io.BytesIO(back.content)).active.iter_rows(values_only=True))
+    assert back.status_code == 200 and [line[:2] for line in lines[1:]] == [("YA20002", "曹退")] and "手机" in lines[1][-1]
+    assert b"YA20001" not in bytes(RosterImport.objects.get().content), "of the upload only what was refused is kept"
+    for somebody in (cast.admin, cast.other_hr):
+        assert sign_in(somebody).get(file).status_code == 404
+
+
+def test_the_rows_that_an_import_left_out_are_wiped_a_day_after_it_and_their_page_says_so(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    result = imported_without_the_bad_row(cast, visitor)
+    done = RosterImport.objects.get()
+    RosterImport.objects.update(made_at=done.applied_at - timedelta(hours=23))
+
+    assert roster.wipe_kept(at=done.applied_at + timedelta(hours=23)) == 0
+    assert roster.wipe_kept(at=done.applied_at + timedelta(hours=24)) == 1
+    file = reverse("roster_refused", args=[done.pk])
+    page, gone = visitor.get(result), visitor.get(file)
+    assert "曹退" not in page.text and file not in page.text and "只保留一天" in page.text
+    assert gone.status_code == 409 and "只保留一天" in gone.text and "没有任何改动" not in gone.text, "people were written"
+
+
+def test_an_upload_that_is_gone_does_not_say_that_nothing_was_changed(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    address = hand_in(visitor, cast, workbook(row()))["Location"]
+    RosterImport.objects.update(content=None)
+
+    looked, pressed = visitor.get(address), visitor.post(address, {"plan": "x"})
+
+    assert looked.status_code == pressed.status_code == 409
+    assert "没有任何改动" not in looked.text and "没有任何改动" in pressed.text
+
+
+def test_an_import_that_left_nothing_out_keeps_nothing(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    address = hand_in(visitor, cast, workbook(row()))["Location"]
+    result = visitor.post(address, {"plan": visitor.get(address).context["plan"].digest}, follow=True)
+    done = RosterImport.objects.get()
+
+    assert done.content is None and reverse("roster_refused", args=[done.pk]) not in result.text
+    assert visitor.get(reverse("roster_refused", args=[done.pk])).status_code == 404
+
+
+def test_refused_rows_come_back_whatever_the_sheets_are_called(cast):
+    errors = [roster.RosterError(2, "手机", "不对", [], name) for name in ("花名册", "'花名册'", "a" * 40, "A" * 33, "'")]
+    plan = roster.RosterPlan(parsed=roster.parse(workbook(row()), "花名册.xlsx", today=TODAY), county=None, errors=errors)
+
+    assert len(openpyxl.load_workbook(io.BytesIO(roster.refused_file(plan))).sheetnames) == 5
 
 
 def test_a_register_that_changed_meanwhile_is_noticed(cast, sign_in):

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
@@ -128,6 +129,33 @@ def test_the_page_offers_the_open_units_of_the_county_and_the_list_tells_the_cho
     assert "并入姚安县财政局" in visitor.get(reverse("unit_list")).text
 
 
+def test_a_section_is_closed_and_merged_under_the_name_of_its_organ(cast, sign_in):
+    old = cast.bureau.add_child(code="532325-D03-09", name="综合股", kind=Unit.Kind.SECTION)
+    cast.other_bureau.add_child(code="532325-D09-01", name="办公室", kind=Unit.Kind.SECTION)
+    visitor, close = sign_in(cast.hr), reverse("unit_close", args=[old.pk])
+    page = visitor.get(close).text
+    assert "姚安县教育体育局 办公室 · 532325-D03-01" in page and "姚安县财政局 办公室 · 532325-D09-01" in page
+    assert "姚安县教育体育局 综合股" in page
+    told = visitor.post(close, {"on": "2026-01-31", "successor": cast.section.pk}, follow=True).text
+    assert "姚安县教育体育局 综合股 已撤并" in told and "并入姚安县教育体育局 办公室" in told
+
+
+def test_the_page_of_closing_offers_many_sections_in_as_many_queries(cast, empty, sign_in):
+    visitor, close = sign_in(cast.hr), reverse("unit_close", args=[empty.pk])
+
+    def asked() -> int:
+        visitor.get(close)
+        with CaptureQueriesContext(connection) as queries:
+            visitor.get(close)
+        return len(queries)
+
+    few = asked()
+    for number in range(9):
+        bureau = cast.county.add_child(code=f"532325-B{number}", name=f"局{number}", kind=Unit.Kind.DEPARTMENT)
+        bureau.add_child(code=f"532325-B{number}-1", name="办公室", kind=Unit.Kind.SECTION)
+    assert asked() == few <= 15
+
+
 def test_neither_a_county_nor_a_day_ahead_can_be_chosen(cast, empty):
     assert refusal(lambda: closed(cast.county, cast.hr)).code == "county"
     assert refusal(lambda: closed(empty, cast.hr, on=date(2026, 6, 16))).code == "future"
@@ -143,6 +171,64 @@ def test_hr_and_administrators_of_the_unit_alone_close_and_take_back(cast, empty
     else:
         assert refusal(lambda: closed(empty, someone)).code == "out_of_reach"
         assert refusal(lambda: units.reopen(unit=empty, by=someone)).code == "out_of_reach"
+
+
+@pytest.mark.parametrize("role", ["hr", "administrator"])
+def test_a_unit_is_neither_closed_nor_taken_back_from_inside(cast, empty, role, sign_in):
+    section = empty.add_child(code="532325-D40-01", name="综合股", kind=Unit.Kind.SECTION)
+    inside = person("YA40003", "魏内", cast.other_bureau)
+    grant(inside, role, empty)
+    visitor = sign_in(inside)
+    listed = visitor.get(reverse("unit_list")).text
+    assert reverse("unit_close", args=[section.pk]) in listed and reverse("unit_close", args=[empty.pk]) not in listed
+    closed(section, inside)
+    assert refusal(lambda: closed(empty, inside)).code == "from_inside"
+    page = visitor.get(reverse("unit_close", args=[empty.pk])).text
+    assert "上级单位的负责人员" in page and 'name="on"' not in page
+    answer = visitor.post(reverse("unit_close", args=[empty.pk]), {"on": "2026-01-31"})
+    assert answer.status_code == 422 and "上级单位的负责人员" in answer.text
+    assert Unit.objects.get(pk=empty.pk).is_open
+
+    Unit.objects.filter(pk=empty.pk).update(closed_on=TODAY)
+    assert refusal(lambda: units.reopen(unit=empty, by=inside)).code == "from_inside"
+    assert reverse("unit_reopen", args=[empty.pk]) not in visitor.get(reverse("unit_list")).text
+
+
+def test_the_roles_over_a_unit_end_when_it_is_closed_and_taking_it_back_brings_none(cast, empty, sign_in):
+    led = grant(cast.own_leader, "leader", empty)
+    visitor, close = sign_in(cast.hr), reverse("unit_close", args=[empty.pk])
+    page = visitor.get(close).text
+    assert "赵一山（YA10003） · 单位领导" in page and "不会随之恢复" in page
+    told = visitor.post(close, {"on": "2026-01-31"}, follow=True).text
+    led.refresh_from_db()
+    assert led.ends_on == clock.today() and "1 项角色" in told
+    assert ModelLogEntry.objects.get(action="people.unit_closed").data["roles_ended"] == ["YA10003 leader"]
+    assert "终止的角色：赵一山（YA10003） 单位领导" in sign_in(cast.auditor).get(reverse("audit_units")).text
+    back = sign_in(cast.hr).post(reverse("unit_reopen", args=[empty.pk]), follow=True).text
+    led.refresh_from_db()
+    assert led.ends_on is not None and "重新授予" in back
+
+
+@pytest.mark.parametrize("role", ["hr", "reviewer", "auditor", "administrator"])
+def test_hr_closes_no_unit_over_which_somebody_has_power_that_only_an_administrator_ends(cast, empty, role, sign_in):
+    held = grant(cast.colleague, role, empty)
+    refused = refusal(lambda: closed(empty, cast.hr))
+    assert refused.code == "occupied" and "李云" in refused.message
+    assert 'name="on"' not in sign_in(cast.hr).get(reverse("unit_close", args=[empty.pk])).text
+    held.refresh_from_db()
+    assert held.ends_on is None
+    closed(empty, cast.admin)
+    held.refresh_from_db()
+    assert held.ends_on == TODAY
+
+
+def test_a_role_that_came_to_stand_over_a_closed_unit_is_a_gap_and_is_ended(cast, empty):
+    late = grant(cast.own_leader, "leader", empty)
+    Unit.objects.filter(pk=empty.pk).update(closed_on=TODAY)
+    (gap,) = [gap for gap in roles.gaps(NOON) if empty.code in gap.what]
+    gap.mend()
+    late.refresh_from_db()
+    assert late.ends_on == TODAY and not roles.gaps(NOON)
 
 
 def test_a_section_is_not_taken_back_below_a_closed_bureau(cast, empty):

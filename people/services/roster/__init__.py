@@ -13,7 +13,7 @@ stretch there; an earlier one corrects the start. A number stays with the person
 from people.services.roster.changes import PersonChange, RosterPlan, UnitChange
 from people.services.roster.file import Parsed, RosterError, parse, rows_of
 from people.services.roster.planning import plan
-from people.services.roster.writing import apply, keep, refused_file, wipe_kept
+from people.services.roster.writing import apply, keep, left_out, refused_file, wipe_kept
 
 __all__ = [
     "Parsed",
@@ -23,6 +23,7 @@ __all__ = [
     "UnitChange",
     "apply",
     "keep",
+    "left_out",
     "parse",
     "plan",
     "refused_file",

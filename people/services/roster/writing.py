@@ -2,12 +2,15 @@
 
 import io
 from collections import defaultdict
+from collections.abc import Container
 from datetime import date, datetime, timedelta
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
+import python_calamine
 import xlsxwriter
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from core import audit, clock, tables
@@ -16,13 +19,22 @@ from people.models import DutyAssignment, Person, Posting, Role, RosterImport, U
 from people.services import accounts, readings, roles
 from people.services.roles import in_batches
 from people.services.roster.changes import OPENS, PLACES, RosterPlan
-from people.services.roster.file import RosterError
+from people.services.roster.file import RosterError, rows_of
 from people.services.roster.planning import compare
 from people.services.roster.postings import continues
 from people.services.roster.standing import duties_of, postings_of
 from people.signals import roster_imported
 
 KEEP_UPLOADS = timedelta(days=1)
+ROW_BEFORE, WHY = "原行号", "拒绝原因"  # the last two columns of the workbook of refused rows
+
+
+class LeftOut(NamedTuple):
+    """A row that an import left out: its sheet, its number in the file, and each cell that was wrong with the reason."""
+
+    sheet: str
+    row: str
+    why: str
 
 
 def apply(
@@ -91,7 +103,10 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
 
 
 def _close_upload(upload: RosterImport, done: RosterPlan, at: datetime) -> None:
-    upload.content, upload.applied_at, upload.summary = None, at, done.summary
+    left_out = None
+    if done.errors and upload.content is not None:
+        left_out = refused_file(done, rows_of(io.BytesIO(bytes(upload.content)), upload.file_name))
+    upload.content, upload.applied_at, upload.summary = left_out, at, done.summary
     upload.changes = [[change.number, name, old, new] for change in done.changed_people for name, (old, new) in change.fields.items()]
     upload.save()
 
@@ -322,8 +337,9 @@ def keep(*, file: BinaryIO, plan: RosterPlan, by: Person, at: datetime) -> Roste
 
 
 def wipe_kept(*, at: datetime) -> int:
-    """Wipe the contents of uploads that were kept for a day; how many. Their file names and counts stay."""
-    return RosterImport.objects.filter(content__isnull=False, made_at__lte=at - KEEP_UPLOADS).update(content=None)
+    """Wipe what was kept of uploads for a day since they came, or since they were imported; how many. File names and counts stay."""
+    old = Q(applied_at__lte=at - KEEP_UPLOADS) | Q(applied_at=None, made_at__lte=at - KEEP_UPLOADS)
+    return RosterImport.objects.filter(old, content__isnull=False).update(content=None)
 
 
 def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], dict[str, object]] | None = None) -> bytes:
@@ -338,8 +354,8 @@ def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], dict[str, 
     head = book.add_format({"bold": True, "num_format": "@"})
     for name, rows in sheets.items():
         header = [column for column in plan.parsed.headers.get(name, []) if column and column != "性别"]
-        page = book.add_worksheet((name or "Sheet")[:31].translate(str.maketrans("[]:*?/\\", "_" * 7)))
-        for position, column in enumerate([*header, "原行号", "拒绝原因"]):
+        page = book.add_worksheet(_title(name, {each.name.lower() for each in book.worksheets()}))
+        for position, column in enumerate([*header, ROW_BEFORE, WHY]):
             page.write_string(0, position, column, head)
         for line, (number, errors) in enumerate(sorted(rows.items()), start=1):
             cells = originals.get((name, number), {})
@@ -353,3 +369,25 @@ def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], dict[str, 
         book.add_worksheet()
     book.close()
     return out.getvalue()
+
+
+def _title(name: str, taken: Container[str]) -> str:
+    """The name of a sheet as Excel takes it: short, without its signs, and no other's."""
+    name = name.translate(str.maketrans("[]:*?/\\", "_" * 7))[:31].strip("'") or "Sheet"
+    title, number = name, 1
+    while title.lower() in taken:
+        number += 1
+        title = f"{name[:25]}~{number}"
+    return title
+
+
+def left_out(kept: RosterImport) -> list[LeftOut]:
+    """The rows that an import left out, while they are kept."""
+    if kept.applied_at is None or kept.content is None:
+        return []
+    book = python_calamine.load_workbook(io.BytesIO(bytes(kept.content)))
+    found = []
+    for name in book.sheet_names:
+        header, *rows = book.get_sheet_by_name(name).to_python()
+        found += [LeftOut(name, str(row[header.index(ROW_BEFORE)]), str(row[header.index(WHY)])) for row in rows]
+    return found
