@@ -13,12 +13,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from core import audit
+from core import audit, clock
 from core.errors import Refused
 from core.reconcile import Gap
 from courses.models import Completion, Enrolment
 from people.models import Person, Role
-from people.models.snapshot import served_at
+from people.models.snapshot import copied_from, served_at
 from quizzes import kinds, rules
 from quizzes.models import (
     Answer,
@@ -110,7 +110,7 @@ def enter_marks(
     items = list(paper.items.all())
     _refuse_bad_points(points, {item.position: item.points for item in items})
     attempt = Attempt.objects.create(
-        **served_at(person),
+        **(served_at(person, on=clock.today(sitting.opens_at)) if went_on is None else copied_from(went_on)),
         quiz=quiz,
         enrolment=enrolment,
         sitting=sitting,

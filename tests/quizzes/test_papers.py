@@ -8,9 +8,12 @@ import pytest
 from django.core.cache import caches
 from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course
 from courses.services import enrolments
+from people.models import Posting
+from people.services import postings
 from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, PaperItem, Question, Sitting
 from quizzes.services import attempts, bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
 from tests.cast import NOON
@@ -307,6 +310,22 @@ def test_points_outside_the_paper_are_refused_and_nothing_is_written(paper, sitt
             at=AFTER,
         )
     assert refused.value.code == "bad_points" and not Attempt.objects.exists() and not Marking.objects.exists()
+
+
+@pytest.mark.parametrize("who", ["learner", "colleague"])
+def test_a_sheet_belongs_to_where_they_served_on_the_day_of_the_exam_whenever_it_is_entered(paper, sitting, cast, who):
+    """The learner had begun the course; the colleague is enrolled by the entry, of the exam's day as well."""
+    someone, points = getattr(cast, who), {1: Decimal(5), 2: Decimal(10)}
+    Posting.objects.filter(person=someone).update(starts_on=clock.today(NOON) - timedelta(days=90))
+    postings.post(person=someone, unit=cast.other_bureau, title="科员", duties=[], starts_on=clock.today(NOON) + timedelta(days=1))
+    someone.refresh_from_db()
+    assert someone.unit == cast.other_bureau
+
+    marking = paper_marks.enter_marks(person=someone, paper=paper, sitting=sitting, seen=0, points=points, by=cast.hr, at=AFTER)
+
+    attempt = marking.submission.attempt
+    assert (attempt.unit, attempt.unit_name) == (cast.section, "姚安县教育体育局 办公室")
+    assert attempt.enrolment.unit == cast.section
 
 
 def test_one_paper_a_person_and_sitting(paper, sitting, cast):
