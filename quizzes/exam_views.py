@@ -79,6 +79,9 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
     elif refusal is None and not mine.is_running:
         refusal = door.refusal or _used_up(request, sitting, mine, now)
     is_over = mine.attempt is not None and not (mine.is_running or mine.is_on_paper)
+    until = attempts.would_end(person=request.user, sitting=sitting, at=now) if refusal is None and not mine.is_running else None
+    left = int((until - now).total_seconds()) if until is not None else 0
+    is_cut = bool(sitting.quiz.minutes and 0 < left < sitting.quiz.minutes * 60)
     opens_in = max(int((door.opens_at - now).total_seconds() * 1000), 0)
     return render(
         request,
@@ -91,6 +94,7 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "waits": bool(refusal and refusal.code == "too_early"),
             "completion": sittings.completed_before(person=request.user, quiz=sitting.quiz, at=now) if mine.attempt is None else None,
             "is_over": is_over,
+            "left": {"until": until, "minutes": left // 60, "seconds": left % 60} if is_cut else None,
             "waits_for_results": results.wait_for(sitting, now) if is_over else "",
             "opens_in": opens_in,
             "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),

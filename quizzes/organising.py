@@ -129,6 +129,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "unsealed": [paper.label for paper in given if not paper.is_sealed],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
         "faults": [] if sitting.state(clock.now()) == Sitting.State.CLOSED else readiness.faults(sitting, has_papers=bool(given)),
+        "practised": "" if given or sitting.state(clock.now()) == Sitting.State.CLOSED else readiness.practised(sitting),
         "earns_nothing": readiness.earns_nothing(sitting.quiz),
         "without_room": sum(not room for _person, room, _seat in places) if sitting.is_draft else sitting.without_room,
         "lacking": list(lacking[:10]),

@@ -294,10 +294,12 @@ class Allowance(Fact):
             models.CheckConstraint(condition=Q(sitting=None) | Q(enrolment=None), name="allowance_in_one_place"),
         ]
 
-    def holds_in(self, enrolment: Enrolment) -> bool:
-        """Whether it was given for quizzes of this round (not for a sitting)."""
+    def holds_in(self, enrolment: Enrolment | None) -> bool:
+        """Whether it was given for quizzes of this round (not for a sitting); None is the first one, before it is begun."""
         if self.sitting_id is not None:
             return False
+        if enrolment is None:
+            return self.enrolment_id is None
         return self.enrolment_id == enrolment.pk if self.enrolment_id else enrolment.round == 1
 
 

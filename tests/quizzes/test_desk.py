@@ -97,13 +97,13 @@ def test_where_somebody_serves_is_told_only_to_those_who_read_names(sign_in, cas
     """A section of few people and a score are a name. The analysis tells no such line either."""
     for decided in (False, True):
         if decided:
-            with django_capture_on_commit_callbacks(execute=True):
-                remarks.decide(remark=remark, approved=True, by=cast.reviewer, at=LATER)
+            remarks.decide(remark=remark, approved=True, by=cast.reviewer, at=LATER)
+            remarks.apply(remark, at=LATER)
         for who, sees in [("hr", True), ("auditor", True), ("trainer", False), ("reviewer", False)]:
             page = sign_in(getattr(cast, who)).get(reverse("remark", args=[remark.pk])).text
             main = page[page.index("<main") : page.index("</main")]
             assert (cast.section.name in main) == sees, (who, decided)
-    marks = {"by_hand": [ItemMark.objects.first()], "left_out": [ItemMark.objects.first()]}
+    marks = {"by_hand": [ItemMark.objects.first()], "left_out": [ItemMark.objects.first()], "by_hand_count": 1, "left_out_count": 1}
     for part in ("_by_hand", "_left_out"):
         for names in (True, False):
             assert (cast.section.name in render_to_string(f"quizzes/{part}.html", marks | {"names": names})) == names

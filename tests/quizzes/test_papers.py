@@ -577,6 +577,39 @@ def test_an_edit_that_leaves_a_coming_sitting_short_is_said_to_whoever_edits(exa
     assert "判断题" in readiness.faults(sitting)[0]
 
 
+def test_late_entrants_who_would_not_have_the_whole_time_are_told_of_beforehand_and_at_the_door(exam, cast, sign_in):
+    """Forty minutes open, late entry for twenty, thirty for the exam: who comes last has twenty."""
+    from quizzes.services import readiness
+
+    now = clock.now()
+    facts = {"title": "年度考试", "is_listed": False, "late_entry_minutes": 20}
+    sitting = Sitting.objects.create(quiz=exam, opens_at=now - 19 * MINUTE, closes_at=now + 21 * MINUTE, **facts)
+    [said] = readiness.faults(sitting)
+    assert "20分钟" in said and "30分钟" in said
+    page = sign_in(cast.learner).get(reverse("sitting", args=[sitting.pk])).text
+    left = attempts.would_end(person=cast.learner, sitting=sitting, at=now)
+    assert left == sittings.enter(person=cast.learner, sitting=sitting, at=now).due_at == sitting.closes_at
+    assert "现在进入，您有20分" in page
+
+    Sitting.objects.filter(pk=sitting.pk).update(closes_at=now + 31 * MINUTE)
+    assert readiness.faults(Sitting.objects.get(pk=sitting.pk)) == []
+    assert "现在进入，您有" not in sign_in(cast.colleague).get(reverse("sitting", args=[sitting.pk])).text
+
+
+def test_the_overview_says_how_many_of_the_questions_that_an_exam_draws_anybody_may_practise(exam, cast, sign_in):
+    """On papers that were made for exams no question is practised: then nothing is to be said."""
+    sitting = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=clock.now() + 60 * MINUTE, closes_at=clock.now() + 120 * MINUTE)
+    page, said = reverse("sitting_manage", args=[sitting.pk]), "任何人都可练习"
+    Question.objects.filter(code="S-1").update(is_reserved=True)
+    text = sign_in(cast.hr).get(page).text
+    assert said in text and "可抽的12道题中有11道" in text
+    Question.objects.update(is_reserved=True)
+    assert said not in sign_in(cast.hr).get(page).text
+    Question.objects.update(is_reserved=False)
+    sitting.papers.add(exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5))], by=cast.trainer, at=NOON))
+    assert said not in sign_in(cast.hr).get(page).text
+
+
 def test_readiness_looks_at_the_day_of_the_exam(exam, cast, sitting):
     from core import clock
     from quizzes.services import readiness
@@ -658,6 +691,6 @@ def test_a_sitting_whose_line_at_the_door_costs_exam_time_says_so_beforehand(exa
     for someone in (cast.learner, cast.colleague, cast.own_leader):
         sitting.candidates.create(person=someone)
     assert readiness.faults(sitting) == [], "there is time to spare"
-    Sitting.objects.filter(pk=sitting.pk).update(closes_at=NOON + 31 * MINUTE)
+    Sitting.objects.filter(pk=sitting.pk).update(closes_at=NOON + 31 * MINUTE, late_entry_minutes=1)
     [said] = readiness.faults(Sitting.objects.get(pk=sitting.pk))
     assert "3分钟" in said
