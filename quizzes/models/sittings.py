@@ -249,12 +249,16 @@ class Sitting(models.Model):
 
 
 class Candidate(models.Model):
-    """Somebody who is to sit: in which room, on which seat. Removed only before the attempt begins."""
+    """Somebody who is to sit: in which room, on which seat. Removed only before the attempt begins, and before a sitting with papers opens.
+
+    `late_reason` says why somebody was listed after the close: they came unlisted and wrote on a blank sheet.
+    """
 
     sitting = models.ForeignKey(Sitting, on_delete=models.PROTECT, related_name="candidates", verbose_name=_("sitting"))
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="candidacies", verbose_name=_("person"))
     room = models.CharField(_("room"), max_length=60, blank=True)
     seat = models.CharField(_("seat"), max_length=20, blank=True)
+    late_reason = models.CharField(_("listed after the close because"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("candidate")
