@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from math import sqrt
+from statistics import median
 from typing import Any
 
 from django.db import connection
@@ -22,7 +23,7 @@ from quizzes import kinds, statistics
 from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting, Submission
 from quizzes.services import keys
 
-METHOD = 2  # how the figures of `compute` come about; those of another number are to be made anew
+METHOD = 3  # how the figures of `compute` come about; those of another number are to be made anew
 CHUNK = 5000
 SAMPLES = 1000  # answers to parts of cases that are looked at together
 FEWEST_SHOWN = 5  # people of one organ below whom its figures would tell of persons
@@ -198,8 +199,8 @@ def _seconds(markings: QuerySet[Marking]) -> dict[tuple[int, int], float]:
 
 def _minutes(rows: list[tuple]) -> float | None:
     """The median of the minutes from start to end; None where everybody wrote on paper: when each began is not known then."""
-    used = sorted((ended - started).total_seconds() / 60 for *_rest, cause, started, ended in rows if cause != Submission.Cause.PAPER)
-    return used[len(used) // 2] if used else None
+    used = [(ended - started).total_seconds() / 60 for *_rest, cause, started, ended in rows if cause != Submission.Cause.PAPER]
+    return median(used) if used else None
 
 
 def _items(analysis: statistics.Analysis, seconds: dict[tuple[int, int], float], samples: dict[tuple[int, int], int]) -> list[dict]:

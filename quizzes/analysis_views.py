@@ -228,7 +228,8 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
         Column(_("what to look at"), lambda item: _item(item)["advice"], 40),
     ]
     test = found.figures["test"]
-    facts = [(label, test.get(name)) for name, label in _figures_of_test().items()]
+    in_percent = test | {"pass_rate": test["pass_rate"] * 100}
+    facts = [(label, in_percent.get(name)) for name, label in _figures_of_test().items()]
     facts += [(_("from %(from)d %%") % {"from": place * 10}, count) for place, count in enumerate(test["histogram"])]
     chosen = [(item, answer) for item in map(_item, found.figures["items"]) for answer in item["answers"]]
     shares = [

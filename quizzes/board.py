@@ -14,7 +14,7 @@ from django.db.models.enums import TextChoices
 from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
-from quizzes.models import Answer, Attempt, AttemptItem, Candidate, Incident, Sitting
+from quizzes.models import Answer, Attempt, AttemptItem, Candidate, Incident, Sitting, Submission
 from quizzes.services.attempts import is_overdue
 
 SILENT_AFTER = timedelta(seconds=60)
@@ -55,6 +55,11 @@ class Line:
     answered: int = 0
     questions: int = 0
     incidents: dict[str, int] = field(default_factory=dict)  # how often each kind was noted
+
+    @property
+    def is_sheet(self) -> bool:
+        """Whether it was written by hand from the first question on: there are no answers to count, and no moment of handing in."""
+        return self.state == State.DONE and getattr(getattr(self.attempt, "submission", None), "cause", "") == Submission.Cause.PAPER
 
     @property
     def noted(self) -> list[tuple[str, int]]:

@@ -17,8 +17,8 @@ from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from people.services.readings import address_of
-from quizzes.models import Attempt, Candidate, Sitting
-from quizzes.services import attempts, entrance, exam_papers, own_sittings, presence, sittings, slips
+from quizzes.models import Attempt, Candidate, Sitting, Submission
+from quizzes.services import attempts, entrance, exam_papers, own_sittings, presence, results, sittings, slips
 from quizzes.views import goes_on_on_paper, is_ended, not_found, signed_out, state_in_json, unreadable
 
 LONGEST_SIGN = 16 * 1024
@@ -78,6 +78,10 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
         refusal = attempts.gone_on_paper()
     elif refusal is None and not mine.is_running:
         refusal = door.refusal or _used_up(request, sitting, mine, now)
+    is_over = mine.attempt is not None and not (mine.is_running or mine.is_on_paper)
+    until = attempts.would_end(person=request.user, sitting=sitting, at=now) if refusal is None and not mine.is_running else None
+    left = int((until - now).total_seconds()) if until is not None else 0
+    is_cut = bool(sitting.quiz.minutes and 0 < left < sitting.quiz.minutes * 60)
     opens_in = max(int((door.opens_at - now).total_seconds() * 1000), 0)
     return render(
         request,
@@ -89,7 +93,9 @@ def sitting(request: HttpRequest, pk: int) -> HttpResponse:
             "refusal": refusal,
             "waits": bool(refusal and refusal.code == "too_early"),
             "completion": sittings.completed_before(person=request.user, quiz=sitting.quiz, at=now) if mine.attempt is None else None,
-            "is_over": mine.attempt is not None and not (mine.is_running or mine.is_on_paper),
+            "is_over": is_over,
+            "left": {"until": until, "minutes": left // 60, "seconds": left % 60} if is_cut else None,
+            "waits_for_results": results.wait_for(sitting, now) if is_over else "",
             "opens_in": opens_in,
             "refresh": min(opens_in // 1000 + 1, LONGEST_REFRESH),
             "closes_at": sitting.window_of(request.user.pk)[2],
@@ -238,7 +244,7 @@ def _figure(value: object) -> int:
 @login_required
 @require_GET
 def slip(request: HttpRequest, pk: int) -> HttpResponse:
-    """What was received, with a code that an invigilator can check. Holds nothing of the result."""
+    """What was received, with a code that an invigilator can check. Holds nothing of the result; of a sheet nothing was received here."""
     now = clock.now()
     attempt = get_object_or_404(
         Attempt.objects.with_result().select_related("sitting", "quiz", "enrolment", "gone_on_paper").timed(), pk=pk, person=request.user
@@ -250,6 +256,8 @@ def slip(request: HttpRequest, pk: int) -> HttpResponse:
     if not hasattr(attempt, "submission"):
         attempts.end_by_clock(attempt=attempt, at=now)
         return redirect("attempt_slip", pk)
+    if attempt.submission.cause == Submission.Cause.PAPER:
+        return redirect("attempt_result", pk)
     return render(
         request,
         "quizzes/slip.html",

@@ -129,6 +129,7 @@ def sitting_manage(request: HttpRequest, pk: int) -> HttpResponse:
         "unsealed": [paper.label for paper in given if not paper.is_sealed],
         "insiders": list(sittings.insiders_on_list(sitting).select_related("person")[:10]) if given else [],
         "faults": [] if sitting.state(clock.now()) == Sitting.State.CLOSED else readiness.faults(sitting, has_papers=bool(given)),
+        "practised": "" if given or sitting.state(clock.now()) == Sitting.State.CLOSED else readiness.practised(sitting),
         "earns_nothing": readiness.earns_nothing(sitting.quiz),
         "without_room": sum(not room for _person, room, _seat in places) if sitting.is_draft else sitting.without_room,
         "lacking": list(lacking[:10]),
@@ -212,6 +213,7 @@ def sitting_candidates(request: HttpRequest, pk: int) -> HttpResponse:
         "has_papers": sitting.papers.exists(),
         "chosen": {"q": words, "room": room},
         "refusal": refusal,
+        "late": {name: request.POST.get(name, "") for name in ("number", "late_reason")},
     }
     return page_of(request, "candidates", sitting, context, wrong=refusal is not None)
 
@@ -232,6 +234,10 @@ def _changed(request: HttpRequest, sitting: Sitting) -> str:
         chosen = [int(pk) for pk in request.POST.getlist("person") if pk.isdecimal() and len(pk) < 18]
         gone = candidates.remove(sitting=sitting, people=chosen, by=request.user, at=at)
         return ngettext("%(count)d person is taken off the list.", "%(count)d people are taken off the list.", gone) % {"count": gone}
+    if request.POST.get("act") == "late":
+        number, reason = request.POST.get("number", ""), request.POST.get("late_reason", "")
+        listed = candidates.list_late(sitting=sitting, number=number, reason=reason, by=request.user, at=at)
+        return _("%(name)s is on the list now: enter the marks of the sheet.") % {"name": listed.person.name}
     ids = [int(pk) for pk in request.POST.getlist("candidate") if pk.isdecimal() and len(pk) < 18]
     places = {pk: _place_of(request, pk) or ("", "") for pk in ids}
     seen = {pk: was for pk in ids if (was := _place_of(request, pk, "was-")) is not None}

@@ -34,6 +34,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 TAIL = 0.27  # of all people in the upper and in the lower group
@@ -215,7 +216,7 @@ class Analysis:
         return TestFigures(
             people=n,
             mean=sum(percents) / n,
-            median=(percents[(n - 1) // 2] + percents[n // 2]) / 2,
+            median=median(percents),
             spread=spread,
             lowest=percents[0],
             highest=percents[-1],

@@ -362,8 +362,9 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
         attempts.end_by_clock(attempt=attempt, at=clock.now())
         return redirect(reverse("attempt_result", args=[pk]))
     waits = sittings.results_wait_for(attempt, clock.now())
+    on_paper = attempt.submission.cause == Submission.Cause.PAPER
     if waits and is_own:
-        return redirect("attempt_slip", pk)
+        return redirect("sitting", attempt.sitting_id) if on_paper else redirect("attempt_slip", pk)
     if waits:
         raise Refused(waits, code="results_wait")
     if not is_own:
@@ -382,7 +383,6 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     told, standing_keys = remarks.told(attempt.submission), keys.standing(mark.item for mark in marks)
     keys_wait = keys.wait_for(attempt, reader=request.user, at=clock.now())  # type: ignore[arg-type]
     comments = ratings.comments(attempt.submission) if result.is_complete and result.supersedes_id else {}
-    on_paper = attempt.submission.cause == Submission.Cause.PAPER
     lines = [_line(mark, standing_keys[mark.item_id].key, comments.get(mark.item_id, []), is_on_paper=on_paper) for mark in marks]
     may_try_again = is_own and attempt.sitting is None and result.is_complete and not result.passed
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if may_try_again else None

@@ -104,7 +104,9 @@ def watch_one(request: HttpRequest, pk: int, attempt_pk: int) -> HttpResponse:
             "place": Candidate.objects.filter(sitting=sitting, person=attempt.person_id).first(),
             "presence": getattr(attempt, "presence", None),
             "incidents": list(attempt.incidents.order_by("at", "pk")),
-            "extensions": list(attempt.extensions.select_related("by").order_by("pk")),
+            "extensions": list(
+                sittings.extensions_of(attempt=attempt).filter(at__gt=attempt.started_at).select_related("by").order_by("pk")
+            ),
             "allowances": list(Allowance.objects.filter(sitting=sitting, person=attempt.person_id).select_related("by").order_by("pk")),
             "may_add_time": _may_have_time(attempt, at) and Sitting.objects.run_by(request.user).filter(pk=pk).exists(),
             "gone_on_paper": getattr(attempt, "gone_on_paper", None),

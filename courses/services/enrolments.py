@@ -44,7 +44,7 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
         )
     RENEWAL.check(person=person, course=course, at=at)
     return Enrolment.objects.create(
-        course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person)
+        course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person, on=clock.today(at))
     )
 
 

@@ -249,12 +249,16 @@ class Sitting(models.Model):
 
 
 class Candidate(models.Model):
-    """Somebody who is to sit: in which room, on which seat. Removed only before the attempt begins."""
+    """Somebody who is to sit: in which room, on which seat. Removed only before the attempt begins, and before a sitting with papers opens.
+
+    `late_reason` says why somebody was listed after the close: they came unlisted and wrote on a blank sheet.
+    """
 
     sitting = models.ForeignKey(Sitting, on_delete=models.PROTECT, related_name="candidates", verbose_name=_("sitting"))
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="candidacies", verbose_name=_("person"))
     room = models.CharField(_("room"), max_length=60, blank=True)
     seat = models.CharField(_("seat"), max_length=20, blank=True)
+    late_reason = models.CharField(_("listed after the close because"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("candidate")
@@ -294,10 +298,12 @@ class Allowance(Fact):
             models.CheckConstraint(condition=Q(sitting=None) | Q(enrolment=None), name="allowance_in_one_place"),
         ]
 
-    def holds_in(self, enrolment: Enrolment) -> bool:
-        """Whether it was given for quizzes of this round (not for a sitting)."""
+    def holds_in(self, enrolment: Enrolment | None) -> bool:
+        """Whether it was given for quizzes of this round (not for a sitting); None is the first one, before it is begun."""
         if self.sitting_id is not None:
             return False
+        if enrolment is None:
+            return self.enrolment_id is None
         return self.enrolment_id == enrolment.pk if self.enrolment_id else enrolment.round == 1
 
 

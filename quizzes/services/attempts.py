@@ -335,7 +335,7 @@ def start(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | None =
         paper=exam_papers.paper_for(sitting, person) if sitting else None,
         number=len(state.attempts) + 1,
         started_at=at,
-        ends_at=_end_of(enrolment, quiz, sitting, at),
+        ends_at=_end_of(person.pk, enrolment, quiz, sitting, at),
         grace_seconds=sitting.grace_seconds if sitting else 0,
         quiz_title=quiz.title,
         pass_percent=quiz.pass_percent,
@@ -353,16 +353,22 @@ def _end_left_open(attempt: Attempt, sitting: Sitting | None, at: datetime) -> N
         end_by_clock(attempt=attempt, at=at)
 
 
-def _end_of(enrolment: Enrolment, quiz: Quiz, sitting: Sitting | None, at: datetime) -> datetime | None:
+def would_end(*, person: Person, sitting: Sitting, at: datetime) -> datetime | None:
+    """When an attempt would end that the person began in this sitting now. Two queries."""
+    found = enrolments_for(person=person, quiz=sitting.quiz)
+    return _end_of(person.pk, found[0] if found else None, sitting.quiz, sitting, at)
+
+
+def _end_of(person: int, enrolment: Enrolment | None, quiz: Quiz, sitting: Sitting | None, at: datetime) -> datetime | None:
     """When an attempt that begins now ends: the limit with the person's own extra minutes, but not after the sitting's closing (moved alike)."""
     if not quiz.minutes and sitting is None:
         return None
-    given = _allowed(enrolment.person_id, quiz.pk)
+    given = _allowed(person, quiz.pk)
     here = (one for one in given if one.holds_in(enrolment) or (sitting is not None and one.sitting_id == sitting.pk))
     extra = timedelta(minutes=sum(one.extra_minutes for one in here))
     ends = [at + timedelta(minutes=quiz.minutes)] if quiz.minutes else []
     if sitting is not None:
-        ends.append(sitting.window_of(enrolment.person_id)[2])
+        ends.append(sitting.window_of(person)[2])
     return min(ends) + extra
 
 

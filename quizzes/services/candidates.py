@@ -251,13 +251,50 @@ def put(*, sitting: Sitting, rows: Iterable[Row], by: Person, at: datetime, seen
 
 
 @transaction.atomic
+def list_late(*, sitting: Sitting, number: str, reason: str, by: Person, at: datetime) -> Candidate:
+    """Put somebody on the list of a closed sitting with papers who came unlisted and wrote on a blank sheet. Locks the sitting.
+
+    What they wrote counts as everybody's does: marks that are a pass wait for a second person, who reads the reason.
+
+    Raises:
+        Refused: no_reason, no_papers, not_over, own_listing, listed_already, bad_row (as the plan of a list says of who may sit).
+    """
+    if not reason.strip():
+        raise Refused(_("Say why somebody is listed after the close; the reason stays in the record."), code="no_reason")
+    sitting = sittings.locked(sitting)
+    if not sitting.papers.exists():
+        raise Refused(_("Nothing was written on paper in this sitting: its list stays as it is."), code="no_papers")
+    if sitting.state(at) != Sitting.State.CLOSED:
+        raise Refused(_("While the sitting is open people are added to its list."), code="not_over")
+    made = plan(sitting=sitting, rows=[Row(1, squeeze(number))])
+    if made.errors:
+        raise Refused(made.errors[0].message, code="bad_row")
+    if not made.new:
+        raise Refused(_("This person is on the list already."), code="listed_already")
+    candidate = made.new[0]
+    if candidate.person_id == by.pk:
+        raise Refused(_("Nobody lists themselves after the close: somebody else has to do it."), code="own_listing")
+    candidate.late_reason = reason.strip()[:300]
+    candidate.save()
+    audit.record(
+        sitting, "quizzes.candidates_listed", by=by, new=1, moved=0, refused=0, person=candidate.person_id, reason=reason.strip()[:300]
+    )
+    return candidate
+
+
+@transaction.atomic
 def remove(*, sitting: Sitting, people: Iterable[int], by: Person, at: datetime) -> int:
     """Take these people (by id) off the list; how many were on it. Locks the sitting.
 
     Raises:
-        Refused: over; has_begun (some of them began; nobody is taken off then); last_one (a published list is never empty).
+        Refused: over; has_opened (a sitting with papers: who writes on paper has no attempt yet); has_begun (some of them began; nobody is taken off then); last_one (a published list is never empty).
     """
     sitting = _open(sitting, at)
+    if not sitting.is_draft and sitting.opens_at <= at and sitting.papers.exists():
+        raise Refused(
+            _("This sitting hands out papers and has opened: whoever is on the list may be writing, so nobody is taken off."),
+            code="has_opened",
+        )
     leaving = Candidate.objects.filter(sitting=sitting, person__in=list(people))
     begun = (
         Attempt.objects.filter(sitting=sitting, person__in=leaving.values("person")).values_list("person_name", flat=True).distinct()[:5]

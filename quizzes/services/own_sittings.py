@@ -27,6 +27,7 @@ class OwnSitting:
     is_running: bool  # an attempt is under way
     is_coming: bool
     may_enter: bool  # an attempt is left, and one is let in now (`sittings.admission`)
+    ended: list[Attempt]  # the attempts that are over and count as ones, in their order
 
     @property
     def is_past(self) -> bool:
@@ -104,5 +105,6 @@ def _seen(sitting: Sitting, own: _Own, person: Person, tried: list[Attempt], at:
         attempt=running or (tried[-1] if tried else None),
         is_running=running is not None,
         is_coming=not tried and at < opens_at,
+        ended=[one for one in tried if not hasattr(one, "gone_on_paper") and (is_closed(one) or is_overdue(one, at))],
         may_enter=is_let_in and running is None and without_marks(tried) is None and used_up(tried) < own.allowed,
     )

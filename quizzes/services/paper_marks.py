@@ -13,12 +13,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from core import audit
+from core import audit, clock
 from core.errors import Refused
 from core.reconcile import Gap
 from courses.models import Completion, Enrolment
 from people.models import Person, Role
-from people.models.snapshot import served_at
+from people.models.snapshot import copied_from, served_at
 from quizzes import kinds, rules
 from quizzes.models import (
     Answer,
@@ -110,7 +110,7 @@ def enter_marks(
     items = list(paper.items.all())
     _refuse_bad_points(points, {item.position: item.points for item in items})
     attempt = Attempt.objects.create(
-        **served_at(person),
+        **(served_at(person, on=clock.today(sitting.opens_at)) if went_on is None else copied_from(went_on)),
         quiz=quiz,
         enrolment=enrolment,
         sitting=sitting,
@@ -432,6 +432,7 @@ class Waiting:
     effect: Effect
     lines: list[tuple[int, Decimal, Decimal]]  # position, points as they would stand, what the question gives at most
     is_stale: bool  # other marks stand than when it was asked for
+    late_reason: str = ""  # why the person was listed after the close, where they were
 
     @property
     def may_be_agreed_together(self) -> bool:
@@ -445,15 +446,16 @@ def waiting_in_full(sitting: Sitting) -> list[Waiting]:
     several = list(found.select_related("by", "marking", "submission__attempt__paper"))
     current = Marking.objects.current().filter(submission__in=[one.submission_id for one in several])
     standing = {one.submission_id: one for one in current.prefetch_related("marks__item")}
-    made = []
+    made, places = [], {candidate.person_id: candidate for candidate in sitting.candidates.all()}
     for one in several:
         marking_ = standing[one.submission_id]
         marking_.submission = one.submission
         points, marks = points_of(one), list(marking_.marks.all())
         most = {mark.item.position: mark.item.points for mark in marks}
         lines = [(position, value, most[position]) for position, value in sorted(points.items())]
-        made.append(Waiting(one, effect(marking_, points, marks), lines, is_stale=one.marking_id != marking_.pk))
-    places = {candidate.person_id: candidate for candidate in sitting.candidates.all()}
+        place = places.get(one.submission.attempt.person_id)
+        late_reason = place.late_reason if place else ""
+        made.append(Waiting(one, effect(marking_, points, marks), lines, one.marking_id != marking_.pk, late_reason))
     return sorted(made, key=lambda each: _place(places.get(each.correction.submission.attempt.person_id), each.correction))
 
 

@@ -23,7 +23,7 @@ def faults(sitting: Sitting, *, has_papers: bool | None = None) -> list[str]:
     Papers made beforehand need no bank; `has_papers` says whether there are any, where that is known. Five queries, and those of
     `papers.missing_for` where papers are drawn.
     """
-    return [*_hindrances(sitting, has_papers), *(_outdated(sitting) if has_papers is not False else [])]
+    return [*_hindrances(sitting, has_papers), *_cut_short(sitting), *(_outdated(sitting) if has_papers is not False else [])]
 
 
 def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
@@ -47,6 +47,34 @@ def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
         lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
         said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
     return said
+
+
+def _cut_short(sitting: Sitting) -> list[str]:
+    """That who enters late has less than the exam's own time. No query."""
+    window, minutes = (sitting.closes_at - sitting.opens_at) // timedelta(minutes=1), sitting.quiz.minutes
+    if not minutes or window >= sitting.late_entry_minutes + minutes:
+        return []
+    said = _(
+        "Who enters at the end of the late entry has %(left)d minutes of the exam's %(minutes)d: close the sitting later, or end the "
+        "entry earlier."
+    )
+    return [said % {"left": max(window - sitting.late_entry_minutes, 0), "minutes": minutes}]
+
+
+def practised(sitting: Sitting) -> str:
+    """How many of the questions that the exam draws are free for practice, in a sentence; "" where none is. For a sitting without
+    papers: what stands on a paper for an exam is practised by nobody. Five queries at most."""
+    quiz, day = sitting.quiz, clock.today(sitting.opens_at)
+    draws = papers.draws_of(quiz)
+    drawn = {one.id for one in papers.candidates(quiz, day) if any(draw.takes(one) for draw in draws)}
+    rows = Question.objects.drawable(day).unreserved().filter(county=quiz.county_id, course_code__in=quiz.banks)
+    free = drawn.intersection(rows.values_list("pk", flat=True))
+    if not free:
+        return ""
+    return _(
+        "Of the %(all)d questions that this exam can draw, %(free)d may be practised by anybody: they are not for exams only. A trainer "
+        "reserves them in the question bank, if nobody is to know them beforehand."
+    ) % {"all": len(drawn), "free": len(free)}
 
 
 def _outdated(sitting: Sitting, among: Iterable[Question] | None = None) -> list[str]:

@@ -28,6 +28,7 @@ class Slip:
     attempt: Attempt
     handed_in_at: datetime
     by_the_clock: bool
+    on_paper: bool  # written by hand: the answers are on the sheet, and the counts tell nothing
     answers: int  # acts that were stored
     answered: int  # questions with an answer
     partly: int  # of them, those with something still open
@@ -74,6 +75,7 @@ def _slip(attempt: Attempt, secret: str | bytes) -> Slip:
         attempt=attempt,
         handed_in_at=attempt.submission.at,
         by_the_clock=attempt.submission.cause == attempt.submission.Cause.TIME,
+        on_paper=attempt.submission.cause == attempt.submission.Cause.PAPER,
         answers=len(acts),
         answered=len(answered),
         partly=sum(not item.item_kind.is_complete(item.shown, latest[item.pk]) for item in answered),

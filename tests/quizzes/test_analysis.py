@@ -328,6 +328,27 @@ def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_c
     assert book["作答"].max_row > book["试题"].max_row > 1 and book["单位"].max_row > 1
 
 
+def test_the_workbook_tells_the_pass_rate_in_percent_as_the_page_does_and_the_page_tells_one(sign_in, cast, crowd, quiz):
+    """Eight of eleven are 72.7 percent: cut to 72, as in the line by unit below it, never 73 in one place and 72 in the other."""
+    figures = analysis.compute(quiz)
+    figures["test"]["pass_rate"] = 8 / 11
+    figures["units"] = [{"unit": "姚安县财政局", "people": 11, "passed": 8, "mean": 70.0}]
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+    client = sign_in(cast.trainer)
+
+    page = client.get(reverse("quiz_analysis", args=[quiz.key])).text
+    book = openpyxl.load_workbook(io.BytesIO(client.get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert 'stat-number">72<' in page and '"nums">72%<' in page
+    assert dict(book["测试"].iter_rows(min_row=2, values_only=True))["合格率 %"] == 72.727
+
+
+@pytest.mark.parametrize(("minutes", "middle"), [([10, 20], 15), ([10, 20, 90], 20)])
+def test_the_median_of_the_minutes_is_the_middle_also_of_an_even_number(minutes, middle):
+    rows = [(1, 1, 1, 1, True, "", "", "learner", NOON, NOON + many * MINUTE) for many in minutes]
+    assert analysis._minutes(rows) == middle
+
+
 def test_hints_of_similar_answers_are_for_hr_and_say_that_they_are_no_verdict(
     sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks
 ):

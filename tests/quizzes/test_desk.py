@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 
-from quizzes.models import Marking, MarkingTask, Question, Rating, Remark, RemarkDecision
+from quizzes.models import ItemMark, Marking, MarkingTask, Question, Rating, Remark, RemarkDecision
 from quizzes.services import ratings, remarks
 from tests.cast import EVERYBODY, NOON
 from tests.quizzes.test_ratings import sit as essay  # noqa: F401
@@ -90,6 +91,22 @@ def test_names_are_for_hr_and_auditors(sign_in, cast, remark):
     for who, sees in [("hr", True), ("auditor", True), ("trainer", False), ("reviewer", False)]:
         page = sign_in(getattr(cast, who)).get(reverse("remark", args=[remark.pk]))
         assert (cast.learner.name in page.text) == sees, who
+
+
+def test_where_somebody_serves_is_told_only_to_those_who_read_names(sign_in, cast, remark, django_capture_on_commit_callbacks):
+    """A section of few people and a score are a name. The analysis tells no such line either."""
+    for decided in (False, True):
+        if decided:
+            remarks.decide(remark=remark, approved=True, by=cast.reviewer, at=LATER)
+            remarks.apply(remark, at=LATER)
+        for who, sees in [("hr", True), ("auditor", True), ("trainer", False), ("reviewer", False)]:
+            page = sign_in(getattr(cast, who)).get(reverse("remark", args=[remark.pk])).text
+            main = page[page.index("<main") : page.index("</main")]
+            assert (cast.section.name in main) == sees, (who, decided)
+    marks = {"by_hand": [ItemMark.objects.first()], "left_out": [ItemMark.objects.first()], "by_hand_count": 1, "left_out_count": 1}
+    for part in ("_by_hand", "_left_out"):
+        for names in (True, False):
+            assert (cast.section.name in render_to_string(f"quizzes/{part}.html", marks | {"names": names})) == names
 
 
 def test_the_dry_run_names_the_certificate_that_hangs_on_a_pass(sign_in, cast, remark):

@@ -8,9 +8,12 @@ import pytest
 from django.core.cache import caches
 from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course
 from courses.services import enrolments
+from people.models import Posting
+from people.services import postings
 from quizzes.models import Attempt, AttemptItem, KnowledgePoint, Marking, Paper, PaperItem, Question, Sitting
 from quizzes.services import attempts, bank, exam_papers, paper_marks, papers, quizzes, remarks, sittings
 from tests.cast import NOON
@@ -309,6 +312,22 @@ def test_points_outside_the_paper_are_refused_and_nothing_is_written(paper, sitt
     assert refused.value.code == "bad_points" and not Attempt.objects.exists() and not Marking.objects.exists()
 
 
+@pytest.mark.parametrize("who", ["learner", "colleague"])
+def test_a_sheet_belongs_to_where_they_served_on_the_day_of_the_exam_whenever_it_is_entered(paper, sitting, cast, who):
+    """The learner had begun the course; the colleague is enrolled by the entry, of the exam's day as well."""
+    someone, points = getattr(cast, who), {1: Decimal(5), 2: Decimal(10)}
+    Posting.objects.filter(person=someone).update(starts_on=clock.today(NOON) - timedelta(days=90))
+    postings.post(person=someone, unit=cast.other_bureau, title="科员", duties=[], starts_on=clock.today(NOON) + timedelta(days=1))
+    someone.refresh_from_db()
+    assert someone.unit == cast.other_bureau
+
+    marking = paper_marks.enter_marks(person=someone, paper=paper, sitting=sitting, seen=0, points=points, by=cast.hr, at=AFTER)
+
+    attempt = marking.submission.attempt
+    assert (attempt.unit, attempt.unit_name) == (cast.section, "姚安县教育体育局 办公室")
+    assert attempt.enrolment.unit == cast.section
+
+
 def test_one_paper_a_person_and_sitting(paper, sitting, cast):
     points = {1: Decimal(5), 2: Decimal(10)}
     facts = {"person": cast.learner, "paper": paper, "sitting": sitting, "points": points, "by": cast.hr, "at": AFTER}
@@ -558,6 +577,39 @@ def test_an_edit_that_leaves_a_coming_sitting_short_is_said_to_whoever_edits(exa
     assert "判断题" in readiness.faults(sitting)[0]
 
 
+def test_late_entrants_who_would_not_have_the_whole_time_are_told_of_beforehand_and_at_the_door(exam, cast, sign_in):
+    """Forty minutes open, late entry for twenty, thirty for the exam: who comes last has twenty."""
+    from quizzes.services import readiness
+
+    now = clock.now()
+    facts = {"title": "年度考试", "is_listed": False, "late_entry_minutes": 20}
+    sitting = Sitting.objects.create(quiz=exam, opens_at=now - 19 * MINUTE, closes_at=now + 21 * MINUTE, **facts)
+    [said] = readiness.faults(sitting)
+    assert "20分钟" in said and "30分钟" in said
+    page = sign_in(cast.learner).get(reverse("sitting", args=[sitting.pk])).text
+    left = attempts.would_end(person=cast.learner, sitting=sitting, at=now)
+    assert left == sittings.enter(person=cast.learner, sitting=sitting, at=now).due_at == sitting.closes_at
+    assert "现在进入，您有20分" in page
+
+    Sitting.objects.filter(pk=sitting.pk).update(closes_at=now + 31 * MINUTE)
+    assert readiness.faults(Sitting.objects.get(pk=sitting.pk)) == []
+    assert "现在进入，您有" not in sign_in(cast.colleague).get(reverse("sitting", args=[sitting.pk])).text
+
+
+def test_the_overview_says_how_many_of_the_questions_that_an_exam_draws_anybody_may_practise(exam, cast, sign_in):
+    """On papers that were made for exams no question is practised: then nothing is to be said."""
+    sitting = Sitting.objects.create(quiz=exam, title="年度考试", opens_at=clock.now() + 60 * MINUTE, closes_at=clock.now() + 120 * MINUTE)
+    page, said = reverse("sitting_manage", args=[sitting.pk]), "任何人都可练习"
+    Question.objects.filter(code="S-1").update(is_reserved=True)
+    text = sign_in(cast.hr).get(page).text
+    assert said in text and "可抽的12道题中有11道" in text
+    Question.objects.update(is_reserved=True)
+    assert said not in sign_in(cast.hr).get(page).text
+    Question.objects.update(is_reserved=False)
+    sitting.papers.add(exam_papers.make_fixed(quiz=exam, chosen=[("S-1", Decimal(5))], by=cast.trainer, at=NOON))
+    assert said not in sign_in(cast.hr).get(page).text
+
+
 def test_readiness_looks_at_the_day_of_the_exam(exam, cast, sitting):
     from core import clock
     from quizzes.services import readiness
@@ -639,6 +691,6 @@ def test_a_sitting_whose_line_at_the_door_costs_exam_time_says_so_beforehand(exa
     for someone in (cast.learner, cast.colleague, cast.own_leader):
         sitting.candidates.create(person=someone)
     assert readiness.faults(sitting) == [], "there is time to spare"
-    Sitting.objects.filter(pk=sitting.pk).update(closes_at=NOON + 31 * MINUTE)
+    Sitting.objects.filter(pk=sitting.pk).update(closes_at=NOON + 31 * MINUTE, late_entry_minutes=1)
     [said] = readiness.faults(Sitting.objects.get(pk=sitting.pk))
     assert "3分钟" in said

@@ -298,6 +298,18 @@ def test_time_for_all_moves_everybody_and_a_double_click_adds_it_once(cast, sitt
     assert "停电" in client.get(watch(sitting)).text
 
 
+def test_the_page_of_one_explains_their_end_by_the_minutes_for_all_as_well(cast, sitting, running, sign_in):
+    """Minutes for all from before they began moved nothing of theirs."""
+    facts = {"sitting": sitting, "by": cast.hr}
+    Extension.objects.create(minutes=3, reason="开考前延时", at=running.started_at - MINUTE, **facts)
+    sittings.extend(sitting=sitting, minutes=10, reason="全场停电", by=cast.hr, at=clock.now())
+    sittings.extend(attempt=running, minutes=5, reason="换机", by=cast.hr, at=clock.now())
+
+    page = sign_in(cast.liaison).get(reverse("watch_one", args=[sitting.pk, running.pk])).text
+
+    assert "全场停电" in page and "换机" in page and "全体考生" in page and "开考前延时" not in page
+
+
 def test_no_time_is_added_to_what_is_over(cast, sitting, running, sign_in):
     attempts.submit(attempt=running, cause=Submission.Cause.LEARNER, at=clock.now())
     client = sign_in(cast.liaison)
