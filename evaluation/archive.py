@@ -24,8 +24,8 @@ from evaluation.models.evidence import EvidenceFile
 from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, ServedAt, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
-from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, Rating, Sitting
-from quizzes.services import keys
+from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, MarkingTask, Sitting
+from quizzes.services import keys, rating_corrections, ratings
 
 FORMAT = "county-learning-archive/1"
 Row = TypeVar("Row", bound=Model)
@@ -203,7 +203,7 @@ def _enrolments(person: Person, sieve: _Sieve) -> Told:
 
 def _attempts(person: Person, sieve: _Sieve, at: datetime) -> Told:
     """The result of an attempt where it may be known now (`quizzes.services.sittings.results_wait_for`), and its items where the
-    reader may read them: while the person or the reader sits an exam, of none on the same bank. Thirteen queries at most."""
+    reader may read them: while the person or the reader sits an exam, of none on the same bank. Fifteen queries at most."""
     rows = (
         Attempt.objects.filter(person=person)
         .timed()
@@ -263,11 +263,10 @@ def _result(marking: Marking) -> dict[str, Any]:
 
 
 def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
-    """The items of these attempts as they were shown, with what was answered and earned. The keys are not even read. Two queries."""
-    comments: dict[int, list[str]] = {}
-    written = Rating.objects.filter(task__submission__attempt__in=over.values("pk")).exclude(comment="").order_by("task__part", "stage")
-    for pk, comment in written.values_list("task__item", "comment"):
-        comments.setdefault(pk, []).append(comment)
+    """The items of these attempts as they were shown, with what was answered and earned. The keys are not even read. Four queries."""
+    tasks: dict[int, list[MarkingTask]] = {}
+    for task in MarkingTask.objects.filter(submission__attempt__in=over.values("pk")).with_ratings():
+        tasks.setdefault(task.item_id, []).append(task)
     marks = (
         ItemMark.objects.filter(marking__superseded_by=None, marking__submission__attempt__in=over.values("pk"))
         .select_related("item", "answer", "marking")
@@ -277,6 +276,7 @@ def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
     found: dict[int, Told] = {}
     for mark in marks:
         item, response = mark.item, mark.answer and mark.answer.response
+        marked = tasks.get(item.pk, []) if mark.marking.is_complete else []
         found.setdefault(item.attempt_id, []).append(
             {
                 **_fields(item, "position", "kind", "points", "shown"),
@@ -284,7 +284,9 @@ def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
                 "answer": item.item_kind.said(item.shown, response),
                 "answered_at": _instant(mark.answer.at) if mark.answer else None,
                 "earned": _two(mark.earned),
-                "comments": comments.get(item.pk, []) if mark.marking.is_complete else [],
+                "comments": [comment for several in ratings.comments(marked).values() for comment in several],
+                "criteria": [[_two(point) for point in task.standing_points] for task in marked if task.standing_points],
+                "corrections": [_fields(one, "at", "reason", "before", "after") for one in rating_corrections.told(marked, [mark])],
             }
         )
     return found

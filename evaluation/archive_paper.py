@@ -228,7 +228,14 @@ def _item(item: One) -> tuple[Any, ...]:
             *(_part(one) for one in item["shown"].get("parts", ())),
         ]
     )
-    said = _lines([*map(stems.plain, item["answer"]), *(f"评语：{comment}" for comment in item["comments"])])
+    said = _lines(
+        [
+            *map(stems.plain, item["answer"]),
+            *(f"评语：{comment}" for comment in item["comments"]),
+            *(f"各评分点得分：{'、'.join(map(figure, points))}" for points in item["criteria"]),
+            *(f"得分更正（{_at(one['at'])}）：{one['reason']}" for one in item["corrections"]),
+        ]
+    )
     earned = "待评阅" if item["earned"] is None else f"{figure(item['earned'])}/{figure(item['points'])}"
     return item["position"], asked, said or "未作答", earned
 

@@ -26,7 +26,7 @@ from people.services import readings
 from quizzes import kinds, versions
 from quizzes.models import MarkingTask, Question, Quiz, Remark
 from quizzes.permissions import holds_over, is_author
-from quizzes.services import keys, ratings, remarks
+from quizzes.services import keys, rating_corrections, ratings, remarks
 from quizzes.tasks import apply_remark
 
 SHOWN = 200  # changes on the page of a re-marking; the counts are of all
@@ -38,9 +38,8 @@ SHOWN = 200  # changes on the page of a re-marking; the counts are of all
 class RatingForm(forms.Form):
     """Points for each criterion of the rubric; without one, a percentage."""
 
-    def __init__(self, *args, rubric: list[dict], **kwargs) -> None:
+    def __init__(self, *args, criteria: list[dict], **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        criteria = rubric or [{"name": _("Share of the full marks in percent"), "points": "100", "levels": []}]
         for number, criterion in enumerate(criteria):
             levels = "；".join(f"{level['points']}：{level['text']}" for level in criterion["levels"])
             self.fields[f"points-{number}"] = forms.DecimalField(
@@ -91,7 +90,7 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
     _authors_only(request)
     task = get_object_or_404(MarkingTask.objects.visible_to(request.user).select_related("item", "submission__attempt__quiz"), pk=pk)
     text = ratings.task_text(task)
-    form = RatingForm(request.POST or None, rubric=text.rubric)
+    form = RatingForm(request.POST or None, criteria=ratings.criteria_of(text))
     if request.method == "POST" and form.is_valid():
         try:
             done = ratings.rate(task=task, marker=request.user, points=form.points, comment=form.cleaned_data["comment"], at=clock.now())
@@ -170,7 +169,8 @@ def remark_list(request: HttpRequest) -> HttpResponse:
     _remarkers_only(request)
     rows = Remark.objects.visible_to(request.user).select_related("question", "by", "decision__by").order_by("decision__approved", "-pk")
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
-    return render(request, "quizzes/remarks.html", {"page": page})
+    context = {"page": page, "corrections": rating_corrections.waiting_for(request.user)}
+    return render(request, "quizzes/remarks.html", context)
 
 
 @never_cache

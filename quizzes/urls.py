@@ -1,6 +1,18 @@
 from django.urls import path, re_path
 
-from quizzes import analysis_views, desk, exam_views, media, organising, paper_marks_views, paper_views, practice_views, views, watching
+from quizzes import (
+    analysis_views,
+    desk,
+    exam_views,
+    media,
+    organising,
+    paper_marks_views,
+    paper_views,
+    practice_views,
+    ratings_views,
+    views,
+    watching,
+)
 
 urlpatterns = [
     re_path(r"^quizzes/images/(?P<digest>[0-9a-f]{16})/$", media.bank_image, name="bank_image"),
@@ -9,6 +21,9 @@ urlpatterns = [
     path("attempts/<int:pk>/answers/", views.answer, name="attempt_answer"),
     path("attempts/<int:pk>/submit/", views.submit, name="attempt_submit"),
     path("attempts/<int:pk>/result/", views.result, name="attempt_result"),
+    path("attempts/<int:pk>/ratings/", ratings_views.attempt_ratings, name="attempt_ratings"),
+    path("attempts/<int:pk>/ratings/<int:task_pk>/correct/", ratings_views.rating_correct, name="rating_correct"),
+    path("attempts/<int:pk>/ratings/corrections/<int:correction_pk>/", ratings_views.rating_decide, name="rating_decide"),
     path("attempts/<int:pk>/presence/", exam_views.sign_of_life, name="attempt_presence"),
     path("attempts/<int:pk>/slip/", exam_views.slip, name="attempt_slip"),
     path("attempts/<int:pk>/back/", exam_views.signed_in_again, name="attempt_back"),

@@ -24,8 +24,9 @@ from core import clock
 from core.errors import Refused
 from core.prepared import Prepared
 from people.services import readings
+from quizzes import kinds
 from quizzes.models import Answer, Attempt, AttemptItem, ItemMark, Quiz, Sitting, Submission
-from quizzes.services import attempts, keys, paper_marks, papers, presence, ratings, remarks, sittings
+from quizzes.services import attempts, keys, paper_marks, papers, presence, rating_corrections, ratings, remarks, sittings
 
 MOST_BEFORE = 20  # acts with the last one of a page that goes away; static/js/quizzes/carrier.js sends no more
 LONGEST_BODY = 64 * 1024  # of any kind's answer in JSON; how much text a kind takes is for its `read`
@@ -382,8 +383,13 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
     marks = list(result.marks.select_related("item", "answer").order_by("item__position"))
     told, standing_keys = remarks.told(attempt.submission), keys.standing(mark.item for mark in marks)
     keys_wait = keys.wait_for(attempt, reader=request.user, at=clock.now())  # type: ignore[arg-type]
-    comments = ratings.comments(attempt.submission) if result.is_complete and result.supersedes_id else {}
-    lines = [_line(mark, standing_keys[mark.item_id].key, comments.get(mark.item_id, []), is_on_paper=on_paper) for mark in marks]
+    tasks = ratings.tasks_of(attempt.submission) if result.is_complete and result.supersedes_id else []
+    comments, given = ratings.comments(tasks), ratings.given(tasks, marks)
+    lines = []
+    for mark in marks:
+        stands = standing_keys[mark.item_id]
+        parts = {} if stands.is_given else given.get(mark.item_id, {})
+        lines.append(_line(mark, stands.key, comments.get(mark.item_id, []), parts, is_on_paper=on_paper))
     may_try_again = is_own and attempt.sitting is None and result.is_complete and not result.passed
     standing = attempts.standing(person=request.user, quiz=attempt.quiz, at=clock.now()) if may_try_again else None
     return render(
@@ -404,14 +410,17 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
                 for one in paper_marks.corrections_of(attempt.submission)
                 if not (one.is_entry or one.is_waiting) and one.decision.approved
             ],
+            "corrected": rating_corrections.told(tasks, marks),
+            "sees_ratings": bool(tasks) and Attempt.objects.ratings_read_by(request.user).filter(pk=pk).exists(),
             "open": sum(line["mark"].fraction is None for line in lines),
-            "right": sum(line["mark"].fraction == 1 for line in lines),
+            "right": sum(line["mark"].fraction == 1 for line in lines if not line["by_people"]),
+            "of_keys": sum(not line["by_people"] for line in lines),
             "minutes": _minutes(attempt),
         },
     )
 
 
-def _line(mark: ItemMark, key: Any, comments: list[str], *, is_on_paper: bool = False) -> dict:
+def _line(mark: ItemMark, key: Any, comments: list[str], given: dict[int, kinds.Given], *, is_on_paper: bool = False) -> dict:
     item, kind = mark.item, mark.item.item_kind
     response = mark.answer.response if mark.answer else None
     return {
@@ -420,7 +429,8 @@ def _line(mark: ItemMark, key: Any, comments: list[str], *, is_on_paper: bool = 
         "kind": kind,
         "comments": comments,
         "is_answered": response is not None or is_on_paper,
-        "lines": kind.explain(item.shown, key, response),
+        "by_people": kind.by_people(item.shown),
+        "lines": kind.with_given(kind.explain(item.shown, key, response), given),
     }
 
 

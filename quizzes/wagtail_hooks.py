@@ -24,6 +24,8 @@ ACTIONS = {
     "quizzes.correction_proposed": _("Correction of marks from paper proposed"),
     "quizzes.correction_decided": _("Correction of marks from paper decided"),
     "quizzes.marked_by_people": _("Marked by people"),
+    "quizzes.rating_correction_proposed": _("Correction of an answer's points proposed"),
+    "quizzes.rating_correction_decided": _("Correction of an answer's points decided"),
     "quizzes.remark_proposed": _("Re-marking proposed"),
     "quizzes.remark_decided": _("Re-marking decided"),
     "quizzes.time_added": _("Time added in an exam"),

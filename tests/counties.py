@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from core import clock
 from people.models import Duty, Person, Unit
@@ -488,3 +489,24 @@ def make_quiz(cast: Cast, key: str, course_code: str, *, essay: bool = False, **
     facts = {"title": "结业测试", "minutes": 20, "pass_percent": 80, "attempts": 3} | rules
     draws = [{"kind": row["type"], "count": 1} for row in rows]
     return quizzes.ensure(county=cast.county, key=key, course_code=course_code, draws=draws, **facts)
+
+
+def marked_essay(cast: Cast):
+    """The learner's attempt at a quiz with an essay, marked by all that were asked for: its task."""
+    from courses.services import enrolments
+    from quizzes.models import MarkingTask, Submission
+    from quizzes.services import attempts, ratings
+    from tests.factories import make_course
+
+    at = clock.now()
+    quiz = make_quiz(cast, "e01-final", "E01", essay=True)
+    enrolments.enrol(person=cast.learner, course=make_course(cast.county, code="E01", lessons=1, quiz_key="e01-final"), at=at - MINUTE)
+    attempt = attempts.start(person=cast.learner, quiz=quiz, at=at - MINUTE)
+    item = attempt.items.get(kind="essay")
+    attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=ESSAY, token="essay", at=at - MINUTE)
+    attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at)
+    task = MarkingTask.objects.get(submission__attempt=attempt)
+    most = [Decimal(criterion["points"]) for criterion in ratings.criteria_of(ratings.task_text(task))]
+    for marker in (cast.trainer, cast.admin)[: task.markers]:
+        ratings.rate(task=task, marker=marker, points=most, comment="要点齐全，依据还可以更具体。", at=at)
+    return MarkingTask.objects.get(pk=task.pk)

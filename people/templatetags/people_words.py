@@ -62,6 +62,7 @@ DOORS = {
     "receipt slip": gettext_noop("receipt slip of a person"),
     "quiz attempts": gettext_noop("quiz attempts of a person"),
     "re-marking": gettext_noop("who gains or loses by a re-mark"),
+    "ratings of an answer": gettext_noop("what markers gave for answers"),
     "similar answers": gettext_noop("similar answers in an exam"),
     "marks from paper": gettext_noop("marks of a person from paper"),
     "answer sheets": gettext_noop("answer sheets with names"),

@@ -12,7 +12,7 @@ from importlib import import_module
 
 from django.utils.translation import gettext as _
 
-from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, OnPaper, Pick, Policy, Wrong
+from quizzes.kinds.base import Cells, ForPerson, Given, ItemKind, Malformed, OnPaper, Pick, Policy, Wrong
 
 
 def _found() -> dict[str, ItemKind]:
@@ -89,6 +89,7 @@ def cells(kind: str, stem: str, content, key) -> Cells:
 __all__ = [
     "Cells",
     "ForPerson",
+    "Given",
     "ItemKind",
     "Malformed",
     "OnPaper",

@@ -24,6 +24,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -114,6 +115,27 @@ class ForPerson:
     rubric: list[dict]
     markers: int
     material: str = ""  # of the case that the part belongs to
+
+
+@dataclass(frozen=True)
+class Given:
+    """What stands of what people gave for an answer, or one part of it: the criteria ({"name", "points", "levels"}), and the points of each."""
+
+    criteria: list[dict]
+    points: list[Decimal]
+    share: Fraction
+
+    @property
+    def rows(self) -> list[tuple[dict, Decimal]]:
+        return list(zip(self.criteria, self.points, strict=True))
+
+    @property
+    def earned(self) -> Decimal:
+        return sum(self.points, start=Decimal(0))
+
+    @property
+    def most(self) -> Decimal:
+        return sum((Decimal(criterion["points"]) for criterion in self.criteria), start=Decimal(0))
 
 
 class ItemKind(ABC):
@@ -265,9 +287,17 @@ class ItemKind(ABC):
         """What of this answer a person has to mark; nothing where `mark` gives a share."""
         return []
 
+    def by_people(self, shown: dict) -> bool:
+        """Whether people mark it, or a part of it: then it earns points, and is neither right nor wrong."""
+        return False
+
     @abstractmethod
     def explain(self, shown: dict, key: Any, response: Any) -> list:
         """The lines of the result page; Shown, or what the kind's own `result_template` draws."""
+
+    def with_given(self, lines: list, given: Mapping[int, Given]) -> list:
+        """These lines with what people gave, by part."""
+        return lines
 
     @abstractmethod
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:

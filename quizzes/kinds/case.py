@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from quizzes import kinds
-from quizzes.kinds.base import Cells, ForPerson, ItemKind, Malformed, OnPaper, Pick, Wrong
+from quizzes.kinds.base import Cells, ForPerson, Given, ItemKind, Malformed, OnPaper, Pick, Wrong
 
 MOST_PARTS = 10
 LONGEST_STEM = 4000
@@ -31,6 +31,7 @@ class PartShown:
     weight: Fraction
     share: Fraction | None
     is_answered: bool
+    by_people: bool
     lines: list
 
 
@@ -231,9 +232,19 @@ class Case(ItemKind):
                 weight=marked[index][0],
                 share=marked[index][1],
                 is_answered=given is not None,
+                by_people=kind.by_people(part["shown"]),
                 lines=kind.explain(part["shown"], key["parts"][index]["key"], given),
             )
             for index, part, kind, given in _with(shown["parts"], response)
+        ]
+
+    def by_people(self, shown: dict) -> bool:
+        return any(kinds.of(part["kind"]).by_people(part["shown"]) for part in shown["parts"])
+
+    def with_given(self, lines: list, given: Mapping[int, Given]) -> list:
+        return [
+            replace(line, share=given[index].share, lines=line.kind.with_given(line.lines, {0: given[index]})) if index in given else line
+            for index, line in enumerate(lines)
         ]
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:

@@ -3,14 +3,14 @@
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from quizzes.kinds.base import Cells, ForPerson, ItemKind, OnPaper, Wrong, check_marked, clean_text
+from quizzes.kinds.base import Cells, ForPerson, Given, ItemKind, OnPaper, Wrong, check_marked, clean_text
 from quizzes.rules import decimal_text, number
 
 LONGEST = 5000
@@ -30,6 +30,7 @@ class Written:
     own: str
     sample: str
     rubric: list[dict]
+    given: Given | None = None
 
 
 class Essay(ItemKind):
@@ -185,8 +186,14 @@ class Essay(ItemKind):
             return []
         return [ForPerson(0, shown["stem"], response, key["sample"], key["rubric"], key["markers"])]
 
+    def by_people(self, shown: dict) -> bool:
+        return True
+
     def explain(self, shown: dict, key: Any, response: Any) -> list[Written]:
         return [Written(response or "", key["sample"], key["rubric"])]
+
+    def with_given(self, lines: list, given: Mapping[int, Given]) -> list:
+        return [replace(line, given=given.get(0)) for line in lines]
 
     def analyse(self, shown: dict, key: Any, response: Any) -> list[str]:
         return []

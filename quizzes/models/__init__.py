@@ -5,7 +5,16 @@ from quizzes.models.exchange import ImportJob
 from quizzes.models.images import BankImage
 from quizzes.models.papers import Paper, PaperItem, Seal
 from quizzes.models.quiz import DrawRule, Quiz
-from quizzes.models.ratings import MarkingTask, Rating, Remark, RemarkDecision, RemarkedMarking, RemarkProgress
+from quizzes.models.ratings import (
+    MarkingTask,
+    Rating,
+    RatingCorrection,
+    RatingCorrectionDecision,
+    Remark,
+    RemarkDecision,
+    RemarkedMarking,
+    RemarkProgress,
+)
 from quizzes.models.reports import Analysis
 from quizzes.models.sittings import Allowance, Candidate, Extension, Incident, Presence, Sitting
 
@@ -37,6 +46,8 @@ __all__ = [
     "QuestionVersion",
     "Quiz",
     "Rating",
+    "RatingCorrection",
+    "RatingCorrectionDecision",
     "Remark",
     "RemarkDecision",
     "RemarkProgress",

@@ -17,6 +17,8 @@ from quizzes import kinds
 from quizzes.models.bank import Question
 from quizzes.models.quiz import Quiz
 
+RATING_READERS = (Role.HR, Role.AUDITOR, Role.REVIEWER, Role.ADMINISTRATOR)
+
 
 def _added_minutes() -> Coalesce:
     """The minutes that extensions added to each attempt: its own, and those of its sitting since it began."""
@@ -42,6 +44,13 @@ class AttemptQuerySet(FactQuerySet):
         if user.is_superuser:
             return self
         return self.filter(models.Q(person=user) | within_paths(paths_of(user, [Role.HR, Role.AUDITOR])))
+
+    def ratings_read_by(self, user) -> "AttemptQuerySet":
+        """Attempts of others that count, of which the user may read what each marker gave: who oversees the marking of the county."""
+        if not user.is_authenticated:
+            return self.none()
+        found = self.filter(submission__isnull=False, gone_on_paper__isnull=True).exclude(person=user)
+        return found if user.is_superuser else found.filter(quiz__county__path__in=paths_of(user, RATING_READERS))
 
     def open(self) -> "AttemptQuerySet":
         """Attempts that run on the screen: neither submitted nor gone on with on paper."""

@@ -1,5 +1,7 @@
 """Marking by people, and marking again with a mended key."""
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -8,6 +10,7 @@ from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes.models.attempts import AttemptItem, Marking, Submission
 from quizzes.models.bank import AUTHORS, Question
+from quizzes.models.corrections import CorrectionQuerySet
 
 
 class MarkingTaskQuerySet(models.QuerySet):
@@ -23,6 +26,13 @@ class MarkingTaskQuerySet(models.QuerySet):
 
     def waiting(self) -> "MarkingTaskQuerySet":
         return self.filter(settled_at=None)
+
+    def with_ratings(self) -> "MarkingTaskQuerySet":
+        """In the order of the paper, with what a task is asked about its ratings. Two queries more."""
+        given = Rating.objects.select_related("marker").order_by("stage")
+        asked = RatingCorrection.objects.select_related("by", "marking", "decision__by", "decision__made")
+        fetched = [models.Prefetch("ratings", given), models.Prefetch("corrections", asked)]
+        return self.prefetch_related(*fetched).order_by("item__position", "item", "part")
 
 
 class MarkingTask(models.Model):
@@ -52,6 +62,32 @@ class MarkingTask(models.Model):
     def __str__(self) -> str:
         return f"{self.item_id}.{self.part}"
 
+    # What follows asks nothing more of a task that came from `with_ratings()`.
+
+    @property
+    def correction(self) -> "RatingCorrection | None":
+        """The correction that stands: the newest that a second person agreed to."""
+        return next((one for one in self.corrections.all() if not one.is_waiting and one.decision.approved), None)
+
+    @property
+    def standing_ratings(self) -> "list[Rating]":
+        """The ratings that its share is made of: the third's, else all that were asked for. None while it is open, nor where a
+        correction or a re-marking that gave everybody full marks took their place."""
+        given = sorted(self.ratings.all(), key=lambda rating: rating.stage)
+        if self.fraction is None or len(given) < self.markers or self.correction is not None:
+            return []
+        standing = given[-1:] if len(given) > self.markers else given
+        mean = sum((one.fraction for one in standing), start=Decimal(0)) / len(standing)
+        return standing if abs(mean - self.fraction) <= Decimal("0.0001") else []  # both were rounded
+
+    @property
+    def standing_points(self) -> list[Decimal]:
+        """What each criterion earned, by the correction that stands, else the mean of the ratings that do; [] where there are none."""
+        if self.correction is not None:
+            return [Decimal(point) for point in self.correction.points]
+        several = [[Decimal(point) for point in one.points] for one in self.standing_ratings]
+        return [sum(points, start=Decimal(0)) / len(points) for points in zip(*several, strict=True)]
+
 
 class Rating(Fact):
     """What one marker gave for one task. The markers do not see each other's, nor whose answer it is."""
@@ -71,6 +107,64 @@ class Rating(Fact):
             models.UniqueConstraint(fields=["task", "marker"], name="rating_once_a_marker"),
             models.UniqueConstraint(fields=["task", "stage"], name="rating_once_a_stage"),
         ]
+
+
+class RatingCorrection(Fact):
+    """Somebody says that a settled answer has earned other points than it was given: `points` as a Rating has them.
+
+    `marking` is the one that stood then. What came of it is a RatingCorrectionDecision; there is none while a second person has
+    yet to look. The ratings stay as they were given.
+    """
+
+    task = models.ForeignKey(MarkingTask, on_delete=models.PROTECT, related_name="corrections")
+    marking = models.ForeignKey(Marking, on_delete=models.PROTECT, related_name="+")
+    points = models.JSONField()
+    reason = models.CharField(_("reason"), max_length=500)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    objects = CorrectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("correction of a rating")
+        verbose_name_plural = _("corrections of ratings")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} · {self.reason}"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a second person has yet to look. One query unless the decision was selected."""
+        return not hasattr(self, "decision")
+
+
+class RatingCorrectionDecision(Fact):
+    """The second person's yes, with the marking that was made by it, or their no.
+
+    `may_lose`: HR says that the pass may be lost; without it a pass stays, whatever the points are.
+    """
+
+    correction = models.OneToOneField(RatingCorrection, on_delete=models.PROTECT, related_name="decision")
+    made = models.OneToOneField(Marking, on_delete=models.PROTECT, null=True, related_name="rating_corrected")
+    may_lose = models.BooleanField(default=False)
+    gained_pass = models.BooleanField(default=False)
+    lost_pass = models.BooleanField(default=False)
+    kept_pass = models.BooleanField(default=False)  # the new score would not have earned it
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("decision on a correction of a rating")
+        verbose_name_plural = _("decisions on corrections of ratings")
+
+    def __str__(self) -> str:
+        return f"{self.correction_id} · {self.approved}"
+
+    @property
+    def approved(self) -> bool:
+        return self.made_id is not None
 
 
 class RemarkQuerySet(FactQuerySet):
@@ -155,4 +249,13 @@ class RemarkProgress(models.Model):
         return f"{self.remark_id} → {self.done_to}"
 
 
-__all__ = ["MarkingTask", "Rating", "Remark", "RemarkDecision", "RemarkProgress", "RemarkedMarking"]
+__all__ = [
+    "MarkingTask",
+    "Rating",
+    "RatingCorrection",
+    "RatingCorrectionDecision",
+    "Remark",
+    "RemarkDecision",
+    "RemarkProgress",
+    "RemarkedMarking",
+]

@@ -282,7 +282,7 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
         Refused: not_paper, own_marks, no_reason, marked_since (another marking stands by now), open_already (a correction
             waits), bad_points, given_to_all (points that a re-marking gave to everybody), same_points.
     """
-    submission = _locked(submission)
+    submission = locked(submission)
     if submission.cause != Submission.Cause.PAPER:
         raise Refused(_("Only marks that were entered from paper are corrected here."), code="not_paper")
     if submission.attempt.person_id == by.pk:
@@ -291,7 +291,7 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
         raise Refused(_("Say why the marks are corrected; the reason stays in the record."), code="no_reason")
     if PaperCorrection.objects.filter(submission=submission).waiting().exists():
         raise Refused(_("A correction of these marks waits for a second person already."), code="open_already")
-    current = _current(submission, seen)
+    current = as_seen(submission, seen)
     marks = list(current.marks.select_related("item"))
     _refuse_bad_points(points, {mark.item.position: mark.item.points for mark in marks})
     found = effect(current, points, marks)
@@ -328,7 +328,7 @@ def decide(
         Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), no_reason (a no
             needs one), marked_since (another marking stands by now: a yes would undo it).
     """
-    submission = _locked(correction.submission)
+    submission = locked(correction.submission)
     if PaperCorrectionDecision.objects.filter(correction=correction).exists():
         raise Refused(_("This correction has been decided already."), code="decided")
     if correction.by_id == by.pk:
@@ -338,7 +338,7 @@ def decide(
     if may_lose and not holds_over(by, submission.attempt.quiz.county, Role.HR):
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if approved:
-        current = _current(submission, correction.marking_id)
+        current = as_seen(submission, correction.marking_id)
         return _apply(correction, effect(current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
@@ -357,12 +357,14 @@ def hanging_on(marking_: Marking) -> Completion | None:
     return remarks.completion_on(marking_) if marking_.passed else None
 
 
-def _locked(submission: Submission) -> Submission:
+def locked(submission: Submission) -> Submission:
+    """The submission under lock, with what deciding about it asks for."""
     found = Submission.objects.select_for_update(no_key=True, of=("self",))
     return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting").get(pk=submission.pk)
 
 
-def _current(submission: Submission, seen: int) -> Marking:
+def as_seen(submission: Submission, seen: int) -> Marking:
+    """The marking that stands. Raises: Refused (marked_since), where it is not the one that was looked at."""
     current = Marking.objects.current().get(submission=submission)
     if current.pk != seen:
         raise Refused(_("The marks have changed since you looked. Look at the points that stand now, and begin anew."), code="marked_since")

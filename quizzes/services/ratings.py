@@ -1,6 +1,6 @@
 """Marking by people: the queue, a rating, and what follows when an answer is settled."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -103,8 +103,8 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
     ratings = list(task.ratings.order_by("stage"))
     if any(rating.marker_id == marker.pk for rating in ratings):
         raise Refused(_("You have marked this answer: the other marker has to be somebody else."), code="twice")
-    most = [Fraction(criterion["points"]) for criterion in rubric_of(task)] or [Fraction(100)]
-    share = _share(most, points)
+    most = [Fraction(criterion["points"]) for criterion in criteria_of(task_text(task))]
+    share = share_of(most, points)
     rating = Rating.objects.create(
         task=task,
         marker=marker,
@@ -115,7 +115,7 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
         at=at,
     )
     # Of the points as they were given: what is stored of a share is rounded, and two who agree would differ by it.
-    shares = [_share(most, [Decimal(point) for point in one.points]) for one in ratings] + [share]
+    shares = [share_of(most, [Decimal(point) for point in one.points]) for one in ratings] + [share]
     settled = rules.settled(shares, markers=task.markers, difference=Fraction(attempt.quiz.rating_difference, 100))
     task.claimed_by = task.claimed_until = None
     if settled is not None:
@@ -126,16 +126,12 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
     return Rated(rating, settled is not None)
 
 
-def _share(most: Sequence[Fraction], points: Sequence[Decimal]) -> Fraction:
+def share_of(most: Sequence[Fraction], points: Sequence[Decimal]) -> Fraction:
+    """The share that these points are. Raises: Refused (bad_points)."""
     given = [Fraction(point) for point in points]
     if len(given) != len(most) or any(not 0 <= one <= top for one, top in zip(given, most, strict=False)):
         raise Refused(_("Give each criterion between 0 and its points."), code="bad_points")
     return sum(given, start=Fraction(0)) / sum(most)
-
-
-def rubric_of(task: MarkingTask) -> list[dict]:
-    """The criteria with points and levels, as they were frozen into the paper."""
-    return task_text(task).rubric
 
 
 def task_text(task: MarkingTask) -> kinds.ForPerson:
@@ -187,12 +183,43 @@ def spare(items: Collection[int], *, at: datetime) -> None:
         waiting.update(fraction=Decimal(1), settled_at=at, claimed_by=None, claimed_until=None)
 
 
-def comments(submission: Submission) -> dict[int, list[str]]:
-    """What the markers wrote for the learner, by item id. One query."""
+def tasks_of(submission: Submission) -> list[MarkingTask]:
+    """What people had to mark of a paper. Three queries; one where nobody had to."""
+    return list(MarkingTask.objects.filter(submission=submission).with_ratings())
+
+
+def comments(tasks: Iterable[MarkingTask]) -> dict[int, list[str]]:
+    """What those markers wrote for the learner whose rating stands, by item id. No query for tasks that came `with_ratings()`."""
     found: dict[int, list[str]] = {}
-    rows = Rating.objects.filter(task__submission=submission).exclude(comment="").order_by("task__part", "stage")
-    for item, comment in rows.values_list("task__item", "comment"):
-        found.setdefault(item, []).append(comment)
+    for task in tasks:
+        found.setdefault(task.item_id, []).extend(rating.comment for rating in task.standing_ratings if rating.comment)
+    return found
+
+
+def texts(marks: Iterable[ItemMark]) -> dict[tuple[int, int], kinds.ForPerson]:
+    """What people marked, by item id and part, as it was frozen into the paper. No query for marks with their item and answer."""
+    return {
+        (mark.item_id, one.part): one
+        for mark in marks
+        if mark.answer
+        for one in mark.item.item_kind.for_person(mark.item.shown, mark.item.key, mark.answer.response)
+    }
+
+
+def criteria_of(text: kinds.ForPerson) -> list[dict]:
+    """By what it is marked: the rubric, without one a percentage."""
+    return text.rubric or [{"name": _("Share of the full marks in percent"), "points": "100", "levels": []}]
+
+
+def given(tasks: Iterable[MarkingTask], marks: Iterable[ItemMark]) -> dict[int, dict[int, kinds.Given]]:
+    """What each criterion earned, by item id and part; absent where no rating and no correction stands. No query, as above."""
+    marked = texts(marks)
+    found: dict[int, dict[int, kinds.Given]] = {}
+    for task in tasks:
+        text, points = marked.get((task.item_id, task.part)), task.standing_points
+        if text is not None and points and task.fraction is not None:
+            made = kinds.Given(criteria_of(text), points, Fraction(task.fraction))
+            found.setdefault(task.item_id, {})[task.part] = made
     return found
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from django import template
 
 from quizzes import analysis, kinds, rules
+from quizzes.kinds.case import PartShown
 from quizzes.models import Question
 
 register = template.Library()
@@ -19,6 +20,12 @@ def item_kinds() -> list[kinds.ItemKind]:
 @register.simple_tag
 def standing_of(question: Question) -> analysis.Standing:
     return analysis.of_question(question)
+
+
+@register.filter
+def earned_of(part: PartShown, points: Decimal | str) -> Decimal | None:
+    """What a part earned of the points of the whole; None while a person has yet to mark it."""
+    return None if part.share is None else rules.earned(part.weight * part.share, Decimal(points))
 
 
 @register.filter

@@ -381,6 +381,8 @@ MODES = {
 }
 # Reached by the tests below, through a form or with a second factor.
 BY_STEPS = {
+    "attempt_ratings",
+    "rating_correct",
     "roster_plan",
     "roster_result",
     "candidates_put",
@@ -405,7 +407,7 @@ NOT_PAGES = {
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
-    "certificate_share", "certificate_unshare", "marks_decide", "remind", "hand_over_give", "hand_over_take_back", "supplement_make",
+    "certificate_share", "certificate_unshare", "marks_decide", "rating_decide", "remind", "hand_over_give", "hand_over_take_back", "supplement_make",
     "download_file",
     "download_cancel",
     "webhook_replay", "webhook_tell_again",
@@ -622,6 +624,40 @@ def test_the_pages_behind_the_forms_of_practice_and_of_the_watch(viewport, keys,
         page.locator("[role=status] .callout").wait_for()
         assert word in page.inner_text("[role=status]")
         found += faults(page, f"slip {typed}")
+    assert not found, "\n".join(found)
+
+
+@in_a_browser
+@both_widths
+def test_the_pages_of_what_markers_gave_and_of_its_correction(viewport, cast, desk_of, live_server):
+    from tests.counties import marked_essay
+
+    task = marked_essay(cast)
+    page = desk_of("hr", viewport)
+    result = live_server.url + reverse("attempt_result", args=[task.submission.attempt_id])
+    page.goto(result)
+    found = faults(page, "result of an essay")
+    page.get_by_role("link", name="各评卷人评分").click()
+    found += faults(page, "ratings")
+    page.get_by_role("link", name="更正得分").click()
+    found += faults(page, "correction")
+    page.fill("input[name=points-0]", "999")
+    page.click("main form .btn-primary")
+    page.locator("#errors").wait_for()
+    found += faults(page, "a mistake in the correction")
+    page.fill("input[name=points-0]", "1")
+    page.fill("textarea[name=reason]", "漏看了一段")
+    page.click("main form .btn-primary")
+    page.locator(".callout.is-warn").wait_for()
+    page = desk_of("reviewer", viewport)
+    page.goto(live_server.url + reverse("remark_list"))
+    found += faults(page, "what waits")
+    page.locator(".callout.is-warn a").first.click()
+    page.get_by_role("button", name="同意更正").wait_for()
+    found += faults(page, "decision")
+    page.get_by_role("button", name="同意更正").click()
+    page.get_by_text("漏看了一段").first.wait_for()
+    found += faults(page, "decided")
     assert not found, "\n".join(found)
 
 

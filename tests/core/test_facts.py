@@ -25,6 +25,8 @@ FACTS = [
     "quizzes.ItemMark",
     "quizzes.Seal",
     "quizzes.Rating",
+    "quizzes.RatingCorrection",
+    "quizzes.RatingCorrectionDecision",
     "quizzes.Remark",
     "quizzes.RemarkDecision",
     "quizzes.RemarkedMarking",

@@ -1,0 +1,206 @@
+"""Doors to what each marker gave for the answers of an attempt, and to the correction of settled points by two persons."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from core import clock
+from core.errors import Refused
+from core.figures import figure
+from courses.slots import HANGING
+from people.models import ReadingOfOthers, Role
+from people.services import readings
+from quizzes.desk import RatingForm
+from quizzes.models import Attempt, ItemMark, MarkingTask, RatingCorrection
+from quizzes.permissions import holds_over
+from quizzes.services import keys, paper_marks, rating_corrections, ratings, sittings
+from quizzes.sitting_forms import CorrectionDecisionForm
+
+STAGES = {1: gettext_lazy("First marker"), 2: gettext_lazy("Second marker"), 3: gettext_lazy("Third marker")}
+
+
+class RatingCorrectionForm(RatingForm):
+    """The points that stand, to be put right, and why."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput, max_value=2**62)
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["comment"]
+        self.fields["reason"] = forms.CharField(
+            label=_("Why are they corrected?"),
+            max_length=500,
+            widget=forms.Textarea(attrs={"rows": 3}),
+            help_text=_("Such as: the second criterion was overlooked. The candidate reads it beside the result; name nobody."),
+        )
+
+
+@never_cache
+@login_required
+@require_GET
+def attempt_ratings(request: HttpRequest, pk: int) -> HttpResponse:
+    """What each marker gave, criterion by criterion; what was corrected, and what waits for a second person. Each reading is logged."""
+    return _page(request, _attempt(request, pk), CorrectionDecisionForm())
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
+    """Propose other points for a settled answer."""
+    attempt = _attempt(request, pk)
+    if not rating_corrections.may_correct(request.user, attempt):
+        raise Http404
+    task = get_object_or_404(MarkingTask.objects.with_ratings().select_related("submission"), pk=task_pk, submission__attempt=attempt)
+    marks = _marks(attempt)
+    one = _shown(task, marks)
+    standing = {f"points-{number}": figure(point) for number, point in enumerate(task.standing_points)}
+    criteria = [criterion for criterion, _points, _standing in one["rows"]]
+    initial = {"seen": attempt.submission.result.pk} | standing
+    form = RatingCorrectionForm(request.POST or None, criteria=criteria, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            rating_corrections.propose(
+                task=task,
+                seen=form.cleaned_data["seen"],
+                points=form.points,
+                reason=form.cleaned_data["reason"],
+                by=request.user,
+                at=clock.now(),
+            )
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, _("Kept. A second person has to agree; until then the points stand."))
+            return redirect("attempt_ratings", pk)
+    context = {"attempt": attempt, "one": one, "form": form, "names": _sees_names(request, attempt)}
+    _log(request, attempt, context["names"])
+    return render(request, "quizzes/rating_correct.html", context, status=422 if form.is_bound else 200)
+
+
+@never_cache
+@login_required
+@require_POST
+def rating_decide(request: HttpRequest, pk: int, correction_pk: int) -> HttpResponse:
+    """The second person's yes or no to a correction."""
+    attempt = _attempt(request, pk)
+    if not rating_corrections.may_correct(request.user, attempt):
+        raise Http404
+    asked = RatingCorrection.objects.select_related("task__submission")
+    correction = get_object_or_404(asked, pk=correction_pk, task__submission__attempt=attempt)
+    form = CorrectionDecisionForm(request.POST)
+    if form.is_valid():
+        approved = request.POST.get("decision") == "yes"
+        try:
+            rating_corrections.decide(correction=correction, approved=approved, by=request.user, at=clock.now(), **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            said = _("Corrected. What stood before stays on record.") if approved else _("Turned down: the points stay as they are.")
+            messages.success(request, said)
+            return redirect("attempt_ratings", pk)
+    return _page(request, attempt, form)
+
+
+def _attempt(request: HttpRequest, pk: int) -> Attempt:
+    """An attempt whose ratings the user may read. Raises Refused, which is a page of its own, where results or keys wait."""
+    found = Attempt.objects.ratings_read_by(request.user).filter(submission__marking_tasks__isnull=False).distinct().with_result()
+    attempt = get_object_or_404(found.select_related("quiz__county", "sitting", "person"), pk=pk)
+    at = clock.now()
+    waits = sittings.results_wait_for(attempt, at) or keys.wait_for(attempt, reader=request.user, at=at)  # type: ignore[arg-type]
+    if waits:
+        raise Refused(waits, code="results_wait")
+    return attempt
+
+
+def _sees_names(request: HttpRequest, attempt: Attempt) -> bool:
+    """Candidates are anonymous to those who mark, and markers to each other."""
+    return holds_over(request.user, attempt.quiz.county, Role.HR, Role.AUDITOR)
+
+
+def _marks(attempt: Attempt) -> list[ItemMark]:
+    return list(attempt.submission.result.marks.select_related("item", "answer").order_by("item__position"))
+
+
+def _shown(task: MarkingTask, marks: list[ItemMark]) -> dict[str, Any]:
+    """One answer that people marked: what was asked and written, and what each rating gave by criterion."""
+    mark = next(mark for mark in marks if mark.item_id == task.item_id)
+    text = ratings.texts([mark])[task.item_id, task.part]
+    every = list(task.ratings.all())
+    given = every if task.settled_at else []  # who may still mark it sees no other's points
+    points, standing = [one.points for one in given], task.standing_points
+    return {
+        "task": task,
+        "mark": mark,
+        "text": text,
+        "part": task.part + 1 if text.material else 0,
+        "ratings": [(STAGES.get(one.stage, one.stage), one, one in task.standing_ratings) for one in given],
+        "count": len(every),
+        "rows": [
+            (criterion, [row[number] for row in points], standing[number] if standing else None)
+            for number, criterion in enumerate(ratings.criteria_of(text))
+        ],
+    }
+
+
+def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) -> HttpResponse:
+    submission = attempt.submission
+    result, marks, tasks = submission.result, _marks(attempt), ratings.tasks_of(submission)
+    corrections = sorted((one for task in tasks for one in task.corrections.all()), key=lambda one: -one.pk)
+    waiting = next((one for one in corrections if one.is_waiting), None)
+    may_correct = rating_corrections.may_correct(request.user, attempt)
+    names = _sees_names(request, attempt)
+    rows = [_shown(task, marks) for task in tasks]
+    context: dict[str, Any] = {
+        "attempt": attempt,
+        "result": result,
+        "rows": rows,
+        "names": names,
+        "waiting": waiting,
+        "history": [one for one in corrections if not one.is_waiting],
+        "may_correct": may_correct and waiting is None and result.is_complete,
+        "form": form,
+    }
+    if waiting is not None:
+        result.submission = submission
+        submission.attempt = attempt
+        about = next(row for row in rows if row["task"].pk == waiting.task_id)
+        completion = paper_marks.hanging_on(result)
+        context |= {
+            "about": about,
+            "changes": [
+                (criterion, was, becomes)
+                for (criterion, _given, was), becomes in zip(about["rows"], rating_corrections.points_of(waiting), strict=True)
+            ],
+            "effect": rating_corrections.effect(waiting, result, marks),
+            "is_stale": waiting.marking_id != result.pk,
+            "may_decide": may_correct
+            and waiting.by_id != request.user.pk
+            and all(one.marker_id != request.user.pk for one in waiting.task.ratings.all()),
+            "is_hr": holds_over(request.user, attempt.quiz.county, Role.HR),
+            "completion": completion,
+            "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
+        }
+    _log(request, attempt, names)
+    return render(request, "quizzes/ratings.html", context, status=422 if form.is_bound else 200)
+
+
+def _log(request: HttpRequest, attempt: Attempt, names: bool) -> None:
+    readings.record(
+        reader=request.user,
+        kind=ReadingOfOthers.Kind.READ,
+        what="ratings of an answer",
+        unit=attempt.quiz.county,
+        subject=attempt.person if names else None,
+        filters={"attempt": attempt.pk},
+        rows=1,
+        request=request,
+    )

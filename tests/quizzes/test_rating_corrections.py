@@ -1,0 +1,347 @@
+"""An essay's mark is explained criterion by criterion, and corrected by two persons without overwriting anything."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from wagtail.models import ModelLogEntry
+
+from core.errors import Refused
+from core.models import FactChanged
+from courses.models import Completion, Reversal
+from evaluation.models import LedgerEntry
+from people.models import ReadingOfOthers, Role
+from quizzes.models import Marking, MarkingTask, Question, Rating, RatingCorrection, RatingCorrectionDecision
+from quizzes.services import rating_corrections, ratings, remarks
+from tests.cast import EVERYBODY, NOON, grant
+from tests.quizzes.test_ratings import rate, sit  # noqa: F401
+from tests.quizzes.test_remarks import case, exam  # noqa: F401
+
+LATER = NOON + timedelta(hours=1)
+OVERSEE = {"hr", "auditor", "reviewer", "admin"}
+CORRECT = OVERSEE - {"auditor"}
+
+
+@pytest.fixture
+def second(cast):
+    """Somebody else who is HR of the whole county."""
+    grant(cast.other_leader, Role.HR, cast.county)
+    return cast.other_leader
+
+
+@pytest.fixture
+def third_gave_nothing(sit, rate, cast):  # noqa: F811
+    """Two markers gave 10 and 2 of 10; the third, whose points stand, 4 and 0. With the question of the machine 14 of 20: failed."""
+    submission = sit(markers=2)
+    for marker, points, comment in [
+        (cast.trainer, (6, 4), "写得全"),
+        (cast.reviewer, (2, 0), "没有依据"),
+        (cast.admin, (4, 0), "要点尚可"),
+    ]:
+        task = ratings.claim(marker=marker, at=NOON)
+        ratings.rate(task=task, marker=marker, points=[Decimal(p) for p in points], comment=comment, at=NOON)
+    return submission
+
+
+@pytest.fixture
+def propose(cast):
+    def go(submission, *points, **changes):
+        task = MarkingTask.objects.get(submission=submission)
+        facts = {"seen": stands(submission).pk, "reason": "漏看了依据一项", "by": cast.hr, "at": LATER} | changes
+        return rating_corrections.propose(task=task, points=[Decimal(p) for p in points], **facts)
+
+    return go
+
+
+@pytest.fixture
+def decide(second, django_capture_on_commit_callbacks):
+    def go(correction, **changes):
+        facts = {"approved": True, "by": second, "at": LATER} | changes
+        with django_capture_on_commit_callbacks(execute=True):
+            return rating_corrections.decide(correction=correction, **facts)
+
+    return go
+
+
+def stands(submission) -> Marking:
+    return Marking.objects.current().get(submission=submission)
+
+
+def refused(call, *given, **more) -> str:
+    with pytest.raises(Refused) as error:
+        call(*given, **more)
+    return error.value.code
+
+
+def shown(client, submission) -> str:
+    """The words of the result page."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(reverse("attempt_result", args=[submission.attempt_id])).text))
+
+
+# ---- the learner's page ---------------------------------------------------------------------
+
+
+def test_the_result_page_says_what_each_criterion_earned_by_the_rating_that_stands(sign_in, cast, third_gave_nothing):
+    page = shown(sign_in(cast.learner), third_gave_nothing)
+    assert "要点完整 4/6 分" in page and "依据准确 0/4 分" in page and "4/10 分" in page
+
+
+def test_an_essay_is_neither_right_nor_wrong(sign_in, cast, sit, rate):  # noqa: F811
+    for person, points in [(cast.learner, (6, 4)), (cast.colleague, (0, 0))]:
+        submission = sit(person=person)
+        rate(cast.trainer, *points)
+        page = sign_in(person).get(reverse("attempt_result", args=[submission.attempt_id]))
+        essay = next(one for one in page.text.split("<section") if "答复期限如何计算" in one)
+        assert "正确" not in essay and "错误" not in essay and f"{sum(points)}/10 分" in essay
+        assert (page.context["right"], page.context["of_keys"]) == (1, 1), "of the questions that can be right"
+
+
+def test_of_two_who_agree_the_mean_of_each_criterion_is_shown(sign_in, cast, sit, rate):  # noqa: F811
+    submission = sit(markers=2)
+    rate(cast.trainer, 6, 3)
+    rate(cast.reviewer, 5, 3)
+    page = shown(sign_in(cast.learner), submission)
+    assert "要点完整 5.5/6 分" in page and "依据准确 3/4 分" in page and "8.5/10 分" in page
+
+
+def test_an_essay_within_a_case_says_what_it_earned(sign_in, cast, case):  # noqa: F811
+    task = MarkingTask.objects.get()
+    most = [Decimal(c["points"]) for c in ratings.criteria_of(ratings.task_text(task))]
+    ratings.rate(task=task, marker=cast.trainer, points=[most[0] / 2, *most[1:]], at=LATER)
+    attempt = task.submission.attempt
+    page = shown(sign_in(attempt.person), task.submission)
+    part = page[page.index("说明理由。") - 80 :]
+    assert "由人评阅" not in part and re.search(r"[\d.]+/[\d.]+ 分", part)
+
+
+def test_only_comments_of_ratings_that_stand_reach_the_learner(sign_in, cast, third_gave_nothing):
+    page = shown(sign_in(cast.learner), third_gave_nothing)
+    assert "要点尚可" in page and "写得全" not in page and "没有依据" not in page
+
+
+def test_both_comments_of_two_who_agree_reach_the_learner(sign_in, cast, sit):  # noqa: F811
+    submission = sit(markers=2)
+    for marker, comment in [(cast.trainer, "写得全"), (cast.reviewer, "依据准")]:
+        task = ratings.claim(marker=marker, at=NOON)
+        ratings.rate(task=task, marker=marker, points=[Decimal(6), Decimal(4)], comment=comment, at=NOON)
+    page = shown(sign_in(cast.learner), submission)
+    assert "写得全" in page and "依据准" in page
+
+
+def test_where_everybody_is_given_full_marks_no_criterion_says_otherwise(sign_in, cast, third_gave_nothing):
+    free = remarks.propose(question=Question.objects.get(code="E-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
+    remarks.decide(remark=free, approved=True, by=cast.hr, at=LATER)
+    remarks.apply(free, at=LATER)
+    page = shown(sign_in(cast.learner), third_gave_nothing)
+    assert "10/10 分" in page and "4/6 分" not in page
+
+
+# ---- who reads what each marker gave -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_what_each_marker_gave_is_for_those_who_oversee_the_marking(sign_in, cast, third_gave_nothing, who):
+    submission, client = third_gave_nothing, sign_in(getattr(cast, who))
+    task = MarkingTask.objects.get()
+    page = client.get(reverse("attempt_ratings", args=[submission.attempt_id]))
+    assert page.status_code == (200 if who in OVERSEE else 404)
+    form = reverse("rating_correct", args=[submission.attempt_id, task.pk])
+    assert client.get(form).status_code == (200 if who in CORRECT else 404)
+    posted = {"points-0": "6", "points-1": "4", "reason": "漏看", "seen": stands(submission).pk}
+    assert client.post(form, posted).status_code == (302 if who in CORRECT else 404)
+    assert RatingCorrection.objects.exists() == (who in CORRECT)
+
+
+def test_every_rating_is_listed_with_its_stage_points_comment_and_marker(sign_in, cast, third_gave_nothing):
+    page = sign_in(cast.hr).get(reverse("attempt_ratings", args=[third_gave_nothing.attempt_id])).text
+    for word in ("第一评卷人", "第二评卷人", "第三评卷人", "要点完整", "依据准确", "写得全", "没有依据", "要点尚可"):
+        assert word in page, word
+    for marker in (cast.trainer, cast.reviewer, cast.admin):
+        assert marker.name in page
+    assert cast.learner.name in page
+    assert ReadingOfOthers.objects.get(what="ratings of an answer").subject == cast.learner
+    assert (
+        reverse("attempt_ratings", args=[third_gave_nothing.attempt_id])
+        in sign_in(cast.hr).get(reverse("attempt_result", args=[third_gave_nothing.attempt_id])).text
+    )
+
+
+def test_who_marks_reads_neither_the_candidates_name_nor_the_other_markers(sign_in, cast, third_gave_nothing):
+    for who in ("reviewer", "admin"):
+        page = sign_in(getattr(cast, who)).get(reverse("attempt_ratings", args=[third_gave_nothing.attempt_id])).text
+        assert cast.learner.name not in page and cast.learner.employee_number not in page and cast.trainer.name not in page, who
+
+
+def test_points_of_an_answer_that_is_open_are_shown_to_nobody(sign_in, cast, sit, rate):  # noqa: F811
+    submission = sit(markers=2)
+    rate(cast.trainer, "5.75", "3.25")
+    page = sign_in(cast.reviewer).get(reverse("attempt_ratings", args=[submission.attempt_id])).text
+    assert "5.75" not in page and "已有1人评分" in page
+
+
+# ---- corrections --------------------------------------------------------------------------------
+
+
+def test_a_correction_by_two_persons_settles_the_score_anew_and_the_course_follows(third_gave_nothing, propose, decide, cast):
+    submission = third_gave_nothing
+    before = stands(submission)
+    made = propose(submission, 6, 4)
+    assert made.is_waiting and stands(submission) == before and not Completion.objects.exists()
+
+    done = decide(made)
+
+    now = stands(submission)
+    assert (str(before.score), str(now.score), now.supersedes, now.passed) == ("14.00", "20.00", before, True) and done.gained_pass
+    assert Completion.objects.get().completed_at == submission.at and LedgerEntry.objects.filter(person=cast.learner).exists()
+    assert [one.points for one in Rating.objects.order_by("stage")] == [["6", "4"], ["2", "0"], ["4", "0"]], "what was given stays"
+    assert set(ModelLogEntry.objects.filter(action__startswith="quizzes.rating_correction").values_list("action", flat=True)) == {
+        "quizzes.rating_correction_proposed",
+        "quizzes.rating_correction_decided",
+    }
+    with pytest.raises(FactChanged):
+        made.save()
+    assert refused(decide, made) == "decided"
+
+
+def test_the_candidate_reads_the_correction_and_the_points_that_stand_now(sign_in, cast, third_gave_nothing, propose, decide, second):
+    decide(propose(third_gave_nothing, 6, 2, reason="第二项漏评"))
+    page = shown(sign_in(cast.learner), third_gave_nothing)
+    assert "第二项漏评" in page and "70 % → 90 %" in page and "要点完整 6/6 分" in page and "依据准确 2/4 分" in page
+    assert "要点尚可" not in page, "the rating does not stand any more"
+    assert cast.hr.name not in page and second.name not in page
+
+
+def test_nobody_decides_alone_nor_of_their_own_paper_or_rating(third_gave_nothing, propose, decide, cast, second):
+    grant(cast.learner, Role.REVIEWER, cast.county)
+    assert refused(propose, third_gave_nothing, 6, 4, by=cast.learner) == "own_marks"
+    assert refused(propose, third_gave_nothing, 6, 4, by=cast.trainer) == "not_theirs"
+    made = propose(third_gave_nothing, 6, 4)
+    for by, code in [
+        (cast.hr, "same_person"),
+        (cast.learner, "own_marks"),
+        (cast.reviewer, "own_rating"),
+        (cast.other_hr, "not_theirs"),
+    ]:
+        assert refused(decide, made, by=by) == code
+    assert not RatingCorrectionDecision.objects.exists()
+
+
+def test_what_cannot_be_is_refused_and_nothing_is_written(third_gave_nothing, propose, decide, cast):
+    for points, changes, code in [
+        ((7, 4), {}, "bad_points"),
+        ((6,), {}, "bad_points"),
+        ((4, 0), {}, "same_points"),
+        ((6, 4), {"reason": " "}, "no_reason"),
+        ((6, 4), {"seen": 0}, "marked_since"),
+    ]:
+        assert refused(propose, third_gave_nothing, *points, **changes) == code
+    made = propose(third_gave_nothing, 6, 4)
+    assert refused(propose, third_gave_nothing, 5, 4) == "open_already"
+    assert refused(decide, made, approved=False) == "no_reason"
+    decide(made, approved=False, reason="依据确实没有写")
+    assert stands(third_gave_nothing).score == 14 and not RatingCorrectionDecision.objects.get().approved
+
+
+def test_a_paper_that_is_not_marked_to_the_end_is_not_corrected(sit, propose):  # noqa: F811
+    assert refused(propose, sit(), 6, 4) == "partial"
+
+
+def test_a_pass_stays_unless_hr_says_that_it_may_be_lost(sit, rate, propose, decide, cast):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 6, 4)
+    made = propose(submission, 0, 0)
+    assert refused(decide, made, by=cast.admin, may_lose=True) == "only_hr"
+    done = decide(made, by=cast.admin)
+    assert stands(submission).passed and stands(submission).score == 10 and done.kept_pass and not Reversal.objects.exists()
+
+
+def test_what_rests_on_a_lost_pass_falls_with_the_reason(sit, rate, propose, decide, cast):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 6, 4)
+    assert Completion.objects.standing().exists()
+    done = decide(propose(submission, 0, 0, reason="抄袭范文"), may_lose=True)
+    assert done.lost_pass and not stands(submission).passed and "抄袭范文" in Reversal.objects.get().reason
+    assert rating_corrections.lost_gaps(LATER) == []
+
+
+def test_a_loss_that_a_crash_left_standing_is_mended(sit, rate, propose, decide, cast, monkeypatch):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 6, 4)
+    with monkeypatch.context() as broken:
+        broken.setattr("quizzes.services.lost_passes.take_back", lambda *given, **more: None)
+        decide(propose(submission, 0, 0), may_lose=True)
+    (gap,) = rating_corrections.lost_gaps(LATER)
+    gap.mend()
+    assert Reversal.objects.exists() and rating_corrections.lost_gaps(LATER) == []
+
+
+def test_a_re_marking_afterwards_goes_on_from_the_corrected_points(third_gave_nothing, propose, decide, cast):
+    decide(propose(third_gave_nothing, 6, 2))
+    question = Question.objects.get(code="E-2")
+    key = {"sample": "见第三十三条第二款。"}
+    asked = remarks.propose(question=question, remedy="new_key", key=key, reason="参考答案不全", by=cast.trainer, at=LATER)
+    remarks.decide(remark=asked, approved=True, by=cast.hr, at=LATER)
+    remarks.apply(asked, at=LATER)
+    assert stands(third_gave_nothing).score == 18
+
+
+def test_points_given_to_everybody_are_not_corrected(third_gave_nothing, propose, cast):
+    free = remarks.propose(question=Question.objects.get(code="E-2"), remedy="all_right", reason="有歧义", by=cast.trainer, at=LATER)
+    remarks.decide(remark=free, approved=True, by=cast.hr, at=LATER)
+    assert refused(propose, third_gave_nothing, 6, 4) == "given_to_all"
+
+
+def test_a_part_of_a_case_is_corrected_and_the_others_stay(case, cast, second, django_capture_on_commit_callbacks):  # noqa: F811
+    task = MarkingTask.objects.get()
+    most = [Decimal(c["points"]) for c in ratings.criteria_of(ratings.task_text(task))]
+    ratings.rate(task=task, marker=cast.trainer, points=[Decimal(0)] * len(most), at=LATER)
+    before = stands(task.submission)
+    made = rating_corrections.propose(task=task, seen=before.pk, points=most, reason="漏评", by=cast.hr, at=LATER)
+    with django_capture_on_commit_callbacks(execute=True):
+        rating_corrections.decide(correction=made, approved=True, by=second, at=LATER)
+    now = stands(task.submission)
+    assert now.score > before.score and now.marks.get(item=task.item).earned > before.marks.get(item=task.item).earned
+
+
+def test_two_of_hr_correct_an_essay_on_their_pages(sign_in, cast, second, third_gave_nothing):
+    submission = third_gave_nothing
+    page = reverse("attempt_ratings", args=[submission.attempt_id])
+    form = reverse("rating_correct", args=[submission.attempt_id, MarkingTask.objects.get().pk])
+    hr = sign_in(cast.hr)
+    assert form in hr.get(page).text
+    assert re.search(r'name="points-0" value="4"', hr.get(form).text)
+    wrong = hr.post(form, {"points-0": "9", "points-1": "4", "reason": "漏看", "seen": stands(submission).pk})
+    assert wrong.status_code == 422 and "漏看" in wrong.text
+    told = hr.post(form, {"points-0": "6", "points-1": "4", "reason": "漏看", "seen": stands(submission).pk}, follow=True).text
+    made = RatingCorrection.objects.get()
+    door = reverse("rating_decide", args=[submission.attempt_id, made.pk])
+    assert "须由第二人" in told and door not in told and form not in told
+    assert hr.post(door, {"decision": "yes"}).status_code == 422 and stands(submission).score == 14
+
+    other = sign_in(second)
+    assert page in other.get(reverse("remark_list")).text
+    assert door in other.get(page).text and "4 → 6" in re.sub(r"\s+", " ", other.get(page).text)
+    done = other.post(door, {"decision": "yes"}, follow=True).text
+    assert stands(submission).score == 20 and "漏看" in done and "70 % → 100 %" in done
+    assert page not in other.get(reverse("remark_list")).text
+
+
+def test_a_correction_of_another_attempt_is_not_decided_at_this_address(sign_in, cast, second, third_gave_nothing, propose, sit, rate):  # noqa: F811
+    made = propose(third_gave_nothing, 6, 4)
+    other = sit(person=cast.colleague)
+    door = reverse("rating_decide", args=[other.attempt_id, made.pk])
+    assert sign_in(second).post(door, {"decision": "yes"}).status_code == 404 and made.is_waiting
+
+
+def test_the_pages_ask_the_same_for_many_ratings(sign_in, cast, third_gave_nothing, propose, decide, django_assert_max_num_queries):
+    for points in ((6, 4), (5, 4), (4, 4)):
+        decide(propose(third_gave_nothing, *points))
+    propose(third_gave_nothing, 6, 0)
+    hr, learner = sign_in(cast.hr), sign_in(cast.learner)
+    for client, name in [(hr, "attempt_ratings"), (hr, "attempt_result"), (learner, "attempt_result")]:
+        address = reverse(name, args=[third_gave_nothing.attempt_id])
+        client.get(address)
+        with django_assert_max_num_queries(15):
+            client.get(address)
