@@ -38,6 +38,7 @@ EXPLAINED = re.compile(
 )
 ANALYSES = ("解析", "详解", "explanation")  # no stem begins with these
 NUMBER = re.compile(r"^\s*+(?:第\s*+)?(\d{1,4})\s*+(?:[.．](?!\d)|[、)）]|题)")
+FORMULA = re.compile(r"\$\$.*?\$\$")
 SEPARATORS = re.compile(r"[\s,，、;；/]+")
 
 
@@ -172,6 +173,11 @@ def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str,
         return "", settle("\n".join(lines[at:until])), until
     explanation = [EXPLAINED.sub(r"\2", lines[explained]), *lines[explained + 1 : until]]
     return settle("\n".join(explanation)), settle("\n".join(lines[at:explained])), until
+
+
+def looks_like(text: str) -> bool:
+    """Whether lines say the answer and nothing has the braces of GIFT; those of a formula say nothing."""
+    return any(map(ANSWER.match, text.split("\n"))) and "{" not in FORMULA.sub("", text)
 
 
 def _is_marked(line: str) -> bool:
