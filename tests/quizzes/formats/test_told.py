@@ -74,7 +74,64 @@ def test_a_missing_word_and_escaped_braces_are_not_split():
 
 def test_two_blanks_in_one_text_are_told_and_not_merged():
     (one,) = read("以{=公开}为常态、以{=不公开}为例外。\n")
-    assert one.item is None and "花括号" in one.reason
+    assert one.item is None and "2 处带答案的花括号" in one.reason and "不配对" not in one.reason
+    (formula,) = read("$$\\frac{1}{2}$$是多少？{=0.5 ~2}\n")
+    assert "不配对" in formula.reason and "公式" in formula.reason
+
+
+# ---- full-width signs in GIFT
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "content"),
+    [
+        ("首都是？{＝北京 ～上海}", "single", {"options": {"A": "北京", "B": "上海"}}),
+        ("首都是？{\n～ 上海\n＝ 北京\n}", "single", {"options": {"A": "上海", "B": "北京"}}),
+        ("哪些对？{～%50%甲 ～%50%乙 ～丙}", "multiple", {"options": {"A": "甲", "B": "乙", "C": "丙"}}),
+        ("首都是？{＝北京}", "short", {}),
+        ("首都是？｛=北京 ~上海｝", "single", {"options": {"A": "北京", "B": "上海"}}),
+        ("首都是？｛＝北京 ～上海｝", "single", {"options": {"A": "北京", "B": "上海"}}),
+        ("对吗？｛T｝", "judge", {}),
+    ],
+)
+def test_full_width_signs_of_an_item_that_has_no_others_are_read_and_told(text, kind, content):
+    (one,) = read(text)
+    assert one.refusal == "" and (one.item.kind, one.item.content) == (kind, content)
+    assert one.changes and all("全角" in said for said in one.changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "首都是？{＝北京～上海}",
+        "首都是？{=北京 ～上海}",
+        "首都是？{~上海 ＝北京}",
+        "首都是？{=北京 ~天津 ～上海}",
+        "首都是？{北京 ～上海}",
+        "首都是？{=北京 ~上海｝",
+        "集合｛1，2｝有几个元素",
+        "空集记作｛｝。",
+        "甲？｛T｝乙？｛F｝",
+    ],
+)
+def test_full_width_signs_that_may_be_text_are_refused_with_the_reason(text):
+    (one,) = read(text)
+    assert one.item is None and "全角" in one.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("几日？{=5～10 =5-10}", [{"pattern": "5～10", "share": "1"}, {"pattern": "5-10", "share": "1"}]),
+        ("几日？{5～10}", [{"pattern": "5～10", "share": "1"}]),
+        ("等号写作？{＝}", [{"pattern": "＝", "share": "1"}]),
+        ("x ＝ 5 对吗，集合｛1｝呢？{T}", True),
+        ("几日？{=20#第33条 ＝20日 ~7}", ["A"]),
+    ],
+)
+def test_full_width_text_stays_what_it_is(text, key):
+    (one,) = read(text)
+    assert (one.refusal, one.changes if "#" not in text else [], one.item.key) == ("", [], key)
 
 
 def test_a_category_right_behind_an_item_is_a_category():
