@@ -38,6 +38,7 @@ EXPLAINED = re.compile(
 )
 ANALYSES = ("解析", "详解", "explanation")  # no stem begins with these
 NUMBER = re.compile(r"^\s*+(?:第\s*+)?(\d{1,4})\s*+(?:[.．](?!\d)|[、)）]|题)")
+LETTERED = re.compile(r"(?<![A-Za-z])([A-Z])\s*[).．、）]")  # a letter as an option has it, anywhere in a line
 FORMULA = re.compile(r"\$\$.*?\$\$")
 SEPARATORS = re.compile(r"[\s,，、;；/]+")
 
@@ -48,6 +49,7 @@ class Aiken(Format):
     suffix = "aiken.txt"
     content_type = "text/plain; charset=utf-8"
     hint = gettext_lazy("Plain text. Single choice only, without code, explanation or images; the course is the one chosen above.")
+    export_hint = gettext_lazy("Plain text. Single choice only: stem, options and answer, nothing else.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         text, doubt = text_of(data)
@@ -101,6 +103,7 @@ class _Draft:
         self.is_over = False  # a blank line stood behind its options
         self.explanation = ""
         self.left_out = ""
+        self.is_crowded = False  # a line may hold several options
 
     @property
     def number(self) -> int | None:
@@ -118,8 +121,10 @@ class _Draft:
             self.answer = answer.group(1).strip().upper()
         elif option and self.stem:
             letter = option.group(1).upper()
+            self.is_crowded = self.is_crowded or _letter(len(self.options) + 1) in LETTERED.findall(option.group(2))
             if letter != _letter(len(self.options)):
-                self.fault = self.fault or _("the option %(letter)s is out of turn") % {"letter": letter}
+                out_of_turn = _("the option %(letter)s is out of turn") % {"letter": letter}
+                self.fault = self.fault or (_crowded() if self.is_crowded else out_of_turn)
             self.options[letter] = settle(option.group(2))
         elif self.options:
             self.fault = self.fault or _("“%(line)s” is neither an option nor the answer") % {"line": line.strip()[:40]}
@@ -133,18 +138,28 @@ class _Draft:
         try:
             if self.fault:
                 raise Wrong(self.fault)
+            if self.is_crowded and len(self.options) < 2:
+                raise Wrong(_crowded())
             if not self.answer:
                 raise Wrong(_("there is no line ANSWER: with the right letter"))
             letters = list(SEPARATORS.sub("", self.answer))
+            if self.is_crowded and not self.options.keys() >= set(letters):
+                raise Wrong(_crowded())
             found.kind = "single" if len(letters) == 1 else "multiple"
             stem = "\n".join(self.stem)
             found.item = settled(Item(found.kind, stem, {"options": self.options}, sorted(letters), explanation=self.explanation))
             found.code = found.item.code
+            if self.is_crowded:
+                found.doubts.append(_("Look whether one of its options holds several: each stands on a line of its own."))
             if self.left_out:
                 found.changes.append(_("what stands behind the answer is left out: “%(text)s”.") % {"text": self.left_out[:200]})
         except Wrong as wrong:
             found.refuse(wrong)
         return found
+
+
+def _crowded() -> str:
+    return _("several options stand on one line: write each on a line of its own")
 
 
 def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str, int]:

@@ -186,6 +186,12 @@ def test_a_cancelled_import_writes_nothing_and_keeps_no_file(trainer, cast):
     assert "不能再取消" in trainer.post(f"/admin/question-import/{job.pk}/cancel/", follow=True).text
 
 
+def test_the_page_of_an_export_says_what_holds_for_an_export(trainer, cast):
+    page = trainer.get("/admin/questions/export/?format=aiken").text
+    assert "只有单选题" in page and "上面选定" not in page
+    assert "上面选定" in trainer.get("/admin/question-import/").text
+
+
 def test_only_authors_reach_the_doors(cast, sign_in):
     for path in ("/admin/question-import/", "/admin/questions/export/"):
         assert sign_in(cast.hr).get(path).status_code in (302, 403)

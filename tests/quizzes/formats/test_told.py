@@ -79,6 +79,26 @@ def test_two_blanks_in_one_text_are_told_and_not_merged():
     assert "不配对" in formula.reason and "公式" in formula.reason
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "A、七日  B、二十日  C、三十日",
+        "A、七日 B、十五日\nC、二十日 D、三十日",
+        "A. 七日 B. 二十日",
+        "A．七日B．二十日",
+        "A. 维生素C．的用量 B. 无",
+    ],
+)
+def test_options_on_one_line_are_called_that(options):
+    (found,) = read(f"几日内答复？\n{options}\n答案：B\n", "aiken")
+    assert found.item is None and "每个选项单独一行" in found.reason and "现有" not in found.reason
+
+
+def test_options_that_speak_of_options_stay_options():
+    (found,) = read("哪些对？\nA、只有 B、C 对\nB、只有甲\nC、都对\n答案：A\n", "aiken")
+    assert found.item.content["options"]["A"] == "只有 B、C 对"
+
+
 # ---- full-width signs in GIFT
 
 
