@@ -62,8 +62,12 @@ class Aiken(Format):
             line, at = lines[at], at + 1
             answer, option = ANSWER.match(line), OPTION.match(line)
             if not line.strip():
-                if draft is not None and draft.options:
-                    draft.is_over = True
+                if draft is not None:
+                    draft.end_paragraph()
+            elif draft is not None and draft.is_heading and NUMBER.match(line) and not option:
+                yield draft.heading()
+                draft = _Draft(at)
+                draft.take(line, option, answer)
             elif draft is None or (draft.is_over and not answer and not option):
                 if draft is not None:
                     yield draft.found()
@@ -103,6 +107,7 @@ class _Draft:
         self.is_over = False  # a blank line stood behind its options
         self.explanation = ""
         self.left_out = ""
+        self.alone = 0  # lines at its head that stand alone between blank lines
         self.is_crowded = False  # a line may hold several options
 
     @property
@@ -110,6 +115,22 @@ class _Draft:
         """The number before its stem."""
         found = NUMBER.match(self.stem[0]) if self.stem else None
         return int(found.group(1)) if found else None
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether there are only lines that stand alone, without the number of a question."""
+        return bool(self.stem) and self.alone == len(self.stem) and self.number is None and not self.options
+
+    def end_paragraph(self) -> None:
+        """A blank line."""
+        if self.options:
+            self.is_over = True
+        elif self.alone == len(self.stem) - 1:
+            self.alone += 1
+
+    def heading(self) -> Found:
+        said = _("“%(text)s” stands alone between blank lines, and no options follow: it is no question")
+        return Found(_("line %(line)d") % {"line": self.line}).refuse(Wrong(said % {"text": " ".join(self.stem).strip()[:80]}))
 
     def take(self, line: str, option: re.Match | None, answer: re.Match | None) -> None:
         self.length += len(line)
@@ -149,6 +170,9 @@ class _Draft:
             stem = "\n".join(self.stem)
             found.item = settled(Item(found.kind, stem, {"options": self.options}, sorted(letters), explanation=self.explanation))
             found.code = found.item.code
+            if self.alone and self.number is None:
+                said = _("The stem begins with a line that stands alone: “%(text)s”. If it is a heading, take it out of the file.")
+                found.doubts.append(said % {"text": self.stem[0].strip()[:80]})
             if self.is_crowded:
                 found.doubts.append(_("Look whether one of its options holds several: each stands on a line of its own."))
             if self.left_out:

@@ -148,7 +148,7 @@ def saved(page):
 
 
 def test_a_reload_is_noted_as_a_reload(entered):
-    page, attempt = entered
+    page, _attempt = entered
     saved(page)
     page.wait_for_timeout(6000)
     page.reload()
@@ -174,7 +174,7 @@ def _origin(page) -> str:
 
 
 def test_a_second_tab_that_is_closed_is_no_leaving(entered):
-    page, attempt = entered
+    page, _attempt = entered
     saved(page)
     second = page.context.new_page()
     second.goto(page.url)
@@ -185,7 +185,7 @@ def test_a_second_tab_that_is_closed_is_no_leaving(entered):
 
 
 def test_going_from_one_tab_of_the_exam_to_the_other_is_no_leaving_but_going_elsewhere_is(entered):
-    page, attempt = entered
+    page, _attempt = entered
     saved(page)
     second = page.context.new_page()
     second.goto(page.url)
@@ -203,7 +203,7 @@ def test_going_from_one_tab_of_the_exam_to_the_other_is_no_leaving_but_going_els
 
 
 def test_a_visible_tab_that_is_closed_over_a_hidden_one_is_leaving(entered):
-    page, attempt = entered
+    page, _attempt = entered
     saved(page)
     second = page.context.new_page()
     second.goto(page.url)

@@ -99,6 +99,33 @@ def test_options_that_speak_of_options_stay_options():
     assert found.item.content["options"]["A"] == "只有 B、C 对"
 
 
+# ---- headings in Aiken
+
+
+QUESTION = "{number}几日内答复？\nA. 七日\nB. 二十日\nANSWER: B\n\n"
+
+
+@pytest.mark.parametrize("heading", ["一、单选题（每题2分）\n\n", "第一部分\n\n一、单选题\n\n"])
+def test_a_heading_before_a_numbered_question_is_refused_and_joins_no_stem(heading):
+    text = heading + QUESTION.format(number="1. ") + "二、判断题\n\n" + QUESTION.format(number="2. ")
+    first, one, second, two = read(text, "aiken")
+    assert first.item is None and "单选题" in first.reason and "没有选项" in first.reason and first.place == "第1行"
+    assert second.item is None and "判断题" in second.reason
+    assert [each.item.stem for each in (one, two)] == ["1. 几日内答复？", "2. 几日内答复？"] and one.doubts == two.doubts == []
+
+
+def test_a_line_that_stands_alone_before_a_stem_without_a_number_is_told():
+    (one,) = read("一、单选题\n\n" + QUESTION.format(number=""), "aiken")
+    assert one.item.stem == "一、单选题\n几日内答复？" and "一、单选题" in one.doubts[0] and "标题" in one.doubts[0]
+
+
+def test_a_stem_of_several_paragraphs_stays_one():
+    (one,) = read("1. 阅读材料：\n\n某县收到申请。\n\n几日内答复？\nA. 七日\nB. 二十日\nANSWER: B\n", "aiken")
+    assert one.item.stem == "1. 阅读材料：\n某县收到申请。\n几日内答复？" and one.doubts == []
+    (two,) = read("某县收到申请，\n要求公开。\n\n几日内答复？\nA. 七日\nB. 二十日\nANSWER: B\n", "aiken")
+    assert two.item is not None and two.doubts == []
+
+
 # ---- full-width signs in GIFT
 
 
