@@ -196,9 +196,9 @@ def _come_in(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 def sign_of_life(request: HttpRequest, pk: int) -> JsonResponse:
-    """POST {unacknowledged, events: [{kind, ago, away, length, question}]} of an open page; {remaining, over, newest, added} back.
+    """POST {unacknowledged, events: [{kind, ago, away, length, question}], gone, new} of an open page; {remaining, over, newest, added} back.
 
-    `kind` is left, returned or pasted; the rest are whole numbers: seconds ago, seconds away, signs that
+    `gone`: it is being closed or reloaded; `new`: its first sign. `kind` is left, returned, reloaded or pasted; the rest are whole numbers: seconds ago, seconds away, signs that
     were pasted, number of the question. Refused like an answer: 400, 401, 404.
     """
     if not request.user.is_authenticated:
@@ -221,6 +221,8 @@ def sign_of_life(request: HttpRequest, pk: int) -> JsonResponse:
             unacknowledged=unacknowledged,
             noticed=noticed,
             address=address_of(request),
+            is_gone=body.get("gone") is True,
+            is_new=body.get("new") is True,
             at=now,
         )
     except Attempt.DoesNotExist:

@@ -32,7 +32,13 @@ _TAIL = "。.,、;:!"
 _DIGIT = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _UNIT = {"十": 10, "百": 100, "千": 1000}
 _MYRIAD = {"万": 10**4, "亿": 10**8}
-_NUMERALS = "零〇一二两三四五六七八九十百千万亿0-9"
+_NUMERALS = "零〇一二两三四五六七八九十廿卅百千万亿0-9"
+_TENS = {ord("廿"): "二十", ord("卅"): "三十"}
+# As on a cheque. Each of these is a word as well (大陆, 队伍, 收拾), so only several together that make one number are read.
+_FINANCIAL = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟", "一二三四五六七八九十百千")
+_CHEQUE = re.compile(rf"(?<![{_NUMERALS}])[零〇壹贰叁肆伍陆柒捌玖拾佰仟万亿]{{2,}}(?![{_NUMERALS}])")
+# 百分之5 and 百分之0点5, when their numerals are Arabic; 几百分之一 is none, nor what goes on behind it.
+_PERCENT = re.compile(r"(?<![几数好上成0-9])百分之(?:(百)|([0-9]{1,60})(?:[点.]([0-9]{1,60}))?)(?![0-9点.%分百])")
 _NUMERAL = re.compile(rf"[{_NUMERALS}]+")
 LONGEST_NUMERAL = 60  # Python makes no number of 5,000 digits
 # 2.5万 is 25000; in 1,000.5万 the commas go first.
@@ -47,7 +53,8 @@ def normalise(text: object, *, numerals: bool = True) -> str:
     """One spelling for what means the same when typed into a blank; without `numerals` Chinese ones stay as they are.
 
     Full and half width, letter case, white space, all dashes, 、 and ，, quotation and title marks,
-    a closing 。, the commas of thousands (1,000) and Chinese numerals (二十 = 20, 二〇一九 = 2019, 2.5万 = 25000) do not count.
+    a closing 。, the commas of thousands (1,000) and Chinese numerals (二十 = 廿 = 20, 二〇一九 = 2019, 2.5万 = 25000, 贰拾伍 = 25,
+    百分之五十 = 50%) do not count.
     Doing it twice changes nothing.
     """
     value, before = _fold(str(text), numerals), None
@@ -64,7 +71,9 @@ def _fold(value: str, numerals: bool) -> str:
     if numerals:
         value = _GROUPED.sub(lambda run: run.group().replace(",", ""), value)  # first: in 1,000万 there is no 000万
         value = _DECIMAL.sub(lambda found: decimal_text(Fraction(found[1]) * _myriad(found[2]), EXACT), value)
+        value = _CHEQUE.sub(lambda run: _of_a_cheque(run.group()), value)
         value = _NUMERAL.sub(lambda run: run.group() if _is_behind_point(run) else _arabic(run.group()), value)
+        value = _PERCENT.sub(lambda found: ("100" if found[1] else ".".join(filter(None, found.groups()[1:]))) + "%", value)
     return value.replace(",", "、").rstrip(_TAIL)  # last: only a comma parts thousands, in 1、200 are two numbers
 
 
@@ -77,14 +86,22 @@ def _myriad(units: str) -> int:
     return math.prod(_MYRIAD[unit] for unit in units)
 
 
+def _of_a_cheque(run: str) -> str:
+    """贰拾伍 as 25; what is no such number (大陆万 has one, 仟佰 none) stays as it is."""
+    plain = run.translate(_FINANCIAL)
+    read = _arabic(plain) if plain != run and any(letter in "十百千万亿" for letter in plain) else plain
+    return read if read.isascii() else run
+
+
 def _arabic(run: str) -> str:
     """A run of numerals in Arabic digits; what is no number (十百) stays as it is."""
     if run.isascii():
         return run
+    written, run = run, run.translate(_TENS)
     if not any(letter in _UNIT or letter in _MYRIAD for letter in run):
         return "".join(str(_DIGIT.get(letter, letter)) for letter in run)
     total = _myriads(run) if len(run) <= LONGEST_NUMERAL else None
-    return run if total is None else str(total)
+    return written if total is None else str(total)
 
 
 def _myriads(run: str) -> int | None:
@@ -138,6 +155,7 @@ def number(text: object) -> Fraction | None:
     if value.startswith("负"):
         below = number(value[1:]) if value[1:2] not in {"负", "-", "+"} else None
         return None if below is None else -below
+    value = value.translate(_FINANCIAL)
     value = "" if value.isascii() or not _NUMERAL.fullmatch(value) else _arabic(value)
     return Fraction(value) if value.isdecimal() and value.isascii() else None
 

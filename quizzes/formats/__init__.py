@@ -5,10 +5,12 @@ Adding a format: write its file with a class, name the module below.
 
 from importlib import import_module
 
-from quizzes.formats.base import CannotCarry, Format, Found, Item, Outcome
+from core.errors import Refused
+from quizzes.formats.base import CannotCarry, Format, Found, Item, Outcome, text_of
 
 _MODULES = ["sheet", "gift", "aiken", "moodlexml", "qti"]
 _BY_KEY: dict[str, Format] = {}
+HEAD = 65_536  # bytes in which a text file says what it is
 
 
 def _load() -> dict[str, Format]:
@@ -44,7 +46,18 @@ def guess(data: bytes, name: str) -> str:
         return "qti" if b"QTI-ASSESSMENT-ITEM" in text else "moodlexml"
     if name.lower().endswith((".csv", ".xlsx")):
         return "xlsx"
-    return "aiken" if b"{" not in data and (b"ANSWER" in text or b"ANSWER:" in data.upper()) else "gift"
+    return "aiken" if import_module("quizzes.formats.aiken").looks_like(_head_of(data)) else "gift"
+
+
+def _head_of(data: bytes) -> str:
+    """The first lines as text; "" when nobody can tell its encoding: reading the file says so."""
+    head = data[:HEAD]
+    if len(data) > HEAD and b"\x00" not in head:  # UTF-16 is not cut within a sign here, other encodings might be
+        head = head[: max(head.rfind(b"\n"), head.rfind(b"\r"))]
+    try:
+        return text_of(head)[0]
+    except Refused:
+        return ""
 
 
 def choices() -> list[tuple[str, object]]:

@@ -38,6 +38,8 @@ EXPLAINED = re.compile(
 )
 ANALYSES = ("解析", "详解", "explanation")  # no stem begins with these
 NUMBER = re.compile(r"^\s*+(?:第\s*+)?(\d{1,4})\s*+(?:[.．](?!\d)|[、)）]|题)")
+LETTERED = re.compile(r"(?<![A-Za-z])([A-Z])\s*[).．、）]")  # a letter as an option has it, anywhere in a line
+FORMULA = re.compile(r"\$\$.*?\$\$")
 SEPARATORS = re.compile(r"[\s,，、;；/]+")
 
 
@@ -47,6 +49,7 @@ class Aiken(Format):
     suffix = "aiken.txt"
     content_type = "text/plain; charset=utf-8"
     hint = gettext_lazy("Plain text. Single choice only, without code, explanation or images; the course is the one chosen above.")
+    export_hint = gettext_lazy("Plain text. Single choice only: stem, options and answer, nothing else.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         text, doubt = text_of(data)
@@ -59,8 +62,12 @@ class Aiken(Format):
             line, at = lines[at], at + 1
             answer, option = ANSWER.match(line), OPTION.match(line)
             if not line.strip():
-                if draft is not None and draft.options:
-                    draft.is_over = True
+                if draft is not None:
+                    draft.end_paragraph()
+            elif draft is not None and draft.is_heading and NUMBER.match(line) and not option:
+                yield draft.heading()
+                draft = _Draft(at)
+                draft.take(line, option, answer)
             elif draft is None or (draft.is_over and not answer and not option):
                 if draft is not None:
                     yield draft.found()
@@ -100,12 +107,30 @@ class _Draft:
         self.is_over = False  # a blank line stood behind its options
         self.explanation = ""
         self.left_out = ""
+        self.alone = 0  # lines at its head that stand alone between blank lines
+        self.is_crowded = False  # a line may hold several options
 
     @property
     def number(self) -> int | None:
         """The number before its stem."""
         found = NUMBER.match(self.stem[0]) if self.stem else None
         return int(found.group(1)) if found else None
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether there are only lines that stand alone, without the number of a question."""
+        return bool(self.stem) and self.alone == len(self.stem) and self.number is None and not self.options
+
+    def end_paragraph(self) -> None:
+        """A blank line."""
+        if self.options:
+            self.is_over = True
+        elif self.alone == len(self.stem) - 1:
+            self.alone += 1
+
+    def heading(self) -> Found:
+        said = _("“%(text)s” stands alone between blank lines, and no options follow: it is no question")
+        return Found(_("line %(line)d") % {"line": self.line}).refuse(Wrong(said % {"text": " ".join(self.stem).strip()[:80]}))
 
     def take(self, line: str, option: re.Match | None, answer: re.Match | None) -> None:
         self.length += len(line)
@@ -117,8 +142,10 @@ class _Draft:
             self.answer = answer.group(1).strip().upper()
         elif option and self.stem:
             letter = option.group(1).upper()
+            self.is_crowded = self.is_crowded or _letter(len(self.options) + 1) in LETTERED.findall(option.group(2))
             if letter != _letter(len(self.options)):
-                self.fault = self.fault or _("the option %(letter)s is out of turn") % {"letter": letter}
+                out_of_turn = _("the option %(letter)s is out of turn") % {"letter": letter}
+                self.fault = self.fault or (_crowded() if self.is_crowded else out_of_turn)
             self.options[letter] = settle(option.group(2))
         elif self.options:
             self.fault = self.fault or _("“%(line)s” is neither an option nor the answer") % {"line": line.strip()[:40]}
@@ -132,18 +159,31 @@ class _Draft:
         try:
             if self.fault:
                 raise Wrong(self.fault)
+            if self.is_crowded and len(self.options) < 2:
+                raise Wrong(_crowded())
             if not self.answer:
                 raise Wrong(_("there is no line ANSWER: with the right letter"))
             letters = list(SEPARATORS.sub("", self.answer))
+            if self.is_crowded and not self.options.keys() >= set(letters):
+                raise Wrong(_crowded())
             found.kind = "single" if len(letters) == 1 else "multiple"
             stem = "\n".join(self.stem)
             found.item = settled(Item(found.kind, stem, {"options": self.options}, sorted(letters), explanation=self.explanation))
             found.code = found.item.code
+            if self.alone and self.number is None:
+                said = _("The stem begins with a line that stands alone: “%(text)s”. If it is a heading, take it out of the file.")
+                found.doubts.append(said % {"text": self.stem[0].strip()[:80]})
+            if self.is_crowded:
+                found.doubts.append(_("Look whether one of its options holds several: each stands on a line of its own."))
             if self.left_out:
                 found.changes.append(_("what stands behind the answer is left out: “%(text)s”.") % {"text": self.left_out[:200]})
         except Wrong as wrong:
             found.refuse(wrong)
         return found
+
+
+def _crowded() -> str:
+    return _("several options stand on one line: write each on a line of its own")
 
 
 def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str, int]:
@@ -172,6 +212,11 @@ def _behind(lines: list[str], begin: int, number: int | None) -> tuple[str, str,
         return "", settle("\n".join(lines[at:until])), until
     explanation = [EXPLAINED.sub(r"\2", lines[explained]), *lines[explained + 1 : until]]
     return settle("\n".join(explanation)), settle("\n".join(lines[at:explained])), until
+
+
+def looks_like(text: str) -> bool:
+    """Whether lines say the answer and nothing has the braces of GIFT; those of a formula say nothing."""
+    return any(map(ANSWER.match, text.split("\n"))) and "{" not in FORMULA.sub("", text)
 
 
 def _is_marked(line: str) -> bool:

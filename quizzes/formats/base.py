@@ -121,7 +121,8 @@ class Format(ABC):
     label: Any
     suffix: str
     content_type: str
-    hint: Any = ""
+    hint: Any = ""  # what a person should know who brings such a file
+    export_hint: Any = None  # and who takes one, where that is something else
 
     @abstractmethod
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:

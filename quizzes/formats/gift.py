@@ -48,9 +48,17 @@ WEIGHT = re.compile(r"%(-?\d{1,3}(?:\.\d*)?)%")
 ORDER = re.compile(r">(?:\s*+(\d++)?[ \t]*+([A-Z_01 \t]*+)\n|\s*\n)(.*)", re.DOTALL)
 EMBEDDED = re.compile(r"data\\?:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/\\=\s%]*", re.IGNORECASE)
 # What is not closed is taken as well, with nothing for the last group: else its end would be looked for again from each opening.
-BRACKET = re.compile(r"\[(id|tag|explanation):((?:\\.|[^\]\\])*+)(\]?)")
+BRACKET = re.compile(r"\[(id|tag|explanation|fullwidth):((?:\\.|[^\]\\])*+)(\]?)")
 # {1:SHORTANSWER:=…}, as Moodle's Cloze questions have it (docs.moodle.org/en/Embedded_Answers_(Cloze)_question_type): GIFT has no such braces.
 CLOZE = re.compile(r"\d*\s*:\s*(SHORTANSWER|SA|MW|NUMERICAL|NM|MULTICHOICE|MULTIRESPONSE|MC|MR)_?[A-Z_]{0,4}\s*:", re.IGNORECASE)
+# Full-width signs, as a Chinese keyboard types them. They are text wherever they may be meant as such.
+WIDE = str.maketrans("＝～｛｝", "=~{}")
+WIDE_BRACES = re.compile(r"[^｛｝]*｛\s*+(?:[=~#＝～]|(?:TRUE|FALSE|T|F)\s*+(?=[#｝]))[^｛｝]*｝[^｛｝]*")
+WIDE_SIGN = re.compile(
+    r"^[^\S\n]*+[＝～](?!$)|(?<!\S)[＝～](?=\S)", re.MULTILINE
+)  # where a sign stands: at the head of a line or behind a blank
+FORMULA = re.compile(r"\$|\\[A-Za-z(\[]|[_^]\{")
+FEEDBACK = re.compile(r"#[^=~]*+")
 TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 
 
@@ -171,20 +179,13 @@ def _read_item(found: Found, text: str, comments: str, category: str) -> None:
     if named:
         found.place = f"{found.place} {settle(named.group(1).translate(_SHOWN))[:60]}"
         text = text[named.end() :].strip()
-    known: dict[str, list[str]] = {"id": [], "tag": [], "explanation": []}
+    known: dict[str, list[str]] = {"id": [], "tag": [], "explanation": [], "fullwidth": []}
     for name, value, close in BRACKET.findall(comments):
         if close:
             known[name].append(re.sub(r"\\(.)", r"\1", value))
     found.code = settle(known["id"][0])[:80] if known["id"] else ""
-    before, found_brace, rest = text.partition("{")
-    if not found_brace:
-        if "}" in text:
-            raise Wrong(_("the braces do not match"))
-        raise Wrong(_("there are no braces with an answer: a description without a question is not taken"))
-    answer, found_brace, after = rest.partition("}")
-    if not found_brace or "}" in before or "{" in answer or "{" in after or "}" in after:
-        raise Wrong(_("the braces do not match; those of a formula are written \\{ and \\}"))
     reading = Reading()
+    before, answer, after = _cut(reading, text)
     stem, style = _text(reading, f"{before}_____{after}" if after.strip() else before)
     answer = answer.strip()
     has_feedback = "####" in answer and not ORDER.match(answer)
@@ -192,7 +193,8 @@ def _read_item(found: Found, text: str, comments: str, category: str) -> None:
     explanation = _text(reading, feedback, style)[0] if has_feedback else reading.html("".join(known["explanation"]))
     facts_of, tags = read_facts(known["tag"])
     notes: list[tuple[str, str]] = []
-    kind, content, key = _answers(reading, answer.strip(), style, stem, facts_of, notes)
+    answer = answer.strip() if known["fullwidth"] else _with_signs(reading, answer.strip())
+    kind, content, key = _answers(reading, answer, style, stem, facts_of, notes)
     found.kind = kind
     item = settled(
         Item(
@@ -209,6 +211,51 @@ def _read_item(found: Found, text: str, comments: str, category: str) -> None:
         )
     )
     found.item, found.changes, found.code = item, reading.changes, item.code
+
+
+def _cut(reading: Reading, text: str) -> tuple[str, str, str]:
+    """(what stands before the braces, in them, behind them). Raises: Wrong."""
+    is_wide = "｛" in text or "｝" in text
+    if "{" not in text and "}" not in text:
+        if not is_wide:
+            raise Wrong(_("there are no braces with an answer: a description without a question is not taken"))
+        if not WIDE_BRACES.fullmatch(text):
+            raise Wrong(_("there are no braces with an answer, only full-width ones ｛ ｝: write { and }"))
+        reading.lose(_("The full-width braces ｛ ｝ were read as { and }."))
+        text = text.replace("｛", "{").replace("｝", "}")
+    signs = re.sub("[^{}]", "", text)
+    if signs == "{}":
+        before, _sign, rest = text.partition("{")
+        return before, *rest.partition("}")[::2]
+    if re.fullmatch(r"(\{\}){2,}", signs) and not FORMULA.search(text):
+        said = _(
+            "it has braces with an answer in %(count)d places, and GIFT knows one: divide the question, or bring several blanks by xlsx or Moodle XML"
+        )
+        raise Wrong(said % {"count": len(signs) // 2})
+    if is_wide:
+        raise Wrong(_("the braces do not match: some are full-width ｛ ｝; write { and }"))
+    if "{" not in text:
+        raise Wrong(_("the braces do not match"))
+    raise Wrong(_("the braces do not match; those of a formula are written \\{ and \\}"))
+
+
+def _with_signs(reading: Reading, answer: str) -> str:
+    """The answer in which full-width ＝ and ～ are signs where it has no others and each stands where a sign does.
+
+    Raises:
+        Wrong: they may be signs or text.
+    """
+    if not ("＝" in answer or "～" in answer) or ORDER.match(answer):
+        return answer
+    has_signs = "=" in answer or "~" in answer
+    if not has_signs and len(answer) > 1 and answer[0] in "＝～":
+        read = WIDE_SIGN.sub(lambda sign: sign.group().translate(WIDE), answer)
+        if "＝" not in read and "～" not in read:
+            reading.lose(_("The full-width signs ＝ ～ were read as = and ~."))
+            return read
+    elif not WIDE_SIGN.search(FEEDBACK.sub("", answer)):
+        return answer
+    raise Wrong(_("full-width ＝ or ～ stand where GIFT has the signs = and ~: write those; as text they have no blank before them"))
 
 
 def _text(reading: Reading, text: str, style: str = "moodle") -> tuple[str, str]:
@@ -326,6 +373,7 @@ def _written(item: Item) -> str:
     body, more = _WRITERS[item.kind](item)
     explanation = f"\t####{_said(item, item.explanation)}\n" if item.explanation else ""
     comment = [f"[id:{_bracketed(item.code)}]", *(f"[tag:{_bracketed(tag)}]" for tag in _tags(item, more))]
+    comment += ["[fullwidth:text]"] if WIDE_SIGN.search(body) else []  # else reading would ask whether they are signs
     if item.kind == "order" and explanation:
         comment, explanation = [*comment, f"[explanation:{_bracketed(_html(item, item.explanation))}]"], ""
     return f"// {' '.join(comment)}\n::{item.code.translate(ESCAPE)}::{_said(item, item.stem)}{{{body}{explanation}}}\n\n"

@@ -63,6 +63,7 @@ class Sheet(Format):
     suffix = "xlsx"
     content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     hint = gettext_lazy("All kinds. Images are named only: they have to be in the bank already. CSV is read, too.")
+    export_hint = gettext_lazy("All kinds. Images stay in the bank of this county: the row holds only their mark.")
 
     def read(self, data: bytes, *, name: str = "") -> Iterator[Found]:
         with_questions, missing, left_aside = [], None, []

@@ -257,6 +257,10 @@ class ItemKind(ABC):
     def said(self, shown: dict, response: Any) -> list[str]:
         """The response in words, a line for each of its parts; nothing for none. It is made without the key, so it cannot tell it."""
 
+    def points_of(self, content: Any) -> Fraction:
+        """What a question is worth by itself, where no quiz says it: one point, or those that it says of its parts."""
+        return Fraction(1)
+
     def is_complete(self, shown: dict, response: Any) -> bool:
         """Whether nothing is left open in the response."""
         return response is not None

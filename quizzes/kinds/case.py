@@ -179,6 +179,9 @@ class Case(ItemKind):
         }
         return {index: given for index, given in read.items() if given is not None} or None
 
+    def points_of(self, content: Any) -> Fraction:
+        return sum((Fraction(part["points"]) for part in content["parts"]), Fraction(0))
+
     def fields(self, shown: dict, response: Any) -> list[dict]:
         return [
             {

@@ -14,7 +14,7 @@ from core import clock
 from core.models import Fact
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
-from quizzes import kinds
+from quizzes import kinds, stems
 from quizzes.rules import UNMARKED
 
 AUTHORS = (Role.TRAINER, Role.REVIEWER, Role.ADMINISTRATOR)
@@ -181,7 +181,7 @@ class Question(models.Model):
         indexes = [models.Index(fields=["county", "course_code", "kind", "difficulty"], name="question_draw")]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.stem[:30]}"
+        return f"{self.code} {stems.plain(self.stem)[:30]}"
 
     @property
     def item_kind(self) -> kinds.ItemKind:

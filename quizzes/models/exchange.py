@@ -84,5 +84,10 @@ class ImportJob(models.Model):
         return self.counts.get("new", 0) + self.counts.get("updated", 0)
 
     @property
+    def took_nothing(self) -> bool:
+        """Whether nothing of the file could be taken: then it may be in another format than the one it was read in."""
+        return self.state in (self.State.CHECKED, self.State.REFUSED) and not self.good and not self.counts.get("same", 0)
+
+    @property
     def refused(self) -> int:
         return self.counts.get("refused", 0)

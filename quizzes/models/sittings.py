@@ -338,6 +338,7 @@ class Presence(models.Model):
     seen_at = models.DateTimeField()
     unacknowledged = models.PositiveSmallIntegerField(default=0)
     address = models.GenericIPAddressField(null=True)
+    gone_at = models.DateTimeField(null=True)  # when it was closed or reloaded: the next sign of life says which
 
     class Meta:
         verbose_name = _("presence")
@@ -356,6 +357,7 @@ class Incident(Fact):
     class Kind(models.TextChoices):
         LEFT = "left", _("Left the page")
         RETURNED = "returned", _("Came back to the page")
+        RELOADED = "reloaded", _("Reloaded the page")
         PASTED = "pasted", _("Pasted text")
         ADDRESS = "address", _("The network address changed")
 

@@ -294,5 +294,6 @@ def preview(question: Question) -> dict:
     except kinds.Wrong as wrong:
         return {"wrong": str(wrong)}
     shown, key = kind.present(question.stem, question.content, question.key, rng=random.Random(question.code), shuffle=True)  # noqa: S311
-    item = AttemptItem(pk=question.pk or 0, position=1, kind=question.kind, points=1, shown=shown, key=key)
+    points = rules.decimal_text(kind.points_of(question.content))
+    item = AttemptItem(pk=question.pk or 0, position=1, kind=question.kind, points=Decimal(points), shown=shown, key=key)
     return {"item": view_of(item), "kind": kind, "lines": kind.explain(shown, key, kind.right(shown, key)), "question": question}

@@ -202,6 +202,12 @@ def test_the_preview_shows_what_the_form_holds_and_writes_nothing(trainer, cast)
     assert "已有的题？" in standing.text and "正确" in standing.text
 
 
+def test_the_preview_of_a_case_shows_the_points_that_were_written(trainer, cast):
+    lines = "\n".join(f"【判断题 {points}分】\n对吗？\n【答案】\n对" for points in (2, 2, 6))
+    page = trainer.post("/admin/questions/preview/", question(kind="case", stem="材料一则。", lines=lines, county=cast.county.pk)).text
+    assert page.count("2 分") == 4 and page.count("6 分") == 2 and "0.2" not in page
+
+
 def draws(*rules, initial=0):
     data = {"draws-TOTAL_FORMS": len(rules), "draws-INITIAL_FORMS": initial, "draws-MIN_NUM_FORMS": 0, "draws-MAX_NUM_FORMS": 1000}
     for number, rule in enumerate(rules):

@@ -131,6 +131,90 @@ def test_what_is_noted_is_what_was_told(entered):
     assert Presence.objects.get().unacknowledged == 0
 
 
+HIDE = "state => { Object.defineProperty(document, 'visibilityState', { value: state, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }"
+
+
+def kinds_noted():
+    return list(Incident.objects.order_by("pk").values_list("kind", flat=True))
+
+
+def noted_after(page, seconds: float) -> list[str]:
+    page.wait_for_timeout(seconds * 1000)
+    return kinds_noted()
+
+
+def saved(page):
+    until(page, "() => document.getElementById('status').dataset.state === 'saved'")
+
+
+def test_a_reload_is_noted_as_a_reload(entered):
+    page, _attempt = entered
+    saved(page)
+    page.wait_for_timeout(6000)
+    page.reload()
+    saved(page)
+    assert noted_after(page, 7) == ["reloaded"]
+    assert Presence.objects.get().gone_at is None
+
+
+def test_a_page_that_is_closed_and_opened_again_was_left(entered):
+    page, attempt = entered
+    saved(page)
+    other = page.context.new_page()
+    other.goto("about:blank")
+    page.close()
+    other.wait_for_timeout(1000)
+    other.goto(f"{_origin(page)}/attempts/{attempt.pk}/")
+    saved(other)
+    assert noted_after(other, 7) == ["left", "returned"]
+
+
+def _origin(page) -> str:
+    return page.url.split("/attempts/")[0]
+
+
+def test_a_second_tab_that_is_closed_is_no_leaving(entered):
+    page, _attempt = entered
+    saved(page)
+    second = page.context.new_page()
+    second.goto(page.url)
+    saved(second)
+    second.wait_for_timeout(500)
+    second.close()
+    assert noted_after(page, 7) == []
+
+
+def test_going_from_one_tab_of_the_exam_to_the_other_is_no_leaving_but_going_elsewhere_is(entered):
+    page, _attempt = entered
+    saved(page)
+    second = page.context.new_page()
+    second.goto(page.url)
+    saved(second)
+    second.wait_for_timeout(500)
+    page.evaluate(HIDE, "hidden")  # the second is in front
+    assert noted_after(page, 3) == []
+    second.evaluate(HIDE, "hidden")
+    assert noted_after(page, 3) == ["left"]
+    page.evaluate(HIDE, "visible")
+    second.wait_for_timeout(1000)
+    page.wait_for_timeout(500)
+    second.close()
+    assert "reloaded" not in noted_after(page, 25) and kinds_noted() == ["left", "returned"]
+
+
+def test_a_visible_tab_that_is_closed_over_a_hidden_one_is_leaving(entered):
+    page, _attempt = entered
+    saved(page)
+    second = page.context.new_page()
+    second.goto(page.url)
+    saved(second)
+    second.wait_for_timeout(500)
+    page.evaluate(HIDE, "hidden")
+    page.wait_for_timeout(2500)
+    second.close()  # and something else comes to the front
+    assert noted_after(page, 8) == ["left"]
+
+
 def test_added_minutes_are_shown_while_one_sits(entered, cast, open_sitting):
     page, _attempt = entered
     expect(page.locator("#clock")).to_have_text(re.compile(r"^(20:00|19:\d\d|18:\d\d)$"))

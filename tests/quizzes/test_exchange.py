@@ -146,6 +146,22 @@ def test_a_file_that_is_no_bank_is_refused_with_the_reason(trainer, cast):
         assert job.state == "refused" and job.message and not job.file
 
 
+def test_a_file_of_which_nothing_can_be_taken_says_as_what_it_was_read(trainer, cast):
+    page = send(trainer, "说明\n\n又一段说明\n".encode(), "x.txt", county=cast.county.pk)
+    assert job_of(page).refused == 2 and "按“GIFT（Moodle 文本）”读取" in page.text and "选择" in page.text
+    assert "读取。" not in send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01").text
+    html = send(trainer, b"<html><p>x</p></html>", "x.xml", county=cast.county.pk)
+    assert job_of(html).state == "refused" and "按“Moodle XML”读取" in html.text
+
+
+def test_the_command_says_as_what_it_read_a_file_of_which_nothing_can_be_taken(cast, tmp_path, capsys):
+    file = tmp_path / "x.txt"
+    file.write_text("说明\n\n又一段说明\n", encoding="utf-8")
+    with pytest.raises(CommandError):
+        call_command("import_questions", str(file), county=cast.county.code)
+    assert "GIFT（Moodle" in (said := capsys.readouterr().err) and "--format" in said
+
+
 def test_progress_is_shown_until_there_is_something_new(trainer, cast, monkeypatch):
     monkeypatch.setattr(tasks.check_import, "delay", lambda pk: None)
     page = send(trainer, GIFT.encode(), county=cast.county.pk, course_code="P01")
@@ -168,6 +184,12 @@ def test_a_cancelled_import_writes_nothing_and_keeps_no_file(trainer, cast):
     tasks.run_import(job.pk)
     assert not Question.objects.filter(code="A1").exists()
     assert "不能再取消" in trainer.post(f"/admin/question-import/{job.pk}/cancel/", follow=True).text
+
+
+def test_the_page_of_an_export_says_what_holds_for_an_export(trainer, cast):
+    page = trainer.get("/admin/questions/export/?format=aiken").text
+    assert "只有单选题" in page and "上面选定" not in page
+    assert "上面选定" in trainer.get("/admin/question-import/").text
 
 
 def test_only_authors_reach_the_doors(cast, sign_in):

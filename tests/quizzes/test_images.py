@@ -122,6 +122,8 @@ def test_a_trainer_puts_an_image_into_a_question_and_learners_see_it(trainer, ca
     preview = trainer.post("/admin/questions/preview/", question(stem=f"见图 {marker}", county=cast.county.pk)).text
     assert f'src="/quizzes/images/{digest}/"' in preview and 'alt="流程图"' in preview and 'width="40"' in preview
     assert "见图 [流程图]，几日？" in trainer.get("/admin/questions/").text
+    said = str(Question.objects.get(code="N1"))
+    assert said == "N1 见图 [流程图]，几日？" and "image:" not in said
 
 
 def test_an_image_without_words_or_that_is_none_is_refused_in_words(trainer, cast):

@@ -23,8 +23,10 @@ def sat(cast, sitting):
 
 @pytest.fixture
 def note(cast, sat):
-    def give(at=NOON, unacknowledged=0, noticed=(), address="10.0.0.1"):
-        return presence.note(attempt_id=sat.pk, person=cast.learner, unacknowledged=unacknowledged, noticed=noticed, address=address, at=at)
+    def give(at=NOON, unacknowledged=0, noticed=(), address="10.0.0.1", **page):
+        return presence.note(
+            attempt_id=sat.pk, person=cast.learner, unacknowledged=unacknowledged, noticed=noticed, address=address, at=at, **page
+        )
 
     return give
 
@@ -51,6 +53,37 @@ def test_what_the_page_noticed_becomes_facts_with_the_servers_time(note):
         ("left", NOON, {"ago": 4}),
         ("pasted", NOON, {"length": 300, "question": 2}),
     ]
+
+
+def kinds():
+    return list(Incident.objects.order_by("pk").values_list("kind", "at", "detail"))
+
+
+def test_a_page_that_went_and_came_again_by_a_reload_was_reloaded_and_not_left(note):
+    note(NOON, is_gone=True)
+    assert kinds() == [] and Presence.objects.get().gone_at == NOON
+    note(NOON + 3 * SECOND, noticed=[Noticed("reloaded", {})], is_new=True)
+    note(NOON + 23 * SECOND)
+    assert kinds() == [("reloaded", NOON + 3 * SECOND, {})] and Presence.objects.get().gone_at is None
+
+
+def test_a_page_that_was_closed_and_opened_again_was_left(note):
+    note(NOON, is_gone=True)
+    note(NOON + 40 * SECOND, is_new=True)
+    assert kinds() == [("left", NOON, {}), ("returned", NOON + 40 * SECOND, {"away": 40})]
+
+
+def test_a_page_that_was_closed_while_another_device_goes_on_was_left_and_nobody_came_back(note):
+    note(NOON, is_gone=True)
+    note(NOON + 1 * SECOND, is_gone=True)
+    note(NOON + 20 * SECOND)
+    assert kinds() == [("left", NOON, {}), ("left", NOON + 1 * SECOND, {})]
+
+
+def test_a_page_that_was_closed_for_good_is_told_to_the_invigilator(note, cast, sign_in, sat):
+    note(NOON, is_gone=True)
+    page = sign_in(cast.hr).get(reverse("watch_one", args=[sat.sitting_id, sat.pk])).text
+    assert "页面于" in page and "关闭" in page
 
 
 def test_an_address_is_noted_when_it_changes_and_each_once(note):

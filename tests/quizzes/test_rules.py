@@ -36,6 +36,20 @@ TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]),
         ("《预算法》", "预算法"),
         ("登记，审核", "登记、审核"),
         ("A——B", "a-b"),
+        ("廿日", "20日"),
+        ("廿四", "二十四"),
+        ("一百廿五", "125"),
+        ("卅一", "31"),
+        ("廿万", "200000"),
+        ("贰拾伍元", "25元"),
+        ("人民币叁万伍仟圆", "人民币35000圆"),
+        ("壹佰零伍", "105"),
+        ("拾伍", "15"),
+        ("百分之五十", "50%"),
+        ("百分之50", "５０％"),
+        ("百分之百", "100%"),
+        ("百分之零点五", "0.5%"),
+        ("占百分之三十三点三三", "占33.33%"),
         ("公 开", "公开"),
     ],
 )
@@ -44,7 +58,25 @@ def test_spellings_of_the_same_are_the_same(typed, accepted):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("20", "15"), ("二十", "十二"), ("公开", "不公开"), ("1.5", "15"), ("3.31", "331"), ("一百二", "102"), ("A-B", "AB")]
+    ("one", "other"),
+    [
+        ("20", "15"),
+        ("二十", "十二"),
+        ("公开", "不公开"),
+        ("1.5", "15"),
+        ("3.31", "331"),
+        ("一百二", "102"),
+        ("A-B", "AB"),
+        ("大陆", "大六"),
+        ("队伍", "队五"),
+        ("收拾", "收十"),
+        ("放肆", "放四"),
+        ("五卅", "53"),
+        ("五卅运动", "五三十运动"),
+        ("数百分之一", "数1%"),
+        ("百分之五点", "5%点"),
+        ("五百分之一", "5%"),
+    ],
 )
 def test_different_things_stay_different(one, other):
     assert rules.normalise(one) != rules.normalise(other)
@@ -58,6 +90,38 @@ def test_normalising_twice_changes_nothing(text):
 @given(st.integers(0, 10**8 - 1))
 def test_every_number_written_in_chinese_is_the_number(number):
     assert rules.normalise(chinese(number)) == str(number)
+
+
+FINANCIAL = str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")
+
+
+@given(st.integers(10, 10**8 - 1))
+def test_every_number_written_as_on_a_cheque_is_the_number(number):
+    assert rules.normalise(chinese(number).translate(FINANCIAL)) == str(number)
+    assert rules.number(chinese(number).translate(FINANCIAL)) == number
+
+
+@given(st.integers(1, 10**6), st.sampled_from(["", ".5", ".25"]))
+def test_every_share_of_a_hundred_is_a_percentage(number, part):
+    digits = part.translate(str.maketrans(".0123456789", "点零一二三四五六七八九"))
+    assert rules.normalise(f"百分之{chinese(number)}{digits}") == f"{number}{part}%"
+
+
+@given(st.integers(0, 9), st.sampled_from([2, 3]))
+def test_the_short_signs_of_twenty_and_thirty_are_numbers(ones, tens):
+    written = "廿卅"[tens - 2] + ("一二三四五六七八九"[ones - 1] if ones else "")
+    assert rules.normalise(written) == str(10 * tens + ones) and rules.number(written) == 10 * tens + ones
+
+
+@pytest.mark.parametrize(
+    "word", ["万一", "大陆", "队伍", "收拾", "放肆", "捌", "拾", "佰", "五卅", "廿廿", "仟佰", "百分之", "百分之几", "十百"]
+)
+def test_words_that_look_like_numerals_stay_words(word):
+    assert rules.normalise(word) == word
+
+
+def test_a_single_sign_of_a_cheque_is_a_number_where_a_number_is_asked():
+    assert rules.number("伍") == 5 and rules.number("陆万") == 60000 and rules.number("拾") == 10 and rules.number("伍佰元") is None
 
 
 def chinese(number: int) -> str:
@@ -264,7 +328,7 @@ def test_thousands_of_digits_are_no_numeral():
     assert rules.normalise("9" * 5000 + "万") == "9" * 5000 + "万"
 
 
-@given(st.text(alphabet="0125.,万亿千十二 、。", max_size=12))
+@given(st.text(alphabet="0125.,万亿千百十二廿卅伍拾佰分之点%几 、。", max_size=12))
 def test_normalising_decimals_twice_changes_nothing(text):
     assert rules.normalise(rules.normalise(text)) == rules.normalise(text)
 

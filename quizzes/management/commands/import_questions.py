@@ -72,7 +72,14 @@ class Command(BaseCommand):
         with file.open("rb") as handle:
             key = {"csv": "xlsx"}.get(named or "", named) or formats.guess(handle.read(), file.name)
             handle.seek(0)
-            return list(bank.read(handle, name=file.name, format=key))
+            found: list[formats.Found] = []
+            try:
+                found = list(bank.read(handle, name=file.name, format=key))
+            finally:
+                if not named and not any(one.item for one in found):
+                    said = _("The file was read as “%(format)s”. If it is in another format, name it with --format.")
+                    self.stderr.write(said % {"format": formats.of(key).label})
+            return found
 
     def say(self, report: bank.Report, *, dry_run: bool) -> None:
         for error in report.refused:

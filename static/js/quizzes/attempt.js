@@ -14,6 +14,7 @@
   let wantsLook = false;
   let isOver = false;
   let isLeaving = false;
+  let isUnloading = false;
   let receipt = "";
   let presence = null;
 
@@ -271,6 +272,10 @@
   const heard = (message) => { if (channel) channel.postMessage(message); };
   const hear = ({ data }) => {
     const item = data.act && items.get(data.act.item);
+    if (data.kind === "tab") {
+      if (presence) presence.hear(data);
+      return;
+    }
     if (data.kind === "back") look();
     else if (data.kind === "act") {
       journal.forget(data.replaced);
@@ -394,17 +399,19 @@
     flush();
     event.preventDefault();
   });
-  addEventListener("pagehide", () => {
+  addEventListener("pagehide", (event) => {
     if (isOver) return;
     flush();
     carrier.lastChance();
+    isUnloading = !event.persisted;
+    if (presence && isUnloading && !isLeaving) presence.close();
   });
   document.addEventListener("visibilitychange", () => {
     if (isOver) return;
     if (document.visibilityState === "hidden") {
       flush();
       carrier.lastChance();
-      if (presence && !isLeaving) presence.leave();
+      if (presence && !isLeaving && !isUnloading) presence.hide();
     } else {
       if (presence) presence.comeBack();
       look();
@@ -431,6 +438,7 @@
           if (!isOver && reply.newest > newest) look();
         },
         trouble: (code) => { if (code === 401 || code === 404) look(); },
+        tabs: heard,
       },
     });
     form.addEventListener("paste", (event) => {

@@ -24,7 +24,7 @@ def png(colour: int) -> bytes:
 
 
 PICTURES = {digest_of(png(number)): png(number) for number in range(3)}
-SPECIAL = "~=#{}:\\%/[]()<>&;\"'$*|｜；;,.-_→->0123456789 \n\t！？。，、《》“”年月日工作政务公开ABCab"
+SPECIAL = "~=#{}:\\%/[]()<>&;\"'$*|｜；;,.-_→->0123456789 \n\t！？。，、《》“”＝～｛｝年月日工作政务公开ABCab"
 FORMULAS = [r"\(x^2\)", r"\(\frac{1}{2}\)", r"\[a_1 + b\]", r"\(a<b\)", r"\(\text{工作日} = 20\)"]
 MARKERS = FORMULAS + [stems.image("公开流程 & 图", digest_of(png(n)), 4 + n % 3, 3) for n in range(3)]
 

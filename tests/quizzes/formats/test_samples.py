@@ -218,6 +218,22 @@ def test_a_file_says_itself_what_it_is():
     assert formats.guess(package(), "x.zip") == "qti" and formats.guess("编号,题型".encode(), "x.csv") == "xlsx"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("answer", ["答案：B", "答案: B", "正确答案：B", "ANSWER：B", "answer : B"])
+def test_a_chinese_aiken_file_says_what_it_is(encoding, answer):
+    text = f"自收到申请之日起几个工作日内答复？\nA、七个工作日\nB、二十个工作日\n{answer}\n"
+    assert formats.guess(text.encode(encoding), "题库.txt") == "aiken"
+    (found,) = formats.of("aiken").read(text.encode(encoding), name="题库.txt")
+    assert found.item.key == ["B"]
+
+
+def test_a_formula_makes_no_gift_of_an_aiken_file_and_a_word_of_the_answer_no_aiken_of_gift():
+    assert formats.guess("比例为$$\\frac{1}{2}$$？\nA. 对\nB. 错\nANSWER: A\n".encode(), "x.txt") == "aiken"
+    assert formats.guess("几日？{=20#\n答案：二十日\n~7}".encode(), "x.txt") == "gift"
+    long = "".join(f"第{n}题？\nA、甲\nB、乙\n答案：B\n\n" for n in range(6000))
+    assert formats.guess(long.encode("gb18030"), "x.txt") == formats.guess(long.encode("utf-16"), "x.txt") == "aiken"
+
+
 def test_a_file_under_the_wrong_format_is_refused_or_yields_reasons():
     for key in ("moodlexml", "qti", "xlsx"):
         with pytest.raises(Refused):

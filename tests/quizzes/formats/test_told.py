@@ -74,7 +74,111 @@ def test_a_missing_word_and_escaped_braces_are_not_split():
 
 def test_two_blanks_in_one_text_are_told_and_not_merged():
     (one,) = read("以{=公开}为常态、以{=不公开}为例外。\n")
-    assert one.item is None and "花括号" in one.reason
+    assert one.item is None and "2 处带答案的花括号" in one.reason and "不配对" not in one.reason
+    (formula,) = read("$$\\frac{1}{2}$$是多少？{=0.5 ~2}\n")
+    assert "不配对" in formula.reason and "公式" in formula.reason
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "A、七日  B、二十日  C、三十日",
+        "A、七日 B、十五日\nC、二十日 D、三十日",
+        "A. 七日 B. 二十日",
+        "A．七日B．二十日",
+        "A. 维生素C．的用量 B. 无",
+    ],
+)
+def test_options_on_one_line_are_called_that(options):
+    (found,) = read(f"几日内答复？\n{options}\n答案：B\n", "aiken")
+    assert found.item is None and "每个选项单独一行" in found.reason and "现有" not in found.reason
+
+
+def test_options_that_speak_of_options_stay_options():
+    (found,) = read("哪些对？\nA、只有 B、C 对\nB、只有甲\nC、都对\n答案：A\n", "aiken")
+    assert found.item.content["options"]["A"] == "只有 B、C 对"
+
+
+# ---- headings in Aiken
+
+
+QUESTION = "{number}几日内答复？\nA. 七日\nB. 二十日\nANSWER: B\n\n"
+
+
+@pytest.mark.parametrize("heading", ["一、单选题（每题2分）\n\n", "第一部分\n\n一、单选题\n\n"])
+def test_a_heading_before_a_numbered_question_is_refused_and_joins_no_stem(heading):
+    text = heading + QUESTION.format(number="1. ") + "二、判断题\n\n" + QUESTION.format(number="2. ")
+    first, one, second, two = read(text, "aiken")
+    assert first.item is None and "单选题" in first.reason and "没有选项" in first.reason and first.place == "第1行"
+    assert second.item is None and "判断题" in second.reason
+    assert [each.item.stem for each in (one, two)] == ["1. 几日内答复？", "2. 几日内答复？"] and one.doubts == two.doubts == []
+
+
+def test_a_line_that_stands_alone_before_a_stem_without_a_number_is_told():
+    (one,) = read("一、单选题\n\n" + QUESTION.format(number=""), "aiken")
+    assert one.item.stem == "一、单选题\n几日内答复？" and "一、单选题" in one.doubts[0] and "标题" in one.doubts[0]
+
+
+def test_a_stem_of_several_paragraphs_stays_one():
+    (one,) = read("1. 阅读材料：\n\n某县收到申请。\n\n几日内答复？\nA. 七日\nB. 二十日\nANSWER: B\n", "aiken")
+    assert one.item.stem == "1. 阅读材料：\n某县收到申请。\n几日内答复？" and one.doubts == []
+    (two,) = read("某县收到申请，\n要求公开。\n\n几日内答复？\nA. 七日\nB. 二十日\nANSWER: B\n", "aiken")
+    assert two.item is not None and two.doubts == []
+
+
+# ---- full-width signs in GIFT
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "content"),
+    [
+        ("首都是？{＝北京 ～上海}", "single", {"options": {"A": "北京", "B": "上海"}}),
+        ("首都是？{\n～ 上海\n＝ 北京\n}", "single", {"options": {"A": "上海", "B": "北京"}}),
+        ("哪些对？{～%50%甲 ～%50%乙 ～丙}", "multiple", {"options": {"A": "甲", "B": "乙", "C": "丙"}}),
+        ("首都是？{＝北京}", "short", {}),
+        ("首都是？｛=北京 ~上海｝", "single", {"options": {"A": "北京", "B": "上海"}}),
+        ("首都是？｛＝北京 ～上海｝", "single", {"options": {"A": "北京", "B": "上海"}}),
+        ("对吗？｛T｝", "judge", {}),
+    ],
+)
+def test_full_width_signs_of_an_item_that_has_no_others_are_read_and_told(text, kind, content):
+    (one,) = read(text)
+    assert one.refusal == "" and (one.item.kind, one.item.content) == (kind, content)
+    assert one.changes and all("全角" in said for said in one.changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "首都是？{＝北京～上海}",
+        "首都是？{=北京 ～上海}",
+        "首都是？{~上海 ＝北京}",
+        "首都是？{=北京 ~天津 ～上海}",
+        "首都是？{北京 ～上海}",
+        "首都是？{=北京 ~上海｝",
+        "集合｛1，2｝有几个元素",
+        "空集记作｛｝。",
+        "甲？｛T｝乙？｛F｝",
+    ],
+)
+def test_full_width_signs_that_may_be_text_are_refused_with_the_reason(text):
+    (one,) = read(text)
+    assert one.item is None and "全角" in one.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("几日？{=5～10 =5-10}", [{"pattern": "5～10", "share": "1"}, {"pattern": "5-10", "share": "1"}]),
+        ("几日？{5～10}", [{"pattern": "5～10", "share": "1"}]),
+        ("等号写作？{＝}", [{"pattern": "＝", "share": "1"}]),
+        ("x ＝ 5 对吗，集合｛1｝呢？{T}", True),
+        ("几日？{=20#第33条 ＝20日 ~7}", ["A"]),
+    ],
+)
+def test_full_width_text_stays_what_it_is(text, key):
+    (one,) = read(text)
+    assert (one.refusal, one.changes if "#" not in text else [], one.item.key) == ("", [], key)
 
 
 def test_a_category_right_behind_an_item_is_a_category():
