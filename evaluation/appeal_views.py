@@ -177,6 +177,7 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         "item": appeals.item_keys(found.calculation).get(found.item_key, ""),
         "line": PersonLine.objects.filter(calculation=found.calculation, person=found.person).first() if found.person_id else None,
         "unit_line": lines.first(),
+        "claims": appeals.claims_beside(found, request.user),
         "evidence": list(found.evidence.all()),
         "form": form,
         "refusal": None if form.is_bound else said,

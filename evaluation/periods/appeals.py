@@ -23,6 +23,7 @@ from evaluation.models import (
     AppealDecision,
     AppealEvidence,
     Calculation,
+    HourClaim,
     Period,
     PersonLine,
     PointCorrection,
@@ -335,6 +336,14 @@ def listed(user) -> QuerySet[Appeal]:
 def overdue(period: Period, *, at: datetime) -> QuerySet[Appeal]:
     """Open appeals whose last day for an answer is over."""
     return Appeal.objects.open().filter(period=period, due_on__lt=clock.today(at))
+
+
+def claims_beside(appeal: Appeal, user) -> list[HourClaim]:
+    """The claims of the person in the period that wait and that the user may read: hours that are missing are entered by them. One query."""
+    if appeal.person_id is None or not appeal.is_open:
+        return []
+    waiting = HourClaim.objects.visible_to(user).open().filter(person=appeal.person_id)
+    return list(waiting.filter(ends_on__year=appeal.period.year, ends_on__lte=appeal.period.cutoff_on).order_by("pk"))
 
 
 def days_left(appeal: Appeal, today: date) -> int:
