@@ -7,13 +7,13 @@ comes to follows from its people, its reported figures and its corrected points.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from evaluation.indicators import calculation, figures, reports
 from evaluation.indicators.spec import read
-from evaluation.models import Appeal, AppealDecision, Calculation
+from evaluation.models import Appeal, AppealDecision, Calculation, PointCorrection, UnitLine
 from evaluation.periods import corrections, lines
 
 Record = AppealDecision.Record
@@ -45,10 +45,11 @@ def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviat
     return _Explained(published, outcome, differing).deviations() if differing else []
 
 
-def uncounted(published: Calculation, *, at: datetime) -> list[Appeal]:
-    """The granted appeals whose record was changed back: what two officers granted would not be frozen.
+def uncounted(published: Calculation, outcome: calculation.Outcome, *, at: datetime) -> list[Appeal]:
+    """The granted appeals whose record was changed back, or whose points are of an item that counts nothing: what two officers granted
+    would not be frozen.
 
-    Two queries, and at most eight for each kind of record and for each appeal of a unit; none more for more people.
+    Four queries, and at most eight for each kind of record and for each appeal of a unit; none more for more people.
     """
     related = (
         "period__county",
@@ -59,7 +60,25 @@ def uncounted(published: Calculation, *, at: datetime) -> list[Appeal]:
         "unit",
     )
     granted = Appeal.objects.granted_beside(published).select_related(*related).prefetch_related("decisions").order_by("pk")
-    return corrections.unmade([(one, record) for one in granted if (record := one.decided[0].record)], at=at)
+    unmade = corrections.unmade([(one, record) for one in granted if (record := one.decided[0].record)], at=at)
+    return unmade + _void(published, outcome)
+
+
+def _void(published: Calculation, outcome: calculation.Outcome) -> list[Appeal]:
+    """Those whose points count nothing, since nothing is left by which their item is measured. Once that is published, it stands."""
+    pointed = list(PointCorrection.objects.standing().filter(period=published.period_id))
+    was, counts = (_counting(units) for units in (published.units.filter(unit__in={one.unit_id for one in pointed}), outcome.units))
+    lost = [
+        one.pk
+        for one in pointed
+        if (one.unit_id, one.item_key) not in counts and ((one.unit_id, one.item_key) in was or one.at >= published.at)
+    ]
+    found = Appeal.objects.filter(decisions__correction__in=lost) if lost else Appeal.objects.none()
+    return list(found.prefetch_related("decisions").order_by("pk"))
+
+
+def _counting(units: Iterable[UnitLine]) -> set[tuple[int, str]]:
+    return {(line.unit_id, item["key"]) for line in units for item in line.items if not item["void"]}
 
 
 class _Explained:

@@ -19,7 +19,7 @@ CANCELLED_FROM = (OPEN, CUT_OFF)
 class Standing:
     """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered and reported
     figures nobody has confirmed, and how many lines would be frozen otherwise than they were published without a granted appeal that
-    explains it, and what granted appeals are about whose record was changed back (nothing where nobody has looked)."""
+    explains it, and what granted appeals are about that would not count (nothing where nobody has looked)."""
 
     state: str
     today: date

@@ -138,7 +138,7 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     Raises:
         Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); reported figures wait to be confirmed
             ("unconfirmed"); lines would be frozen otherwise than they were published ("unexplained"); a record that an appeal was granted
-            by was changed back ("not_counted"); another officer has frozen it ("order"); nothing to sign with ("no_key").
+            by was changed back, or points would count nothing ("not_counted"); another officer has frozen it ("order"); nothing to sign with ("no_key").
     """
 
     def act() -> PeriodStep:
@@ -295,7 +295,7 @@ def standing_of(
 ) -> rules.Standing:
     """Where a period stands at a moment. Two queries beside the steps.
 
-    Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals whose record was changed back.
+    Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals that would not count.
     """
     newest = period.newest_step
     return rules.Standing(
@@ -306,8 +306,14 @@ def standing_of(
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
         unexplained=sum(bool(one.unexplained) for one in found),
-        uncounted=tuple(f"{one.about}（{one.decided[0].get_record_display()}）" for one in uncounted),
+        uncounted=tuple(f"{one.about}（{_remedied(one)}）" for one in uncounted),
     )
+
+
+def _remedied(appeal: Appeal) -> str:
+    """What was granted, in words: the kind of record, or the points."""
+    first = appeal.decided[0]
+    return first.get_record_display() if first.points is None else f"{first.item_key} {first.points:+}"
 
 
 def preview(period: Period, *, at: datetime) -> calculation.Outcome:
@@ -316,21 +322,19 @@ def preview(period: Period, *, at: datetime) -> calculation.Outcome:
         return calculation.calculate(period=period, at=at)
 
 
-def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]:
-    """How a freeze at this moment would differ from what is published; nothing where nothing is, or it is frozen. Calculates the period."""
+def compared(period: Period, *, at: datetime) -> tuple[list[deviations.Deviation], list[Appeal]]:
+    """How a freeze at this moment would differ from what is published, and granted appeals that would not count in it; nothing where
+    nothing is published, or it is frozen. Calculates the period.
+    """
     newest = period.newest_step
     if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
-        return []
+        return [], []
     with one_snapshot():
-        return deviations.between(newest.calculation, calculation.calculate(period=period, at=at))
+        return _compared(newest.calculation, calculation.calculate(period=period, at=at), at)
 
 
-def uncounted_of(period: Period, *, at: datetime) -> list[Appeal]:
-    """Granted appeals whose record was changed back, where results are published and not frozen. Queries as `deviations.uncounted`."""
-    newest = period.newest_step
-    if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
-        return []
-    return deviations.uncounted(newest.calculation, at=at)
+def _compared(published: Calculation, outcome: calculation.Outcome, at: datetime) -> tuple[list[deviations.Deviation], list[Appeal]]:
+    return deviations.between(published, outcome), deviations.uncounted(published, outcome, at=at)
 
 
 # Taking a step
@@ -352,7 +356,7 @@ def _require_next(period: Period, to: str, at: datetime) -> None:
 
 
 def _require_explained(period: Period, published: Calculation, outcome: calculation.Outcome, at: datetime) -> None:
-    found, uncounted = deviations.between(published, outcome), deviations.uncounted(published, at=at)
+    found, uncounted = _compared(published, outcome, at)
     _require_unhindered(period, State.FROZEN, standing_of(period, at=at, found=found, uncounted=uncounted))
 
 
@@ -475,8 +479,8 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
             "published anew: two officers reopen the period, and publicity and appeals run again."
         ),
         "not_counted": _(
-            "What was granted is not in the lines any more, since the record was changed back: %(appeals)s. Put it right again, or reopen "
-            "the period and publish it anew."
+            "What was granted is not in the lines any more, since the record was changed back, or the item counts nothing: %(appeals)s. Put it "
+            "right again, or reopen the period and publish it anew."
         ),
     }[problem] % {
         "cutoff": period.cutoff_on,
@@ -491,8 +495,8 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
 __all__ = [
     "can_be_cancelled",
     "cancel",
+    "compared",
     "cut_off",
-    "deviations_of",
     "earliest_freeze",
     "freeze",
     "hold",
@@ -509,5 +513,4 @@ __all__ = [
     "standing_cancellation",
     "standing_of",
     "standing_proposal",
-    "uncounted_of",
 ]

@@ -205,7 +205,7 @@ def test_who_was_left_off_the_roster_appeals_and_is_frozen_once_the_posting_is_m
 def test_a_roster_that_gains_somebody_without_an_appeal_holds_the_freeze(cast, second, forgotten):
     period = year.in_appeals(cast)
     forgotten()
-    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert [one.difference.state for one in found if one.difference.key == f"P:{cast.colleague.employee_number}"] == ["added"]
     assert all(isinstance(one, deviations.Deviation) and one.unexplained for one in found if one.difference.key.startswith("P:"))
 
