@@ -119,6 +119,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "upcoming_label": _verb(upcoming),
         "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
         "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
+        "open_claims": standing.open_claims if officer else 0,
         "leaves_a_gap": (found.cutoff_on.month, found.cutoff_on.day) != (12, 31),
         "compares": compares,
         "previews": officer and found.state in UNPUBLISHED,
@@ -281,7 +282,7 @@ def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
     found, at = _period(request, pk), clock.now()
     if not runs(request.user, found) or found.state not in UNPUBLISHED:
         raise Http404
-    outcome = services.preview(found, at=at)
+    outcome, standing = services.preview(found, at=at), services.standing_of(found, at=at)
     reasons = Counter(one.reason for one in outcome.people if not one.counted)
     context = {
         "period": found,
@@ -289,7 +290,8 @@ def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": _ranked(outcome.units, found.version),
         "counted": sum(one.counted for one in outcome.people),
         "uncounted": [(lines.shown("reason", reason), number) for reason, number in reasons.most_common()],
-        "unconfirmed": services.standing_of(found, at=at).unconfirmed,
+        "unconfirmed": standing.unconfirmed,
+        "open_claims": standing.open_claims,
         "upcoming": _verb(State.PUBLICITY),
     }
     return render(request, "evaluation/periods/preview.html", context)

@@ -342,8 +342,8 @@ def claims_beside(appeal: Appeal, user) -> list[HourClaim]:
     """The claims of the person in the period that wait and that the user may read: hours that are missing are entered by them. One query."""
     if appeal.person_id is None or not appeal.is_open:
         return []
-    waiting = HourClaim.objects.visible_to(user).open().filter(person=appeal.person_id)
-    return list(waiting.filter(ends_on__year=appeal.period.year, ends_on__lte=appeal.period.cutoff_on).order_by("pk"))
+    visible = HourClaim.objects.visible_to(user).filter(person=appeal.person_id)
+    return list(services.waiting_claims(appeal.period).filter(pk__in=visible.values("pk")).order_by("pk"))
 
 
 def days_left(appeal: Appeal, today: date) -> int:

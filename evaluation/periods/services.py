@@ -16,6 +16,7 @@ from evaluation.models import (
     Appeal,
     Calculation,
     Cancellation,
+    HourClaim,
     IndicatorApproval,
     IndicatorVersion,
     Period,
@@ -104,7 +105,8 @@ def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """Calculate the period and publish it (公示) for its working days, from the next day on.
 
     Raises:
-        Refused: as `cut_off`; reported figures wait to be confirmed ("unconfirmed"): they could not be any more.
+        Refused: as `cut_off`; reported figures wait to be confirmed ("unconfirmed"): they could not be any more; claims of hours that would
+            count wait to be decided ("open_claims"): approved later they would stand in no publicity.
     """
 
     def act() -> PeriodStep:
@@ -293,7 +295,7 @@ def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | No
 def standing_of(
     period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = (), uncounted: Sequence[Appeal] = ()
 ) -> rules.Standing:
-    """Where a period stands at a moment. Two queries beside the steps.
+    """Where a period stands at a moment. Three queries at most beside the steps.
 
     Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals that would not count.
     """
@@ -305,9 +307,16 @@ def standing_of(
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
+        open_claims=waiting_claims(period).count() if period.state in (State.OPEN, State.CUT_OFF) else 0,
         unexplained=sum(bool(one.unexplained) for one in found),
         uncounted=tuple(f"{one.about}（{_remedied(one)}）" for one in uncounted),
     )
+
+
+def waiting_claims(period: Period) -> QuerySet[HourClaim]:
+    """Claims of hours learned in the county in the period that nobody has decided to the end."""
+    of_year = HourClaim.objects.open().filter(ends_on__year=period.year, ends_on__lte=period.cutoff_on)
+    return of_year.filter(unit__path__startswith=period.county.path)
 
 
 def _remedied(appeal: Appeal) -> str:
@@ -474,6 +483,10 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "unconfirmed": _(
             "%(figures)d reported figures wait to be confirmed: under “Reported figures” another officer confirms them, or they are taken back."
         ),
+        "open_claims": _(
+            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+            "Approve them or turn them down first."
+        ),
         "unexplained": _(
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
             "published anew: two officers reopen the period, and publicity and appeals run again."
@@ -488,6 +501,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "count": standing.open_appeals,
         "lines": standing.unexplained,
         "figures": standing.unconfirmed,
+        "claims": standing.open_claims,
         "appeals": "、".join(standing.uncounted[:MOST_NAMED]) + ("……" if len(standing.uncounted) > MOST_NAMED else ""),
     }
 
@@ -513,4 +527,5 @@ __all__ = [
     "standing_cancellation",
     "standing_of",
     "standing_proposal",
+    "waiting_claims",
 ]

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from datetime import date
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from core import clock
-from evaluation import appeal_views, period_views
+from evaluation import appeal_views, claims, period_views
 from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
 from home import waiting
@@ -192,6 +194,34 @@ def test_what_is_previewed_is_what_is_then_published(cast, sign_in, on):
     counted = {True: before.context["counted"], False: sum(number for _reason, number in before.context["uncounted"])}
     assert counted == {each: made.people.filter(counted=each).count() for each in (True, False)} and counted[True]
     assert client.get(reverse("period_preview", args=[period.pk])).status_code == 404
+
+
+def claimed(someone, day=date(2026, 11, 5), key="c"):
+    facts = claims.Facts("self_study", f"自学{key}", "本人", day, day, Decimal(2))
+    return claims.file(person=someone, facts=facts, files=[claims.File("笔记.pdf", b"%PDF-1.7\n%%EOF\n")], form_key=key, at=year.CLOSED)
+
+
+def test_claims_of_the_year_that_wait_hold_publication_until_they_are_decided(cast, sign_in, second, on):
+    on(year.CLOSED)
+    period = year.opened(cast)
+    services.cut_off(period=period, by=cast.hr, at=year.CLOSED)
+    first, refused = claimed(cast.learner), claimed(cast.colleague, key="d")
+    claims.approve(claim=first, by=cast.hr, at=year.CLOSED)
+    claimed(cast.learner, date(2026, 12, 21), key="later")  # after the cut-off day: it counts in no evaluation
+    claimed(cast.stranger, key="elsewhere")
+    door, preview, listed = reverse("period", args=[period.pk]), reverse("period_preview", args=[period.pk]), reverse("claim_list")
+    for page in (door, preview):
+        text = sign_in(cast.hr).get(page).text
+        assert "2项学时申报待审批" in text and f'href="{listed}?show=open"' in text, page
+    assert "?show=open" not in sign_in(cast.learner).get(door).text
+    assert 'value="publicity"' not in sign_in(cast.hr).get(door).text
+    assert sign_in(cast.hr).post(door, {"act": "publicity"}).status_code == 422
+    claims.approve(claim=first, by=second, at=year.CLOSED)
+    claims.refuse(claim=refused, by=second, reason="无证明", at=year.CLOSED)
+    assert sign_in(cast.hr).post(door, {"act": "publicity"}).status_code == 302
+    assert Calculation.objects.get().people.get(person=cast.learner).hours == 2
+    services.open_appeals(period=period, by=cast.hr, at=year.APPEALS)
+    assert services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS).state == "frozen"
 
 
 def test_what_is_not_published_is_not_there(cast, sign_in, on):
