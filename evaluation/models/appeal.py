@@ -135,8 +135,8 @@ class AppealEvidence(EvidenceFile):
 class AppealDecision(Fact):
     """An officer grants or refuses an appeal, or whoever filed it withdraws it. `step` 1 is the first word, 2 the second officer's.
 
-    A grant says how: the record itself was corrected (`record`, with the page where that stands), or points of an item are
-    given (`points`; the second officer's word makes the `correction`). The second officer grants what the first proposed.
+    A grant says how: the record itself was corrected (`record`; those from before the page was known name its `link`), or points of
+    the item are given (`points`; the second officer's word makes the `correction`). The second officer grants what the first proposed.
     """
 
     class Verdict(models.TextChoices):

@@ -91,7 +91,7 @@ def test_what_was_entered_after_publication_without_an_appeal_holds_the_freeze(c
 
 def test_what_a_granted_appeal_put_right_is_frozen_and_nothing_else_is(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link=f"/people/{cast.learner.pk}/file/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     given_hours(cast, cast.colleague)
     refused("unexplained", freeze, cast=cast, period=period)
     found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
@@ -102,7 +102,7 @@ def test_what_a_granted_appeal_put_right_is_frozen_and_nothing_else_is(cast, per
 
 def test_an_appeal_vouches_for_its_own_record_and_for_no_other_column(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link=f"/people/{cast.learner.pk}/file/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     Posting.objects.filter(person=cast.learner).update(title="副局长")
     refused("unexplained", freeze, cast=cast, period=period)
     found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
@@ -117,7 +117,7 @@ def test_a_units_name_that_was_changed_after_publication_has_to_be_published(cas
 
 def test_points_that_an_appeal_gave_move_the_total_and_the_ranks_of_others(cast, period, second):
     appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1")
-    granted(cast, second, appeal, item_key="K1", points=Decimal("0.5"))
+    granted(cast, second, appeal, points=Decimal("0.5"))
     found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert {one.difference.key for one in found} >= {f"U:{cast.bureau.code}"} and not any(one.unexplained for one in found)
     assert freeze(cast, period).state == "frozen"
@@ -143,7 +143,7 @@ def test_an_appeal_left_open_over_a_reopening_is_granted_afterwards_and_counts(c
     of_points, of_hours = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1"), appealed(period, cast.learner)
     published_anew(cast, second, period)
     given_hours(cast, cast.learner, at=later)
-    remedies = {of_points: {"item_key": "K1", "points": Decimal("0.5")}, of_hours: {"record": "hours", "link": "/my/"}}
+    remedies = {of_points: {"points": Decimal("0.5")}, of_hours: {"record": "hours"}}
     for appeal, remedy in remedies.items():
         appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(**remedy), at=later)
         appeals.grant(appeal=appeal, by=second, reason="属实", at=later)
@@ -156,7 +156,7 @@ def test_an_appeal_left_open_over_a_reopening_is_granted_afterwards_and_counts(c
 
 def test_what_was_granted_before_it_was_published_anew_vouches_for_nothing_afterwards(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     published_anew(cast, second, period)
     given_hours(cast, cast.learner, at=datetime(2027, 1, 20, 4, tzinfo=UTC))
     refused("unexplained", services.freeze, period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC))
@@ -165,7 +165,7 @@ def test_what_was_granted_before_it_was_published_anew_vouches_for_nothing_after
 def test_a_record_that_was_changed_back_before_the_second_word_is_not_granted(cast, period, second):
     appeal = appealed(period, cast.learner)
     given_hours(cast, cast.learner)
-    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="hours", link="/my/"), at=year.APPEALS)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="hours"), at=year.APPEALS)
     given_hours(cast, cast.learner, "-2")
     assert "没有变动" in refused("not_corrected", appeals.grant, appeal=appeal, by=second, reason="属实", at=year.APPEALS)
     given_hours(cast, cast.learner, "2")
@@ -176,7 +176,7 @@ def test_a_record_that_was_changed_back_after_both_words_holds_the_freeze_and_th
     cast, sign_in, period, second, afterwards
 ):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     given_hours(cast, cast.learner, "-2")
     assert "张小明（学时）" in refused("not_counted", freeze, cast=cast, period=period)
     assert "张小明（学时）" in sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
@@ -187,7 +187,7 @@ def test_a_record_that_was_changed_back_after_both_words_holds_the_freeze_and_th
 
 def test_what_was_granted_and_changed_back_can_be_published_anew(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     given_hours(cast, cast.learner, "-2")
     published_anew(cast, second, period)
     assert services.freeze(period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC)).state == "frozen"
@@ -196,7 +196,7 @@ def test_what_was_granted_and_changed_back_can_be_published_anew(cast, period, s
 def test_more_granted_appeals_take_no_more_queries_to_be_looked_at(cast, period, second, django_assert_max_num_queries):
     def one_more(who):
         given_hours(cast, who)
-        granted(cast, second, appealed(period, who), record="hours", link="/my/")
+        granted(cast, second, appealed(period, who), record="hours")
 
     one_more(cast.learner)
     with CaptureQueriesContext(connection) as few:
@@ -213,9 +213,9 @@ def test_points_of_an_item_that_comes_to_count_nothing_hold_the_freeze_and_the_a
         reports.confirm(figure=told(cast, period, name, "2", key=name, at=year.CLOSED), by=second, at=year.CLOSED)
     period = year.in_appeals(cast, period)
     of_points, of_figure = (appealed(period, who, unit=cast.bureau, item_key="K5") for who in (cast.own_leader, cast.liaison))
-    granted(cast, second, of_points, item_key="K5", points=Decimal(-1))
+    granted(cast, second, of_points, points=Decimal(-1))
     reports.confirm(figure=told(cast, period, "年度任务数", "0", key="0"), by=second, at=year.APPEALS)
-    granted(cast, second, of_figure, record="figure", link="/my/")
+    granted(cast, second, of_figure, record="figure")
     words = refused("not_counted", freeze, cast=cast, period=period)
     assert "姚安县教育体育局（K5 -1.00）" in words and "不计分" in words
     assert "姚安县教育体育局（K5 -1.00）" in sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
@@ -228,13 +228,13 @@ def test_points_that_were_published_hold_the_freeze_where_an_appeal_makes_their_
     for name in ("年度任务数", "审核通过的标准目录条目"):
         reports.confirm(figure=told(cast, period, name, "2", key=name, at=year.CLOSED), by=second, at=year.CLOSED)
     period = year.in_appeals(cast, period)
-    granted(cast, second, appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5"), item_key="K5", points=Decimal(-1))
+    granted(cast, second, appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5"), points=Decimal(-1))
     published_anew(cast, second, period)
     later, end = datetime(2027, 1, 20, 4, tzinfo=UTC), datetime(2027, 1, 27, 4, tzinfo=UTC)
     about = {"unit": cast.bureau, "item_key": "K5", "text": "未下达任务", "form_key": "z", "at": later}
     appeal = appeals.file(period=Period.objects.get(), by=cast.liaison, **about)
     reports.confirm(figure=told(cast, period, "年度任务数", "0", key="0", at=later), by=second, at=later)
-    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="figure", link="/my/"), at=later)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="figure"), at=later)
     appeals.grant(appeal=appeal, by=second, reason="属实", at=later)
     refused("not_counted", services.freeze, period=period, by=cast.hr, at=end)
 
@@ -296,7 +296,7 @@ def test_an_open_appeal_of_the_unit_lets_the_figure_that_it_is_about_be_reported
     refused("published", told, cast=cast, period=period, name="年度任务数", unit=cast.other_bureau)
     for name in ("年度任务数", "审核通过的标准目录条目"):
         reports.confirm(figure=told(cast, period, name, "2", key=name), by=second, at=year.APPEALS)
-    granted(cast, second, appeal, record="figure", link=reverse("period_figures", args=[period.pk]))
+    granted(cast, second, appeal, record="figure")
     found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert found and not any(one.unexplained for one in found)
     freeze(cast, period)
