@@ -150,6 +150,7 @@ class AppealDecision(Fact):
         LEAVE = "leave", _("Leave")
         POSTING = "posting", _("Posting")
         DUTY = "duty", _("Duty")
+        NAME = "name", _("Name of the person")
         FIGURE = "figure", _("Figure reported by the unit")
 
     appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="decisions")

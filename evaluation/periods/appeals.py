@@ -187,10 +187,11 @@ def pointed_item(appeal: Appeal) -> Item | None:
 
 def records_of(appeal: Appeal) -> dict[str, str]:
     """The kinds of record that an appeal can be granted by: a person's own; of a unit's those that its item is measured by."""
-    of_people = {value: str(label) for value, label in Record.choices if value != Record.FIGURE}
+    of_people = {str(value): str(label) for value, label in Record.choices if value != Record.FIGURE}
     if appeal.person_id is not None:
         return of_people
     item, figures = pointed_item(appeal), reports.appealed(read(appeal.calculation.version.spec), appeal.item_key)
+    of_people.pop(Record.NAME)  # measures nothing
     found = of_people if item is not None and set(item.read.names) - figures else {}
     return found | ({Record.FIGURE.value: str(Record.FIGURE.label)} if figures else {})
 

@@ -24,19 +24,34 @@ VOUCHED: Mapping[str, frozenset[str]] = {
     Record.LEAVE: frozenset({"counted", "reason"}),
     Record.POSTING: frozenset({"unit_code", "unit_name", "post_title", "counted", "reason"}) | OF_DUTIES,
     Record.DUTY: OF_DUTIES,
+    Record.NAME: frozenset({"person_name"}),
     Record.FIGURE: frozenset(),
 }
 """The columns of a person's line that the correction of each kind of record may change."""
-ROOTS = frozenset({"unit_name", "is_vertical"})
+ROOTS = frozenset({"is_vertical"})
 """Columns of a unit's line that follow from nothing else in it."""
+NAMES = frozenset({"person_name", "unit_name"})
+"""Columns that tell how somebody or a unit is called, who are known by their keys; a roster alone changes them, and each import is on record."""
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """One line that would be frozen otherwise than it was published. `unexplained`: the columns that no granted appeal explains."""
+    """One line that would be frozen otherwise than it was published. `unexplained`: the columns that no granted appeal explains; a name
+    that was corrected, of the same number or code, needs none."""
 
     difference: lines.Difference
     unexplained: tuple[str, ...]
+
+    @property
+    def names_alone(self) -> bool:
+        """Whether nothing differs but how somebody or something is called."""
+        return {name for name, _old, _new in self.difference.changes} <= _names_in(self.difference)
+
+
+def _names_in(one: lines.Difference) -> frozenset[str]:
+    """The columns of names that were corrected: of one line, and of one unit in it."""
+    columns = {name for name, _old, _new in one.changes}
+    return frozenset() if one.state != "changed" else NAMES - {"unit_name"} if "unit_code" in columns else NAMES
 
 
 def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviation]:
@@ -120,7 +135,8 @@ class _Explained:
         people = [self._person(one) for one in self.differing if one.key.startswith("P:")]
         touched = set(self.pointed)
         for one in people:
-            if len(one.unexplained) < len(one.difference.changes):
+            columns = {name for name, _old, _new in one.difference.changes}
+            if columns - _names_in(one.difference) - set(one.unexplained):
                 touched |= self.organs[one.difference.key]
         for key in self.held_elsewhere:
             if self._vouched(key) >= OF_DUTIES:
@@ -141,7 +157,7 @@ class _Explained:
         records, vouched = self._records(one.key), self._vouched(one.key)
         if one.state != "changed":  # somebody who was left off the roster, or was never to be on it
             return Deviation(one, () if Record.POSTING in records else tuple(name for name, _old, _new in one.changes))
-        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched))
+        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched | _names_in(one)))
 
     def _unit(self, one: lines.Difference, touched: set[str]) -> Deviation:
         code = one.key[2:]
@@ -153,6 +169,8 @@ class _Explained:
             figure = name.partition(":")[2] if name.startswith("figures:") else ""
             if figure in self.reported:
                 return figure in vouched
+            if name in _names_in(one):
+                return True
             return follows and name not in ROOTS and name != "rank" and one.state == "changed"
 
         return Deviation(one, tuple(name for name in names if not is_explained(name)))

@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core import clock
-from evaluation import period_views
+from evaluation import appeal_views, period_views
 from evaluation.indicators import reports
-from evaluation.models import Calculation, Period, UnitLine
+from evaluation.models import Appeal, Calculation, Period, UnitLine
 from evaluation.periods import appeals, package, services
-from people.models import Leave, Posting, ReadingOfOthers
+from people.models import Leave, Person, Posting, ReadingOfOthers, Unit
 from people.services import leaves
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
@@ -109,10 +109,47 @@ def test_an_appeal_vouches_for_its_own_record_and_for_no_other_column(cast, peri
     assert found[f"P:{cast.learner.employee_number}"] == ("post_title",)
 
 
-def test_a_units_name_that_was_changed_after_publication_has_to_be_published(cast, period):
-    cast.bureau.name = "教育体育和科技局"
-    cast.bureau.save()
+def test_a_corrected_name_of_somebody_or_of_a_unit_is_listed_as_such_and_frozen(cast, sign_in, period, afterwards):
+    Person.objects.filter(pk=cast.colleague.pk).update(name="李小红（更正）")
+    Unit.objects.filter(pk=cast.bureau.pk).update(name="教育和体育局（更正）")
+    found = services.compared(period, at=year.AFTER_APPEALS)[0]
+    assert {one.difference.key for one in found} >= {f"P:{cast.colleague.employee_number}", f"U:{cast.bureau.code}"}
+    assert not any(one.unexplained for one in found)
+    text = sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
+    assert "名称更正" in text and "因已同意的申诉" not in text
+    freeze(cast, period)
+    frozen = package.frozen(period)
+    assert frozen.people.get(person=cast.colleague).person_name == "李小红（更正）"
+    assert frozen.units.get(unit=cast.bureau).unit_name == "教育和体育局（更正）"
+
+
+def test_beside_a_corrected_name_everything_else_is_explained_by_an_appeal_or_not_at_all(cast, period):
+    Person.objects.filter(pk=cast.learner.pk).update(name="张晓明")
+    given_hours(cast, cast.learner)
+    Posting.objects.filter(person=cast.colleague).update(unit=cast.other_bureau)
     refused("unexplained", freeze, cast=cast, period=period)
+    found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
+    assert found[f"P:{cast.learner.employee_number}"] == ("hours",)
+    assert {"unit_code", "unit_name"} <= set(found[f"P:{cast.colleague.employee_number}"])
+    assert "total" in found[f"U:{cast.bureau.code}"] or "figures:应训人数" in found[f"U:{cast.bureau.code}"]
+
+
+def test_an_appeal_about_a_wrong_name_is_won_at_the_pages(cast, sign_in, period, second, monkeypatch):
+    doors = SimpleNamespace(now=lambda: year.APPEALS, today=lambda given=None: clock.today(given or year.APPEALS))
+    monkeypatch.setattr(appeal_views, "clock", doors)
+    given = {"about": "own", "text": "姓名应为张晓明", "form_key": "n"}
+    assert sign_in(cast.learner).post(reverse("appeal_new", args=[period.pk]), given).status_code == 302
+    door, grant = reverse("appeal", args=[Appeal.objects.get().pk]), {"act": "grant", "record": "name", "reason": "与身份证一致"}
+    assert sign_in(cast.hr).post(door, grant).status_code == 422
+    Person.objects.filter(pk=cast.learner.pk).update(name="张晓明")  # as a roster writes it
+    for officer in (cast.hr, second):
+        assert sign_in(officer).post(door, grant).status_code == 302
+    assert Appeal.objects.get().state == "granted"
+    Person.objects.filter(pk=cast.learner.pk).update(name="张小明")
+    refused("not_counted", freeze, cast=cast, period=period)
+    Person.objects.filter(pk=cast.learner.pk).update(name="张晓明")
+    freeze(cast, period)
+    assert package.frozen(period).people.get(person=cast.learner).person_name == "张晓明"
 
 
 def test_points_that_an_appeal_gave_move_the_total_and_the_ranks_of_others(cast, period, second):
