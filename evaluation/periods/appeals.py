@@ -32,7 +32,7 @@ from evaluation.models import (
     UnitLine,
 )
 from evaluation.periods import corrections, services
-from evaluation.periods.permissions import runs
+from evaluation.periods.permissions import runs, still_runs
 from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of
@@ -210,8 +210,8 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     held = _held(appeal, by)
     if not reason.strip():
         raise Refused(_("Give the reason: everybody concerned reads it."), code="no_reason")
-    first = held.decided[0] if held.decided else None
-    if first is not None and first.by_id == by.pk:
+    first = first_word(held)
+    if any(one.by_id == by.pk for one in held.said):
         raise Refused(_("You have granted this appeal: another officer has to do it as well."), code="same_officer")
     if first is None:
         remedy = remedy or Remedy()
@@ -230,6 +230,11 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     )
     audit.record(held.period, "evaluation.appeal_granted", by=by, appeal=held.pk, step=step, reason=reason.strip())
     return Appeal.objects.get(pk=held.pk)
+
+
+def first_word(appeal: Appeal) -> AppealDecision | None:
+    """The first officer's grant, which a second one confirms; None where there is none, or who gave it is HR of the county no more."""
+    return next((one for one in appeal.decided if one.step == 1 and still_runs(one.by, appeal.period)), None)
 
 
 def _correct(appeal: Appeal, first: AppealDecision, by: Person, at: datetime) -> PointCorrection | None:
@@ -355,6 +360,6 @@ def lacks_officer(appeal: Appeal) -> bool:
     """Whether nobody is there who could give the word that it waits for. Two queries."""
     if not appeal.is_open:
         return False
-    excluded = {appeal.by_id, appeal.person_id, *(one.by_id for one in appeal.decided)} - {None}
+    excluded = {appeal.by_id, appeal.person_id, *(one.by_id for one in appeal.said)} - {None}
     holds = Q(role_grants__role=Role.HR, role_grants__ends_on=None, role_grants__unit=appeal.period.county_id) | Q(is_superuser=True)
     return not Person.objects.filter(holds, is_active=True).exclude(pk__in=excluded).exists()

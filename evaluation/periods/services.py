@@ -21,11 +21,12 @@ from evaluation.models import (
     IndicatorVersion,
     Period,
     PeriodStep,
+    PointWithdrawal,
     Reopening,
     UnitFigure,
 )
 from evaluation.periods import deviations, package, requirements, rules
-from evaluation.periods.permissions import runs
+from evaluation.periods.permissions import runs, still_runs
 from people.models import Person, Unit
 
 State = Period.State
@@ -34,6 +35,7 @@ TRIES = 5
 MOST_NAMED = 10
 _SERIALIZATION = "40001"
 Made = TypeVar("Made")
+Proposal = TypeVar("Proposal", Reopening, Cancellation, PointWithdrawal)
 
 
 def open_period(
@@ -175,7 +177,7 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, set
     newest = period.newest_step
     if newest is None or newest.state not in rules.REOPENED_FROM:
         raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
-    standing = Reopening.objects.filter(after=newest).first()
+    standing = standing_proposal(period)
     if standing is not None:
         return standing
     made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
@@ -196,7 +198,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     hold(period)
     proposal = standing_proposal(period)
     if proposal is None:
-        raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
+        raise Refused(_("Nobody who is HR now has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
     asked = calculation.asked_now(period.county, clock.end_of(period.cutoff_on)) if proposal.settles_anew else calculation.noted(period.pk)
@@ -236,7 +238,7 @@ def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     hold(period)
     proposal = standing_cancellation(period) if can_be_cancelled(period) else None
     if proposal is None:
-        raise Refused(_("Nobody has proposed to cancel this period as it stands."), code="no_proposal")
+        raise Refused(_("Nobody who is HR now has proposed to cancel this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
     return _take(period, State.CANCELLED, by=proposal.by, second=by, at=at, reason=proposal.reason)
@@ -251,14 +253,19 @@ def can_be_cancelled(period: Period) -> bool:
 
 
 def standing_cancellation(period: Period) -> Cancellation | None:
-    """The proposal to cancel that waits for a second officer. One query beside the steps."""
-    return Cancellation.objects.filter(period=period, after=len(period.steps_taken)).select_related("by").first()
+    """The proposal to cancel that waits for a second officer. Two queries beside the steps."""
+    return standing_of_officer(Cancellation.objects.filter(period=period, after=len(period.steps_taken)), period)
 
 
 def standing_proposal(period: Period) -> Reopening | None:
-    """The proposal to reopen that waits for a second officer. One query beside the steps."""
+    """The proposal to reopen that waits for a second officer. Two queries beside the steps."""
     newest = period.newest_step
-    return Reopening.objects.filter(after=newest).select_related("by").first() if newest is not None else None
+    return standing_of_officer(Reopening.objects.filter(after=newest), period) if newest is not None else None
+
+
+def standing_of_officer(proposals: QuerySet[Proposal], period: Period) -> Proposal | None:
+    """Of proposals the newest whose officer still runs the period. One query, and one for each that is looked at."""
+    return next((one for one in proposals.select_related("by").order_by("-pk") if still_runs(one.by, period)), None)
 
 
 def published(period: Period) -> Calculation | None:
@@ -526,6 +533,7 @@ __all__ = [
     "reopen",
     "standing_cancellation",
     "standing_of",
+    "standing_of_officer",
     "standing_proposal",
     "waiting_claims",
 ]
