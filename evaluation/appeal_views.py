@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -14,10 +15,11 @@ from core import clock
 from core.errors import Refused
 from core.text import is_storable
 from evaluation import evidence
-from evaluation.models import Appeal, AppealEvidence, Calculation, Period, PersonLine, UnitLine
+from evaluation.models import Appeal, AppealDecision, AppealEvidence, Calculation, Period, PersonLine, UnitLine
 from evaluation.period_forms import AppealDecisionForm, AppealForm
 from evaluation.periods import appeals, services
 from evaluation.periods.permissions import looks_into, runs
+from evaluation.permissions import people_with_file, units_in_reach
 from people.models import Person, ReadingOfOthers
 from people.services import readings
 
@@ -144,9 +146,10 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(with_all.prefetch_related("decisions__correction__taken_back"), pk=pk)
     own = request.user.pk in (found.by_id, found.person_id)
     decides = not own and runs(request.user, found.period)
-    form = AppealDecisionForm(
-        request.POST if request.POST.get("act") in DECISIONS else None, items=appeals.pointed_items(found.calculation)
-    )
+    items = appeals.item_keys(found.calculation)
+    item = items[found.item_key] if appeals.pointed_item(found) is not None else ""
+    given = request.POST if request.POST.get("act") in DECISIONS else None
+    form = AppealDecisionForm(given, records=appeals.records_of(found), item=item)
     said = None
     if request.method == "POST":
         if not (own or decides):
@@ -156,32 +159,51 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         except Refused as refusal:
             said = refusal
             if form.is_bound:
-                fields = {"no_link": "link", "no_points": "points", "no_item": "item_key", "no_remedy": "how"}
+                fields = {"no_points": "points", "no_remedy": "how" if item else "record", "not_corrected": "record"}
                 form.add_error(fields.get(refusal.code), refusal.message)
         else:
             if not form.errors:
                 return redirect("appeal", pk)
     if not own:
         readings.record(reader=request.user, kind=Kind.READ, what="appeal", unit=found.unit, subject=found.whose, rows=1, request=request)
-    decided_by_me = any(one.by_id == request.user.pk for one in found.decided)
-    lines = UnitLine.objects.filter(calculation=found.calculation, unit=found.unit)
+    decided_by_me = any(one.by_id == request.user.pk for one in found.said)
+    unit_line = UnitLine.objects.filter(calculation=found.calculation, unit=found.unit).first()
     context = {
         "appeal": found,
         "own": own,
         "may_withdraw": found.is_open and found.whose == request.user,
         "may_decide": decides and found.is_open,
-        "second": len(found.decided) == 1,
+        "second": appeals.first_word(found) is not None,
         "decided_by_me": decides and found.is_open and decided_by_me,
         "lacks_officer": decides and appeals.lacks_officer(found),
         "late": found.is_open and found.due_on < clock.today(),
-        "item": appeals.item_keys(found.calculation).get(found.item_key, ""),
+        "item": items.get(found.item_key, ""),
+        "pointed": bool(item),
+        "page": _page_of(request.user, found, unit_line),
         "line": PersonLine.objects.filter(calculation=found.calculation, person=found.person).first() if found.person_id else None,
-        "unit_line": lines.first(),
+        "unit_line": unit_line,
+        "claims": appeals.claims_beside(found, request.user),
         "evidence": list(found.evidence.all()),
         "form": form,
         "refusal": None if form.is_bound else said,
     }
     return render(request, "evaluation/periods/appeal.html", context, status=422 if said or form.errors else 200)
+
+
+def _page_of(user: Person, found: Appeal, unit_line: UnitLine | None) -> str:
+    """The page on which the reader finds the record that was corrected; empty where none is theirs to open. One query at most."""
+    record = found.decided[0].record if found.decided else ""
+    if not record:
+        return ""
+    if record == AppealDecision.Record.FIGURE:
+        if looks_into(user, found.period):
+            return reverse("period_figures", args=[found.period_id])
+        return reverse("unit_line", args=[unit_line.pk]) if unit_line is not None else ""
+    if found.person_id == user.pk:
+        return reverse("my_file")
+    if found.person_id is not None:
+        return reverse("learning_file", args=[found.person_id]) if people_with_file(user).filter(pk=found.person_id).exists() else ""
+    return reverse("records_unit", args=[found.unit_id]) if units_in_reach(user).filter(pk=found.unit_id).exists() else ""
 
 
 def _act(request: HttpRequest, found: Appeal, form: AppealDecisionForm) -> None:
@@ -196,11 +218,9 @@ def _act(request: HttpRequest, found: Appeal, form: AppealDecisionForm) -> None:
         return
     data = form.cleaned_data
     if act == "grant":
-        how = data["how"]
+        how = data.get("how", "record")
         remedy = appeals.Remedy(
             record=data["record"] if how == "record" else "",
-            link=data["link"] if how == "record" else "",
-            item_key=data["item_key"] if how == "points" else "",
             points=data["points"] if how == "points" else None,
         )
         after = appeals.grant(appeal=found, by=by, reason=data["reason"], at=at, remedy=remedy)

@@ -435,7 +435,7 @@ def _claims(person: Person, sieve: _Sieve) -> Told:
             "state": str(claim.state),
             **_served(claim),
             "evidence": _evidence(claim.evidence.all()),
-            "decisions": [{**_fields(one, "step", "verdict", "reason"), **_by(one)} for one in claim.steps],
+            "decisions": [{**_fields(one, "step", "verdict", "reason"), **_by(one)} for one in claim.said],
         }
         for claim in sieve.through("claims", rows, HourClaim.objects.visible_to)
     ]
@@ -485,7 +485,7 @@ def _appeals(person: Person, sieve: _Sieve) -> Told:
             "evidence": _evidence(appeal.evidence.all()),
             "decisions": [
                 {**_fields(one, "step", "verdict", "record", "link"), "item": one.item_key, **_fields(one, "points", "reason"), **_by(one)}
-                for one in appeal.decided
+                for one in appeal.said
             ],
         }
         for appeal in sieve.through("appeals", rows, Appeal.objects.visible_to)

@@ -133,7 +133,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         readings.record(
             reader=request.user, kind="read", what="claim of hours", unit=found.unit, subject=found.person, rows=1, request=request
         )
-    approved_by_me = any(one.by_id == request.user.pk for one in found.steps)
+    approved_by_me = any(one.by_id == request.user.pk for one in found.said)
     alike = claims.alike(found) if not own else []
     context = {
         "claim": found,

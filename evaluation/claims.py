@@ -165,13 +165,15 @@ def approve(*, claim: HourClaim, by: Person, at: datetime, is_another: bool = Fa
     A course counts once a year where the policy says so: where another claim of the year for a course of this title and
     organiser is credited, the officer has to say that this `is_another` course; the decision and its audit entry keep it.
 
+    Where who approved it first decides on it no more, this is the first approval.
+
     Raises:
         Refused: no right ("not_hr"), one's own claim ("own_claim"), filed by the officer for the person ("filed_it"), approved by the same officer before ("same_officer"), it is
             over ("over"), or the course is credited already ("same_course").
     """
     held = _held(claim, by)
     _lock(held.person_id)
-    step = len(held.steps) + 1
+    step = 2 if held.steps and _still_decides(held.steps[0].by, held) else 1
     credited = doubled(held)
     if credited and not is_another:
         raise Refused(
@@ -244,9 +246,13 @@ def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> H
     if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
         raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
     _require_open(held)
-    if not may_have_approved and any(one.by_id == by.pk for one in held.steps):
+    if not may_have_approved and any(one.by_id == by.pk for one in held.said):
         raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     return held
+
+
+def _still_decides(officer: Person, claim: HourClaim) -> bool:
+    return deciders_on(claim).filter(pk=officer.pk).exists()
 
 
 def _lock(person_id: int) -> None:
@@ -301,4 +307,4 @@ def doubled(claim: HourClaim, among: list[HourClaim] | None = None) -> list[Hour
 
 def lacks_officer(claim: HourClaim) -> bool:
     """Whether nobody is there who could give the approval that it waits for. One query."""
-    return claim.is_open and not deciders_on(claim).exclude(pk__in=[one.by_id for one in claim.steps]).exists()
+    return claim.is_open and not deciders_on(claim).exclude(pk__in=[one.by_id for one in claim.said]).exists()

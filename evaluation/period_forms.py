@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import clock
 from evaluation.forms import FilesField, SeveralFiles, UnitChoice, form_key, styled
-from evaluation.models import AppealDecision, IndicatorVersion, Period
+from evaluation.models import IndicatorVersion, Period
 from evaluation.models.chain import ReminderQuerySet
 from evaluation.permissions import units_in_reach
 from people.models import Role, Unit
@@ -163,18 +163,11 @@ class AppealForm(forms.Form):
 
 
 class AppealDecisionForm(forms.Form):
-    """What an officer decides: the reason always; how it was put right, where the first one grants."""
+    """What an officer decides: the reason always; how it was put right, where the first one grants: a record, or points of an `item`."""
 
-    HOW = [("record", _("The record itself was corrected")), ("points", _("Points of an item are corrected"))]
+    HOW = [("record", _("The record itself was corrected")), ("points", _("Points of the item are corrected"))]
     how = forms.ChoiceField(label=_("If granted: what was put right"), choices=[("", "—"), *HOW], required=False)
-    record = forms.ChoiceField(label=_("Record that was corrected"), choices=[("", "—"), *AppealDecision.Record.choices], required=False)
-    link = forms.CharField(
-        label=_("Address of its page"),
-        required=False,
-        max_length=200,
-        help_text=_("As in the address bar, from the slash on: /people/12/file/"),
-    )
-    item_key = forms.ChoiceField(label=_("Item"), required=False)
+    record = forms.ChoiceField(label=_("Record that was corrected"), required=False)
     points = forms.DecimalField(
         label=_("Points more (or less, with a minus sign)"),
         required=False,
@@ -191,7 +184,9 @@ class AppealDecisionForm(forms.Form):
         error_messages={"required": _("Give the reason: everybody concerned reads it.")},
     )
 
-    def __init__(self, *args, items, **kwargs):
+    def __init__(self, *args, records, item: str, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["item_key"].choices = [("", "—"), *items.items()]
+        self.fields["record"].choices = [("", "—"), *records.items()]
+        if not item:
+            del self.fields["how"], self.fields["points"]
         styled(self)

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock, workdays
 from core.errors import Refused
 from evaluation.forms import NO_PURPOSE, PurposeForm
-from evaluation.models import IndicatorVersion, Period, PersonLine, PointCorrection, Reminder, UnitLine
+from evaluation.models import Appeal, IndicatorVersion, Period, PersonLine, PointCorrection, Reminder, UnitLine
 from evaluation.period_forms import AnswerForm, OpenPeriodForm, RemindersForm, ReopenForm
 from evaluation.periods import appeals, chain, deviations, lines, package, points, requirements, rules, services
 from evaluation.periods.permissions import looks_into, runs
@@ -104,10 +104,9 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     cancellable = officer and services.can_be_cancelled(found)
     cancellation = services.standing_cancellation(found) if cancellable else None
     compares = officer and found.state in (State.PUBLICITY, State.APPEALS)
-    compared = None
+    compared, uncounted = None, []
     if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
-        compared = _compared(request, found)
-    uncounted = services.uncounted_of(found, at=at) if compared is not None else ()
+        compared, uncounted = _compared(request, found)
     standing = services.standing_of(found, at=at, found=compared or (), uncounted=uncounted)
     context = {
         "period": found,
@@ -120,6 +119,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "upcoming_label": _verb(upcoming),
         "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
         "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
+        "open_claims": standing.open_claims if officer else 0,
         "leaves_a_gap": (found.cutoff_on.month, found.cutoff_on.day) != (12, 31),
         "compares": compares,
         "previews": officer and found.state in UNPUBLISHED,
@@ -148,9 +148,10 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "evaluation/periods/period.html", context, status=422 if refusal or form.errors else 200)
 
 
-def _compared(request: HttpRequest, found: Period) -> list[deviations.Deviation]:
-    """How a freeze would differ, what nothing explains first. Reading it is logged."""
-    compared = sorted(services.deviations_of(found, at=clock.now()), key=lambda one: not one.unexplained)
+def _compared(request: HttpRequest, found: Period) -> tuple[list[deviations.Deviation], list[Appeal]]:
+    """How a freeze would differ, what nothing explains first, and what was granted and would not count. Reading it is logged."""
+    compared, uncounted = services.compared(found, at=clock.now())
+    compared.sort(key=lambda one: not one.unexplained)
     people = sum(one.difference.key.startswith("P:") for one in compared[:MOST_SHOWN])
     if people:
         readings.record(
@@ -161,7 +162,7 @@ def _compared(request: HttpRequest, found: Period) -> list[deviations.Deviation]
             rows=people,
             request=request,
         )
-    return compared
+    return compared, uncounted
 
 
 def _changes(one: deviations.Deviation) -> list[tuple[str, str, str]]:
@@ -281,7 +282,7 @@ def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
     found, at = _period(request, pk), clock.now()
     if not runs(request.user, found) or found.state not in UNPUBLISHED:
         raise Http404
-    outcome = services.preview(found, at=at)
+    outcome, standing = services.preview(found, at=at), services.standing_of(found, at=at)
     reasons = Counter(one.reason for one in outcome.people if not one.counted)
     context = {
         "period": found,
@@ -289,7 +290,8 @@ def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": _ranked(outcome.units, found.version),
         "counted": sum(one.counted for one in outcome.people),
         "uncounted": [(lines.shown("reason", reason), number) for reason, number in reasons.most_common()],
-        "unconfirmed": services.standing_of(found, at=at).unconfirmed,
+        "unconfirmed": standing.unconfirmed,
+        "open_claims": standing.open_claims,
         "upcoming": _verb(State.PUBLICITY),
     }
     return render(request, "evaluation/periods/preview.html", context)

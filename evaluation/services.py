@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
@@ -14,7 +14,7 @@ from core.errors import Refused
 from core.figures import figure, share
 from courses.models import Completion, CreditPolicy, Reversal
 from evaluation import changes, rules
-from evaluation.models import Appeal, HourClaim, LearnedElsewhere, LedgerEntry
+from evaluation.models import HourClaim, LearnedElsewhere, LedgerEntry
 from people.models import Duty, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
 from people.permissions import has_role, paths_of
@@ -152,7 +152,7 @@ def correct(
     Raises:
         Refused: no right over this person, one's own hours, no reason, zero, not in the policy's
             steps, a year that has not begun, more taken than there is, more given back than corrections and reversals took in the
-            year while no appeal about it waits ("given_back"), or an entry that is not of this person and year
+            year ("given_back"), or an entry that is not of this person and year
             ("answers") or of which less is left ("answers_more").
     """
     if by.pk == person.pk:
@@ -186,7 +186,7 @@ def correct(
         )
     if answers is not None:
         _check_answer(answers, person, year, hours)
-    elif hours > 0 and not _is_appealed(person, year):
+    elif hours > 0:
         _check_given_back(person, year, hours)
     entry = LedgerEntry.objects.create(
         **(served_at(person) if answers is None else copied_from(answers)),
@@ -205,14 +205,6 @@ def correct(
     named = {"answers": answers.pk} if answers is not None else {}
     audit.record(person, "evaluation.correct_hours", by=by, year=year, hours=str(hours), reason=reason, entry=entry.pk, **named)
     return entry
-
-
-def _is_appealed(person: Person, year: int) -> bool:
-    """Whether an appeal about this person's line, or about an item of their organ, waits: two officers say whether the hours count."""
-    about = Q(person=person)
-    if person.unit is not None:
-        about |= Q(person=None, unit__path=person.unit.organ_path)
-    return Appeal.objects.open().filter(about, period__year=year).exists()
 
 
 def _check_given_back(person: Person, year: int, hours: Decimal) -> None:

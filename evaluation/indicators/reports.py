@@ -12,7 +12,7 @@ from core.errors import Refused
 from evaluation.indicators import figures
 from evaluation.indicators.spec import Spec, read
 from evaluation.models import Appeal, FigureConfirmation, FigureWithdrawal, Period, UnitFigure
-from evaluation.periods.permissions import runs
+from evaluation.periods.permissions import runs, still_runs
 from people.models import Person, Unit
 
 MOST = Decimal(9999)
@@ -68,13 +68,17 @@ def confirm(*, figure: UnitFigure, by: Person, at: datetime) -> FigureConfirmati
     """Let a reported figure count: somebody else than its author says so, once; after publication as `report`.
 
     Raises:
-        Refused: not_hr, own, over (the period is frozen), published (and no appeal asks for it), replaced (a later report stands), withdrawn, done.
+        Refused: not_hr, own, author_gone (who reported it is HR no more), over (the period is frozen), published (and no appeal asks for it), replaced (a later report stands), withdrawn, done.
     """
     period = figure.period
     if not runs(by, period):
         raise Refused(_("Figures are confirmed by HR of the county."), code="not_hr")
     if figure.by_id == by.pk:
         raise Refused(_("You reported this figure: another HR officer has to confirm it."), code="own")
+    if not still_runs(figure.by, period):
+        raise Refused(
+            _("%(name)s, who reported this figure, is HR no more: report it anew.") % {"name": figure.by.name}, code="author_gone"
+        )
     try:
         with transaction.atomic():
             Period.objects.select_for_update(no_key=True).get(pk=period.pk)

@@ -90,9 +90,14 @@ class Appeal(Fact):
         return f"{self.period} · {self.about}"
 
     @cached_property
+    def said(self) -> list["AppealDecision"]:
+        """Every word on it, in order: from what was prefetched, or one query."""
+        return sorted(self.decisions.all(), key=lambda one: (one.step, one.pk))
+
+    @property
     def decided(self) -> list["AppealDecision"]:
-        """What was decided, in order: from what was prefetched, or one query."""
-        return sorted(self.decisions.all(), key=lambda one: one.step)
+        """What was decided, in order: of several first words the last."""
+        return list({one.step: one for one in self.said}.values())
 
     @property
     def is_on_paper(self) -> bool:
@@ -135,8 +140,9 @@ class AppealEvidence(EvidenceFile):
 class AppealDecision(Fact):
     """An officer grants or refuses an appeal, or whoever filed it withdraws it. `step` 1 is the first word, 2 the second officer's.
 
-    A grant says how: the record itself was corrected (`record`, with the page where that stands), or points of an item are
-    given (`points`; the second officer's word makes the `correction`). The second officer grants what the first proposed.
+    A grant says how: the record itself was corrected (`record`; those from before the page was known name its `link`), or points of
+    the item are given (`points`; the second officer's word makes the `correction`). The second officer grants what the first proposed.
+    A first word of somebody who is HR no more is given anew by another: the last one holds.
     """
 
     class Verdict(models.TextChoices):
@@ -150,6 +156,7 @@ class AppealDecision(Fact):
         LEAVE = "leave", _("Leave")
         POSTING = "posting", _("Posting")
         DUTY = "duty", _("Duty")
+        NAME = "name", _("Name of the person")
         FIGURE = "figure", _("Figure reported by the unit")
 
     appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="decisions")
@@ -167,7 +174,7 @@ class AppealDecision(Fact):
     class Meta:
         ordering = ["appeal", "step"]
         constraints = [
-            models.UniqueConstraint(fields=["appeal", "step"], name="appeal_decided_once_per_step"),
+            models.UniqueConstraint(fields=["appeal"], condition=Q(step=2), name="appeal_decided_once"),
             models.UniqueConstraint(fields=["appeal", "by"], condition=Q(verdict="granted"), name="appeal_granted_once_per_officer"),
             models.CheckConstraint(condition=Q(step__in=[1, 2]), name="appeal_two_steps"),
         ]

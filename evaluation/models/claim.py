@@ -98,9 +98,14 @@ class HourClaim(ServedAt, Fact):
         return self.ends_on.year
 
     @cached_property
+    def said(self) -> list["ClaimDecision"]:
+        """Every word on it, in order: from what was prefetched, or one query."""
+        return sorted(self.decisions.all(), key=lambda one: (one.step, one.pk))
+
+    @property
     def steps(self) -> list["ClaimDecision"]:
-        """What was decided, in order: from what was prefetched, or one query."""
-        return sorted(self.decisions.all(), key=lambda one: one.step)
+        """What was decided, in order: of several first words the last."""
+        return list({one.step: one for one in self.said}.values())
 
     @property
     def state(self) -> str:
@@ -133,7 +138,8 @@ class Evidence(EvidenceFile):
 
 
 class ClaimDecision(Fact):
-    """An officer approves or refuses a claim, or the person withdraws it. `step` 1 is the first, 2 the second."""
+    """An officer approves or refuses a claim, or the person withdraws it. `step` 1 is the first, 2 the second. A first approval of
+    somebody who is HR there no more is given anew by another: the last one holds."""
 
     class Verdict(models.TextChoices):
         APPROVED = "approved", _("Approved")
@@ -150,7 +156,7 @@ class ClaimDecision(Fact):
     class Meta:
         ordering = ["claim", "step"]
         constraints = [
-            models.UniqueConstraint(fields=["claim", "step"], name="claim_decided_once_per_step"),
+            models.UniqueConstraint(fields=["claim"], condition=models.Q(step=2), name="claim_decided_once"),
             models.UniqueConstraint(fields=["claim", "by"], condition=models.Q(verdict="approved"), name="claim_approved_once_per_officer"),
             models.CheckConstraint(condition=models.Q(step__in=[1, 2]), name="claim_two_steps"),
         ]

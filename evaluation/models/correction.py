@@ -66,7 +66,7 @@ class PointWithdrawal(Fact):
 
     class Meta:
         ordering = ["correction", "pk"]
-        constraints = [models.UniqueConstraint(fields=["correction", "after"], name="point_withdrawal_once_per_step")]
+        constraints = [models.UniqueConstraint(fields=["correction", "after", "by"], name="point_withdrawal_once_per_step_and_officer")]
 
 
 class PointsTakenBack(Fact):

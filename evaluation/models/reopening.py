@@ -11,12 +11,12 @@ from people.models import Person
 class Reopening(Fact):
     """One officer proposes that a period go back to “cut off”; another one's confirmation is a `PeriodStep` by both.
 
-    It answers the step that it was proposed after: once any other step was taken, it is void. `settles_anew`: what the year asks
+    It answers the step that it was proposed after: once any other step was taken, it is void; so it is while who proposed it does not run the period. `settles_anew`: what the year asks
     for is settled by the rules of the day of confirmation; otherwise what was noted stays.
     """
 
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="reopenings")
-    after = models.OneToOneField(PeriodStep, on_delete=models.PROTECT, related_name="reopening")
+    after = models.ForeignKey(PeriodStep, on_delete=models.PROTECT, related_name="reopenings")
     reason = models.TextField(_("reason"))
     settles_anew = models.BooleanField(_("settle anew what is asked for"), default=False)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
@@ -26,6 +26,7 @@ class Reopening(Fact):
         verbose_name = _("proposal to reopen a period")
         verbose_name_plural = _("proposals to reopen periods")
         ordering = ["period", "pk"]
+        constraints = [models.UniqueConstraint(fields=["after", "by"], name="reopening_once_per_step_and_officer")]
 
 
 class Cancellation(Fact):
@@ -44,4 +45,4 @@ class Cancellation(Fact):
         verbose_name = _("proposal to cancel a period")
         verbose_name_plural = _("proposals to cancel periods")
         ordering = ["period", "pk"]
-        constraints = [models.UniqueConstraint(fields=["period", "after"], name="cancellation_once_per_step")]
+        constraints = [models.UniqueConstraint(fields=["period", "after", "by"], name="cancellation_once_per_step_and_officer")]

@@ -12,39 +12,40 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
 from core import audit, clock, workdays
 from core.errors import Refused
+from core.figures import figure
 from evaluation.evidence import File, keep, kinds_of
+from evaluation.indicators import reports
+from evaluation.indicators.spec import Item, read
 from evaluation.models import (
     Appeal,
     AppealDecision,
     AppealEvidence,
     Calculation,
+    HourClaim,
     Period,
     PersonLine,
     PointCorrection,
     UnitLine,
 )
 from evaluation.periods import corrections, services
-from evaluation.periods.permissions import runs
+from evaluation.periods.permissions import runs, still_runs
 from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of
 
-Verdict = AppealDecision.Verdict
+Verdict, Record = AppealDecision.Verdict, AppealDecision.Record
 MOST_TEXT = 2000
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """How an appeal is granted: a corrected record with its page, or points of an item."""
+    """How an appeal is granted: a corrected record, or points of the item that it is about."""
 
     record: str = ""
-    link: str = ""
-    item_key: str = ""
     points: Decimal | None = None
 
 
@@ -177,9 +178,22 @@ def item_keys(calculation: Calculation) -> dict[str, str]:
     return {one["key"]: f"{one['key']} {one['name']}" for part in ("items", "bonus", "deduct") for one in spec.get(part, [])}
 
 
-def pointed_items(calculation: Calculation) -> dict[str, str]:
-    """The items whose points can be corrected, by key."""
-    return {one["key"]: f"{one['key']} {one['name']}" for one in calculation.version.spec["items"]}
+def pointed_item(appeal: Appeal) -> Item | None:
+    """The item that a unit's appeal is about, where its points can be corrected; none of a person's, or of a bonus or deduction."""
+    if appeal.person_id is not None:
+        return None
+    return next((one for one in read(appeal.calculation.version.spec).items if one.key == appeal.item_key), None)
+
+
+def records_of(appeal: Appeal) -> dict[str, str]:
+    """The kinds of record that an appeal can be granted by: a person's own; of a unit's those that its item is measured by."""
+    of_people = {str(value): str(label) for value, label in Record.choices if value != Record.FIGURE}
+    if appeal.person_id is not None:
+        return of_people
+    item, figures = pointed_item(appeal), reports.appealed(read(appeal.calculation.version.spec), appeal.item_key)
+    of_people.pop(Record.NAME)  # measures nothing
+    found = of_people if item is not None and set(item.read.names) - figures else {}
+    return found | ({Record.FIGURE.value: str(Record.FIGURE.label)} if figures else {})
 
 
 @transaction.atomic
@@ -190,24 +204,25 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
 
     Raises:
         Refused: no right ("not_hr"), one's own ("own"), granted by the same officer before ("same_officer"), it is over ("over"), no
-            reason ("no_reason"), a remedy that is none ("no_remedy", "no_link", "no_item", "void_item", "no_points"), or a record that
+            reason ("no_reason"), a remedy that is none or none of this appeal ("no_remedy", "no_item", "void_item", "no_points"), or a record that
             nobody has corrected since publication, of that kind, of theirs and for the year, or that was changed back ("not_corrected").
     """
     held = _held(appeal, by)
     if not reason.strip():
         raise Refused(_("Give the reason: everybody concerned reads it."), code="no_reason")
-    first = held.decided[0] if held.decided else None
-    if first is not None and first.by_id == by.pk:
+    first = first_word(held)
+    if any(one.by_id == by.pk for one in held.said):
         raise Refused(_("You have granted this appeal: another officer has to do it as well."), code="same_officer")
     if first is None:
         remedy = remedy or Remedy()
         _require_remedy(held, remedy, at)
-        fields = {"record": remedy.record, "link": remedy.link.strip(), "item_key": remedy.item_key, "points": remedy.points}
+        pointed = remedy.points is not None
+        fields = {"record": remedy.record, "item_key": held.item_key if pointed else "", "points": remedy.points}
         correction = None
     else:
         if first.record:
             _require_corrected(held, first.record, at)
-        fields = {"record": first.record, "link": first.link, "item_key": first.item_key, "points": first.points}
+        fields = {"record": first.record, "item_key": first.item_key, "points": first.points}
         correction = _correct(held, first, by, at)
     step = 1 if first is None else 2
     AppealDecision.objects.create(
@@ -215,6 +230,11 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     )
     audit.record(held.period, "evaluation.appeal_granted", by=by, appeal=held.pk, step=step, reason=reason.strip())
     return Appeal.objects.get(pk=held.pk)
+
+
+def first_word(appeal: Appeal) -> AppealDecision | None:
+    """The first officer's grant, which a second one confirms; None where there is none, or who gave it is HR of the county no more."""
+    return next((one for one in appeal.decided if one.step == 1 and still_runs(one.by, appeal.period)), None)
 
 
 def _correct(appeal: Appeal, first: AppealDecision, by: Person, at: datetime) -> PointCorrection | None:
@@ -233,29 +253,25 @@ def _correct(appeal: Appeal, first: AppealDecision, by: Person, at: datetime) ->
 
 
 def _require_remedy(appeal: Appeal, remedy: Remedy, at: datetime) -> None:
-    if remedy.record:
-        if remedy.record not in AppealDecision.Record.values or remedy.points is not None:
-            raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
-        if not _is_page_of_ours(remedy.link.strip()):
-            raise Refused(
-                _("Give the address of the page that shows the correction; it begins with a slash, as “/people/12/file/”."), code="no_link"
-            )
+    if bool(remedy.record) == (remedy.points is not None):
+        raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
+    if remedy.points is None:
+        if remedy.record not in records_of(appeal):
+            raise Refused(_("Choose a record that the appeal can be about."), code="no_remedy")
         _require_corrected(appeal, remedy.record, at)
         return
-    if remedy.points is None:
-        raise Refused(_("Say what was put right: a record, or points."), code="no_remedy")
-    items = {one["key"]: Decimal(str(one["points"])) for one in appeal.calculation.version.spec["items"]}
-    if remedy.item_key not in items:
-        raise Refused(_("Choose the item whose points are corrected."), code="no_item")
+    item = pointed_item(appeal)
+    if item is None:
+        raise Refused(_("Points are given to the item that a unit's appeal is about, and to no other."), code="no_item")
     line = UnitLine.objects.filter(calculation=appeal.calculation_id, unit=appeal.unit_id).first()
-    if line is not None and any(one["key"] == remedy.item_key and one["void"] for one in line.items):
+    if line is not None and any(one["key"] == appeal.item_key and one["void"] for one in line.items):
         raise Refused(
             _("This item counts nothing for the unit: what it is measured by is nothing, and its points went to the other items."),
             code="void_item",
         )
-    if not remedy.points or abs(remedy.points) > items[remedy.item_key]:
+    if not remedy.points or abs(remedy.points) > item.points:
         raise Refused(
-            _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": items[remedy.item_key]}, code="no_points"
+            _("The points are not zero, and at most what the item is worth: %(most)s.") % {"most": figure(item.points)}, code="no_points"
         )
 
 
@@ -266,16 +282,6 @@ def _require_corrected(appeal: Appeal, record: str, at: datetime) -> None:
             % {"record": AppealDecision.Record(record).label, "about": appeal.about},
             code="not_corrected",
         )
-
-
-def _is_page_of_ours(link: str) -> bool:
-    if not link.startswith("/") or link.startswith("//"):
-        return False
-    try:
-        resolve(link.partition("?")[0].partition("#")[0])
-    except Resolver404:
-        return False
-    return True
 
 
 @transaction.atomic
@@ -337,6 +343,14 @@ def overdue(period: Period, *, at: datetime) -> QuerySet[Appeal]:
     return Appeal.objects.open().filter(period=period, due_on__lt=clock.today(at))
 
 
+def claims_beside(appeal: Appeal, user) -> list[HourClaim]:
+    """The claims of the person in the period that wait and that the user may read: hours that are missing are entered by them. One query."""
+    if appeal.person_id is None or not appeal.is_open:
+        return []
+    visible = HourClaim.objects.visible_to(user).filter(person=appeal.person_id)
+    return list(services.waiting_claims(appeal.period).filter(pk__in=visible.values("pk")).order_by("pk"))
+
+
 def days_left(appeal: Appeal, today: date) -> int:
     """Calendar days until an answer is due; negative when it is late."""
     return (appeal.due_on - today).days
@@ -346,6 +360,6 @@ def lacks_officer(appeal: Appeal) -> bool:
     """Whether nobody is there who could give the word that it waits for. Two queries."""
     if not appeal.is_open:
         return False
-    excluded = {appeal.by_id, appeal.person_id, *(one.by_id for one in appeal.decided)} - {None}
+    excluded = {appeal.by_id, appeal.person_id, *(one.by_id for one in appeal.said)} - {None}
     holds = Q(role_grants__role=Role.HR, role_grants__ends_on=None, role_grants__unit=appeal.period.county_id) | Q(is_superuser=True)
     return not Person.objects.filter(holds, is_active=True).exclude(pk__in=excluded).exists()

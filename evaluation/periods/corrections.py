@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from core import clock
 from courses.models import Reversal
@@ -77,6 +77,7 @@ class _Since:
             Record.LEAVE: self._leave,
             Record.POSTING: self._posting,
             Record.DUTY: self._duty,
+            Record.NAME: self._name,
             Record.FIGURE: set,
         }
 
@@ -147,6 +148,10 @@ class _Since:
         lines, places = self._lines_and_places
         told = {person: (line.duties, line.held_in) for person, line in lines.items() if person in places}
         return {person for person, duties in told.items() if duties != (list(places[person][1].all), places[person][1].told)}
+
+    def _name(self) -> set[int]:
+        lines = PersonLine.objects.filter(calculation=self.published, person__in=self.people)
+        return set(lines.exclude(person_name=F("person__name")).values_list("person", flat=True))
 
     def is_reported_otherwise(self, item_key: str) -> bool:
         """Whether a reported figure of the unit that an item is about counts with another value than it was published with."""

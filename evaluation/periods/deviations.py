@@ -7,13 +7,13 @@ comes to follows from its people, its reported figures and its corrected points.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from evaluation.indicators import calculation, figures, reports
 from evaluation.indicators.spec import read
-from evaluation.models import Appeal, AppealDecision, Calculation
+from evaluation.models import Appeal, AppealDecision, Calculation, PointCorrection, UnitLine
 from evaluation.periods import corrections, lines
 
 Record = AppealDecision.Record
@@ -24,19 +24,34 @@ VOUCHED: Mapping[str, frozenset[str]] = {
     Record.LEAVE: frozenset({"counted", "reason"}),
     Record.POSTING: frozenset({"unit_code", "unit_name", "post_title", "counted", "reason"}) | OF_DUTIES,
     Record.DUTY: OF_DUTIES,
+    Record.NAME: frozenset({"person_name"}),
     Record.FIGURE: frozenset(),
 }
 """The columns of a person's line that the correction of each kind of record may change."""
-ROOTS = frozenset({"unit_name", "is_vertical"})
+ROOTS = frozenset({"is_vertical"})
 """Columns of a unit's line that follow from nothing else in it."""
+NAMES = frozenset({"person_name", "unit_name"})
+"""Columns that tell how somebody or a unit is called, who are known by their keys; a roster alone changes them, and each import is on record."""
 
 
 @dataclass(frozen=True)
 class Deviation:
-    """One line that would be frozen otherwise than it was published. `unexplained`: the columns that no granted appeal explains."""
+    """One line that would be frozen otherwise than it was published. `unexplained`: the columns that no granted appeal explains; a name
+    that was corrected, of the same number or code, needs none."""
 
     difference: lines.Difference
     unexplained: tuple[str, ...]
+
+    @property
+    def names_alone(self) -> bool:
+        """Whether nothing differs but how somebody or something is called."""
+        return {name for name, _old, _new in self.difference.changes} <= _names_in(self.difference)
+
+
+def _names_in(one: lines.Difference) -> frozenset[str]:
+    """The columns of names that were corrected: of one line, and of one unit in it."""
+    columns = {name for name, _old, _new in one.changes}
+    return frozenset() if one.state != "changed" else NAMES - {"unit_name"} if "unit_code" in columns else NAMES
 
 
 def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviation]:
@@ -45,10 +60,11 @@ def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviat
     return _Explained(published, outcome, differing).deviations() if differing else []
 
 
-def uncounted(published: Calculation, *, at: datetime) -> list[Appeal]:
-    """The granted appeals whose record was changed back: what two officers granted would not be frozen.
+def uncounted(published: Calculation, outcome: calculation.Outcome, *, at: datetime) -> list[Appeal]:
+    """The granted appeals whose record was changed back, or whose points are of an item that counts nothing: what two officers granted
+    would not be frozen.
 
-    Two queries, and at most eight for each kind of record and for each appeal of a unit; none more for more people.
+    Four queries, and at most eight for each kind of record and for each appeal of a unit; none more for more people.
     """
     related = (
         "period__county",
@@ -59,7 +75,25 @@ def uncounted(published: Calculation, *, at: datetime) -> list[Appeal]:
         "unit",
     )
     granted = Appeal.objects.granted_beside(published).select_related(*related).prefetch_related("decisions").order_by("pk")
-    return corrections.unmade([(one, record) for one in granted if (record := one.decided[0].record)], at=at)
+    unmade = corrections.unmade([(one, record) for one in granted if (record := one.decided[0].record)], at=at)
+    return unmade + _void(published, outcome)
+
+
+def _void(published: Calculation, outcome: calculation.Outcome) -> list[Appeal]:
+    """Those whose points count nothing, since nothing is left by which their item is measured. Once that is published, it stands."""
+    pointed = list(PointCorrection.objects.standing().filter(period=published.period_id))
+    was, counts = (_counting(units) for units in (published.units.filter(unit__in={one.unit_id for one in pointed}), outcome.units))
+    lost = [
+        one.pk
+        for one in pointed
+        if (one.unit_id, one.item_key) not in counts and ((one.unit_id, one.item_key) in was or one.at >= published.at)
+    ]
+    found = Appeal.objects.filter(decisions__correction__in=lost) if lost else Appeal.objects.none()
+    return list(found.prefetch_related("decisions").order_by("pk"))
+
+
+def _counting(units: Iterable[UnitLine]) -> set[tuple[int, str]]:
+    return {(line.unit_id, item["key"]) for line in units for item in line.items if not item["void"]}
 
 
 class _Explained:
@@ -101,7 +135,8 @@ class _Explained:
         people = [self._person(one) for one in self.differing if one.key.startswith("P:")]
         touched = set(self.pointed)
         for one in people:
-            if len(one.unexplained) < len(one.difference.changes):
+            columns = {name for name, _old, _new in one.difference.changes}
+            if columns - _names_in(one.difference) - set(one.unexplained):
                 touched |= self.organs[one.difference.key]
         for key in self.held_elsewhere:
             if self._vouched(key) >= OF_DUTIES:
@@ -122,7 +157,7 @@ class _Explained:
         records, vouched = self._records(one.key), self._vouched(one.key)
         if one.state != "changed":  # somebody who was left off the roster, or was never to be on it
             return Deviation(one, () if Record.POSTING in records else tuple(name for name, _old, _new in one.changes))
-        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched))
+        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched | _names_in(one)))
 
     def _unit(self, one: lines.Difference, touched: set[str]) -> Deviation:
         code = one.key[2:]
@@ -134,6 +169,8 @@ class _Explained:
             figure = name.partition(":")[2] if name.startswith("figures:") else ""
             if figure in self.reported:
                 return figure in vouched
+            if name in _names_in(one):
+                return True
             return follows and name not in ROOTS and name != "rank" and one.state == "changed"
 
         return Deviation(one, tuple(name for name in names if not is_explained(name)))

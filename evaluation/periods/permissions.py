@@ -10,6 +10,11 @@ def runs(user, period: Period) -> bool:
     return user.is_superuser or period.county.path in paths_of(user, [Role.HR])
 
 
+def still_runs(officer, period: Period) -> bool:
+    """Whether what an officer proposed may be confirmed: they run the period still, and may sign in. One query."""
+    return officer.is_active and runs(officer, period)
+
+
 def looks_into(user, period: Period) -> bool:
     """Whether the user reads every row of a period: who runs it, and the county's auditors."""
     return user.is_superuser or period.county.path in paths_of(user, [Role.HR, Role.AUDITOR])

@@ -10,7 +10,7 @@ from core import audit
 from core.errors import Refused
 from evaluation.models import Period, PeriodStep, PointCorrection, PointsTakenBack, PointWithdrawal
 from evaluation.periods import services
-from evaluation.periods.permissions import runs
+from evaluation.periods.permissions import runs, still_runs
 from people.models import Person
 
 
@@ -25,7 +25,7 @@ def propose(*, correction: PointCorrection, by: Person, reason: str, at: datetim
     if not reason.strip():
         raise Refused(_("Say why the points are taken back."), code="no_reason")
     after = _held(correction)
-    standing = PointWithdrawal.objects.filter(correction=correction, after=after).first()
+    standing = _standing(correction, after)
     if standing is not None:
         return standing
     made = PointWithdrawal.objects.create(correction=correction, after=after, reason=reason.strip(), by=by, at=at)
@@ -43,14 +43,18 @@ def take_back(*, correction: PointCorrection, by: Person, at: datetime) -> Point
     """
     _require_hr(by, correction.period)
     after = _held(correction)
-    proposal = PointWithdrawal.objects.filter(correction=correction, after=after).first()
+    proposal = _standing(correction, after)
     if proposal is None:
-        raise Refused(_("Nobody has proposed to take these points back."), code="no_proposal")
+        raise Refused(_("Nobody who is HR now has proposed to take these points back."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
     made = PointsTakenBack.objects.create(correction=correction, withdrawal=proposal, author=proposal.by, by=by, at=at)
     audit.record(correction.period, "evaluation.points_taken_back", by=by, correction=correction.pk, reason=proposal.reason)
     return made
+
+
+def _standing(correction: PointCorrection, after: PeriodStep) -> PointWithdrawal | None:
+    return services.standing_of_officer(PointWithdrawal.objects.filter(correction=correction, after=after), correction.period)
 
 
 def is_reopened(period: Period) -> bool:
@@ -68,12 +72,15 @@ class Given:
 
 
 def given(period: Period) -> list[Given]:
-    """The corrected points of a reopened period that count, by unit; nothing of any other. Two queries beside the steps."""
+    """The corrected points of a reopened period that count, by unit; nothing of any other. Two queries beside the steps, and one for each
+    officer who proposed."""
     if not is_reopened(period):
         return []
     standing = list(period.point_corrections.standing().select_related("unit", "by", "approved").order_by("unit__code", "pk"))
     proposed = PointWithdrawal.objects.filter(correction__in=standing, after=period.newest_step).select_related("by")
-    proposals = {one.correction_id: one for one in proposed}
+    officers = {one.by_id: one.by for one in proposed}
+    standing_by = {pk for pk, officer in officers.items() if still_runs(officer, period)}
+    proposals = {one.correction_id: one for one in proposed if one.by_id in standing_by}
     names = {one["key"]: one["name"] for one in period.version.spec["items"]}
     return [Given(one, f"{one.item_key} {names.get(one.item_key, '')}", proposals.get(one.pk)) for one in standing]
 

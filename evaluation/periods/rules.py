@@ -18,8 +18,8 @@ CANCELLED_FROM = (OPEN, CUT_OFF)
 @dataclass(frozen=True)
 class Standing:
     """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered and reported
-    figures nobody has confirmed, and how many lines would be frozen otherwise than they were published without a granted appeal that
-    explains it, and what granted appeals are about whose record was changed back (nothing where nobody has looked)."""
+    figures nobody has confirmed, how many claims of hours of the year nobody has decided, and how many lines would be frozen otherwise than they were published without a granted appeal that
+    explains it, and what granted appeals are about that would not count (nothing where nobody has looked)."""
 
     state: str
     today: date
@@ -27,13 +27,14 @@ class Standing:
     due_on: date | None
     open_appeals: int = 0
     unconfirmed: int = 0
+    open_claims: int = 0
     unexplained: int = 0
     uncounted: tuple[str, ...] = ()
 
 
 def hindrance(to: str, at: Standing) -> str | None:
-    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unconfirmed", "unexplained",
-    "not_counted"; None where it can.
+    """Why a step cannot be taken now: "order", "too_early", "publicity_runs", "appeals_run", "unanswered", "unconfirmed", "open_claims",
+    "unexplained", "not_counted"; None where it can.
 
     A last day ends at 24:00: the step after it is one of the next day.
     """
@@ -49,6 +50,8 @@ def hindrance(to: str, at: Standing) -> str | None:
         return "unanswered"
     if to in (PUBLICITY, FROZEN) and at.unconfirmed:
         return "unconfirmed"
+    if to == PUBLICITY and at.open_claims:
+        return "open_claims"
     if to == FROZEN and at.unexplained:
         return "unexplained"
     if to == FROZEN and at.uncounted:

@@ -16,15 +16,17 @@ from evaluation.models import (
     Appeal,
     Calculation,
     Cancellation,
+    HourClaim,
     IndicatorApproval,
     IndicatorVersion,
     Period,
     PeriodStep,
+    PointWithdrawal,
     Reopening,
     UnitFigure,
 )
 from evaluation.periods import deviations, package, requirements, rules
-from evaluation.periods.permissions import runs
+from evaluation.periods.permissions import runs, still_runs
 from people.models import Person, Unit
 
 State = Period.State
@@ -33,6 +35,7 @@ TRIES = 5
 MOST_NAMED = 10
 _SERIALIZATION = "40001"
 Made = TypeVar("Made")
+Proposal = TypeVar("Proposal", Reopening, Cancellation, PointWithdrawal)
 
 
 def open_period(
@@ -104,7 +107,8 @@ def publish(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     """Calculate the period and publish it (公示) for its working days, from the next day on.
 
     Raises:
-        Refused: as `cut_off`; reported figures wait to be confirmed ("unconfirmed"): they could not be any more.
+        Refused: as `cut_off`; reported figures wait to be confirmed ("unconfirmed"): they could not be any more; claims of hours that would
+            count wait to be decided ("open_claims"): approved later they would stand in no publicity.
     """
 
     def act() -> PeriodStep:
@@ -138,7 +142,7 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     Raises:
         Refused: as `cut_off`; appeals run ("appeals_run") or wait for an answer ("unanswered"); reported figures wait to be confirmed
             ("unconfirmed"); lines would be frozen otherwise than they were published ("unexplained"); a record that an appeal was granted
-            by was changed back ("not_counted"); another officer has frozen it ("order"); nothing to sign with ("no_key").
+            by was changed back, or points would count nothing ("not_counted"); another officer has frozen it ("order"); nothing to sign with ("no_key").
     """
 
     def act() -> PeriodStep:
@@ -173,7 +177,7 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, set
     newest = period.newest_step
     if newest is None or newest.state not in rules.REOPENED_FROM:
         raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
-    standing = Reopening.objects.filter(after=newest).first()
+    standing = standing_proposal(period)
     if standing is not None:
         return standing
     made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
@@ -194,7 +198,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     hold(period)
     proposal = standing_proposal(period)
     if proposal is None:
-        raise Refused(_("Nobody has proposed to reopen this period as it stands."), code="no_proposal")
+        raise Refused(_("Nobody who is HR now has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
     asked = calculation.asked_now(period.county, clock.end_of(period.cutoff_on)) if proposal.settles_anew else calculation.noted(period.pk)
@@ -234,7 +238,7 @@ def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
     hold(period)
     proposal = standing_cancellation(period) if can_be_cancelled(period) else None
     if proposal is None:
-        raise Refused(_("Nobody has proposed to cancel this period as it stands."), code="no_proposal")
+        raise Refused(_("Nobody who is HR now has proposed to cancel this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
     return _take(period, State.CANCELLED, by=proposal.by, second=by, at=at, reason=proposal.reason)
@@ -249,14 +253,19 @@ def can_be_cancelled(period: Period) -> bool:
 
 
 def standing_cancellation(period: Period) -> Cancellation | None:
-    """The proposal to cancel that waits for a second officer. One query beside the steps."""
-    return Cancellation.objects.filter(period=period, after=len(period.steps_taken)).select_related("by").first()
+    """The proposal to cancel that waits for a second officer. Two queries beside the steps."""
+    return standing_of_officer(Cancellation.objects.filter(period=period, after=len(period.steps_taken)), period)
 
 
 def standing_proposal(period: Period) -> Reopening | None:
-    """The proposal to reopen that waits for a second officer. One query beside the steps."""
+    """The proposal to reopen that waits for a second officer. Two queries beside the steps."""
     newest = period.newest_step
-    return Reopening.objects.filter(after=newest).select_related("by").first() if newest is not None else None
+    return standing_of_officer(Reopening.objects.filter(after=newest), period) if newest is not None else None
+
+
+def standing_of_officer(proposals: QuerySet[Proposal], period: Period) -> Proposal | None:
+    """Of proposals the newest whose officer still runs the period. One query, and one for each that is looked at."""
+    return next((one for one in proposals.select_related("by").order_by("-pk") if still_runs(one.by, period)), None)
 
 
 def published(period: Period) -> Calculation | None:
@@ -293,9 +302,9 @@ def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | No
 def standing_of(
     period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = (), uncounted: Sequence[Appeal] = ()
 ) -> rules.Standing:
-    """Where a period stands at a moment. Two queries beside the steps.
+    """Where a period stands at a moment. Three queries at most beside the steps.
 
-    Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals whose record was changed back.
+    Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals that would not count.
     """
     newest = period.newest_step
     return rules.Standing(
@@ -305,9 +314,22 @@ def standing_of(
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
+        open_claims=waiting_claims(period).count() if period.state in (State.OPEN, State.CUT_OFF) else 0,
         unexplained=sum(bool(one.unexplained) for one in found),
-        uncounted=tuple(f"{one.about}（{one.decided[0].get_record_display()}）" for one in uncounted),
+        uncounted=tuple(f"{one.about}（{_remedied(one)}）" for one in uncounted),
     )
+
+
+def waiting_claims(period: Period) -> QuerySet[HourClaim]:
+    """Claims of hours learned in the county in the period that nobody has decided to the end."""
+    of_year = HourClaim.objects.open().filter(ends_on__year=period.year, ends_on__lte=period.cutoff_on)
+    return of_year.filter(unit__path__startswith=period.county.path)
+
+
+def _remedied(appeal: Appeal) -> str:
+    """What was granted, in words: the kind of record, or the points."""
+    first = appeal.decided[0]
+    return first.get_record_display() if first.points is None else f"{first.item_key} {first.points:+}"
 
 
 def preview(period: Period, *, at: datetime) -> calculation.Outcome:
@@ -316,21 +338,19 @@ def preview(period: Period, *, at: datetime) -> calculation.Outcome:
         return calculation.calculate(period=period, at=at)
 
 
-def deviations_of(period: Period, *, at: datetime) -> list[deviations.Deviation]:
-    """How a freeze at this moment would differ from what is published; nothing where nothing is, or it is frozen. Calculates the period."""
+def compared(period: Period, *, at: datetime) -> tuple[list[deviations.Deviation], list[Appeal]]:
+    """How a freeze at this moment would differ from what is published, and granted appeals that would not count in it; nothing where
+    nothing is published, or it is frozen. Calculates the period.
+    """
     newest = period.newest_step
     if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
-        return []
+        return [], []
     with one_snapshot():
-        return deviations.between(newest.calculation, calculation.calculate(period=period, at=at))
+        return _compared(newest.calculation, calculation.calculate(period=period, at=at), at)
 
 
-def uncounted_of(period: Period, *, at: datetime) -> list[Appeal]:
-    """Granted appeals whose record was changed back, where results are published and not frozen. Queries as `deviations.uncounted`."""
-    newest = period.newest_step
-    if newest is None or newest.state not in (State.PUBLICITY, State.APPEALS):
-        return []
-    return deviations.uncounted(newest.calculation, at=at)
+def _compared(published: Calculation, outcome: calculation.Outcome, at: datetime) -> tuple[list[deviations.Deviation], list[Appeal]]:
+    return deviations.between(published, outcome), deviations.uncounted(published, outcome, at=at)
 
 
 # Taking a step
@@ -352,7 +372,7 @@ def _require_next(period: Period, to: str, at: datetime) -> None:
 
 
 def _require_explained(period: Period, published: Calculation, outcome: calculation.Outcome, at: datetime) -> None:
-    found, uncounted = deviations.between(published, outcome), deviations.uncounted(published, at=at)
+    found, uncounted = _compared(published, outcome, at)
     _require_unhindered(period, State.FROZEN, standing_of(period, at=at, found=found, uncounted=uncounted))
 
 
@@ -470,13 +490,17 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "unconfirmed": _(
             "%(figures)d reported figures wait to be confirmed: under “Reported figures” another officer confirms them, or they are taken back."
         ),
+        "open_claims": _(
+            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+            "Approve them or turn them down first."
+        ),
         "unexplained": _(
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
             "published anew: two officers reopen the period, and publicity and appeals run again."
         ),
         "not_counted": _(
-            "What was granted is not in the lines any more, since the record was changed back: %(appeals)s. Put it right again, or reopen "
-            "the period and publish it anew."
+            "What was granted is not in the lines any more, since the record was changed back, or the item counts nothing: %(appeals)s. Put it "
+            "right again, or reopen the period and publish it anew."
         ),
     }[problem] % {
         "cutoff": period.cutoff_on,
@@ -484,6 +508,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "count": standing.open_appeals,
         "lines": standing.unexplained,
         "figures": standing.unconfirmed,
+        "claims": standing.open_claims,
         "appeals": "、".join(standing.uncounted[:MOST_NAMED]) + ("……" if len(standing.uncounted) > MOST_NAMED else ""),
     }
 
@@ -491,8 +516,8 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
 __all__ = [
     "can_be_cancelled",
     "cancel",
+    "compared",
     "cut_off",
-    "deviations_of",
     "earliest_freeze",
     "freeze",
     "hold",
@@ -508,6 +533,7 @@ __all__ = [
     "reopen",
     "standing_cancellation",
     "standing_of",
+    "standing_of_officer",
     "standing_proposal",
-    "uncounted_of",
+    "waiting_claims",
 ]

@@ -35,8 +35,12 @@ def own(period, someone, key="a", at=year.APPEALS, **more):
     return appeals.file(period=period, by=someone, text="学时少了两个", form_key=key, at=at, **more)
 
 
-def points(value="1", key="K1"):
-    return appeals.Remedy(item_key=key, points=Decimal(value))
+def of_unit(cast, period, item_key="K1", key="a"):
+    return own(period, cast.own_leader, key=key, unit=cast.bureau, item_key=item_key)
+
+
+def points(value="1"):
+    return appeals.Remedy(points=Decimal(value))
 
 
 def test_points_of_an_item_that_does_not_count_for_the_unit_are_not_granted(cast, period, second):
@@ -44,7 +48,7 @@ def test_points_of_an_item_that_does_not_count_for_the_unit_are_not_granted(cast
     appeal = own(period, cast.own_leader, unit=cast.bureau, item_key="K5")
     line = UnitLine.objects.get(calculation=appeal.calculation, unit=cast.bureau)
     assert [one["void"] for one in line.items if one["key"] == "K5"] == [True]
-    refused("void_item", appeals.grant, appeal=appeal, by=cast.hr, reason="属实", remedy=points("1", "K5"), at=year.APPEALS)
+    refused("void_item", appeals.grant, appeal=appeal, by=cast.hr, reason="属实", remedy=points("1"), at=year.APPEALS)
     assert not PointCorrection.objects.exists()
 
 
@@ -98,7 +102,7 @@ def test_one_officer_refuses_with_a_reason(cast, period):
 def test_granting_takes_two_and_points_count_in_the_frozen_result(cast, period, second):
     appeal = own(period, cast.own_leader, unit=cast.bureau, item_key="K1")
     before = UnitLine.objects.get(calculation=services.published(period), unit=cast.bureau)
-    after = appeals.grant(appeal=appeal, by=cast.hr, reason="局长已完成", remedy=points("0.5", "K1"), at=year.APPEALS)
+    after = appeals.grant(appeal=appeal, by=cast.hr, reason="局长已完成", remedy=points("0.5"), at=year.APPEALS)
     assert after.state == "second" and not PointCorrection.objects.exists()
     refused("same_officer", appeals.grant, appeal=appeal, by=cast.hr, reason="再", at=year.APPEALS)
     assert appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS).state == "granted"
@@ -110,36 +114,52 @@ def test_granting_takes_two_and_points_count_in_the_frozen_result(cast, period, 
 
 
 def test_who_granted_first_and_notices_a_mistake_may_still_refuse(cast, period):
-    appeal = own(period, cast.learner)
+    appeal = of_unit(cast, period)
     appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=points(), at=year.APPEALS)
     assert appeals.refuse(appeal=appeal, by=cast.hr, reason="看错了人", at=year.APPEALS).state == "refused"
 
 
-def test_a_corrected_record_is_named_with_its_page(cast, period, second):
+def test_a_corrected_record_is_named_by_its_kind(cast, period, second):
     appeal = own(period, cast.learner)
-    for link in ("", "https://example.cn/people/1/file/", "//example.cn/", "/no/such/page/"):
-        remedy = appeals.Remedy(record="hours", link=link)
-        refused("no_link", appeals.grant, appeal=appeal, by=cast.hr, reason="补", remedy=remedy, at=year.APPEALS)
-    remedy = appeals.Remedy(record="hours", link=f"/people/{cast.learner.pk}/file/")
-    for untouched in ("hours", "completion", "leave", "figure"):
-        said = appeals.Remedy(record=untouched, link=remedy.link)
+    remedy = appeals.Remedy(record="hours")
+    for untouched in ("hours", "completion", "leave"):
+        said = appeals.Remedy(record=untouched)
         refused("not_corrected", appeals.grant, appeal=appeal, by=cast.hr, reason="补", remedy=said, at=year.APPEALS)
     rows.added(person=cast.learner, year=2026, hours=Decimal(2), reason="补录", by=cast.hr, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=cast.hr, reason="已补录", remedy=remedy, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
-    assert [one.link for one in Appeal.objects.get().decided] == [remedy.link] * 2 and not PointCorrection.objects.exists()
+    assert [one.record for one in Appeal.objects.get().decided] == ["hours"] * 2 and not PointCorrection.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("remedy", "code"), [(None, "no_remedy"), (points("0"), "no_points"), (points("3.5"), "no_points"), (points("1", "B1"), "no_item")]
-)
+@pytest.mark.parametrize(("remedy", "code"), [(None, "no_remedy"), (points("0"), "no_points"), (points("3.5"), "no_points")])
 def test_a_grant_without_a_true_remedy_is_refused(cast, period, remedy, code):
-    refused(code, appeals.grant, appeal=own(period, cast.learner), by=cast.hr, reason="准", remedy=remedy, at=year.APPEALS)
+    refused(code, appeals.grant, appeal=of_unit(cast, period), by=cast.hr, reason="准", remedy=remedy, at=year.APPEALS)
+
+
+def test_a_persons_appeal_gives_no_points_and_a_units_none_but_to_its_own_item(cast, period, second):
+    persons, deduction, item = own(period, cast.learner), of_unit(cast, period, "D1", "d"), of_unit(cast, period, "K1", "k")
+    for appeal in (persons, deduction):
+        refused("no_item", appeals.grant, appeal=appeal, by=cast.hr, reason="准", remedy=points("1"), at=year.APPEALS)
+    appeals.grant(appeal=item, by=cast.hr, reason="准", remedy=points("1"), at=year.APPEALS)
+    appeals.grant(appeal=item, by=second, reason="准", at=year.APPEALS)
+    assert PointCorrection.objects.get().item_key == "K1"
+
+
+def test_an_appeal_is_granted_by_records_that_it_can_be_about_alone(cast, period):
+    people = {"hours", "completion", "leave", "posting", "duty"}
+    assert appeals.records_of(own(period, cast.learner)).keys() >= people and "figure" not in appeals.records_of(own(period, cast.learner))
+    assert appeals.records_of(of_unit(cast, period, "K1", "k")).keys() >= people
+    assert (
+        set(appeals.records_of(of_unit(cast, period, "D1", "d"))) == {"figure"} == set(appeals.records_of(of_unit(cast, period, "K5", "5")))
+    )
+    rows.added(person=cast.learner, year=2026, hours=Decimal(2), reason="补录", by=cast.hr, at=year.APPEALS)
+    said = {"by": cast.hr, "reason": "准", "remedy": appeals.Remedy(record="hours"), "at": year.APPEALS}
+    refused("no_remedy", appeals.grant, appeal=of_unit(cast, period, "D1", "d"), **said)
 
 
 def test_nobody_decides_on_their_own_appeal_and_others_not_at_all(cast, period, second):
     appeal = own(period, cast.hr)
-    refused("own", appeals.grant, appeal=appeal, by=cast.hr, reason="准", remedy=points(), at=year.APPEALS)
+    refused("own", appeals.grant, appeal=appeal, by=cast.hr, reason="准", at=year.APPEALS)
     refused("own", appeals.refuse, appeal=appeal, by=cast.hr, reason="不", at=year.APPEALS)
     for who in (cast.learner, cast.own_leader, cast.liaison, cast.auditor, cast.admin, cast.other_hr):
         refused("not_hr", appeals.refuse, appeal=appeal, by=who, reason="不", at=year.APPEALS)

@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core import clock
-from evaluation import period_views
+from evaluation import appeal_views, period_views
 from evaluation.indicators import reports
-from evaluation.models import Calculation, Period, UnitLine
+from evaluation.models import Appeal, Calculation, Period, UnitLine
 from evaluation.periods import appeals, package, services
-from people.models import Leave, Posting, ReadingOfOthers
+from people.models import Leave, Person, Posting, ReadingOfOthers, Unit
 from people.services import leaves
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
@@ -69,7 +69,7 @@ def told(cast, period, name="D1", value="1", at=year.APPEALS, key="d", unit=None
 
 
 def test_where_nothing_changed_since_publication_the_published_lines_are_frozen(cast, period):
-    assert services.deviations_of(period, at=year.AFTER_APPEALS) == []
+    assert services.compared(period, at=year.AFTER_APPEALS)[0] == []
     freeze(cast, period)
     assert package.frozen(period).digest == services.published(period).digest
 
@@ -84,17 +84,17 @@ def test_what_was_entered_after_publication_without_an_appeal_holds_the_freeze(c
     else:
         Posting.objects.filter(person=cast.learner).update(unit=cast.other_bureau)
     assert "公示" in refused("unexplained", freeze, cast=cast, period=period)
-    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert f"P:{cast.learner.employee_number}" in [one.difference.key for one in found if one.unexplained]
     assert not Calculation.objects.filter(purpose="freeze").exists() and Period.objects.get().state == "appeals"
 
 
 def test_what_a_granted_appeal_put_right_is_frozen_and_nothing_else_is(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link=f"/people/{cast.learner.pk}/file/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     given_hours(cast, cast.colleague)
     refused("unexplained", freeze, cast=cast, period=period)
-    found = {one.difference.key: one.unexplained for one in services.deviations_of(period, at=year.AFTER_APPEALS)}
+    found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
     assert found[f"P:{cast.learner.employee_number}"] == () and found[f"P:{cast.colleague.employee_number}"] == ("hours",)
     given_hours(cast, cast.colleague, "-2")
     assert freeze(cast, period).state == "frozen"
@@ -102,23 +102,60 @@ def test_what_a_granted_appeal_put_right_is_frozen_and_nothing_else_is(cast, per
 
 def test_an_appeal_vouches_for_its_own_record_and_for_no_other_column(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link=f"/people/{cast.learner.pk}/file/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     Posting.objects.filter(person=cast.learner).update(title="副局长")
     refused("unexplained", freeze, cast=cast, period=period)
-    found = {one.difference.key: one.unexplained for one in services.deviations_of(period, at=year.AFTER_APPEALS)}
+    found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
     assert found[f"P:{cast.learner.employee_number}"] == ("post_title",)
 
 
-def test_a_units_name_that_was_changed_after_publication_has_to_be_published(cast, period):
-    cast.bureau.name = "教育体育和科技局"
-    cast.bureau.save()
+def test_a_corrected_name_of_somebody_or_of_a_unit_is_listed_as_such_and_frozen(cast, sign_in, period, afterwards):
+    Person.objects.filter(pk=cast.colleague.pk).update(name="李小红（更正）")
+    Unit.objects.filter(pk=cast.bureau.pk).update(name="教育和体育局（更正）")
+    found = services.compared(period, at=year.AFTER_APPEALS)[0]
+    assert {one.difference.key for one in found} >= {f"P:{cast.colleague.employee_number}", f"U:{cast.bureau.code}"}
+    assert not any(one.unexplained for one in found)
+    text = sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
+    assert "名称更正" in text and "因已同意的申诉" not in text
+    freeze(cast, period)
+    frozen = package.frozen(period)
+    assert frozen.people.get(person=cast.colleague).person_name == "李小红（更正）"
+    assert frozen.units.get(unit=cast.bureau).unit_name == "教育和体育局（更正）"
+
+
+def test_beside_a_corrected_name_everything_else_is_explained_by_an_appeal_or_not_at_all(cast, period):
+    Person.objects.filter(pk=cast.learner.pk).update(name="张晓明")
+    given_hours(cast, cast.learner)
+    Posting.objects.filter(person=cast.colleague).update(unit=cast.other_bureau)
     refused("unexplained", freeze, cast=cast, period=period)
+    found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
+    assert found[f"P:{cast.learner.employee_number}"] == ("hours",)
+    assert {"unit_code", "unit_name"} <= set(found[f"P:{cast.colleague.employee_number}"])
+    assert "total" in found[f"U:{cast.bureau.code}"] or "figures:应训人数" in found[f"U:{cast.bureau.code}"]
+
+
+def test_an_appeal_about_a_wrong_name_is_won_at_the_pages(cast, sign_in, period, second, monkeypatch):
+    doors = SimpleNamespace(now=lambda: year.APPEALS, today=lambda given=None: clock.today(given or year.APPEALS))
+    monkeypatch.setattr(appeal_views, "clock", doors)
+    given = {"about": "own", "text": "姓名应为张晓明", "form_key": "n"}
+    assert sign_in(cast.learner).post(reverse("appeal_new", args=[period.pk]), given).status_code == 302
+    door, grant = reverse("appeal", args=[Appeal.objects.get().pk]), {"act": "grant", "record": "name", "reason": "与身份证一致"}
+    assert sign_in(cast.hr).post(door, grant).status_code == 422
+    Person.objects.filter(pk=cast.learner.pk).update(name="张晓明")  # as a roster writes it
+    for officer in (cast.hr, second):
+        assert sign_in(officer).post(door, grant).status_code == 302
+    assert Appeal.objects.get().state == "granted"
+    Person.objects.filter(pk=cast.learner.pk).update(name="张小明")
+    refused("not_counted", freeze, cast=cast, period=period)
+    Person.objects.filter(pk=cast.learner.pk).update(name="张晓明")
+    freeze(cast, period)
+    assert package.frozen(period).people.get(person=cast.learner).person_name == "张晓明"
 
 
 def test_points_that_an_appeal_gave_move_the_total_and_the_ranks_of_others(cast, period, second):
     appeal = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1")
-    granted(cast, second, appeal, item_key="K1", points=Decimal("0.5"))
-    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    granted(cast, second, appeal, points=Decimal("0.5"))
+    found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert {one.difference.key for one in found} >= {f"U:{cast.bureau.code}"} and not any(one.unexplained for one in found)
     assert freeze(cast, period).state == "frozen"
 
@@ -143,11 +180,11 @@ def test_an_appeal_left_open_over_a_reopening_is_granted_afterwards_and_counts(c
     of_points, of_hours = appealed(period, cast.own_leader, unit=cast.bureau, item_key="K1"), appealed(period, cast.learner)
     published_anew(cast, second, period)
     given_hours(cast, cast.learner, at=later)
-    remedies = {of_points: {"item_key": "K1", "points": Decimal("0.5")}, of_hours: {"record": "hours", "link": "/my/"}}
+    remedies = {of_points: {"points": Decimal("0.5")}, of_hours: {"record": "hours"}}
     for appeal, remedy in remedies.items():
         appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(**remedy), at=later)
         appeals.grant(appeal=appeal, by=second, reason="属实", at=later)
-    assert not any(one.unexplained for one in services.deviations_of(period, at=end))
+    assert not any(one.unexplained for one in services.compared(period, at=end)[0])
     services.freeze(period=period, by=cast.hr, at=end)
     assert package.frozen(period).people.get(person=cast.learner).hours == 2
     line = UnitLine.objects.get(calculation=package.frozen(period), unit=cast.bureau)
@@ -156,7 +193,7 @@ def test_an_appeal_left_open_over_a_reopening_is_granted_afterwards_and_counts(c
 
 def test_what_was_granted_before_it_was_published_anew_vouches_for_nothing_afterwards(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     published_anew(cast, second, period)
     given_hours(cast, cast.learner, at=datetime(2027, 1, 20, 4, tzinfo=UTC))
     refused("unexplained", services.freeze, period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC))
@@ -165,7 +202,7 @@ def test_what_was_granted_before_it_was_published_anew_vouches_for_nothing_after
 def test_a_record_that_was_changed_back_before_the_second_word_is_not_granted(cast, period, second):
     appeal = appealed(period, cast.learner)
     given_hours(cast, cast.learner)
-    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="hours", link="/my/"), at=year.APPEALS)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="hours"), at=year.APPEALS)
     given_hours(cast, cast.learner, "-2")
     assert "没有变动" in refused("not_corrected", appeals.grant, appeal=appeal, by=second, reason="属实", at=year.APPEALS)
     given_hours(cast, cast.learner, "2")
@@ -176,7 +213,7 @@ def test_a_record_that_was_changed_back_after_both_words_holds_the_freeze_and_th
     cast, sign_in, period, second, afterwards
 ):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     given_hours(cast, cast.learner, "-2")
     assert "张小明（学时）" in refused("not_counted", freeze, cast=cast, period=period)
     assert "张小明（学时）" in sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
@@ -187,24 +224,56 @@ def test_a_record_that_was_changed_back_after_both_words_holds_the_freeze_and_th
 
 def test_what_was_granted_and_changed_back_can_be_published_anew(cast, period, second):
     given_hours(cast, cast.learner)
-    granted(cast, second, appealed(period, cast.learner), record="hours", link="/my/")
+    granted(cast, second, appealed(period, cast.learner), record="hours")
     given_hours(cast, cast.learner, "-2")
     published_anew(cast, second, period)
     assert services.freeze(period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC)).state == "frozen"
 
 
-def test_more_granted_appeals_take_no_more_queries_to_be_looked_at(cast, period, second, django_assert_num_queries):
+def test_more_granted_appeals_take_no_more_queries_to_be_looked_at(cast, period, second, django_assert_max_num_queries):
     def one_more(who):
         given_hours(cast, who)
-        granted(cast, second, appealed(period, who), record="hours", link="/my/")
+        granted(cast, second, appealed(period, who), record="hours")
 
     one_more(cast.learner)
     with CaptureQueriesContext(connection) as few:
-        assert services.uncounted_of(period, at=year.AFTER_APPEALS) == []
+        assert services.compared(period, at=year.AFTER_APPEALS)[1] == []
     for who in (cast.colleague, cast.own_leader, cast.other_leader, cast.liaison):
         one_more(who)
-    with django_assert_num_queries(len(few)):
-        services.uncounted_of(period, at=year.AFTER_APPEALS)
+    with django_assert_max_num_queries(len(few)):
+        services.compared(period, at=year.AFTER_APPEALS)
+
+
+def test_points_of_an_item_that_comes_to_count_nothing_hold_the_freeze_and_the_appeal_is_named(cast, sign_in, policy, second, afterwards):
+    period = year.opened(cast)
+    for name in ("年度任务数", "审核通过的标准目录条目"):
+        reports.confirm(figure=told(cast, period, name, "2", key=name, at=year.CLOSED), by=second, at=year.CLOSED)
+    period = year.in_appeals(cast, period)
+    of_points, of_figure = (appealed(period, who, unit=cast.bureau, item_key="K5") for who in (cast.own_leader, cast.liaison))
+    granted(cast, second, of_points, points=Decimal(-1))
+    reports.confirm(figure=told(cast, period, "年度任务数", "0", key="0"), by=second, at=year.APPEALS)
+    granted(cast, second, of_figure, record="figure")
+    words = refused("not_counted", freeze, cast=cast, period=period)
+    assert "姚安县教育体育局（K5 -1.00）" in words and "不计分" in words
+    assert "姚安县教育体育局（K5 -1.00）" in sign_in(cast.hr).get(reverse("period", args=[period.pk]) + "?compare=1").text
+    published_anew(cast, second, period)
+    assert services.freeze(period=period, by=cast.hr, at=datetime(2027, 1, 27, 4, tzinfo=UTC)).state == "frozen"
+
+
+def test_points_that_were_published_hold_the_freeze_where_an_appeal_makes_their_item_count_nothing(cast, policy, second):
+    period = year.opened(cast)
+    for name in ("年度任务数", "审核通过的标准目录条目"):
+        reports.confirm(figure=told(cast, period, name, "2", key=name, at=year.CLOSED), by=second, at=year.CLOSED)
+    period = year.in_appeals(cast, period)
+    granted(cast, second, appealed(period, cast.own_leader, unit=cast.bureau, item_key="K5"), points=Decimal(-1))
+    published_anew(cast, second, period)
+    later, end = datetime(2027, 1, 20, 4, tzinfo=UTC), datetime(2027, 1, 27, 4, tzinfo=UTC)
+    about = {"unit": cast.bureau, "item_key": "K5", "text": "未下达任务", "form_key": "z", "at": later}
+    appeal = appeals.file(period=Period.objects.get(), by=cast.liaison, **about)
+    reports.confirm(figure=told(cast, period, "年度任务数", "0", key="0", at=later), by=second, at=later)
+    appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=appeals.Remedy(record="figure"), at=later)
+    appeals.grant(appeal=appeal, by=second, reason="属实", at=later)
+    refused("not_counted", services.freeze, period=period, by=cast.hr, at=end)
 
 
 # Reports
@@ -264,8 +333,8 @@ def test_an_open_appeal_of_the_unit_lets_the_figure_that_it_is_about_be_reported
     refused("published", told, cast=cast, period=period, name="年度任务数", unit=cast.other_bureau)
     for name in ("年度任务数", "审核通过的标准目录条目"):
         reports.confirm(figure=told(cast, period, name, "2", key=name), by=second, at=year.APPEALS)
-    granted(cast, second, appeal, record="figure", link=reverse("period_figures", args=[period.pk]))
-    found = services.deviations_of(period, at=year.AFTER_APPEALS)
+    granted(cast, second, appeal, record="figure")
+    found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert found and not any(one.unexplained for one in found)
     freeze(cast, period)
     assert UnitLine.objects.get(calculation=package.frozen(period), unit=cast.bureau).figures["年度任务数"] == "2"
@@ -276,7 +345,7 @@ def test_a_figure_whose_appeal_was_turned_down_is_not_frozen(cast, period, secon
     reports.confirm(figure=told(cast, period), by=second, at=year.APPEALS)
     appeals.refuse(appeal=appeal, by=cast.hr, reason="无误", at=year.APPEALS)
     refused("unexplained", freeze, cast=cast, period=period)
-    found = {one.difference.key: one.unexplained for one in services.deviations_of(period, at=year.AFTER_APPEALS)}
+    found = {one.difference.key: one.unexplained for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
     assert "figures:D1" in found[f"U:{cast.bureau.code}"]
 
 

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+from datetime import date
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from core import clock
-from evaluation import appeal_views, period_views
+from evaluation import appeal_views, claims, period_views
+from evaluation.indicators import reports
 from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
 from home import waiting
@@ -194,6 +197,34 @@ def test_what_is_previewed_is_what_is_then_published(cast, sign_in, on):
     assert client.get(reverse("period_preview", args=[period.pk])).status_code == 404
 
 
+def claimed(someone, day=date(2026, 11, 5), key="c"):
+    facts = claims.Facts("self_study", f"自学{key}", "本人", day, day, Decimal(2))
+    return claims.file(person=someone, facts=facts, files=[claims.File("笔记.pdf", b"%PDF-1.7\n%%EOF\n")], form_key=key, at=year.CLOSED)
+
+
+def test_claims_of_the_year_that_wait_hold_publication_until_they_are_decided(cast, sign_in, second, on):
+    on(year.CLOSED)
+    period = year.opened(cast)
+    services.cut_off(period=period, by=cast.hr, at=year.CLOSED)
+    first, refused = claimed(cast.learner), claimed(cast.colleague, key="d")
+    claims.approve(claim=first, by=cast.hr, at=year.CLOSED)
+    claimed(cast.learner, date(2026, 12, 21), key="later")  # after the cut-off day: it counts in no evaluation
+    claimed(cast.stranger, key="elsewhere")
+    door, preview, listed = reverse("period", args=[period.pk]), reverse("period_preview", args=[period.pk]), reverse("claim_list")
+    for page in (door, preview):
+        text = sign_in(cast.hr).get(page).text
+        assert "2项学时申报待审批" in text and f'href="{listed}?show=open"' in text, page
+    assert "?show=open" not in sign_in(cast.learner).get(door).text
+    assert 'value="publicity"' not in sign_in(cast.hr).get(door).text
+    assert sign_in(cast.hr).post(door, {"act": "publicity"}).status_code == 422
+    claims.approve(claim=first, by=second, at=year.CLOSED)
+    claims.refuse(claim=refused, by=second, reason="无证明", at=year.CLOSED)
+    assert sign_in(cast.hr).post(door, {"act": "publicity"}).status_code == 302
+    assert Calculation.objects.get().people.get(person=cast.learner).hours == 2
+    services.open_appeals(period=period, by=cast.hr, at=year.APPEALS)
+    assert services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS).state == "frozen"
+
+
 def test_what_is_not_published_is_not_there(cast, sign_in, on):
     assert sign_in(cast.hr).get(reverse("period_publicity", args=[year.opened(cast).pk])).status_code == 404
 
@@ -275,28 +306,57 @@ def test_nobody_else_decides_at_the_door(cast, sign_in, period, who):
     assert page.status_code == 404 and Appeal.objects.get().state == "first"
 
 
-def test_two_officers_grant_at_the_door_and_the_trace_shows_both(cast, sign_in, period):
-    second = person("YA30001", "第二位", cast.other_bureau)
-    grant(second, "hr", cast.county)
-    door = reverse("appeal", args=[file(cast).pk])
-    lacking = sign_in(cast.hr).post(door, {"act": "grant", "how": "points", "item_key": "K1", "points": "", "reason": "属实"})
+def of_item(cast, period, item_key="K1"):
+    return appeals.file(
+        period=period, by=cast.own_leader, unit=cast.bureau, item_key=item_key, text="漏", form_key=item_key, at=year.APPEALS
+    )
+
+
+def test_two_officers_grant_at_the_door_and_the_trace_shows_both(cast, sign_in, second, period):
+    door = reverse("appeal", args=[of_item(cast, period).pk])
+    lacking = sign_in(cast.hr).post(door, {"act": "grant", "how": "points", "points": "", "reason": "属实"})
     assert lacking.status_code == 422
-    given = {"act": "grant", "how": "points", "item_key": "K1", "points": "0.5", "reason": "属实"}
+    given = {"act": "grant", "how": "points", "points": "0.5", "reason": "属实"}
     assert sign_in(cast.hr).post(door, given).status_code == 302
     assert 'value="grant"' not in sign_in(cast.hr).get(door).text
     assert sign_in(second).post(door, {"act": "grant", "reason": "同意"}).status_code == 302
-    text = sign_in(cast.learner).get(door).text
+    text = sign_in(cast.own_leader).get(door).text
     assert cast.hr.name in text and "第二位" in text and "0.5" in text and Appeal.objects.get().state == "granted"
 
 
+def test_who_reads_a_grant_is_led_to_a_page_of_the_corrected_record_that_they_may_open(cast, sign_in, second, period):
+    rows.added(person=cast.learner, year=2026, hours=Decimal(2), reason="补录", by=cast.hr, at=year.APPEALS)
+    persons, units = file(cast), of_item(cast, period, "D1")
+    door = reverse("appeal", args=[persons.pk])
+    assert 'name="link"' not in sign_in(cast.hr).get(door).text and 'name="points"' not in sign_in(cast.hr).get(door).text
+    for officer in (cast.hr, second):
+        assert sign_in(officer).post(door, {"act": "grant", "record": "hours", "reason": "补录"}).status_code == 302
+    told = {"values": {"D1": Decimal(1)}, "reason": "通报", "form_key": "d", "by": cast.hr, "at": year.APPEALS}
+    reports.confirm(figure=reports.report(period=period, unit=cast.bureau, **told)[0], by=second, at=year.APPEALS)
+    of_figure = reverse("appeal", args=[units.pk])
+    for officer in (cast.hr, second):
+        assert sign_in(officer).post(of_figure, {"act": "grant", "record": "figure", "reason": "属实"}).status_code == 302
+    line = UnitLine.objects.get(calculation=units.calculation, unit=cast.bureau)
+    pages = [
+        (door, cast.learner, reverse("my_file")),
+        (door, cast.hr, reverse("learning_file", args=[cast.learner.pk])),
+        (of_figure, cast.hr, reverse("period_figures", args=[period.pk])),
+        (of_figure, cast.own_leader, reverse("unit_line", args=[line.pk])),
+    ]
+    for page, who, leads_to in pages:
+        client = sign_in(who)
+        assert f'<a href="{leads_to}">' in client.get(page).text and client.get(leads_to).status_code == 200, leads_to
+
+
 def test_the_form_of_a_decision_marks_what_is_needed_and_asks_for_the_reason(cast, sign_in, period):
-    door = reverse("appeal", args=[file(cast).pk])
-    text = sign_in(cast.hr).get(door).text
+    text = sign_in(cast.hr).get(reverse("appeal", args=[of_item(cast, period).pk])).text
     form = text[text.index('name="how"') - 600 : text.index('value="refuse"')]
-    assert "选填" not in form and form.count("更正记录时必填") == 2 and form.count("更正得分时必填") == 2
+    assert "选填" not in form and form.count("更正记录时必填") == 1 and form.count("更正得分时必填") == 1
+    door = reverse("appeal", args=[file(cast).pk])
+    assert "选填" not in sign_in(cast.hr).get(door).text
     page = sign_in(cast.hr).post(door, {"act": "refuse", "reason": " "})
-    assert page.status_code == 422 and "field-invalid" in page.text and Appeal.objects.get().state == "first"
-    assert sign_in(cast.learner).post(door, {"act": "withdraw"}).status_code == 302 and Appeal.objects.get().state == "withdrawn"
+    assert page.status_code == 422 and "field-invalid" in page.text and {one.state for one in Appeal.objects.all()} == {"first"}
+    assert sign_in(cast.learner).post(door, {"act": "withdraw"}).status_code == 302 and Appeal.objects.open().count() == 1
     again = sign_in(cast.learner).post(door, {"act": "withdraw"})
     assert again.status_code == 422 and "error-summary" in again.text
 

@@ -33,7 +33,7 @@ def granted(cast, policy, second) -> PointCorrection:
     """A point more on K1 of the bureau, which was frozen; then the period was reopened."""
     period = year.in_appeals(cast)
     appeal = appeals.file(period=period, by=cast.own_leader, text="漏计", form_key="a", at=year.APPEALS, unit=cast.bureau, item_key="K1")
-    remedy = appeals.Remedy(item_key="K1", points=Decimal(1))
+    remedy = appeals.Remedy(points=Decimal(1))
     appeals.grant(appeal=appeal, by=cast.hr, reason="属实", remedy=remedy, at=year.APPEALS)
     appeals.grant(appeal=appeal, by=second, reason="属实", at=year.APPEALS)
     services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
