@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evaluation', '0027_appeals_about_names'),
+        ('evaluation', '0029_appeals_about_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

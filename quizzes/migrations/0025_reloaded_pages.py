@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A reload is no leaving: since when a page is gone, until the next one says why."""
 
-    dependencies = [("quizzes", "0022_unmarked_is_to_be_checked")]
+    dependencies = [("quizzes", "0024_late_listed_candidates")]
 
     operations = [
         migrations.AlterField(

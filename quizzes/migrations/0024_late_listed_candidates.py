@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quizzes', '0022_unmarked_is_to_be_checked'),
+        ('quizzes', '0023_correct_ratings'),
     ]
 
     operations = [

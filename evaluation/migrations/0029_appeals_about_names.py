@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evaluation', '0026_duties_by_organ'),
+        ('evaluation', '0028_claims_filed_for_another'),
     ]
 
     operations = [
