@@ -53,6 +53,7 @@ class Item:
     tags: tuple[str, ...] = ()
     is_reserved: bool = False  # for exams only; a file that does not say so takes it from no question
     is_retired: bool = False
+    status: str = dataclasses.field(default="", compare=False)  # of the bank: told by a table, taken from no file
     images: dict[str, bytes] = dataclasses.field(default_factory=dict, compare=False)  # by digest; what the texts name and the file held
 
 

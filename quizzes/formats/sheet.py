@@ -49,6 +49,9 @@ SHEET = [
     "用途",
 ]  # all columns, in the order of a file
 WIDTHS = {"题干": 60, "答案": 24, "解析": 40} | dict.fromkeys(OPTION_COLUMNS.values(), 18)
+STATUS = "审核状态"  # written for people to read; only a reviewer calls a question reviewed
+REVIEWED = "已审"
+STATES = {"draft": "草稿", "reviewed": REVIEWED, "retired": "停用"}
 LONGEST_CELL = 32_767
 TOLD = ["原行号", "拒绝原因"]  # what `refused_rows` adds for the person
 LOOKS_LIKE_QUESTIONS = 3  # of COLUMNS in one row
@@ -84,9 +87,14 @@ class Sheet(Format):
             with_questions.append((sheet.name, rows))
         if not with_questions:
             raise missing or Refused(_("The file has no sheet."), code="no_header")
+        is_told = False
         for title, rows in with_questions:
             for row in rows:
-                yield _found(row, title if len(with_questions) > 1 else "")
+                found = _found(row, title if len(with_questions) > 1 else "")
+                if not is_told and row.text(STATUS).startswith(REVIEWED):
+                    found.doubts.append(_("“审核状态” is not taken over: only reviewers call questions reviewed."))
+                    is_told = True
+                yield found
         yield from left_aside
 
     def write(self, items: Iterable[Item], out: BinaryIO) -> list[Outcome]:
@@ -94,7 +102,7 @@ class Sheet(Format):
         with xlsxwriter.Workbook(out, {"constant_memory": True}) as book:
             text, head = book.add_format({"num_format": "@", "text_wrap": True}), book.add_format({"bold": True, "num_format": "@"})
             page = book.add_worksheet("题库")
-            for place, title in enumerate(SHEET):
+            for place, title in enumerate([*SHEET, STATUS]):
                 page.set_column(place, place, WIDTHS.get(title, 10), text)
                 page.write_string(0, place, title, head)
             page.freeze_panes(1, 1)
@@ -103,7 +111,7 @@ class Sheet(Format):
                 nonlocal line
                 cells = _cells(item)
                 line += 1
-                for place, value in enumerate(cells):
+                for place, value in enumerate([*cells, STATES.get(item.status, "")]):
                     if value:
                         page.write_string(line, place, value, text)
                 return [_("The image stays in the bank of this county; the row holds only its mark.")] if named_images(item) else []
@@ -133,7 +141,7 @@ def _found(row: tables.Row, sheet: str) -> Found:
 
 def _left_out(row: tables.Row) -> list[str]:
     """What the row says in columns that are not read, and where it only seems to say something."""
-    unknown = {name: text for name, value in row.cells.items() if name not in SHEET and name not in TOLD and (text := settle(value))}
+    unknown = {name: text for name, value in row.cells.items() if name not in [*SHEET, *TOLD, STATUS] and (text := settle(value))}
     said = _("the column “%(column)s” is not read: “%(text)s” is left out.")
     told = [
         said % {"column": name, "text": text[:40]}

@@ -565,6 +565,7 @@ def _item(question: Question, tree: Tree) -> Item:
         tags=tuple(question.tags),
         is_reserved=question.is_reserved,
         is_retired=question.status == Question.Status.RETIRED,
+        status=question.status,
     )
 
 

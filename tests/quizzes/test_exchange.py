@@ -186,6 +186,28 @@ def test_a_cancelled_import_writes_nothing_and_keeps_no_file(trainer, cast):
     assert "不能再取消" in trainer.post(f"/admin/question-import/{job.pk}/cancel/", follow=True).text
 
 
+def test_an_exported_table_says_what_was_reviewed_and_an_import_takes_no_such_word(trainer, cast):
+    first, second, *_rest = Question.objects.order_by("code")
+    Question.objects.filter(pk=first.pk).update(status="reviewed")
+    Question.objects.filter(pk=second.pk).update(status="draft")
+    file = b"".join(trainer.get("/admin/questions/export/?format=xlsx&download=1").streaming_content)
+    book = openpyxl.load_workbook(io.BytesIO(file))
+    header, *rows = book.active.iter_rows(values_only=True)
+    said = {row[0]: row[header.index("审核状态")] for row in rows}
+    assert said[first.code] == "已审" and said[second.code] == "草稿"
+
+    job = job_of(send(trainer, file, "题库.xlsx", county=cast.county.pk))
+    assert job.refused == 0 and job.counts["same"] == len(rows) and job.counts["changed"] == 0
+    assert [code for _place, code, message in job.warnings if "审核状态" in message] == [first.code]
+    for row in book.active.iter_rows(min_row=2):
+        row[0].value = f"N-{row[0].value}"
+    out = io.BytesIO()
+    book.save(out)
+    other = job_of(send(trainer, out.getvalue(), "题库.xlsx", county=cast.county.pk))
+    trainer.post(f"/admin/question-import/{other.pk}/confirm/", {"skip": "1"})
+    assert set(Question.objects.filter(code__startswith="N-").values_list("status", flat=True)) == {"draft"}
+
+
 def test_the_page_of_an_export_says_what_holds_for_an_export(trainer, cast):
     page = trainer.get("/admin/questions/export/?format=aiken").text
     assert "只有单选题" in page and "上面选定" not in page
