@@ -103,9 +103,15 @@ class Order(ItemKind):
         named = tokens_of(shown["items"], content["items"])
         return {"order": [named[text] for text in key]}
 
+    def disarrange(self, shown: dict, kept: dict, *, rng: random.Random) -> None:
+        while len(shown["items"]) > 1 and [item["token"] for item in shown["items"]] == kept["order"]:
+            rng.shuffle(shown["items"])
+
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         items = list(content["items"])
         rng.shuffle(items)
+        while len(set(items)) > 1 and items == key:
+            rng.shuffle(items)
         letters = dict(zip(items, LETTERS, strict=False))
         return OnPaper([f"{letter}. {text}" for text, letter in letters.items()], key=["".join(letters[text] for text in key)])
 
