@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -228,7 +229,7 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
         Column(_("what to look at"), lambda item: _item(item)["advice"], 40),
     ]
     test = found.figures["test"]
-    in_percent = test | {"pass_rate": test["pass_rate"] * 100}
+    in_percent = test | {"pass_rate": test["pass_rate"] * 100, "reliability_kind": _reliability(test["reliability_kind"])}
     facts = [(label, in_percent.get(name)) for name, label in _figures_of_test().items()]
     facts += [(_("from %(from)d %%") % {"from": place * 10}, count) for place, count in enumerate(test["histogram"])]
     chosen = [(item, answer) for item in map(_item, found.figures["items"]) for answer in item["answers"]]
@@ -269,7 +270,7 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             Column(_("people"), lambda row: row["people"], 10),
             Column(_("number of questions"), lambda row: row["items"], 10),
             Column(_("reliability"), lambda row: _rounded(row["reliability"]), 12),
-            Column(_("kind of reliability"), lambda row: row["reliability_kind"], 12),
+            Column(_("kind of reliability"), lambda row: _reliability(row["reliability_kind"]), 16),
             Column(_("standard error of measurement"), lambda row: _rounded(row["standard_error"], 2), 14),
         ]
         tables.append(Exporter(_("papers"), of_forms, forms))
@@ -278,7 +279,7 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
         _log_hints(request, quiz, sitting, len(hints), kind=ReadingOfOthers.Kind.EXPORT)
         of_pairs = [
             Column(_("employee number"), lambda row: row["first"].employee_number, 14),
-            Column(_("name"), lambda row: row["first"].person_name, 12),
+            Column(pgettext("of a person", "name"), lambda row: row["first"].person_name, 12),
             Column(_("employee number of the other"), lambda row: row["second"].employee_number, 14),
             Column(_("name of the other"), lambda row: row["second"].person_name, 12),
             Column(_("Both wrong"), lambda row: row["both_wrong"], 10),
@@ -340,6 +341,11 @@ def _figures_of_test() -> dict[str, str]:
         "standard_error": _("standard error of measurement"),
         "minutes": _("median minutes"),
     }
+
+
+def _reliability(kind: str) -> str:
+    """Which reliability a figure is, in words; nothing where there is none."""
+    return {"kr20": "KR-20", "alpha": _("Cronbach's α"), "nested": _("items nested in persons")}.get(kind, kind)
 
 
 def _plain(value: object) -> object:

@@ -206,6 +206,7 @@ class ItemKind(ABC):
         """(shown, key in tokens) for one paper. `policies`: by kind, what the quiz chose."""
         shown = self.lay_out(stem, content, rng=rng, shuffle=shuffle)
         kept = self.tokened(shown, content, key)
+        self.disarrange(shown, kept, rng=rng)
         self.govern(shown, kept, policies or {})
         return shown, kept
 
@@ -226,6 +227,10 @@ class ItemKind(ABC):
         kept = self.tokened(shown, content, key)
         self.inherit(kept, old_key)
         return kept
+
+    def disarrange(self, shown: dict, kept: dict, *, rng: random.Random) -> None:
+        """Shows a new paper otherwise where its order would by chance be the answer."""
+        return
 
     def amend(self, content: Any, mended: Any, key: Any) -> tuple[Any, Any]:
         """(content, key) of a key that was mended in a copy with the same texts: in the order and under the letters of `content`.

@@ -161,6 +161,10 @@ class Case(ItemKind):
             parts.append((kind, part["stem"], weight / sum(weights), kind.on_paper(part["content"], answer, rng=rng)))
         return OnPaper(parts=parts)
 
+    def disarrange(self, shown: dict, kept: dict, *, rng: random.Random) -> None:
+        for one, two in zip(shown["parts"], kept["parts"], strict=True):
+            kinds.of(one["kind"]).disarrange(one["shown"], two["key"], rng=rng)
+
     def govern(self, shown: dict, kept: dict, policies: Mapping[str, str]) -> None:
         for one, two in zip(shown["parts"], kept["parts"], strict=True):
             kinds.of(one["kind"]).govern(one["shown"], two["key"], policies)

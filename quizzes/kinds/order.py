@@ -103,6 +103,10 @@ class Order(ItemKind):
         named = tokens_of(shown["items"], content["items"])
         return {"order": [named[text] for text in key]}
 
+    def disarrange(self, shown: dict, kept: dict, *, rng: random.Random) -> None:
+        while len(shown["items"]) > 1 and [item["token"] for item in shown["items"]] == kept["order"]:
+            rng.shuffle(shown["items"])
+
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:
         items = list(content["items"])
         rng.shuffle(items)

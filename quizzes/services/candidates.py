@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain, count, islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -210,7 +210,13 @@ def _drop_double_seats(asked: dict[int, tuple[Person, Row]], listed: dict[int, C
         if not doubled:
             return
         for (room, seat), pk in doubled:
-            text = _("Seat %(seat)s of room %(room)s is taken.") % {"seat": seat, "room": room or "—"}
+            words: dict[str, Any] = {"seat": seat, "room": room or "—"}
+            first = holders[room, seat][0]
+            if first in asked:
+                words |= {"row": asked[first][1].line, "name": asked[first][0].name}
+                text = _("Row %(row)d (%(name)s) asks for seat %(seat)s of room %(room)s already.") % words
+            else:
+                text = _("Seat %(seat)s of room %(room)s is taken.") % words
             errors.append(_error(asked.pop(pk)[1], SEAT, text))
 
 

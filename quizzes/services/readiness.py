@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import clock
 from courses.models import Course, EditionRequirement
-from quizzes.models import PaperItem, Question, Quiz, Sitting
+from quizzes.models import DrawRule, PaperItem, Question, Quiz, Sitting
 from quizzes.services import entrance, papers, quizzes
 
 WORTH_TELLING = timedelta(seconds=20)
@@ -63,18 +63,21 @@ def _cut_short(sitting: Sitting) -> list[str]:
 
 def practised(sitting: Sitting) -> str:
     """How many of the questions that the exam draws are free for practice, in a sentence; "" where none is. For a sitting without
-    papers: what stands on a paper for an exam is practised by nobody. Five queries at most."""
-    quiz, day = sitting.quiz, clock.today(sitting.opens_at)
-    draws = papers.draws_of(quiz)
-    drawn = {one.id for one in papers.candidates(quiz, day) if any(draw.takes(one) for draw in draws)}
-    rows = Question.objects.drawable(day).unreserved().filter(county=quiz.county_id, course_code__in=quiz.banks)
-    free = drawn.intersection(rows.values_list("pk", flat=True))
-    if not free:
+    papers: what stands on a paper for an exam is practised by nobody. By kind and difficulty, whatever the knowledge point. One query."""
+    quiz = sitting.quiz
+    asks = DrawRule.objects.filter(Q(difficulty=None) | Q(difficulty=OuterRef("difficulty")), quiz=quiz, kind=OuterRef("kind"))
+    drawn = Question.objects.drawable(clock.today(sitting.opens_at)).filter(county=quiz.county_id, course_code__in=quiz.banks)
+    open_to_all = Q(pk__in=drawn.unreserved().values("pk"))
+    found = drawn.filter(Exists(asks)).aggregate(all=Count("pk"), free=Count("pk", filter=open_to_all))
+    if not found["free"]:
         return ""
-    return _(
-        "Of the %(all)d questions that this exam can draw, %(free)d may be practised by anybody: they are not for exams only. A trainer "
-        "reserves them in the question bank, if nobody is to know them beforehand."
-    ) % {"all": len(drawn), "free": len(free)}
+    return (
+        _(
+            "Of the %(all)d questions that this exam can draw, %(free)d may be practised by anybody: they are not for exams only. A trainer "
+            "reserves them in the question bank, if nobody is to know them beforehand."
+        )
+        % found
+    )
 
 
 def _outdated(sitting: Sitting, among: Iterable[Question] | None = None) -> list[str]:

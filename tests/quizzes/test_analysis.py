@@ -349,6 +349,18 @@ def test_the_median_of_the_minutes_is_the_middle_also_of_an_even_number(minutes,
     assert analysis._minutes(rows) == middle
 
 
+@pytest.mark.parametrize(("kind", "words"), [("nested", "题目嵌套于考生"), ("kr20", "KR-20"), ("alpha", "克隆巴赫α"), ("", None)])
+def test_the_workbook_says_in_words_which_reliability_it_is(sign_in, cast, crowd, quiz, kind, words):
+    figures = analysis.compute(quiz)
+    figures["test"]["reliability_kind"] = kind
+    figures["forms"] = [{"form": "A", "people": 40, "items": 4, "reliability": 0.7, "reliability_kind": kind, "standard_error": 9.5}]
+    Analysis.objects.create(quiz=quiz, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.trainer)
+
+    book = openpyxl.load_workbook(io.BytesIO(sign_in(cast.trainer).get(reverse("quiz_analysis_file", args=[quiz.key])).getvalue()))
+
+    assert dict(book["测试"].iter_rows(min_row=2, values_only=True))["信度类型"] == words and book["试卷"][2][4].value == words
+
+
 def test_hints_of_similar_answers_are_for_hr_and_say_that_they_are_no_verdict(
     sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks
 ):
@@ -373,6 +385,7 @@ def test_the_hints_stand_in_the_workbook_of_hr_and_no_small_chance_is_called_non
     book = openpyxl.load_workbook(io.BytesIO(of_hr.get(file).getvalue()))
     of_trainer = openpyxl.load_workbook(io.BytesIO(sign_in(cast.trainer).get(file).getvalue()))
 
+    assert [cell.value for cell in book["雷同错答"][1]][1] == "姓名"
     row = [cell.value for cell in book["雷同错答"][2]]
     assert row[:4] == ["YB00000", "考生0", "YB00001", "考生1"] and row[-2:] == [5.6e-7, 1.3e-4]
     assert "雷同错答" not in of_trainer.sheetnames

@@ -324,6 +324,20 @@ def test_one_more_right_option_never_costs_and_a_wrong_one_never_pays(policy, ri
     assert (after >= before) if more in right else (after <= before)
 
 
+@given(SEED, st.integers(2, 4))
+def test_no_ordering_is_shown_in_its_right_order_alone_or_in_a_case(seed, count):
+    """Else who answers nothing but copies the letters has it right. The same seed gives the same order."""
+    steps = list("甲乙丙丁")[:count]
+    alone = ("题", {"items": steps}, steps)
+    part = {"kind": "order", "stem": "题", "content": {"items": steps}, "points": "1"}
+    in_case = ("材料", {"parts": [part]}, [steps])
+
+    shown, key = paper(kinds.of("order"), alone, seed)
+    assert [item["token"] for item in shown["items"]] != key["order"] and (shown, key) == paper(kinds.of("order"), alone, seed)
+    shown, key = paper(kinds.of("case"), in_case, seed)
+    assert [item["token"] for item in shown["parts"][0]["shown"]["items"]] != key["parts"][0]["key"]["order"]
+
+
 def test_pairs_earn_their_share_and_order_is_all_or_nothing_where_no_policy_was_chosen():
     assert kinds.mark("match", {"pairs": {"a": "1", "b": "2", "c": "3"}}, {"a": "1", "b": "3"}) == Fraction(1, 3)
     assert kinds.mark("order", {"order": ["a", "b", "c"]}, {"a": 1, "b": 2, "c": 3}) == 1

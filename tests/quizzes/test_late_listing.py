@@ -62,6 +62,17 @@ def test_late_listing_is_for_closed_sittings_with_papers_and_for_who_may_sit(sit
     assert sitting.candidates.count() == 1
 
 
+def test_a_seat_that_two_rows_of_one_list_ask_for_is_said_to_be_asked_for_twice_and_not_taken(running, cast):
+    rows = [
+        candidates.Row(1, cast.colleague.employee_number, "一号考场", "09"),
+        candidates.Row(2, cast.own_leader.employee_number, "一号考场", "09"),
+    ]
+    [error] = candidates.plan(sitting=running, rows=rows).errors
+    assert "第1行" in error.message and "赵一山" not in error.message and "李云" in error.message and error.row == 2
+    [error] = candidates.plan(sitting=running, rows=[candidates.Row(1, cast.colleague.employee_number, "一号考场", "07")]).errors
+    assert "已有人" in error.message, "the learner sits there"
+
+
 def test_nobody_is_taken_off_the_list_once_a_paper_sitting_has_opened(running, cast):
     Candidate.objects.create(sitting=running, person=cast.colleague)
     facts = {"sitting": running, "people": [cast.colleague.pk], "by": cast.hr}
