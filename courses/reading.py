@@ -52,7 +52,7 @@ def rows(outline: Outline, explanation: Explanation | None = None, places: dict[
     items = {(item.kind, item.key): item for item in explanation.items} if explanation else {}
     found = []
     for number, lesson in enumerate(outline.lessons, start=1):
-        seen, item = places.get(lesson.id), items.get(("lesson", lesson.key))
+        seen, item = places.get(lesson.id), items.get(("lesson", lesson.key))  # type: ignore[arg-type]
         is_done = item.is_met if item else seen == 100
         quizzes = tuple(
             QuizRow(key, asked.title if (asked := items.get(("quiz", key))) else QUIZZES.title(key) or key, quiz_url(key), asked)
@@ -146,7 +146,7 @@ def body_html(lesson: LessonOutline) -> str:
     cache, name = caches["local"], f"lesson:{lesson.id}:{lesson.key}:{get_language()}"
     html = cache.get(name)
     if html is None:
-        html = render_body(EditionLesson.objects.get(pk=lesson.id).body)
+        html = render_body(EditionLesson.objects.get(pk=lesson.id).body)  # type: ignore[misc]
         cache.set(name, html)
     return html
 

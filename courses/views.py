@@ -200,10 +200,17 @@ def _begun(request: HttpRequest, course_id: int, slug: str) -> tuple[Enrolment, 
 def lesson_finish(request: HttpRequest, course_id: int, slug: str) -> HttpResponse:
     """The lesson is read. Leads on: to its quiz, the next lesson, or the course when all is done."""
     enrolment, outline, number, row = _begun(request, course_id, slug)
+    had = getattr(enrolment, "completion", None)
     try:
         completion = progress.finish_lesson(enrolment=enrolment, lesson=row, at=clock.now())
     except Refused as refusal:
         return _lesson_page(request, course_id, slug, refusal=refusal)
+    if had and number + 1 < len(outline.lessons):
+        return redirect("lesson", course_id, outline.lessons[number + 1].slug)
+    if had:
+        day = clock.today(had.completed_at).isoformat()
+        messages.info(request, _("You completed this course on %(day)s; reading again leaves that as it is.") % {"day": day})
+        return redirect("course", course_id)
     if completion:
         messages.success(request, _("You have completed “%(title)s”.") % {"title": completion.course_title})
         return redirect("course", course_id)

@@ -11,6 +11,7 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from core import clock
 from core.errors import Refused
 from core.figures import figure
+from people.forms import form_key
 from quizzes import formats, kinds, stems
 from quizzes.formats.base import LONGEST_TAG, check_tags
 from quizzes.models import DrawRule, KnowledgePoint, Question, Quiz
@@ -433,6 +434,12 @@ def _draw_in_words(rule: DrawRule) -> str:
     parts = [f"{rule.get_kind_display()} × {rule.count}", figure(rule.points)]
     parts += [str(rule.get_difficulty_display())] if rule.difficulty else []
     return " · ".join([*parts, rule.point.name] if rule.point else parts)
+
+
+class CopyForm(forms.Form):
+    """Nothing to fill in: sent twice it makes one copy."""
+
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
 
 class DrawRuleForm(WagtailAdminModelForm):

@@ -30,7 +30,7 @@ from wagtail.permissions import register_permission_policy
 from core import clock
 from core.errors import Refused
 from quizzes import exchange, media, stems, versions
-from quizzes.forms import ChangeForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
+from quizzes.forms import ChangeForm, CopyForm, DrawRuleForm, KnowledgePointForm, QuestionForm, QuizForm
 from quizzes.models import AttemptItem, DrawRule, ItemMark, KnowledgePoint, Question, Quiz
 from quizzes.permissions import AuthorPolicy, counties_of, is_author
 from quizzes.rules import UNMARKED
@@ -503,11 +503,12 @@ class QuizEditView(WarnsOfLacks, EditView):
 def copy_quiz(request, pk: int):
     """Ask, and make a copy of a quiz: what decides a pass of a published course is changed in a copy."""
     quiz = get_object_or_404(Quiz.objects.filter(county__in=counties_of(request.user)), pk=pk)
-    if request.method == "POST":
-        made = quizzes.copy(quiz=quiz, by=request.user, at=clock.now())
+    form = CopyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        made = quizzes.copy(quiz=quiz, by=request.user, at=clock.now(), form_key=form.cleaned_data["form_key"])
         messages.success(request, _("Copied as %(key)s. Change it here, then put it into the lesson.") % {"key": made.key})
         return redirect("quizzes:edit", made.pk)
-    context = {"quiz": quiz, "header_title": _("Copy"), "page_title": _("Copy"), "header_icon": "copy"}
+    context = {"quiz": quiz, "form": form, "header_title": _("Copy"), "page_title": _("Copy"), "header_icon": "copy"}
     return render(request, "quizzes/admin/copy_quiz.html", context)
 
 

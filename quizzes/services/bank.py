@@ -233,6 +233,7 @@ def refused_file(report: Report) -> bytes:
 def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]:
     """The items with their course; refused what has none, what comes twice, and what names images that nobody has. One query."""
     first: dict[str, Found] = {}
+    alike: dict[str, list[Found]] = {}
     wanted: set[str] = set()
     for number, one in enumerate(several, start=1):
         one.row = one.row or number
@@ -246,16 +247,18 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
             )
         if not one.item.course_code:
             one.refuse(Wrong(_("the course is missing"), _("course (课程)")))
-        elif one.code in first:
-            said = (
-                _("the stem is doubled: the same question, without a code, stands in %(place)s already")
-                if one.code.startswith(MADE_CODE)
-                else _("the code stands in %(place)s already")
-            )
+        elif one.code in first and one.code.startswith(MADE_CODE):
+            said = _("the stem is doubled: the same question, without a code, stands in %(place)s already")
             one.refuse(Wrong(said % {"place": first[one.code].place}))
         else:
-            first[one.code] = one
+            first.setdefault(one.code, one)
+            alike.setdefault(one.code, []).append(one)
             wanted |= named_images(one.item) - one.item.images.keys()
+    for doubled in alike.values():  # which of them is meant only a person can say
+        for one in doubled if len(doubled) > 1 else []:
+            others = [other.place for other in doubled if other is not one]
+            shown = "、".join(others[:8]) + ("…" if len(others) > 8 else "")
+            one.refuse(Wrong(_("the code stands in %(place)s too") % {"place": shown}))
     missing = images.absent(county, wanted)
     for one in first.values():
         if one.item is not None and (lost := missing & (named_images(one.item) - one.item.images.keys())):

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from wagtail.models import ModelLogEntry
 
 from core import audit, clock
 from core.errors import Refused
@@ -115,17 +116,31 @@ def kept_terms(*, quiz: Quiz, at: datetime) -> dict[str, Refused]:
 
 
 @transaction.atomic
-def copy(*, quiz: Quiz, by: Person, at: datetime) -> Quiz:
-    """Another quiz of the same rules and draws under a key of its own, which no course asks for yet. Locks the quiz."""
+def copy(*, quiz: Quiz, by: Person, at: datetime, form_key: str = "") -> Quiz:
+    """Another quiz of the same rules and draws under a key of its own, which no course asks for yet. Locks the quiz.
+
+    `form_key` is made by the form: sent twice it makes one copy.
+    """
     standing = Quiz.objects.select_for_update(of=("self",), no_key=True).get(pk=quiz.pk)
+    if form_key and (made := _copied_by(form_key)):
+        return made
     draws = list(DrawRule.objects.filter(quiz=standing).order_by("pk"))
     made = Quiz(**{field.attname: getattr(standing, field.attname) for field in Quiz._meta.concrete_fields if not field.primary_key})
     stem, taken = re.sub(r"-\d{1,4}$", "", standing.key)[:50], set(Quiz.objects.values_list("key", flat=True))
+    ending = _(" (copy)")
+    if not made.title.endswith(ending):
+        made.title = made.title[: Quiz._meta.get_field("title").max_length - len(ending)] + ending
     made.key = next(key for number in itertools.count(2) if (key := f"{stem}-{number}") not in taken)
     made.save()
     DrawRule.objects.bulk_create(DrawRule(quiz=made, **{name: getattr(draw, name) for name in OF_A_DRAW}) for draw in draws)
-    audit.record(made, "quizzes.copied", by=by, copy_of=standing.key)
+    audit.record(made, "quizzes.copied", by=by, copy_of=standing.key, form_key=form_key)
     return made
+
+
+def _copied_by(form_key: str) -> Quiz | None:
+    """What was made by this form already. Two queries."""
+    traced = ModelLogEntry.objects.filter(action="quizzes.copied", data__form_key=form_key).first()
+    return Quiz.objects.filter(pk=traced.object_id).first() if traced else None
 
 
 def said(quiz: Quiz, draws: Iterable[DrawRule], *, with_rows: bool = True) -> list:

@@ -148,7 +148,7 @@ def unserved(courses: QuerySet[Course], *, keys: Iterable[str] | None = None) ->
     """The quizzes (of these keys, if any are named) that the open ones of these courses ask for now and that nobody can begin; exams are
     told by their sittings. One query, and those of `papers.unserved`.
     """
-    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__in=courses.open().values("current"))
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__in=courses.open().values("current"))  # type: ignore[attr-defined]
     titles: dict[str, list[str]] = {}
     for key, title in (asked if keys is None else asked.filter(key__in=keys)).order_by("edition").values_list("key", "edition__title"):
         titles.setdefault(key, []).append(title)

@@ -130,6 +130,20 @@ def test_a_double_click_on_enrol_and_finish_changes_nothing(cast, course, sign_i
     assert RequirementMet.objects.count() == 1
 
 
+def test_who_finishes_a_lesson_again_after_the_completion_is_not_told_so_anew(cast, course, sign_in):
+    client = sign_in(cast.learner)
+    client.post(doors(course)["course_enrol"])
+    for slug in ("lesson-1", "lesson-2"):
+        client.get(reverse("lesson", args=[course.pk, slug]))
+        client.post(reverse("lesson_finish", args=[course.pk, slug]))
+    completions.meet(enrolment=Enrolment.objects.get(), kind="quiz", key="p01-final", evidence="attempt:1", score=90, at=clock.now())
+    client.get("/my/")
+
+    assert client.post(doors(course)["lesson_finish"]).url == reverse("lesson", args=[course.pk, "lesson-2"])
+    last = client.post(reverse("lesson_finish", args=[course.pk, "lesson-2"]), follow=True).text
+    assert "您已完成" not in last and "不改变已有的完成记录" in last
+
+
 def test_a_refused_beginning_says_why_on_the_page(cast, course, sign_in):
     second = make_course(cast.county, code="P02", prerequisites=["P01"])
     client = sign_in(cast.learner)

@@ -657,10 +657,12 @@ def test_who_empties_the_bank_cannot_cut_the_draws_by_it(trainer, quiz, of_an_as
 
 def test_a_copy_is_changed_instead_and_no_course_asks_for_it(trainer, cast, sign_in, quiz):
     address = reverse("quizzes:copy_of", args=[quiz.pk])
-    assert "标识" in trainer.get(address).text
-    page = trainer.post(address, follow=True)
+    asked = trainer.get(address)
+    assert "标识" in asked.text
+    page = trainer.post(address, typed_in(asked, holding="form_key"), follow=True)
 
     made = Quiz.objects.exclude(pk=quiz.pk).get()
+    assert made.title == "结业测试（副本）"
     assert made.key == "p01-final-2" and "p01-final-2" in page.text
     rows = [list(one.draws.order_by("pk").values_list("kind", "count", "points", "difficulty", "point")) for one in (made, quiz)]
     assert rows[0] == rows[1]
@@ -668,8 +670,8 @@ def test_a_copy_is_changed_instead_and_no_course_asks_for_it(trainer, cast, sign
     assert trainer.post(edited, typed_in(trainer.get(edited), pass_percent=95)).status_code == 302
     assert Quiz.objects.get(pk=made.pk).pass_percent == 95
 
-    trainer.post(address)
-    assert Quiz.objects.filter(key="p01-final-3").exists()
+    trainer.post(address, typed_in(trainer.get(address), holding="form_key"))
+    assert Quiz.objects.get(key="p01-final-3").title == made.title
     assert sign_in(cast.learner).post(address).status_code == 403 and sign_in(cast.stranger).get(address).status_code in (302, 403)
     assert Quiz.objects.count() == 3
 
@@ -742,3 +744,22 @@ def test_an_exam_shows_as_it_stands_what_its_published_sitting_fixes(trainer, op
 def test_a_quiz_that_no_course_asks_for_shows_every_field_open(trainer, of_a_quiz):
     assert disabled(trainer.get(of_a_quiz)) == set()
     assert disabled(trainer.get("/admin/quizzes/new/")) == set()
+
+
+def test_a_double_click_on_copy_makes_one_copy(trainer, cast, quiz):
+    address = reverse("quizzes:copy_of", args=[quiz.pk])
+    form = typed_in(trainer.get(address), holding="form_key")
+
+    first, second = trainer.post(address, form), trainer.post(address, form)
+
+    made = Quiz.objects.exclude(pk=quiz.pk).get()
+    assert first.url == second.url == reverse("quizzes:edit", args=[made.pk])
+    assert trainer.post(address, {}).status_code == 200 and Quiz.objects.count() == 2
+
+
+def test_the_title_of_a_copy_keeps_within_its_length_and_says_so_once(trainer, cast, quiz):
+    Quiz.objects.filter(pk=quiz.pk).update(title="长" * 120)
+    made = quizzes.copy(quiz=quiz, by=cast.trainer, at=NOON)
+    again = quizzes.copy(quiz=made, by=cast.trainer, at=NOON)
+
+    assert made.title == again.title == "长" * 116 + "（副本）"

@@ -129,7 +129,6 @@ BAD = {
     "mark": (["B1", "单选题", "P01", 1, "题？", "7", "20", None, "A", "", "", "Q", ""], "核对标记"),
     "one option": (["B1", "单选题", "P01", 1, "题？", "7", None, None, "A", "", "", "V", ""], "应有 2 至"),
     "gap": (["B1", "单选题", "P01", 1, "题？", "7", None, "8", "A", "", "", "V", ""], "空缺"),
-    "doubled code": ([*GOOD[:4], "另一题？", *GOOD[5:]], "重复"),
     "long stem": (["B1", "单选题", "P01", 1, "题" * 4001, "7", "20", None, "A", "", "", "V", ""], "4000"),
     "judge": (["B1", "判断题", "P01", 1, "题。", None, None, None, "大概", "", "", "V", ""], "正确"),
 }
@@ -144,6 +143,15 @@ def test_a_bad_row_is_named_and_nothing_is_written(cast, case):
     (error,) = refusal.value.errors
     assert error.row == 3 and says in error.message
     assert not Question.objects.exists() and not KnowledgePoint.objects.exists()
+
+
+def test_of_two_rows_with_one_code_both_are_refused_and_name_each_other(cast):
+    with pytest.raises(RefusedRows) as refusal:
+        load(cast, GOOD, [*GOOD[:4], "另一题？", *GOOD[5:]])
+
+    first, second = refusal.value.errors
+    assert (first.row, second.row) == (2, 3) and "3" in first.message and "2" in second.message
+    assert "重复" in first.message and "重复" in second.message and not Question.objects.exists()
 
 
 def test_bad_rows_are_left_out_when_asked(cast):

@@ -1,13 +1,11 @@
 """A submission that takes a course's test away: trainer and reviewer read it before and after the approval."""
 
-import json
-
 import pytest
 from django.urls import reverse
 from wagtail.models import Page
 
-from courses.models import Course, CoursePage, LessonPage
-from courses.services import catalogues, reviews
+from courses.models import Course, CoursePage
+from courses.services import catalogues
 from tests.counties import make_quiz
 from tests.courses.test_authoring import course_post, edit, lesson_post
 from tests.courses.test_review import act, approving, lessons_of, stored, submit, write
@@ -53,19 +51,6 @@ def test_who_submits_a_lesson_without_its_quiz_and_who_approves_it_read_what_the
     after = client.get(act(client, lesson).url).text
     assert LOST in after and BARE in after
     assert not Course.objects.get(code="W01").current.requirements.filter(kind="quiz").exists()
-
-
-def test_the_editor_says_so_after_an_approval_too(cast, live, sign_in):
-    lesson = lessons_of(live)[1]
-    submitted_without_quiz(sign_in(cast.trainer), lesson)
-    seen = reviews.seen_in(lesson)
-    data = {"action-workflow-action": "1", "workflow-action-name": "approve", "opened_on": seen}
-    data |= {"workflow-action-extra-data": json.dumps({"comment": "", "seen": seen})}
-
-    address = reverse("wagtailadmin_pages:edit", args=[lesson.pk])
-    page = sign_in(cast.reviewer).post(address, lesson_post(title=lesson.title, slug=lesson.slug, **data), follow=True)
-
-    assert LOST in page.text and not LessonPage.objects.get(pk=lesson.pk).has_unpublished_changes
 
 
 def test_a_whole_course_that_is_submitted_is_compared_with_its_edition(cast, live, sign_in):

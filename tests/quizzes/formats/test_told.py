@@ -199,8 +199,19 @@ def test_a_doubled_question_without_a_code_is_told_by_its_stem(cast):
     report = bank.import_file(
         io.BytesIO(text.encode()), name="x.txt", format="gift", county=cast.county, at=NOON, course_code="P01", dry_run=True
     )
-    first, second = (str(error.message) for error in report.refused)
-    assert "题干重复" in first and "编号已" not in first and "编号" in second and "题干重复" not in second
+    first, *others = (str(error.message) for error in report.refused)
+    assert "题干重复" in first and "编号与" not in first
+    assert len(others) == 2 and all("编号" in one and "题干重复" not in one for one in others)
+
+
+def test_of_rows_with_one_code_none_is_taken_and_each_names_the_others(cast):
+    text = "// [id:A1]\n甲？{T}\n\n// [id:A2]\n丙？{T}\n\n// [id:A1]\n乙？{T}\n"
+    report = bank.import_file(
+        io.BytesIO(text.encode()), name="x.txt", format="gift", county=cast.county, at=NOON, course_code="P01", skip_bad=True
+    )
+    first, second = report.refused
+    assert second.place in str(first.message) and first.place in str(second.message)
+    assert list(Question.objects.values_list("code", flat=True)) == ["A2"]
 
 
 # ---- a file that was refused
