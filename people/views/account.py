@@ -20,6 +20,7 @@ from core import clock
 from core.errors import Refused
 from people.forms import ActivateForm
 from people.models import Posting
+from people.models.unit import record_names
 from people.permissions import POWERFUL, grants_of, has_role
 from people.services import accounts
 from people.views.staff import label_units
@@ -85,13 +86,17 @@ def my_account(request: HttpRequest) -> HttpResponse:
 
     me = request.user
     label_units([me], [])
+    grants = grants_of(me)
+    names = record_names([grant.unit for grant in grants])
+    for grant in grants:
+        grant.place = names[grant.unit_id]
     kinds = set(Authenticator.objects.filter(user=me).values_list("type", flat=True))
     return render(
         request,
         "account/my_account.html",
         {
             "me": me,
-            "grants": grants_of(me),
+            "grants": grants,
             "postings": list(Posting.objects.filter(person=me).select_related("unit")[:10]),
             "second_factor": Authenticator.Type.TOTP in kinds,
             "second_factor_due": has_role(me, *POWERFUL) and Authenticator.Type.TOTP not in kinds,

@@ -39,11 +39,14 @@ def unit_list(request: HttpRequest) -> HttpResponse:
     """The tree with how many people serve in each unit; closed ones say since when. Four queries at most."""
     managed = _managed(request.user).select_related("merged_into")
     form = UnitFilter(request.GET or None)
-    words = form.cleaned_data["q"].strip() if form.is_bound and form.is_valid() else ""
+    is_misread = form.is_bound and not form.is_valid()
+    words = form.cleaned_data["q"].strip() if form.is_bound and not is_misread else ""
     serving = Posting.objects.filter(unit=OuterRef("pk"), ends_on=None).order_by().values("unit").annotate(n=Count("person")).values("n")
     found = managed.annotate(serving=Coalesce(Subquery(serving, output_field=IntegerField()), 0))
     if words:
         found = found.filter(Q(name__icontains=words) | Q(short_name__icontains=words) | Q(code__istartswith=words))
+    if is_misread:  # a filter that is not understood never widens the rows
+        found = found.none()
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     sections = [unit for unit in page.object_list if unit.kind == Unit.Kind.SECTION]
     organs = dict(Unit.objects.filter(path__in={unit.organ_path for unit in sections}).values_list("path", "name"))
@@ -53,9 +56,8 @@ def unit_list(request: HttpRequest) -> HttpResponse:
     for unit in page.object_list:
         unit.into = names.get(unit.merged_into_id, "")
         unit.is_from_inside = units.is_from_inside(unit, request.user)
-    return render(
-        request, "people/unit_list.html", {"form": form, "page": page, "words": words}, status=422 if form.is_bound and form.errors else 200
-    )
+    context = {"form": form, "page": page, "narrowed": is_misread or bool(words)}
+    return render(request, "people/unit_list.html", context, status=422 if is_misread else 200)
 
 
 @login_required

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpResponse
@@ -13,6 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import include, path, reverse
+from django.utils.html import strip_tags
 
 from core.errors import Refused
 from core.look import Look
@@ -342,3 +344,11 @@ def test_what_is_found_is_marked_and_escaped():
     assert highlight("安全生产<b>", ["安全", "全生"]) == "<mark>安全生</mark>产&lt;b&gt;"
     assert highlight("ＧＢ／Ｔ 1.1", ["gb"]) == "<mark>ＧＢ</mark>／Ｔ 1.1"
     assert highlight("甲", []) == "甲"
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Menu of 张小明"), ("zh-hans", "个人菜单 张小明")])
+def test_the_menu_of_the_account_is_called_by_words_with_a_blank(cast, sign_in, language, name):
+    visitor = sign_in(cast.learner)
+    visitor.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    summary = re.search(r"<summary>.*?</summary>", visitor.get(reverse("my_account")).text, re.S).group()
+    assert re.sub(r"\s+", " ", strip_tags(summary)).strip() == name

@@ -469,3 +469,13 @@ def test_the_page_of_a_person_names_the_sections_of_many_roles_in_as_many_querie
         bureau = cast.county.add_child(code=f"532325-B{number}", name=f"局{number}", kind=Unit.Kind.DEPARTMENT)
         grant(cast.colleague, Role.LEADER, bureau.add_child(code=f"532325-B{number}-1", name="办公室", kind=Unit.Kind.SECTION))
     assert asked() == few <= 15
+
+
+def test_days_the_wrong_way_round_are_refused_in_the_log_of_readings(cast, sign_in):
+    page = sign_in(cast.auditor).get(reverse("audit_readings"), {"since": "2026-12-31", "until": "2026-01-01"})
+    assert page.status_code == 422 and "截止日早于起始日" in page.text
+
+
+def test_ones_own_account_names_the_section_of_a_role_with_its_organ(cast, sign_in):
+    grant(cast.colleague, Role.LEADER, cast.section)
+    assert "单位领导 · 姚安县教育体育局 办公室" in sign_in(cast.colleague).get(reverse("my_account")).text

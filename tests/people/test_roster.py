@@ -876,3 +876,17 @@ def test_two_sheets_of_people_are_refused_by_name_and_nobody_is_left_out_silentl
     with pytest.raises(Refused) as refused:
         roster.plan(data, "花名册.xlsx", county=cast.county, on=TODAY)
     assert refused.value.code == "two_sheets" and "人员花名册" in refused.value.message and "续表" in refused.value.message
+
+
+def test_codes_are_offered_first_where_people_came_and_not_where_only_units_did(cast, sign_in):
+    visitor = sign_in(cast.hr)
+
+    def result(*people, **more):
+        address = hand_in(visitor, cast, workbook(*people, **more))["Location"]
+        return visitor.post(address, {"plan": visitor.get(address).context["plan"].digest}, follow=True).text
+
+    codes_button = f'<a class="btn btn-primary" href="{reverse("activation_codes")}">'
+    assert codes_button in result(row())
+    only_units = result(units=[("532325-D41", "姚安县招商局", "", "部门", "532325", "")])
+    assert "单位 新增 / 变动" in only_units and reverse("activation_codes") not in only_units
+    assert f'<a class="btn btn-primary" href="{reverse("person_list")}">' in only_units

@@ -6,7 +6,9 @@ import pytest
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from core import clock
@@ -362,3 +364,12 @@ def test_a_changed_name_shows_on_the_next_page(cast, sign_in):
     assert "张小明" in browser.get(reverse("my_account")).content.decode()
     Person.objects.filter(pk=cast.learner.pk).update(name="张大明")
     assert "张小明" not in browser.get(reverse("my_account")).content.decode()
+
+
+def test_no_rule_and_no_refusal_of_a_password_says_你(cast):
+    told = [*password_validators_help_texts()]
+    for weak in ("12345678", "zhangxiaoming", "张小明-YA10001", "password", "a"):
+        with pytest.raises(ValidationError) as refused:
+            validate_password(weak, cast.learner)
+        told += refused.value.messages
+    assert any("您" in words for words in told) and not [words for words in told if "你" in words]

@@ -361,3 +361,9 @@ def test_a_record_of_yesterday_bears_yesterdays_duties_though_the_posting_goes_o
     DutyAssignment.objects.create(posting=posting, duty="publisher", starts_on=today)
     assert served_at(cast.learner, on=yesterday)["duties"] == ["staff"]
     assert served_at(cast.learner, on=today)["duties"] == ["publisher"]
+
+
+def test_a_search_of_units_that_is_not_understood_shows_none_of_them(cast, sign_in):
+    page = sign_in(cast.hr).get(reverse("unit_list"), {"q": "局" * 80})
+    assert page.status_code == 422 and "error-summary" in page.text
+    assert not page.context["page"].object_list and "姚安县财政局" not in page.text
