@@ -24,7 +24,7 @@ from people.models import Role
 from people.permissions import has_role
 from people.services import readings
 from quizzes import kinds, versions
-from quizzes.models import MarkingTask, Question, Quiz, Remark
+from quizzes.models import Attempt, MarkingTask, Question, Quiz, Remark
 from quizzes.permissions import holds_over, is_author
 from quizzes.services import keys, rating_corrections, ratings, remarks
 from quizzes.tasks import apply_remark
@@ -91,13 +91,16 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
     task = get_object_or_404(MarkingTask.objects.visible_to(request.user).select_related("item", "submission__attempt__quiz"), pk=pk)
     text = ratings.task_text(task)
     form = RatingForm(request.POST or None, criteria=ratings.criteria_of(text))
-    if request.method == "POST" and form.is_valid():
+    done = ""
+    if request.method != "POST":  # what was typed comes back with the refusal
+        done = _over(task, request.user)
+    elif form.is_valid():
         try:
-            done = ratings.rate(task=task, marker=request.user, points=form.points, comment=form.cleaned_data["comment"], at=clock.now())
+            rated = ratings.rate(task=task, marker=request.user, points=form.points, comment=form.cleaned_data["comment"], at=clock.now())
         except Refused as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(request, _("Saved; the answer is settled.") if done.is_settled else _("Saved; another marker is asked now."))
+            messages.success(request, _("Saved; the answer is settled.") if rated.is_settled else _("Saved; another marker is asked now."))
             following = ratings.claim(marker=request.user, quiz=task.submission.attempt.quiz, at=clock.now())
             return redirect("marking_task", following.pk) if following else redirect("marking")
     return render(
@@ -107,12 +110,24 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
             "task": task,
             "text": text,
             "settles": text.markers > 1 and task.ratings.count() >= text.markers,
+            "done": done,
+            "sees_ratings": bool(done and task.settled_at)
+            and Attempt.objects.ratings_read_by(request.user).filter(submission=task.submission_id).exists(),
             "form": form,
             "quiz": task.submission.attempt.quiz,
             "left": ratings.waiting(request.user, task.submission.attempt.quiz).count(),
         },
         status=422 if form.is_bound else 200,
     )
+
+
+def _over(task: MarkingTask, marker) -> str:
+    """Why there is nothing for them to mark any more; "" while there is. One query."""
+    if task.settled_at is not None:
+        return _("This answer is settled: there is nothing to mark any more.")
+    if task.ratings.filter(marker=marker).exists():
+        return _("You have marked this answer. Now it is with another marker, who does not see your points.")
+    return ""
 
 
 def _authors_only(request: HttpRequest) -> None:

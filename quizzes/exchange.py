@@ -78,7 +78,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         "kinds": kinds.every(),
         "formats": formats.every(),
         "jobs": ImportJob.objects.visible_to(request.user).filter(county__in=counties).defer("report", "warnings")[:LATEST],
-        "courses": Question.objects.filter(county__in=counties).order_by("course_code").values_list("course_code", flat=True).distinct(),
+        "courses": bank.course_codes(counties),
         **_titled(_("Import questions"), "upload"),
     }
     return render(request, "quizzes/admin/import_upload.html", context, status=422 if refusal else 200)

@@ -117,6 +117,7 @@ class QuestionForm(OfCountyForm):
         if self.instance.pk:
             self.fields["opened_on"].initial = self.instance.stamp
         self.initial["words"] = "；".join(self.instance.tags or [])
+        self.fields["course_code"].widget.attrs |= {"list": "course-codes", "autocomplete": "off"}
         self.fields["point"].queryset = KnowledgePoint.objects.filter(county__in=counties_of(self.for_user))
         if self.instance.pk and self.instance.kind:
             try:

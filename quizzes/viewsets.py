@@ -212,6 +212,8 @@ class SaysWhatIsAlike(RefusesInTheForm):
         question = super().save_instance()
         if was == Question.Status.REVIEWED and question.status == Question.Status.DRAFT:
             messages.warning(self.request, _("The content changed: the question is a draft until somebody else has reviewed it."))
+        if question.course_code not in bank.known_courses(question.county):
+            messages.warning(self.request, bank.no_such_course(question.course_code, 1))
         kept = keys.banks_kept_from(self.request.user, at=clock.now())
         for other, share in bank.similar_to(question):
             if (other.county_id, other.course_code) in kept:

@@ -316,21 +316,36 @@ def _error(one: Found, message: str, field_name: str = "") -> ItemError:
 
 def _unknown_courses(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
     """Courses that nobody of the county has written yet, each at its first question: often a slip of the pen. Three queries."""
-    known = set(Course.objects.filter(county=county).values_list("code", flat=True))
-    catalogue = CataloguePage.objects.filter(county=county).first()
-    if catalogue is not None:
-        known.update(CoursePage.objects.child_of(catalogue).values_list("code", flat=True))
+    known = known_courses(county)
     of_course: dict[str, list[Found]] = {}
     for one in kept.values():
         if one.item is not None and one.item.course_code not in known:
             of_course.setdefault(one.item.course_code, []).append(one)
     for code, several in of_course.items():
-        said = ngettext(
-            "the county has no course %(course)s: no quiz will draw this question until there is one",
-            "the county has no course %(course)s: no quiz will draw these %(count)d questions until there is one",
-            len(several),
-        )
-        yield _error(several[0], said % {"course": code, "count": len(several)})
+        yield _error(several[0], no_such_course(code, len(several)))
+
+
+def known_courses(county: Unit) -> set[str]:
+    """The codes of courses that somebody of the county has written, or is writing. Three queries."""
+    known = set(Course.objects.filter(county=county).values_list("code", flat=True))
+    catalogue = CataloguePage.objects.filter(county=county).first()
+    if catalogue is not None:
+        known.update(CoursePage.objects.child_of(catalogue).values_list("code", flat=True))
+    return known
+
+
+def course_codes(counties: QuerySet[Unit]) -> QuerySet:
+    """The banks that have questions, in order."""
+    return Question.objects.filter(county__in=counties).order_by("course_code").values_list("course_code", flat=True).distinct()
+
+
+def no_such_course(code: str, count: int) -> str:
+    said = ngettext(
+        "the county has no course %(course)s: no quiz will draw this question until there is one",
+        "the county has no course %(course)s: no quiz will draw these %(count)d questions until there is one",
+        count,
+    )
+    return said % {"course": code, "count": count}
 
 
 def _unchecked(kept: dict[str, Found]) -> Iterator[ItemError]:

@@ -8,6 +8,8 @@ from django import template
 from quizzes import analysis, kinds, rules
 from quizzes.kinds.case import PartShown
 from quizzes.models import Question
+from quizzes.permissions import counties_of
+from quizzes.services import bank
 
 register = template.Library()
 
@@ -20,6 +22,12 @@ def item_kinds() -> list[kinds.ItemKind]:
 @register.simple_tag
 def standing_of(question: Question) -> analysis.Standing:
     return analysis.of_question(question)
+
+
+@register.simple_tag
+def course_codes(user) -> list[str]:
+    """The banks on which the user works."""
+    return list(bank.course_codes(counties_of(user)))
 
 
 @register.filter

@@ -14,6 +14,7 @@ from quizzes import kinds
 from quizzes.models import Attempt, KnowledgePoint, Question, Quiz, Sitting
 from quizzes.services import bank, points, quizzes
 from tests.cast import NOON, grant
+from tests.factories import make_course
 from tests.forms import typed_in
 from tests.quizzes.items import BANK
 
@@ -150,6 +151,16 @@ def test_a_question_that_breaks_its_kind_is_refused_with_the_input_kept(trainer,
     page = trainer.post("/admin/questions/new/", question(county=cast.county.pk, **fields))
     assert page.status_code == 200 and says in page.text and page.context["form"].errors and Question.objects.count() == count
     assert "第二十六条" in page.text
+
+
+def test_a_course_that_the_county_does_not_have_is_named_when_a_question_is_saved(trainer, cast, quiz):
+    make_course(cast.county, code="P01", lessons=1, quiz_key=quiz.key)
+    for code, warned in [("p01", True), ("P01", False)]:
+        saved = trainer.post("/admin/questions/new/", question(code=f"Q-{code}", course_code=code, county=cast.county.pk), follow=True)
+        assert Question.objects.filter(code=f"Q-{code}", course_code=code).exists()
+        assert ("没有课程p01" in saved.text.replace(" ", "")) == warned
+    form = trainer.get("/admin/questions/new/").text
+    assert '<datalist id="course-codes">' in form and '<option value="P01">' in form and 'list="course-codes"' in form
 
 
 def test_saving_unchanged_keeps_the_version_and_a_change_raises_it(trainer, cast):

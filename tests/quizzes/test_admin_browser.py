@@ -1,9 +1,11 @@
-"""Two trainers at one quiz in real browsers: what reloading, going back and sending twice make of a form."""
+"""Trainers in real browsers: what reloading, going back, sending twice and an ended session make of a form."""
 
 import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
 
 from courses.services import catalogues
-from quizzes.models import Quiz
+from quizzes.models import Question, Quiz
 from tests.chromium import DESK
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -69,3 +71,46 @@ def test_what_a_published_quiz_keeps_cannot_be_typed_in_and_the_rest_is_saved(ca
     Quiz.objects.filter(pk=quiz.pk).update(key="spare")  # no course asks for it any more
     page.goto(f"{live_server.url}/admin/quizzes/edit/{quiz.pk}/")
     assert page.is_enabled("#id_pass_percent") and page.locator("#id_draws-ADD:visible").count() == 1
+
+
+def test_a_question_whose_author_was_signed_out_is_there_again_and_forgotten_when_it_is_saved(cast, quiz, open_page, enter, live_server):
+    catalogues.sync_members(county=cast.county)
+    address = f"{live_server.url}/admin/questions/new/"
+    page = enter(open_page(DESK), cast.trainer)
+    page.goto(address)
+    expect(page.locator("[data-kept]")).to_be_hidden()
+    page.fill("#id_code", "Q-长")
+    page.fill("#id_course_code", "P01")
+    page.select_option("#id_kind", "judge")
+    page.fill("#id_stem", "二十个工作日内答复。")
+    page.fill("#id_lines", "正确")
+    page.check("#id_is_reserved")
+    Session.objects.all().delete()
+    page.click("footer button[type=submit]")
+    page.wait_for_load_state("load")
+    assert not Question.objects.filter(code="Q-长").exists()
+
+    enter(page, cast.trainer)
+    page.goto(address)
+    expect(page.locator("[data-kept]")).to_be_visible()
+    assert page.input_value("#id_stem") == "二十个工作日内答复。" and page.input_value("#id_kind") == "judge"
+    assert page.is_checked("#id_is_reserved") and page.input_value("#id_lines") == "正确"
+    page.click("footer button[type=submit]")
+    page.wait_for_url("**/admin/questions/")
+    assert Question.objects.get(code="Q-长").is_reserved
+    page.goto(address)
+    expect(page.locator("[data-kept]")).to_be_hidden()
+    assert page.input_value("#id_stem") == ""
+
+
+def test_what_was_written_on_an_older_version_is_not_brought_back_over_a_newer_one(cast, quiz, open_page, enter, live_server):
+    catalogues.sync_members(county=cast.county)
+    question = Question.objects.first()
+    address = f"{live_server.url}/admin/questions/edit/{question.pk}/"
+    page = enter(open_page(DESK), cast.trainer)
+    page.goto(address)
+    page.fill("#id_explanation", "写到一半")
+    Question.objects.filter(pk=question.pk).update(explanation="同事改过")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(address)
+    assert page.input_value("#id_explanation") == "同事改过"

@@ -1,6 +1,8 @@
 """The doors of marking and of marking again: who may open them, and what they show."""
 
 import re
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from django.template.loader import render_to_string
@@ -55,6 +57,34 @@ def test_points_outside_are_refused_and_the_comment_stays_in_the_form(sign_in, c
     page = sign_in(cast.trainer).post(reverse("marking_task", args=[task.pk]), {"points-0": "9", "points-1": "3", "comment": "写得好"})
 
     assert page.status_code == 422 and "写得好" in page.text and not Rating.objects.exists()
+
+
+def test_who_has_marked_an_answer_or_comes_when_it_is_settled_finds_a_sentence_and_no_form(sign_in, cast, essay):  # noqa: F811
+    essay(markers=2)
+    task = MarkingTask.objects.get()
+    address = reverse("marking_task", args=[task.pk])
+    for marker, points, word in [
+        (cast.trainer, (6, 4), "您已评过"),
+        (cast.reviewer, (0, 0), "您已评过"),
+        (cast.admin, (6, 4), "已评定"),
+    ]:
+        assert "points-0" in sign_in(marker).get(address).text
+        ratings.rate(task=task, marker=marker, points=[Decimal(point) for point in points], at=NOON)
+        page = sign_in(marker).get(address).text
+        assert word in page and "points-0" not in page and "以您的评分为准" not in page
+    for marker in (cast.trainer, cast.reviewer):
+        page = sign_in(marker).get(address).text
+        assert "已评定" in page and "points-0" not in page and "以您的评分为准" not in page and "还有" not in page
+    sent = sign_in(cast.trainer).post(address, {"points-0": "1", "points-1": "1", "comment": "第二次"})
+    assert sent.status_code == 422 and "第二次" in sent.text, "what was typed is not lost"
+
+
+def test_the_sample_answer_is_drawn_as_on_the_result_page(sign_in, cast, essay, monkeypatch):  # noqa: F811
+    essay()
+    text = replace(ratings.task_text(MarkingTask.objects.get()), sample="面积为 \\(\\frac{1}{2}\\)。\n\n第二段。")
+    monkeypatch.setattr("quizzes.desk.ratings.task_text", lambda task: text)
+    page = sign_in(cast.trainer).get(reverse("marking_task", args=[MarkingTask.objects.get().pk])).text
+    assert "<mfrac>" in page and "\\(" not in page and "第二段。</p>" in page
 
 
 def test_ones_own_paper_is_not_found(sign_in, cast, essay):  # noqa: F811

@@ -11,6 +11,7 @@ from wagtail.models import ModelLogEntry
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Reversal
+from evaluation import archive
 from evaluation.models import LedgerEntry
 from people.models import ReadingOfOthers, Role
 from quizzes.models import Marking, MarkingTask, Question, Rating, RatingCorrection, RatingCorrectionDecision
@@ -345,3 +346,17 @@ def test_the_pages_ask_the_same_for_many_ratings(sign_in, cast, third_gave_nothi
         client.get(address)
         with django_assert_max_num_queries(15):
             client.get(address)
+
+
+def test_the_archive_tells_what_each_criterion_earned_and_what_was_corrected(cast, third_gave_nothing, propose, decide):
+    def essay() -> dict:
+        (attempt,) = archive.archive_of(cast.learner, at=LATER)["attempts"]
+        return next(item for item in attempt["items"] if item["kind"] == "essay")
+
+    told = essay()
+    assert (told["criteria"], told["comments"], told["corrections"]) == ([["4.00", "0.00"]], ["要点尚可"], [])
+    decide(propose(third_gave_nothing, 6, 2, reason="第二项漏评"))
+    told = essay()
+    assert told["criteria"] == [["6.00", "2.00"]] and told["comments"] == []
+    (one,) = told["corrections"]
+    assert (one["reason"], one["before"], one["after"]) == ("第二项漏评", "70.00", "90.00")
