@@ -255,7 +255,11 @@ def form_key() -> str:
 class CorrectionForm(forms.Form):
     """Hours to take or to give back, with the reason that the learning file will show."""
 
-    year = forms.TypedChoiceField(label=_("Year"), coerce=int)
+    year = forms.TypedChoiceField(
+        label=_("Year"),
+        coerce=int,
+        help_text=_("Of a correction that answers an entry the year is that of the entry, whatever stands here."),
+    )
     hours = forms.DecimalField(
         label=_("Hours"),
         max_digits=5,
@@ -284,6 +288,12 @@ class CorrectionForm(forms.Form):
         self.fields["year"].choices = [(year, year) for year in years(at)]
         self.fields["answers"].queryset = entries
         styled(self)
+
+    def clean(self):
+        data = super().clean()
+        if data.get("answers"):
+            data["year"] = data["answers"].year
+        return data
 
 
 class ReversalForm(forms.Form):

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -11,6 +12,7 @@ from django.urls import reverse, reverse_lazy
 
 from core import clock
 from courses.models import Completion, CreditPolicy, Enrolment, Reversal
+from evaluation import views
 from evaluation.exports import EXPORTS
 from evaluation.models import LedgerEntry, RecordChange
 from people.models import Duty, Person, ReadingOfOthers
@@ -426,6 +428,20 @@ def test_hr_names_the_entry_that_a_correction_answers_from_those_of_the_person(c
     assert client.post(door, sent).status_code == 302
     assert LedgerEntry.objects.get(kind="correction").answers == online
     assert "更正“网络课程 P01 政务公开基础”：挂机" in client.get(reverse("learning_file", args=[cast.learner.pk])).text
+
+
+def test_in_january_a_correction_of_an_entry_is_of_the_year_of_that_entry_whatever_year_is_preset(cast, done, sign_in, monkeypatch):
+    january = datetime(2027, 1, 8, 4, tzinfo=UTC)
+    monkeypatch.setattr(
+        views, "clock", SimpleNamespace(now=lambda: january, year_of=clock.year_of, today=lambda at=january: clock.today(at))
+    )
+    client, door = sign_in(cast.hr), reverse("correct_hours", args=[cast.learner.pk])
+    preset = client.get(door).context["form"]["year"].value()
+    assert preset == 2027
+    online = done.ledger_entries.get(kind="online")
+    sent = {"year": preset, "hours": "-0.5", "reason": "挂机", "form_key": "abc", "answers": online.pk}
+    assert client.post(door, sent).status_code == 302
+    assert LedgerEntry.objects.get(kind="correction").year == 2026
 
 
 @pytest.mark.parametrize(
