@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, DateField, F, IntegerField, Max, QuerySet, Value
+from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -54,7 +55,8 @@ def for_person(person: Person, *, at: datetime) -> list[Work]:
     return found
 
 
-NO_PAGE, NO_DAY = Value(None, output_field=IntegerField()), Value(None, output_field=DateField())
+# Cast: PostgreSQL takes a bare NULL for a text, and a text and a date make no union.
+NO_PAGE, NO_DAY = Cast(Value(None), IntegerField()), Cast(Value(None), DateField())
 
 
 def _told(found: QuerySet, page: str, until: str = "") -> QuerySet:

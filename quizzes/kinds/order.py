@@ -104,7 +104,7 @@ class Order(ItemKind):
         return {"order": [named[text] for text in key]}
 
     def disarrange(self, shown: dict, kept: dict, *, rng: random.Random) -> None:
-        while len(shown["items"]) > 1 and [item["token"] for item in shown["items"]] == kept["order"]:
+        while len(shown["items"]) > 2 and [item["token"] for item in shown["items"]] == kept["order"]:
             rng.shuffle(shown["items"])
 
     def on_paper(self, content: Any, key: Any, *, rng: random.Random) -> OnPaper:

@@ -49,7 +49,7 @@ def test_an_answer_is_told_to_whom_the_objection_is_of_with_its_page(cast, secon
     answer = "您对年度考评结果的申诉已有答复"
     assert answer not in told(cast.learner, year.APPEALS).values()
     appeals.refuse(appeal=turned_down, by=cast.hr, reason="台账无误", at=year.APPEALS)
-    remedy = appeals.Remedy(item_key="K1", points=Decimal("0.5"))
+    remedy = appeals.Remedy(points=Decimal("0.5"))
     appeals.grant(appeal=granted, by=cast.hr, reason="属实", remedy=remedy, at=year.APPEALS)
     assert answer not in told(cast.own_leader, year.APPEALS).values()  # one officer's word grants nothing yet
     appeals.grant(appeal=Appeal.objects.get(pk=granted.pk), by=second, reason="属实", at=year.APPEALS)
