@@ -17,7 +17,7 @@ from people.permissions import READS_RECORDS, paths_of
 
 KEY, KEPT = "evaluation.begun:2", 24 * 3600  # seconds
 LONG = timedelta(hours=1)  # no transaction lasts so long: a row that is committed later than this has a newer number
-MANY = 5000  # of a county; more are not named to the database, which meets them soon enough by itself
+MANY = 5000  # of a county; more are neither read nor named to the database, which meets them soon enough by itself
 
 
 def open_ones(rows: QuerySet[Enrolment]) -> QuerySet[Enrolment]:
@@ -46,16 +46,24 @@ def look(*, at: datetime) -> None:
     seen = [(then, pk) for then, pk in seen if at - timedelta(seconds=KEPT) < then <= at and pk <= newest] + [(at, newest)]
     upto = max((pk for then, pk in seen if then <= at - LONG), default=None)
     if upto is not None and (found := _mark(upto)) is not None:
-        ids, mark = _of_counties(open_ones(Enrolment.objects.filter(pk__lte=upto))), found
+        ids, mark = _of_counties(upto, mark, ids), found
     cache.set(KEY, (seen, mark, ids), KEPT)
 
 
-def _of_counties(rows: QuerySet[Enrolment]) -> dict[str, array | None]:
-    """The numbers of some enrolments by the county in which they were begun; None, where it has very many. One query."""
-    found: dict[str, array] = {}
-    for pk, path in rows.filter(unit__isnull=False).order_by("pk").values_list("pk", "unit__path").iterator(chunk_size=20_000):
-        found.setdefault(path[: Unit.steplen], array("q")).append(pk)
-    return {county: ids if len(ids) <= MANY else None for county, ids in found.items()}
+def _of_counties(upto: int, mark: tuple | None, known: dict[str, array | None]) -> dict[str, array | None]:
+    """The open enrolments up to a number by the county in which they were begun; None, where it has very many.
+
+    Looks only among those that were open at the last look, and the newer ones; at all, where there was none or it found
+    very many. One query for the counties, and one for each.
+    """
+    found: dict[str, array | None] = {}
+    for county in Unit.objects.counties().values_list("path", flat=True):
+        rows, before = Enrolment.objects.filter(unit__path__startswith=county, pk__lte=upto), known.get(county, ())
+        if mark is not None and before is not None:
+            rows = rows.filter(Q(pk__in=list(before)) | Q(pk__gt=mark[0]))
+        ids = open_ones(rows).values_list("pk", flat=True)[: MANY + 1]
+        found[county] = array("q", sorted(ids)) if len(ids) <= MANY else None
+    return found
 
 
 def _mark(pk: int) -> tuple | None:

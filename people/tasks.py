@@ -9,7 +9,7 @@ from people.services import roster
 
 @shared_task
 def wipe_kept_rosters() -> None:
-    """Wipe rosters that nobody confirmed within a day. Safe to run at any time and twice."""
+    """Wipe what was kept of rosters for a day: files that nobody confirmed, rows that were left out. Safe to run at any time and twice."""
     roster.wipe_kept(at=clock.now())
 
 

@@ -282,11 +282,7 @@ CELERY_BEAT_SCHEDULE = {
     "submit-overdue-attempts": {"task": "quizzes.tasks.submit_overdue", "schedule": timedelta(seconds=20), "options": {"expires": 15}},
     "chain-status-events": {"task": "certificates.tasks.chain", "schedule": timedelta(seconds=30), "options": {"expires": 25}},
     "publish-roots": {"task": "certificates.tasks.publish_roots", "schedule": crontab(minute=10), "options": {"expires": 50 * 60}},
-    "wipe-kept-rosters": {
-        "task": "people.tasks.wipe_kept_rosters",
-        "schedule": crontab(hour=3, minute=10),
-        "options": {"expires": 12 * 60 * 60},
-    },
+    "wipe-kept-rosters": {"task": "people.tasks.wipe_kept_rosters", "schedule": crontab(minute=10), "options": {"expires": 50 * 60}},
     "wipe-question-imports": {"task": "quizzes.tasks.wipe_imports", "schedule": crontab(minute=25), "options": {"expires": 50 * 60}},
     "remind-of-renewals": {"task": "certificates.tasks.remind", "schedule": crontab(minute=35), "options": {"expires": 50 * 60}},
     "wipe-certificate-packages": {

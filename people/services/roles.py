@@ -133,12 +133,17 @@ def withdraw(*, grant: RoleGrant, by: Person | None, on: date) -> RoleGrant:
 
 
 @transaction.atomic
-def end_over(unit: Unit, *, on: date) -> list[RoleGrant]:
-    """End every open role over a unit that is closed, and over what lies in it. Calling it again ends nothing. Three queries."""
+def end_over(unit: Unit, *, by: Person | None, on: date) -> list[RoleGrant]:
+    """End every open role over a unit that is closed, and over what lies in it. Calling it again ends nothing.
+
+    `by=None` is the system itself. Three queries, and a trace for each role.
+    """
     ending = list(open_over(unit).select_for_update(of=("self",)))
     for each in ending:
         each.ends_on = max(on, each.starts_on)
     RoleGrant.objects.bulk_update(ending, ["ends_on"], batch_size=500)
+    for each in ending:
+        audit.record(each.person, "people.role_withdrawn", by=by, role=each.role, unit=each.unit.code)
     for each in {each.role: each for each in ending}.values():  # one stands for all: see signals
         role_withdrawn.send(sender=RoleGrant, grant=each)
     return ending
@@ -247,7 +252,7 @@ def gaps(at: datetime) -> list[Gap]:
     closed = Unit.objects.filter(pk__in=RoleGrant.objects.filter(ends_on=None, unit__closed_on__isnull=False).values("unit"))
     return [
         *(Gap(f"roles of {person.employee_number}", partial(sync_with_duties, person, clock.today(at))) for person in people),
-        *(Gap(f"roles over {unit.code}", partial(end_over, unit, on=clock.today(at))) for unit in closed[:1000]),
+        *(Gap(f"roles over {unit.code}", partial(end_over, unit, by=None, on=clock.today(at))) for unit in closed[:1000]),
     ]
 
 

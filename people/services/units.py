@@ -105,7 +105,7 @@ def close(*, unit: Unit, on: date, by: Person, at: datetime, basis: str = "", su
         )
     unit.closed_on, unit.merged_into = on, into
     unit.save(update_fields=["closed_on", "merged_into"])
-    ended = roles.end_over(unit, on=clock.today(at))
+    ended = roles.end_over(unit, by=by, on=clock.today(at))
     audit.record(
         unit,
         "people.unit_closed",

@@ -66,9 +66,10 @@ def _still_reaches(user, kept: RosterImport) -> bool:
 
 
 def _plan(kept: RosterImport, by) -> roster.RosterPlan:
-    if kept.content is None:
+    content = roster.content_of(kept, at=clock.now())
+    if content is None:
         raise Refused(_("This upload is no longer kept. Please hand the file in again."), code="upload_gone")
-    return roster.plan(io.BytesIO(bytes(kept.content)), kept.file_name, county=kept.unit, by=by)
+    return roster.plan(io.BytesIO(content), kept.file_name, county=kept.unit, by=by)
 
 
 @login_required
@@ -131,8 +132,8 @@ def roster_refused(request: HttpRequest, pk: int) -> HttpResponse:
     if kept.applied_at is None:
         plan = _plan(kept, request.user)
         book = roster.refused_file(plan, roster.rows_of(io.BytesIO(bytes(kept.content)), kept.file_name))
-    elif kept.content is not None:
-        book = bytes(kept.content)
+    elif (content := roster.content_of(kept, at=clock.now())) is not None:
+        book = content
     else:
         raise Refused(_("The rows that were left out are kept for one day only. Mend them in your own file."), code="upload_gone")
     response = HttpResponse(book, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
@@ -148,7 +149,7 @@ def roster_result(request: HttpRequest, pk: int) -> HttpResponse:
     kept = _own(request, pk)
     if kept.applied_at is None:
         return redirect("roster_plan", pk=kept.pk)
-    changes, left_out = (kept.changes, roster.left_out(kept)) if _still_reaches(request.user, kept) else ([], [])
+    changes, left_out = (kept.changes, roster.left_out(kept, at=clock.now())) if _still_reaches(request.user, kept) else ([], [])
     return render(
         request,
         "people/roster_result.html",

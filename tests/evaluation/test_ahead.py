@@ -191,6 +191,38 @@ def test_what_was_remembered_of_another_database_is_not_used(cast, course, open_
     assert begun.where_open_ones_are(cast.hr) == Q()
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """How many enrolments each look holds against the completions."""
+    found, open_ones = [], begun.open_ones
+    monkeypatch.setattr(begun, "open_ones", lambda rows: found.append(rows.count()) or open_ones(rows))
+    return found
+
+
+def test_what_was_completed_at_the_last_look_is_not_asked_about_again(cast, course, open_rounds, asked):
+    looked(2, 1)
+    assert sum(asked) == 5
+    asked.clear()
+    newer = rows.enrol(cast.hr, course, at=NOON)
+    looked(0.9, -0.2)
+    assert sum(asked) == 3 + 4, "those that were open, and what was begun since"
+    assert begun.where_open_ones_are(cast.hr) == Q(pk__in=under_way(cast.hr)) | Q(pk__gt=newer.pk) | Q(person=cast.hr.pk)
+
+
+def test_of_a_county_with_very_many_open_ones_no_more_are_read_than_tell_so_and_it_is_looked_at_whole(
+    cast, course, open_rounds, asked, monkeypatch
+):
+    monkeypatch.setattr(begun, "MANY", 1)
+    looked(2)
+    with CaptureQueriesContext(connection) as queries:
+        looked(1)
+    assert any("LIMIT 2" in query["sql"] for query in queries) and begun.where_open_ones_are(cast.hr) == Q()
+    asked.clear()
+    monkeypatch.setattr(begun, "MANY", 3)  # as if some had been completed
+    looked(0)
+    assert sum(asked) == 5 and begun.where_open_ones_are(cast.hr) != Q() and len(under_way(cast.hr)) == 3
+
+
 def test_very_many_open_ones_are_not_named(cast, course, open_rounds, monkeypatch):
     monkeypatch.setattr(begun, "MANY", 2)
     looked(1, 0)

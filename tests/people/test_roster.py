@@ -695,6 +695,48 @@ def test_the_rows_that_an_import_left_out_stand_on_its_result_and_come_back_as_a
         assert sign_in(somebody).get(file).status_code == 404
 
 
+def test_refused_rows_that_are_handed_in_again_are_listed_with_their_new_rows_and_reasons(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    imported_without_the_bad_row(cast, visitor)
+    book = openpyxl.load_workbook(io.BytesIO(bytes(RosterImport.objects.get().content)))
+    header = [cell.value for cell in book.active[1]]
+    book.active.cell(2, header.index("手机") + 1).value = "19900000002"
+    book.active.cell(2, header.index("任现职时间") + 1).value = "去年"
+    again = io.BytesIO()
+    book.save(again)
+    again.seek(0)
+    address = hand_in(visitor, cast, again)["Location"]
+    result = visitor.post(address, {"plan": visitor.get(address).context["plan"].digest, "skip": "yes"}, follow=True)
+
+    [line] = result.context["left_out"]
+    assert line.row == "2" and line.why.startswith("任现职时间：") and "手机" not in line.why
+    kept = openpyxl.load_workbook(io.BytesIO(bytes(RosterImport.objects.latest("pk").content))).active
+    assert [cell.value for cell in kept[1]] == header, "the two columns stand there once"
+
+
+def test_the_rows_that_an_import_left_out_are_not_shown_a_day_after_it_though_nobody_has_wiped_them_yet(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    result = imported_without_the_bad_row(cast, visitor)
+    done = RosterImport.objects.get()
+    file = reverse("roster_refused", args=[done.pk])
+    RosterImport.objects.update(applied_at=done.applied_at - timedelta(hours=24))
+    page, gone = visitor.get(result), visitor.get(file)
+
+    assert RosterImport.objects.get().content is not None
+    assert "曹退" not in page.text and file not in page.text and "只保留一天" in page.text
+    assert gone.status_code == 409 and "只保留一天" in gone.text
+
+
+def test_a_roster_is_not_confirmed_a_day_after_it_came_though_nobody_has_wiped_it_yet(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    address = hand_in(visitor, cast, workbook(row()))["Location"]
+    digest = visitor.get(address).context["plan"].digest
+    RosterImport.objects.update(made_at=RosterImport.objects.get().made_at - timedelta(hours=24))
+
+    assert visitor.post(address, {"plan": digest}).status_code == visitor.get(address).status_code == 409
+    assert not Person.objects.filter(employee_number="YA20001").exists()
+
+
 def test_the_rows_that_an_import_left_out_are_wiped_a_day_after_it_and_their_page_says_so(cast, sign_in):
     visitor = sign_in(cast.hr)
     result = imported_without_the_bad_row(cast, visitor)

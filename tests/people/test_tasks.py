@@ -32,7 +32,7 @@ def test_an_unconfirmed_roster_is_wiped_after_a_day_and_not_before(cast):
     assert bytes(young.content) == b"names"
 
 
-def test_the_daily_task_wipes_without_anybody_handing_in_another(cast):
+def test_the_hourly_task_wipes_without_anybody_handing_in_another(cast):
     old = kept(cast, timezone.now() - timedelta(days=2))
     tasks.wipe_kept_rosters.delay()
 
@@ -58,10 +58,11 @@ def test_every_scheduled_message_names_a_task_and_expires_before_the_next_one(na
     assert 0 < entry["options"]["expires"] < every.total_seconds()
 
 
-def test_rosters_and_sessions_are_cleared_daily():
-    assert {"people.tasks.wipe_kept_rosters", "people.tasks.clear_sessions"} <= {
-        entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()
-    }
+def test_rosters_are_wiped_every_hour_so_that_a_day_is_a_day_and_sessions_are_cleared_daily():
+    scheduled = {entry["task"]: entry for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert len(scheduled["people.tasks.wipe_kept_rosters"]["schedule"].hour) == 24
+    assert scheduled["people.tasks.wipe_kept_rosters"]["options"]["expires"] < 60 * 60
+    assert len(scheduled["people.tasks.clear_sessions"]["schedule"].hour) == 1
 
 
 def test_a_task_that_hangs_is_stopped():

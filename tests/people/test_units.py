@@ -203,6 +203,9 @@ def test_the_roles_over_a_unit_end_when_it_is_closed_and_taking_it_back_brings_n
     led.refresh_from_db()
     assert led.ends_on == clock.today() and "1 项角色" in told
     assert ModelLogEntry.objects.get(action="people.unit_closed").data["roles_ended"] == ["YA10003 leader"]
+    trace = ModelLogEntry.objects.get(action="people.role_withdrawn")
+    assert trace.object_id == str(cast.own_leader.pk) and trace.user == cast.hr
+    assert trace.data == {"role": "leader", "unit": empty.code}
     assert "终止的角色：赵一山（YA10003） 单位领导" in sign_in(cast.auditor).get(reverse("audit_units")).text
     back = sign_in(cast.hr).post(reverse("unit_reopen", args=[empty.pk]), follow=True).text
     led.refresh_from_db()
@@ -229,6 +232,9 @@ def test_a_role_that_came_to_stand_over_a_closed_unit_is_a_gap_and_is_ended(cast
     gap.mend()
     late.refresh_from_db()
     assert late.ends_on == TODAY and not roles.gaps(NOON)
+    trace = ModelLogEntry.objects.get(action="people.role_withdrawn")
+    assert trace.object_id == str(cast.own_leader.pk) and trace.user is None
+    assert trace.data == {"role": "leader", "unit": empty.code}
 
 
 def test_a_section_is_not_taken_back_below_a_closed_bureau(cast, empty):

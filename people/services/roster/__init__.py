@@ -13,7 +13,7 @@ stretch there; an earlier one corrects the start. A number stays with the person
 from people.services.roster.changes import PersonChange, RosterPlan, UnitChange
 from people.services.roster.file import Parsed, RosterError, parse, rows_of
 from people.services.roster.planning import plan
-from people.services.roster.writing import apply, keep, left_out, refused_file, wipe_kept
+from people.services.roster.writing import apply, content_of, keep, left_out, refused_file, wipe_kept
 
 __all__ = [
     "Parsed",
@@ -22,6 +22,7 @@ __all__ = [
     "RosterPlan",
     "UnitChange",
     "apply",
+    "content_of",
     "keep",
     "left_out",
     "parse",

@@ -353,7 +353,7 @@ def refused_file(plan: RosterPlan, parsed_rows: dict[tuple[str, int], dict[str, 
     text = book.add_format({"num_format": "@"})
     head = book.add_format({"bold": True, "num_format": "@"})
     for name, rows in sheets.items():
-        header = [column for column in plan.parsed.headers.get(name, []) if column and column != "性别"]
+        header = [column for column in plan.parsed.headers.get(name, []) if column and column not in {"性别", ROW_BEFORE, WHY}]
         page = book.add_worksheet(_title(name, {each.name.lower() for each in book.worksheets()}))
         for position, column in enumerate([*header, ROW_BEFORE, WHY]):
             page.write_string(0, position, column, head)
@@ -381,13 +381,21 @@ def _title(name: str, taken: Container[str]) -> str:
     return title
 
 
-def left_out(kept: RosterImport) -> list[LeftOut]:
+def content_of(kept: RosterImport, *, at: datetime) -> bytes | None:
+    """What is kept of an upload; None when its day is over, wiped or not."""
+    if kept.content is None or (kept.applied_at or kept.made_at) + KEEP_UPLOADS <= at:
+        return None
+    return bytes(kept.content)
+
+
+def left_out(kept: RosterImport, *, at: datetime) -> list[LeftOut]:
     """The rows that an import left out, while they are kept."""
-    if kept.applied_at is None or kept.content is None:
+    content = content_of(kept, at=at)
+    if kept.applied_at is None or content is None:
         return []
-    book = python_calamine.load_workbook(io.BytesIO(bytes(kept.content)))
+    book = python_calamine.load_workbook(io.BytesIO(content))
     found = []
     for name in book.sheet_names:
-        header, *rows = book.get_sheet_by_name(name).to_python()
-        found += [LeftOut(name, str(row[header.index(ROW_BEFORE)]), str(row[header.index(WHY)])) for row in rows]
+        _header, *rows = book.get_sheet_by_name(name).to_python()
+        found += [LeftOut(name, str(row[-2]), str(row[-1])) for row in rows]
     return found
