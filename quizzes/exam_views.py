@@ -196,9 +196,10 @@ def _come_in(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 def sign_of_life(request: HttpRequest, pk: int) -> JsonResponse:
-    """POST {unacknowledged, events: [{kind, ago, away, length, question}], gone, new} of an open page; {remaining, over, newest, added} back.
+    """POST {unacknowledged, events: [{kind, ago, away, length, question}], gone, new, page, replaces} of an open page; {remaining, over,
+    newest, added} back.
 
-    `gone`: it is being closed or reloaded; `new`: its first sign. `kind` is left, returned, reloaded or pasted; the rest are whole numbers: seconds ago, seconds away, signs that
+    `gone`: it is being closed or reloaded; `new`: its first sign; `page`: its name; `replaces`: that of the page before a reload. `kind` is left, returned, reloaded or pasted; the rest are whole numbers: seconds ago, seconds away, signs that
     were pasted, number of the question. Refused like an answer: 400, 401, 404.
     """
     if not request.user.is_authenticated:
@@ -210,6 +211,7 @@ def sign_of_life(request: HttpRequest, pk: int) -> JsonResponse:
         body = json.loads(request.body)
         unacknowledged = min(_figure(body["unacknowledged"]), attempts.ANSWERS_PER_ATTEMPT)
         noticed = [_noticed(event) for event in body.get("events", [])]
+        page, replaces = (_name(body.get(of, "")) for of in ("page", "replaces"))
         if len(noticed) > EVENTS_AT_ONCE:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -223,11 +225,19 @@ def sign_of_life(request: HttpRequest, pk: int) -> JsonResponse:
             address=address_of(request),
             is_gone=body.get("gone") is True,
             is_new=body.get("new") is True,
+            page=page,
+            replaces=replaces,
             at=now,
         )
     except Attempt.DoesNotExist:
         return not_found()
     return JsonResponse(state_in_json(state, now))
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 20 or not (value == "" or value.isalnum()):
+        raise ValueError
+    return value
 
 
 def _noticed(event: dict) -> presence.Noticed:

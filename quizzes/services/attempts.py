@@ -27,7 +27,7 @@ from courses.services import enrolments
 from people.models import Person
 from people.models.snapshot import served_at
 from quizzes import kinds
-from quizzes.models import Allowance, Answer, Attempt, AttemptItem, GoneOnPaper, Marking, Quiz, Sitting, Submission
+from quizzes.models import Allowance, Answer, Attempt, AttemptItem, GoneOnPaper, Incident, Marking, Presence, Quiz, Sitting, Submission
 from quizzes.services import exam_papers, keys, marking, papers, results
 
 log = structlog.get_logger(__name__)
@@ -73,30 +73,27 @@ def rounds_for(*, person: Person, quiz: Quiz, sitting: Sitting | None = None) ->
     that whose bank it draws from.
 
     Each with `asks`: whether its edition asks for the quiz, and `offers`: that, or the edition shows it in a lesson, or the course's
-    current edition asks for it. One query, and those of `outlines.embeds` for the course of its bank.
+    current edition asks for it. The last round of a course is its last one, also where it offers the quiz no more. One query, and those
+    of `outlines.embeds` for the course of its bank.
     """
     is_exam = quiz.is_exam or sitting is not None
     rounds: dict[int, list[Enrolment]] = {}
     for one in sorted(_enrolled(person.pk, quiz.pk, quiz.key, quiz.county_id, quiz.course_code), key=lambda enrolment: enrolment.round):
         one.offers = one.asks or one.asks_now or outlines.embeds(one.edition, one.course.code, quiz.key)
-        if one.offers or one.has_sat or is_exam:
-            rounds.setdefault(one.course_id, []).append(one)
-    return list(rounds.values())
+        rounds.setdefault(one.course_id, []).append(one)
+    return [found for found in rounds.values() if is_exam or any(one.offers or one.has_sat for one in found)]  # type: ignore[attr-defined]
 
 
 @Prepared
 def _enrolled(person, quiz, quiz_key, county, course_code):
     asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz_key)
-    return (
-        Enrolment.objects.filter(person=person)
-        .annotate(
-            asks=Exists(asked.filter(edition=OuterRef("edition"))),
-            asks_now=Exists(asked.filter(edition=OuterRef("course__current"))),
-            has_sat=Exists(Attempt.objects.filter(enrolment=OuterRef("pk"), quiz=quiz)),
-        )
-        .filter(Q(asks=True) | Q(asks_now=True) | Q(has_sat=True) | Q(course__county=county, course__code=course_code))
-        .select_related("course__county", "edition", "completion__reversal")
+    own = Enrolment.objects.filter(person=person).annotate(
+        asks=Exists(asked.filter(edition=OuterRef("edition"))),
+        asks_now=Exists(asked.filter(edition=OuterRef("course__current"))),
+        has_sat=Exists(Attempt.objects.filter(enrolment=OuterRef("pk"), quiz=quiz)),
     )
+    about = own.filter(Q(asks=True) | Q(asks_now=True) | Q(has_sat=True) | Q(course__county=county, course__code=course_code))
+    return own.filter(course__in=about.values("course")).select_related("course__county", "edition", "completion__reversal")
 
 
 def needs_new_round(enrolment: Enrolment, *, at: datetime) -> bool:
@@ -132,10 +129,16 @@ def standing(*, person: Person, quiz: Quiz, at: datetime, sitting: Sitting | Non
     """
     found = enrolments_for(person=person, quiz=quiz, sitting=sitting)
     if not found:
-        course = _course_to_enrol_in(person, quiz)
-        return Standing(None, [], None, False, None, _not_enrolled(course) if course else _not_asked(quiz), course)
+        refusal, course = not_offered(person, quiz)
+        return Standing(None, [], None, False, None, refusal, course)
     states = [_standing(one, quiz, at, sitting) for one in under_way(found) or found[:1]]
     return min(states, key=lambda state: (state.open is None, state.has_passed, state.refusal is not None))
+
+
+def not_offered(person: Person, quiz: Quiz) -> tuple[Refused, Course | None]:
+    """Why somebody none of whose rounds offers the quiz cannot begin it, and the course to enrol in first, if there is one. One query."""
+    course = _course_to_enrol_in(person, quiz)
+    return (_not_enrolled(course) if course else _not_asked(quiz)), course
 
 
 def _course_to_enrol_in(person: Person, quiz: Quiz) -> Course | None:
@@ -175,9 +178,9 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
     has_passed = any(_is_known_pass(a, at) for a in attempts)
     allowed = allowed_attempts(quiz, sitting, enrolment)
     left = None if allowed is None else max(allowed - used_up(here), 0)
-    refusal = None
+    refusal, asking = None, None
     if open_ is None and sitting is None and not quiz.is_exam and not enrolment.offers:  # type: ignore[attr-defined]
-        refusal = _not_asked(quiz)
+        refusal, asking = not_offered(enrolment.person, quiz)
     elif open_ is None and sitting is None and not quiz.is_exam and needs_new_round(enrolment, at=at):
         refusal = Refused(_completed_before(enrolment), code="new_round")
     elif open_ is None and without_marks(here) is not None:
@@ -197,7 +200,7 @@ def _standing(enrolment: Enrolment, quiz: Quiz, at: datetime, sitting: Sitting |
         refusal = Refused(
             _("“%(title)s” is an exam: it is begun from its sitting, while that is open.") % {"title": quiz.title}, code="sitting_only"
         )
-    return Standing(enrolment, attempts, open_, has_passed, left, refusal)
+    return Standing(enrolment, attempts, open_, has_passed, left, refusal, asking)
 
 
 def without_marks(tried: Sequence[Attempt]) -> Attempt | None:
@@ -604,8 +607,21 @@ def _to_end(attempt: Attempt) -> tuple[Attempt, Submission | None]:
 
 def _end(attempt: Attempt, cause: str, at: datetime) -> Submission:
     submission = Submission.objects.create(attempt=attempt, cause=cause, at=at)
+    if attempt.sitting_id is not None:
+        _note_left(attempt, cause, at)
     marking.mark_by_machine(submission)
     return submission
+
+
+def _note_left(attempt: Attempt, cause: str, at: datetime) -> None:
+    """A page that went before the end and never came again was left. Somebody who hands in within the time of a reload had reloaded it.
+    One query; two more where a page went."""
+    left_at = Presence.objects.filter(attempt=attempt).values_list("gone_at", flat=True).first()
+    if left_at is None or (attempt.due_at and left_at >= attempt.due_at):
+        return
+    if cause == Submission.Cause.TIME or at - left_at > Presence.RELOAD_WITHIN:
+        Incident.objects.create(attempt=attempt, kind=Incident.Kind.LEFT, at=left_at)
+        Presence.objects.filter(attempt=attempt).update(gone_at=None)
 
 
 def submit_overdue(at: datetime) -> int:

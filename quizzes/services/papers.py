@@ -84,13 +84,33 @@ def used_up_of(quiz: Quiz, questions: Iterable[int]) -> set[int]:
 
 
 def _at_the_ceiling(quiz: Quiz, **of: Any) -> set[int]:
-    """A use is one person's paper in an exam; a paper made beforehand that waits for its first candidate is one, too."""
+    return {question for question, times in _uses(**of).items() if times >= quiz.most_uses}
+
+
+def _uses(**of: Any) -> Counter[int]:
+    """How often each of these questions was used: by one person's paper in an exam, or by a paper made beforehand that waits for its
+    first candidate. Two queries."""
     begun = Attempt.objects.filter(paper=OuterRef("paper"))
     waiting = PaperItem.objects.filter(~Exists(begun), paper__quiz__is_exam=True, paper__withdrawn_at=None, **of)
     uses: Counter[int] = Counter()
     for items in (AttemptItem.objects.filter(attempt__quiz__is_exam=True, **of), waiting):
         uses.update(dict(items.order_by().values_list("question").annotate(Count("pk"))))
-    return {question for question, times in uses.items() if times >= quiz.most_uses}
+    return uses
+
+
+def _uses_for(quizzes: list[Quiz], *, fresh: bool) -> Counter[int]:
+    """How often the questions of those of these quizzes were used that have a ceiling, counted as in `used_up`. Two queries at most."""
+    limited = [quiz for quiz in quizzes if quiz.most_uses]
+    if not limited:
+        return Counter()
+    counties = sorted({quiz.county_id for quiz in limited})
+    banks = sorted({bank for quiz in limited for bank in quiz.banks})
+    key = f"uses:{hash((*counties, *banks))}"
+    found = None if fresh else caches["local"].get(key)
+    if found is None:
+        found = _uses(question__county__in=counties, question__course_code__in=banks)
+        caches["local"].set(key, found, 60)
+    return found
 
 
 def draw(quiz: Quiz, *, rng: random.Random, on: date | None = None) -> list[tuple[rules.Candidate, rules.Draw]]:
@@ -163,10 +183,11 @@ def missing_for(quiz: Quiz, on: date | None = None) -> list[str]:
     return []
 
 
-def unserved(quizzes: QuerySet[Quiz]) -> list[tuple[Quiz, list[str]]]:
+def unserved(quizzes: QuerySet[Quiz], *, fresh: bool = False) -> list[tuple[Quiz, list[str]]]:
     """Those of these quizzes that nobody could begin today, each with why, in sentences. Exams are none of them: see `readiness.faults`.
 
-    Four queries, however many there are, and one for each that lacks questions of a knowledge point.
+    Four queries, however many there are, two more where one has a ceiling on uses (counted once a minute unless `fresh`), and one for
+    each that lacks questions of a knowledge point.
     """
     several = list(quizzes.filter(is_exam=False).prefetch_related("draws"))
     counties = {quiz.county_id for quiz in several}
@@ -176,10 +197,11 @@ def unserved(quizzes: QuerySet[Quiz]) -> list[tuple[Quiz, list[str]]]:
     for county, course, *facts in rows.values_list("county", "course_code", "pk", "kind", "difficulty", "point_id"):
         banks[county, course].append(rules.Candidate(*facts))
     below = _below(counties)
+    uses = _uses_for(several, fresh=fresh)
     found = []
     for quiz in several:
-        draws, exhausted = draws_of(quiz, below), used_up(quiz) if quiz.most_uses else set()
-        pool = [one for bank in quiz.banks for one in banks[quiz.county_id, bank] if one.id not in exhausted]
+        draws, most = draws_of(quiz, below), quiz.most_uses
+        pool = [one for bank in quiz.banks for one in banks[quiz.county_id, bank] if not most or uses[one.id] < most]
         try:
             rules.draw(pool, draws, random.Random(0))  # noqa: S311 - whether, not which
         except rules.CannotServe as error:
@@ -192,7 +214,7 @@ def unserved(quizzes: QuerySet[Quiz]) -> list[tuple[Quiz, list[str]]]:
 
 def lacks_by_key(keys: Iterable[str]) -> dict[str, list[str]]:
     """Key → why nobody could begin the quiz today, of those of these that are no exams and cannot be served. As `unserved`."""
-    return {quiz.key: lines for quiz, lines in unserved(Quiz.objects.filter(key__in=keys))}
+    return {quiz.key: lines for quiz, lines in unserved(Quiz.objects.filter(key__in=keys), fresh=True)}
 
 
 def freeze(attempt: Attempt, quiz: Quiz, *, rng: random.Random) -> None:

@@ -14,6 +14,7 @@ from quizzes.services.attempts import is_closed, is_overdue
 
 INCIDENTS_PER_ATTEMPT = 400  # more say nothing new, and a script could write without end
 WRITE_APART = timedelta(seconds=2)
+SAID = ["unacknowledged", "address", "gone_at", "replaced"]
 FROM_THE_PAGE = {Incident.Kind.LEFT, Incident.Kind.RETURNED, Incident.Kind.RELOADED, Incident.Kind.PASTED}
 
 
@@ -75,12 +76,16 @@ def note(
     address: str | None = None,
     is_gone: bool = False,
     is_new: bool = False,
+    page: str = "",
+    replaces: str = "",
     at: datetime,
 ) -> State:
     """Write down a sign of life and what the page noticed; where the attempt stands comes back.
 
     `is_gone`: the page is being closed or reloaded, which it cannot tell apart; `is_new`: the first sign of a page. The sign after
-    one of a page that is gone says which: what is not reloaded was left.
+    one of a page that is gone says which: what is not reloaded within a minute was left, and where none comes, the end says it
+    (`attempts`). `page`: a name that each loaded page gives itself; `replaces`: that of the page which a reload took the place of. Its
+    going may arrive after the first sign of the new page, and is nothing then.
 
     Nothing is written outside sittings, for an attempt that is over, and again within two seconds. An
     address is noted as an incident when it is new to the attempt. Three queries; three more with incidents.
@@ -92,31 +97,38 @@ def note(
     if now.is_over or now.attempt.sitting_id is None:
         return now
     before: Presence | None = getattr(now.attempt, "presence", None)
+    if is_gone and page and before and before.replaced == page:
+        return now
     incidents = _of_the_page_before(now.attempt, before, noticed, is_new=is_new, at=at)
-    incidents += [Incident(attempt=now.attempt, kind=one.kind, at=at, detail=one.detail) for one in noticed if one.kind in FROM_THE_PAGE]
+    incidents += [
+        Incident(attempt=now.attempt, kind=one.kind, at=at, detail=one.detail)
+        for one in noticed
+        if one.kind in FROM_THE_PAGE and not (one.kind == Incident.Kind.RELOADED and incidents)
+    ]
     if before and before.address and address and before.address != address:
         incidents += _address_change(now.attempt, before.address, address, at)
     if incidents:
         room = INCIDENTS_PER_ATTEMPT - Incident.objects.filter(attempt=now.attempt).count()
         Incident.objects.bulk_create(incidents[: max(room, 0)])
     sign = Presence(attempt=now.attempt, seen_at=at, unacknowledged=unacknowledged, address=address, gone_at=at if is_gone else None)
-    said = (unacknowledged, address, sign.gone_at)
-    if before is None or at - before.seen_at >= WRITE_APART or (before.unacknowledged, before.address, before.gone_at) != said:
-        Presence.objects.bulk_create(
-            [sign], update_conflicts=True, unique_fields=["attempt"], update_fields=["seen_at", "unacknowledged", "address", "gone_at"]
-        )
+    sign.replaced = replaces if is_new else ""
+    if before is None or at - before.seen_at >= WRITE_APART or any(getattr(before, name) != getattr(sign, name) for name in SAID):
+        Presence.objects.bulk_create([sign], update_conflicts=True, unique_fields=["attempt"], update_fields=["seen_at", *SAID])
     return now
 
 
 def _of_the_page_before(
     attempt: Attempt, before: Presence | None, noticed: Sequence[Noticed], *, is_new: bool, at: datetime
 ) -> list[Incident]:
-    """What became of a page that said it was going: nothing more to say of it when it was reloaded."""
-    if before is None or before.gone_at is None or any(one.kind == Incident.Kind.RELOADED for one in noticed):
+    """What became of a page that said it was going: nothing more to say of it when it was reloaded at once."""
+    if before is None or before.gone_at is None:
+        return []
+    reloads = [at - timedelta(seconds=one.detail.get("ago", 0)) for one in noticed if one.kind == Incident.Kind.RELOADED]
+    if any(loaded_at - before.gone_at <= Presence.RELOAD_WITHIN for loaded_at in reloads):
         return []
     left = Incident(attempt=attempt, kind=Incident.Kind.LEFT, at=before.gone_at)
     away = {"away": int((at - before.gone_at).total_seconds())}
-    return [left, *([Incident(attempt=attempt, kind=Incident.Kind.RETURNED, at=at, detail=away)] if is_new else [])]
+    return [left, *([Incident(attempt=attempt, kind=Incident.Kind.RETURNED, at=at, detail=away)] if is_new or reloads else [])]
 
 
 def _address_change(attempt: Attempt, was: str, now: str, at: datetime) -> list[Incident]:

@@ -125,7 +125,7 @@ def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
     ]
     exercises = Quiz.objects.filter(county__in={county for county, _course in about})
     touched = [quiz.key for quiz in exercises if about & {(quiz.county_id, course) for course in quiz.banks}]
-    return exams + [str(one) for one in unserved(Course.objects.all(), keys=touched)]
+    return exams + [str(one) for one in unserved(Course.objects.all(), keys=touched, fresh=True)]
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ class Unserved:
         }
 
 
-def unserved(courses: QuerySet[Course], *, keys: Iterable[str] | None = None) -> list[Unserved]:
+def unserved(courses: QuerySet[Course], *, keys: Iterable[str] | None = None, fresh: bool = False) -> list[Unserved]:
     """The quizzes (of these keys, if any are named) that the open ones of these courses ask for now and that nobody can begin; exams are
-    told by their sittings. One query, and those of `papers.unserved`.
+    told by their sittings. One query, and those of `papers.unserved`; `fresh` as there.
     """
     asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, edition__in=courses.open().values("current"))  # type: ignore[attr-defined]
     titles: dict[str, list[str]] = {}
@@ -154,4 +154,5 @@ def unserved(courses: QuerySet[Course], *, keys: Iterable[str] | None = None) ->
         titles.setdefault(key, []).append(title)
     if not titles:
         return []
-    return [Unserved(quiz, titles[quiz.key], lacks) for quiz, lacks in papers.unserved(Quiz.objects.filter(key__in=titles))]
+    found = papers.unserved(Quiz.objects.filter(key__in=titles), fresh=fresh)
+    return [Unserved(quiz, titles[quiz.key], lacks) for quiz, lacks in found]

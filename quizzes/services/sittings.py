@@ -688,7 +688,7 @@ def allow(
     Raises:
         Refused: given_since (another gave some there after `seen`), nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
             somebody who sits already: they are added in the watch), over (the sitting is closed), round_over (nothing
-            can be given for a round to come).
+            can be given for a round to come), not_asked (no course asks for the quiz any more).
     """
     reason = reason.strip()
     if not (0 <= extra_minutes <= 600 and 0 <= extra_attempts <= 20) or not (extra_minutes or extra_attempts):
@@ -739,6 +739,11 @@ def _refuse_given_since(rows: QuerySet[Allowance]) -> None:
 def _round_to_help(person: Person, quiz: Quiz, at: datetime) -> Enrolment | None:
     """The round that something is given in; None before the person has begun the course."""
     found = attempts.enrolments_for(person=person, quiz=quiz)
+    if found and not quiz.is_exam and not found[0].offers:  # type: ignore[attr-defined]
+        refusal, course = attempts.not_offered(person, quiz)
+        if course is None:
+            raise refusal
+        return None
     if found and attempts.needs_new_round(found[0], at=at):
         raise Refused(
             _("%(name)s has completed the course of this quiz; a new round has not begun yet. Give it then, or for a sitting.")

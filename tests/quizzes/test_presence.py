@@ -80,6 +80,60 @@ def test_a_page_that_was_closed_while_another_device_goes_on_was_left_and_nobody
     assert kinds() == [("left", NOON, {}), ("left", NOON + 1 * SECOND, {})]
 
 
+def test_a_page_that_was_closed_for_good_was_left_when_the_clock_hands_it_in(note, sat):
+    note(NOON + MINUTE, is_gone=True)
+    for _twice in range(2):
+        attempts.end_by_clock(attempt=sat, at=NOON + 21 * MINUTE)
+    assert kinds() == [("left", NOON + MINUTE, {})] and Presence.objects.get().gone_at is None
+
+
+def test_a_page_that_was_closed_after_the_time_was_over_was_not_left(note, sat):
+    note(NOON + 20 * MINUTE + SECOND, is_gone=True)
+    attempts.end_by_clock(attempt=sat, at=NOON + 21 * MINUTE)
+    assert kinds() == []
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(5, []), (90, [("left", NOON + MINUTE, {})])])
+def test_who_hands_in_soon_after_a_reload_had_not_left(note, sat, seconds, found):
+    note(NOON + MINUTE, is_gone=True)
+    attempts.submit(attempt=sat, cause=Submission.Cause.LEARNER, at=NOON + MINUTE + seconds * SECOND)
+    assert kinds() == found
+
+
+def test_a_reload_that_takes_minutes_is_a_leaving(note):
+    note(NOON, is_gone=True)
+    note(NOON + 5 * MINUTE, noticed=[Noticed("reloaded", {"ago": 3}), Noticed("pasted", {"length": 3})], is_new=True)
+    assert kinds() == [
+        ("left", NOON, {}),
+        ("returned", NOON + 5 * MINUTE, {"away": 300}),
+        ("pasted", NOON + 5 * MINUTE, {"length": 3}),
+    ]
+
+
+def test_a_reload_whose_first_sign_could_not_be_sent_at_once_is_one(note):
+    note(NOON, is_gone=True)
+    note(NOON + 2 * MINUTE, noticed=[Noticed("reloaded", {"ago": 115})], is_new=True)
+    assert [kind for kind, _at, _detail in kinds()] == ["reloaded"]
+
+
+def test_the_going_of_a_page_that_arrives_after_the_page_that_took_its_place_is_no_leaving(sign_in, cast, running):
+    client = sign_in(cast.learner)
+    post(client, running, unacknowledged=0, new=True, page="old")
+    post(client, running, unacknowledged=0, events=[{"kind": "reloaded", "ago": 3}], new=True, page="new", replaces="old")
+    post(client, running, unacknowledged=0, gone=True, page="old", replaces="")
+    assert [kind for kind, _at, _detail in kinds()] == ["reloaded"] and Presence.objects.get().gone_at is None
+    post(client, running, unacknowledged=0, gone=True, page="new", replaces="old")
+    assert Presence.objects.get().gone_at is not None
+
+
+def test_a_page_that_goes_on_beside_its_copy_is_left_like_any_other(note):
+    note(NOON, is_new=True, page="first")
+    note(NOON + 3 * SECOND, is_new=True, page="copy", replaces="first")
+    note(NOON + 20 * SECOND, page="first")
+    note(NOON + 30 * SECOND, is_gone=True, page="first")
+    assert Presence.objects.get().gone_at == NOON + 30 * SECOND
+
+
 def test_a_page_that_was_closed_for_good_is_told_to_the_invigilator(note, cast, sign_in, sat):
     note(NOON, is_gone=True)
     page = sign_in(cast.hr).get(reverse("watch_one", args=[sat.sitting_id, sat.pk])).text
@@ -173,6 +227,8 @@ def test_signed_out_pages_are_told_so(client, running):
         {"unacknowledged": 0, "events": [{"kind": "left", "ago": 10**9}]},
         {"unacknowledged": 0, "events": ["left"]},
         {"unacknowledged": 0, "events": [{"kind": "left"}] * 51},
+        {"unacknowledged": 0, "page": 7},
+        {"unacknowledged": 0, "new": True, "replaces": "x" * 21},
         {"unacknowledged": 0, "events": [], "more": "x" * 20000},
     ],
 )

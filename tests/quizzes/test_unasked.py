@@ -14,10 +14,11 @@ from quizzes import chances
 from quizzes.models import Attempt, Quiz
 from quizzes.services import attempts, quizzes, sittings
 from tests.cast import NOON
-from tests.factories import make_course
+from tests.factories import make_course, meet_all
 from tests.quizzes.conftest import sitting_of
 
 MINUTE = timedelta(minutes=1)
+YEAR = timedelta(days=365)
 
 
 @pytest.fixture
@@ -129,3 +130,46 @@ def test_a_quiz_that_a_lesson_shows_and_the_pass_rule_does_not_ask_for_is_sat_an
 
     assert [one.quiz for one in chances.of(cast.colleague)] == [quiz]
     assert standing.tests_of([cast.colleague.pk], year=2026, at=NOON + timedelta(hours=1)) == {}
+
+
+@pytest.fixture
+def taken_out(cast, quiz, enrolment):
+    """The learner completed P01 last year, the quiz was taken out of it, and the second round is under way. P01 is not the quiz's bank."""
+    Quiz.objects.filter(pk=quiz.pk).update(course_code="P09", attempts_allowed=0)
+    quiz.refresh_from_db()
+    meet_all(enrolment, NOON)
+    course = make_course(cast.county, code="P01", lessons=1, pass_rule="lessons")
+    return enrolments.enrol(person=cast.learner, course=course, at=NOON + YEAR)
+
+
+def test_who_began_the_course_again_without_the_quiz_is_not_told_to_begin_it_again(cast, quiz, taken_out):
+    assert taken_out.round == 2
+    state = attempts.standing(person=cast.learner, quiz=quiz, at=NOON + YEAR)
+
+    assert state.refusal.code == "not_asked" and state.enrolment == taken_out
+    with pytest.raises(Refused) as refused:
+        attempts.start(person=cast.learner, quiz=quiz, at=NOON + YEAR)
+    assert refused.value.code == "not_asked" and not Attempt.objects.exists()
+
+
+def test_nothing_is_offered_in_a_round_that_is_dead_and_nothing_given_for_a_quiz_that_is_not_asked_for(cast, quiz, taken_out):
+    assert chances.of(cast.learner) == []
+    with pytest.raises(Refused) as refused:
+        sittings.allow(person=cast.learner, quiz=quiz, extra_attempts=1, reason="停电", by=cast.hr, at=NOON + YEAR)
+    assert refused.value.code == "not_asked"
+
+
+def test_who_sat_a_quiz_that_moved_to_another_course_is_told_to_enrol_there(cast, quiz, attempt, sign_in):
+    attempts.submit(attempt=attempt, at=NOON + MINUTE)
+    make_course(cast.county, code="P01", lessons=1, pass_rule="lessons")
+    other = make_course(cast.county, code="P22", lessons=1, quiz_key=quiz.key, pass_rule="quiz")
+    Quiz.objects.filter(pk=quiz.pk).update(course_code="P09")
+    meet_all(attempt.enrolment, NOON + MINUTE)
+    enrolments.enrol(person=cast.learner, course=attempt.enrolment.course, at=NOON + YEAR)
+    quiz.refresh_from_db()
+
+    state = attempts.standing(person=cast.learner, quiz=quiz, at=NOON + YEAR)
+    page = sign_in(cast.learner).get(reverse("quiz", args=[quiz.key]))
+
+    assert state.refusal.code == "not_enrolled" and state.asking == other
+    assert "没有课程要求" not in page.text and reverse("course", args=[other.pk]) in page.text

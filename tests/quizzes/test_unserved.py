@@ -9,8 +9,10 @@ from core import clock
 from core.errors import Refused
 from courses.models import Course
 from quizzes.models import DrawRule, Question, Quiz
-from quizzes.services import readiness
+from quizzes.services import quizzes, readiness, sittings
+from tests.cast import NOON
 from tests.factories import make_course
+from tests.quizzes.conftest import sitting_of
 
 NOBODY = "目前无人能开始"
 
@@ -110,3 +112,32 @@ def test_looking_takes_the_same_queries_for_many_quizzes(cast, quiz, django_asse
 
     with django_assert_num_queries(5):
         assert len(readiness.unserved(Course.objects.all())) == 4
+
+
+def test_looking_takes_the_same_queries_for_many_quizzes_with_a_ceiling_on_uses(cast, quiz, django_assert_num_queries):
+    for number in range(3):
+        make_course(cast.county, code=f"X{number}", lessons=1, quiz_key=f"x{number}", pass_rule="quiz")
+        Question.objects.filter(course_code=f"X{number}").update(status="retired")
+    Quiz.objects.update(most_uses=1)
+    Question.objects.filter(code="P01-3").update(status="retired")
+
+    with django_assert_num_queries(5 + 2):
+        assert len(readiness.unserved(Course.objects.all())) == 4
+    with django_assert_num_queries(5):  # counted once a minute
+        assert len(readiness.unserved(Course.objects.all())) == 4
+
+
+def test_a_quiz_whose_questions_are_used_up_is_named_and_each_quiz_has_its_own_ceiling(cast, quiz):
+    exam = quizzes.copy(quiz=quiz, by=cast.trainer, at=NOON)
+    sitting = sitting_of(exam, cast.learner, opens_at=NOON)
+    Quiz.objects.filter(pk=quiz.pk).update(most_uses=2)
+    twice = quizzes.copy(quiz=quiz, by=cast.trainer, at=NOON)
+    make_course(cast.county, code="X1", lessons=1, quiz_key=twice.key, pass_rule="quiz")
+    Quiz.objects.filter(pk=quiz.pk).update(most_uses=1)
+    assert readiness.unserved(Course.objects.all()) == []
+
+    sittings.enter(person=cast.learner, sitting=sitting, at=NOON)
+
+    assert readiness.unserved(Course.objects.all()) == [], "counted a moment ago"
+    assert [one.quiz for one in readiness.unserved(Course.objects.all(), fresh=True)] == [quiz]
+    assert len(readiness.shaken_by([Question.objects.get(code="P01-3")], at=NOON)) == 1

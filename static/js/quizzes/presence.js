@@ -12,10 +12,11 @@ window.quizPresence = (() => {
     // told: answered(reply), trouble(status), tabs(message) for the other tabs
     constructor({ address, unacknowledged, told, key }) {
       Object.assign(this, { address, unacknowledged, told, key }); // key: where a tab remembers that it was left
-      this.tab = Math.random().toString(36).slice(2);
+      this.tab = Math.random().toString(36).slice(2, 18);
       this.others = new Map(); // tab → when it was heard
       this.waiting = 0;
       this.isNew = true;
+      this.replaces = ""; // the page that this one was reloaded from: its going may reach the server after our first sign
       this.noticed = []; // what the server has not heard of yet
       this.wentAt = null;
       this.isOver = false;
@@ -33,7 +34,7 @@ window.quizPresence = (() => {
       const told = this.noticed.splice(0), isNew = this.isNew;
       this.isNew = false;
       const events = told.map(({ ran, ...event }) => ({ ...event, ago: Math.round((performance.now() - ran) / 1000) }));
-      const { status, reply } = await window.quizWire.ask(this.address, { unacknowledged: this.unacknowledged(), events, new: isNew, ...more });
+      const { status, reply } = await window.quizWire.ask(this.address, { unacknowledged: this.unacknowledged(), events, new: isNew, page: this.tab, replaces: this.replaces, ...more });
       if (status === 200 && reply) this.told.answered(reply);
       else if (status !== 400) {
         this.noticed.unshift(...told);
@@ -108,17 +109,22 @@ window.quizPresence = (() => {
       this.notice("returned", away);
     }
 
-    remember(value) {
-      try { sessionStorage.setItem(this.key, value); } catch { /* then a reload is not told as a return */ }
+    remember(value, key = this.key) {
+      try { sessionStorage.setItem(key, value); } catch { /* then a reload is not told as a return */ }
     }
 
-    remembered() {
-      try { return sessionStorage.getItem(this.key) === "1"; } catch { return false; }
+    remembered() { return this.kept(this.key) === "1"; }
+
+    kept(key) {
+      try { return sessionStorage.getItem(key) || ""; } catch { return ""; }
     }
 
     start() {
       const came = performance.getEntriesByType("navigation")[0];
-      if (came && came.type === "reload" && !this.remembered()) this.notice("reloaded", {});
+      const isReload = Boolean(came) && came.type === "reload";
+      if (isReload && !this.remembered()) this.notice("reloaded", {});
+      if (isReload) this.replaces = this.kept(`${this.key}-page`);
+      this.remember(this.tab, `${this.key}-page`);
       this.say("here", { asks: true });
       if (document.visibilityState !== "hidden") this.comeBack();
       const next = () => setTimeout(async () => { await this.tell(); next(); }, PACE * (0.8 + 0.4 * Math.random()));
