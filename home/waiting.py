@@ -1,5 +1,5 @@
-"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, changes of certificates, claims of hours,
-appeals, versions of indicators and reported figures to decide, and webhooks that were given up. For everybody results that are public,
+"""What waits for somebody: reminders to answer, and by role answers to mark, re-markings, corrections of marked answers, changes of
+certificates, claims of hours, appeals, versions of indicators and reported figures to decide, and webhooks that were given up. For everybody results that are public,
 the days for objections, and answers to one's own."""
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from people.models import Person, Role
 from people.permissions import has_role, paths_of
 from quizzes.models import Remark
 from quizzes.permissions import is_author
-from quizzes.services import ratings
+from quizzes.services import rating_corrections, ratings
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ def for_person(person: Person, *, at: datetime) -> list[Work]:
         rows["remarks"] = Remark.objects.filter(decision__isnull=True).exclude(by=person)
         if not person.is_superuser:
             rows["remarks"] = rows["remarks"].filter(question__county__path__in=paths_of(person, (Role.HR, Role.REVIEWER)))
+    if has_role(person, *rating_corrections.CORRECTORS):
+        rows["corrections"] = rating_corrections.to_decide(person)
     if has_role(person, Role.HR):
         rows["proposals"] = Proposal.objects.waiting_for(person)
         rows["claims"] = HourClaim.objects.waiting_for(person)
@@ -90,6 +92,13 @@ def _said(name: str, count: int) -> tuple[str, str]:
         return ngettext("%(count)d answer waits to be marked", "%(count)d answers wait to be marked", count), "marking"
     if name == "remarks":
         return ngettext("%(count)d re-marking waits for a decision", "%(count)d re-markings wait for a decision", count), "remark_list"
+    if name == "corrections":
+        words = ngettext(
+            "%(count)d correction of a marked answer waits for a second person",
+            "%(count)d corrections of marked answers wait for a second person",
+            count,
+        )
+        return words, "remark_list"
     if name == "proposals":
         words = ngettext("%(count)d certificate waits for your confirmation", "%(count)d certificates wait for your confirmation", count)
         return words, "certificate_proposals"

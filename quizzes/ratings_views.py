@@ -1,5 +1,6 @@
 """Doors to what each marker gave for the answers of an attempt, and to the correction of settled points by two persons."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -62,16 +63,20 @@ def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
     task = get_object_or_404(MarkingTask.objects.with_ratings().select_related("submission"), pk=task_pk, submission__attempt=attempt)
     marks = _marks(attempt)
     one = _shown(task, marks)
-    standing = {f"points-{number}": figure(point) for number, point in enumerate(task.standing_points)}
+    standing = {f"points-{number}": point for number, point in enumerate(task.standing_points)}
     criteria = [criterion for criterion, _points, _standing in one["rows"]]
-    initial = {"seen": attempt.submission.result.pk} | standing
+    initial = {"seen": attempt.submission.result.pk} | {name: Decimal(figure(point)) for name, point in standing.items()}
     form = RatingCorrectionForm(request.POST or None, criteria=criteria, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             rating_corrections.propose(
                 task=task,
                 seen=form.cleaned_data["seen"],
-                points=form.points,
+                points=[
+                    # Read cut to two places, and handed on as it stands where nobody touched it.
+                    given if (name := f"points-{number}") in form.changed_data else standing[name]
+                    for number, given in enumerate(form.points)
+                ],
                 reason=form.cleaned_data["reason"],
                 by=request.user,
                 at=clock.now(),
@@ -81,7 +86,7 @@ def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Kept. A second person has to agree; until then the points stand."))
             return redirect("attempt_ratings", pk)
-    context = {"attempt": attempt, "one": one, "form": form, "names": _sees_names(request, attempt)}
+    context = {"attempt": attempt, "one": one, "form": form} | _names(request, attempt)
     _log(request, attempt, context["names"])
     return render(request, "quizzes/rating_correct.html", context, status=422 if form.is_bound else 200)
 
@@ -113,7 +118,7 @@ def rating_decide(request: HttpRequest, pk: int, correction_pk: int) -> HttpResp
 def _attempt(request: HttpRequest, pk: int) -> Attempt:
     """An attempt whose ratings the user may read. Raises Refused, which is a page of its own, where results or keys wait."""
     found = Attempt.objects.ratings_read_by(request.user).filter(submission__marking_tasks__isnull=False).distinct().with_result()
-    attempt = get_object_or_404(found.select_related("quiz__county", "sitting", "person"), pk=pk)
+    attempt = get_object_or_404(found.select_related("quiz__county", "sitting", "person", "unit"), pk=pk)
     at = clock.now()
     waits = sittings.results_wait_for(attempt, at) or keys.wait_for(attempt, reader=request.user, at=at)  # type: ignore[arg-type]
     if waits:
@@ -121,9 +126,12 @@ def _attempt(request: HttpRequest, pk: int) -> Attempt:
     return attempt
 
 
-def _sees_names(request: HttpRequest, attempt: Attempt) -> bool:
-    """Candidates are anonymous to those who mark, and markers to each other."""
-    return holds_over(request.user, attempt.quiz.county, Role.HR, Role.AUDITOR)
+def _names(request: HttpRequest, attempt: Attempt) -> dict[str, bool]:
+    """Candidates are anonymous to those who mark, and markers to each other. A candidate of another county has a name for those who
+    may open the paper."""
+    oversees = holds_over(request.user, attempt.quiz.county, Role.HR, Role.AUDITOR)
+    reads = oversees and Attempt.objects.readable_by(request.user).filter(pk=attempt.pk).exists()
+    return {"names": reads, "names_markers": oversees}
 
 
 def _marks(attempt: Attempt) -> list[ItemMark]:
@@ -157,18 +165,17 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
     corrections = sorted((one for task in tasks for one in task.corrections.all()), key=lambda one: -one.pk)
     waiting = next((one for one in corrections if one.is_waiting), None)
     may_correct = rating_corrections.may_correct(request.user, attempt)
-    names = _sees_names(request, attempt)
+    names = _names(request, attempt)
     rows = [_shown(task, marks) for task in tasks]
     context: dict[str, Any] = {
         "attempt": attempt,
         "result": result,
         "rows": rows,
-        "names": names,
         "waiting": waiting,
         "history": [one for one in corrections if not one.is_waiting],
         "may_correct": may_correct and waiting is None and result.is_complete,
         "form": form,
-    }
+    } | names
     if waiting is not None:
         result.submission = submission
         submission.attempt = attempt
@@ -182,14 +189,16 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
             ],
             "effect": rating_corrections.effect(waiting, result, marks),
             "is_stale": waiting.marking_id != result.pk,
-            "may_decide": may_correct
+            "is_gone": not rating_corrections.still_stands(waiting, attempt),
+            "may_decide": may_correct,
+            "may_agree": may_correct
             and waiting.by_id != request.user.pk
             and all(one.marker_id != request.user.pk for one in waiting.task.ratings.all()),
-            "is_hr": holds_over(request.user, attempt.quiz.county, Role.HR),
+            "may_take_pass": rating_corrections.may_take_pass(request.user, attempt),
             "completion": completion,
             "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         }
-    _log(request, attempt, names)
+    _log(request, attempt, names["names"])
     return render(request, "quizzes/ratings.html", context, status=422 if form.is_bound else 200)
 
 
@@ -198,7 +207,7 @@ def _log(request: HttpRequest, attempt: Attempt, names: bool) -> None:
         reader=request.user,
         kind=ReadingOfOthers.Kind.READ,
         what="ratings of an answer",
-        unit=attempt.quiz.county,
+        unit=attempt.unit if names else attempt.quiz.county,
         subject=attempt.person if names else None,
         filters={"attempt": attempt.pk},
         rows=1,

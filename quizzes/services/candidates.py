@@ -258,7 +258,8 @@ def put(*, sitting: Sitting, rows: Iterable[Row], by: Person, at: datetime, seen
 
 @transaction.atomic
 def list_late(*, sitting: Sitting, number: str, reason: str, by: Person, at: datetime) -> Candidate:
-    """Put somebody on the list of a closed sitting with papers who came unlisted and wrote on a blank sheet. Locks the sitting.
+    """Put somebody on the list of a closed sitting with papers who came unlisted and wrote on a blank sheet. The same
+    once more gives back what stands. Locks the sitting.
 
     What they wrote counts as everybody's does: marks that are a pass wait for a second person, who reads the reason.
 
@@ -276,6 +277,10 @@ def list_late(*, sitting: Sitting, number: str, reason: str, by: Person, at: dat
     if made.errors:
         raise Refused(made.errors[0].message, code="bad_row")
     if not made.new:
+        numbers = {squeeze(number), squeeze(number).upper()}
+        listed = Candidate.objects.filter(sitting=sitting, person__employee_number__in=numbers, late_reason=reason.strip()[:300])
+        if (standing := listed.exclude(person=by).first()) is not None:  # the same form twice
+            return standing
         raise Refused(_("This person is on the list already."), code="listed_already")
     candidate = made.new[0]
     if candidate.person_id == by.pk:

@@ -9,7 +9,7 @@ from core import audit, clock
 from core.errors import Refused
 from people.models import Person
 from quizzes.models import Attempt, GoneOnPaper, LatePaper, LatePaperDecision, Marking, Sitting, Submission
-from quizzes.services import attempts
+from quizzes.services import attempts, paper_marks
 
 
 @transaction.atomic
@@ -61,7 +61,8 @@ def decide(*, late_paper: LatePaper, approved: bool, by: Person, at: datetime, r
     of the sheet are entered as those of any other. Its answers, its submission and its marking stay on record. Locks the attempt.
 
     Raises:
-        Refused: decided, same_person, own_attempt, no_reason (a no needs one), and of a yes gone_on_paper, handed_in, passed, sat_again.
+        Refused: decided, same_person, own_attempt, no_reason (a no needs one), and of a yes proposer_gone (who brought it runs the
+            sitting no more), gone_on_paper, handed_in, passed, sat_again.
     """
     attempt = _locked(late_paper.attempt)
     if LatePaperDecision.objects.filter(late_paper=late_paper).exists():
@@ -71,6 +72,8 @@ def decide(*, late_paper: LatePaper, approved: bool, by: Person, at: datetime, r
     if attempt.person_id == by.pk:
         raise Refused(_("Nobody decides this for themselves: somebody else has to do it."), code="own_attempt")
     if approved:
+        if not (late_paper.by.is_active and Sitting.objects.run_by(late_paper.by).filter(pk=attempt.sitting_id).exists()):
+            raise paper_marks.proposer_gone(late_paper.by)
         _refuse_what_counts(attempt)
         GoneOnPaper.objects.create(attempt=attempt, reason=late_paper.reason, by=late_paper.by, at=late_paper.from_at)
     elif not reason.strip():

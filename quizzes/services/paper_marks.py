@@ -34,7 +34,7 @@ from quizzes.models import (
     Sitting,
     Submission,
 )
-from quizzes.models.sittings import closing_of
+from quizzes.models.sittings import ORGANISERS, closing_of
 from quizzes.permissions import holds_over
 from quizzes.services import attempts, keys, lost_passes, marking, papers, remarks, sheets, sittings
 
@@ -326,7 +326,8 @@ def decide(
 
     Raises:
         Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), no_reason (a no
-            needs one), marked_since (another marking stands by now: a yes would undo it).
+            needs one), and with a yes proposer_gone (who proposed or entered it may not any more), marked_since (another marking
+            stands by now: a yes would undo it).
     """
     submission = locked(correction.submission)
     if PaperCorrectionDecision.objects.filter(correction=correction).exists():
@@ -338,6 +339,8 @@ def decide(
     if may_lose and not holds_over(by, submission.attempt.quiz.county, Role.HR):
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if approved:
+        if not (correction.by.is_active and holds_over(correction.by, submission.attempt.quiz.county, *ORGANISERS)):
+            raise proposer_gone(correction.by)
         current = as_seen(submission, correction.marking_id)
         return _apply(correction, effect(current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():
@@ -345,6 +348,12 @@ def decide(
     made = PaperCorrectionDecision.objects.create(correction=correction, reason=reason.strip()[:500], by=by, at=at)
     _record_decision(made, submission)
     return made
+
+
+def proposer_gone(proposer: Person) -> Refused:
+    """What a yes is answered with where the power of who proposed it has ended."""
+    words = _("%(name)s, who proposed it, may not do so any more: turn it down, then it can be proposed anew.")
+    return Refused(words % {"name": proposer.name}, code="proposer_gone")
 
 
 def points_of(correction: PaperCorrection) -> dict[int, Decimal]:

@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit
 from core.errors import Refused
 from core.reconcile import Gap
 from people.models import Person, Role
+from people.models.unit import within_paths
 from people.permissions import paths_of
 from quizzes import rules
 from quizzes.models import Attempt, GoneOnPaper, ItemMark, Marking, MarkingTask, RatingCorrection, RatingCorrectionDecision, Submission
@@ -29,11 +31,24 @@ def may_correct(user: Any, attempt: Attempt) -> bool:
     return attempt.person_id != user.pk and holds_over(user, attempt.quiz.county, *CORRECTORS)
 
 
+def may_take_pass(user: Any, attempt: Attempt) -> bool:
+    """Whether they are the HR who says that a pass may be lost: of the quiz's county, and of where it was sat. One query at most."""
+    if user.is_superuser:
+        return True
+    reached = Attempt.objects.filter(within_paths(paths_of(user, [Role.HR])), pk=attempt.pk)
+    return holds_over(user, attempt.quiz.county, Role.HR) and reached.exists()
+
+
+def still_stands(correction: RatingCorrection, attempt: Attempt) -> bool:
+    """Whether who proposed it still may, and may sign in. Two queries at most."""
+    return correction.by.is_active and may_correct(correction.by, attempt)
+
+
 @transaction.atomic
 def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: str, by: Person, at: datetime) -> RatingCorrection:
     """Say that a settled answer has earned other points for its criteria, and why. Nothing changes before a second person agrees.
 
-    `seen` is the marking that was looked at. Locks the submission.
+    `seen` is the marking that was looked at. The same form once more gives back what waits. Locks the submission.
 
     Raises:
         Refused: not_theirs, own_marks, no_reason, not_counted (it went on on paper), partial (people have yet to mark some of the
@@ -45,14 +60,19 @@ def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: 
     _require_power(submission, by)
     if not reason.strip():
         raise Refused(_("Say why the points are corrected; the reason stays in the record."), code="no_reason")
-    if RatingCorrection.objects.filter(task__submission=submission).waiting().exists():
+    facts = {"points": [str(point) for point in points], "reason": reason.strip()[:500]}
+    waiting = RatingCorrection.objects.filter(task__submission=submission).waiting().first()
+    if waiting is not None:
+        if (waiting.by_id, waiting.task_id, waiting.marking_id) == (by.pk, task.pk, seen) and facts == {
+            "points": waiting.points,
+            "reason": waiting.reason,
+        }:
+            return waiting
         raise Refused(_("A correction of this paper waits for a second person already."), code="open_already")
     found = _effect(task, paper_marks.as_seen(submission, seen), points)
     if list(points) == task.standing_points or (not task.standing_points and not found.lines):
         raise Refused(_("These are the points that stand."), code="same_points")
-    made = RatingCorrection.objects.create(
-        task=task, marking=found.before, points=[str(point) for point in points], reason=reason.strip()[:500], by=by, at=at
-    )
+    made = RatingCorrection.objects.create(task=task, marking=found.before, **facts, by=by, at=at)
     audit.record(submission.attempt.quiz, "quizzes.rating_correction_proposed", by=by, attempt=submission.attempt_id, correction=made.pk)
     return made
 
@@ -64,24 +84,26 @@ def decide(
     """The second person's yes or no. A pass that the points do not earn stays unless HR says that it may be lost.
 
     With a yes the answer is settled anew and a new marking supersedes the one that stood; a pass that comes by it is told to the
-    course, what rests on a lost one falls. Locks the submission.
+    course, what rests on a lost one falls. Who proposed it, or gave points for it, may say no as well. Locks the submission.
 
     Raises:
-        Refused: decided, not_theirs, same_person, own_marks, own_rating (they gave points for it themselves), only_hr, no_reason (a
-            no needs one), and with a yes as `propose` says of the marking.
+        Refused: decided, not_theirs, own_marks, no_reason (a no needs one), and with a yes same_person, own_rating (they gave points
+            for it themselves), proposer_gone (who proposed it may not any more), only_hr, and as `propose` says of the marking.
     """
     submission = paper_marks.locked(correction.task.submission)
     task = _task(correction.task_id)
     if RatingCorrectionDecision.objects.filter(correction=correction).exists():
         raise Refused(_("This correction has been decided already."), code="decided")
     _require_power(submission, by)
-    if correction.by_id == by.pk:
-        raise Refused(_("Somebody else has to decide: two persons stand behind a correction."), code="same_person")
-    if any(rating.marker_id == by.pk for rating in task.ratings.all()):
-        raise Refused(_("You marked this answer: somebody else has to decide."), code="own_rating")
-    if may_lose and not holds_over(by, submission.attempt.quiz.county, Role.HR):
-        raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if approved:
+        if correction.by_id == by.pk:
+            raise Refused(_("Somebody else has to decide: two persons stand behind a correction."), code="same_person")
+        if any(rating.marker_id == by.pk for rating in task.ratings.all()):
+            raise Refused(_("You marked this answer: somebody else has to decide."), code="own_rating")
+        if may_lose and not may_take_pass(by, submission.attempt):
+            raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+        if not still_stands(correction, submission.attempt):
+            raise paper_marks.proposer_gone(correction.by)
         current = paper_marks.as_seen(submission, correction.marking_id)
         return _apply(correction, task, _effect(task, current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():
@@ -212,12 +234,18 @@ def told(tasks: Sequence[MarkingTask], marks: Sequence[ItemMark]) -> list[Told]:
     ]
 
 
-def waiting_for(user: Any) -> list[RatingCorrection]:
-    """The corrections that wait in counties whose marking the user oversees; none of their own paper. One query."""
-    found = RatingCorrection.objects.waiting().exclude(task__submission__attempt__person=user)
+def waiting_for(user: Any) -> QuerySet[RatingCorrection]:
+    """The corrections that wait in counties whose marking the user oversees; none of their own paper, nor of what went on on paper."""
+    counted = RatingCorrection.objects.waiting().filter(task__submission__attempt__gone_on_paper=None)
+    found = counted.exclude(task__submission__attempt__person=user)
     if not user.is_superuser:
         found = found.filter(task__submission__attempt__quiz__county__path__in=paths_of(user, CORRECTORS))
-    return list(found.select_related("by", "task__item", "task__submission__attempt").order_by("pk"))
+    return found.select_related("by", "task__item", "task__submission__attempt").order_by("pk")
+
+
+def to_decide(user: Any) -> QuerySet[RatingCorrection]:
+    """Of these the ones to which the user may agree: neither proposed by them nor marked."""
+    return waiting_for(user).exclude(by=user).exclude(task__ratings__marker=user)
 
 
 def lost_gaps(at: datetime) -> list[Gap]:

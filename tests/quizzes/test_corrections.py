@@ -12,7 +12,7 @@ from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Reversal
 from evaluation.models import LedgerEntry
-from people.models import Role
+from people.models import Person, Role, RoleGrant
 from quizzes.models import Allowance, ItemMark, Marking, PaperCorrection, PaperCorrectionDecision, Remark, RemarkDecision, Sitting
 from quizzes.services import lost_passes, paper_marks, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
@@ -487,3 +487,16 @@ def test_several_are_agreed_to_by_those_who_organise_the_sitting(sign_in, cast, 
 def test_reading_what_waits_takes_the_same_queries_however_many_sheets(sitting, three, django_assert_num_queries):  # noqa: F811
     with django_assert_num_queries(5):
         assert len(paper_marks.waiting_in_full(sitting)) == 3
+
+
+@pytest.mark.parametrize("gone", ["role", "signing in"])
+def test_what_was_entered_or_corrected_lapses_with_the_power_of_who_did_it(entered, correct, decide, cast, gone):
+    entered(PASSED, agreed=False)
+    if gone == "role":
+        RoleGrant.objects.filter(person=cast.hr).update(ends_on=NOON.date())
+    else:
+        Person.objects.filter(pk=cast.hr.pk).update(is_active=False)
+
+    waiting = PaperCorrection.objects.get()
+    assert refused(decide, waiting) == "proposer_gone" and not Marking.objects.current().get().passed
+    assert decide(PaperCorrection.objects.get(), approved=False, reason="录入人已调离").correction == waiting

@@ -82,3 +82,11 @@ def test_nobody_is_taken_off_the_list_once_a_paper_sitting_has_opened(running, c
     screen.papers.clear()
     Candidate.objects.create(sitting=screen, person=cast.colleague)
     assert candidates.remove(**facts, at=clock.now()) == 1, "on the screen it is known who began"
+
+
+def test_a_double_click_lists_once_and_is_refused_nothing(sitting, cast, sign_in):
+    hr, page = sign_in(cast.hr), reverse("sitting_candidates", args=[sitting.pk])
+    late = {"act": "late", "number": cast.colleague.employee_number.lower(), "late_reason": "临时调入"}
+    assert [hr.post(page, late).status_code for _ in range(2)] == [302, 302]
+    assert sitting.candidates.filter(person=cast.colleague).count() == 1
+    assert hr.post(page, late | {"late_reason": "另有原因"}).status_code == 422

@@ -270,3 +270,16 @@ def test_the_candidate_sees_that_it_goes_on_on_paper_and_no_result_of_the_clock(
     assert "您已改用纸质继续作答" in page.text
     text = learner.get(quiz).text
     assert "改用纸质" in text and "未合格" not in text
+
+
+@pytest.mark.parametrize("gone", ["invigilating", "signing in"])
+def test_a_paper_lapses_with_the_power_of_who_brought_it_in(over, cast, gone):
+    late = bring(over, cast)
+    if gone == "invigilating":
+        over.sitting.invigilators.clear()
+    else:
+        Person.objects.filter(pk=cast.liaison.pk).update(is_active=False)
+
+    assert refused(decide, LatePaper.objects.get(), cast) == "proposer_gone" and not GoneOnPaper.objects.exists()
+    decide(LatePaper.objects.get(), cast, approved=False, reason="带回人已不监考")
+    assert bring(over, cast, by=cast.hr) != late

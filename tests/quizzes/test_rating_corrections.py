@@ -10,11 +10,12 @@ from wagtail.models import ModelLogEntry
 
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Completion, Reversal
+from courses.models import Completion, Course, Reversal
 from evaluation import archive
 from evaluation.models import LedgerEntry
-from people.models import ReadingOfOthers, Role
-from quizzes.models import Marking, MarkingTask, Question, Rating, RatingCorrection, RatingCorrectionDecision
+from home import waiting
+from people.models import Person, ReadingOfOthers, Role, RoleGrant
+from quizzes.models import GoneOnPaper, Marking, MarkingTask, Question, Rating, RatingCorrection, RatingCorrectionDecision
 from quizzes.services import rating_corrections, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
 from tests.quizzes.test_ratings import rate, sit  # noqa: F401
@@ -318,7 +319,7 @@ def test_two_of_hr_correct_an_essay_on_their_pages(sign_in, cast, second, third_
     told = hr.post(form, {"points-0": "6", "points-1": "4", "reason": "漏看", "seen": stands(submission).pk}, follow=True).text
     made = RatingCorrection.objects.get()
     door = reverse("rating_decide", args=[submission.attempt_id, made.pk])
-    assert "须由第二人" in told and door not in told and form not in told
+    assert "须由第二人" in told and 'value="yes"' not in told and form not in told
     assert hr.post(door, {"decision": "yes"}).status_code == 422 and stands(submission).score == 14
 
     other = sign_in(second)
@@ -360,3 +361,128 @@ def test_the_archive_tells_what_each_criterion_earned_and_what_was_corrected(cas
     assert told["criteria"] == [["6.00", "2.00"]] and told["comments"] == []
     (one,) = told["corrections"]
     assert (one["reason"], one["before"], one["after"]) == ("第二项漏评", "70.00", "90.00")
+
+
+# ---- whose power has ended, other counties, what waits ---------------------------------------------
+
+
+def fresh(correction) -> RatingCorrection:
+    return RatingCorrection.objects.get(pk=correction.pk)
+
+
+@pytest.mark.parametrize("gone", ["role", "signing in"])
+def test_a_correction_lapses_with_the_power_of_who_proposed_it(third_gave_nothing, propose, decide, cast, sign_in, second, gone):
+    made = propose(third_gave_nothing, 6, 4)
+    if gone == "role":
+        RoleGrant.objects.filter(person=cast.hr).update(ends_on=LATER.date())
+    else:
+        Person.objects.filter(pk=cast.hr.pk).update(is_active=False)
+
+    assert refused(decide, fresh(made)) == "proposer_gone" and stands(third_gave_nothing).score == 14
+    page = sign_in(second).get(reverse("attempt_ratings", args=[third_gave_nothing.attempt_id])).text
+    assert 'value="yes"' not in page and 'value="no"' in page and f"提议人{cast.hr.name}" in page
+
+    decide(fresh(made), approved=False, reason="提议人已调离")
+    assert propose(third_gave_nothing, 6, 4, by=second).is_waiting
+
+
+@pytest.fixture
+def foreign(cast, sit, rate, third_gave_nothing):  # noqa: F811
+    """A learner of the other county sat the essay quiz of a shared course here, and passed."""
+    Course.objects.update(is_shared=True)
+    submission = sit(person=cast.stranger)
+    rate(cast.trainer, 6, 4)
+    return submission
+
+
+def test_a_learner_of_another_county_has_no_name_for_those_who_may_not_open_the_paper(sign_in, cast, foreign):
+    task = MarkingTask.objects.get(submission=foreign)
+    for who in (cast.hr, cast.auditor):
+        client = sign_in(who)
+        assert client.get(reverse("attempt_result", args=[foreign.attempt_id])).status_code == 404
+        for door in (["attempt_ratings", foreign.attempt_id], ["rating_correct", foreign.attempt_id, task.pk]):
+            answer = client.get(reverse(door[0], args=door[1:]))
+            if answer.status_code == 404:
+                assert who == cast.auditor and door[0] == "rating_correct"
+                continue
+            assert answer.status_code == 200
+            assert cast.stranger.name not in answer.text and cast.other_county.name not in answer.text
+            assert cast.trainer.name in answer.text, "who marked is of the own county"
+    assert {(one.unit, one.subject) for one in ReadingOfOthers.objects.filter(what="ratings of an answer")} == {(cast.county, None)}
+
+
+def test_where_a_name_is_read_the_reading_is_logged_for_the_unit_of_the_candidate(sign_in, cast, third_gave_nothing):
+    sign_in(cast.hr).get(reverse("attempt_ratings", args=[third_gave_nothing.attempt_id]))
+    logged = ReadingOfOthers.objects.get(what="ratings of an answer")
+    assert (logged.unit, logged.subject) == (cast.section, cast.learner)
+
+
+def test_that_a_pass_is_lost_is_said_by_hr_who_reaches_the_person(sign_in, cast, second, foreign, propose, decide):
+    made = propose(foreign, 0, 0)
+    page = reverse("attempt_ratings", args=[foreign.attempt_id])
+    assert "may_lose" not in sign_in(second).get(page).text
+    assert refused(decide, made, may_lose=True) == "only_hr" and stands(foreign).passed
+    grant(second, Role.HR, cast.other_county)
+    again = Person.objects.get(pk=second.pk)
+    assert "may_lose" in sign_in(again).get(page).text
+    assert decide(made, by=again, may_lose=True).lost_pass
+
+
+def words_for(person) -> dict[str, str]:
+    return {one.url: one.words for one in waiting.for_person(Person.objects.get(pk=person.pk), at=LATER)}
+
+
+def test_who_may_agree_to_a_correction_is_told_that_it_waits(third_gave_nothing, propose, decide, cast, second):
+    page = reverse("remark_list")
+    made = propose(third_gave_nothing, 6, 4)
+    assert "1项评分更正" in words_for(second)[page]
+    for who in (cast.hr, cast.reviewer, cast.admin, cast.auditor, cast.learner, cast.other_hr):
+        assert page not in words_for(who), "proposed it, marked it, or does not correct here"
+    decide(made)
+    assert page not in words_for(second)
+
+
+def test_a_correction_of_what_went_on_on_paper_waits_for_nobody(third_gave_nothing, propose, cast, second):
+    propose(third_gave_nothing, 6, 4)
+    GoneOnPaper.objects.create(attempt=third_gave_nothing.attempt, reason="断网", by=cast.liaison, at=NOON)
+    assert not rating_corrections.waiting_for(second) and reverse("remark_list") not in words_for(second)
+
+
+@pytest.mark.parametrize("who", ["hr", "reviewer"])
+def test_who_proposed_or_marked_may_still_turn_it_down(sign_in, third_gave_nothing, propose, cast, who):
+    made = propose(third_gave_nothing, 6, 4)
+    client, door = sign_in(getattr(cast, who)), reverse("rating_decide", args=[third_gave_nothing.attempt_id, made.pk])
+    page = client.get(reverse("attempt_ratings", args=[third_gave_nothing.attempt_id])).text
+    assert door in page and 'value="yes"' not in page and "may_lose" not in page
+    assert client.post(door, {"decision": "no"}).status_code == 422, "a no needs a reason"
+    assert client.post(door, {"decision": "no", "reason": "提错了"}).status_code == 302
+    assert not RatingCorrectionDecision.objects.get().approved
+
+
+def test_a_second_click_that_comes_too_late_is_told_so(sign_in, third_gave_nothing, propose, decide, second):
+    made = propose(third_gave_nothing, 6, 4)
+    decide(made)
+    answer = sign_in(second).post(reverse("rating_decide", args=[third_gave_nothing.attempt_id, made.pk]), {"decision": "yes"})
+    assert answer.status_code == 422 and 'role="alert"' in answer.text
+
+
+def test_a_double_click_proposes_once_and_is_refused_nothing(sign_in, cast, third_gave_nothing):
+    form = reverse("rating_correct", args=[third_gave_nothing.attempt_id, MarkingTask.objects.get().pk])
+    posted = {"points-0": "6", "points-1": "4", "reason": "漏看", "seen": stands(third_gave_nothing).pk}
+    client = sign_in(cast.hr)
+    assert [client.post(form, posted).status_code for _ in range(2)] == [302, 302]
+    assert RatingCorrection.objects.count() == 1
+    assert client.post(form, posted | {"points-0": "5"}).status_code == 422
+
+
+def test_points_that_nobody_touched_are_handed_on_exactly(sign_in, cast, sit, rate):  # noqa: F811
+    submission = sit(markers=2)
+    rate(cast.trainer, "5.5", "3")
+    rate(cast.reviewer, "5.25", "3.25")
+    form = reverse("rating_correct", args=[submission.attempt_id, MarkingTask.objects.get().pk])
+    client = sign_in(cast.hr)
+    assert 'value="5.37"' in client.get(form).text
+    posted = {"points-0": "5.37", "points-1": "3.12", "reason": "漏看", "seen": stands(submission).pk}
+    assert client.post(form, posted).status_code == 422, "these are the points that stand"
+    assert client.post(form, posted | {"points-1": "4"}).status_code == 302
+    assert RatingCorrection.objects.get().points == ["5.375", "4"]
