@@ -133,7 +133,8 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         readings.record(
             reader=request.user, kind="read", what="claim of hours", unit=found.unit, subject=found.person, rows=1, request=request
         )
-    approved_by_me = any(one.by_id == request.user.pk for one in found.said)
+    may_decide = decides and found.is_open
+    approved_by_me = may_decide and claims.has_approved(found, request.user)
     alike = claims.alike(found) if not own else []
     context = {
         "claim": found,
@@ -142,12 +143,12 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "evidence": list(found.evidence.all()),
         "own": own,
         "filed_by_me": filed_by_me and found.is_open,
-        "may_decide": decides and found.is_open and not approved_by_me,
-        "approved_by_me": decides and found.is_open and approved_by_me,
+        "may_decide": may_decide and not approved_by_me,
+        "approved_by_me": approved_by_me,
         "beside": claims.beside(found) if not own else [],
         "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in alike],
         "completed_alike": claims.completed_alike(found, request.user) if not own else [],
-        "doubled": decides and found.is_open and claims.doubled(found, among=alike),
+        "doubled": may_decide and claims.doubled(found, among=alike),
         "lacks_officer": claims.lacks_officer(found),
         "form": form,
     }

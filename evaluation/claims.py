@@ -173,7 +173,7 @@ def approve(*, claim: HourClaim, by: Person, at: datetime, is_another: bool = Fa
     """
     held = _held(claim, by)
     _lock(held.person_id)
-    step = 2 if held.steps and _still_decides(held.steps[0].by, held) else 1
+    step = 1 if first_word(held) is None else 2
     credited = doubled(held)
     if credited and not is_another:
         raise Refused(
@@ -246,13 +246,26 @@ def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> H
     if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
         raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
     _require_open(held)
-    if not may_have_approved and any(one.by_id == by.pk for one in held.said):
+    if not may_have_approved and has_approved(held, by):
         raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     return held
 
 
-def _still_decides(officer: Person, claim: HourClaim) -> bool:
-    return deciders_on(claim).filter(pk=officer.pk).exists()
+def first_word(claim: HourClaim) -> ClaimDecision | None:
+    """The first officer's approval, which a second one confirms; None where there is none, or who gave it decides on it no more."""
+    first = next(iter(claim.steps), None)
+    return first if first is not None and deciders_on(claim).filter(pk=first.by_id).exists() else None
+
+
+def has_approved(claim: HourClaim, officer: Person) -> bool:
+    """Whether the approval that an open claim waits for has to be another officer's than theirs."""
+    return officer.pk in _spoken(claim)
+
+
+def _spoken(claim: HourClaim) -> set[int]:
+    """Who may not approve next: who gave the first approval that stands; where none does, whoever gave one."""
+    first = first_word(claim)
+    return {first.by_id} if first is not None else {one.by_id for one in claim.said}
 
 
 def _lock(person_id: int) -> None:
@@ -306,5 +319,5 @@ def doubled(claim: HourClaim, among: list[HourClaim] | None = None) -> list[Hour
 
 
 def lacks_officer(claim: HourClaim) -> bool:
-    """Whether nobody is there who could give the approval that it waits for. One query."""
-    return claim.is_open and not deciders_on(claim).exclude(pk__in=[one.by_id for one in claim.said]).exists()
+    """Whether nobody is there who could give the approval that it waits for. Four queries at most."""
+    return claim.is_open and not deciders_on(claim).exclude(pk__in=_spoken(claim)).exists()

@@ -310,11 +310,11 @@ def test_who_approved_first_and_notices_a_mistake_refuses_it_until_the_second_ha
     assert refused.value.code == "over" and LedgerEntry.objects.get().claim == other
 
 
-def test_the_database_itself_refuses_a_second_approval_by_the_same_officer_and_a_second_entry(cast, policy, second):
+def test_the_database_itself_refuses_a_first_approval_twice_by_the_same_officer_and_a_second_entry(cast, policy, second):
     claim = filed(cast.learner)
     claims.approve(claim=claim, by=cast.hr, at=NOON)
     with pytest.raises(IntegrityError), transaction.atomic():
-        ClaimDecision.objects.create(claim=claim, step=2, verdict="approved", by=cast.hr, at=NOON)
+        ClaimDecision.objects.create(claim=claim, step=1, verdict="approved", by=cast.hr, at=NOON)
     claims.approve(claim=claim, by=second, at=NOON)
     entry = LedgerEntry.objects.get()
     copy = {f.attname: getattr(entry, f.attname) for f in entry._meta.concrete_fields if f.attname != "id"}
