@@ -18,7 +18,7 @@ from evaluation import claims, evidence, services
 from evaluation.forms import ClaimDecisionForm, ClaimForm
 from evaluation.models import Evidence, HourClaim
 from evaluation.permissions import claims_in_reach_q, decides_q, people_with_file
-from people.models import Role
+from people.models import Person, Role
 from people.permissions import require_role
 from people.services import readings
 
@@ -41,7 +41,7 @@ def my_claims(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def file_claim(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """File a claim with its evidence: one's own, or as HR that of a person who cannot."""
-    person = request.user if pk is None else get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
+    person = request.user if pk is None else get_object_or_404(Person.objects.select_related("unit"), pk=pk)
     if pk is not None and not claims.may_file_for(request.user, person):
         raise Http404
     form = ClaimForm(request.POST or None, request.FILES or None, for_another=pk is not None)
@@ -66,7 +66,8 @@ def file_claim(request: HttpRequest, pk: int | None = None) -> HttpResponse:
                 said = _("The claim of %(hours)s hours is filed for %(name)s. Two other officers decide on it.")
             messages.success(request, said % {"hours": figure(claim.hours), "name": person.name})
             return redirect("claim", claim.pk)
-    context = {"form": form, "person": person, "for_another": pk is not None}
+    with_file = people_with_file(request.user).filter(pk=person.pk).exists()  # who moved away: their name and number alone
+    context = {"form": form, "person": person, "for_another": pk is not None, "with_file": with_file}
     return render(request, "evaluation/claims/new.html", context, status=422 if form.is_bound else 200)
 
 
@@ -120,7 +121,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
     decides = not (own or filed_by_me) and HourClaim.objects.filter(decides_q(request.user), pk=pk).exists()
     form = ClaimDecisionForm(request.POST or None)
     if request.method == "POST":
-        if not (own or decides):
+        if not (own or filed_by_me or decides):
             raise Http404
         try:
             _act(request, found, form)
@@ -143,6 +144,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "evidence": list(found.evidence.all()),
         "own": own,
         "filed_by_me": filed_by_me and found.is_open,
+        "may_withdraw": found.is_open and (own or (filed_by_me and not found.said)),
         "may_decide": may_decide and not approved_by_me,
         "approved_by_me": approved_by_me,
         "beside": claims.beside(found) if not own else [],

@@ -24,8 +24,10 @@ from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
 from evaluation.models.claim import FACE_TO_FACE
 from evaluation.permissions import deciders_on, decides_q, over_q
 from evaluation.services import days_of, may_correct
-from people.models import Person, Unit
+from people.models import Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
+from people.models.unit import within_paths
+from people.permissions import paths_of
 
 Verdict = ClaimDecision.Verdict
 
@@ -224,15 +226,17 @@ def refuse(*, claim: HourClaim, by: Person, reason: str, at: datetime) -> HourCl
 
 @transaction.atomic
 def withdraw(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
-    """The person takes the claim back, as long as it is not decided. Locks the claim.
+    """The person takes the claim back, as long as it is not decided; who filed it for them while nobody has approved. Locks the claim.
 
     Raises:
-        Refused: not one's own ("not_own"), or it is over ("over").
+        Refused: not one's own ("not_own"), it is over ("over"), or approved once and not one's own ("approved").
     """
     held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
-    if held.person_id != by.pk:
+    if by.pk not in (held.person_id, held.filed_by_id):
         raise Refused(_("A claim is withdrawn by the person whose hours it claims."), code="not_own")
     _require_open(held)
+    if held.person_id != by.pk and held.said:
+        raise Refused(_("An officer has approved it: the person may withdraw it, or an officer refuse it."), code="approved")
     ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.WITHDRAWN, by=by, at=at)
     return HourClaim.objects.get(pk=held.pk)
 
@@ -286,8 +290,10 @@ def listed(user) -> QuerySet[HourClaim]:
 
 
 def may_file_for(user, person: Person) -> bool:
-    """Whether the user files claims for somebody else: HR over the unit where they serve, or last served."""
-    return user.pk != person.pk and may_correct(user, person)
+    """Whether the user files claims for somebody else: HR over a unit where they serve or served. Two queries at most."""
+    if user.pk == person.pk:
+        return False
+    return may_correct(user, person) or person.postings.filter(within_paths(paths_of(user, [Role.HR]))).exists()
 
 
 def beside(claim: HourClaim) -> list[HourClaim]:

@@ -143,7 +143,7 @@ class Evidence(EvidenceFile):
 
 
 class ClaimDecision(Fact):
-    """An officer approves or refuses a claim, or the person withdraws it. `step` 1 is the first, 2 the second. A first approval of
+    """An officer approves or refuses a claim, or the person or who filed it for them withdraws it. `step` 1 is the first, 2 the second. A first approval of
     somebody who is HR there no more is given anew by another: the last one holds."""
 
     class Verdict(models.TextChoices):

@@ -222,6 +222,8 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     else:
         if first.record:
             _require_corrected(held, first.record, at)
+        if first.points is not None:  # which was perhaps given under the rules of before
+            _require_remedy(held, Remedy(points=first.points if first.item_key == held.item_key else Decimal(0)), at)
         fields = {"record": first.record, "item_key": first.item_key, "points": first.points}
         correction = _correct(held, first, by, at)
     step = 1 if first is None else 2

@@ -4,10 +4,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from evaluation import claims
 from evaluation.indicators import reports, versions
-from evaluation.models import Appeal, HourClaim, IndicatorVersion, LedgerEntry, Period, PointCorrection, UnitFigure
+from evaluation.models import Appeal, AppealDecision, HourClaim, IndicatorVersion, LedgerEntry, Period, PointCorrection, UnitFigure
 from evaluation.periods import appeals, points, services
 from people.models import Person, RoleGrant
 from tests.cast import grant, person
@@ -118,6 +119,18 @@ def test_a_first_approval_of_a_claim_by_who_is_hr_no_more_is_given_anew(cast, si
     assert all(one.name in page for one in (cast.hr, second, third))
 
 
+@pytest.mark.parametrize("old", [{"points": Decimal(90)}, {"item_key": "K2"}])
+def test_a_first_word_that_gives_what_could_not_be_given_now_is_not_confirmed_and_can_be_taken_back(cast, second, old):
+    period = year.in_appeals(cast)
+    about = {"unit": cast.bureau, "item_key": "K1", "text": "漏计", "form_key": "a", "at": year.APPEALS}
+    appeal = appeals.file(period=period, by=cast.own_leader, **about)
+    word = {"step": 1, "verdict": "granted", "item_key": "K1", "points": Decimal(1), "reason": "属实", "by": cast.hr, "at": year.APPEALS}
+    AppealDecision.objects.create(appeal=appeal, **word | old)
+    refused("no_points", appeals.grant, appeal=appeal, by=second, reason="属实", at=year.APPEALS)
+    assert not PointCorrection.objects.exists()
+    assert appeals.refuse(appeal=appeal, by=cast.hr, reason="分值有误", at=year.APPEALS).state == "refused"
+
+
 def test_who_is_hr_again_confirms_the_first_word_that_another_gave_meanwhile_on_an_appeal(cast, sign_in, second):
     period = year.in_appeals(cast)
     about = {"unit": cast.bureau, "item_key": "K1", "text": "漏计", "form_key": "a", "at": year.APPEALS}
@@ -163,23 +176,29 @@ def test_a_first_word_of_ones_own_that_stands_again_does_not_wait_for_oneself(ca
     assert claims.approve(claim=claim, by=second, at=year.CLOSED).state == "credited"
 
 
-def test_a_figure_that_was_reported_by_who_is_hr_no_more_is_reported_anew(cast, second, third):
+def test_a_figure_that_was_reported_by_who_is_hr_no_more_is_reported_anew(cast, sign_in, second, third):
     period = year.opened(cast)
     told = {"period": period, "unit": cast.bureau, "values": {"D1": Decimal(1)}, "reason": "通报", "form_key": "d", "at": year.CLOSED}
     figure = reports.report(by=cast.hr, **told)[0]
     loses_the_role(cast.hr)
     figure = UnitFigure.objects.get(pk=figure.pk)  # as a later request reads it
     refused("author_gone", reports.confirm, figure=figure, by=second, at=year.CLOSED)
+    assert not UnitFigure.objects.waiting_for(second).exists()
+    page = sign_in(second).get(f"/evaluation/periods/{period.pk}/figures/").text
+    assert 'name="confirm"' not in page and 'name="withdraw"' in page
     assert reports.confirm(figure=reports.report(by=second, **told)[0], by=third, at=year.CLOSED)
 
 
-def test_a_version_that_was_written_by_who_is_hr_no_more_is_written_anew(cast, second, third):
+def test_a_version_that_was_written_by_who_is_hr_no_more_is_written_anew(cast, sign_in, second, third):
     default = versions.ensure_default(at=year.CLOSED)
     data = {**default.spec, "chain_below": "5"}
     told = {"county": cast.county, "data": data, "source": "县文件", "mark": "D", "note": "改标准", "at": year.CLOSED}
     written = versions.propose(by=cast.hr, after=default, **told)
     loses_the_role(cast.hr)
     written = IndicatorVersion.objects.get(pk=written.pk)
+    assert not IndicatorVersion.objects.waiting_for(second).exists()
+    assert "批准此版本" not in sign_in(second).get(reverse("indicator_version", args=[written.pk])).text
     refused("author_gone", versions.approve, version=written, by=second, at=year.CLOSED)
     again = versions.propose(by=second, after=written, **told)
+    assert IndicatorVersion.objects.waiting_for(third).get() == again
     assert versions.approve(version=again, by=third, at=year.CLOSED)
