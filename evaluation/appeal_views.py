@@ -166,15 +166,15 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect("appeal", pk)
     if not own:
         readings.record(reader=request.user, kind=Kind.READ, what="appeal", unit=found.unit, subject=found.whose, rows=1, request=request)
-    decided_by_me = any(one.by_id == request.user.pk for one in found.said)
+    may_decide = decides and found.is_open
     unit_line = UnitLine.objects.filter(calculation=found.calculation, unit=found.unit).first()
     context = {
         "appeal": found,
         "own": own,
         "may_withdraw": found.is_open and found.whose == request.user,
-        "may_decide": decides and found.is_open,
+        "may_decide": may_decide,
         "second": appeals.first_word(found) is not None,
-        "decided_by_me": decides and found.is_open and decided_by_me,
+        "decided_by_me": may_decide and appeals.has_granted(found, request.user),
         "lacks_officer": decides and appeals.lacks_officer(found),
         "late": found.is_open and found.due_on < clock.today(),
         "item": items.get(found.item_key, ""),

@@ -18,7 +18,7 @@ from evaluation import claims, evidence, services
 from evaluation.forms import ClaimDecisionForm, ClaimForm
 from evaluation.models import Evidence, HourClaim
 from evaluation.permissions import claims_in_reach_q, decides_q, people_with_file
-from people.models import Role
+from people.models import Person, Role
 from people.permissions import require_role
 from people.services import readings
 
@@ -41,7 +41,7 @@ def my_claims(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def file_claim(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """File a claim with its evidence: one's own, or as HR that of a person who cannot."""
-    person = request.user if pk is None else get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
+    person = request.user if pk is None else get_object_or_404(Person.objects.select_related("unit"), pk=pk)
     if pk is not None and not claims.may_file_for(request.user, person):
         raise Http404
     form = ClaimForm(request.POST or None, request.FILES or None, for_another=pk is not None)
@@ -66,7 +66,8 @@ def file_claim(request: HttpRequest, pk: int | None = None) -> HttpResponse:
                 said = _("The claim of %(hours)s hours is filed for %(name)s. Two other officers decide on it.")
             messages.success(request, said % {"hours": figure(claim.hours), "name": person.name})
             return redirect("claim", claim.pk)
-    context = {"form": form, "person": person, "for_another": pk is not None}
+    with_file = people_with_file(request.user).filter(pk=person.pk).exists()  # who moved away: their name and number alone
+    context = {"form": form, "person": person, "for_another": pk is not None, "with_file": with_file}
     return render(request, "evaluation/claims/new.html", context, status=422 if form.is_bound else 200)
 
 
@@ -120,7 +121,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
     decides = not (own or filed_by_me) and HourClaim.objects.filter(decides_q(request.user), pk=pk).exists()
     form = ClaimDecisionForm(request.POST or None)
     if request.method == "POST":
-        if not (own or decides):
+        if not (own or filed_by_me or decides):
             raise Http404
         try:
             _act(request, found, form)
@@ -133,7 +134,8 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         readings.record(
             reader=request.user, kind="read", what="claim of hours", unit=found.unit, subject=found.person, rows=1, request=request
         )
-    approved_by_me = any(one.by_id == request.user.pk for one in found.said)
+    may_decide = decides and found.is_open
+    approved_by_me = may_decide and claims.has_approved(found, request.user)
     alike = claims.alike(found) if not own else []
     context = {
         "claim": found,
@@ -142,12 +144,13 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "evidence": list(found.evidence.all()),
         "own": own,
         "filed_by_me": filed_by_me and found.is_open,
-        "may_decide": decides and found.is_open and not approved_by_me,
-        "approved_by_me": decides and found.is_open and approved_by_me,
+        "may_withdraw": found.is_open and (own or (filed_by_me and not found.said)),
+        "may_decide": may_decide and not approved_by_me,
+        "approved_by_me": approved_by_me,
         "beside": claims.beside(found) if not own else [],
         "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in alike],
         "completed_alike": claims.completed_alike(found, request.user) if not own else [],
-        "doubled": decides and found.is_open and claims.doubled(found, among=alike),
+        "doubled": may_decide and claims.doubled(found, among=alike),
         "lacks_officer": claims.lacks_officer(found),
         "form": form,
     }

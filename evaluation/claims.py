@@ -24,8 +24,10 @@ from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
 from evaluation.models.claim import FACE_TO_FACE
 from evaluation.permissions import deciders_on, decides_q, over_q
 from evaluation.services import days_of, may_correct
-from people.models import Person, Unit
+from people.models import Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
+from people.models.unit import within_paths
+from people.permissions import paths_of
 
 Verdict = ClaimDecision.Verdict
 
@@ -173,7 +175,7 @@ def approve(*, claim: HourClaim, by: Person, at: datetime, is_another: bool = Fa
     """
     held = _held(claim, by)
     _lock(held.person_id)
-    step = 2 if held.steps and _still_decides(held.steps[0].by, held) else 1
+    step = 1 if first_word(held) is None else 2
     credited = doubled(held)
     if credited and not is_another:
         raise Refused(
@@ -224,15 +226,17 @@ def refuse(*, claim: HourClaim, by: Person, reason: str, at: datetime) -> HourCl
 
 @transaction.atomic
 def withdraw(*, claim: HourClaim, by: Person, at: datetime) -> HourClaim:
-    """The person takes the claim back, as long as it is not decided. Locks the claim.
+    """The person takes the claim back, as long as it is not decided; who filed it for them while nobody has approved. Locks the claim.
 
     Raises:
-        Refused: not one's own ("not_own"), or it is over ("over").
+        Refused: not one's own ("not_own"), it is over ("over"), or approved once and not one's own ("approved").
     """
     held = HourClaim.objects.select_for_update(of=("self",)).get(pk=claim.pk)
-    if held.person_id != by.pk:
+    if by.pk not in (held.person_id, held.filed_by_id):
         raise Refused(_("A claim is withdrawn by the person whose hours it claims."), code="not_own")
     _require_open(held)
+    if held.person_id != by.pk and held.said:
+        raise Refused(_("An officer has approved it: the person may withdraw it, or an officer refuse it."), code="approved")
     ClaimDecision.objects.create(claim=held, step=len(held.steps) + 1, verdict=Verdict.WITHDRAWN, by=by, at=at)
     return HourClaim.objects.get(pk=held.pk)
 
@@ -246,13 +250,26 @@ def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> H
     if not HourClaim.objects.filter(decides_q(by), pk=held.pk).exists():
         raise Refused(_("Claims are decided by HR of the person's unit or county."), code="not_hr")
     _require_open(held)
-    if not may_have_approved and any(one.by_id == by.pk for one in held.said):
+    if not may_have_approved and has_approved(held, by):
         raise Refused(_("You have approved this claim: another officer has to do it as well."), code="same_officer")
     return held
 
 
-def _still_decides(officer: Person, claim: HourClaim) -> bool:
-    return deciders_on(claim).filter(pk=officer.pk).exists()
+def first_word(claim: HourClaim) -> ClaimDecision | None:
+    """The first officer's approval, which a second one confirms; None where there is none, or who gave it decides on it no more."""
+    first = next(iter(claim.steps), None)
+    return first if first is not None and deciders_on(claim).filter(pk=first.by_id).exists() else None
+
+
+def has_approved(claim: HourClaim, officer: Person) -> bool:
+    """Whether the approval that an open claim waits for has to be another officer's than theirs."""
+    return officer.pk in _spoken(claim)
+
+
+def _spoken(claim: HourClaim) -> set[int]:
+    """Who may not approve next: who gave the first approval that stands; where none does, whoever gave one."""
+    first = first_word(claim)
+    return {first.by_id} if first is not None else {one.by_id for one in claim.said}
 
 
 def _lock(person_id: int) -> None:
@@ -273,8 +290,10 @@ def listed(user) -> QuerySet[HourClaim]:
 
 
 def may_file_for(user, person: Person) -> bool:
-    """Whether the user files claims for somebody else: HR over the unit where they serve, or last served."""
-    return user.pk != person.pk and may_correct(user, person)
+    """Whether the user files claims for somebody else: HR over a unit where they serve or served. Two queries at most."""
+    if user.pk == person.pk:
+        return False
+    return may_correct(user, person) or person.postings.filter(within_paths(paths_of(user, [Role.HR]))).exists()
 
 
 def beside(claim: HourClaim) -> list[HourClaim]:
@@ -306,5 +325,5 @@ def doubled(claim: HourClaim, among: list[HourClaim] | None = None) -> list[Hour
 
 
 def lacks_officer(claim: HourClaim) -> bool:
-    """Whether nobody is there who could give the approval that it waits for. One query."""
-    return claim.is_open and not deciders_on(claim).exclude(pk__in=[one.by_id for one in claim.said]).exists()
+    """Whether nobody is there who could give the approval that it waits for. Four queries at most."""
+    return claim.is_open and not deciders_on(claim).exclude(pk__in=_spoken(claim)).exists()

@@ -60,6 +60,8 @@ def indicator_version(request: HttpRequest, pk: int) -> HttpResponse:
     spec = read(version.spec)
     newest = version.indicator.versions.order_by("-number").first()
     open_to_officer = county is not None and version.indicator.county_id in (None, county.pk)
+    waits = open_to_officer and bool(version.indicator.county_id) and not hasattr(version, "approval") and version.by_id != request.user.pk
+    author_gone = waits and versions.is_orphan(version, county)
     context = {
         "version": version,
         "spec": spec,
@@ -67,10 +69,8 @@ def indicator_version(request: HttpRequest, pk: int) -> HttpResponse:
         "approval": getattr(version, "approval", None),
         "is_newest": version == newest,
         "may_write": open_to_officer and version == newest,
-        "may_approve": open_to_officer
-        and version.indicator.county_id
-        and not hasattr(version, "approval")
-        and version.by_id != request.user.pk,
+        "may_approve": waits and not author_gone,
+        "author_gone": author_gone,
         "may_try": open_to_officer,
         "refusal": refusal,
     }
@@ -182,13 +182,17 @@ def period_figures(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect("period_figures", pk)
         except Refused as caught:
             refusal = caught
+    may_confirm = set(UnitFigure.objects.filter(period=period).waiting_for(request.user).values_list("pk", flat=True))
     context = {
         "period": period,
         "officer": officer,
         "form": form,
         "names": reports.reportable(spec),
         "published": reports.is_published(period),
-        "waiting": [(one, form.names.get(one.name, one.name), one.by_id == request.user.pk) for one in reports.waiting(period)],
+        "waiting": [
+            (one, form.names.get(one.name, one.name), one.by_id == request.user.pk, one.pk in may_confirm)
+            for one in reports.waiting(period)
+        ],
         "counting": [(one, form.names.get(one.name, one.name)) for one in reports.counting(period)],
         "refusal": refusal,
     }

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.lookups import StartsWith
 
 from people.models import Person, Role, RoleGrant, Unit
 from people.models.unit import within_paths
@@ -89,6 +90,17 @@ def claims_in_reach_q(user) -> Q:
     if user.is_superuser:
         return EVERYTHING
     return within_paths(paths_of(user, [Role.HR, Role.AUDITOR]))
+
+
+def holds_hr(unit: str, *, below: bool = False) -> Q:
+    """Condition on what has an author `by`: they may sign in, and are HR over the unit at that path of fields; with `below` also over one
+    above it."""
+    open_grants = RoleGrant.objects.filter(person=OuterRef("by"), role=Role.HR, ends_on=None)
+    if below:
+        open_grants = open_grants.filter(StartsWith(OuterRef(f"{unit}__path"), F("unit__path")))
+    else:
+        open_grants = open_grants.filter(unit=OuterRef(unit))
+    return Q(Q(by__is_superuser=True) | Exists(open_grants), by__is_active=True)
 
 
 def deciders_on(claim):

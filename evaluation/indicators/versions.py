@@ -72,7 +72,7 @@ def propose(
     last = indicator.versions.aggregate(last=Max("number"))["last"]
     if last is not None and (after.indicator_id != indicator.pk or after.number != last):
         raise Refused(_("Version %(number)d was written meanwhile: begin from it.") % {"number": last}, code="newer")
-    if spec == after.spec and indicator.key == after.indicator.key and not _is_orphan(after, county):
+    if spec == after.spec and indicator.key == after.indicator.key and not is_orphan(after, county):
         raise Refused(_("Nothing differs from version %(number)d.") % {"number": after.number}, code="same")
     version = IndicatorVersion.objects.create(
         indicator=indicator, number=(last or 0) + 1, spec=spec, source=source.strip(), mark=mark, note=note.strip(), by=by, at=at
@@ -81,7 +81,7 @@ def propose(
     return version
 
 
-def _is_orphan(version: IndicatorVersion, county: Unit) -> bool:
+def is_orphan(version: IndicatorVersion, county: Unit) -> bool:
     """Whether nobody can approve a version any more: who wrote it is HR of the county no longer."""
     author = version.by
     if author is None or IndicatorApproval.objects.filter(version=version).exists():
@@ -111,7 +111,7 @@ def approve(*, version: IndicatorVersion, by: Person, at: datetime) -> Indicator
         raise Refused(_("Indicators are approved by HR of the county."), code="not_hr")
     if version.by_id == by.pk:
         raise Refused(_("You wrote this version: another HR officer has to approve it."), code="own")
-    if _is_orphan(version, county):
+    if is_orphan(version, county):
         raise Refused(_("Who wrote this version is HR no more: write it anew, beginning from it."), code="author_gone")
     Indicator.objects.select_for_update(no_key=True).get(pk=version.indicator_id)
     if IndicatorApproval.objects.filter(version=version).exists():

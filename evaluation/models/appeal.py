@@ -1,7 +1,7 @@
 """Appeals against what was published, their evidence, and what officers decided."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -9,6 +9,7 @@ from core.models import Fact, FactQuerySet
 from evaluation.models.correction import PointCorrection
 from evaluation.models.evidence import EvidenceFile
 from evaluation.models.period import Calculation, Period
+from evaluation.permissions import holds_hr
 from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import paths_of
@@ -41,8 +42,11 @@ class AppealQuerySet(FactQuerySet):
         return self.granted().filter(Q(calculation=published) | Q(period=published.period_id, pk__in=since))
 
     def waiting_for(self, user) -> "AppealQuerySet":
-        """Open ones that the user may decide on now: not those that they filed or that are about them, nor what they granted already."""
-        found = self.open().exclude(by=user.pk).exclude(person=user.pk).exclude(decisions__by=user.pk)
+        """Open ones that the user may decide on now: not those that they filed or that are about them, nor what they granted already,
+        unless another gave the first word anew."""
+        anew = AppealDecision.objects.filter(holds_hr("appeal__period__county"), appeal=OuterRef("appeal"), step=1, pk__gt=OuterRef("pk"))
+        granted = AppealDecision.objects.filter(~Exists(anew), appeal=OuterRef("pk"), by=user.pk)
+        found = self.open().filter(~Exists(granted)).exclude(by=user.pk).exclude(person=user.pk)
         return found if user.is_superuser else found.filter(period__county__path__in=paths_of(user, [Role.HR]))
 
 
@@ -175,6 +179,8 @@ class AppealDecision(Fact):
         ordering = ["appeal", "step"]
         constraints = [
             models.UniqueConstraint(fields=["appeal"], condition=Q(step=2), name="appeal_decided_once"),
-            models.UniqueConstraint(fields=["appeal", "by"], condition=Q(verdict="granted"), name="appeal_granted_once_per_officer"),
+            models.UniqueConstraint(
+                fields=["appeal", "by", "step"], condition=Q(verdict="granted"), name="appeal_granted_once_per_officer"
+            ),
             models.CheckConstraint(condition=Q(step__in=[1, 2]), name="appeal_two_steps"),
         ]

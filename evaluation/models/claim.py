@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from core.models import Fact, FactQuerySet
 from courses.models import CreditPolicy
 from evaluation.models.evidence import EvidenceFile
-from evaluation.permissions import claims_q, decides_q
+from evaluation.permissions import claims_q, decides_q, holds_hr
 from people.models import Person, ServedAt
 
 
@@ -36,8 +36,13 @@ class HourClaimQuerySet(FactQuerySet):
         return self.filter(~models.Exists(ended))
 
     def waiting_for(self, user) -> "HourClaimQuerySet":
-        """Open ones that the user may decide on now: not their own, not filed by them for another, and not approved by them already."""
-        return self.open().filter(decides_q(user)).exclude(person=user.pk).exclude(filed_by=user.pk).exclude(decisions__by=user.pk)
+        """Open ones that the user may decide on now: not their own, not filed by them for another, and not approved by them already,
+        unless another gave the first approval anew."""
+        anew = ClaimDecision.objects.filter(
+            holds_hr("claim__unit", below=True), claim=models.OuterRef("claim"), step=1, pk__gt=models.OuterRef("pk")
+        )
+        approved = ClaimDecision.objects.filter(~models.Exists(anew), claim=models.OuterRef("pk"), by=user.pk)
+        return self.open().filter(decides_q(user), ~models.Exists(approved)).exclude(person=user.pk).exclude(filed_by=user.pk)
 
 
 class HourClaim(ServedAt, Fact):
@@ -138,7 +143,7 @@ class Evidence(EvidenceFile):
 
 
 class ClaimDecision(Fact):
-    """An officer approves or refuses a claim, or the person withdraws it. `step` 1 is the first, 2 the second. A first approval of
+    """An officer approves or refuses a claim, or the person or who filed it for them withdraws it. `step` 1 is the first, 2 the second. A first approval of
     somebody who is HR there no more is given anew by another: the last one holds."""
 
     class Verdict(models.TextChoices):
@@ -157,7 +162,9 @@ class ClaimDecision(Fact):
         ordering = ["claim", "step"]
         constraints = [
             models.UniqueConstraint(fields=["claim"], condition=models.Q(step=2), name="claim_decided_once"),
-            models.UniqueConstraint(fields=["claim", "by"], condition=models.Q(verdict="approved"), name="claim_approved_once_per_officer"),
+            models.UniqueConstraint(
+                fields=["claim", "by", "step"], condition=models.Q(verdict="approved"), name="claim_approved_once_per_officer"
+            ),
             models.CheckConstraint(condition=models.Q(step__in=[1, 2]), name="claim_two_steps"),
         ]
 

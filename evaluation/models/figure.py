@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
 from evaluation.models.period import Period
+from evaluation.permissions import holds_hr
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
 
@@ -20,8 +21,8 @@ class UnitFigureQuerySet(FactQuerySet):
         return self.filter(~Exists(later.filter(withdrawal=None)), confirmation=None, withdrawal=None)
 
     def waiting_for(self, person: Person) -> "UnitFigureQuerySet":
-        """Those that this person may confirm: HR over the county, of somebody else's, before the freeze."""
-        found = self.waiting().exclude(by=person).filter(period__in=Period.objects.before_freeze())
+        """Those that this person may confirm: HR over the county, of somebody else's who is HR there still, before the freeze."""
+        found = self.waiting().exclude(by=person).filter(holds_hr("period__county"), period__in=Period.objects.before_freeze())
         return found if person.is_superuser else found.filter(period__county__path__in=paths_of(person, [Role.HR]))
 
 

@@ -5,6 +5,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from core.models import Fact, FactQuerySet
+from evaluation.permissions import holds_hr
 from people.models import Person, Role, Unit
 from people.permissions import paths_of
 
@@ -47,9 +48,11 @@ class IndicatorVersionQuerySet(FactQuerySet):
         return self.order_by(F("indicator__county__path").desc(nulls_last=True), "-indicator__key", "-number")
 
     def waiting_for(self, person: Person) -> "IndicatorVersionQuerySet":
-        """A county's newest ones that this person may approve: HR over the county, of somebody else's."""
+        """A county's newest ones that this person may approve: HR over the county, of somebody else's who is HR there still."""
         later = self.model.objects.filter(indicator=OuterRef("indicator"), number__gt=OuterRef("number"))
-        found = self.filter(~Exists(later), approval=None, indicator__county__isnull=False).exclude(by=person)
+        found = self.filter(
+            ~Exists(later), Q(by=None) | holds_hr("indicator__county"), approval=None, indicator__county__isnull=False
+        ).exclude(by=person)
         return found if person.is_superuser else found.filter(indicator__county__path__in=paths_of(person, [Role.HR]))
 
 

@@ -211,7 +211,7 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     if not reason.strip():
         raise Refused(_("Give the reason: everybody concerned reads it."), code="no_reason")
     first = first_word(held)
-    if any(one.by_id == by.pk for one in held.said):
+    if by.pk in _spoken(held, first):
         raise Refused(_("You have granted this appeal: another officer has to do it as well."), code="same_officer")
     if first is None:
         remedy = remedy or Remedy()
@@ -222,6 +222,8 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
     else:
         if first.record:
             _require_corrected(held, first.record, at)
+        if first.points is not None:  # which was perhaps given under the rules of before
+            _require_remedy(held, Remedy(points=first.points if first.item_key == held.item_key else Decimal(0)), at)
         fields = {"record": first.record, "item_key": first.item_key, "points": first.points}
         correction = _correct(held, first, by, at)
     step = 1 if first is None else 2
@@ -235,6 +237,16 @@ def grant(*, appeal: Appeal, by: Person, reason: str, at: datetime, remedy: Reme
 def first_word(appeal: Appeal) -> AppealDecision | None:
     """The first officer's grant, which a second one confirms; None where there is none, or who gave it is HR of the county no more."""
     return next((one for one in appeal.decided if one.step == 1 and still_runs(one.by, appeal.period)), None)
+
+
+def has_granted(appeal: Appeal, officer: Person) -> bool:
+    """Whether the word that an open appeal waits for has to be another officer's than theirs."""
+    return officer.pk in _spoken(appeal, first_word(appeal))
+
+
+def _spoken(appeal: Appeal, first: AppealDecision | None) -> set[int]:
+    """Who may not say the next word: who gave the first one that stands; where none does, whoever gave one."""
+    return {first.by_id} if first is not None else {one.by_id for one in appeal.said}
 
 
 def _correct(appeal: Appeal, first: AppealDecision, by: Person, at: datetime) -> PointCorrection | None:
@@ -360,6 +372,6 @@ def lacks_officer(appeal: Appeal) -> bool:
     """Whether nobody is there who could give the word that it waits for. Two queries."""
     if not appeal.is_open:
         return False
-    excluded = {appeal.by_id, appeal.person_id, *(one.by_id for one in appeal.said)} - {None}
+    excluded = {appeal.by_id, appeal.person_id, *_spoken(appeal, first_word(appeal))} - {None}
     holds = Q(role_grants__role=Role.HR, role_grants__ends_on=None, role_grants__unit=appeal.period.county_id) | Q(is_superuser=True)
     return not Person.objects.filter(holds, is_active=True).exclude(pk__in=excluded).exists()

@@ -8,7 +8,7 @@ comes to follows from its people, its reported figures and its corrected points.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evaluation.indicators import calculation, figures, reports
@@ -37,21 +37,11 @@ NAMES = frozenset({"person_name", "unit_name"})
 @dataclass(frozen=True)
 class Deviation:
     """One line that would be frozen otherwise than it was published. `unexplained`: the columns that no granted appeal explains; a name
-    that was corrected, of the same number or code, needs none."""
+    that was corrected, of the same number or code, needs none. `names_alone`: nothing differs but how somebody or something is called."""
 
     difference: lines.Difference
     unexplained: tuple[str, ...]
-
-    @property
-    def names_alone(self) -> bool:
-        """Whether nothing differs but how somebody or something is called."""
-        return {name for name, _old, _new in self.difference.changes} <= _names_in(self.difference)
-
-
-def _names_in(one: lines.Difference) -> frozenset[str]:
-    """The columns of names that were corrected: of one line, and of one unit in it."""
-    columns = {name for name, _old, _new in one.changes}
-    return frozenset() if one.state != "changed" else NAMES - {"unit_name"} if "unit_code" in columns else NAMES
+    names_alone: bool = False
 
 
 def between(published: Calculation, outcome: calculation.Outcome) -> list[Deviation]:
@@ -105,9 +95,13 @@ class _Explained:
         self.organs: dict[str, set[str]] = defaultdict(set)
         codes = {line.unit_id: line.unit_code for line in outcome.units}
         held: dict[str, dict] = {}
-        for number, code, held_in in published.people.order_by().values_list("employee_number", "organ__code", "held_in"):
+        was_in: dict[str, int] = {}
+        of_people = published.people.order_by().values_list("employee_number", "organ", "organ__code", "held_in")
+        for number, organ_id, code, held_in in of_people:
             self.organs[f"P:{number}"].update({code}, (codes.get(int(organ), "") for organ in held_in))
-            held[f"P:{number}"] = held_in
+            held[f"P:{number}"], was_in[f"P:{number}"] = held_in, organ_id
+        self.moved: set[str] = set()
+        """Whom another organ counts than was published: by the code of their section alone they did not move, where it was given another parent."""
         self.held_elsewhere: set[str] = set()
         """Whose duties lie in other organs than they were published: no column of their own line says so."""
         for line in outcome.people:
@@ -115,6 +109,8 @@ class _Explained:
             self.organs[key].update(codes.get(organ, "") for organ in (line.organ_id, *map(int, line.held_in)))
             if held.get(key) != line.held_in:
                 self.held_elsewhere.add(key)
+            if was_in.get(key) != line.organ_id:
+                self.moved.add(key)
         self.of_person: dict[str, set[str]] = defaultdict(set)
         self.of_unit: dict[str, set[str]] = defaultdict(set)
         self.figures: dict[str, set[str]] = defaultdict(set)
@@ -136,15 +132,25 @@ class _Explained:
         touched = set(self.pointed)
         for one in people:
             columns = {name for name, _old, _new in one.difference.changes}
-            if columns - _names_in(one.difference) - set(one.unexplained):
+            if columns - self._names_in(one.difference) - set(one.unexplained):
                 touched |= self.organs[one.difference.key]
         for key in self.held_elsewhere:
             if self._vouched(key) >= OF_DUTIES:
                 touched |= self.organs[key]
         units = [self._unit(one, touched) for one in self.differing if one.key.startswith("U:")]
         if any(self._moves_ranks(one) for one in units):
-            units = [Deviation(one.difference, tuple(name for name in one.unexplained if name != "rank")) for one in units]
+            units = [replace(one, unexplained=tuple(name for name in one.unexplained if name != "rank")) for one in units]
         return [*units, *people]
+
+    def _names_in(self, one: lines.Difference) -> frozenset[str]:
+        """The columns of names that were corrected: of one line, and of one unit in it, which is another where another organ counts them."""
+        if one.state != "changed":
+            return frozenset()
+        elsewhere = one.key in self.moved or any(name == "unit_code" for name, _old, _new in one.changes)
+        return NAMES - {"unit_name"} if elsewhere else NAMES
+
+    def _deviation(self, one: lines.Difference, unexplained: Iterable[str]) -> Deviation:
+        return Deviation(one, tuple(unexplained), {name for name, _old, _new in one.changes} <= self._names_in(one))
 
     def _records(self, key: str) -> set[str]:
         """The records that granted appeals corrected of a person: in their own, or in one of a unit where they are counted or hold a duty."""
@@ -156,8 +162,8 @@ class _Explained:
     def _person(self, one: lines.Difference) -> Deviation:
         records, vouched = self._records(one.key), self._vouched(one.key)
         if one.state != "changed":  # somebody who was left off the roster, or was never to be on it
-            return Deviation(one, () if Record.POSTING in records else tuple(name for name, _old, _new in one.changes))
-        return Deviation(one, tuple(name for name, _old, _new in one.changes if name not in vouched | _names_in(one)))
+            return self._deviation(one, () if Record.POSTING in records else (name for name, _old, _new in one.changes))
+        return self._deviation(one, (name for name, _old, _new in one.changes if name not in vouched | self._names_in(one)))
 
     def _unit(self, one: lines.Difference, touched: set[str]) -> Deviation:
         code = one.key[2:]
@@ -169,11 +175,11 @@ class _Explained:
             figure = name.partition(":")[2] if name.startswith("figures:") else ""
             if figure in self.reported:
                 return figure in vouched
-            if name in _names_in(one):
+            if name in self._names_in(one):
                 return True
             return follows and name not in ROOTS and name != "rank" and one.state == "changed"
 
-        return Deviation(one, tuple(name for name in names if not is_explained(name)))
+        return self._deviation(one, (name for name in names if not is_explained(name)))
 
     @staticmethod
     def _moves_ranks(one: Deviation) -> bool:

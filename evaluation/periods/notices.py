@@ -19,7 +19,8 @@ def running(person: Person, state: Period.State, *, at: datetime) -> QuerySet[Pe
 
 
 def answers(person: Person, *, at: datetime) -> QuerySet[AppealDecision]:
-    """The last words on appeals that the person filed or that are about them, of the last month."""
+    """The last words on appeals that are about the person, or that they filed for a unit, of the last month."""
     verdict = AppealDecision.Verdict
     last = Q(verdict=verdict.REFUSED) | Q(verdict=verdict.GRANTED, step=2)
-    return AppealDecision.objects.filter(last, Q(appeal__by=person.pk) | Q(appeal__person=person.pk), at__gt=at - TOLD)
+    own = Q(appeal__person=person.pk) | Q(appeal__person=None, appeal__by=person.pk)
+    return AppealDecision.objects.filter(last, own, at__gt=at - TOLD)

@@ -252,6 +252,38 @@ def test_hr_files_on_the_page_with_the_reason_and_the_person_reads_who_did(cast,
     assert sign_in(cast.learner).post(reverse("claim", args=[claim.pk]), {"act": "withdraw"}).status_code == 302
 
 
+def test_hours_of_who_moved_to_another_county_are_filed_by_hr_of_where_they_served_then(cast, policy, second, sign_in, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOON)
+    Posting.objects.filter(person=cast.learner).update(ends_on=LAST_WEEK + 2 * DAY)
+    Posting.objects.create(person=cast.learner, unit=cast.other_county, title="科员", starts_on=LAST_WEEK + 3 * DAY)
+    type(cast.learner).objects.filter(pk=cast.learner.pk).update(unit=cast.other_county)
+    client, door = sign_in(cast.hr), reverse("claim_for", args=[cast.learner.pk])
+    text = client.get(door).text
+    assert cast.learner.name in text and cast.other_county.name not in text and "/learning/" not in text.split("<main")[-1]
+    sent = {"kind": "lecture", "title": "培训", "organiser": "州办", "starts_on": "2026-06-08", "ends_on": "2026-06-08", "hours": "7.5"}
+    sent |= {"note": "", "form_key": "f", "filing_reason": AWAY, "files": [SimpleUploadedFile("表.pdf", PDF)]}
+    assert client.post(door, sent).status_code == 302
+    assert HourClaim.objects.get().unit == cast.section and sign_in(cast.auditor).get(door).status_code == 404
+    someone = type(cast.learner).objects.get(pk=cast.learner.pk)
+    for officer, day in ((cast.hr, LAST_WEEK + 4 * DAY), (cast.other_hr, LAST_WEEK)):
+        with pytest.raises(Refused) as refused:
+            filed(someone, key="f2", by=officer, reason=AWAY, starts_on=day, ends_on=day, hours=Decimal(5))
+        assert refused.value.code == "elsewhere"
+
+
+def test_who_filed_a_claim_for_another_takes_it_back_while_nobody_has_approved_it(cast, policy, second, sign_in):
+    mistaken, approved = (filed(cast.learner, key=key, by=cast.hr, reason=AWAY, hours=Decimal(5)) for key in ("a", "b"))
+    claims.approve(claim=approved, by=second, at=NOON)
+    with pytest.raises(Refused) as refused:
+        claims.withdraw(claim=approved, by=cast.hr, at=NOON)
+    assert refused.value.code == "approved"
+    client, door = sign_in(cast.hr), reverse("claim", args=[mistaken.pk])
+    assert 'value="withdraw"' in client.get(door).text
+    assert 'value="withdraw"' not in client.get(reverse("claim", args=[approved.pk])).text
+    assert client.post(door, {"act": "withdraw"}).status_code == 302
+    assert HourClaim.objects.get(pk=mistaken.pk).state == "withdrawn"
+
+
 def test_files_and_papers_say_who_filed_a_claim_for_another(cast, policy, second, sign_in, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOON)
     third = person("YA30002", "第三位", cast.other_bureau)
@@ -310,11 +342,11 @@ def test_who_approved_first_and_notices_a_mistake_refuses_it_until_the_second_ha
     assert refused.value.code == "over" and LedgerEntry.objects.get().claim == other
 
 
-def test_the_database_itself_refuses_a_second_approval_by_the_same_officer_and_a_second_entry(cast, policy, second):
+def test_the_database_itself_refuses_a_first_approval_twice_by_the_same_officer_and_a_second_entry(cast, policy, second):
     claim = filed(cast.learner)
     claims.approve(claim=claim, by=cast.hr, at=NOON)
     with pytest.raises(IntegrityError), transaction.atomic():
-        ClaimDecision.objects.create(claim=claim, step=2, verdict="approved", by=cast.hr, at=NOON)
+        ClaimDecision.objects.create(claim=claim, step=1, verdict="approved", by=cast.hr, at=NOON)
     claims.approve(claim=claim, by=second, at=NOON)
     entry = LedgerEntry.objects.get()
     copy = {f.attname: getattr(entry, f.attname) for f in entry._meta.concrete_fields if f.attname != "id"}

@@ -134,6 +134,19 @@ def test_beside_a_corrected_name_everything_else_is_explained_by_an_appeal_or_no
     assert "total" in found[f"U:{cast.bureau.code}"] or "figures:应训人数" in found[f"U:{cast.bureau.code}"]
 
 
+def test_who_came_to_another_organ_with_their_section_did_not_have_a_name_corrected(cast, period, second):
+    given_hours(cast, cast.learner)
+    granted(cast, second, appealed(period, cast.learner), record="hours")
+    Unit.objects.get(pk=cast.section.pk).move(Unit.objects.get(pk=cast.other_bureau.pk), "last-child")  # the code stays, as by a roster
+    found = {one.difference.key: one for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
+    assert {"应训人数"} <= {name.partition(":")[2] for name, _old, _new in found[f"U:{cast.bureau.code}"].difference.changes}
+    assert (
+        found[f"P:{cast.learner.employee_number}"].unexplained == found[f"P:{cast.colleague.employee_number}"].unexplained == ("unit_name",)
+    )
+    assert not found[f"P:{cast.colleague.employee_number}"].names_alone
+    refused("unexplained", freeze, cast=cast, period=period)
+
+
 def test_an_appeal_about_a_wrong_name_is_won_at_the_pages(cast, sign_in, period, second, monkeypatch):
     doors = SimpleNamespace(now=lambda: year.APPEALS, today=lambda given=None: clock.today(given or year.APPEALS))
     monkeypatch.setattr(appeal_views, "clock", doors)

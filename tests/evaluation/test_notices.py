@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from evaluation import evidence
 from evaluation.models import Appeal
 from evaluation.periods import appeals, services
 from home import waiting
@@ -58,6 +59,15 @@ def test_an_answer_is_told_to_whom_the_objection_is_of_with_its_page(cast, secon
     assert told(cast.own_leader, year.APPEALS)[reverse("appeal", args=[granted.pk])] == answer
     assert answer not in told(cast.colleague, year.APPEALS).values()
     assert told(cast.learner, year.APPEALS + timedelta(days=31)) == {}
+
+
+def test_an_answer_to_what_was_filed_on_paper_is_told_to_the_person_and_not_to_the_officer(cast, second):
+    period, files = year.in_appeals(cast), [evidence.File("申诉书.pdf", b"%PDF-1.7\n%%EOF\n")]
+    facts = {"person": cast.learner, "text": "学时少了", "form_key": "p", "files": files, "at": year.APPEALS}
+    appeal = appeals.file(period=period, by=cast.hr, **facts)
+    appeals.refuse(appeal=appeal, by=second, reason="台账无误", at=year.APPEALS)
+    door = reverse("appeal", args=[appeal.pk])
+    assert door in told(cast.learner, year.APPEALS) and door not in told(cast.hr, year.APPEALS)
 
 
 def test_both_pages_that_one_comes_to_say_it(cast, sign_in, monkeypatch):

@@ -4,12 +4,13 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from evaluation import claims
 from evaluation.indicators import reports, versions
-from evaluation.models import Appeal, HourClaim, IndicatorVersion, LedgerEntry, Period, PointCorrection, UnitFigure
+from evaluation.models import Appeal, AppealDecision, HourClaim, IndicatorVersion, LedgerEntry, Period, PointCorrection, UnitFigure
 from evaluation.periods import appeals, points, services
-from people.models import RoleGrant
+from people.models import Person, RoleGrant
 from tests.cast import grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
@@ -34,6 +35,11 @@ def third(cast):
 
 def loses_the_role(someone):
     RoleGrant.objects.filter(person=someone, role="hr").update(ends_on=date(2026, 12, 1))
+
+
+def has_the_role_again(someone, county):
+    grant(someone, "hr", county)
+    return Person.objects.get(pk=someone.pk)  # as a later request reads them
 
 
 def test_who_is_hr_no_more_reopens_nothing_by_an_old_proposal_and_another_proposes_anew(cast, second, third):
@@ -113,23 +119,86 @@ def test_a_first_approval_of_a_claim_by_who_is_hr_no_more_is_given_anew(cast, si
     assert all(one.name in page for one in (cast.hr, second, third))
 
 
-def test_a_figure_that_was_reported_by_who_is_hr_no_more_is_reported_anew(cast, second, third):
+@pytest.mark.parametrize("old", [{"points": Decimal(90)}, {"item_key": "K2"}])
+def test_a_first_word_that_gives_what_could_not_be_given_now_is_not_confirmed_and_can_be_taken_back(cast, second, old):
+    period = year.in_appeals(cast)
+    about = {"unit": cast.bureau, "item_key": "K1", "text": "漏计", "form_key": "a", "at": year.APPEALS}
+    appeal = appeals.file(period=period, by=cast.own_leader, **about)
+    word = {"step": 1, "verdict": "granted", "item_key": "K1", "points": Decimal(1), "reason": "属实", "by": cast.hr, "at": year.APPEALS}
+    AppealDecision.objects.create(appeal=appeal, **word | old)
+    refused("no_points", appeals.grant, appeal=appeal, by=second, reason="属实", at=year.APPEALS)
+    assert not PointCorrection.objects.exists()
+    assert appeals.refuse(appeal=appeal, by=cast.hr, reason="分值有误", at=year.APPEALS).state == "refused"
+
+
+def test_who_is_hr_again_confirms_the_first_word_that_another_gave_meanwhile_on_an_appeal(cast, sign_in, second):
+    period = year.in_appeals(cast)
+    about = {"unit": cast.bureau, "item_key": "K1", "text": "漏计", "form_key": "a", "at": year.APPEALS}
+    appeal = appeals.file(period=period, by=cast.own_leader, **about)
+    said = {"appeal": appeal, "reason": "属实", "at": year.APPEALS}
+    appeals.grant(by=cast.hr, remedy=appeals.Remedy(points=Decimal(3)), **said)
+    loses_the_role(cast.hr)
+    appeals.grant(by=second, remedy=appeals.Remedy(points=Decimal(1)), **said)
+    again = has_the_role_again(cast.hr, cast.county)
+    assert Appeal.objects.waiting_for(again).get() == appeal and not Appeal.objects.waiting_for(second).exists()
+    assert not appeals.lacks_officer(Appeal.objects.get())
+    assert 'value="grant"' in sign_in(again).get(f"/evaluation/appeals/{appeal.pk}/").text
+    refused("same_officer", appeals.grant, by=second, **said)
+    assert appeals.grant(by=again, **said).state == "granted"
+    assert (PointCorrection.objects.get().by, PointCorrection.objects.get().approved) == (second, again)
+
+
+def test_who_is_hr_again_approves_a_claim_that_another_approved_first_meanwhile(cast, sign_in, second):
+    facts = claims.Facts("self_study", "自学", "本人", date(2026, 11, 5), date(2026, 11, 5), Decimal(2))
+    files = [claims.File("笔记.pdf", b"%PDF-1.7\n%%EOF\n")]
+    claim = claims.file(person=cast.learner, facts=facts, files=files, form_key="c", at=year.CLOSED)
+    claims.approve(claim=claim, by=cast.hr, at=year.CLOSED)
+    loses_the_role(cast.hr)
+    claims.approve(claim=claim, by=second, at=year.CLOSED)
+    again = has_the_role_again(cast.hr, cast.county)
+    assert HourClaim.objects.waiting_for(again).get() == claim and not HourClaim.objects.waiting_for(second).exists()
+    assert not claims.lacks_officer(HourClaim.objects.get())
+    assert 'value="approve"' in sign_in(again).get(f"/hours/claims/{claim.pk}/").text
+    refused("same_officer", claims.approve, claim=claim, by=second, at=year.CLOSED)
+    assert claims.approve(claim=claim, by=again, at=year.CLOSED).state == "credited"
+
+
+def test_a_first_word_of_ones_own_that_stands_again_does_not_wait_for_oneself(cast, second):
+    facts = claims.Facts("self_study", "自学", "本人", date(2026, 11, 5), date(2026, 11, 5), Decimal(2))
+    files = [claims.File("笔记.pdf", b"%PDF-1.7\n%%EOF\n")]
+    claim = claims.file(person=cast.learner, facts=facts, files=files, form_key="c", at=year.CLOSED)
+    claims.approve(claim=claim, by=cast.hr, at=year.CLOSED)
+    claim_waits = HourClaim.objects.waiting_for(cast.hr).exists()
+    loses_the_role(cast.hr)
+    again = has_the_role_again(cast.hr, cast.county)
+    refused("same_officer", claims.approve, claim=claim, by=again, at=year.CLOSED)
+    assert not (claim_waits or HourClaim.objects.waiting_for(again).exists())
+    assert claims.approve(claim=claim, by=second, at=year.CLOSED).state == "credited"
+
+
+def test_a_figure_that_was_reported_by_who_is_hr_no_more_is_reported_anew(cast, sign_in, second, third):
     period = year.opened(cast)
     told = {"period": period, "unit": cast.bureau, "values": {"D1": Decimal(1)}, "reason": "通报", "form_key": "d", "at": year.CLOSED}
     figure = reports.report(by=cast.hr, **told)[0]
     loses_the_role(cast.hr)
     figure = UnitFigure.objects.get(pk=figure.pk)  # as a later request reads it
     refused("author_gone", reports.confirm, figure=figure, by=second, at=year.CLOSED)
+    assert not UnitFigure.objects.waiting_for(second).exists()
+    page = sign_in(second).get(f"/evaluation/periods/{period.pk}/figures/").text
+    assert 'name="confirm"' not in page and 'name="withdraw"' in page
     assert reports.confirm(figure=reports.report(by=second, **told)[0], by=third, at=year.CLOSED)
 
 
-def test_a_version_that_was_written_by_who_is_hr_no_more_is_written_anew(cast, second, third):
+def test_a_version_that_was_written_by_who_is_hr_no_more_is_written_anew(cast, sign_in, second, third):
     default = versions.ensure_default(at=year.CLOSED)
     data = {**default.spec, "chain_below": "5"}
     told = {"county": cast.county, "data": data, "source": "县文件", "mark": "D", "note": "改标准", "at": year.CLOSED}
     written = versions.propose(by=cast.hr, after=default, **told)
     loses_the_role(cast.hr)
     written = IndicatorVersion.objects.get(pk=written.pk)
+    assert not IndicatorVersion.objects.waiting_for(second).exists()
+    assert "批准此版本" not in sign_in(second).get(reverse("indicator_version", args=[written.pk])).text
     refused("author_gone", versions.approve, version=written, by=second, at=year.CLOSED)
     again = versions.propose(by=second, after=written, **told)
+    assert IndicatorVersion.objects.waiting_for(third).get() == again
     assert versions.approve(version=again, by=third, at=year.CLOSED)
