@@ -44,6 +44,7 @@ CHECKS = {
     "quizzes.remarks": gettext_lazy("Approved re-marks are carried out"),
     "quizzes.lost_passes": gettext_lazy("Passes that a re-marking took away count nowhere"),
     "quizzes.corrected_passes": gettext_lazy("Passes that a correction of marks from paper took away count nowhere"),
+    "quizzes.corrected_ratings": gettext_lazy("Passes that a correction of markers' points took away count nowhere"),
     "quizzes.imports": gettext_lazy("Imports of questions go on to their end"),
     "signing keys": gettext_lazy("Certificates can be signed"),
     "certificates issued": gettext_lazy("Completions have their certificate"),

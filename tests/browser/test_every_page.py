@@ -433,7 +433,10 @@ AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best
 
 
 def faults(page, what: str) -> list[str]:
-    """What axe finds, whether the page is wider than the screen, and what is left in English."""
+    """What axe finds once everything stands still, whether the page is wider than the screen, and what is left in English."""
+    page.wait_for_function(
+        "document.getAnimations().every(one => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"
+    )
     page.evaluate(axe_script())
     found = page.evaluate("options => axe.run(options).then(results => results.violations)", AXE)
     lines = [f"{v['id']} {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:160]}" for v in found]

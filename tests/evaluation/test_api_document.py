@@ -46,6 +46,7 @@ def test_what_explains_an_entry_of_hours_is_named_in_the_document(client, db):
     explaining = {
         "course_title",
         "claim_id",
+        "claim_filed_by",
         "organiser",
         "starts_on",
         "ends_on",

@@ -96,10 +96,10 @@ def test_a_page_of_the_admin_takes_few_queries_beside_wagtails_own(cast, catalog
         "course": 34,
     }
     forms = {
-        reverse("wagtailadmin_home"): 25,
+        reverse("wagtailadmin_home"): 26,
         reverse("wagtailadmin_pages:edit", args=[course.pk]): 35,
         reverse("wagtailadmin_pages:edit", args=[lesson.pk]): 35,
-        reverse("questions:edit", args=[Question.objects.first().pk]): 22,
+        reverse("questions:edit", args=[Question.objects.first().pk]): 23,
         reverse(
             "quizzes:edit", args=[Quiz.objects.first().pk]
         ): 24,  # one for the banks to choose from, one for who saved last, five for what may be changed

@@ -109,12 +109,17 @@ def test_refused_rows_of_a_table_come_back_with_the_reasons_and_can_be_handed_in
     assert there in page.text
     back = trainer.get(there)
 
-    header, first, second = openpyxl.load_workbook(io.BytesIO(back.content)).active.iter_rows(values_only=True)
+    book = openpyxl.load_workbook(io.BytesIO(back.content))
+    header, one_of_two, first, second = book.active.iter_rows(values_only=True)
+    assert one_of_two[0] == second[0] == "A1" and one_of_two[-2] == "2"
     assert header[-2:] == ("原行号", "拒绝原因") and header[:5] == ("编号", "题型", "课程", "难度", "题干") and "选项D" not in header
     assert first[0] == "B1" and first[-2] == "3" and "没有题干" in first[-1]
     assert second[4] == "+1+1" and second[header.index("选项B")] == "20" and second[-2] == "4" and "A1" in second[-1]
-    again = job_of(send(trainer, back.content, "题库.xlsx", county=cast.county.pk))
-    assert [line["outcome"] for line in again.report] == ["refused", "imported"]
+    book.active.cell(row=4, column=1).value = "A2"
+    mended = io.BytesIO()
+    book.save(mended)
+    again = job_of(send(trainer, mended.getvalue(), "题库.xlsx", county=cast.county.pk))
+    assert [line["outcome"] for line in again.report] == ["imported", "refused", "imported"]
 
 
 def test_a_file_is_its_uploaders_alone(trainer, cast, sign_in):

@@ -8,7 +8,7 @@ from core.errors import Refused
 from courses.models import Course, LessonPage
 from courses.services import catalogues
 from courses.slots import QUIZZES
-from quizzes.models import Quiz
+from quizzes.models import DrawRule, Question, Quiz
 from tests.cast import grant, person
 from tests.factories import make_course
 
@@ -17,6 +17,9 @@ from tests.factories import make_course
 def foreign(cast, quiz):
     """A quiz of the other county, asked for by a course there."""
     quiz = Quiz.objects.create(county=cast.other_county, key="x01-final", title="外县测试", course_code="X01")
+    asked = {"course_code": "X01", "kind": "judge", "stem": "一律收费。", "content": {}, "key": False, "status": "reviewed", "mark": "V"}
+    Question.objects.create(county=cast.other_county, code="X01-1", **asked)
+    DrawRule.objects.create(quiz=quiz, kind="judge", count=1)
     make_course(cast.other_county, code="X01", quiz_key="x01-final")
     return quiz
 

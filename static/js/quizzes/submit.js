@@ -9,18 +9,28 @@
     document.getElementById("hand-in").hidden = true;
   }
   if (!address) return;
-  let isLeaving = false;
+  let isLeaving = false, isUnloading = false;
+  const channel = "BroadcastChannel" in window ? new BroadcastChannel(`quiz-${person}-${key}`) : null;
   const presence = new window.quizPresence.Presence({
     address,
     key: `away-${key}`,
     unacknowledged: () => journal.waiting.length,
-    told: { answered: (reply) => { if (reply.over) location.replace(self); }, trouble: () => {} },
+    told: {
+      answered: (reply) => { if (reply.over) location.replace(self); },
+      trouble: () => {},
+      tabs: (message) => { if (channel) channel.postMessage(message); },
+    },
   });
+  if (channel) channel.addEventListener("message", ({ data }) => { if (data.kind === "tab") presence.hear(data); });
   document.addEventListener("submit", () => { isLeaving = true; });
   document.addEventListener("click", (event) => { if (event.target.closest("#confirm a")) isLeaving = true; });
+  addEventListener("pagehide", (event) => {
+    isUnloading = !event.persisted;
+    if (isUnloading && !isLeaving) presence.close();
+  });
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState !== "hidden") presence.comeBack();
-    else if (!isLeaving) presence.leave();
+    else if (!isLeaving && !isUnloading) presence.hide();
   });
   presence.start();
 })();
