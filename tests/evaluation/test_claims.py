@@ -248,7 +248,7 @@ def test_hr_files_on_the_page_with_the_reason_and_the_person_reads_who_did(cast,
     assert said in sign_in(cast.learner).get(reverse("my_claims")).text
     assert said in sign_in(cast.auditor).get(reverse("claim_list"), {"show": "all"}).text
     answer = sign_in(cast.hr).post(reverse("claim", args=[claim.pk]), {"act": "approve"})
-    assert answer.status_code == 404 and not ClaimDecision.objects.exists()
+    assert answer.status_code == 422 and not ClaimDecision.objects.exists()
     assert sign_in(cast.learner).post(reverse("claim", args=[claim.pk]), {"act": "withdraw"}).status_code == 302
 
 

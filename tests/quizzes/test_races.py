@@ -14,6 +14,7 @@ from core import clock
 from core.errors import Refused
 from courses.models import Completion, RequirementMet
 from courses.services import catalogues
+from people.models import Role
 from quizzes.models import (
     Answer,
     Attempt,
@@ -36,7 +37,7 @@ from quizzes.models import (
     Submission,
 )
 from quizzes.services import attempts, bank, exam_papers, late_papers, paper_marks, presence, remarks, sittings, slips
-from tests.cast import NOON
+from tests.cast import NOON, grant
 from tests.forms import typed_in
 from tests.quizzes.conftest import sitting_of
 from tests.quizzes.exams import make_sitting
@@ -531,6 +532,8 @@ def test_a_paper_that_several_bring_in_and_decide_at_once_is_brought_in_and_deci
     made.papers.set([paper])
     attempt = sittings.enter(person=cast.learner, sitting=made, at=opens_at + MINUTE)
     facts = {"attempt": attempt, "from_at": opens_at + 5 * MINUTE, "until": opens_at + 9 * MINUTE, "reason": "断网", "at": clock.now()}
+    for one in (cast.liaison, cast.colleague):
+        grant(one, Role.HR, cast.county)
     brought = together(*[lambda by=by: late_papers.bring(**facts, by=by) for by in (cast.hr, cast.liaison, cast.colleague)] * 2)
     assert sum(isinstance(one, LatePaper) for one in brought) == 1 == LatePaper.objects.count()
     assert {one.code for one in brought if isinstance(one, Refused)} == {"open_already"}
