@@ -135,7 +135,8 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
             reader=request.user, kind="read", what="claim of hours", unit=found.unit, subject=found.person, rows=1, request=request
         )
     may_decide = decides and found.is_open
-    approved_by_me = may_decide and claims.has_approved(found, request.user)
+    deciders = claims.deciders(found) if found.is_open else frozenset()
+    approved_by_me = may_decide and claims.has_approved(found, request.user, among=deciders)
     alike = claims.alike(found) if not own else []
     context = {
         "claim": found,
@@ -151,7 +152,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
         "alike": [(one, services.days_of(one), HourClaim.State(one.state).label) for one in alike],
         "completed_alike": claims.completed_alike(found, request.user) if not own else [],
         "doubled": may_decide and claims.doubled(found, among=alike),
-        "lacks_officer": claims.lacks_officer(found),
+        "lacks_officer": claims.lacks_officer(found, among=deciders),
         "form": form,
     }
     return render(request, "evaluation/claims/claim.html", context, status=422 if form.is_bound and form.errors else 200)

@@ -255,20 +255,30 @@ def _held(claim: HourClaim, by: Person, *, may_have_approved: bool = False) -> H
     return held
 
 
-def first_word(claim: HourClaim) -> ClaimDecision | None:
-    """The first officer's approval, which a second one confirms; None where there is none, or who gave it decides on it no more."""
+def deciders(claim: HourClaim) -> frozenset[int]:
+    """The keys of those who may decide on it now. Two queries."""
+    return frozenset(deciders_on(claim).values_list("pk", flat=True))
+
+
+def first_word(claim: HourClaim, *, among: frozenset[int] | None = None) -> ClaimDecision | None:
+    """The first officer's approval, which a second one confirms; None where there is none, or who gave it decides on it no more.
+
+    `among`: the `deciders`, where the caller knows them already.
+    """
     first = next(iter(claim.steps), None)
-    return first if first is not None and deciders_on(claim).filter(pk=first.by_id).exists() else None
+    if first is None:
+        return None
+    return first if first.by_id in (deciders(claim) if among is None else among) else None
 
 
-def has_approved(claim: HourClaim, officer: Person) -> bool:
+def has_approved(claim: HourClaim, officer: Person, *, among: frozenset[int] | None = None) -> bool:
     """Whether the approval that an open claim waits for has to be another officer's than theirs."""
-    return officer.pk in _spoken(claim)
+    return officer.pk in _spoken(claim, among)
 
 
-def _spoken(claim: HourClaim) -> set[int]:
+def _spoken(claim: HourClaim, among: frozenset[int] | None = None) -> set[int]:
     """Who may not approve next: who gave the first approval that stands; where none does, whoever gave one."""
-    first = first_word(claim)
+    first = first_word(claim, among=among)
     return {first.by_id} if first is not None else {one.by_id for one in claim.said}
 
 
@@ -324,6 +334,7 @@ def doubled(claim: HourClaim, among: list[HourClaim] | None = None) -> list[Hour
     return [one for one in same if one.pk in counting]
 
 
-def lacks_officer(claim: HourClaim) -> bool:
-    """Whether nobody is there who could give the approval that it waits for. Four queries at most."""
-    return claim.is_open and not deciders_on(claim).exclude(pk__in=_spoken(claim)).exists()
+def lacks_officer(claim: HourClaim, *, among: frozenset[int] | None = None) -> bool:
+    """Whether none of the `deciders` could give the approval that it waits for. No query where they are known."""
+    there = deciders(claim) if among is None else among
+    return claim.is_open and not there - _spoken(claim, there)
