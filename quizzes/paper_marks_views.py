@@ -24,7 +24,7 @@ from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
 from quizzes.permissions import holds_over
-from quizzes.services import attempts, paper_marks, printing, sheets
+from quizzes.services import attempts, correcting, paper_marks, printing, sheets
 
 SHEETS_AT_ONCE = 30  # as many as somebody has on the table
 
@@ -273,7 +273,7 @@ def _entered(
         "marks": marks,
         "history": [one for one in history if not one.is_waiting],
         "waiting": waiting,
-        "effect": paper_marks.effect(result, paper_marks.points_of(waiting), marks) if waiting else None,
+        "effect": correcting.effect(result, paper_marks.points_of(waiting), marks) if waiting else None,
         "is_stale": waiting is not None and waiting.marking_id != result.pk,
         "is_own": person.pk == request.user.pk,
         "may_decide": waiting is not None and request.user.pk not in {waiting.by_id, person.pk},

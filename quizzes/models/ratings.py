@@ -10,7 +10,7 @@ from people.models import Person, Role, Unit
 from people.permissions import paths_of
 from quizzes.models.attempts import AttemptItem, Marking, Submission
 from quizzes.models.bank import AUTHORS, Question
-from quizzes.models.corrections import CorrectionQuerySet
+from quizzes.models.corrections import Correction, CorrectionDecision
 
 
 class MarkingTaskQuerySet(models.QuerySet):
@@ -109,7 +109,7 @@ class Rating(Fact):
         ]
 
 
-class RatingCorrection(Fact):
+class RatingCorrection(Correction):
     """Somebody says that a settled answer has earned other points than it was given: `points` as a Rating has them.
 
     `marking` is the one that stood then. What came of it is a RatingCorrectionDecision; there is none while a second person has
@@ -120,10 +120,6 @@ class RatingCorrection(Fact):
     marking = models.ForeignKey(Marking, on_delete=models.PROTECT, related_name="+")
     points = models.JSONField()
     reason = models.CharField(_("reason"), max_length=500)
-    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-
-    objects = CorrectionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("correction of a rating")
@@ -133,38 +129,16 @@ class RatingCorrection(Fact):
     def __str__(self) -> str:
         return f"{self.task_id} · {self.reason}"
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a second person has yet to look. One query unless the decision was selected."""
-        return not hasattr(self, "decision")
 
-
-class RatingCorrectionDecision(Fact):
-    """The second person's yes, with the marking that was made by it, or their no.
-
-    `may_lose`: HR says that the pass may be lost; without it a pass stays, whatever the points are.
-    """
+class RatingCorrectionDecision(CorrectionDecision):
+    """The second person's yes, with the marking that was made by it, or their no."""
 
     correction = models.OneToOneField(RatingCorrection, on_delete=models.PROTECT, related_name="decision")
     made = models.OneToOneField(Marking, on_delete=models.PROTECT, null=True, related_name="rating_corrected")
-    may_lose = models.BooleanField(default=False)
-    gained_pass = models.BooleanField(default=False)
-    lost_pass = models.BooleanField(default=False)
-    kept_pass = models.BooleanField(default=False)  # the new score would not have earned it
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("decision on a correction of a rating")
         verbose_name_plural = _("decisions on corrections of ratings")
-
-    def __str__(self) -> str:
-        return f"{self.correction_id} · {self.approved}"
-
-    @property
-    def approved(self) -> bool:
-        return self.made_id is not None
 
 
 class RemarkQuerySet(FactQuerySet):

@@ -26,7 +26,6 @@ from quizzes.models import (
     AttemptItem,
     Candidate,
     GoneOnPaper,
-    ItemMark,
     Marking,
     Paper,
     PaperCorrection,
@@ -36,7 +35,7 @@ from quizzes.models import (
 )
 from quizzes.models.sittings import ORGANISERS, closing_of
 from quizzes.permissions import holds_over
-from quizzes.services import attempts, keys, lost_passes, marking, papers, remarks, sheets, sittings
+from quizzes.services import attempts, correcting, keys, lost_passes, marking, papers, remarks, sheets, sittings
 
 
 @transaction.atomic
@@ -236,40 +235,6 @@ def given_to_all(submission: Submission) -> set[int]:
     return {item.position for item in items if standing[item.pk].is_given}
 
 
-@dataclass(frozen=True)
-class Effect:
-    """What a correction does, or would do, to the marking that stands."""
-
-    before: Marking
-    lines: list[tuple[int, Decimal, Decimal]]  # position, points so far, points as corrected; of what changes
-    score: Decimal
-    percent: Decimal
-    earns_pass: bool
-
-    @property
-    def gains_pass(self) -> bool:
-        return self.earns_pass and not self.before.passed
-
-    @property
-    def loses_pass(self) -> bool:
-        """A mark that does not fall loses none: the pass may have been kept once."""
-        return self.before.passed and not self.earns_pass and self.score < self.before.score
-
-    @property
-    def needs_second(self) -> bool:
-        """Whether a second person has to agree: a pass comes or goes by it."""
-        return self.gains_pass or self.loses_pass
-
-
-def effect(marking_: Marking, points: Mapping[int, Decimal], marks: list[ItemMark] | None = None) -> Effect:
-    """What these points in place of those of the marking would do. Two queries at most."""
-    marks = list(marking_.marks.select_related("item")) if marks is None else marks
-    lines = [(m.item.position, m.earned or Decimal(0), points[m.item.position]) for m in marks if points[m.item.position] != m.earned]
-    score = sum(points.values(), start=Decimal(0))
-    earns = rules.passes(score, marking_.out_of, marking_.submission.attempt.pass_percent)
-    return Effect(marking_, sorted(lines), score, rules.percent(score, marking_.out_of), earns)
-
-
 @transaction.atomic
 def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal], reason: str, by: Person, at: datetime) -> PaperCorrection:
     """Say that marks were entered otherwise than they stand on the sheet: the points of every question, by position, and why.
@@ -282,7 +247,7 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
         Refused: not_paper, own_marks, no_reason, marked_since (another marking stands by now), open_already (a correction
             waits), bad_points, given_to_all (points that a re-marking gave to everybody), same_points.
     """
-    submission = locked(submission)
+    submission = correcting.locked(submission)
     if submission.cause != Submission.Cause.PAPER:
         raise Refused(_("Only marks that were entered from paper are corrected here."), code="not_paper")
     if submission.attempt.person_id == by.pk:
@@ -291,10 +256,10 @@ def correct(*, submission: Submission, seen: int, points: Mapping[int, Decimal],
         raise Refused(_("Say why the marks are corrected; the reason stays in the record."), code="no_reason")
     if PaperCorrection.objects.filter(submission=submission).waiting().exists():
         raise Refused(_("A correction of these marks waits for a second person already."), code="open_already")
-    current = as_seen(submission, seen)
+    current = correcting.as_seen(submission, seen)
     marks = list(current.marks.select_related("item"))
     _refuse_bad_points(points, {mark.item.position: mark.item.points for mark in marks})
-    found = effect(current, points, marks)
+    found = correcting.effect(current, points, marks)
     given = given_to_all(submission) & {position for position, _was, _becomes in found.lines}
     if given:
         places = "、".join(map(str, sorted(given)))
@@ -329,7 +294,7 @@ def decide(
             needs one), and with a yes proposer_gone (who proposed or entered it may not any more), marked_since (another marking
             stands by now: a yes would undo it).
     """
-    submission = locked(correction.submission)
+    submission = correcting.locked(correction.submission)
     if PaperCorrectionDecision.objects.filter(correction=correction).exists():
         raise Refused(_("This correction has been decided already."), code="decided")
     if correction.by_id == by.pk:
@@ -340,20 +305,14 @@ def decide(
         raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
     if approved:
         if not (correction.by.is_active and holds_over(correction.by, submission.attempt.quiz.county, *ORGANISERS)):
-            raise proposer_gone(correction.by)
-        current = as_seen(submission, correction.marking_id)
-        return _apply(correction, effect(current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
+            raise correcting.proposer_gone(correction.by)
+        current = correcting.as_seen(submission, correction.marking_id)
+        return _apply(correction, correcting.effect(current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
     made = PaperCorrectionDecision.objects.create(correction=correction, reason=reason.strip()[:500], by=by, at=at)
     _record_decision(made, submission)
     return made
-
-
-def proposer_gone(proposer: Person) -> Refused:
-    """What a yes is answered with where the power of who proposed it has ended."""
-    words = _("%(name)s, who proposed it, may not do so any more: turn it down, then it can be proposed anew.")
-    return Refused(words % {"name": proposer.name}, code="proposer_gone")
 
 
 def points_of(correction: PaperCorrection) -> dict[int, Decimal]:
@@ -366,23 +325,8 @@ def hanging_on(marking_: Marking) -> Completion | None:
     return remarks.completion_on(marking_) if marking_.passed else None
 
 
-def locked(submission: Submission) -> Submission:
-    """The submission under lock, with what deciding about it asks for."""
-    found = Submission.objects.select_for_update(no_key=True, of=("self",))
-    return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting").get(pk=submission.pk)
-
-
-def as_seen(submission: Submission, seen: int) -> Marking:
-    """The marking that stands. Raises: Refused (marked_since), where it is not the one that was looked at."""
-    current = Marking.objects.current().get(submission=submission)
-    if current.pk != seen:
-        raise Refused(_("The marks have changed since you looked. Look at the points that stand now, and begin anew."), code="marked_since")
-    current.submission = submission
-    return current
-
-
 def _apply(
-    correction: PaperCorrection, found: Effect, *, by: Person, at: datetime, may_lose: bool = False, reason: str = ""
+    correction: PaperCorrection, found: correcting.Effect, *, by: Person, at: datetime, may_lose: bool = False, reason: str = ""
 ) -> PaperCorrectionDecision:
     before, submission = found.before, found.before.submission
     points, changed = points_of(correction), {position for position, _was, _becomes in found.lines}
@@ -392,19 +336,8 @@ def _apply(
             marked.append(_marked(mark.item, points[mark.item.position]))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction or 0), mark.earned))
-    keeps = before.passed and not (found.loses_pass and may_lose)
-    made = marking.append(submission, marked, cause=Marking.Cause.PAPER, at=at, supersedes=before, keeps_pass=keeps)
-    decision = PaperCorrectionDecision.objects.create(
-        correction=correction,
-        made=made,
-        may_lose=may_lose,
-        gained_pass=made.passed and not before.passed,
-        lost_pass=before.passed and not made.passed,
-        kept_pass=keeps and not found.earns_pass,
-        reason=reason.strip()[:500],
-        by=by,
-        at=at,
-    )
+    made = correcting.carry_out(found, marked, cause=Marking.Cause.PAPER, may_lose=may_lose, at=at)
+    decision = PaperCorrectionDecision.objects.create(correction=correction, reason=reason.strip()[:500], by=by, at=at, **made)
     _record_decision(decision, submission)
     if decision.lost_pass:
         _take_back(decision, submission.attempt, at)
@@ -440,7 +373,7 @@ class Waiting:
     """A correction that waits for a second person: what it asks for, question by question, and what it would do."""
 
     correction: PaperCorrection
-    effect: Effect
+    effect: correcting.Effect
     lines: list[tuple[int, Decimal, Decimal]]  # position, points as they would stand, what the question gives at most
     is_stale: bool  # other marks stand than when it was asked for
     late_reason: str = ""  # why the person was listed after the close, where they were
@@ -466,7 +399,7 @@ def waiting_in_full(sitting: Sitting) -> list[Waiting]:
         lines = [(position, value, most[position]) for position, value in sorted(points.items())]
         place = places.get(one.submission.attempt.person_id)
         late_reason = place.late_reason if place else ""
-        made.append(Waiting(one, effect(marking_, points, marks), lines, one.marking_id != marking_.pk, late_reason))
+        made.append(Waiting(one, correcting.effect(marking_, points, marks), lines, one.marking_id != marking_.pk, late_reason))
     return sorted(made, key=lambda each: _place(places.get(each.correction.submission.attempt.person_id), each.correction))
 
 
@@ -487,7 +420,7 @@ def agree(
     for one in found.select_related("marking", "submission__attempt__quiz__county").order_by("pk"):
         one.marking.submission = one.submission
         try:
-            if effect(one.marking, points_of(one)).loses_pass:
+            if correcting.effect(one.marking, points_of(one)).loses_pass:
                 raise Refused(_("A pass would be lost by it: decide it on its own page."), code="lost_pass")
             decided.append(decide(correction=one, approved=True, by=by, at=at))
         except Refused as refusal:

@@ -21,7 +21,7 @@ from people.permissions import paths_of
 from quizzes import rules
 from quizzes.models import Attempt, GoneOnPaper, ItemMark, Marking, MarkingTask, RatingCorrection, RatingCorrectionDecision, Submission
 from quizzes.permissions import holds_over
-from quizzes.services import keys, lost_passes, marking, paper_marks, ratings
+from quizzes.services import correcting, keys, lost_passes, marking, ratings
 
 CORRECTORS = (Role.HR, Role.REVIEWER, Role.ADMINISTRATOR)  # of the whole county; that a pass is lost is for HR alone to say
 
@@ -55,7 +55,7 @@ def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: 
             paper), open_already (a correction of the paper waits), marked_since (another marking stands by now), given_to_all (a
             re-marking gave everybody full marks), bad_points, same_points.
     """
-    submission = paper_marks.locked(task.submission)
+    submission = correcting.locked(task.submission)
     task = _task(task.pk)
     _require_power(submission, by)
     if not reason.strip():
@@ -69,7 +69,7 @@ def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: 
         }:
             return waiting
         raise Refused(_("A correction of this paper waits for a second person already."), code="open_already")
-    found = _effect(task, paper_marks.as_seen(submission, seen), points)
+    found = _effect(task, correcting.as_seen(submission, seen), points)
     if list(points) == task.standing_points or (not task.standing_points and not found.lines):
         raise Refused(_("These are the points that stand."), code="same_points")
     made = RatingCorrection.objects.create(task=task, marking=found.before, **facts, by=by, at=at)
@@ -90,7 +90,7 @@ def decide(
         Refused: decided, not_theirs, own_marks, no_reason (a no needs one), and with a yes same_person, own_rating (they gave points
             for it themselves), proposer_gone (who proposed it may not any more), only_hr, and as `propose` says of the marking.
     """
-    submission = paper_marks.locked(correction.task.submission)
+    submission = correcting.locked(correction.task.submission)
     task = _task(correction.task_id)
     if RatingCorrectionDecision.objects.filter(correction=correction).exists():
         raise Refused(_("This correction has been decided already."), code="decided")
@@ -103,8 +103,8 @@ def decide(
         if may_lose and not may_take_pass(by, submission.attempt):
             raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
         if not still_stands(correction, submission.attempt):
-            raise paper_marks.proposer_gone(correction.by)
-        current = paper_marks.as_seen(submission, correction.marking_id)
+            raise correcting.proposer_gone(correction.by)
+        current = correcting.as_seen(submission, correction.marking_id)
         return _apply(correction, task, _effect(task, current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():
         raise Refused(_("Say why not; the reason stays in the record."), code="no_reason")
@@ -118,12 +118,12 @@ def points_of(correction: RatingCorrection) -> list[Decimal]:
     return [Decimal(point) for point in correction.points]
 
 
-def effect(correction: RatingCorrection, current: Marking, marks: list[ItemMark]) -> paper_marks.Effect:
+def effect(correction: RatingCorrection, current: Marking, marks: list[ItemMark]) -> correcting.Effect:
     """What a waiting correction would do to the marking that stands."""
     return _effect_of(correction.task, current, marks, points_of(correction))
 
 
-def _effect(task: MarkingTask, current: Marking, points: Sequence[Decimal]) -> paper_marks.Effect:
+def _effect(task: MarkingTask, current: Marking, points: Sequence[Decimal]) -> correcting.Effect:
     """What these points would do. Raises: Refused, as `propose` says."""
     if GoneOnPaper.objects.filter(attempt=current.submission.attempt_id).exists():
         raise Refused(_("This attempt went on on paper: what counts are the marks of its sheet."), code="not_counted")
@@ -137,11 +137,11 @@ def _effect(task: MarkingTask, current: Marking, points: Sequence[Decimal]) -> p
     return _effect_of(task, current, marks, points)
 
 
-def _effect_of(task: MarkingTask, current: Marking, marks: list[ItemMark], points: Sequence[Decimal]) -> paper_marks.Effect:
+def _effect_of(task: MarkingTask, current: Marking, marks: list[ItemMark], points: Sequence[Decimal]) -> correcting.Effect:
     own = next(mark for mark in marks if mark.item_id == task.item_id)
     earned = {mark.item.position: mark.earned or Decimal(0) for mark in marks}
     earned[own.item.position] = rules.earned(_share(task, own, points), own.item.points)
-    return paper_marks.effect(current, earned, marks)
+    return correcting.effect(current, earned, marks)
 
 
 def _share(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Fraction:
@@ -170,7 +170,7 @@ def _require_power(submission: Submission, by: Person) -> None:
 
 
 def _apply(
-    correction: RatingCorrection, task: MarkingTask, found: paper_marks.Effect, *, by: Person, at: datetime, may_lose: bool, reason: str
+    correction: RatingCorrection, task: MarkingTask, found: correcting.Effect, *, by: Person, at: datetime, may_lose: bool, reason: str
 ) -> RatingCorrectionDecision:
     before, submission = found.before, found.before.submission
     marked = []
@@ -182,19 +182,8 @@ def _apply(
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction or 0), mark.earned))
     task.save(update_fields=["fraction"])
-    keeps = before.passed and not (found.loses_pass and may_lose)
-    made = marking.append(submission, marked, cause=Marking.Cause.PERSON, at=at, supersedes=before, keeps_pass=keeps)
-    decision = RatingCorrectionDecision.objects.create(
-        correction=correction,
-        made=made,
-        may_lose=may_lose,
-        gained_pass=made.passed and not before.passed,
-        lost_pass=before.passed and not made.passed,
-        kept_pass=keeps and not found.earns_pass,
-        reason=reason.strip()[:500],
-        by=by,
-        at=at,
-    )
+    made = correcting.carry_out(found, marked, cause=Marking.Cause.PERSON, may_lose=may_lose, at=at)
+    decision = RatingCorrectionDecision.objects.create(correction=correction, reason=reason.strip()[:500], by=by, at=at, **made)
     _record_decision(decision, submission)
     if decision.lost_pass:
         _take_back(decision, submission.attempt, at)

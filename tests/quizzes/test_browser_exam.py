@@ -147,6 +147,15 @@ def saved(page):
     until(page, "() => document.getElementById('status').dataset.state === 'saved'")
 
 
+def second_tab(page):
+    """The same attempt in another tab, once both know of each other."""
+    second = page.context.new_page()
+    second.goto(page.url)
+    saved(second)
+    second.wait_for_timeout(500)
+    return second
+
+
 def test_a_reload_is_noted_as_a_reload(entered):
     page, _attempt = entered
     saved(page)
@@ -176,10 +185,7 @@ def _origin(page) -> str:
 def test_a_second_tab_that_is_closed_is_no_leaving(entered):
     page, _attempt = entered
     saved(page)
-    second = page.context.new_page()
-    second.goto(page.url)
-    saved(second)
-    second.wait_for_timeout(500)
+    second = second_tab(page)
     second.close()
     assert noted_after(page, 7) == []
 
@@ -187,10 +193,7 @@ def test_a_second_tab_that_is_closed_is_no_leaving(entered):
 def test_going_from_one_tab_of_the_exam_to_the_other_is_no_leaving_but_going_elsewhere_is(entered):
     page, _attempt = entered
     saved(page)
-    second = page.context.new_page()
-    second.goto(page.url)
-    saved(second)
-    second.wait_for_timeout(500)
+    second = second_tab(page)
     page.evaluate(HIDE, "hidden")  # the second is in front
     assert noted_after(page, 3) == []
     second.evaluate(HIDE, "hidden")
@@ -205,10 +208,7 @@ def test_going_from_one_tab_of_the_exam_to_the_other_is_no_leaving_but_going_els
 def test_a_visible_tab_that_is_closed_over_a_hidden_one_is_leaving(entered):
     page, _attempt = entered
     saved(page)
-    second = page.context.new_page()
-    second.goto(page.url)
-    saved(second)
-    second.wait_for_timeout(500)
+    second = second_tab(page)
     page.evaluate(HIDE, "hidden")
     page.wait_for_timeout(2500)
     second.close()  # and something else comes to the front
