@@ -50,6 +50,12 @@ def look(*, at: datetime) -> None:
     cache.set(KEY, (seen, mark, ids), KEPT)
 
 
+def forget() -> None:
+    """Narrow nothing until somebody has looked at the whole again: a unit may have come from another county."""
+    seen, _mark, _ids = cache.get(KEY) or ((), None, {})
+    cache.set(KEY, (seen, None, {}), KEPT)
+
+
 def _of_counties(upto: int, mark: tuple | None, known: dict[str, array | None]) -> dict[str, array | None]:
     """The open enrolments up to a number by the county in which they were begun; None, where it has very many.
 

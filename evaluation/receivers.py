@@ -1,5 +1,6 @@
 """Reactions of this app to facts of lower apps."""
 
+from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
@@ -7,6 +8,7 @@ from certificates.models import StatusEvent
 from certificates.signals import certificates_expired
 from courses.signals import completion_reversed, course_completed
 from evaluation.models import LedgerEntry, PeriodStep
+from people.signals import roster_imported
 
 
 @receiver(course_completed, dispatch_uid="evaluation.credit")
@@ -23,6 +25,13 @@ def take_hours_back(sender, *, reversal, at, **kwargs) -> None:
 
     services.take_back(reversal=reversal, at=at)
     changes.note(reversal.completion_id, changes.Kind.REVERSED, at=at)
+
+
+@receiver(roster_imported, dispatch_uid="evaluation.units_may_have_moved")
+def look_at_the_whole_again(sender, **kwargs) -> None:
+    from evaluation import begun
+
+    transaction.on_commit(begun.forget)
 
 
 @receiver(post_save, sender=StatusEvent, dispatch_uid="evaluation.certificate_changed")

@@ -11,8 +11,9 @@ from django.urls import reverse
 
 from courses.models import Enrolment
 from evaluation import ahead, begun, pictures, records, reminders, standing, tasks
-from people.models import Person, Role, Unit
+from people.models import Person, Role, RosterImport, Unit
 from people.models.snapshot import served_at
+from people.signals import roster_imported
 from tests.cast import NOON, grant
 from tests.evaluation import rows
 
@@ -236,6 +237,18 @@ def test_a_county_with_very_many_open_ones_does_not_hide_the_few_of_another(cast
     assert begun.where_open_ones_are(cast.hr) == Q()
     assert begun.where_open_ones_are(cast.other_hr) != Q()
     assert under_way(cast.other_hr) == [theirs.pk] and len(under_way(cast.hr)) == 3
+
+
+def test_what_is_open_in_a_unit_that_came_from_another_county_is_found_there(cast, course, open_rounds, django_capture_on_commit_callbacks):
+    looked(1, 0)
+    Unit.objects.get(pk=cast.bureau.pk).move(Unit.objects.get(pk=cast.other_county.pk), "last-child")
+    with django_capture_on_commit_callbacks(execute=True):
+        roster_imported.send(sender=RosterImport, roster_import=RosterImport())
+    came = Enrolment.objects.filter(unit__path__startswith=Unit.objects.get(pk=cast.bureau.pk).path).values_list("pk", flat=True)
+    for _again in (1, 2):
+        found = under_way(Person.objects.get(pk=cast.other_hr.pk))
+        assert found and set(found) <= set(came)
+        looked(0)
 
 
 def test_whoever_reads_in_two_counties_and_has_begun_something_in_a_third_sees_what_is_open_in_each(cast, course, open_rounds):
