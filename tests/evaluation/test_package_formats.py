@@ -7,10 +7,11 @@ import json
 
 import pytest
 import python_calamine
+from django.core.cache import caches
 from django.db import connection
 
-from evaluation.models import PersonLine, UnitLine
-from evaluation.periods import handover, package
+from evaluation.models import PersonLine, Seal, UnitLine
+from evaluation.periods import handover, lines, package
 from tests.cast import NOON
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
@@ -28,11 +29,20 @@ FIRST = {
 SECOND_LIST = (
     "ecc83e9e4c3fd45c7c9ef56eaff65b24f41ef2a74cade4470a5ab658bac7e9e5"  # of the second; its tables of these rows are those of the first
 )
+THIRD = {
+    "people.csv": "f5d0a348ffc760917de0580848b2752d3ee0bcf83eb2297af17d2061fd13588e",
+    "results.xlsx": "b3e538b3668d8d45a6b6f4f96bd2338a875e2aee6163fd5d44fcd89381c08189",
+    "units.csv": FIRST["units.csv"],
+}
 FIRST_LIST = "bab64a4c308fbcfe5793a143a755e956bc4a5c8b0b71401a06f4473beab6bf89"
 
 
 def late_list(frozen, cast, **more):
     return by_hand.calculation(frozen.period, cast, purpose="supplement", **more)
+
+
+def in_two(cast) -> dict[str, list[str]]:
+    return {str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]}
 
 
 def rows_of(made) -> list[dict]:
@@ -46,7 +56,7 @@ def given(made, cast):
 
 
 def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch):
-    monkeypatch.setattr(package, "FORMAT", package.FIRST_FORMAT)
+    monkeypatch.setattr(Seal, "FORMAT", Seal.FIRST_FORMAT)
     frozen = by_hand.frozen(cast)
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
@@ -58,17 +68,48 @@ def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, mo
     assert b'"county-evaluation-package/1"' in files["manifest.json"]
 
 
-def test_what_was_sealed_in_the_second_format_is_made_again_byte_by_byte(cast, monkeypatch):
-    monkeypatch.setattr(package, "FORMAT", package.SECOND_FORMAT)
-    frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]})
+@pytest.mark.parametrize(("format", "tables"), [(Seal.SECOND_FORMAT, FIRST), (Seal.THIRD_FORMAT, THIRD)])
+def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monkeypatch, format, tables):
+    """Where a duty counts differs, too, which lists of before do not tell."""
+    monkeypatch.setattr(Seal, "FORMAT", format)
+    frozen = by_hand.frozen(cast, held_in=in_two(cast))
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
+    later = late_list(frozen, cast, total="9.50", digest="c")
+    package.seal(later, at=NOON)
     monkeypatch.undo()
 
     files = inside(package.make(frozen))
-    assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
+    assert {name: hashlib.sha256(files[name]).hexdigest() for name in tables} == tables
     assert hashlib.sha256(inside(package.make(late))["differences.csv"]).hexdigest() == SECOND_LIST
-    assert b'"county-evaluation-package/2"' in files["manifest.json"]
+    assert f'"{format}"'.encode() in files["manifest.json"]
+    caches["local"].clear()
+    assert lines.keys_of(later) == {"U:532325-D03"} == {row["行"] for row in rows_of(later)}
+
+
+def test_a_list_names_whose_duties_count_elsewhere_though_nothing_else_of_them_differs(cast):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    line = late_list(frozen, cast, digest="b", held_in=in_two(cast))
+    other = line.units.get()
+    other.pk, other.unit, other.unit_code, other._state.adding = None, cast.other_bureau, cast.other_bureau.code, True
+    other.save()
+    given(line, cast)
+
+    told = [tuple(row.values()) for row in rows_of(line) if row["行"][0] == "P"]
+    was, now = "532325-D03（具体工作人员）", "532325-D03（具体工作人员）、532325-D09（主要领导）"
+    assert told == [("P:YA10001", cast.learner.name, "职责计入单位编码", "held_in", was, now, "变动")]
+    assert b'"county-evaluation-package/4"' in inside(package.make(line))["manifest.json"]
+    again = late_list(frozen, cast, total="9.00", digest="c")
+    assert [(one.key, one.state) for one in lines.handed_rows(again, ["P:YA10001"])] == [("P:YA10001", "again")]
+    package.seal(again, at=NOON)
+    assert [tuple(row.values())[3:] for row in rows_of(again) if row["行"] == "P:YA10001"] == [("held_in", was, was, "与定案一致")]
+
+
+def test_a_duty_that_counts_in_no_units_figures_makes_no_row(cast):
+    frozen = by_hand.frozen(cast)
+    late = late_list(frozen, cast, digest="b", held_in={str(cast.bureau.pk): ["staff"], str(cast.county.pk): ["lecturer"]})
+    assert lines.keys_of(late) == set()
 
 
 def test_where_each_duty_of_a_person_counts_stands_beside_it_as_it_was_frozen(cast):
@@ -101,7 +142,7 @@ def test_where_each_duty_of_a_person_counts_stands_beside_it_as_it_was_frozen(ca
     }
     head, *sheet = python_calamine.load_workbook(io.BytesIO(files["results.xlsx"])).get_sheet_by_name("人员").to_python()
     assert {row[0]: row[head.index(places[0]) :][:2] for row in sheet} == told
-    assert b'"county-evaluation-package/3"' in files["manifest.json"]
+    assert b'"county-evaluation-package/4"' in files["manifest.json"]
 
 
 def test_a_list_tells_what_differs_and_nothing_else_in_the_words_of_the_tables(cast):
