@@ -135,6 +135,7 @@ def indicator_dry_run(request: HttpRequest, pk: int) -> HttpResponse:
     changes = dry_run.compare(period=period, old=old, new=version, at=at) if old else []
     context = {"version": version, "old": old, "others": others, "period": period, "changes": changes}
     context["differing"] = sum(one.differs for one in changes)
+    context["remarks"] = dry_run.remarks(read(version.spec), [one.new for one in changes])
     context["other_rules"] = dry_run.other_rules(read(old.spec), read(version.spec)) if old else []
     return render(request, "evaluation/indicators/dry_run.html", context)
 
