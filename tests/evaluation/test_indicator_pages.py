@@ -23,7 +23,7 @@ from evaluation.models import (
     UnitLine,
 )
 from evaluation.periods import services as periods
-from people.models import DutyAssignment, Posting, ReadingOfOthers, Role
+from people.models import DutyAssignment, Posting, ReadingOfOthers, Role, Unit
 from people.services import postings
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.evaluation import rows
@@ -458,6 +458,15 @@ def test_what_cannot_be_reported_is_refused(cast, period, change, code):
     with pytest.raises(Refused) as caught:
         reports.report(period=period, form_key="x", at=NOON, **facts)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("on", "is_merged"), [(date(2026, 10, 7), True), (date(2026, 12, 31), False)])
+def test_the_desk_names_what_was_reported_of_a_unit_that_was_merged_since(cast, sign_in, period, hr2, on, is_merged):
+    reports.confirm(figure=reported(period, cast, value="3"), by=hr2, at=NOON)
+    Unit.objects.filter(pk=cast.bureau.pk).update(closed_on=on, merged_into=cast.other_bureau)
+    page = sign_in(cast.hr).get(f"/evaluation/periods/{period.pk}/figures/")
+    assert ("姚安县教育体育局 → 姚安县财政局：年度任务数" in page.text) == is_merged
+    assert bool(page.context["counting"]) is not is_merged
 
 
 def test_only_the_newest_report_is_confirmed_and_once(cast, period, hr2):
