@@ -98,6 +98,11 @@ class Period(Fact):
         """Where it stands: what its newest step led to."""
         return self.newest_step.state if self.newest_step is not None else Period.State.OPEN
 
+    @property
+    def is_before_publicity(self) -> bool:
+        """Whether it is yet to be published, or waits for it again."""
+        return self.state in (Period.State.OPEN, Period.State.CUT_OFF)
+
     class State(models.TextChoices):
         OPEN = "open", _("Open")
         CUT_OFF = "cut_off", _("Cut off")
