@@ -152,7 +152,7 @@ def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[D
 def differing(before: Calculation, after: Calculation) -> list[str]:
     """The keys whose lines are not the same, in order. Lines never change: what two calculations differ in is found once by a process.
 
-    Eleven queries at most, none once it is known.
+    Where duties count is compared only where both tell it. Twelve queries at most, none once it is known.
     """
 
     def people(*columns: str) -> set[str]:
@@ -162,7 +162,7 @@ def differing(before: Calculation, after: Calculation) -> list[str]:
     def compared() -> list[str]:
         units = {one.key for one in differences(*({line.key: line for line in _units(one.units.all())} for one in (before, after)))}
         found = people(*OF_PEOPLE)
-        if tells_places(after):
+        if all(tells_places(one) for one in (before, after) if one.purpose == Calculation.Purpose.SUPPLEMENT):
             held_anew = people("organ", "held_in") - found
             found |= {one.key for one in differences(*(of_keys(one, held_anew) for one in (before, after)))}
         return in_order(units | found)

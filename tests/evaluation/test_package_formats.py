@@ -30,8 +30,8 @@ SECOND_LIST = (
     "ecc83e9e4c3fd45c7c9ef56eaff65b24f41ef2a74cade4470a5ab658bac7e9e5"  # of the second; its tables of these rows are those of the first
 )
 THIRD = {
-    "people.csv": "f5d0a348ffc760917de0580848b2752d3ee0bcf83eb2297af17d2061fd13588e",
-    "results.xlsx": "b3e538b3668d8d45a6b6f4f96bd2338a875e2aee6163fd5d44fcd89381c08189",
+    "people.csv": "dfe3b46f494de7bdc88e92ed96d2eb772178c3e5ffa0ae11740e8169ea8a27b0",
+    "results.xlsx": "40d9ea8cbe430a8b8799005ce58deae984350530ede3508243bf7aa4415cb4e7",
     "units.csv": FIRST["units.csv"],
 }
 FIRST_LIST = "bab64a4c308fbcfe5793a143a755e956bc4a5c8b0b71401a06f4473beab6bf89"
@@ -39,10 +39,6 @@ FIRST_LIST = "bab64a4c308fbcfe5793a143a755e956bc4a5c8b0b71401a06f4473beab6bf89"
 
 def late_list(frozen, cast, **more):
     return by_hand.calculation(frozen.period, cast, purpose="supplement", **more)
-
-
-def in_two(cast) -> dict[str, list[str]]:
-    return {str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]}
 
 
 def rows_of(made) -> list[dict]:
@@ -72,7 +68,7 @@ def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, mo
 def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monkeypatch, format, tables):
     """Where a duty counts differs, too, which lists of before do not tell."""
     monkeypatch.setattr(Seal, "FORMAT", format)
-    frozen = by_hand.frozen(cast, held_in=in_two(cast))
+    frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["chief"], str(cast.other_bureau.pk): ["staff"]})
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
     later = late_list(frozen, cast, total="9.50", digest="c")
@@ -90,7 +86,7 @@ def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monk
 def test_a_list_names_whose_duties_count_elsewhere_though_nothing_else_of_them_differs(cast):
     frozen = by_hand.frozen(cast)
     given(frozen, cast)
-    line = late_list(frozen, cast, digest="b", held_in=in_two(cast))
+    line = late_list(frozen, cast, digest="b", held_in={str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]})
     other = line.units.get()
     other.pk, other.unit, other.unit_code, other._state.adding = None, cast.other_bureau, cast.other_bureau.code, True
     other.save()
@@ -104,6 +100,19 @@ def test_a_list_names_whose_duties_count_elsewhere_though_nothing_else_of_them_d
     assert [(one.key, one.state) for one in lines.handed_rows(again, ["P:YA10001"])] == [("P:YA10001", "again")]
     package.seal(again, at=NOON)
     assert [tuple(row.values())[3:] for row in rows_of(again) if row["行"] == "P:YA10001"] == [("held_in", was, was, "与定案一致")]
+
+
+@pytest.mark.parametrize(("hours", "told"), [("20", []), ("21.50", ["hours"])])
+def test_where_duties_count_by_a_list_that_did_not_tell_it_is_not_taken_back(cast, monkeypatch, hours, told):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    with monkeypatch.context() as before:
+        before.setattr(Seal, "FORMAT", Seal.THIRD_FORMAT)
+        given(late_list(frozen, cast, hours=hours, digest="b", held_in={str(cast.bureau.pk): ["chief"]}), cast)
+    now = late_list(frozen, cast, total="9.50", digest="c")
+    given(now, cast)
+    assert lines.keys_of(now) == {row["行"] for row in rows_of(now)}
+    assert [row["栏目代码"] for row in rows_of(now) if row["行"] == "P:YA10001"] == told
 
 
 def test_a_duty_that_counts_in_no_units_figures_makes_no_row(cast):
