@@ -147,15 +147,15 @@ def _effect_of(task: MarkingTask, current: Marking, marks: list[ItemMark], point
 def _share(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Fraction:
     """What the whole item would earn with these points for the task: as a re-marking would have it, by the key that stands."""
     response = own.answer.response if own.answer else None
-    settled = marking.settled_shares([own.item_id]).get(own.item_id, {}) | {task.part: Fraction(_settled_at(task, own, points))}
+    settled = marking.settled_shares([own.item_id]).get(own.item_id, {}) | {task.part: _settled_at(task, own, points)}
     share = marking.joined(own.item.kind, keys.standing([own.item])[own.item_id].key, response, settled)
     assert share is not None, "a marking that is complete has no open part"
     return share
 
 
-def _settled_at(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Decimal:
+def _settled_at(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Fraction:
     text = ratings.texts([own])[task.item_id, task.part]
-    return rules.stored(ratings.share_of([Fraction(criterion["points"]) for criterion in ratings.criteria_of(text)], points))
+    return ratings.share_of([Fraction(criterion["points"]) for criterion in ratings.criteria_of(text)], points)
 
 
 def _task(pk: int) -> MarkingTask:
@@ -177,7 +177,7 @@ def _apply(
     for mark in before.marks.select_related("item", "answer"):
         if mark.item_id == task.item_id:
             share = _share(task, mark, points_of(correction))
-            task.fraction = _settled_at(task, mark, points_of(correction))  # a later re-marking goes on from it
+            task.fraction = rules.kept(_settled_at(task, mark, points_of(correction)))  # a later re-marking goes on from it
             marked.append(marking.Marked(mark.item, mark.answer, share))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction or 0), mark.earned))

@@ -119,7 +119,7 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
     settled = rules.settled(shares, markers=task.markers, difference=Fraction(attempt.quiz.rating_difference, 100))
     task.claimed_by = task.claimed_until = None
     if settled is not None:
-        task.fraction, task.settled_at = rules.stored(settled), at
+        task.fraction, task.settled_at = rules.kept(settled), at
     task.save(update_fields=["claimed_by", "claimed_until", "fraction", "settled_at"])
     if settled is not None:
         complete(submission=submission, at=at)
@@ -218,7 +218,7 @@ def given(tasks: Iterable[MarkingTask], marks: Iterable[ItemMark]) -> dict[int, 
     for task in tasks:
         text, points = marked.get((task.item_id, task.part)), task.standing_points
         if text is not None and points and task.fraction is not None:
-            made = kinds.Given(criteria_of(text), points, Fraction(task.fraction))
+            made = kinds.Given(criteria_of(text), points, rules.restored(task.fraction))
             found.setdefault(task.item_id, {})[task.part] = made
     return found
 
