@@ -11,7 +11,7 @@ from wagtail.models import ModelLogEntry
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Course, Reversal
-from evaluation import archive
+from evaluation import archive, archive_paper
 from evaluation.models import LedgerEntry
 from home import waiting
 from people.models import Person, ReadingOfOthers, Role, RoleGrant
@@ -361,6 +361,24 @@ def test_the_archive_tells_what_each_criterion_earned_and_what_was_corrected(cas
     assert told["criteria"] == [["6.00", "2.00"]] and told["comments"] == []
     (one,) = told["corrections"]
     assert (one["reason"], one["before"], one["after"]) == ("第二项漏评", "70.00", "90.00")
+
+
+def test_the_archive_tells_the_criteria_themselves(cast, third_gave_nothing):
+    made = archive.archive_of(cast.learner, at=LATER)
+    told = next(item for item in made["attempts"][0]["items"] if item["kind"] == "essay")
+    assert told["rubrics"] == [[{"name": "要点完整", "points": "6.00"}, {"name": "依据准确", "points": "4.00"}]]
+    assert "各评分点得分：要点完整 4/6；依据准确 0/4" in str(archive_paper.sheet(made))
+    assert "见第三十三条" not in archive.text_of(made), "the sample answer is a key"
+
+
+def test_the_archive_tells_of_an_essay_without_criteria_which_share_it_earned(cast, sit, rate, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("tests.quizzes.test_ratings.RUBRIC", [])
+    sit()
+    rate(cast.trainer, 85)
+    made = archive.archive_of(cast.learner, at=LATER)
+    told = next(item for item in made["attempts"][0]["items"] if item["kind"] == "essay")
+    assert (told["criteria"], told["rubrics"]) == ([["85.00"]], [[]])
+    assert "评阅得分：满分的85%" in str(archive_paper.sheet(made))
 
 
 # ---- whose power has ended, other counties, what waits ---------------------------------------------
