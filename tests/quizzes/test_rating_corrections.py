@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
+from core import clock
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Course, Reversal
@@ -228,6 +229,41 @@ def test_nobody_decides_alone_nor_of_their_own_paper_or_rating(third_gave_nothin
     ]:
         assert refused(decide, made, by=by) == code
     assert not RatingCorrectionDecision.objects.exists()
+
+
+def test_a_marker_proposes_to_correct_their_own_slip_and_another_decides(sign_in, cast, sit, rate, decide):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 1, 4, at=clock.now())
+    task, client = MarkingTask.objects.get(), sign_in(cast.trainer)
+    answer, form = reverse("marking_task", args=[task.pk]), reverse("rating_correct", args=[submission.attempt_id, task.pk])
+    assert answer in client.get(reverse("marking")).text and form in client.get(answer).text
+    page = client.get(form).text
+    assert cast.learner.name not in page and cast.learner.employee_number not in page
+    told = client.post(form, {"points-0": "6", "points-1": "4", "reason": "录错一位", "seen": stands(submission).pk}, follow=True).text
+    made = RatingCorrection.objects.get()
+    assert made.by == cast.trainer and "有一项更正待第二人同意" in told and form not in told
+    assert client.post(reverse("rating_decide", args=[submission.attempt_id, made.pk]), {"decision": "yes"}).status_code == 404
+    assert refused(decide, made, by=cast.trainer) == "not_theirs"
+    decide(made, by=cast.reviewer)
+    assert stands(submission).score == 20
+    assert client.get(form).status_code == 404, "what they gave does not stand any more"
+
+
+def test_of_two_markers_who_propose_each_reads_what_they_gave_alone(sign_in, cast, sit, rate):  # noqa: F811
+    grant(cast.colleague, Role.TRAINER, cast.county)
+    submission = sit(markers=2)
+    rate(cast.trainer, "5.75", 3)
+    rate(cast.colleague, "5.25", 3)
+    page = sign_in(cast.colleague).get(reverse("rating_correct", args=[submission.attempt_id, MarkingTask.objects.get().pk])).text
+    assert "5.25" in page and "5.75" not in page and cast.trainer.name not in page
+
+
+def test_a_markers_proposal_lapses_with_their_work_on_the_bank(cast, sit, rate, propose, decide):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 1, 4)
+    made = propose(submission, 6, 4, by=cast.trainer)
+    RoleGrant.objects.filter(person=cast.trainer).update(ends_on=LATER.date())
+    assert refused(decide, fresh(made)) == "proposer_gone"
 
 
 def test_what_cannot_be_is_refused_and_nothing_is_written(third_gave_nothing, propose, decide, cast):
