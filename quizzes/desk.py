@@ -292,7 +292,7 @@ def _keys(found: Remark) -> dict:
 
 
 def _dry_run(found: Remark, reader: int) -> dict:
-    losers, touched, proposer_gains = [], False, False
+    losers, touched, proposer_gains, guests = [], False, False, 0
     counts = {"all": 0, "gain": 0, "lose": 0, "more": 0, "less": 0}
     kept: tuple[list, list, list] = ([], [], [])  # who loses a pass, who gains one, the rest: no more than are shown
     for change in remarks.changes(found):
@@ -301,6 +301,7 @@ def _dry_run(found: Remark, reader: int) -> dict:
         counts["lose"] += change.loses_pass
         counts["more"] += change.score > change.marking.score
         counts["less"] += change.score < change.marking.score
+        guests += change.is_unearned and change.is_guests
         person = change.marking.submission.attempt.person_id
         touched = touched or person == reader
         proposer_gains = proposer_gains or (person == found.by_id and change.score > change.marking.score)
@@ -313,7 +314,7 @@ def _dry_run(found: Remark, reader: int) -> dict:
     hanging = HANGING.of([change.completion.pk for change in rows if change.loses_pass and change.completion])
     lines = [{"change": change, "hangs": hanging.get(change.completion.pk) if change.completion else None} for change in rows]
     # Two persons stand behind it. Who decides has no yes to their own mark; that the proposer gains is told to who decides.
-    own = {"touches_reader": touched, "proposer_gains": proposer_gains}
+    own = {"touches_reader": touched, "proposer_gains": proposer_gains, "guests": guests}
     return own | {"rows": lines, "counts": counts, "shown": SHOWN, "losers": remarks.losers_digest(losers)}
 
 

@@ -16,7 +16,6 @@ from core import audit
 from core.errors import Refused
 from core.reconcile import Gap
 from people.models import Person, Role
-from people.models.unit import within_paths
 from people.permissions import paths_of
 from quizzes import rules
 from quizzes.models import Attempt, GoneOnPaper, ItemMark, Marking, MarkingTask, RatingCorrection, RatingCorrectionDecision, Submission
@@ -35,14 +34,6 @@ def may_propose(user: Any, task: MarkingTask, attempt: Attempt) -> bool:
     """Whether they may say that the answer has earned other points: who may correct, and its marker while what they gave stands."""
     stands = any(rating.marker_id == user.pk for rating in task.standing_ratings)
     return may_correct(user, attempt) or (stands and MarkingTask.objects.visible_to(user).filter(pk=task.pk).exists())
-
-
-def may_take_pass(user: Any, attempt: Attempt) -> bool:
-    """Whether they are the HR who says that a pass may be lost: of the quiz's county, and of where it was sat. One query at most."""
-    if user.is_superuser:
-        return True
-    reached = Attempt.objects.filter(within_paths(paths_of(user, [Role.HR])), pk=attempt.pk)
-    return holds_over(user, attempt.quiz.county, Role.HR) and reached.exists()
 
 
 def still_stands(correction: RatingCorrection, task: MarkingTask, attempt: Attempt) -> bool:
@@ -99,7 +90,7 @@ def decide(
 
     Raises:
         Refused: decided, not_theirs, own_marks, no_reason (a no needs one), and with a yes same_person, own_rating (they gave points
-            for it themselves), proposer_gone (who proposed it may not any more), only_hr, and as `propose` says of the marking.
+            for it themselves), proposer_gone (who proposed it may not any more), only_hr, guests_pass, and as `propose` says of the marking.
     """
     submission = correcting.locked(correction.task.submission)
     task = _task(correction.task_id)
@@ -111,8 +102,8 @@ def decide(
             raise Refused(_("Somebody else has to decide: two persons stand behind a correction."), code="same_person")
         if any(rating.marker_id == by.pk for rating in task.ratings.all()):
             raise Refused(_("You marked this answer: somebody else has to decide."), code="own_rating")
-        if may_lose and not may_take_pass(by, submission.attempt):
-            raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+        if may_lose:
+            correcting.require_hr(submission.attempt, by)
         if not still_stands(correction, task, submission.attempt):
             raise correcting.proposer_gone(correction.by)
         current = correcting.as_seen(submission, correction.marking_id)

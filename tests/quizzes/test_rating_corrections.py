@@ -471,15 +471,12 @@ def test_where_a_name_is_read_the_reading_is_logged_for_the_unit_of_the_candidat
     assert (logged.unit, logged.subject) == (cast.section, cast.learner)
 
 
-def test_that_a_pass_is_lost_is_said_by_hr_who_reaches_the_person(sign_in, cast, second, foreign, propose, decide):
+def test_no_hr_here_takes_the_pass_of_a_guest(sign_in, cast, second, foreign, propose, decide):
     made = propose(foreign, 0, 0)
-    page = reverse("attempt_ratings", args=[foreign.attempt_id])
-    assert "may_lose" not in sign_in(second).get(page).text
-    assert refused(decide, made, may_lose=True) == "only_hr" and stands(foreign).passed
-    grant(second, Role.HR, cast.other_county)
-    again = Person.objects.get(pk=second.pk)
-    assert "may_lose" in sign_in(again).get(page).text
-    assert decide(made, by=again, may_lose=True).lost_pass
+    page = sign_in(second).get(reverse("attempt_ratings", args=[foreign.attempt_id])).text
+    assert "may_lose" not in page and "作答人来自其他县" in page
+    assert refused(decide, made, may_lose=True) == "guests_pass" and stands(foreign).passed
+    assert decide(made).kept_pass and not Reversal.objects.exists()
 
 
 def words_for(person) -> dict[str, str]:
