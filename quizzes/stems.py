@@ -22,7 +22,10 @@ MARKED = re.compile(rf"\\\((?P<inline>.+?)\\\)|\\\[(?P<display>.+?)\\\]|(?P<imag
 LONGEST_FORMULA = 500
 DEEPEST = 24
 MOST_PIECES = 2 * LONGEST_FORMULA
-DEFINES = re.compile(r"\\(?:[egx]?def|(?:future)?let|(?:re)?new[a-z]+|(?:Declare|New|Renew|Provide|provide)[a-zA-Z]+)(?![a-zA-Z])")
+DEFINES = re.compile(
+    r"\\(?:[egx]?def|(?:future)?let|(?:new|renew|provide)(?:command|environment|columntype)"
+    r"|(?:Declare|New|Renew|Provide)[a-zA-Z]+)(?![a-zA-Z])"
+)
 ADDRESS = "/quizzes/images/{}/"
 
 # Elements of a formula, with the number of children where it is fixed.

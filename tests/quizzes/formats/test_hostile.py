@@ -167,6 +167,7 @@ def doubling(times: int) -> str:
 FORMULA_BOMBS = {
     doubling(20): "定义",
     r"\newcommand{\b}[1]{#1#1}\b{x}": "定义",
+    r"\providecommand{\b}{xx}\let\c\b\b": "定义",
     r"\newenvironment{b}{xx}{x}\begin{b}\end{b}": "定义",
     r"\DeclareMathOperator{\b}{xx}\b": "定义",
     r"\hbox{$\def\b{xx}$}": "定义",
