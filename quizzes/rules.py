@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Key = TypeVar("Key", bound=Hashable)
+LARGEST_ROOM = 500  # people; answers are compared within a room, pair by pair
 UNMARKED = "M"  # of a question that nobody says they checked: somebody has to
 HUNDREDTH = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
