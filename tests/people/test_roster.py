@@ -569,6 +569,37 @@ def test_units_are_made_renamed_and_moved_inside_the_county(cast):
     assert plan_of(row(unit="姚安县数据局", section="数据股"), units=units, county=cast.county).is_empty
 
 
+def test_a_unit_and_one_below_it_change_places_in_one_roster(cast):
+    def sheet(**above):
+        return {"units": [[code, code, None, "部门", parent, None] for code, parent in above.items()], "county": cast.county}
+
+    put_in(**sheet(X1="532325", X2="X1", X3="X2"))
+    for change in (
+        {"X2": "532325", "X1": "X2"},
+        {"X2": "X3", "X3": "532325"},
+        {"X1": "X2", "X3": "532325", "X2": "532325"},
+        {"X2": "X1", "X1": "X3"},
+    ):
+        plan = plan_of(**sheet(**change))
+        assert not plan.errors, change
+        roster.apply(plan, by=None, at=NOON)
+        for code, parent in change.items():
+            assert Unit.objects.get(code=code).get_parent().code == parent
+        assert Unit.find_problems() == ([], [], [], [], []) and plan_of(**sheet(**change)).is_empty
+
+
+@pytest.mark.parametrize("change", [{"X1": "X3"}, {"X1": "X2", "X2": "X3"}, {"X4": "X3", "X1": "X4"}])
+def test_units_that_would_lie_under_themselves_are_refused(cast, change):
+    def sheet(above):
+        return {"units": [[code, code, None, "部门", parent, None] for code, parent in above.items()], "county": cast.county}
+
+    put_in(**sheet({"X1": "532325", "X2": "X1", "X3": "X2", "X4": "532325"}))
+    plan = plan_of(**sheet(change))
+    assert "parent_circle" in {error.code for error in plan.errors}
+    roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
+    assert Unit.find_problems() == ([], [], [], [], [])
+
+
 def test_a_derived_section_code_gives_way_to_the_official_one(cast):
     put_in(row(section="督导室"), county=cast.county)
     before = Unit.objects.get(name="督导室")
