@@ -15,7 +15,7 @@ from tests.cast import NOON
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
 from tests.evaluation.test_handover import PUBLIC
-from tests.evaluation.test_package import inside
+from tests.evaluation.test_package import forget, inside
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys")
@@ -45,12 +45,13 @@ def given(made, cast):
     return handover.hand_over(calculation=made, receiver=receiver, by=cast.hr, at=NOON)
 
 
-def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch):
+def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch, private):
     monkeypatch.setattr(package, "FORMAT", package.FIRST_FORMAT)
     frozen = by_hand.frozen(cast)
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
     monkeypatch.undo()
+    forget(private)
 
     files = inside(package.make(frozen))
     assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
@@ -58,12 +59,13 @@ def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, mo
     assert b'"county-evaluation-package/1"' in files["manifest.json"]
 
 
-def test_what_was_sealed_in_the_second_format_is_made_again_byte_by_byte(cast, monkeypatch):
+def test_what_was_sealed_in_the_second_format_is_made_again_byte_by_byte(cast, monkeypatch, private):
     monkeypatch.setattr(package, "FORMAT", package.SECOND_FORMAT)
     frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]})
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
     monkeypatch.undo()
+    forget(private)
 
     files = inside(package.make(frozen))
     assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
