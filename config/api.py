@@ -1,6 +1,6 @@
 """`/api/v1/`: the apps' routers under one roof, and one form for every error (RFC 9457, problem+json)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
@@ -95,15 +95,21 @@ def on_too_many(request: HttpRequest, error: Throttled) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def on_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    errors = [{"field": str(one["loc"][-1]), "code": one["type"], "detail": _rule(one)} for one in error.errors]
+    errors = [{"field": _named(one["loc"]), "code": one["type"], "detail": _rule(one)} for one in error.errors]
     names = "、".join(one["field"] for one in errors)
     return problem(422, _("These parameters are not understood: %(names)s.") % {"names": names}, code="parameters", errors=errors)
+
+
+def _named(loc: Sequence) -> str:
+    """A parameter as callers write it: the library names headers as Python does."""
+    return str(loc[-1]).replace("_", "-").title() if loc[0] == "header" else str(loc[-1])
 
 
 def _rule(one: dict) -> str:
     """The broken rule in the reader's language; what has no sentence here keeps the library's English one."""
     context = one.get("ctx", {})
     known = {
+        "missing": lambda: _("It is needed and was not sent."),
         "less_than_equal": lambda: _("At most %(limit)s.") % {"limit": context.get("le")},
         "greater_than_equal": lambda: _("At least %(limit)s.") % {"limit": context.get("ge")},
         "int_parsing": lambda: _("A whole number is needed."),

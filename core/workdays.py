@@ -1,8 +1,8 @@
 """Official working days: the State Council's yearly calendar of holidays and shifted weekends, and what was announced since.
 
 The calendar up to `chinese_calendar`'s last year comes with that library. What is announced later is data: a `WorkdayNotice`
-says of a day that it is worked or not, and by which notice. A year that neither knows yet is counted by its weekends, and
-`is_known` says that it is so: pages tell it.
+says of a day that it is worked or not, and by which notice. A year that neither knows yet is counted by its weekends and by
+the holidays that fall on the same days of the solar calendar each year, and `is_known` says that it is so: pages tell it.
 """
 
 from datetime import date, timedelta
@@ -12,6 +12,8 @@ import chinese_calendar
 from core.models import WorkdayNotice
 
 DAY = timedelta(days=1)
+# 《全国年节及纪念日放假办法》（国务院令第795号）第二条: month and day. The festivals of the lunar calendar and 清明 move.
+FIXED = {(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)}
 
 
 def is_workday(day: date) -> bool:
@@ -34,8 +36,12 @@ def add_workdays(day: date, count: int) -> date:
 
 
 def is_known(year: int) -> bool:
-    """Whether the holidays of a year were announced: by the library, or by any notice about a day of it. One query at most."""
-    return _of_library(date(year, 1, 1)) is not None or WorkdayNotice.objects.filter(day__year=year).exists()
+    """Whether the holidays of a year were announced: by the library, or by notices about New Year's Day and the National Day alike.
+
+    A notice about one of them alone, or about other days, leaves the rest of the year unsaid. One query at most.
+    """
+    ends = (date(year, 1, 1), date(year, 10, 1))
+    return _of_library(ends[0]) is not None or WorkdayNotice.objects.filter(day__in=ends).count() == len(ends)
 
 
 def _notices(since: date, until: date) -> dict[date, bool]:
@@ -46,7 +52,7 @@ def _is_workday(day: date, notices: dict[date, bool]) -> bool:
     if day in notices:
         return notices[day]
     known = _of_library(day)
-    return day.weekday() < 5 if known is None else known
+    return day.weekday() < 5 and (day.month, day.day) not in FIXED if known is None else known
 
 
 def _of_library(day: date) -> bool | None:

@@ -17,6 +17,7 @@ timeout = 60
 graceful_timeout = 30
 keepalive = 15
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+limit_request_line = 8190  # the most that it takes, about what nginx takes: what is too long in an address the product says itself
 accesslog = None
 loglevel = os.environ.get("LOG_LEVEL", "INFO").lower()
 

@@ -1,7 +1,8 @@
 """What was known at the end of a past day: a person's hours of a year, and where people served then. Reads only.
 
 The ledger and its corrections carry the moment of their writing, so that what was known is a matter of reading up to it.
-Postings carry the days they are about: where somebody served on a day is told as it is on record today.
+Postings carry the days they are about: where somebody served on a day is told as it is on record today, with the day on which it was
+entered where that came later.
 """
 
 from collections.abc import Iterator
@@ -32,12 +33,13 @@ def end_of(day: date) -> datetime:
 
 @dataclass(frozen=True)
 class ServedThen:
-    """A posting that lasted on the day, with the duties held in it then."""
+    """A posting that lasted on the day, with the duties held in it then. `entered_later`: the day on which it was written down, if after that one."""
 
     unit: Unit
     title: str
     is_main: bool
     duties: list[str]
+    entered_later: date | None
 
 
 @dataclass
@@ -76,16 +78,26 @@ def of_person(person: Person, year: int, day: date, *, entries: QuerySet[LedgerE
             posting.title,
             posting.is_main,
             [str(one.get_duty_display()) for one in posting.duties.all() if one.is_held_on(day)],
+            entered_later(posting.entered_at, day),
         )
         for posting in lasted.order_by("-is_main", "starts_on", "pk")
     ]
     return Known(year, day, known, later, served)
 
 
+def entered_later(at: datetime | None, day: date) -> date | None:
+    """The day of an entry that was written after the end of the day asked about; None where it was known by then, or nobody noted when."""
+    return clock.today(at) if at is not None and at > end_of(day) else None
+
+
 def people_in(unit: Unit, day: date) -> QuerySet[Person]:
-    """Those whose main posting lay in the unit or below on a day, with `served_path` and `served_title`."""
+    """Those whose main posting lay in the unit or below on a day, with `served_path`, `served_title` and `served_entered_at`."""
     main = Posting.objects.lasting(day).filter(person=OuterRef("pk"), is_main=True).order_by("-starts_on", "-pk")[:1]
-    people = Person.objects.annotate(served_path=Subquery(main.values("unit__path")), served_title=Subquery(main.values("title")))
+    people = Person.objects.annotate(
+        served_path=Subquery(main.values("unit__path")),
+        served_title=Subquery(main.values("title")),
+        served_entered_at=Subquery(main.values("entered_at")),
+    )
     return people.filter(served_path__startswith=unit.path).order_by("employee_number")
 
 
@@ -137,6 +149,7 @@ def export(
         Column(_("Unit on that day"), lambda r: r.unit_name, 30),
         Column(_("Post on that day"), lambda r: r.person.served_title or "", 14),
         Column(_("Duties on that day"), lambda r: r.duties, 18),
+        Column(_("Posting entered later, on"), lambda r: entered_later(r.person.served_entered_at, day), 14),
         *[
             Column(_("Hours: %(kind)s") % {"kind": kind.label}, lambda r, kind=kind: r.hours.get(kind, Decimal(0)), 10)  # type: ignore[misc]
             for kind in LedgerEntry.Kind

@@ -40,10 +40,11 @@ def organs(units: Iterable[Unit]) -> list[Unit]:
 
 @dataclass(frozen=True)
 class Row:
-    """One organ with all below it, and its rank among its kind: 1 is best, None where nothing is required or it is not ranked."""
+    """One organ with all below it, and its rank among so many of its kind: 1 is best, None where nothing is required or it is not ranked."""
 
     standing: standing.UnitStanding
     rank: int | None
+    of: int | None
 
     @property
     def unit(self) -> Unit:
@@ -59,8 +60,8 @@ def side_by_side(overview: Overview, *, sort: str = "unit", worst_first: bool = 
     read_whole = {unit.path for unit in overview.units if unit.depth == 1}
     for county in sorted({one.unit.county_path for one in compared} - read_whole):  # type: ignore[union-attr]
         # whoever reads a part of a county is told the rank in all of it
-        places |= {path: place for path, (place, *_more) in _places(county, year=overview.year, at=overview.at).items()}
-    rows = [Row(one, places.get(one.unit.path)) for one in compared]  # type: ignore[union-attr]
+        places |= {path: (place, of) for path, (place, of, _kind) in _places(county, year=overview.year, at=overview.at).items()}
+    rows = [Row(one, *places.get(one.unit.path, (None, None))) for one in compared]  # type: ignore[union-attr]
     if sort in SORTS[1:]:
         known = [row for row in rows if getattr(row.standing, f"{sort}_share") is not None]
         unknown = [row for row in rows if getattr(row.standing, f"{sort}_share") is None]
@@ -68,14 +69,14 @@ def side_by_side(overview: Overview, *, sort: str = "unit", worst_first: bool = 
     return rows
 
 
-def _ranked(compared: Iterable[standing.UnitStanding]) -> dict[str, int]:
-    """Path → rank among organs of its kind in its county by who has finished what is required; equals share a rank. Vertical organs are
-    not ranked."""
+def _ranked(compared: Iterable[standing.UnitStanding]) -> dict[str, tuple[int, int]]:
+    """Path → rank among organs of its kind in its county by who has finished what is required, and how many these are; equals share a
+    rank. Vertical organs are not ranked."""
     by_kind: dict[tuple[str, str], list[tuple[Decimal, str]]] = {}
     for one in compared:
         if one.unit is not None and one.should and not one.unit.is_vertical:
             by_kind.setdefault((one.unit.county_path, one.unit.kind), []).append((Decimal(one.did) / one.should, one.unit.path))
-    return {path: 1 + sum(other > mine for other, _path in group) for group in by_kind.values() for mine, path in group}
+    return {path: (1 + sum(other > mine for other, _path in group), len(group)) for group in by_kind.values() for mine, path in group}
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ def _places(county_path: str, *, year: int, at: datetime) -> dict[str, tuple[int
         found = Overview(units, year=year, at=at).standings
         compared = [found[one.path] for one in organs(units)]
         places = _ranked(compared)
-        kinds = {one.path: one.kind for one in units if one.path in places}
-        kept = {path: (place, sum(kind == kinds[path] for kind in kinds.values()), kinds[path]) for path, place in places.items()}
+        kept = {one.path: (*places[one.path], one.kind) for one in units if one.path in places}
         cache.set(key, kept, RANKS_LAST)
     return kept
 
@@ -130,7 +130,8 @@ def months(units: Iterable[Unit], *, year: int, at: datetime) -> list[Month]:
     """The months of a year up to now, of what happened in these units and below. Two queries.
 
     The hours are those that the ledger booked to the year, so that the months come to the year: each in the month of its completion or
-    of the last day of its claim; a correction by hand in the month of its writing, or in the one of the year that is next to it.
+    of the last day of its claim, and so what corrects it; another correction by hand in the month of its writing, or in the one of the year
+    that is next to it.
     """
     units = list(units)
     last = 12 if year < clock.year_of(at) else clock.today(at).month
@@ -142,7 +143,8 @@ def months(units: Iterable[Unit], *, year: int, at: datetime) -> list[Month]:
         if number in found:
             found[number].completions = completions
     written = Case(When(at__lt=begins, then=Value(1)), When(at__gte=ends, then=Value(12)), default=ExtractMonth("at"))
-    month = Coalesce(ExtractMonth("completion__completed_at"), ExtractMonth("claim__ends_on"), written)
+    learned = ("completion__completed_at", "claim__ends_on")
+    month = Coalesce(*map(ExtractMonth, learned), *(ExtractMonth(f"answers__{name}") for name in learned), written)
     booked = LedgerEntry.objects.filter(within_paths([unit.path for unit in units]), year=year).order_by()
     booked = booked.annotate(month=month).values("month").annotate(sum=Sum("hours")).values_list("month", "sum")
     for number, hours in kept_rows("months-hours", units, year, lambda: list(booked)):
@@ -271,6 +273,7 @@ def export(what: str, *, name: str, rows: list, grid: ItemGrid | None = None) ->
             Column(_("Of these passed"), lambda r: r.standing.passed, 8),
             Column(_("With an hours target"), lambda r: r.standing.targeted, 8),
             Column(_("Hours reached"), lambda r: r.standing.reached, 8),
+            Column(_("Ranked of its kind"), lambda r: r.of, 8),
             Column(_("Rank among its kind"), lambda r: r.rank, 8),
         ]
     elif what == "months":

@@ -52,6 +52,7 @@ CHECKS = {
     "higher certificates issued": gettext_lazy("Who has met all conditions has the higher certificate"),
     "certificates revoked with their completion": gettext_lazy("Reversed completions have no valid certificate"),
     "certificate files": gettext_lazy("Certificates have their files"),
+    "evaluation.packages": gettext_lazy("Packages of frozen years are kept"),
     "evaluation.downloads": gettext_lazy("Ordered exports are written"),
     "addresses on certificates": gettext_lazy("Addresses that certificates name are known"),
     "certificate batches": gettext_lazy("Work on many certificates goes on to its end"),

@@ -26,12 +26,15 @@ from people.services import readings
 LIMIT = 5000
 PLACES = {"cursor", "limit", "after_change"}  # what says where a page begins and ends, and narrows nothing
 FIRST = ("unit", "course", "person", "since", "until")  # the order in which cursors that are out there hold their filters
+CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9]+:[A-Za-z0-9_-]+$"  # what `Cursor.at` writes; described, and refused by `Cursor` itself
 Instant = Annotated[AwareDatetime, BeforeValidator(written_as_a_day)]
 
 
 class PageIn(Schema):
     limit: int = Field(100, ge=1, le=LIMIT, description="Rows a page.")
-    cursor: Annotated[str, Field(max_length=400)] | None = Field(None, description="next_cursor of the page before, with the same filters.")
+    cursor: Annotated[str, Field(max_length=400, json_schema_extra={"pattern": CURSOR})] | None = Field(
+        None, description="next_cursor of the page before, with the same filters."
+    )
 
 
 class OfUnitIn(PageIn):
@@ -50,7 +53,8 @@ class ChangesIn(OfPersonIn):
         ge=0,
         le=2**63 - 1,
         description="Only rows whose newest change is a later one: the highest `change` of the rows that you hold, pulled with the same "
-        "filters. In place of `cursor`, with the first page of a pull; not together with it.",
+        "filters. In place of `cursor`, with the first page of a pull; not together with it. A number that no change has yet is refused "
+        "(`after_change`): rows would be passed over unread.",
     )
 
 

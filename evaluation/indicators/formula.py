@@ -71,12 +71,15 @@ class Formula:
         except InvalidExpression as error:  # what `_check` lets through has a value; a name that is missing here is a fault of ours
             raise LookupError(f"{self.text}: {error}") from error
 
-    def require_countable(self) -> None:
-        """Try the formula out with the largest figures, each against small ones too: it has to come to something that can be counted.
+    def require_usable(self) -> None:
+        """Refuse what a new formula may not be, though one that stands is read: a remark behind it, which the language has not, and what
+        comes, with the largest figures, each tried against small ones too, to more than can be counted.
 
         Raises:
-            Refused: too_large.
+            Refused: forbidden, too_large.
         """
+        if "#" in self.text:
+            raise _forbidden(self.text[self.text.index("#") :])
         small, large = dict.fromkeys(self.names, Decimal(1)), dict.fromkeys(self.names, LARGEST)
         tries = [small, large]
         for name in sorted(self.names):

@@ -41,7 +41,7 @@ class Item(_Part):
     key: Key
     name: Name
     points: Points
-    formula: Annotated[str, StringConstraints(strip_whitespace=True)]
+    formula: Annotated[str, BeforeValidator(_plain_number), StringConstraints(strip_whitespace=True)]
 
     @cached_property
     def read(self) -> Formula:
@@ -165,7 +165,8 @@ def stored(spec: Spec) -> dict:
 
 
 def require_usable(spec: Spec) -> None:
-    """Refuse a new version with a formula that large figures drive beyond what can be counted, or with a mark above all that a unit can have.
+    """Refuse a new version with a formula that has a remark or that large figures drive beyond what can be counted, or with a mark above
+    all that a unit can have.
 
     What stands is read all the same.
 
@@ -175,7 +176,7 @@ def require_usable(spec: Spec) -> None:
     faults = []
     for number, item in enumerate(spec.items, 1):
         try:
-            item.read.require_countable()
+            item.read.require_usable()
         except Refused as refusal:
             faults.append(_fault_of_formula(number, item, refusal))
     too_high = _("No unit can have more than %(best)s points.") % {"best": figure(spec.best)}

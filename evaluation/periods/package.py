@@ -1,5 +1,8 @@
 """The package of a frozen period: written from the frozen rows alone, the same bytes whenever it is made again.
 
+Its bytes are kept at the freeze and handed out as long as they and the rows are what was sealed: another release of the software
+that writes workbooks may write other ones, and shall take no county's results away.
+
 A supplementary list is sealed and written the same way, with `differences.csv` in place of the tables.
 
 A ZIP of `units.csv`, `people.csv`, `results.xlsx` with both tables, `manifest.json` with the SHA-256 of each, `manifest.sig`
@@ -21,13 +24,17 @@ from operator import attrgetter
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.core.files.base import ContentFile
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from certificates import keyring
+from certificates.storage import papers
 from core import clock
 from core.errors import Refused
 from core.exports import Column, Exporter, csv_chunks, write_xlsx
+from core.reconcile import Gap
+from evaluation.indicators.calculation import digest_of
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
 from evaluation.periods import lines
 
@@ -129,12 +136,47 @@ def of(period: Period) -> Package:
 
 
 def make(calculation: Calculation) -> Package:
-    """The package of a sealed calculation, made again from its rows.
+    """The package of a sealed calculation: the bytes that were kept, where its rows are those that were sealed; else made again from them.
 
     Raises:
-        Refused: what the rows give now is not what was sealed ("changed"): somebody changed them, or other software writes them.
+        Refused: what the rows give now is not what was sealed ("changed"): somebody changed them, or other software writes them
+            and nothing was kept.
     """
     seal = Seal.objects.get(calculation=calculation)
+    kept = _kept(seal)
+    if kept is not None and digest_of(calculation) == calculation.digest:
+        return Package(_name(calculation.period), kept)
+    return _made_again(calculation, seal)
+
+
+def unkept(at: datetime) -> list[Gap]:
+    """Seals whose package lies in storage no more, or was never kept: it is made again and put there. For reconcile."""
+    seals = Seal.objects.select_related("calculation__period__county", "calculation__version").order_by("pk")
+    missing = [seal for seal in seals if not papers().exists(_stored_name(seal.sha256))]
+    return [Gap(f"package {seal.sha256[:16]}", lambda seal=seal: _keep(_made_again(seal.calculation, seal).data)) for seal in missing]
+
+
+def _stored_name(sha256: str) -> str:
+    return f"packages/{sha256}.zip"
+
+
+def _keep(data: bytes) -> None:
+    name = _stored_name(hashlib.sha256(data).hexdigest())
+    if not papers().exists(name):
+        papers().save(name, ContentFile(data))
+
+
+def _kept(seal: Seal) -> bytes | None:
+    """The bytes in storage, where they are those that were sealed."""
+    try:
+        with papers().open(_stored_name(seal.sha256)) as stored:
+            data = stored.read()
+    except FileNotFoundError:
+        return None
+    return data if hashlib.sha256(data).hexdigest() == seal.sha256 else None
+
+
+def _made_again(calculation: Calculation, seal: Seal) -> Package:
     data = _zip(_files(calculation, seal.format), seal.manifest.encode(), base64.b64decode(seal.signature), seal.public_key)
     made = Package(_name(calculation.period), data)
     if made.sha256 != seal.sha256:
@@ -146,7 +188,7 @@ def make(calculation: Calculation) -> Package:
 
 
 def seal(calculation: Calculation, *, at: datetime) -> Seal:
-    """Write the manifest of a calculation and sign it, in the transaction of the freeze.
+    """Write the manifest of a calculation and sign it, in the transaction of the freeze, and keep the package.
 
     Raises:
         Refused: there is no key to sign with here ("no_key").
@@ -161,6 +203,7 @@ def seal(calculation: Calculation, *, at: datetime) -> Seal:
     if public_key is None or not keyring.is_signed(public_key, manifest, signature):
         raise Refused(_("The signing key was changed at this moment. Please do it again."), code="no_key")
     data = _zip(files, manifest, signature, public_key)
+    _keep(data)  # before the row that names it: without one it is waste
     return Seal.objects.create(
         calculation=calculation,
         manifest=manifest.decode(),
@@ -419,4 +462,4 @@ def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return made.getvalue()
 
 
-__all__ = ["Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]
+__all__ = ["Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables", "unkept"]

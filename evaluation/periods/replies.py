@@ -144,10 +144,16 @@ def _of_csv(text: str, hand_over: str, package: str) -> list[tuple[int, Mapping]
 
 def _require_same(found: Iterable[tuple[object, object]], hand_over: str, package: str) -> None:
     for name, digest in found:
-        if (name, digest) != (hand_over, package):
+        if name != hand_over:
             raise Refused(
-                _("The answer is to another hand-over or package (%(found)s): this is %(wanted)s.")
+                _("The answer is to another hand-over (%(found)s): this is %(wanted)s.")
                 % {"found": printable(str(name)[:60]), "wanted": hand_over},
+                code="other_package",
+            )
+        if digest != package:
+            raise Refused(
+                _("The answer to %(name)s is to another package (SHA-256 %(found)s): this one is %(wanted)s.")
+                % {"name": name, "found": printable(str(digest)[:64]), "wanted": package},
                 code="other_package",
             )
 

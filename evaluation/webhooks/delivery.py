@@ -42,10 +42,10 @@ def due(at: datetime) -> QuerySet:
 def deliver(endpoint_id: int, *, at: datetime) -> int:
     """Tell one endpoint of what it waits for; how many events it took. One worker at a time.
 
-    The position moves after each answer: whoever is killed in between leaves that event to be sent again.
-    Not for use inside a transaction.
+    The position moves after each answer, and the hold is renewed with it: whoever is killed in between leaves that event to be
+    sent again, and whoever comes too late for the own hold stops. Not for use inside a transaction.
     """
-    if not due(at).filter(pk=endpoint_id).update(held_until=at + HELD):
+    if not due(at).filter(pk=endpoint_id).update(held_until=clock.now() + HELD):
         return 0
     endpoint = WebhookEndpoint.objects.select_related("owner", "unit").get(pk=endpoint_id)
     try:
@@ -53,7 +53,12 @@ def deliver(endpoint_id: int, *, at: datetime) -> int:
             return _give_up(endpoint, at, Because.OWNER)
         return _tell(endpoint, at)
     finally:
-        WebhookEndpoint.objects.filter(pk=endpoint_id).update(held_until=None)
+        _held(endpoint).update(held_until=None)
+
+
+def _held(endpoint: WebhookEndpoint) -> QuerySet:
+    """The endpoint, as long as the hold on it is that of this worker."""
+    return WebhookEndpoint.objects.filter(pk=endpoint.pk, held_until=endpoint.held_until)
 
 
 def _tell(endpoint: WebhookEndpoint, at: datetime) -> int:
@@ -62,17 +67,17 @@ def _tell(endpoint: WebhookEndpoint, at: datetime) -> int:
         if not _call(endpoint, change, at):
             return told
         told += 1
-        if not _told_again(endpoint, change.number, at):
-            return told  # stopped or replayed meanwhile
+        if not _told_again(endpoint, change.number):
+            return told  # stopped, replayed or held by another meanwhile
     waiting = list(waiting_for(endpoint).filter(number__lte=upto)[:AT_ONCE])
     for change in waiting:
         if not _call(endpoint, change, at):
             return told
         told += 1
-        if not _move(endpoint, change.number, at):
-            return told  # replayed or stopped meanwhile: begin anew
+        if not _move(endpoint, change.number):
+            return told  # replayed, stopped or held by another meanwhile: begin anew
     if len(waiting) < AT_ONCE:
-        _move(endpoint, upto, at)
+        _move(endpoint, upto)
     return told
 
 
@@ -154,23 +159,26 @@ def _headers(endpoint: WebhookEndpoint, change: RecordChange, body: str) -> dict
     }
 
 
-def _move(endpoint: WebhookEndpoint, number: int, at: datetime) -> bool:
-    """Note that it has been told up to a number; False where somebody replayed or stopped it meanwhile."""
-    here = WebhookEndpoint.objects.filter(pk=endpoint.pk, position=endpoint.position, disabled_at=None)
-    moved = here.update(position=number, failures=0, failing_since=None, next_try_at=None, held_until=at + HELD)
-    endpoint.position = number
+def _move(endpoint: WebhookEndpoint, number: int) -> bool:
+    """Note that it has been told up to a number; False where somebody replayed or stopped it meanwhile, or holds it instead."""
+    held_until = clock.now() + HELD
+    here = _held(endpoint).filter(position=endpoint.position, disabled_at=None)
+    moved = here.update(position=number, failures=0, failing_since=None, next_try_at=None, held_until=held_until)
+    if moved:
+        endpoint.position, endpoint.held_until = number, held_until
     return bool(moved)
 
 
 @transaction.atomic
-def _told_again(endpoint: WebhookEndpoint, number: int, at: datetime) -> bool:
-    """Note that a change was told once more; False where it was stopped or replayed meanwhile."""
-    here = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
-    if here.disabled_at is not None or number not in here.again:
+def _told_again(endpoint: WebhookEndpoint, number: int) -> bool:
+    """Note that a change was told once more; False where it was stopped or replayed meanwhile, or another holds it."""
+    here = _held(endpoint).select_for_update().first()
+    if here is None or here.disabled_at is not None or number not in here.again:
         return False
     here.again.remove(number)
-    here.failures, here.failing_since, here.next_try_at, here.held_until = 0, None, None, at + HELD
+    here.failures, here.failing_since, here.next_try_at, here.held_until = 0, None, None, clock.now() + HELD
     here.save(update_fields=["again", "failures", "failing_since", "next_try_at", "held_until"])
+    endpoint.held_until = here.held_until
     return True
 
 

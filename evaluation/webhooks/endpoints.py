@@ -182,7 +182,7 @@ def _go_on(endpoint: WebhookEndpoint, by: Person) -> None:
     if not may_hold(endpoint.owner, endpoint.unit):
         endpoint.owner, endpoint.form_key = by, ""
     endpoint.failures, endpoint.failing_since, endpoint.given_up_because = 0, None, ""
-    endpoint.next_try_at = endpoint.held_until = endpoint.disabled_at = None
+    endpoint.next_try_at = endpoint.disabled_at = None
     endpoint.save()
 
 

@@ -7,6 +7,7 @@ from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext_lazy as _
 
+from core import clock
 from people.models.person import Person
 from people.models.unit import Unit
 
@@ -57,7 +58,7 @@ class Posting(models.Model):
     """One stay of one person in one unit under one title. Closed by its end date, never deleted.
 
     `ends_on` is the last day of service; None while it lasts. The main posting is the one that
-    records copy.
+    records copy. `entered_at` says when its unit and title were written down; None where that was before anybody noted it.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="postings", verbose_name=_("person"))
@@ -66,6 +67,7 @@ class Posting(models.Model):
     is_main = models.BooleanField(_("main posting"), default=True)
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to"), null=True, blank=True)
+    entered_at = models.DateTimeField(_("entered"), null=True, default=clock.now, editable=False)
 
     objects = PostingQuerySet.as_manager()
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from core import audit
+from core import audit, clock
 from core.errors import Refused
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
 from people.services import roles
@@ -41,13 +41,13 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
         if beside is not None:
             _close(beside, starts_on - timedelta(days=1))
         if current is not None and current.starts_on == starts_on:
-            current.unit, current.title = unit, title
-            current.save(update_fields=["unit", "title"])
+            current.unit, current.title, current.entered_at = unit, title, clock.now()
+            current.save(update_fields=["unit", "title", "entered_at"])
         else:
             _require_after(locked, current, starts_on)
             if current is not None:
                 _close(current, starts_on - timedelta(days=1))
-            posting = Posting.objects.create(person=locked, unit=unit, title=title, starts_on=starts_on)
+            posting = Posting.objects.create(person=locked, unit=unit, title=title, starts_on=starts_on, entered_at=clock.now())
     assert posting is not None
     _set_duties(posting, wanted, starts_on)
     locked.unit, locked.post_title = unit, title

@@ -59,6 +59,14 @@ def test_a_worker_gives_back_the_connections_above_its_share(server):
     assert sum(ask(*[HTTPConnection(*server, timeout=30) for _number in range(8)])) <= 3
 
 
+def test_an_address_that_is_long_is_answered_by_the_product(server):
+    connection = HTTPConnection(*server, timeout=30)
+    connection.request("GET", f"/api/v1/nothing?cursor={'a' * 8000}")
+    answer = connection.getresponse()
+
+    assert answer.status == 404 and answer.getheader("Content-Type").startswith("application/problem+json")
+
+
 def test_it_listens_on_the_address_that_it_was_told_alone(server):
     _host, port = server
 

@@ -1,6 +1,6 @@
 """Working days by the official calendar, its shifted weekends, and what was announced since."""
 
-from datetime import date
+from datetime import date, timedelta
 from io import StringIO
 
 import pytest
@@ -38,19 +38,35 @@ def test_a_time_limit_counts_from_the_next_day_and_skips_holidays():
     assert workdays.add_workdays(date(2026, 6, 6), 0) == date(2026, 6, 6)
 
 
-def test_a_year_that_is_not_announced_is_counted_by_weekends_and_says_so():
+def test_a_year_that_is_not_announced_is_counted_by_weekends_and_the_holidays_of_fixed_date_and_says_so():
     assert workdays.is_known(2026) and not workdays.is_known(2031)
-    assert workdays.is_workday(date(2031, 10, 1)) and not workdays.is_workday(date(2031, 10, 4))
+    days = [date(2031, 1, 1) + timedelta(days=n) for n in range(365)]
+    off = {(day.month, day.day) for day in days if day.weekday() < 5 and not workdays.is_workday(day)}
+    assert off == {(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)}
+    assert not any(workdays.is_workday(day) for day in days if day.weekday() >= 5)
+
+
+def test_a_time_limit_over_a_new_year_that_nobody_entered_does_not_count_new_years_day():
+    assert not workdays.is_known(2027)
+    assert workdays.add_workdays(date(2026, 12, 30), 2) == date(2027, 1, 4)  # 31 December and, after Friday the 1st and a weekend, Monday
 
 
 def test_a_notice_goes_before_everything_else():
     said = StringIO()
-    call_command("working_days", "--off", "2031-10-01", "2031-10-02", "--worked", "2031-10-04", "--source", "国办通知", stdout=said)
-    assert "2 off, 1 worked; known now: 2031" in said.getvalue() and workdays.is_known(2031)
-    assert workdays.add_workdays(date(2031, 9, 30), 1) == date(2031, 10, 3)
-    assert workdays.add_workdays(date(2031, 9, 30), 2) == date(2031, 10, 4)
+    call_command("working_days", "--off", "2031-10-01", "2031-10-06", "--worked", "2031-10-04", "--source", "国办通知", stdout=said)
+    assert "2 off, 1 worked; known now: —" in said.getvalue()
+    assert workdays.add_workdays(date(2031, 9, 30), 1) == date(2031, 10, 4)
+    assert workdays.add_workdays(date(2031, 9, 30), 2) == date(2031, 10, 7)
     call_command("working_days", "--worked", "2031-10-01", "--source", "更正", stdout=said)
     assert workdays.is_workday(date(2031, 10, 1)) and WorkdayNotice.objects.count() == 3
+
+
+def test_a_year_is_known_once_both_ends_of_its_notice_were_entered():
+    said = StringIO()
+    for days, is_known in ((["2031-01-23"], False), (["2031-01-01"], False), (["2031-10-01", "2031-10-02"], True)):
+        call_command("working_days", "--off", *days, "--source", "国办通知", stdout=said)
+        assert workdays.is_known(2031) is is_known
+    assert "both 2031-01-01 and 2031-10-01" in said.getvalue() and "known now: 2031" in said.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -299,6 +300,12 @@ def test_pages_miss_and_repeat_nothing_while_rows_are_added(cast, course, pull):
     add()
     assert pull(cursor=cursor).json()["items"][0]["id"] == Completion.objects.latest("pk").pk
     assert pull(cursor=pull(cursor=cursor).json()["next_cursor"]).json()["items"] == []
+
+
+def test_the_description_says_what_a_cursor_looks_like(client, cast, course, pull):
+    described = client.get("/api/v1/openapi.json").json()["paths"][DOOR]["get"]["parameters"]
+    [pattern] = [one["schema"]["anyOf"][0]["pattern"] for one in described if one["name"] == "cursor"]
+    assert re.fullmatch(pattern, pull().json()["next_cursor"]) and not re.fullmatch(pattern, "1")
 
 
 def test_a_cursor_of_other_filters_or_another_token_is_refused(cast, course, pull, key_of):

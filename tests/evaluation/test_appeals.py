@@ -58,7 +58,7 @@ def test_points_of_an_item_that_does_not_count_for_the_unit_are_not_granted(cast
 def test_a_person_appeals_about_their_own_line_with_evidence(cast, period):
     appeal = own(period, cast.learner, files=[evidence.File("证明.pdf", PDF)])
     assert (appeal.person, appeal.unit, appeal.about, appeal.state) == (cast.learner, cast.bureau, "张小明", "first")
-    assert appeal.due_on == date(2027, 1, 5) and evidence.read(AppealEvidence.objects.get()) == PDF
+    assert appeal.due_on == date(2027, 1, 6) and evidence.read(AppealEvidence.objects.get()) == PDF
     assert own(period, cast.learner) == appeal and Appeal.objects.count() == 1
 
 
@@ -72,10 +72,10 @@ def test_a_leader_and_a_liaison_appeal_for_their_unit_and_nobody_else_does(cast,
 
 def test_after_the_deadline_an_appeal_is_refused_and_the_day_is_named(cast, period):
     assert own(period, cast.learner, at=year.APPEALS + 7 * year.DAY).pk  # 5 January
-    assert "2027-01-05" in refused("over", own, period, cast.colleague, at=year.APPEALS + timedelta(days=7, hours=12))
+    assert "2027-01-06" in refused("over", own, period, cast.colleague, at=year.APPEALS + timedelta(days=8, hours=12))
     appeals.refuse(appeal=Appeal.objects.get(), by=cast.hr, reason="台账无误", at=year.AFTER_APPEALS)
     services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
-    assert "2027-01-05" in refused("over", own, period, cast.colleague, at=year.AFTER_APPEALS)
+    assert "2027-01-06" in refused("over", own, period, cast.colleague, at=year.AFTER_APPEALS)
 
 
 def test_before_appeals_are_opened_none_is_taken(cast, policy):

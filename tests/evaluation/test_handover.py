@@ -329,6 +329,7 @@ def test_a_list_that_only_takes_back_what_the_first_had_said_leads_to_zero_by_th
     desk = reverse("hand_over_desk", args=[given.period_id])
     give = reverse("hand_over_give", args=[given.period_id, receiver.pk, second.pk])
 
+    assert '<ul class="plain small"><li>' in client.get(reverse("supplement", args=[first.pk])).text  # below one another on a phone
     assert left(given) == 2 and "移交补充清单" in client.get(desk).text
     listed = client.get(reverse("supplement", args=[second.pk])).text
     assert [listed.count(words) for words in ("恢复为定案值", "P:YA10001", "U:532325-D03", cast.learner.name)] == [2, 1, 1, 1]
@@ -529,6 +530,10 @@ def test_the_receiver_answers_by_the_api_and_again_without_harm(client, cast, gi
     unknown = send(answer(given, DY10001="accepted"))
     assert unknown.status_code == 422 and unknown.json()["errors"][0]["row"] == 1
     assert send(signature=signed(b"another")).json()["code"] == "signature"
+    unsigned = client.post(
+        f"/api/v1/hand-overs/{given.name}/replies", document, content_type="application/json", headers={"authorization": f"Bearer {key}"}
+    ).json()
+    assert unsigned["errors"] == [{"field": "X-Signature", "code": "missing", "detail": "此项必填，未提供。"}]
     assert send(name="532325-2026-9").status_code == 404
     _token, foreign = tokens.create(
         owner=cast.other_hr, name="别县", scopes=[ApiToken.Scope.REPLIES], unit=cast.other_county, expires_at=until

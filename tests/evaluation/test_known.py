@@ -50,6 +50,28 @@ def test_it_says_where_and_with_which_duties_the_person_served_that_day(cast):
     assert ask(cast.learner, date(2020, 1, 1)).served == []
 
 
+@pytest.mark.parametrize(
+    "starts_on", [date(2026, 1, 1), date(2025, 9, 1)], ids=["another stay", "the same first day: corrected in its place"]
+)
+def test_a_place_that_was_entered_after_the_day_is_told_with_the_day_of_its_entry(cast, sign_in, monkeypatch, starts_on):
+    Posting.objects.filter(person=cast.learner).update(starts_on=date(2025, 9, 1), entered_at=datetime(2025, 9, 1, tzinfo=UTC))
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: MIDNIGHT + timedelta(days=20))  # 6 July in Shanghai
+        postings.post(person=cast.learner, unit=cast.other_bureau, title="科长", duties=["section_head"], starts_on=starts_on)
+
+    def entered(day: date) -> list[date | None]:
+        return [one.entered_later for one in ask(cast.learner, day).served]
+
+    assert entered(date(2025, 12, 31)) == [None if starts_on.year == 2026 else date(2026, 7, 6)]
+    assert entered(DAY) == entered(date(2026, 7, 5)) == [date(2026, 7, 6)] and entered(date(2026, 7, 6)) == [None]
+    client = sign_in(cast.hr)
+    assert "登记于 2026-07-06" in client.get(reverse("hours_known", args=[cast.learner.pk]), {"known_at": "2026-06-15"}).text
+    answer = client.get(reverse("unit_hours_known_csv", args=[cast.other_bureau.pk]), ASKED)
+    assert ",科长,科室负责人,2026-07-06," in next(
+        line for line in b"".join(answer.streaming_content).decode().splitlines() if "YA10001" in line
+    )
+
+
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_the_person_hr_and_the_auditor_may_ask(cast, course, sign_in, who):
     rows.complete(cast.learner, course)

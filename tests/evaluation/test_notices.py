@@ -38,7 +38,7 @@ def test_publicity_and_the_days_for_objections_are_told_while_they_run_to_everyb
     assert told(cast.stranger, year.CLOSED) == {} == told(cast.other_hr, year.CLOSED)
     assert told(cast.learner, year.CLOSED + timedelta(days=9)) == {}  # over, though nobody took the next step yet
     services.open_appeals(period=period, by=cast.hr, at=year.APPEALS)
-    assert told(cast.learner, year.APPEALS) == {door: "年度考评结果的申诉受理至 2027-01-05"}
+    assert told(cast.learner, year.APPEALS) == {door: "年度考评结果的申诉受理至 2027-01-06"}
     services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS)
     assert told(cast.learner, year.AFTER_APPEALS) == {}
 

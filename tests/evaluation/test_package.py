@@ -30,11 +30,23 @@ pytestmark = pytest.mark.usefixtures("private", "keys")
 
 
 @pytest.fixture
-def frozen(cast):
+def kept(cast, private):
     rows.policy()
     cast.learner.name = "=1+1"
     cast.learner.save()
     return year.frozen(cast)
+
+
+@pytest.fixture
+def frozen(kept, private):
+    """Its package is kept nowhere, as of years frozen before packages were: it is made again each time."""
+    forget(private)
+    return kept
+
+
+def forget(private):
+    for one in private.glob("packages/*.zip"):
+        one.unlink()
 
 
 def inside(made):
@@ -116,14 +128,53 @@ def test_the_manifest_names_every_file_with_its_hash(frozen):
     assert said["frozen_at"] == "2027-01-08T12:00:00+08:00" and said["key"] == Seal.objects.get().kid
 
 
-def test_rows_that_somebody_changed_are_not_passed_off_as_the_frozen_ones(frozen):
+def test_rows_that_somebody_changed_are_not_passed_off_as_the_frozen_ones(kept):
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("UPDATE evaluation_personline SET done = 99")
     with pytest.raises(Refused) as refused:
-        package.of(frozen)
+        package.of(kept)
     assert refused.value.code == "changed"
+
+
+def other_software(monkeypatch):
+    """As after an update of XlsxWriter."""
+    monkeypatch.setattr(package, "write_xlsx", lambda sheets, book, created: write_xlsx([*sheets][:1], book, created=created))
+
+
+def stored(private):
+    (found,) = private.glob("packages/*.zip")
+    return found
+
+
+def test_other_software_that_writes_workbooks_takes_no_frozen_package_away(kept, monkeypatch, private, folder):
+    sealed = stored(private).read_bytes()
+    other_software(monkeypatch)
+    assert package.of(kept).data == sealed and package.digest(kept) == package.of(kept).sha256
+    call_command("evaluation_package", "2026", "--to", str(folder), stdout=io.StringIO())
+    assert (folder / "evaluation-532325-2026.zip").read_bytes() == sealed
+    stored(private).write_bytes(sealed + b" ")
+    with pytest.raises(Refused) as refused:  # neither what is kept nor what is made is what was sealed
+        package.of(kept)
+    assert refused.value.code == "changed"
+
+
+def test_a_package_that_is_kept_nowhere_is_made_again_and_reconcile_keeps_it(frozen, monkeypatch, private):
+    sealed = package.of(frozen).data
+    (gap,) = package.unkept(NOON)
+    gap.mend()
+    assert stored(private).read_bytes() == sealed and package.unkept(NOON) == []
+    forget(private)
+    other_software(monkeypatch)
+    with pytest.raises(Refused):
+        package.unkept(NOON)[0].mend()
+    assert not list(private.glob("packages/*.zip"))
+
+
+def test_the_command_makes_the_folder_where_it_is_missing(frozen, folder):
+    call_command("evaluation_package", "2026", "--to", str(folder / "a" / "b"), stdout=io.StringIO())
+    assert (folder / "a" / "b" / "evaluation-532325-2026.zip").is_file()
 
 
 @pytest.fixture
@@ -141,7 +192,7 @@ def test_the_command_writes_it_and_says_so(frozen, folder):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["2025", "--to", "."], ["2026", "--to", "/no/such/folder"], ["2026", "--to", ".", "--county", "532326"]]
+    "arguments", [["2025", "--to", "."], ["2026", "--to", "/dev/null/folder"], ["2026", "--to", ".", "--county", "532326"]]
 )
 def test_the_command_fails_in_words_where_there_is_none(frozen, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

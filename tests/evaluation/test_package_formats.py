@@ -16,7 +16,7 @@ from tests.cast import NOON
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
 from tests.evaluation.test_handover import PUBLIC
-from tests.evaluation.test_package import inside
+from tests.evaluation.test_package import forget, inside
 
 __all__ = ["keys", "private"]
 pytestmark = pytest.mark.usefixtures("private", "keys")
@@ -51,12 +51,13 @@ def given(made, cast):
     return handover.hand_over(calculation=made, receiver=receiver, by=cast.hr, at=NOON)
 
 
-def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch):
+def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch, private):
     monkeypatch.setattr(Seal, "FORMAT", Seal.FIRST_FORMAT)
     frozen = by_hand.frozen(cast)
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
     monkeypatch.undo()
+    forget(private)
 
     files = inside(package.make(frozen))
     assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
@@ -65,7 +66,7 @@ def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, mo
 
 
 @pytest.mark.parametrize(("format", "tables"), [(Seal.SECOND_FORMAT, FIRST), (Seal.THIRD_FORMAT, THIRD)])
-def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monkeypatch, format, tables):
+def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monkeypatch, private, format, tables):
     """Where a duty counts differs, too, which lists of before do not tell."""
     monkeypatch.setattr(Seal, "FORMAT", format)
     frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["chief"], str(cast.other_bureau.pk): ["staff"]})
@@ -74,6 +75,7 @@ def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monk
     later = late_list(frozen, cast, total="9.50", digest="c")
     package.seal(later, at=NOON)
     monkeypatch.undo()
+    forget(private)
 
     files = inside(package.make(frozen))
     assert {name: hashlib.sha256(files[name]).hexdigest() for name in tables} == tables

@@ -87,7 +87,7 @@ def test_hr_takes_the_year_from_open_to_frozen_at_the_door(cast, sign_in, on):
     client = sign_in(cast.hr)
     wrong = {"county": cast.county.pk, "year": 2026, "version": version.pk, "freeze_on": "2026-12-25"}
     page = client.post(reverse("period_new"), wrong)
-    assert page.status_code == 422 and "2027-01-06" in page.text and 'value="2026"' in page.text
+    assert page.status_code == 422 and "2027-01-07" in page.text and 'value="2026"' in page.text
     assert client.post(reverse("period_new"), {**wrong, "freeze_on": ""}).status_code == 302
     door = reverse("period", args=[Period.objects.get().pk])
     on(year.NOON)
@@ -102,7 +102,7 @@ def test_hr_takes_the_year_from_open_to_frozen_at_the_door(cast, sign_in, on):
 
 def test_the_page_says_what_comes_next_and_why_not_yet(cast, sign_in, period):
     page = sign_in(cast.hr).get(reverse("period", args=[period.pk]))
-    assert "2027-01-05" in page.text and 'value="frozen"' not in page.text and "2027年放假安排尚未公布" in page.text
+    assert "2027-01-06" in page.text and 'value="frozen"' not in page.text and "2027年放假安排尚未公布" in page.text
 
 
 def test_reopening_at_the_door_takes_two(cast, sign_in, period):
@@ -281,7 +281,7 @@ def test_a_leader_is_offered_the_items_of_the_unit_and_a_learner_is_not(cast, si
 def test_after_the_deadline_the_door_names_the_day(cast, sign_in, period, on):
     on(year.AFTER_APPEALS)
     page = sign_in(cast.learner).post(reverse("appeal_new", args=[period.pk]), {"about": "own", "text": "错", "form_key": "k"})
-    assert page.status_code == 422 and "2027-01-05" in page.text and not Appeal.objects.exists()
+    assert page.status_code == 422 and "2027-01-06" in page.text and not Appeal.objects.exists()
 
 
 @everybody

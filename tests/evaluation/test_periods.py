@@ -54,8 +54,8 @@ def test_days_that_cross_are_refused_in_words_and_nothing_is_written(cast, more,
 
 
 def test_what_does_not_fit_says_which_day_is_the_earliest(cast):
-    assert "2027-01-06" in refused("too_short", year.opened, cast=cast, freeze_on=date(2027, 1, 5))
-    assert year.opened(cast, freeze_on=date(2027, 1, 6))
+    assert "2027-01-07" in refused("too_short", year.opened, cast=cast, freeze_on=date(2027, 1, 5))
+    assert year.opened(cast, freeze_on=date(2027, 1, 7))
 
 
 @pytest.mark.parametrize("who", ["learner", "own_leader", "liaison", "trainer", "admin", "auditor", "other_hr"])
@@ -109,9 +109,9 @@ def test_publicity_and_appeals_last_their_working_days_to_the_last_hour(cast):
     assert PeriodStep.objects.get(state="publicity").due_on == date(2026, 12, 28)
     assert "2026-12-28" in refused("publicity_runs", services.open_appeals, period=period, by=cast.hr, at=at(2026, 12, 28, hour=23))
     step = services.open_appeals(period=period, by=cast.hr, at=at(2026, 12, 29, hour=0))
-    assert step.due_on == date(2027, 1, 5)
-    assert "2027-01-05" in refused("appeals_run", services.freeze, period=period, by=cast.hr, at=at(2027, 1, 5, hour=23))
-    assert services.freeze(period=period, by=cast.hr, at=at(2027, 1, 6, hour=0)).state == "frozen"
+    assert step.due_on == date(2027, 1, 6)
+    assert "2027-01-06" in refused("appeals_run", services.freeze, period=period, by=cast.hr, at=at(2027, 1, 6, hour=23))
+    assert services.freeze(period=period, by=cast.hr, at=at(2027, 1, 7, hour=0)).state == "frozen"
 
 
 def test_no_step_can_be_left_out_and_the_refusal_says_where_it_stands(cast):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from core.errors import Refused
 from evaluation import claims, pictures, reminders, services
 from evaluation.ahead import Overview
-from evaluation.models import LearningReminder
+from evaluation.models import LearningReminder, LedgerEntry
 from people.models import Person, ReadingOfOthers, Unit
 from tests.cast import EVERYBODY, NOON, person
 from tests.certificates.conftest import keys, private
@@ -40,18 +40,20 @@ def side_by_side(county, **more):
 
 def test_units_are_ranked_among_their_kind_and_equals_share_a_rank(cast, year):
     found = side_by_side(cast.county)
-    assert [(name, row.standing.did, row.standing.should, row.rank) for name, row in found.items()] == [
-        ("姚安县教育体育局", 1, 2, 2),
-        ("姚安县财政局", 2, 2, 1),
-        ("姚安县人民政府办公室", 0, 0, None),
+    assert [(name, row.standing.did, row.standing.should, row.rank, row.of) for name, row in found.items()] == [
+        ("姚安县教育体育局", 1, 2, 2, 2),
+        ("姚安县财政局", 2, 2, 1, 2),
+        ("姚安县人民政府办公室", 0, 0, None, None),
     ]
     Unit.objects.filter(pk=cast.other_bureau.pk).update(is_vertical=True)
     assert [row.rank for row in side_by_side(cast.county).values()] == [1, None, None]
 
 
-def test_whoever_reads_one_unit_is_told_its_rank_in_the_whole_county(cast, year):
+def test_whoever_reads_one_unit_is_told_its_rank_in_the_whole_county(client, cast, year):
     own = pictures.side_by_side(Overview(Unit.objects.filter(path__startswith=cast.bureau.path), year=2026, at=NOON))
-    assert [(row.unit.name, row.rank) for row in own] == [("姚安县教育体育局", 2)]
+    assert [(row.unit.name, row.rank, row.of) for row in own] == [("姚安县教育体育局", 2, 2)]
+    client.force_login(cast.own_leader)
+    assert ">2 / 2<" in client.get(reverse("county_picture"), {"year": 2026}).text
 
 
 def test_whoever_reads_two_counties_is_told_the_rank_in_each(cast, year, policy):
@@ -124,6 +126,16 @@ def test_the_hours_of_the_months_are_those_of_the_ledger_and_come_to_the_year(ca
     of_years = {one.year: one.hours for one in pictures.years([cast.county], at=NOON)}
     assert of_years == {2026: sum(month.hours for month in found), 2025: 3}
     assert of_years[2026] == sum(services.balance(one, 2026) for one in Person.objects.all())
+
+
+def test_what_corrects_an_entry_stands_in_the_month_in_which_that_was_learned(cast, policy, course):
+    rows.complete(cast.learner, course, at=NOON - timedelta(days=70))  # in April
+    entry, *more = LedgerEntry.objects.all()
+    learned = sum((one.hours for one in more), entry.hours)
+    services.correct(person=cast.learner, year=2026, hours=Decimal("-0.5"), reason="重复计算", by=cast.hr, at=NOON, answers=entry)
+
+    found = pictures.months([cast.county], year=2026, at=NOON)
+    assert [month.hours for month in found] == [0, 0, 0, learned - Decimal("0.5"), 0, 0]
 
 
 def test_the_grid_shows_the_newest_published_lines_and_nothing_before(cast, year):

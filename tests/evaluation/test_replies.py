@@ -81,6 +81,13 @@ def test_the_name_of_another_hand_over_is_told_without_half_of_a_character():
     assert caught.value.code == "other_package" and caught.value.message.encode()
 
 
+def test_an_answer_to_another_package_of_the_same_hand_over_names_both_packages():
+    with pytest.raises(Refused) as caught:
+        read(written(ACCEPTED, package="cd" * 32))
+
+    assert "cd" * 32 in caught.value.message and "ab" * 32 in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [

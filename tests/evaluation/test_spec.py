@@ -112,6 +112,22 @@ def test_a_formula_that_large_figures_drive_beyond_counting_is_no_new_version_an
     assert ["K1" in str(fault) for fault in caught.value.faults] == [True]
 
 
+def test_a_formula_with_a_remark_is_no_new_version_and_yet_is_read(data):
+    data["items"][0]["formula"] = "3 # 县里商定"
+    spec = specs.read(data)
+
+    with pytest.raises(specs.RefusedSpec) as caught:
+        specs.require_usable(spec)
+
+    assert ["K1" in str(fault) and "“# 县里商定”" in str(fault) for fault in caught.value.faults] == [True]
+
+
+@pytest.mark.parametrize(("written", "text"), [(1, "1"), (0.5, "0.5")])
+def test_a_formula_that_is_a_bare_number_is_read_as_its_text(data, written, text):
+    data["items"][0]["formula"] = written
+    assert specs.read(data).items[0].formula == text
+
+
 @pytest.mark.parametrize(
     ("parts", "place"),
     [

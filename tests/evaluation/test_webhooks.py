@@ -86,6 +86,50 @@ def test_a_worker_that_is_killed_between_answer_and_position_loses_nothing(cast,
     assert len(set(messages(receiver))) == 1 and len(receiver.got) == 2
 
 
+def slowly(monkeypatch, meanwhile):
+    """Each call takes two minutes; `meanwhile` happens after that, before the answer is noted."""
+    call, hours = delivery._call, [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: hours[0])
+
+    def slow(*args) -> bool:
+        took = call(*args)
+        hours[0] += timedelta(minutes=2)
+        meanwhile()
+        return took
+
+    monkeypatch.setattr(delivery, "_call", slow)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_no_other_worker_comes_in_while_a_slow_run_goes_on(cast, course, receiver, hook, monkeypatch, again):
+    for who in (cast.learner, cast.colleague, cast.own_leader):
+        rows.complete(who, course)
+    if again:
+        assert tell(hook) == 3
+        for change in WebhookCall.objects.values_list("change", flat=True):
+            endpoints.tell_again(endpoint=hook, change=change, by=cast.hr)
+        receiver.got.clear()
+    others = []
+    slowly(monkeypatch, lambda: others.append(delivery.due(clock.now()).exists()))
+    assert delivery.deliver(hook.pk, at=clock.now()) == 3
+    assert others == [False] * 3 and len(set(messages(receiver))) == len(receiver.got) == 3
+    assert delivery.due(clock.now()).exists()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_worker_whose_hold_another_has_taken_over_stops_and_leaves_it_to_that_one(cast, course, receiver, hook, monkeypatch, again):
+    for who in (cast.learner, cast.colleague):
+        rows.complete(who, course)
+    if again:
+        assert tell(hook) == 2
+        for change in WebhookCall.objects.values_list("change", flat=True):
+            endpoints.tell_again(endpoint=hook, change=change, by=cast.hr)
+    theirs = clock.now() + timedelta(hours=1)
+    slowly(monkeypatch, lambda: WebhookEndpoint.objects.update(held_until=theirs))
+    assert delivery.deliver(hook.pk, at=clock.now()) == 1
+    assert WebhookEndpoint.objects.get().held_until == theirs
+
+
 def test_an_endpoint_that_fails_for_five_days_is_given_up_and_its_trace_says_so(cast, course, receiver, hook):
     from wagtail.models import ModelLogEntry
 

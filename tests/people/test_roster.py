@@ -187,9 +187,11 @@ def test_a_transfer_before_the_present_posting_is_refused(cast):
 
 def test_another_place_from_the_same_day_corrects_the_posting(cast):
     put_in(row(), county=cast.county)
+    Posting.objects.update(entered_at=None)
     put_in(row(unit="姚安县财政局", section=""), county=cast.county)
     posting = Posting.objects.get(person__employee_number="YA20001")
     assert posting.unit == cast.other_bureau and posting.ends_on is None
+    assert posting.entered_at == NOON and not Posting.objects.exclude(pk=posting.pk).exclude(entered_at=None).exists()
 
 
 def test_fields_show_old_and_new_and_an_empty_cell_changes_nothing(cast):

@@ -10,10 +10,10 @@ from core.workdays import is_known
 
 
 class Command(BaseCommand):
-    help = "Enters what the yearly notice says of working days: weekdays off, weekend days worked. The same day again replaces it. Without days: lists what was entered."
+    help = "Enters what the yearly notice says of working days: holidays off, weekend days worked; 1 January and 1 October whatever day of the week they are. The same day again replaces it. Without days: lists what was entered."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("--off", nargs="+", default=[], metavar="DAY", type=self._day, help="weekdays that are holidays")
+        parser.add_argument("--off", nargs="+", default=[], metavar="DAY", type=self._day, help="days that are holidays")
         parser.add_argument("--worked", nargs="+", default=[], metavar="DAY", type=self._day, help="weekend days that are worked")
         parser.add_argument("--source", default="", help="the notice that says so, with its number")
 
@@ -31,7 +31,11 @@ class Command(BaseCommand):
                 for day in days:
                     WorkdayNotice.objects.update_or_create(day=day, defaults={"is_worked": is_worked, "source": source.strip()[:200]})
         years = sorted({day.year for day in [*off, *worked]})
-        self.stdout.write(f"{len(off)} off, {len(worked)} worked; known now: {', '.join(str(year) for year in years if is_known(year))}")
+        known = [str(year) for year in years if is_known(year)]
+        self.stdout.write(f"{len(off)} off, {len(worked)} worked; known now: {', '.join(known) or '—'}")
+        for year in years:
+            if str(year) not in known:
+                self.stdout.write(f"{year} counts as announced once both {year}-01-01 and {year}-10-01 were entered")
 
     @staticmethod
     def _day(text: str) -> date:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("year", type=int)
-        parser.add_argument("--to", type=Path, required=True, metavar="DIR")
+        parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="made where it is missing")
         parser.add_argument("--county", metavar="CODE", help="needed where several counties have an evaluation of the year")
 
     def handle(self, *args, year: int, to: Path, county: str | None, **options):
@@ -28,10 +28,11 @@ class Command(BaseCommand):
             raise CommandError(_("There is no evaluation of %(year)d.") % {"year": year})
         if len(found) > 1:
             raise CommandError(_("Several counties have an evaluation of %(year)d: choose one by --county CODE.") % {"year": year})
-        if not to.is_dir():
+        if to.exists() and not to.is_dir():
             raise CommandError(_("%(folder)s is no folder.") % {"folder": to})
         try:
             made = package.of(found[0])
+            to.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(dir=to, delete=False, suffix=".part") as file:
                 file.write(made.data)
             Path(file.name).chmod(0o640)

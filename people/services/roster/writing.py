@@ -91,7 +91,7 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
     units = _write_units(fresh)
     people = _write_people(fresh, units)
     _note_on_accounts(fresh, people, by, at)
-    _write_postings(fresh, people, units, on)
+    _write_postings(fresh, people, units, at)
     hr_for = [people[change.number].pk for change in fresh.people if any(role == Role.HR for role, _code, _name in change.roles_gained)]
     roles.sync_many([person.pk for person in people.values()], on=on, by=by, hr_for=hr_for)
     if upload is None:
@@ -207,8 +207,9 @@ def _note_on_accounts(done: RosterPlan, people: dict[str, Person], by: Person | 
             readings.record_on_accounts(subjects=subjects, what=what, by=by, at=at)
 
 
-def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str, Unit], on: date) -> None:
+def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str, Unit], at: datetime) -> None:
     """Close, correct and open postings and duties. Closing goes first: one open main posting a person."""
+    on = clock.today(at)
     current, last, beside = postings_of([people[change.number].pk for change in done.changed_people])
     held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
     changed: list[Posting] = []
@@ -289,7 +290,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             for other in beside.get(person.pk, []):
                 if other.unit_id == units[change.unit_code].pk:
                     close(other, change.since - timedelta(days=1))
-            posting = Posting(person=person, unit=units[change.unit_code], title=change.title, starts_on=change.since)
+            posting = Posting(person=person, unit=units[change.unit_code], title=change.title, starts_on=change.since, entered_at=at)
             if change.ends:
                 posting.ends_on = max(on, change.since)
             opened.append(posting)
@@ -313,7 +314,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             before = last.get(person.pk)
             redate(posting, before if continues(before, posting) else None, change.since)
         elif change.posting == "correct" and posting is not None:
-            posting.unit, posting.title = units[change.unit_code], change.title
+            posting.unit, posting.title, posting.entered_at = units[change.unit_code], change.title, at
             changed.append(posting)
         if change.posting not in OPENS and posting is not None:
             for assignment in held.get(posting.pk, []):
@@ -322,7 +323,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         until = posting.ends_on if posting else None
         kept += [(duty, since, until) for duty in change.duties_added if duty not in goes_on]
         added += [DutyAssignment(posting=posting, duty=duty, starts_on=first, ends_on=last_day) for duty, first, last_day in kept]
-    Posting.objects.bulk_update(changed, ["unit", "title", "starts_on", "ends_on"], batch_size=500)
+    Posting.objects.bulk_update(changed, ["unit", "title", "starts_on", "ends_on", "entered_at"], batch_size=500)
     Posting.objects.bulk_create(opened, batch_size=500)
     DutyAssignment.objects.bulk_update({each.pk: each for each in ended}.values(), ["starts_on", "ends_on"], batch_size=500)
     DutyAssignment.objects.filter(pk__in=never).delete()
