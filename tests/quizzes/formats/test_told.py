@@ -378,6 +378,52 @@ def test_blanks_that_are_worth_more_than_others_are_told():
     assert found.item.key == [["甲"], ["甲"]] and any("权重" in line for line in found.changes)
 
 
+TYPED = '<qti-text-entry-interaction response-identifier="R"{}/>'
+CASED = "大小写"
+
+
+@pytest.mark.parametrize(
+    ("right", "rules", "is_told"),
+    [
+        ("GIS", TEMPLATE.format("match_correct"), True),
+        ("GIS", given(RIGHT, "1"), True),
+        ("GIS", TEMPLATE.format("map_response"), False),
+        ("二十", TEMPLATE.format("match_correct"), False),  # signs without case
+    ],
+)
+def test_a_text_that_qti_compares_sign_for_sign_is_told_where_case_would_count(right, rules, is_told):
+    processing = (
+        f"<qti-response-processing {rules}/>"
+        if rules.startswith("template")
+        else f"<qti-response-processing>{rules}</qti-response-processing>"
+    )
+    (found,) = read(qti_item(declaration("single", "string", right, {right: "1"}), TYPED.format(""), processing), "qti")
+    assert found.item.key == [[right]] and [CASED in line for line in found.changes] == [True] * is_told
+
+
+def test_a_pattern_of_another_program_compares_case_and_ours_does_not():
+    test = '<qti-pattern-match pattern="GIS.*"><qti-variable identifier="R"/></qti-pattern-match>'
+    declared = '<qti-response-declaration identifier="R" cardinality="single" base-type="string"/>'
+    item = qti_item(declared, TYPED.format(""), f"<qti-response-processing>{given(test, '1')}</qti-response-processing>")
+    (found,) = read(item, "qti")
+    assert found.item.kind == "short" and [CASED in line for line in found.changes] == [True]
+    out = io.BytesIO()
+    formats.of("qti").write([found.item], out)
+    (again,) = read(out.getvalue(), "qti")
+    assert again.changes == [] and again.item.key == found.item.key
+
+
+def test_what_qti_fills_in_beforehand_and_which_answers_it_lets_in_is_told():
+    declared = declaration("single", "string", "二十", {"二十": "1"})
+    filled = declared.replace("<qti-correct", "<qti-default-value><qti-value>十</qti-value></qti-default-value><qti-correct", 1)
+    for item, said in (
+        (qti_item(filled, TYPED.format("")), "预填"),
+        (qti_item(declared, TYPED.format(' pattern-mask="[0-9]+"')), "[0-9]+"),
+    ):
+        (found,) = read(item, "qti")
+        assert len(found.changes) == 1 and said in found.changes[0]
+
+
 @pytest.mark.parametrize(
     ("accepted", "is_taken"), [("=*", False), ("=公开~*", True), ("%50%*~=公开", False), ("=公*", False), (r"=\\*", True)]
 )
