@@ -509,6 +509,34 @@ def test_right_and_wrong_as_options_of_true_or_false_are_no_loss():
     assert found.item.key is False and found.changes == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "answer", "key"),
+    [
+        ("正确", "错误", "A", True),
+        ("错误", "正确", "A", False),
+        ("对", "错", "Ｂ", False),
+        ("√", "×", "a.", True),
+        ("合法", "违法", "A", None),
+    ],
+)
+def test_a_true_or_false_may_be_answered_by_the_letter_of_its_option(first, second, answer, key):
+    (found,) = read(workbook(["Q1", "判断题", "P01", 1, "对吗？", first, second, None, answer]), "xlsx")
+    assert found.changes == [] and (found.item is None if key is None else found.item.key is key)
+
+
+@pytest.mark.parametrize(
+    ("stem", "answer", "taken", "is_told"),
+    [
+        ("以（　）为常态，不公开为( )。", "公开；例外", "以____为常态，不公开为____。", True),
+        ("（　）以____为常态。", "公开", "（　）以____为常态。", False),
+        ("以（公开）为常态。", "公开", None, False),
+    ],
+)
+def test_empty_brackets_are_the_blanks_of_a_stem_that_has_no_others(stem, answer, taken, is_told):
+    (found,) = read(workbook(["Q1", "填空题", "P01", 1, stem, None, None, None, answer]), "xlsx")
+    assert (found.item and found.item.stem) == taken and ["空括号" in line for line in found.changes] == [True] * is_told
+
+
 def test_the_rows_that_were_refused_come_back_without_noise():
     refused, again = io.BytesIO(), None
     sheet.refused_rows(read(workbook([*SINGLE[:8], "D"]), "xlsx"), refused)
