@@ -575,7 +575,8 @@ def test_an_edit_that_leaves_a_coming_sitting_short_is_said_to_whoever_edits(exa
     [said] = readiness.shaken_by(judges, at=before)
 
     assert "年度考试" in said and "判断题" in said
-    assert readiness.shaken_by(judges, at=NOON) == [], "who has begun has a paper"
+    assert readiness.shaken_by(judges, at=NOON + 29 * MINUTE) == [said], "who comes late gets a paper only now"
+    assert readiness.shaken_by(judges, at=NOON + 30 * MINUTE) == [], "who has begun has a paper"
     assert "判断题" in readiness.faults(sitting)[0]
 
 
