@@ -11,6 +11,7 @@ a piece of the file; one of a workbook, which is packed as a whole, holds its ce
 """
 
 import csv
+import io
 import json
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -18,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import IO, Any
 from urllib.parse import quote
@@ -158,13 +159,7 @@ _CSV: dict[type, Callable[[Any], str]] = {
     datetime: _instant,
     date: date.isoformat,
 }
-
-
-class _Line:
-    """A file for csv.writer that hands each line back."""
-
-    def write(self, text: str) -> str:
-        return text
+_WRITTEN_AS_THEY_ARE = frozenset({int, float, Decimal, type(None)})  # by csv.writer, as above
 
 
 def csv_chunks(exporter: Exporter) -> Iterator[bytes]:
@@ -174,42 +169,46 @@ def csv_chunks(exporter: Exporter) -> Iterator[bytes]:
 
 
 def _csv_head(exporter: Exporter) -> bytes:
-    return b"\xef\xbb\xbf" + csv.writer(_Line()).writerow([defused(str(column.title)) for column in exporter.columns]).encode()
+    return b"\xef\xbb\xbf" + _csv_text([[defused(str(column.title)) for column in exporter.columns]])
 
 
 def _csv_rows(exporter: Exporter) -> Iterator[bytes]:
-    line = csv.writer(_Line()).writerow
     # The zone is looked up once: that costs more than all else of an instant.
     kinds = _CSV | {datetime: partial(_instant_in, timezone.get_current_timezone())}
-    values, known, other = [column.value for column in exporter.columns], kinds.get, _whatever
-    lines: list[str] = []
-    for row in exporter.rows:
-        cells = [value(row) for value in values]
-        lines.append(
-            line(
-                [
-                    (cell if cell[:1] not in FORMULA_STARTS else defused(cell)) if type(cell) is str else known(type(cell), other)(cell)
-                    for cell in cells
-                ]
-            )
-        )
-        if len(lines) >= LINES_A_CHUNK:
-            yield "".join(lines).encode()
-            lines.clear()
-    if lines:
-        yield "".join(lines).encode()
+    rows = iter(exporter.rows)
+    while some := list(islice(rows, LINES_A_CHUNK)):
+        # Column by column: what is in one is mostly of one type, and much of it is the same again.
+        columns = [_csv_cells(list(map(column.value, some)), kinds) for column in exporter.columns]
+        yield _csv_text(zip(*columns, strict=True))
 
 
-def _as_json(value: object) -> object:
-    """Instants with the county's offset, days as ISO 8601, decimals as text with all their digits, other things as their words."""
+def _csv_text(lines: Iterable[Iterable]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode()
+
+
+def _csv_cells(cells: list, kinds: dict[type, Callable[[Any], str]]) -> list:
+    """The cells of a column as csv.writer may take them."""
+    types = set(map(type, cells))
+    if types <= _WRITTEN_AS_THEY_ARE:
+        return cells
+    if types == {str} and FORMULA_STARTS.isdisjoint(text[:1] for text in set(cells)):
+        return cells
+    return [kinds.get(type(cell), _whatever)(cell) for cell in cells]
+
+
+def _as_json(zone: tzinfo, value: object) -> object:
+    """Instants with the offset of the zone, days as ISO 8601, decimals as text with all their digits, other things as their words."""
     if isinstance(value, datetime):
-        return timezone.localtime(value).isoformat(timespec="seconds")
+        return value.astimezone(zone).isoformat(timespec="seconds")
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def json_chunks(exporter: Exporter) -> Iterator[bytes]:
     """One JSON object a row, under the columns' keys, some hundred lines at a time."""
-    encode = partial(json.dumps, ensure_ascii=False, separators=(",", ":"), default=_as_json)
+    as_json = partial(_as_json, timezone.get_current_timezone())
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=as_json).encode
     columns = [(column.key or str(column.title), column.value) for column in exporter.columns]
     lines: list[str] = []
     for row in exporter.rows:

@@ -24,7 +24,7 @@ from evaluation.models.evidence import EvidenceFile
 from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, ServedAt, Unit
 from people.models.unit import record_names, within_paths
 from people.permissions import paths_of
-from quizzes.models import Allowance, Attempt, Candidate, Incident, ItemMark, LatePaper, Marking, MarkingTask, Sitting
+from quizzes.models import Allowance, Attempt, AttemptItem, Candidate, Incident, ItemMark, LatePaper, Marking, MarkingTask, Sitting
 from quizzes.services import keys, rating_corrections, ratings
 
 FORMAT = "county-learning-archive/1"
@@ -263,10 +263,12 @@ def _result(marking: Marking) -> dict[str, Any]:
 
 
 def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
-    """The items of these attempts as they were shown, with what was answered and earned. The keys are not even read. Four queries."""
+    """The items of these attempts as they were shown, with what was answered and earned. Keys are not even read, but of what people marked, for its
+    rubric. Four queries, five with such."""
     tasks: dict[int, list[MarkingTask]] = {}
     for task in MarkingTask.objects.filter(submission__attempt__in=over.values("pk")).with_ratings():
         tasks.setdefault(task.item_id, []).append(task)
+    with_rubric = AttemptItem.objects.in_bulk(tasks)
     marks = (
         ItemMark.objects.filter(marking__superseded_by=None, marking__submission__attempt__in=over.values("pk"))
         .select_related("item", "answer", "marking")
@@ -276,7 +278,9 @@ def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
     found: dict[int, Told] = {}
     for mark in marks:
         item, response = mark.item, mark.answer and mark.answer.response
-        marked = tasks.get(item.pk, []) if mark.marking.is_complete else []
+        marked = [task for task in tasks.get(item.pk, ()) if mark.marking.is_complete]
+        mark.item = with_rubric.get(item.pk, item)
+        by_criteria = [(ratings.texts([mark])[item.pk, task.part], task.standing_points) for task in marked if task.standing_points]
         found.setdefault(item.attempt_id, []).append(
             {
                 **_fields(item, "position", "kind", "points", "shown"),
@@ -285,7 +289,10 @@ def _items(over: QuerySet[Attempt]) -> dict[int, Told]:
                 "answered_at": _instant(mark.answer.at) if mark.answer else None,
                 "earned": _two(mark.earned),
                 "comments": [comment for several in ratings.comments(marked).values() for comment in several],
-                "criteria": [[_two(point) for point in task.standing_points] for task in marked if task.standing_points],
+                "criteria": [[_two(point) for point in points] for _text, points in by_criteria],
+                "rubrics": [
+                    [{"name": one["name"], "points": _two(Decimal(one["points"]))} for one in text.rubric] for text, _points in by_criteria
+                ],
                 "corrections": [_fields(one, "at", "reason", "before", "after") for one in rating_corrections.told(marked, [mark])],
             }
         )

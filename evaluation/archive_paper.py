@@ -232,12 +232,20 @@ def _item(item: One) -> tuple[Any, ...]:
         [
             *map(stems.plain, item["answer"]),
             *(f"评语：{comment}" for comment in item["comments"]),
-            *(f"各评分点得分：{'、'.join(map(figure, points))}" for points in item["criteria"]),
+            *map(_by_criteria, item["rubrics"], item["criteria"]),
             *(f"得分更正（{_at(one['at'])}）：{one['reason']}" for one in item["corrections"]),
         ]
     )
     earned = "待评阅" if item["earned"] is None else f"{figure(item['earned'])}/{figure(item['points'])}"
     return item["position"], asked, said or "未作答", earned
+
+
+def _by_criteria(rubric: Any, points: Any) -> str:
+    """What each criterion earned; without a rubric the whole was marked as a percentage."""
+    if not rubric:
+        return f"评阅得分：满分的{_percent(points[0])}"
+    told = (f"{one['name']} {figure(earned)}/{figure(one['points'])}" for one, earned in zip(rubric, points, strict=True))
+    return f"各评分点得分：{'；'.join(told)}"
 
 
 def _part(part: Any) -> str:

@@ -10,12 +10,13 @@ from math import ceil
 from operator import attrgetter
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, Max, Model, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, Model, OuterRef, Q, QuerySet
 
 from certificates.models import Certificate
 from core.reconcile import Gap
 from courses.models import Completion
 from evaluation.models import LedgerEntry, PeriodStep, RecordChange
+from people.models import Unit
 
 Kind = RecordChange.Kind
 AT_ONCE = 1000
@@ -25,8 +26,15 @@ FEW = 5000  # rows whose newest changes are looked up by their keys
 STRETCH = 10_000  # numbers that are looked through at once, and more each time
 
 NUMBER_ALL = """
-    UPDATE evaluation_recordchange SET number = %s + placed.place
-    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM evaluation_recordchange WHERE number IS NULL) AS placed
+    UPDATE evaluation_recordchange SET number = %s + placed.place, unit_id = placed.unit_id
+    FROM (
+        SELECT r.id, row_number() OVER (ORDER BY r.id) AS place, COALESCE(c.unit_id, e.unit_id, f.unit_id) AS unit_id
+        FROM evaluation_recordchange r
+        LEFT JOIN courses_completion c ON c.id = r.completion_id
+        LEFT JOIN evaluation_ledgerentry e ON e.id = r.entry_id
+        LEFT JOIN certificates_certificate f ON f.id = r.certificate_id
+        WHERE r.number IS NULL
+    ) AS placed
     WHERE evaluation_recordchange.id = placed.id
 """
 
@@ -98,27 +106,34 @@ def read_on(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
     return changed.filter(~Exists(later)).order_by("change")
 
 
-def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callable[[QuerySet], QuerySet]) -> list:
-    """The first `most` of what `read_on` gives, each read in the given shape.
+def first_of(
+    rows: QuerySet, *, after: int, upto: int, most: int, shape: Callable[[QuerySet], QuerySet], within: Unit | None = None
+) -> list:
+    """The first `most` of what `read_on` gives, each read in the given shape. `within`: a unit that they all lie in, where one is known.
 
-    Asked for all at once, a database reads every row and sorts them, for each page anew. So the newest changes are taken by
-    their numbers, and their rows by key, as long as fewer numbers than a stretch promise the rest. Where they do not, the numbers
-    of what is sought are looked up if it is few; else `read_on` looks through stretches of numbers, each longer than the one before.
+    Asked for all at once, a database reads every row and sorts them, for each page anew. So the newest changes, of that unit alone,
+    are taken by their numbers, and their rows by key, as long as fewer numbers than a stretch promise the rest. Where they do not,
+    the numbers of what is sought are looked up if it is few; else `read_on` looks through stretches of numbers, each longer than the
+    one before.
     """
+    # By key: the database knows how many changes each of these units has, and so whether to look through all or through theirs.
+    there = None if within is None else list(Unit.objects.within(within).values_list("pk", flat=True))
     found: list = []
 
     def take(newest: QuerySet, *, share: float = 1) -> tuple[int, int]:
         """How many numbers there were, and how many of them are sought; `share` is the part expected to be."""
         nonlocal after
         numbers = dict(newest[: min(AT_ONCE, ceil((most - len(found)) / share))])
-        some = list(shape(rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__in=numbers)))
+        last = max(numbers, default=upto)
+        changed = rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__gt=after, change__lte=last)
+        some = [row for row in shape(changed) if row.change in numbers]
         found.extend(sorted(some, key=attrgetter("change")))
-        after = max(numbers, default=upto)
+        after = last
         return len(numbers), len(some)
 
     share = 1.0
     while len(found) < most and after < upto:
-        looked_at, sought = take(_newest(rows, after=after, upto=upto), share=share)
+        looked_at, sought = take(_newest(rows, after=after, upto=upto, there=there), share=share)
         if sought * STRETCH < looked_at * (most - len(found)):
             break
         share = sought / max(looked_at, 1) or share
@@ -127,7 +142,7 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
     few = list(rows.order_by().values_list("pk", flat=True)[: FEW + 1])
     if len(few) <= FEW:
         while len(found) < most and after < upto:
-            take(_newest(rows, after=after, upto=upto).filter(**{f"{_about(rows)}__in": few}))
+            take(_newest(rows, after=after, upto=upto, there=there).filter(**{f"{_about(rows)}__in": few}))
         return found
     length = STRETCH
     while after < upto and len(found) < most:
@@ -137,11 +152,13 @@ def first_of(rows: QuerySet, *, after: int, upto: int, most: int, shape: Callabl
     return found
 
 
-def _newest(rows: QuerySet, *, after: int, upto: int) -> QuerySet:
-    """The numbers in (after, upto] that are the newest of anything of the kind of these rows, with its key, in order."""
+def _newest(rows: QuerySet, *, after: int, upto: int, there: list[int] | None) -> QuerySet:
+    """The numbers in (after, upto] that are the newest of anything of the kind of these rows, in some units, with its key, in order."""
     about = _about(rows)
     later = RecordChange.objects.filter(**{about: OuterRef(about)}, number__gt=OuterRef("number"))
     changes = RecordChange.objects.filter(number__gt=after, number__lte=upto, **{f"{about}__isnull": False})
+    if there is not None:
+        changes = changes.filter(Q(unit__in=there) | Q(unit=None))
     return changes.filter(~Exists(later)).order_by("number").values_list("number", about)
 
 

@@ -14,12 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core import clock
 from core.errors import Refused
 from core.figures import figure
+from core.text import is_storable
 from evaluation import claims, evidence, services
 from evaluation.forms import ClaimDecisionForm, ClaimForm
 from evaluation.models import Evidence, HourClaim
-from evaluation.permissions import claims_in_reach_q, decides_q, people_with_file
+from evaluation.permissions import claims_in_reach_q, decides_q, people_to_file_for, people_with_file
 from people.models import Person, Role
-from people.permissions import require_role
+from people.permissions import has_role, require_role
 from people.services import readings
 
 PER_PAGE = 50
@@ -82,8 +83,11 @@ def _field_of(refusal: Refused) -> str | None:
 @never_cache
 @require_safe
 def claim_list(request: HttpRequest) -> HttpResponse:
-    """Claims in one's reach: what waits for oneself, what is open, or all. Each page read is logged."""
+    """Claims in one's reach: what waits for oneself, what is open, or all. Each page read is logged. `?for=<employee number>`: HR goes on to
+    the form for somebody else."""
     require_role(request.user, Role.HR, Role.AUDITOR)
+    if "for" in request.GET:
+        return _to_form_for(request, request.GET["for"].strip())
     shown = request.GET.get("show", "")
     lists = _lists(request.user)
     if shown not in lists:  # come without a choice: to the first that holds anything
@@ -100,7 +104,16 @@ def claim_list(request: HttpRequest) -> HttpResponse:
         request=request,
     )
     tabs = [("waiting", _("Waiting for me")), ("open", _("All open")), ("all", _("All"))]
-    return render(request, "evaluation/claims/list.html", {"page": page, "rows": rows, "shown": shown, "tabs": tabs})
+    context = {"page": page, "rows": rows, "shown": shown, "tabs": tabs, "officer": has_role(request.user, Role.HR)}
+    return render(request, "evaluation/claims/list.html", context)
+
+
+def _to_form_for(request: HttpRequest, number: str) -> HttpResponse:
+    found = people_to_file_for(request.user).filter(employee_number=number).first() if is_storable(number) else None
+    if found is not None:
+        return redirect("claim_for", found.pk)
+    messages.error(request, _("Nobody else with this employee number serves or served where you are HR."))
+    return redirect("claim_list")
 
 
 def _lists(user) -> dict[str, QuerySet[HourClaim]]:

@@ -22,12 +22,11 @@ from evaluation import rules
 from evaluation.evidence import File, keep, kinds_of
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
 from evaluation.models.claim import FACE_TO_FACE
-from evaluation.permissions import deciders_on, decides_q, over_q
-from evaluation.services import days_of, may_correct
+from evaluation.permissions import deciders_on, decides_q, over_q, people_to_file_for
+from evaluation.services import days_of
 from people.models import Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
-from people.models.unit import within_paths
-from people.permissions import paths_of
+from people.permissions import has_role
 
 Verdict = ClaimDecision.Verdict
 
@@ -300,10 +299,8 @@ def listed(user) -> QuerySet[HourClaim]:
 
 
 def may_file_for(user, person: Person) -> bool:
-    """Whether the user files claims for somebody else: HR over a unit where they serve or served. Two queries at most."""
-    if user.pk == person.pk:
-        return False
-    return may_correct(user, person) or person.postings.filter(within_paths(paths_of(user, [Role.HR]))).exists()
+    """Whether the user files claims for somebody else (`people_to_file_for`). One query for HR, none for others."""
+    return has_role(user, Role.HR) and people_to_file_for(user).filter(pk=person.pk).exists()
 
 
 def beside(claim: HourClaim) -> list[HourClaim]:

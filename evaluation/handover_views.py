@@ -75,14 +75,23 @@ def _list_given(given: dict, newest: Calculation | None, receiver: Receiver) -> 
 
 
 @login_required
-@require_POST
-def hand_over_give(request: HttpRequest, pk: int) -> HttpResponse:
-    """Note that a receiver was given the frozen rows or the newest supplementary list."""
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def hand_over_give(request: HttpRequest, pk: int, receiver: int, calculation: int) -> HttpResponse:
+    """What would be given to whom; POST notes that it was: the frozen rows, or the newest supplementary list."""
     period = _period(request, pk)
-    receiver = get_object_or_404(Receiver, pk=_number(request, "receiver"), county=period.county)
-    calculation = get_object_or_404(Calculation, pk=_number(request, "calculation"), period=period)
+    whom = get_object_or_404(Receiver, pk=receiver, county=period.county)
+    what = get_object_or_404(Calculation, pk=calculation, period=period)
+    if request.method != "POST":
+        if not runs(request.user, period):
+            raise Http404
+        standing = HandOver.objects.filter(calculation=what, receiver=whom).first()
+        if standing is not None:
+            return redirect("hand_over", standing.pk)
+        context = {"period": period, "receiver": whom, "calculation": what, "rows": lines.how_many(what)}
+        return render(request, "evaluation/periods/hand_over_give.html", context)
     try:
-        given = handover.hand_over(calculation=calculation, receiver=receiver, by=request.user, at=clock.now())
+        given = handover.hand_over(calculation=what, receiver=whom, by=request.user, at=clock.now())
     except Refused as refusal:
         messages.error(request, refusal.message)
         return redirect("hand_over_desk", pk)
@@ -271,13 +280,6 @@ def _given(request: HttpRequest, pk: int) -> HandOver:
 def _require_reader(request: HttpRequest, period: Period) -> None:
     if not looks_into(request.user, period):
         raise Http404
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    value = request.POST.get(name, "")
-    if not value.isdecimal() or len(value) > 18:
-        raise Http404
-    return int(value)
 
 
 def _log(request: HttpRequest, what: str, period: Period, *, rows: int, kind: str = Kind.READ, **filters) -> None:

@@ -135,6 +135,7 @@ def indicator_dry_run(request: HttpRequest, pk: int) -> HttpResponse:
     changes = dry_run.compare(period=period, old=old, new=version, at=at) if old else []
     context = {"version": version, "old": old, "others": others, "period": period, "changes": changes}
     context["differing"] = sum(one.differs for one in changes)
+    context["remarks"] = dry_run.remarks(read(version.spec), [one.new for one in changes])
     context["other_rules"] = dry_run.other_rules(read(old.spec), read(version.spec)) if old else []
     return render(request, "evaluation/indicators/dry_run.html", context)
 
@@ -182,6 +183,9 @@ def period_figures(request: HttpRequest, pk: int) -> HttpResponse:
                 return redirect("period_figures", pk)
         except Refused as caught:
             refusal = caught
+    counting = reports.counting(period)
+    left_behind = reports.left_behind(period, counting)
+    merged = {one.pk for one, _heir in left_behind}
     may_confirm = set(UnitFigure.objects.filter(period=period).waiting_for(request.user).values_list("pk", flat=True))
     context = {
         "period": period,
@@ -193,7 +197,8 @@ def period_figures(request: HttpRequest, pk: int) -> HttpResponse:
             (one, form.names.get(one.name, one.name), one.by_id == request.user.pk, one.pk in may_confirm)
             for one in reports.waiting(period)
         ],
-        "counting": [(one, form.names.get(one.name, one.name)) for one in reports.counting(period)],
+        "counting": [(one, form.names.get(one.name, one.name)) for one in counting if one.pk not in merged],
+        "left_behind": [(one, form.names.get(one.name, one.name), heir) for one, heir in left_behind],
         "refusal": refusal,
     }
     return render(request, "evaluation/indicators/figures.html", context, status=422 if refusal or form.errors else 200)

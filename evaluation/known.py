@@ -193,7 +193,7 @@ def balances_by_kind(
 
 
 def _duties_in_main_postings(person_ids: list[int], day: date) -> dict[int, set[str]]:
-    held = DutyAssignment.objects.filter(lasting(day), lasting(day, "posting__"), posting__person_id__in=person_ids, posting__is_main=True)
+    held = DutyAssignment.objects.lasting(day).filter(posting__person_id__in=person_ids, posting__is_main=True)
     found: dict[int, set[str]] = {}
     for person_id, duty in held.values_list("posting__person_id", "duty"):
         found.setdefault(person_id, set()).add(duty)

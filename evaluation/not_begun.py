@@ -23,6 +23,7 @@ PAIRS = f"""
         JOIN people_posting AS posting ON posting.id = held.posting_id
         WHERE rule.course_id = course.id AND rule.need = 'required' AND posting.person_id = someone.id
         AND held.starts_on <= someone.as_of AND (held.ends_on IS NULL OR held.ends_on >= someone.as_of)
+        AND someone.as_of BETWEEN posting.starts_on AND COALESCE(posting.ends_on, someone.as_of)
     )
     AND NOT EXISTS (
         SELECT 1 FROM courses_completion AS done LEFT JOIN courses_reversal AS undone ON undone.completion_id = done.id

@@ -28,7 +28,6 @@ from people.permissions import require_role
 from people.services import readings
 
 State = Period.State
-UNPUBLISHED = (State.OPEN, State.CUT_OFF)
 PROPOSALS = ("propose_reopen", "propose_cancellation", "propose_points")
 MOST_SHOWN = 100  # lines of a comparison on one page
 PER_PAGE = 50
@@ -122,7 +121,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "open_claims": standing.open_claims if officer else 0,
         "leaves_a_gap": (found.cutoff_on.month, found.cutoff_on.day) != (12, 31),
         "compares": compares,
-        "previews": officer and found.state in UNPUBLISHED,
+        "previews": officer and found.is_before_publicity,
         "compared": None if compared is None else [(one, _changes(one)) for one in compared[:MOST_SHOWN]],
         "differing": len(compared or ()),
         "calculation": calculation,
@@ -280,7 +279,7 @@ def _own_unit(lines: QuerySet[UnitLine], mine: PersonLine | None, user: Person) 
 def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
     """What publishing now would show, for HR before it does: the county's units, and how many people count and why others do not."""
     found, at = _period(request, pk), clock.now()
-    if not runs(request.user, found) or found.state not in UNPUBLISHED:
+    if not runs(request.user, found) or not found.is_before_publicity:
         raise Http404
     outcome, standing = services.preview(found, at=at), services.standing_of(found, at=at)
     reasons = Counter(one.reason for one in outcome.people if not one.counted)

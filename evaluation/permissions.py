@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.lookups import StartsWith
 
-from people.models import Person, Role, RoleGrant, Unit
+from people.models import Person, Posting, Role, RoleGrant, Unit
 from people.models.unit import within_paths
 from people.permissions import READS_RECORDS, paths_of
 
@@ -32,6 +32,12 @@ def people_with_file(user):
 def people_with_archive(user):
     """The people whose archive the user may take along: oneself, and those who serve where the user is HR."""
     return Person.objects.filter(Q(pk=user.pk) | reversible_q(user)) if user.is_authenticated else Person.objects.none()
+
+
+def people_to_file_for(user):
+    """The people for whom the user may file a claim of hours: others, who serve or served where the user is HR."""
+    served = Posting.objects.filter(reversible_q(user), person=OuterRef("pk"))
+    return Person.objects.filter(reversible_q(user) | Exists(served)).exclude(pk=user.pk)
 
 
 def units_in_reach(user):

@@ -15,6 +15,7 @@ from evaluation import pictures
 from evaluation.ahead import Overview
 from evaluation.forms import PurposeForm, asked_year, years
 from evaluation.models import Period
+from evaluation.periods.permissions import runs
 from evaluation.permissions import tops_of, units_in_reach
 from people.models import ReadingOfOthers
 from people.permissions import READS_RECORDS, require_role
@@ -38,7 +39,12 @@ class _Picture:
         self.period = None
         if len(counties) == 1:
             found = Period.objects.not_cancelled().filter(county__path=counties.pop(), year=self.year)
-            self.period = found.prefetch_related("steps__calculation__version__indicator").first()
+            self.period = found.select_related("county").prefetch_related("steps__calculation__version__indicator").first()
+
+    @property
+    def awaited(self) -> Period | None:
+        """The year's period while it waits to be published: what it would come to is calculated for HR alone, when asked."""
+        return self.period if self.period is not None and self.period.is_before_publicity else None
 
     @cached_property
     def overview(self) -> Overview:
@@ -74,6 +80,8 @@ def county_picture(request: HttpRequest) -> HttpResponse:
         "made_at": picture.overview.made_at,
         "months": picture.months(),
         "grid": picture.grid(),
+        "awaited": picture.awaited,
+        "previews": picture.awaited is not None and runs(request.user, picture.awaited),
         "query": picture.query(),
         "sorts": {key: _sorting(picture, key) for key in (*pictures.SORTS, "total")},
     }

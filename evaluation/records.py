@@ -145,7 +145,7 @@ class Record(NamedTuple):
 
     @property
     def rests_on_words(self) -> str:
-        return "；".join(ground.words for ground in self.rests_on)
+        return "；".join(ground.words for ground in self.rests_on) if self.rests_on else ""
 
     @property
     def status_label(self) -> str:

@@ -125,6 +125,7 @@ FIGURES = """
         SELECT DISTINCT someone.id, assignment.duty, substr(someone.served_path, 1, {step}) AS county FROM someone
         JOIN people_posting AS posting ON posting.person_id = someone.id
         JOIN people_dutyassignment AS assignment ON assignment.posting_id = posting.id
+            AND someone.as_of BETWEEN posting.starts_on AND COALESCE(posting.ends_on, someone.as_of)
         WHERE assignment.starts_on <= someone.as_of AND (assignment.ends_on IS NULL OR assignment.ends_on >= someone.as_of)
     ),
     rule AS MATERIALIZED ({rules}),
@@ -357,9 +358,9 @@ def duties_of(people: list[Person]) -> dict[int, set[str]]:
     """The duties that each of these people of `counted` held on their day. One query."""
     as_of = {person.pk: person.as_of for person in people}
     found: dict[int, set[str]] = {}
-    held = DutyAssignment.objects.filter(posting__person__in=as_of).values_list("posting__person_id", "duty", "starts_on", "ends_on")
-    for person_id, duty, starts_on, ends_on in held:
-        if is_lasting(starts_on, ends_on, as_of[person_id]):
+    columns = ("posting__person_id", "duty", "starts_on", "ends_on", "posting__starts_on", "posting__ends_on")
+    for person_id, duty, since, until, came_on, went_on in DutyAssignment.objects.filter(posting__person__in=as_of).values_list(*columns):
+        if is_lasting(since, until, as_of[person_id]) and is_lasting(came_on, went_on, as_of[person_id]):
             found.setdefault(person_id, set()).add(duty)
     return found
 

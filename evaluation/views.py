@@ -24,10 +24,10 @@ from core.paging import UpToMost
 from courses.models import Completion, CreditPolicy, Enrolment
 from courses.services import completions as completing
 from courses.services import policies
-from evaluation import ahead, known_views, quotas, records, rules, services, standing
+from evaluation import ahead, claims, known_views, quotas, records, rules, services, standing
 from evaluation.forms import CorrectionForm, PurposeForm, RecordsForm, ReversalForm, asked_year, years
 from evaluation.models import LedgerEntry
-from evaluation.permissions import people_with_file, reversible_q, tops_of, units_in_reach
+from evaluation.permissions import people_to_file_for, people_with_file, reversible_q, tops_of, units_in_reach
 from people.models import Leave, Person, Posting, ReadingOfOthers, Role, Unit
 from people.permissions import READS_RECORDS, has_role, is_hr_over, require_role
 from people.services import readings
@@ -55,6 +55,9 @@ def record_list(request: HttpRequest) -> HttpResponse:
         rows = list(page.object_list)
         page.object_list = rows
         openable = set(people_with_file(request.user).filter(pk__in={row.person_id for row in rows}).values_list("pk", flat=True))
+        elsewhere = {row.person_id for row in rows} - openable
+        moved = people_to_file_for(request.user).filter(pk__in=elsewhere) if elsewhere else Person.objects.none()
+        to_file_for = set(moved.values_list("pk", flat=True))
         _log(
             request,
             Kind.READ,
@@ -75,6 +78,7 @@ def record_list(request: HttpRequest) -> HttpResponse:
             "page": page,
             "made_at": found.counted_at if page is not None else None,
             "openable": openable if page is not None else set(),
+            "to_file_for": to_file_for if page is not None else set(),
             "shortcuts": _year_shortcuts(request, at),
             "decides_claims": has_role(request.user, Role.HR, Role.AUDITOR),
             "filter_is_on": any(request.GET.get(name) for name in ("q", "unit", "course", "duty", "since", "until")),
@@ -314,6 +318,7 @@ def _file(request: HttpRequest, person: Person) -> HttpResponse:
             "may_take_archive": user.pk == person.pk or is_hr_over(user, person),
             "purpose": PurposeForm(),
             "may_correct": user.pk != person.pk and services.may_correct(user, person),
+            "may_file": claims.may_file_for(user, person),
         },
     )
 

@@ -5,7 +5,7 @@ count, and of each the one that stands. Of what was written on paper the marks a
 else: it counts in scores and indices, not among the answers and not in the time used.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from django.db.models import Avg, Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from people.models import Unit
-from quizzes import kinds, statistics
+from quizzes import kinds, rules, statistics
 from quizzes.models import Analysis, Answer, Attempt, AttemptItem, ItemMark, Marking, Question, Quiz, Sitting, Submission
 from quizzes.services import keys
 
@@ -90,6 +90,7 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
             wrong.add(attempt, (question, version), kind, picked, item=item, answer=answer)
     seconds = _seconds(markings)
     test = analysis.test()
+    similar, too_large = _similar(wrong.settled(), sitting) if sitting is not None else ([], {})
     return {
         "method": METHOD,
         "people": test.people,
@@ -97,7 +98,8 @@ def compute(quiz: Quiz, sitting: Sitting | None = None) -> dict[str, Any]:
         "forms": [asdict(form) for form in forms.figures()],
         "items": _items(analysis, seconds, samples),
         "units": _units(rows, quiz.county),
-        "similar": [asdict(pair) for pair in _similar(wrong.settled(), sitting)] if sitting is not None else [],
+        "similar": [asdict(pair) for pair in similar],
+        "too_large": too_large,
     }
 
 
@@ -255,13 +257,15 @@ def _units(rows: list[tuple], county: Unit) -> list[dict]:
     ]
 
 
-def _similar(wrong: dict[int, dict[tuple, str]], sitting: Sitting) -> list[statistics.Similarity]:
-    rooms: dict[str, list[int]] = defaultdict(list)
+def _similar(wrong: dict[int, dict[tuple, str]], sitting: Sitting) -> tuple[list[statistics.Similarity], dict[str, int]]:
+    """The pairs, and how many people are listed in each room that is too large to be compared pair by pair."""
     room_of = dict(sitting.candidates.exclude(room="").values_list("person", "room"))
+    too_large = {room: people for room, people in sorted(Counter(room_of.values()).items()) if people > rules.LARGEST_ROOM}
+    rooms: dict[str, list[int]] = defaultdict(list)
     for attempt, person in Attempt.objects.filter(sitting=sitting).in_order().values_list("pk", "person"):
-        if attempt in wrong and person in room_of:
+        if attempt in wrong and person in room_of and room_of[person] not in too_large:
             rooms[room_of[person]].append(attempt)
-    return statistics.similarities(wrong, rooms.values())
+    return statistics.similarities(wrong, rooms.values()), too_large
 
 
 @dataclass(frozen=True)

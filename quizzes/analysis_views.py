@@ -15,7 +15,7 @@ from core import clock
 from core.exports import Column, Exporter, workbook
 from people.models import ReadingOfOthers, Role
 from people.services import readings
-from quizzes import analysis
+from quizzes import analysis, rules
 from quizzes.models import Analysis, Attempt, Quiz, Sitting
 from quizzes.permissions import counties_of, holds_over
 from quizzes.services import analyses, keys
@@ -83,6 +83,7 @@ def _page(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             "sees_hints": sees_hints,
             "hints": hints,
             "more_hints": len(figures["similar"]) - len(hints) if hints else 0,
+            "not_compared": _not_compared(figures) if sees_hints and figures else [],
             "formulas": _formulas(),
             "units": _in_words(figures.get("units", [])) if figures else [],
         },
@@ -291,8 +292,19 @@ def _file(request: HttpRequest, quiz: Quiz, sitting: Sitting | None) -> HttpResp
             Column(_("Such pairs by chance"), lambda row: row["expected"], 16),
         ]
         tables.append(Exporter(_("similar wrong answers"), of_pairs, hints))
+        if not_compared := _not_compared(found.figures):
+            tables.append(Exporter(_("not compared"), [Column(_("not compared"), str, 80)], not_compared))
     tables.append(Exporter(_("How it is computed"), [Column(_("How it is computed"), str, 120)], _formulas()))
     return workbook(f"{quiz.key}-analysis", tables)
+
+
+def _not_compared(figures: dict) -> list[str]:
+    """Which rooms are too large to look for similar answers in, in words."""
+    return [
+        _("%(room)s has %(people)d people: similar answers are compared within a room of at most %(limit)d.")
+        % {"room": room, "people": people, "limit": rules.LARGEST_ROOM}
+        for room, people in figures.get("too_large", {}).items()
+    ]
 
 
 def _formulas() -> list[str]:
@@ -323,7 +335,7 @@ def _formulas() -> list[str]:
             "first, and the larger one is shown. Questions that fewer than ten people have wrong are left out."
         ),
         _(
-            "Such pairs by chance: the probability times the number of pairs that sat in one room; shown are pairs up to 0.05. Near to it "
+            "Such pairs by chance: the probability times the number of pairs that were compared; shown are pairs up to 0.05. Near to it "
             "are the K index (Holland 1996, Sotaridona & Meijer 2002) and ω (Wollack 1997), which are given the source's answers too; it is "
             "neither: it fits no model of how able somebody is, and their known rates of error are not claimed for it."
         ),

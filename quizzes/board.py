@@ -56,6 +56,10 @@ class Line:
     questions: int = 0
     incidents: dict[str, int] = field(default_factory=dict)  # how often each kind was noted
 
+    def is_in(self, state: State) -> bool:
+        """Whether the line counts under this state: answers not saved yet are told of whoever has some, also of who is silent."""
+        return self.unacknowledged > 0 if state == State.UNSAVED else self.state == state
+
     @property
     def is_sheet(self) -> bool:
         """Whether it was written by hand from the first question on: there are no answers to count, and no moment of handing in."""
@@ -85,7 +89,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """One page of lines, and the figures over everybody in the chosen room."""
+    """One page of lines, and the figures over everybody in the chosen room. Who is silent with answers not saved counts under both."""
 
     page: Page
     numbers: dict[State, int]
@@ -96,11 +100,11 @@ class Board:
 def of(sitting: Sitting, *, at: datetime, room: str = "", state: str = "", page: str | int | None = 1) -> Board:
     """The board at an instant. `room` "" is all, NO_ROOM those without one. Five queries."""
     lines = sorted(_lines(sitting, room, at), key=lambda line: line.order)
-    numbers = Counter(line.state for line in lines)
-    shown = [line for line in lines if line.state == state] if state in State.values else lines
+    numbers = {each: sum(line.is_in(each) for line in lines) for each in State}
+    shown = [line for line in lines if line.is_in(State(state))] if state in State.values else lines
     found = Paginator(shown, LINES_A_PAGE).get_page(page)
     _count_answers(found)
-    return Board(found, {each: numbers[each] for each in State}, len(lines), at)
+    return Board(found, numbers, len(lines), at)
 
 
 def rooms_of(sitting: Sitting) -> list[tuple[str, int]]:

@@ -65,7 +65,8 @@ class RatingForm(forms.Form):
 def marking(request: HttpRequest) -> HttpResponse:
     """What waits for markers, quiz by quiz."""
     _authors_only(request)
-    return render(request, "quizzes/marking.html", {"rows": ratings.overview(request.user)})
+    context = {"rows": ratings.overview(request.user), "lately": ratings.lately(request.user, clock.now())}
+    return render(request, "quizzes/marking.html", context)
 
 
 @never_cache
@@ -88,9 +89,11 @@ def marking_next(request: HttpRequest) -> HttpResponse:
 def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
     """One answer without a name: the question, what was written, the sample, the rubric. POST rates it and goes on to the next."""
     _authors_only(request)
-    task = get_object_or_404(MarkingTask.objects.visible_to(request.user).select_related("item", "submission__attempt__quiz"), pk=pk)
+    found = MarkingTask.objects.visible_to(request.user).select_related("item", "submission__attempt__quiz__county")
+    task = get_object_or_404(found.with_ratings(), pk=pk)
     text = ratings.task_text(task)
     form = RatingForm(request.POST or None, criteria=ratings.criteria_of(text))
+    own = [one for one in task.ratings.all() if one.marker_id == request.user.pk]
     done = ""
     if request.method != "POST":  # what was typed comes back with the refusal
         done = _over(task, request.user)
@@ -109,8 +112,11 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "task": task,
             "text": text,
-            "settles": text.markers > 1 and task.ratings.count() >= text.markers,
+            "settles": text.markers > 1 and len(task.ratings.all()) >= text.markers,
             "done": done,
+            "own": [(criterion, point) for one in own for criterion, point in zip(ratings.criteria_of(text), one.points, strict=True)],
+            "waits": any(one.is_waiting for one in task.corrections.all()),
+            "may_propose": bool(done and task.settled_at) and rating_corrections.may_propose(request.user, task, task.submission.attempt),
             "sees_ratings": bool(done and task.settled_at)
             and Attempt.objects.ratings_read_by(request.user).filter(submission=task.submission_id).exists(),
             "form": form,
@@ -122,10 +128,10 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _over(task: MarkingTask, marker) -> str:
-    """Why there is nothing for them to mark any more; "" while there is. One query."""
+    """Why there is nothing for them to mark any more; "" while there is. No query for a task that came `with_ratings()`."""
     if task.settled_at is not None:
         return _("This answer is settled: there is nothing to mark any more.")
-    if task.ratings.filter(marker=marker).exists():
+    if any(rating.marker_id == marker.pk for rating in task.ratings.all()):
         return _("You have marked this answer. Now it is with another marker, who does not see your points.")
     return ""
 
@@ -286,7 +292,7 @@ def _keys(found: Remark) -> dict:
 
 
 def _dry_run(found: Remark, reader: int) -> dict:
-    losers, touched, proposer_gains = [], False, False
+    losers, touched, proposer_gains, guests = [], False, False, 0
     counts = {"all": 0, "gain": 0, "lose": 0, "more": 0, "less": 0}
     kept: tuple[list, list, list] = ([], [], [])  # who loses a pass, who gains one, the rest: no more than are shown
     for change in remarks.changes(found):
@@ -295,6 +301,7 @@ def _dry_run(found: Remark, reader: int) -> dict:
         counts["lose"] += change.loses_pass
         counts["more"] += change.score > change.marking.score
         counts["less"] += change.score < change.marking.score
+        guests += change.is_unearned and change.is_guests
         person = change.marking.submission.attempt.person_id
         touched = touched or person == reader
         proposer_gains = proposer_gains or (person == found.by_id and change.score > change.marking.score)
@@ -307,7 +314,7 @@ def _dry_run(found: Remark, reader: int) -> dict:
     hanging = HANGING.of([change.completion.pk for change in rows if change.loses_pass and change.completion])
     lines = [{"change": change, "hangs": hanging.get(change.completion.pk) if change.completion else None} for change in rows]
     # Two persons stand behind it. Who decides has no yes to their own mark; that the proposer gains is told to who decides.
-    own = {"touches_reader": touched, "proposer_gains": proposer_gains}
+    own = {"touches_reader": touched, "proposer_gains": proposer_gains, "guests": guests}
     return own | {"rows": lines, "counts": counts, "shown": SHOWN, "losers": remarks.losers_digest(losers)}
 
 

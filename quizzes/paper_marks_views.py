@@ -17,13 +17,13 @@ from core.errors import Refused
 from core.figures import figure
 from core.text import looked_for
 from courses.slots import HANGING
-from people.models import Person, ReadingOfOthers, Role
+from people.models import Person, ReadingOfOthers
 from people.services import readings
 from people.views.staff import label_units
 from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
-from quizzes.permissions import holds_over
+from quizzes.permissions import may_take_pass
 from quizzes.services import attempts, correcting, paper_marks, printing, sheets
 
 SHEETS_AT_ONCE = 30  # as many as somebody has on the table
@@ -277,7 +277,8 @@ def _entered(
         "is_stale": waiting is not None and waiting.marking_id != result.pk,
         "is_own": person.pk == request.user.pk,
         "may_decide": waiting is not None and request.user.pk not in {waiting.by_id, person.pk},
-        "is_hr": holds_over(request.user, sitting.quiz.county, Role.HR),
+        "may_take_pass": waiting is not None and may_take_pass(request.user, attempt),
+        "is_by_guest": waiting is not None and attempt.is_by_guest,
         "completion": (completion := paper_marks.hanging_on(result) if waiting else None),
         "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         "form": decision or forms.CorrectionDecisionForm(),

@@ -6,6 +6,7 @@ from wagtail.permission_policies.base import BasePermissionPolicy
 from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import has_role, paths_of
+from quizzes.models.attempts import Attempt
 from quizzes.models.bank import AUTHORS
 from quizzes.models.sittings import ORGANISERS
 
@@ -42,6 +43,14 @@ def is_author(user) -> bool:
 def holds_over(user, county: Unit, *roles: str) -> bool:
     """Whether one of these roles of the user reaches the whole county."""
     return user.is_authenticated and (user.is_superuser or county.path in paths_of(user, roles))
+
+
+def may_take_pass(user, attempt: Attempt) -> bool:
+    """Whether they are the HR who says that a pass may be lost: of the county whose quiz it is and for which it was sat.
+
+    A guest's pass no HR here takes: what it earned stands in another county, whose HR alone reverses it.
+    """
+    return holds_over(user, attempt.quiz.county, Role.HR) and not attempt.is_by_guest
 
 
 class AuthorPolicy(BasePermissionPolicy):

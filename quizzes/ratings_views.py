@@ -6,8 +6,10 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -21,7 +23,7 @@ from people.models import ReadingOfOthers, Role
 from people.services import readings
 from quizzes.desk import RatingForm
 from quizzes.models import Attempt, ItemMark, MarkingTask, RatingCorrection
-from quizzes.permissions import holds_over
+from quizzes.permissions import holds_over, may_take_pass
 from quizzes.services import keys, paper_marks, rating_corrections, ratings, sittings
 from quizzes.sitting_forms import CorrectionDecisionForm
 
@@ -56,13 +58,16 @@ def attempt_ratings(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
-    """Propose other points for a settled answer."""
-    attempt = _attempt(request, pk)
-    if not rating_corrections.may_correct(request.user, attempt):
-        raise Http404
+    """Propose other points for a settled answer. Its marker does it here, too, and reads of the ratings their own."""
+    attempt = get_object_or_404(_with_ratings(Attempt.objects.counted()), pk=pk)
     task = get_object_or_404(MarkingTask.objects.with_ratings().select_related("submission"), pk=task_pk, submission__attempt=attempt)
+    if not rating_corrections.may_propose(request.user, task, attempt):
+        raise Http404
+    _refuse_what_waits(request, attempt)
+    oversees = rating_corrections.may_correct(request.user, attempt)
+    back = ("attempt_ratings", pk) if oversees else ("marking_task", task_pk)
     marks = _marks(attempt)
-    one = _shown(task, marks)
+    one = _shown(task, marks, of=None if oversees else request.user)
     standing = {f"points-{number}": point for number, point in enumerate(task.standing_points)}
     criteria = [criterion for criterion, _points, _standing in one["rows"]]
     initial = {"seen": attempt.submission.result.pk} | {name: Decimal(figure(point)) for name, point in standing.items()}
@@ -85,8 +90,9 @@ def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
             form.add_error(None, refusal.message)
         else:
             messages.success(request, _("Kept. A second person has to agree; until then the points stand."))
-            return redirect("attempt_ratings", pk)
-    context = {"attempt": attempt, "one": one, "form": form} | _names(request, attempt)
+            return redirect(*back)
+    context = {"attempt": attempt, "one": one, "form": form, "oversees": oversees, "back": reverse(back[0], args=back[1:])}
+    context |= _names(request, attempt)
     _log(request, attempt, context["names"])
     return render(request, "quizzes/rating_correct.html", context, status=422 if form.is_bound else 200)
 
@@ -117,13 +123,21 @@ def rating_decide(request: HttpRequest, pk: int, correction_pk: int) -> HttpResp
 
 def _attempt(request: HttpRequest, pk: int) -> Attempt:
     """An attempt whose ratings the user may read. Raises Refused, which is a page of its own, where results or keys wait."""
-    found = Attempt.objects.ratings_read_by(request.user).filter(submission__marking_tasks__isnull=False).distinct().with_result()
-    attempt = get_object_or_404(found.select_related("quiz__county", "sitting", "person", "unit"), pk=pk)
+    attempt = get_object_or_404(_with_ratings(Attempt.objects.ratings_read_by(request.user)), pk=pk)
+    _refuse_what_waits(request, attempt)
+    return attempt
+
+
+def _with_ratings(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    found = attempts.filter(submission__marking_tasks__isnull=False).distinct().with_result()  # type: ignore[attr-defined]
+    return found.select_related("quiz__county", "sitting", "person", "unit")
+
+
+def _refuse_what_waits(request: HttpRequest, attempt: Attempt) -> None:
     at = clock.now()
     waits = sittings.results_wait_for(attempt, at) or keys.wait_for(attempt, reader=request.user, at=at)  # type: ignore[arg-type]
     if waits:
         raise Refused(waits, code="results_wait")
-    return attempt
 
 
 def _names(request: HttpRequest, attempt: Attempt) -> dict[str, bool]:
@@ -138,11 +152,11 @@ def _marks(attempt: Attempt) -> list[ItemMark]:
     return list(attempt.submission.result.marks.select_related("item", "answer").order_by("item__position"))
 
 
-def _shown(task: MarkingTask, marks: list[ItemMark]) -> dict[str, Any]:
-    """One answer that people marked: what was asked and written, and what each rating gave by criterion."""
+def _shown(task: MarkingTask, marks: list[ItemMark], *, of: Any = None) -> dict[str, Any]:
+    """One answer that people marked: what was asked and written, and what each rating gave by criterion; that of one marker alone."""
     mark = next(mark for mark in marks if mark.item_id == task.item_id)
     text = ratings.texts([mark])[task.item_id, task.part]
-    every = list(task.ratings.all())
+    every = [rating for rating in task.ratings.all() if of is None or rating.marker_id == of.pk]
     given = every if task.settled_at else []  # who may still mark it sees no other's points
     points, standing = [one.points for one in given], task.standing_points
     return {
@@ -189,12 +203,13 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
             ],
             "effect": rating_corrections.effect(waiting, result, marks),
             "is_stale": waiting.marking_id != result.pk,
-            "is_gone": not rating_corrections.still_stands(waiting, attempt),
+            "is_gone": not rating_corrections.still_stands(waiting, about["task"], attempt),
             "may_decide": may_correct,
             "may_agree": may_correct
             and waiting.by_id != request.user.pk
             and all(one.marker_id != request.user.pk for one in waiting.task.ratings.all()),
-            "may_take_pass": rating_corrections.may_take_pass(request.user, attempt),
+            "may_take_pass": may_take_pass(request.user, attempt),
+            "is_by_guest": attempt.is_by_guest,
             "completion": completion,
             "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         }

@@ -20,9 +20,11 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Key = TypeVar("Key", bound=Hashable)
+LARGEST_ROOM = 500  # people; answers are compared within a room, pair by pair
 UNMARKED = "M"  # of a question that nobody says they checked: somebody has to
 HUNDREDTH = Decimal("0.01")
 TEN_THOUSANDTH = Decimal("0.0001")
+FOURTEEN_PLACES = Decimal("1e-14")  # as many as SQLite gives back
 
 # ---- what was typed ------------------------------------------------------------------------
 
@@ -404,8 +406,19 @@ def apart(groups: Iterable[Sequence[T]]) -> list[T]:
 
 
 def stored(fraction: Fraction) -> Decimal:
-    """A share of 0 to 1 as it is kept: four places."""
+    """A share of 0 to 1 as figures want it: four places."""
     return (Decimal(fraction.numerator) / Decimal(fraction.denominator)).quantize(TEN_THOUSANDTH, ROUND_HALF_UP)
+
+
+def kept(fraction: Fraction) -> Decimal:
+    """A share that people settled, as it is kept: fourteen places, from which `restored` makes it again."""
+    return (Decimal(fraction.numerator) / Decimal(fraction.denominator)).quantize(FOURTEEN_PLACES, ROUND_HALF_UP)
+
+
+def restored(kept: Decimal) -> Fraction:
+    """The share itself, exactly, where its denominator is at most 2,000,000: the mean of two markers, on ten criteria of up to 1000.00
+    points each. Two such shares lie further apart than fourteen places can blur; points are rounded once, of the share itself."""
+    return Fraction(kept).limit_denominator(2_000_000)
 
 
 def earned(fraction: Fraction, points: Decimal) -> Decimal:

@@ -14,6 +14,7 @@ from core.errors import Refused
 from core.figures import figure
 from courses.models import Course
 from people.models import Duty, Unit
+from quizzes import rules
 from quizzes.forms import opened_on
 from quizzes.models import AttemptItem, Paper, PaperItem, Quiz, Sitting
 from quizzes.permissions import counties_organised_by
@@ -207,7 +208,7 @@ class RoomsForm(forms.Form):
 
     opened_on = opened_on()
 
-    places = forms.IntegerField(label=_("Places in each room"), min_value=1, max_value=500, initial=30)
+    places = forms.IntegerField(label=_("Places in each room"), min_value=1, max_value=rules.LARGEST_ROOM, initial=30)
     names = forms.CharField(
         label=_("Names of the rooms"),
         required=False,

@@ -34,6 +34,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from statistics import median
 from typing import Any
 
@@ -360,29 +361,36 @@ def similarities(
     `wrong`: person → item → the wrong answer given (right and empty answers are left out; they say
     nothing). The shares of each wrong answer come from everybody in `wrong`, other rooms and the two
     themselves too. An item that fewer than ten people have wrong is left out: its shares say nothing.
-    How the probability comes about stands at the head of this file.
+    How the probability comes about stands at the head of this file. Time grows with the square of a room, memory
+    with its people.
     """
+    rooms = list(rooms)
+    pairs = sum(len(room) * (len(room) - 1) // 2 for room in rooms)
+    if not pairs:
+        return []
     counts: dict[Any, Counter] = defaultdict(Counter)
     for answers in wrong.values():
         for item, answer in answers.items():
             counts[item][answer] += 1
     sizes = {item: sum(counter.values()) for item, counter in counts.items()}
     share = {item: {answer: n / sizes[item] for answer, n in counts[item].items()} for item in counts if sizes[item] >= FEWEST}
-    pairs = [(a, b) for room in rooms for at, a in enumerate(room) for b in room[at + 1 :]]
+    each = [(item, answer) for item, answers in share.items() for answer in answers]
+    code = {one: number for number, one in enumerate(each)}
+    rarity = [-math.log(share[item][answer]) for item, answer in each]
+    # So many agreements are at least as probable as these very ones: whoever's are not rare enough is passed over quickly.
+    enough = math.log(pairs / at_most_expected) - 1e-9
     found = []
-    for first, second in pairs:
-        mine, other = wrong.get(first, {}), wrong.get(second, {})
-        common = [item for item in mine.keys() & other.keys() if item in share]
-        same = sum(mine[item] == other[item] for item in common)
-        if not same:
-            continue
-        probability = 0.0
-        for given in (mine, other):
-            probability = max(probability, at_least(same, [share[item][given[item]] for item in common]))
-            if probability * len(pairs) > at_most_expected:
-                break
-        else:
-            found.append(Similarity(first, second, same, len(common), probability, probability * len(pairs)))
+    for room in rooms:
+        said = {person: {code[one] for one in wrong.get(person, {}).items() if one in code} for person in room}
+        for first, second in combinations(room, 2):
+            agreed = said[first] & said[second]
+            if not agreed or sum([rarity[one] for one in agreed]) < enough:
+                continue
+            mine, other, same = wrong[first], wrong[second], len(agreed)
+            common = [item for item in mine.keys() & other.keys() if item in share]
+            probability = max(at_least(same, [share[item][given[item]] for item in common]) for given in (mine, other))
+            if probability * pairs <= at_most_expected:
+                found.append(Similarity(first, second, same, len(common), probability, probability * pairs))
     return sorted(found, key=lambda pair: pair.probability)
 
 

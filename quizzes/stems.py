@@ -7,6 +7,7 @@ An image may carry its size, ![…](image:DIGEST 640x480), so that the page keep
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from html import escape, unescape
 from typing import Any
@@ -20,6 +21,11 @@ IMAGE = re.compile(r"!\[([^\[\]\n]{0,300})\]\(image:([0-9a-f]{16})(?: (\d{1,5})x
 MARKED = re.compile(rf"\\\((?P<inline>.+?)\\\)|\\\[(?P<display>.+?)\\\]|(?P<image>{IMAGE.pattern})", re.DOTALL)
 LONGEST_FORMULA = 500
 DEEPEST = 24
+MOST_PIECES = 2 * LONGEST_FORMULA
+DEFINES = re.compile(
+    r"\\(?:[egx]?def|(?:future)?let|(?:new|renew|provide)(?:command|environment|columntype)"
+    r"|(?:Declare|New|Renew|Provide)[a-zA-Z]+)(?![a-zA-Z])"
+)
 ADDRESS = "/quizzes/images/{}/"
 
 # Elements of a formula, with the number of children where it is fixed.
@@ -152,8 +158,13 @@ def _formula(latex: str, is_display: bool) -> str:
 
 
 def tree_of(latex: str) -> Any:
-    """The formula as a tree of MathML, of which nothing is trusted yet (`require_known`). Raises: Unreadable."""
+    """The formula as a tree of MathML, of which nothing is trusted yet (`require_known`). Raises: Unreadable.
+
+    Nothing in it grows beyond what is written: commands of its own are refused before the library expands them, and its
+    pieces are counted before it draws them.
+    """
     from latex2mathml.converter import convert_to_element  # reads a table of 2,500 symbols: only where formulas are
+    from latex2mathml.walker import walk
 
     if not latex or len(latex) > LONGEST_FORMULA:
         raise Unreadable(_("it must have between 1 and %(limit)d characters") % {"limit": LONGEST_FORMULA})
@@ -164,13 +175,24 @@ def tree_of(latex: str) -> Any:
             break
     if opened:
         raise Unreadable(_("the braces do not match"))
+    if defining := DEFINES.search(latex):
+        raise Unreadable(_("%(command)s defines commands, which a formula must not") % {"command": defining[0]})
     try:
+        if _pieces(walk(latex), {}) > MOST_PIECES:
+            raise Unreadable(_("drawn, it has more than %(limit)d pieces") % {"limit": MOST_PIECES})
         (row,) = convert_to_element(latex)
-    except SoftTimeLimitExceeded:
+    except (SoftTimeLimitExceeded, Unreadable):
         raise
     except Exception as error:  # the library lets its own classes and plain IndexError, KeyError, ValueError out
         raise Unreadable(type(error).__name__.removesuffix("Error")) from error
     return row
+
+
+def _pieces(nodes: Sequence[Any], counted: dict[int, int]) -> int:
+    """How many pieces the library draws: branches that it draws twice (\\sideset) are read once and count twice."""
+    if id(nodes) not in counted:
+        counted[id(nodes)] = sum(1 + _pieces(node.children or (), counted) for node in nodes)
+    return counted[id(nodes)]
 
 
 def require_known(element: Any, depth: int) -> None:

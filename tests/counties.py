@@ -258,7 +258,8 @@ def results_handed_over(cast: Cast, *, at) -> dict[str, tuple]:
     handover.receive(hand_over=given, document=document, signature=signed(document), by=cast.hr, at=at)
     late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
     turned_down = ReplyRow.objects.get(verdict="refused")
-    return {"results": (frozen.period_id,), "given": (given.pk,), "turned_down": (turned_down.pk,), "late": (late.pk,)}
+    found = {"results": (frozen.period_id,), "given": (given.pk,), "turned_down": (turned_down.pk,), "late": (late.pk,)}
+    return found | {"to_give": (frozen.period_id, receiver.pk, late.pk)}
 
 
 def programs(cast: Cast, *, at) -> dict[str, tuple]:

@@ -46,7 +46,7 @@ class CourseQuerySet(models.QuerySet):
         return self.filter(seen | begun)
 
     def with_need_for(self, person) -> "CourseQuerySet":
-        """Annotates `need`: "required", "elective" or "", by the duties the person holds now (DutyRuleQuerySet.binding)."""
+        """Annotates `need`: "required", "elective" or "", by the duties the person holds now (DutyRuleQuerySet.binding); of a closed course ""."""
         from people.models import DutyAssignment
 
         held = DutyAssignment.objects.filter(posting__person=person.pk, ends_on=None).values("duty")
@@ -54,6 +54,7 @@ class CourseQuerySet(models.QuerySet):
         rules = DutyRule.objects.binding(own_county).filter(course=models.OuterRef("pk"), duty__in=held)
         return self.annotate(
             need=models.Case(
+                models.When(is_open=False, then=models.Value("")),
                 models.When(models.Exists(rules.filter(need=Need.REQUIRED)), then=models.Value(Need.REQUIRED.value)),
                 models.When(models.Exists(rules.filter(need=Need.ELECTIVE)), then=models.Value(Need.ELECTIVE.value)),
                 default=models.Value(""),
@@ -119,8 +120,8 @@ class Course(models.Model):
         return f"{self.code} {self.current.title}" if self.current else self.code
 
     def need_for(self, person) -> str:
-        """ "required", "elective" or "", by the duties that the person holds now in this course's county. One query."""
-        needs = _needs(self.pk, person.pk, self.county.path)
+        """ "required", "elective" or "", by the duties that the person holds now in this course's county; "" of a closed one. One query."""
+        needs = _needs(self.pk, person.pk, self.county.path) if self.is_open else ()
         return next((need for need in (Need.REQUIRED.value, Need.ELECTIVE.value) if need in needs), "")
 
 

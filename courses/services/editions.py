@@ -39,7 +39,7 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
 
     Raises:
         Refused: no lessons, an empty or unfinished one, a doubled or changed code, an unknown quiz or certificate, a quiz that nobody
-            could sit, unknown or cyclic prerequisites; the first reason of `blockers`.
+            could sit and that the open course does not ask for already, unknown or cyclic prerequisites; the first reason of `blockers`.
     """
     page = CoursePage.objects.get(pk=page.pk)
     catalogue = CataloguePage.objects.select_for_update(of=("self",), no_key=True).get(pk=page.get_parent().pk)
@@ -62,7 +62,7 @@ def publish(*, page: CoursePage, by, at: datetime) -> Edition:
 
 
 def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refused]:
-    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, four more where quizzes are embedded, and one for each unusable quiz and each image or file of a lesson."""
+    """Every reason why this outline cannot be published now, the most basic first. Seven queries at most, five more where quizzes are embedded, and one for each unusable quiz and each image or file of a lesson."""
     found = []
     if not outline.lessons:
         found.append(
@@ -105,7 +105,7 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
                     code="other_county_quiz",
                 )
             )
-    for key, lines in QUIZZES.lacks(sorted(known_quizzes & usable.keys())).items():
+    for key, lines in QUIZZES.lacks(sorted((known_quizzes & usable.keys()) - asked_now(page))).items():
         found.append(
             Refused(
                 _("Nobody could sit the quiz “%(title)s”: %(lacks)s. Have that mended in the question bank or the quiz first.")
@@ -124,6 +124,15 @@ def blockers(*, page: CoursePage, outline: Outline, county: Unit) -> list[Refuse
         found.append(Refused(_("There is no certificate “%(key)s”.") % {"key": outline.certificate}, code="unknown_certificate"))
     found.extend(_prerequisite_blockers(outline, county))
     return found
+
+
+def asked_now(page: CoursePage) -> set[str]:
+    """The quizzes, by key, that learners of the page's open course are asked for now: that nobody can begin one is no worse for another
+    edition, and stops no correction of a lesson. One query."""
+    if page.pk is None:
+        return set()
+    current = Course.objects.filter(page=page, is_open=True).values("current")
+    return set(EditionRequirement.objects.filter(edition__in=current, kind=EditionRequirement.Kind.QUIZ).values_list("key", flat=True))
 
 
 def code_blockers(*, page: CoursePage, county: Unit) -> list[Refused]:

@@ -21,6 +21,7 @@ from core.figures import figure
 from courses import outlines, reading
 from courses.models import Course, CoursePage, EditionLesson, LessonPage
 from courses.services import editions
+from courses.slots import QUIZZES
 from people.models import Person
 
 # True while a course takes its lessons along: one edition and one letter follow, not another for each lesson.
@@ -111,7 +112,7 @@ def shown_by(page: Page) -> list[Shown]:
 
 def consequences(page: Page, *, at: datetime) -> list[str]:
     """What an approval of the page, as its newest draft has it, changes for who begins the course then, in sentences: tests that fall away
-    or come in, and hours; nothing for a course that nobody has begun to read, or of which the edition before stands.
+    or come in, those that nobody can begin, and hours; nothing for a course that nobody has begun to read, or of which the edition before stands.
     """
     page = page.specific
     course_page = page if isinstance(page, CoursePage) else page.get_parent().specific
@@ -128,6 +129,14 @@ def consequences(page: Page, *, at: datetime) -> list[str]:
     said += [_("With the approval the course asks for the quiz “%(title)s”.") % {"title": after[key]} for key in after if key not in before]
     if before and not after:
         said.append(_("Then it has no test at all: hours and certificate are given for finishing the lessons."))
+    dry = QUIZZES.lacks(sorted(before.keys() & after.keys())) if course.is_open else {}
+    said += [
+        _(
+            "Nobody can begin the quiz “%(title)s” now, nor after the approval: %(lacks)s. Have that mended in the question bank or the quiz."
+        )
+        % {"title": after[key], "lacks": "；".join(lines)}
+        for key, lines in dry.items()
+    ]
     hours = [reading.hours(outline.minutes, outline.has_test, county=course.county, at=at) for outline in (now, then)]
     if hours[0] != hours[1]:
         said.append(_("Credit hours of the course: %(before)s → %(after)s.") % {"before": figure(hours[0]), "after": figure(hours[1])})

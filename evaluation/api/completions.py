@@ -1,6 +1,6 @@
 """Completions: the same rows that the exports write."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Annotated
 
@@ -94,31 +94,32 @@ def _read(rows: QuerySet) -> QuerySet:
 
 def _sent(page: list) -> list[dict]:
     """Every field of the export, instants in the county's offset."""
-    today = clock.today()
-    return [_of_record(row[-1], records.of_values(today, *row[:-1])) for row in page]
+    today, zone = clock.today(), timezone.get_current_timezone()
+    return [_of_record(row[-1], records.of_values(today, *row[:-1]), zone) for row in page]
 
 
 def _sent_one(page: list[Completion]) -> list[dict]:
-    today = clock.today()
-    return [_of_record(row.change, records.of_completion(row, today)) for row in page]  # type: ignore[attr-defined]
+    today, zone = clock.today(), timezone.get_current_timezone()
+    return [_of_record(row.change, records.of_completion(row, today), zone) for row in page]  # type: ignore[attr-defined]
 
 
-def _of_record(change: int, record: records.Record) -> dict:
-    sent = dict(zip(record._fields, record, strict=True)) | {"change": change}
+def _of_record(change: int, record: records.Record, zone: tzinfo) -> dict:
+    sent = dict(zip(record._fields, record, strict=True))
+    sent["change"] = change
     del sent["person_id"], sent["rests_on"]
     for name in ("study_hours", "test_hours", "hours", "counted_hours"):
         sent[name] = str(sent[name])
     sent["score"] = None if record.score is None else str(record.score)
     for name in ("enrolled_at", "completed_at", "reversed_at"):
-        sent[name] = _instant(sent[name])
+        sent[name] = _instant(sent[name], zone)
     return sent
 
 
-def _instant(value: datetime | None) -> str | None:
-    """As JSON tells an instant elsewhere, to the millisecond."""
+def _instant(value: datetime | None, zone: tzinfo) -> str | None:
+    """As JSON tells an instant elsewhere, to the millisecond. The zone is looked up once a page: that costs more than all else of it."""
     if value is None:
         return None
-    return timezone.localtime(value).isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+    return value.astimezone(zone).isoformat(timespec="milliseconds" if value.microsecond else "seconds")
 
 
 def _reached(token: ApiToken) -> QuerySet:

@@ -89,6 +89,7 @@ def _reached(token: ApiToken) -> QuerySet:
 def _sent(page: list) -> list[dict]:
     names = ("id", "change", "kind", "year", "hours", "course_code", "completion_id", *SERVED)
     names += ("course_title", "claim_id", "starts_on", "ends_on", "reason", "policy_valid_from")
+    zone = timezone.get_current_timezone()
     return [
         {name: getattr(row, name) for name in names}
         | {
@@ -98,7 +99,7 @@ def _sent(page: list) -> list[dict]:
             "answers": row.answers_id,
             "author": row.author_name or "",
             "policy": row.policy_name or "",
-            "at": timezone.localtime(row.at),
+            "at": row.at.astimezone(zone),
         }
         for row in page
     ]

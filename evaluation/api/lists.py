@@ -118,17 +118,20 @@ def by_changes(
     door: str,
     make: Callable[[list], list[dict]],
     shape: Callable[[QuerySet], QuerySet] = lambda rows: rows,
+    unit: Unit | None,
     **trace,
 ):
     """A page of completions, entries or certificates in the order of their newest change. `shape` says what is read of each row."""
-    cursor = Cursor(request.auth, door, wanted)  # type: ignore[attr-defined]
+    token: ApiToken = request.auth  # type: ignore[attr-defined]
+    cursor = Cursor(token, door, wanted)
     upto = settled()
     after = _after(wanted, cursor, upto)
-    page = changes.first_of(rows, after=after, upto=upto, most=wanted.limit + 1, shape=shape)
+    within = unit or (None if token.history_follows else token.unit)  # type: ignore[attr-defined]
+    page = changes.first_of(rows, after=after, upto=upto, most=wanted.limit + 1, shape=shape, within=within)
     has_more, page = len(page) > wanted.limit, page[: wanted.limit]
     last = page[-1].change if has_more else max(after, upto)  # with nothing more up to there, all of it has been seen
     answer = {"items": make(page), "next_cursor": cursor.at(last), "has_more": has_more}
-    leave_trace(request, wanted, after=after, rows=len(page), **trace)
+    leave_trace(request, wanted, after=after, rows=len(page), unit=unit, **trace)
     return _page(request, answer)
 
 

@@ -14,6 +14,7 @@ from evaluation.api.items import Year, door_of_one, one
 from evaluation.api.lists import Cursor, ListOut, OfPersonIn, OfUnitIn, PageIn, by_key, door, known, unit_of
 from evaluation.models import Period, PersonLine, UnitLine
 from evaluation.periods import services
+from evaluation.periods.lines import PLACES, codes_of
 from people.api import Problem
 from people.models import ApiToken
 
@@ -132,6 +133,10 @@ class PersonResultOut(Schema):
     unit_name: str
     post_title: str
     duties: list[str]
+    held_in: dict[str, list[str]] = Field(
+        description="Where the duties count: by the code of each unit in whose figures of leaders some do, those duties. "
+        "Empty for who is not counted or holds none; a unit without a line is not named."
+    )
     counted: bool
     reason: str
     required: int
@@ -171,20 +176,17 @@ def person_results(request: HttpRequest, wanted: Query[PersonResultsIn]):
     rows = _lines_of(PersonLine, token, wanted, door=PEOPLE).filter(unit__path__startswith=(unit or token.unit).path)
     if wanted.person:
         rows = rows.filter(employee_number=wanted.person)
-    return _lines(
-        request,
-        rows,
-        wanted,
-        tuple(name for name in PersonResultOut.model_fields if name != "calculation"),
-        door=PEOPLE,
-        what="results of people",
-        unit=unit,
-    )
+    names = tuple(name for name in PersonResultOut.model_fields if name != "calculation")
+    return _lines(request, rows.select_related("calculation"), wanted, names, door=PEOPLE, what="results of people", unit=unit)
 
 
 def _lines(request: HttpRequest, rows: QuerySet, wanted: PageIn, names: tuple[str, ...], **more):
     def make(page: list) -> list[dict]:
-        return [{name: getattr(row, name) for name in names} | {"calculation": row.calculation_number} for row in page]
+        sent = [{name: getattr(row, name) for name in names} | {"calculation": row.calculation_number} for row in page]
+        if PLACES in names and page:
+            codes = codes_of(page[0].calculation)
+            sent = [one | {PLACES: row.places(codes)} for one, row in zip(sent, page, strict=True)]
+        return sent
 
     return by_key(request, rows.annotate(calculation_number=F("calculation__number")), wanted, make=make, **more)
 

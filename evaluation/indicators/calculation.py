@@ -349,10 +349,10 @@ def _duties(frame: Frame, places: Mapping[int, roster.Place], homes: Mapping[int
     if frame.only is not None:
         rows = rows.filter(posting__person__in=frame.only)
     found: dict[int, dict[int, frozenset[str]]] = defaultdict(dict)
-    columns = ("posting__person_id", "posting__unit_id", "duty", "starts_on", "ends_on")
-    for person, unit, duty, starts_on, ends_on in rows.values_list(*columns).iterator(chunk_size=10_000):
+    columns = ("posting__person_id", "posting__unit_id", "duty", "starts_on", "ends_on", "posting__starts_on", "posting__ends_on")
+    for person, unit, duty, since, until, came_on, went_on in rows.values_list(*columns).iterator(chunk_size=10_000):
         place = places.get(person)
-        if place is not None and is_lasting(starts_on, ends_on, place.as_of):
+        if place is not None and is_lasting(since, until, place.as_of) and is_lasting(came_on, went_on, place.as_of):
             of_person, organ = found[person], organs[unit]
             of_person[organ] = of_person.get(organ, frozenset()) | {duty}
     return {person: Held(organs[place.stay.unit], found.get(person, {})) for person, place in places.items()}

@@ -1,15 +1,19 @@
 """What another version would change, unit by unit. Nothing is written."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 
 from django.utils.translation import gettext as _
 
 from core import clock
 from core.figures import figure
 from evaluation.indicators import calculation
-from evaluation.indicators.spec import Spec, read
+from evaluation.indicators.formula import Void
+from evaluation.indicators.scoring import own_points
+from evaluation.indicators.spec import Item, Spec, read
 from evaluation.models import IndicatorVersion, Period, Reminder, UnitLine
 from people.models import Duty, Unit
 
@@ -96,6 +100,58 @@ def _counted(spec: Spec) -> list[str]:
     return [
         _("Joined %(joined)d months before the cut-off at the latest; away for fewer than %(away)d months without a break")
         % {"joined": rules.months_joined, "away": rules.months_away}
+    ]
+
+
+def remarks(spec: Spec, units: Iterable[UnitLine]) -> list[str]:
+    """What is odd about a version that may be used all the same, in sentences: items that tell no unit from another, count nowhere or
+    leave their bounds with what is known of these units, and bands that no total can reach. No query."""
+    lines = [(line.unit_name, {name: Decimal(value) for name, value in line.figures.items()}) for line in units if line.figures]
+    return [*chain.from_iterable(_of_item(item, lines) for item in spec.items), *_of_bands(spec)]
+
+
+def _of_item(item: Item, lines: list[tuple[str, dict[str, Decimal]]]) -> list[str]:
+    values = [(value, unit) for unit, figures in lines if (value := _value(item, figures)) is not None]
+    said = {"item": f"{item.key} {item.name}", "points": figure(item.points), "all": len(lines)}
+    if lines and not values:
+        return [_("“%(item)s” divides by nothing in every unit: it counts nowhere, and its points go to the other items.") % said]
+    found = []
+    counted = {min(max(value, Decimal(0)), item.points) for value, _unit in values}
+    if not item.read.names:
+        found.append(_("The formula of “%(item)s” names no figure: it gives every unit the same, whatever it does.") % said)
+    elif len(counted) == 1 and len(values) > 1:
+        found.append(_("“%(item)s” gives every unit %(value)s points by what is known now.") % (said | {"value": figure(*counted)}))
+    if above := [one for one in values if one[0] > item.points]:
+        words = _("“%(item)s” comes to more than its %(points)s points in %(count)d of %(all)d units, in %(unit)s to %(value)s: it is cut.")
+        found.append(words % (said | _furthest(above, max(above))))
+    if below := [one for one in values if one[0] < 0]:
+        words = _("“%(item)s” comes to less than 0 in %(count)d of %(all)d units, in %(unit)s to %(value)s: it counts as 0.")
+        found.append(words % (said | _furthest(below, min(below))))
+    return found
+
+
+def _furthest(cases: list[tuple[Decimal, str]], one: tuple[Decimal, str]) -> dict[str, object]:
+    return {"count": len(cases), "value": figure(one[0]), "unit": one[1]}
+
+
+def _value(item: Item, figures: Mapping[str, Decimal]) -> Decimal | None:
+    try:
+        return item.read.value(figures)
+    except Void:
+        return None
+
+
+def _of_bands(spec: Spec) -> list[str]:
+    """Those that lie above all or below all that a unit can have, whatever its figures are."""
+    fixed = {item.key: own_points(item, {}, Decimal(0)) or Decimal(0) for item in spec.items if not item.read.names}
+    most = sum((fixed.get(item.key, item.points) for item in spec.items), spec.best - spec.full)
+    least = max(Decimal(0), sum(fixed.values(), Decimal(0)) - sum((one.max for one in spec.deduct), Decimal(0)))
+    words = _("No unit can come to the band “%(band)s”: by these formulas it has from %(least)s to %(most)s points.")
+    ends = [most + 1, *(band.min for band in spec.bands)]
+    return [
+        words % {"band": band.name, "least": figure(least), "most": figure(most)}
+        for band, end in zip(spec.bands, ends, strict=False)
+        if band.min > most or end <= least
     ]
 
 

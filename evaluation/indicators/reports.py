@@ -14,6 +14,7 @@ from evaluation.indicators.spec import Spec, read
 from evaluation.models import Appeal, FigureConfirmation, FigureWithdrawal, Period, UnitFigure
 from evaluation.periods.permissions import runs, still_runs
 from people.models import Person, Unit
+from people.models.unit import successors
 
 MOST = Decimal(9999)
 
@@ -125,12 +126,22 @@ def waiting(period: Period) -> list[UnitFigure]:
 
 
 def counting(period: Period) -> list[UnitFigure]:
-    """Of each unit and figure the newest that was confirmed. One query."""
+    """Of each unit and figure the newest that was confirmed, those too that were `left_behind`. One query."""
     newest: dict[tuple[int, str], UnitFigure] = {}
     confirmed = UnitFigure.objects.confirmed().filter(period=period).select_related("unit", "by", "confirmation__by")
     for one in confirmed.order_by("pk"):
         newest[one.unit_id, one.name] = one
     return sorted(newest.values(), key=lambda one: (one.unit.code, one.name))
+
+
+def left_behind(period: Period, found: Iterable[UnitFigure]) -> list[tuple[UnitFigure, Unit]]:
+    """Those of units that were merged before the cut-off, each with the unit that goes on: they count nowhere. One query, none where no unit was closed."""
+    reported = [one for one in found if one.unit.closed_on is not None]
+    if not reported:
+        return []
+    units = {unit.pk: unit for unit in Unit.objects.filter(path__startswith=period.county.path)}
+    homes = successors(units, before=period.cutoff_on)
+    return [(one, homes[one.unit_id]) for one in reported if homes[one.unit_id].pk != one.unit_id]
 
 
 def is_published(period: Period) -> bool:

@@ -8,6 +8,7 @@ from certificates.models import Certificate
 from courses.models import Completion
 from evaluation.models.ledger import LedgerEntry
 from evaluation.models.period import PeriodStep
+from people.models import Unit
 
 ABOUT = ("completion", "entry", "certificate", "step")
 
@@ -17,7 +18,8 @@ class RecordChange(models.Model):
 
     Each is about one of them. Written in the transaction of the event, without a number. `changes.settle`
     numbers it once it is committed, so that of two numbers the lower could be read first: who has read up
-    to a number has missed nothing below it. Not a fact: the facts are the completion, its reversal, the
+    to a number has missed nothing below it. With the number comes the unit of the event, so that the changes of
+    a unit are found without looking at all. Not a fact: the facts are the completion, its reversal, the
     certificate's events, the ledger entries and the steps; this is only their order for those who read on.
     """
 
@@ -38,6 +40,7 @@ class RecordChange(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     at = models.DateTimeField()
     number = models.BigIntegerField(null=True, unique=True, editable=False)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False)
 
     class Meta:
         constraints = [
@@ -49,7 +52,10 @@ class RecordChange(models.Model):
                 | Q(completion=None, entry=None, certificate=None, step__isnull=False),
             ),
         ]
-        indexes = [models.Index(fields=["completion", "number"], name="change_of_completion")]
+        indexes = [
+            models.Index(fields=["completion", "number"], name="change_of_completion"),
+            models.Index(fields=["unit", "number"], name="change_in_unit"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} · {self.kind}"

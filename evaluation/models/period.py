@@ -1,5 +1,7 @@
 """The yearly evaluation of a county: its period, the steps that it took, and what was calculated for whom."""
 
+from collections.abc import Mapping
+
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.functional import cached_property
@@ -95,6 +97,11 @@ class Period(Fact):
     def state(self) -> str:
         """Where it stands: what its newest step led to."""
         return self.newest_step.state if self.newest_step is not None else Period.State.OPEN
+
+    @property
+    def is_before_publicity(self) -> bool:
+        """Whether it is yet to be published, or waits for it again."""
+        return self.state in (Period.State.OPEN, Period.State.CUT_OFF)
 
     class State(models.TextChoices):
         OPEN = "open", _("Open")
@@ -264,3 +271,12 @@ class PersonLine(Fact):
         if not self.held_in:
             return self.duties if organ == self.organ_id else []
         return self.held_in.get(str(organ), [])
+
+    def places(self, codes: Mapping[int, str]) -> dict[str, list[str]]:
+        """The units in whose figures of leaders the duties count, by code, with those of each; of the units with these `codes`, by key, none else.
+
+        Empty for who is not counted.
+        """
+        held = self.held_in or {self.organ_id: self.duties}
+        found = ((codes[int(organ)], duties) for organ, duties in held.items() if duties and int(organ) in codes)
+        return dict(sorted(found)) if self.counted else {}

@@ -1,5 +1,7 @@
 """What makes the package of a frozen period the same bytes for ever."""
 
+import json
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +17,12 @@ class Seal(Fact):
     `public_key` is the key's multibase (`certificates.keyring`).
     """
 
+    # Read docs/evaluation.md before another: what was sealed is made again in its own for ever.
+    FORMAT = "county-evaluation-package/4"
+    THIRD_FORMAT = "county-evaluation-package/3"
+    SECOND_FORMAT = "county-evaluation-package/2"
+    FIRST_FORMAT = "county-evaluation-package/1"
+
     calculation = models.OneToOneField(Calculation, on_delete=models.PROTECT, related_name="seal")
     manifest = models.TextField()
     kid = models.CharField(max_length=64)
@@ -26,3 +34,8 @@ class Seal(Fact):
 
     def __str__(self) -> str:
         return self.sha256
+
+    @property
+    def format(self) -> str:
+        """The format in which it was sealed."""
+        return json.loads(self.manifest)["@type"]

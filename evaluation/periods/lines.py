@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.indicators.roster import Reason
-from evaluation.models import Calculation, PersonLine, UnitLine
+from evaluation.models import Calculation, PersonLine, Seal, UnitLine
 from people.models import Duty
 
 OF_PEOPLE = (
@@ -27,6 +27,8 @@ OF_PEOPLE = (
     "hours",
     "target",
 )
+PLACES = "held_in"
+"""The column that tells where a person's duties count, as `PersonLine.places`: no part of a calculation's digest, which has the keys of the units."""
 OF_UNITS = ("unit_name", "is_vertical", "figures", "items", "bonus", "deduction", "total", "band", "rank")
 
 
@@ -51,7 +53,7 @@ class Difference:
 
 
 def of(calculation: Calculation) -> dict[str, Line]:
-    """Every line by key: `U:<unit code>` first, then `P:<employee number>`, each in order. Two queries."""
+    """Every line by key, without `PLACES`: `U:<unit code>` first, then `P:<employee number>`, each in order. Two queries."""
     return {line.key: line for line in [*_units(calculation.units.all()), *_people(calculation.people.all())]}
 
 
@@ -65,15 +67,22 @@ def of_rows(people: Iterable[PersonLine], units: Iterable[UnitLine]) -> dict[str
 
 
 def of_key(calculation: Calculation, key: str) -> Line | None:
-    """The line with a key. One query."""
+    """The line with a key. Two queries at most."""
     return of_keys(calculation, [key]).get(key)
 
 
-def of_keys(calculation: Calculation, keys: Collection[str]) -> dict[str, Line]:
-    """The lines with these keys, by key. A query for units, one for people."""
+def of_keys(calculation: Calculation, keys: Collection[str], *, places: bool = True) -> dict[str, Line]:
+    """The lines with these keys, by key; with `places` those of people have `PLACES`. A query for units, two for people at most."""
     units = calculation.units.filter(unit_code__in=[key[2:] for key in keys if key.startswith("U:")])
-    people = calculation.people.filter(employee_number__in=[key[2:] for key in keys if key.startswith("P:")])
-    return {line.key: line for line in [*_units(units), *_people(people)]}
+    numbers = [key[2:] for key in keys if key.startswith("P:")]
+    people = calculation.people.filter(employee_number__in=numbers)
+    of_people = _with_places(people, codes_of(calculation)) if places and numbers else _people(people)
+    return {line.key: line for line in [*_units(units), *of_people]}
+
+
+def codes_of(calculation: Calculation) -> dict[int, str]:
+    """The codes of its units, by key. One query."""
+    return dict(calculation.units.order_by().values_list("unit", "unit_code"))
 
 
 def names(calculation: Calculation, keys: Collection[str] | None = None) -> dict[str, str]:
@@ -120,6 +129,12 @@ def _people_rows(rows: Iterable[Sequence]) -> Iterator[Line]:
         yield Line(f"P:{number}", values[0], dict(zip(OF_PEOPLE, values, strict=True)))
 
 
+def _with_places(found: QuerySet[PersonLine], codes: Mapping[int, str]) -> Iterator[Line]:
+    for one in found.order_by("employee_number"):
+        columns = {name: getattr(one, name) for name in OF_PEOPLE} | {PLACES: one.places(codes)}
+        yield Line(f"P:{one.employee_number}", one.person_name, columns)
+
+
 def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[Difference]:
     """The keys whose lines are not the same, in order."""
     found = []
@@ -137,13 +152,20 @@ def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[D
 def differing(before: Calculation, after: Calculation) -> list[str]:
     """The keys whose lines are not the same, in order. Lines never change: what two calculations differ in is found once by a process.
 
-    Four queries, none once it is known.
+    Where duties count is compared only where both tell it. Twelve queries at most, none once it is known.
     """
+
+    def people(*columns: str) -> set[str]:
+        was, now = (one.people.order_by().values_list("employee_number", *columns) for one in (before, after))
+        return {f"P:{row[0]}" for some in (was.difference(now), now.difference(was)) for row in some}
 
     def compared() -> list[str]:
         units = {one.key for one in differences(*({line.key: line for line in _units(one.units.all())} for one in (before, after)))}
-        was, now = (one.people.order_by().values_list("employee_number", *OF_PEOPLE) for one in (before, after))
-        return in_order(units | {f"P:{row[0]}" for some in (was.difference(now), now.difference(was)) for row in some})
+        found = people(*OF_PEOPLE)
+        if all(tells_places(one) for one in (before, after) if one.purpose == Calculation.Purpose.SUPPLEMENT):
+            held_anew = people("organ", "held_in") - found
+            found |= {one.key for one in differences(*(of_keys(one, held_anew) for one in (before, after)))}
+        return in_order(units | found)
 
     return _found_once(f"differing:{_named(before)}:{_named(after)}", compared)
 
@@ -171,6 +193,12 @@ def _handed(calculation: Calculation) -> list[str]:
     return in_order({*differing_of(calculation), *earlier})
 
 
+def tells_places(supplement: Calculation) -> bool:
+    """Whether a list compares `PLACES`: not one that was sealed in a format of before. One query."""
+    seal = Seal.objects.filter(calculation=supplement).first()
+    return (seal.format if seal else Seal.FORMAT) not in (Seal.FIRST_FORMAT, Seal.SECOND_FORMAT, Seal.THIRD_FORMAT)
+
+
 def how_many(calculation: Calculation) -> int:
     """How many rows a hand-over of a calculation holds. Two queries of a frozen one, else as `keys_of`."""
     if calculation.purpose == Calculation.Purpose.FREEZE:
@@ -185,9 +213,9 @@ def differing_of(supplement: Calculation) -> list[str]:
 
 def differences_of(supplement: Calculation, keys: Collection[str] | None = None) -> list[Difference]:
     """How a supplementary list differs from the frozen rows that it follows, in the order of the keys: in all of them, or in these."""
-    frozen = frozen_before(supplement)
+    frozen, places = frozen_before(supplement), tells_places(supplement)
     keys = differing(frozen, supplement) if keys is None else keys
-    return differences(of_keys(frozen, keys), of_keys(supplement, keys))
+    return differences(of_keys(frozen, keys, places=places), of_keys(supplement, keys, places=places))
 
 
 def handed_rows(supplement: Calculation, keys: Collection[str]) -> list[Difference]:
@@ -205,8 +233,10 @@ def told_before(supplement: Calculation, keys: Collection[str]) -> dict[str, dic
     """By key the columns, in their order, that lists which were handed over before told otherwise than they were frozen."""
     frozen, found = of_keys(frozen_before(supplement), keys), {}  # type: tuple[dict[str, Line], dict[str, dict[str, None]]]
     for one in _handed_before(supplement):
+        untold = () if tells_places(one) else (PLACES,)
         for difference in differences(frozen, of_keys(one, keys)):
-            found.setdefault(difference.key, {}).update(dict.fromkeys(name for name, _old, _new in difference.changes))
+            names = (name for name, _old, _new in difference.changes if name not in untold)
+            found.setdefault(difference.key, {}).update(dict.fromkeys(names))
     return found
 
 
@@ -238,6 +268,7 @@ def title_of(column: str) -> str:
         "unit_name": _("Unit"),
         "post_title": _("Post"),
         "duties": _("Duties"),
+        "held_in": _("Where the duties count"),
         "counted": _("Counted"),
         "reason": _("Why"),
         "required": _("Required courses"),
@@ -261,6 +292,8 @@ def shown(column: str, value: object) -> str:
         return str(Reason(value).label)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return "、".join(f"{code}（{shown('duties', duties)}）" for code, duties in value.items()) or "—"
     if isinstance(value, list):
         return "、".join(str(Duty(one).label) if one in Duty.values else str(one) for one in value) or "—"
     return "—" if value in (None, "") else str(value)

@@ -31,9 +31,6 @@ from core.exports import Column, Exporter, csv_chunks, write_xlsx
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
 from evaluation.periods import lines
 
-FORMAT = "county-evaluation-package/3"
-SECOND_FORMAT = "county-evaluation-package/2"
-FIRST_FORMAT = "county-evaluation-package/1"  # read docs/evaluation.md before another: what was sealed is made again in its own for ever
 _EARLY = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP can tell
 _CENT = Decimal("0.01")
 # The words of every format. Another word is another format: a package that was sealed says what it said.
@@ -67,6 +64,7 @@ _HEADINGS = {
     "unit_name": "单位",
     "post_title": "职务",
     "duties": "职责",
+    "held_in": "职责计入单位编码",
     "counted": "计入",
     "reason": "计入说明",
     "required": "应修必修课",
@@ -137,9 +135,7 @@ def make(calculation: Calculation) -> Package:
         Refused: what the rows give now is not what was sealed ("changed"): somebody changed them, or other software writes them.
     """
     seal = Seal.objects.get(calculation=calculation)
-    data = _zip(
-        _files(calculation, json.loads(seal.manifest)["@type"]), seal.manifest.encode(), base64.b64decode(seal.signature), seal.public_key
-    )
+    data = _zip(_files(calculation, seal.format), seal.manifest.encode(), base64.b64decode(seal.signature), seal.public_key)
     made = Package(_name(calculation.period), data)
     if made.sha256 != seal.sha256:
         raise Refused(
@@ -155,7 +151,7 @@ def seal(calculation: Calculation, *, at: datetime) -> Seal:
     Raises:
         Refused: there is no key to sign with here ("no_key").
     """
-    files = _files(calculation, FORMAT)
+    files = _files(calculation, Seal.FORMAT)
     manifest = _manifest(calculation, files, keyring.kid_in_use("badge"), at)
     kid, signature = keyring.sign(manifest)
     if json.loads(manifest)["key"] != kid:  # rotated between the two
@@ -184,7 +180,7 @@ def _name(period: Period) -> str:
 def _manifest(calculation: Calculation, files: dict[str, bytes], kid: str, at: datetime) -> bytes:
     period, version = calculation.period, calculation.version
     said = {
-        "@type": FORMAT,
+        "@type": Seal.FORMAT,
         "appeal_days": period.appeal_days,
         "calculation": {"digest": calculation.digest, "number": calculation.number},
         "county": period.county.code,
@@ -204,7 +200,7 @@ def _manifest(calculation: Calculation, files: dict[str, bytes], kid: str, at: d
 
 def _files(calculation: Calculation, format: str) -> dict[str, bytes]:
     if calculation.purpose == Calculation.Purpose.SUPPLEMENT:
-        differences = _all_columns(calculation) if format == FIRST_FORMAT else _differences(calculation)
+        differences = _all_columns(calculation) if format == Seal.FIRST_FORMAT else _differences(calculation)
         return {"differences.csv": b"".join(csv_chunks(differences))}
     units, people = tables(calculation, format)
     book = io.BytesIO()
@@ -216,14 +212,14 @@ def _files(calculation: Calculation, format: str) -> dict[str, bytes]:
     }
 
 
-def tables(calculation: Calculation, format: str = FORMAT) -> tuple[Exporter, Exporter]:
+def tables(calculation: Calculation, format: str = Seal.FORMAT) -> tuple[Exporter, Exporter]:
     """The frozen rows as two tables: units by code, people by employee number.
 
     By code points, whatever the database sorts by; in the first format as the database sorts.
     """
     spec = calculation.version.spec
     unit_lines = list(UnitLine.objects.filter(calculation=calculation).order_by("unit_code"))
-    if format != FIRST_FORMAT:
+    if format != Seal.FIRST_FORMAT:
         unit_lines.sort(key=attrgetter("unit_code"))
     units = [
         Column("单位编码", lambda r: r.unit_code, 18),
@@ -254,11 +250,11 @@ def tables(calculation: Calculation, format: str = FORMAT) -> tuple[Exporter, Ex
         Column("学时", lambda r: _figure(r.hours)),
         Column("学时目标", lambda r: _figure(r.target)),
     ]
-    if format not in (FIRST_FORMAT, SECOND_FORMAT):
+    if format not in (Seal.FIRST_FORMAT, Seal.SECOND_FORMAT):
         after = next(place for place, column in enumerate(people, start=1) if column.title == "职责")
         people[after:after] = _of_places({line.unit_id: line for line in unit_lines})
     of_people = PersonLine.objects.filter(calculation=calculation)
-    rows = _Again(of_people.order_by("employee_number")) if format == FIRST_FORMAT else _ByNumber(of_people)
+    rows = _Again(of_people.order_by("employee_number")) if format == Seal.FIRST_FORMAT else _ByNumber(of_people)
     return Exporter("单位", units, unit_lines), Exporter("人员", people, rows)
 
 
@@ -267,15 +263,11 @@ def _of_places(units: Mapping[int, UnitLine]) -> list[Column]:
 
     As they were frozen: units may be called otherwise by now.
     """
-
-    def places(line: PersonLine) -> list[tuple[UnitLine, list[str]]]:
-        held = line.held_in or {line.organ_id: line.duties}
-        found = [(units[int(organ)], duties) for organ, duties in held.items() if duties and int(organ) in units]
-        return sorted(found, key=lambda one: one[0].unit_code) if line.counted else []
-
+    codes = {key: unit.unit_code for key, unit in units.items()}
+    names = {unit.unit_code: unit.unit_name for unit in units.values()}
     return [
-        Column("职责计入单位编码", lambda r: "、".join(unit.unit_code for unit, _duties in places(r)), 24),
-        Column("职责计入单位", lambda r: "、".join(f"{unit.unit_name}（{_told(duties)}）" for unit, duties in places(r)), 40),
+        Column("职责计入单位编码", lambda r: "、".join(r.places(codes)), 24),
+        Column("职责计入单位", lambda r: "、".join(f"{names[code]}（{_told(duties)}）" for code, duties in r.places(codes).items()), 40),
     ]
 
 
@@ -338,7 +330,7 @@ def _worded(column: str, value: object) -> object:
 def _all_columns(supplement: Calculation) -> Exporter:
     """The first format's list: each column of each row, whether it differs or not."""
     keys = sorted(lines.keys_of(supplement))
-    now, before = lines.of_keys(supplement, keys), lines.of_keys(lines.frozen_before(supplement), keys)
+    now, before = (lines.of_keys(one, keys, places=False) for one in (supplement, lines.frozen_before(supplement)))
     rows = []
     for key in keys:
         was, known = before.get(key), now.get(key)
@@ -356,6 +348,8 @@ def _all_columns(supplement: Calculation) -> Exporter:
 def _told(value: object) -> object:
     if isinstance(value, bool):
         return _YES[value]
+    if isinstance(value, dict):
+        return "、".join(f"{code}（{_told(duties)}）" for code, duties in value.items())
     if isinstance(value, list):
         return "、".join(_DUTIES.get(one, one) for one in value)
     return value
@@ -425,4 +419,4 @@ def _archive(entries: Iterable[tuple[str, bytes]]) -> bytes:
     return made.getvalue()
 
 
-__all__ = ["FIRST_FORMAT", "FORMAT", "SECOND_FORMAT", "Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]
+__all__ = ["Package", "digest", "frozen", "make", "of", "seal", "standing_freeze", "tables"]

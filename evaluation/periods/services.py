@@ -314,7 +314,7 @@ def standing_of(
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
-        open_claims=waiting_claims(period).count() if period.state in (State.OPEN, State.CUT_OFF) else 0,
+        open_claims=waiting_claims(period).count() if period.is_before_publicity else 0,
         unexplained=sum(bool(one.unexplained) for one in found),
         uncounted=tuple(f"{one.about}（{_remedied(one)}）" for one in uncounted),
     )

@@ -35,12 +35,10 @@ def is_lasting(starts_on: date, ends_on: date | None, day: date) -> bool:
     return starts_on <= day and (ends_on is None or ends_on >= day)
 
 
-class LastingQuerySet(models.QuerySet):
-    def lasting(self, day: date):
+class PostingQuerySet(models.QuerySet):
+    def lasting(self, day: date) -> "PostingQuerySet":
         return self.filter(lasting(day))
 
-
-class PostingQuerySet(LastingQuerySet):
     def visible_to(self, user) -> "PostingQuerySet":
         """One's own, and those that one's roles reach as they reach what was learned there."""
         from people.permissions import records_q
@@ -85,15 +83,21 @@ class Posting(models.Model):
         return f"{self.person} · {self.unit} {self.title}"
 
 
+class DutyQuerySet(models.QuerySet):
+    def lasting(self, day: date) -> "DutyQuerySet":
+        """Held on this day, in a posting that lasts on it."""
+        return self.filter(lasting(day), lasting(day, "posting__"))
+
+
 class DutyAssignment(models.Model):
-    """A duty held in a posting, from when to when. One that is taken back on its first day was never held: its row goes."""
+    """A duty held in a posting, from when to when, never longer than the posting. One taken back on its first day was never held: its row goes."""
 
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="duties", verbose_name=_("posting"))
     duty = models.CharField(_("duty"), max_length=16, choices=Duty.choices)
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to"), null=True, blank=True)
 
-    objects = LastingQuerySet.as_manager()
+    objects = DutyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("duty")
@@ -106,7 +110,7 @@ class DutyAssignment(models.Model):
         return self.get_duty_display()
 
     def is_held_on(self, day: date) -> bool:
-        return is_lasting(self.starts_on, self.ends_on, day)
+        return is_lasting(self.starts_on, self.ends_on, day) and is_lasting(self.posting.starts_on, self.posting.ends_on, day)
 
     def starts_after(self, last_day: date) -> bool:
         """Whether it would end before it began: then it was never held."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from core import audit
@@ -97,7 +98,7 @@ def _require_after(person: Person, current: Posting | None, starts_on: date) -> 
 def _close(posting: Posting, last_day: date) -> None:
     posting.ends_on = max(last_day, posting.starts_on)
     posting.save(update_fields=["ends_on"])
-    for assignment in posting.duties.filter(ends_on=None):
+    for assignment in posting.duties.filter(Q(ends_on=None) | Q(ends_on__gt=last_day)):
         _end(assignment, last_day)
 
 

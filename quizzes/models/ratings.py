@@ -48,7 +48,7 @@ class MarkingTask(models.Model):
     markers = models.PositiveSmallIntegerField(default=1)
     claimed_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
     claimed_until = models.DateTimeField(null=True)
-    fraction = models.DecimalField(max_digits=5, decimal_places=4, null=True)
+    fraction = models.DecimalField(max_digits=15, decimal_places=14, null=True)  # `rules.kept`
     settled_at = models.DateTimeField(null=True)
 
     objects = MarkingTaskQuerySet.as_manager()

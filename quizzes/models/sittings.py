@@ -339,9 +339,10 @@ class Presence(models.Model):
     unacknowledged = models.PositiveSmallIntegerField(default=0)
     address = models.GenericIPAddressField(null=True)
     gone_at = models.DateTimeField(null=True)  # when it was closed or reloaded: the next sign of life says which
+    gone_page = models.CharField(max_length=20, default="")  # the page that went
     replaced = models.CharField(max_length=20, default="")  # the page in whose place this one was loaded just now
 
-    RELOAD_WITHIN = timedelta(seconds=60)  # what takes longer was left, whatever the page says
+    RELOAD_WITHIN = timedelta(seconds=60)  # what takes longer was left, unless the page that comes names the one that went
 
     class Meta:
         verbose_name = _("presence")

@@ -378,11 +378,11 @@ def fill_rooms(
     (`sittings.stamp_of_list`): places that others gave since are not undone by seating everybody anew.
 
     Raises:
-        Refused: over, edited, bad_places (1 to 500 a room), too_long.
+        Refused: over, edited, bad_places (1 to `rules.LARGEST_ROOM` a room), too_long.
     """
     names = [squeeze(name) for name in names if squeeze(name)]
-    if not 1 <= places <= 500:
-        raise Refused(_("A room has 1 to 500 places."), code="bad_places")
+    if not 1 <= places <= rules.LARGEST_ROOM:
+        raise Refused(_("A room has 1 to %(limit)d places.") % {"limit": rules.LARGEST_ROOM}, code="bad_places")
     if any(len(name) > LONGEST_ROOM for name in names):
         raise _too_long()
     sitting = _open(sitting, at)

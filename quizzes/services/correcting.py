@@ -10,9 +10,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
-from people.models import Person
+from people.models import Person, Role
 from quizzes import rules
-from quizzes.models import ItemMark, Marking, Submission
+from quizzes.models import Attempt, ItemMark, Marking, Submission
+from quizzes.permissions import holds_over, may_take_pass
 from quizzes.services import marking
 
 
@@ -56,10 +57,20 @@ def proposer_gone(proposer: Person) -> Refused:
     return Refused(words % {"name": proposer.name}, code="proposer_gone")
 
 
+def require_hr(attempt: Attempt, by: Person) -> None:
+    """That a pass may be lost is for HR to say. Raises: Refused (only_hr, guests_pass), as `may_take_pass` says."""
+    if may_take_pass(by, attempt):
+        return
+    if holds_over(by, attempt.quiz.county, Role.HR):
+        words = _("A guest of another county sat it: the pass stays here. HR of that county reverses the completion where that is right.")
+        raise Refused(words, code="guests_pass")
+    raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+
+
 def locked(submission: Submission) -> Submission:
     """The submission under lock, with what deciding about it asks for."""
     found = Submission.objects.select_for_update(no_key=True, of=("self",))
-    return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting").get(pk=submission.pk)
+    return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting", "attempt__unit").get(pk=submission.pk)
 
 
 def as_seen(submission: Submission, seen: int) -> Marking:

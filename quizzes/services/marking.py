@@ -70,7 +70,7 @@ def settled_shares(items: Iterable[int]) -> dict[int, dict[int, Fraction]]:
     found: dict[int, dict[int, Fraction]] = {}
     for task in MarkingTask.objects.filter(item__in=items):
         if task.fraction is not None:
-            found.setdefault(task.item_id, {})[task.part] = Fraction(task.fraction)
+            found.setdefault(task.item_id, {})[task.part] = rules.restored(task.fraction)
     return found
 
 

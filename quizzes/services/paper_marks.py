@@ -17,7 +17,7 @@ from core import audit, clock
 from core.errors import Refused
 from core.reconcile import Gap
 from courses.models import Completion, Enrolment
-from people.models import Person, Role
+from people.models import Person
 from people.models.snapshot import copied_from, served_at
 from quizzes import kinds, rules
 from quizzes.models import (
@@ -290,7 +290,7 @@ def decide(
     Locks the submission.
 
     Raises:
-        Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), no_reason (a no
+        Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), guests_pass (it is another county's), no_reason (a no
             needs one), and with a yes proposer_gone (who proposed or entered it may not any more), marked_since (another marking
             stands by now: a yes would undo it).
     """
@@ -301,8 +301,8 @@ def decide(
         raise Refused(_("Somebody else has to decide: two persons stand behind what changes a pass."), code="same_person")
     if submission.attempt.person_id == by.pk:
         raise Refused(_("Nobody corrects marks of their own: somebody else has to do it."), code="own_marks")
-    if may_lose and not holds_over(by, submission.attempt.quiz.county, Role.HR):
-        raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
+    if may_lose:
+        correcting.require_hr(submission.attempt, by)
     if approved:
         if not (correction.by.is_active and holds_over(correction.by, submission.attempt.quiz.county, *ORGANISERS)):
             raise correcting.proposer_gone(correction.by)

@@ -14,7 +14,7 @@ from quizzes.services.attempts import is_closed, is_overdue
 
 INCIDENTS_PER_ATTEMPT = 400  # more say nothing new, and a script could write without end
 WRITE_APART = timedelta(seconds=2)
-SAID = ["unacknowledged", "address", "gone_at", "replaced"]
+SAID = ["unacknowledged", "address", "gone_at", "gone_page", "replaced"]
 FROM_THE_PAGE = {Incident.Kind.LEFT, Incident.Kind.RETURNED, Incident.Kind.RELOADED, Incident.Kind.PASTED}
 
 
@@ -84,7 +84,8 @@ def note(
 
     `is_gone`: the page is being closed or reloaded, which it cannot tell apart; `is_new`: the first sign of a page. The sign after
     one of a page that is gone says which: what is not reloaded within a minute was left, and where none comes, the end says it
-    (`attempts`). `page`: a name that each loaded page gives itself; `replaces`: that of the page which a reload took the place of. Its
+    (`attempts`). `page`: a name that each loaded page gives itself; `replaces`: that of the page which a reload took the place of. The
+    page that it names was reloaded, however long that took: a slow network is nobody's act, and the incident says how long. Its
     going may arrive after the first sign of the new page, and is nothing then.
 
     Nothing is written outside sittings, for an attempt that is over, and again within two seconds. An
@@ -99,7 +100,7 @@ def note(
     before: Presence | None = getattr(now.attempt, "presence", None)
     if is_gone and page and before and before.replaced == page:
         return now
-    incidents = _of_the_page_before(now.attempt, before, noticed, is_new=is_new, at=at)
+    incidents = _of_the_page_before(now.attempt, before, noticed, is_new=is_new, replaces=replaces, at=at)
     incidents += [
         Incident(attempt=now.attempt, kind=one.kind, at=at, detail=one.detail)
         for one in noticed
@@ -111,24 +112,29 @@ def note(
         room = INCIDENTS_PER_ATTEMPT - Incident.objects.filter(attempt=now.attempt).count()
         Incident.objects.bulk_create(incidents[: max(room, 0)])
     sign = Presence(attempt=now.attempt, seen_at=at, unacknowledged=unacknowledged, address=address, gone_at=at if is_gone else None)
-    sign.replaced = replaces if is_new else ""
+    sign.gone_page, sign.replaced = page if is_gone else "", replaces if is_new else ""
     if before is None or at - before.seen_at >= WRITE_APART or any(getattr(before, name) != getattr(sign, name) for name in SAID):
         Presence.objects.bulk_create([sign], update_conflicts=True, unique_fields=["attempt"], update_fields=["seen_at", *SAID])
     return now
 
 
 def _of_the_page_before(
-    attempt: Attempt, before: Presence | None, noticed: Sequence[Noticed], *, is_new: bool, at: datetime
+    attempt: Attempt, before: Presence | None, noticed: Sequence[Noticed], *, is_new: bool, replaces: str, at: datetime
 ) -> list[Incident]:
-    """What became of a page that said it was going: nothing more to say of it when it was reloaded at once."""
+    """What became of a page that said it was going: reloaded, or left; and for how long there was none."""
     if before is None or before.gone_at is None:
         return []
-    reloads = [at - timedelta(seconds=one.detail.get("ago", 0)) for one in noticed if one.kind == Incident.Kind.RELOADED]
-    if any(loaded_at - before.gone_at <= Presence.RELOAD_WITHIN for loaded_at in reloads):
-        return []
+    reload = next((one for one in noticed if one.kind == Incident.Kind.RELOADED), None)
+    if reload is not None:
+        away = max(at - timedelta(seconds=reload.detail.get("ago", 0)) - before.gone_at, timedelta(0))
+        if away <= Presence.RELOAD_WITHIN or (replaces and replaces == before.gone_page):
+            seconds = {"away": int(away.total_seconds())}
+            return [Incident(attempt=attempt, kind=Incident.Kind.RELOADED, at=at, detail=reload.detail | seconds)]
     left = Incident(attempt=attempt, kind=Incident.Kind.LEFT, at=before.gone_at)
-    away = {"away": int((at - before.gone_at).total_seconds())}
-    return [left, *([Incident(attempt=attempt, kind=Incident.Kind.RETURNED, at=at, detail=away)] if is_new or reloads else [])]
+    if not is_new and reload is None:
+        return [left]
+    seconds = {"away": int((at - before.gone_at).total_seconds())}
+    return [left, Incident(attempt=attempt, kind=Incident.Kind.RETURNED, at=at, detail=seconds)]
 
 
 def _address_change(attempt: Attempt, was: str, now: str, at: datetime) -> list[Incident]:

@@ -16,7 +16,6 @@ from core import audit
 from core.errors import Refused
 from core.reconcile import Gap
 from people.models import Person, Role
-from people.models.unit import within_paths
 from people.permissions import paths_of
 from quizzes import rules
 from quizzes.models import Attempt, GoneOnPaper, ItemMark, Marking, MarkingTask, RatingCorrection, RatingCorrectionDecision, Submission
@@ -31,24 +30,22 @@ def may_correct(user: Any, attempt: Attempt) -> bool:
     return attempt.person_id != user.pk and holds_over(user, attempt.quiz.county, *CORRECTORS)
 
 
-def may_take_pass(user: Any, attempt: Attempt) -> bool:
-    """Whether they are the HR who says that a pass may be lost: of the quiz's county, and of where it was sat. One query at most."""
-    if user.is_superuser:
-        return True
-    reached = Attempt.objects.filter(within_paths(paths_of(user, [Role.HR])), pk=attempt.pk)
-    return holds_over(user, attempt.quiz.county, Role.HR) and reached.exists()
+def may_propose(user: Any, task: MarkingTask, attempt: Attempt) -> bool:
+    """Whether they may say that the answer has earned other points: who may correct, and its marker while what they gave stands."""
+    stands = any(rating.marker_id == user.pk for rating in task.standing_ratings)
+    return may_correct(user, attempt) or (stands and MarkingTask.objects.visible_to(user).filter(pk=task.pk).exists())
 
 
-def still_stands(correction: RatingCorrection, attempt: Attempt) -> bool:
-    """Whether who proposed it still may, and may sign in. Two queries at most."""
-    return correction.by.is_active and may_correct(correction.by, attempt)
+def still_stands(correction: RatingCorrection, task: MarkingTask, attempt: Attempt) -> bool:
+    """Whether who proposed it still may, and may sign in. Three queries at most."""
+    return correction.by.is_active and may_propose(correction.by, task, attempt)
 
 
 @transaction.atomic
 def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: str, by: Person, at: datetime) -> RatingCorrection:
     """Say that a settled answer has earned other points for its criteria, and why. Nothing changes before a second person agrees.
 
-    `seen` is the marking that was looked at. The same form once more gives back what waits. Locks the submission.
+    Its marker may, too, while what they gave stands: a slip is seen first by who made it. `seen` is the marking that was looked at. The same form once more gives back what waits. Locks the submission.
 
     Raises:
         Refused: not_theirs, own_marks, no_reason, not_counted (it went on on paper), partial (people have yet to mark some of the
@@ -57,7 +54,12 @@ def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: 
     """
     submission = correcting.locked(task.submission)
     task = _task(task.pk)
-    _require_power(submission, by)
+    _refuse_own(submission, by)
+    if not may_propose(by, task, submission.attempt):
+        words = _(
+            "Marks are corrected by reviewers, administrators and HR of the county. Who marked an answer proposes it while their points stand."
+        )
+        raise Refused(words, code="not_theirs")
     if not reason.strip():
         raise Refused(_("Say why the points are corrected; the reason stays in the record."), code="no_reason")
     facts = {"points": [str(point) for point in points], "reason": reason.strip()[:500]}
@@ -88,7 +90,7 @@ def decide(
 
     Raises:
         Refused: decided, not_theirs, own_marks, no_reason (a no needs one), and with a yes same_person, own_rating (they gave points
-            for it themselves), proposer_gone (who proposed it may not any more), only_hr, and as `propose` says of the marking.
+            for it themselves), proposer_gone (who proposed it may not any more), only_hr, guests_pass, and as `propose` says of the marking.
     """
     submission = correcting.locked(correction.task.submission)
     task = _task(correction.task_id)
@@ -100,9 +102,9 @@ def decide(
             raise Refused(_("Somebody else has to decide: two persons stand behind a correction."), code="same_person")
         if any(rating.marker_id == by.pk for rating in task.ratings.all()):
             raise Refused(_("You marked this answer: somebody else has to decide."), code="own_rating")
-        if may_lose and not may_take_pass(by, submission.attempt):
-            raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
-        if not still_stands(correction, submission.attempt):
+        if may_lose:
+            correcting.require_hr(submission.attempt, by)
+        if not still_stands(correction, task, submission.attempt):
             raise correcting.proposer_gone(correction.by)
         current = correcting.as_seen(submission, correction.marking_id)
         return _apply(correction, task, _effect(task, current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
@@ -147,24 +149,28 @@ def _effect_of(task: MarkingTask, current: Marking, marks: list[ItemMark], point
 def _share(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Fraction:
     """What the whole item would earn with these points for the task: as a re-marking would have it, by the key that stands."""
     response = own.answer.response if own.answer else None
-    settled = marking.settled_shares([own.item_id]).get(own.item_id, {}) | {task.part: Fraction(_settled_at(task, own, points))}
+    settled = marking.settled_shares([own.item_id]).get(own.item_id, {}) | {task.part: _settled_at(task, own, points)}
     share = marking.joined(own.item.kind, keys.standing([own.item])[own.item_id].key, response, settled)
     assert share is not None, "a marking that is complete has no open part"
     return share
 
 
-def _settled_at(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Decimal:
+def _settled_at(task: MarkingTask, own: ItemMark, points: Sequence[Decimal]) -> Fraction:
     text = ratings.texts([own])[task.item_id, task.part]
-    return rules.stored(ratings.share_of([Fraction(criterion["points"]) for criterion in ratings.criteria_of(text)], points))
+    return ratings.share_of([Fraction(criterion["points"]) for criterion in ratings.criteria_of(text)], points)
 
 
 def _task(pk: int) -> MarkingTask:
     return MarkingTask.objects.with_ratings().select_related("submission").get(pk=pk)
 
 
-def _require_power(submission: Submission, by: Person) -> None:
+def _refuse_own(submission: Submission, by: Person) -> None:
     if submission.attempt.person_id == by.pk:
         raise Refused(_("Nobody corrects marks of their own: somebody else has to do it."), code="own_marks")
+
+
+def _require_power(submission: Submission, by: Person) -> None:
+    _refuse_own(submission, by)
     if not may_correct(by, submission.attempt):
         raise Refused(_("Marks are corrected by reviewers, administrators and HR of the county."), code="not_theirs")
 
@@ -177,7 +183,7 @@ def _apply(
     for mark in before.marks.select_related("item", "answer"):
         if mark.item_id == task.item_id:
             share = _share(task, mark, points_of(correction))
-            task.fraction = _settled_at(task, mark, points_of(correction))  # a later re-marking goes on from it
+            task.fraction = rules.kept(_settled_at(task, mark, points_of(correction)))  # a later re-marking goes on from it
             marked.append(marking.Marked(mark.item, mark.answer, share))
         else:
             marked.append(marking.Marked(mark.item, mark.answer, Fraction(mark.fraction or 0), mark.earned))

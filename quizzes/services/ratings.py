@@ -20,6 +20,7 @@ from quizzes.models import GoneOnPaper, ItemMark, Marking, MarkingTask, Quiz, Ra
 from quizzes.services import keys, marking
 
 CLAIM = timedelta(minutes=30)  # so long an answer that somebody opened is kept from the others
+LATELY = timedelta(days=14)
 
 
 def waiting(user, quiz: Quiz | None = None) -> QuerySet[MarkingTask]:
@@ -28,6 +29,12 @@ def waiting(user, quiz: Quiz | None = None) -> QuerySet[MarkingTask]:
     if quiz is not None:
         rows = rows.filter(submission__attempt__quiz=quiz)
     return rows.order_by("item__question", "pk")
+
+
+def lately(user, at: datetime) -> QuerySet[Rating]:
+    """What this person marked in the last fortnight, the newest first: a slip is found again here."""
+    own = Rating.objects.filter(marker=user, at__gt=at - LATELY, task__in=MarkingTask.objects.visible_to(user))
+    return own.select_related("task__submission__attempt").order_by("-pk")[:20]
 
 
 def overview(user) -> list[dict]:
@@ -119,7 +126,7 @@ def rate(*, task: MarkingTask, marker: Person, points: Sequence[Decimal], commen
     settled = rules.settled(shares, markers=task.markers, difference=Fraction(attempt.quiz.rating_difference, 100))
     task.claimed_by = task.claimed_until = None
     if settled is not None:
-        task.fraction, task.settled_at = rules.stored(settled), at
+        task.fraction, task.settled_at = rules.kept(settled), at
     task.save(update_fields=["claimed_by", "claimed_until", "fraction", "settled_at"])
     if settled is not None:
         complete(submission=submission, at=at)
@@ -218,7 +225,7 @@ def given(tasks: Iterable[MarkingTask], marks: Iterable[ItemMark]) -> dict[int, 
     for task in tasks:
         text, points = marked.get((task.item_id, task.part)), task.standing_points
         if text is not None and points and task.fraction is not None:
-            made = kinds.Given(criteria_of(text), points, Fraction(task.fraction))
+            made = kinds.Given(criteria_of(text), points, rules.restored(task.fraction))
             found.setdefault(task.item_id, {})[task.part] = made
     return found
 

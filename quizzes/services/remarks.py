@@ -39,6 +39,7 @@ from quizzes.services import bank, keys, lost_passes, marking, ratings
 QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
 SETTLED_AFTER = timedelta(minutes=2)  # no transaction that marks takes so long
+_OF_MARKS = ("marking__submission__attempt__quiz__county", "marking__submission__attempt__unit")
 _BY_HAND = Q(marking__submission__cause=Submission.Cause.PAPER)
 
 
@@ -52,6 +53,7 @@ class Change:
     score: Decimal
     percent: Decimal
     would_pass: bool
+    is_guests: bool  # their pass stays, whatever HR here says
     completion: Completion | None  # the one that hangs on this pass
 
     @property
@@ -60,6 +62,11 @@ class Change:
 
     @property
     def loses_pass(self) -> bool:
+        """Whether the pass falls where HR says that passes may be lost."""
+        return self.is_unearned and not self.is_guests
+
+    @property
+    def is_unearned(self) -> bool:
         return self.marking.passed and not self.would_pass
 
 
@@ -120,7 +127,7 @@ def changes(remark: Remark, *, after: int = 0) -> Iterator[Change]:
 def of_person(remark: Remark, person: Person) -> list[Change]:
     """What it would change for one person."""
     own = _reached(remark).filter(marking__submission__attempt__person=person)
-    return _changes(remark, list(own.select_related("item", "answer", "marking__submission__attempt__quiz").order_by("pk")))
+    return _changes(remark, list(own.select_related("item", "answer", *_OF_MARKS).order_by("pk")))
 
 
 def losers_digest(losing: Iterable[int]) -> str:
@@ -135,10 +142,7 @@ def _batches(remark: Remark, after: int) -> Iterator[list[ItemMark]]:
     )
     while True:
         rows = list(
-            _reached(remark)
-            .filter(~Exists(done), pk__gt=after)
-            .select_related("item", "answer", "marking__submission__attempt__quiz")
-            .order_by("pk")[:BATCH]
+            _reached(remark).filter(~Exists(done), pk__gt=after).select_related("item", "answer", *_OF_MARKS).order_by("pk")[:BATCH]
         )
         if not rows:
             return
@@ -232,7 +236,7 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         would_pass = was.pk not in waiting and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
         hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
-        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, hangs))
+        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, attempt.is_by_guest, hangs))
     return found
 
 
@@ -387,7 +391,7 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     """One submission, once. Locks it; what stands is read again under the lock."""
     submission = (
         Submission.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("attempt__quiz", "attempt__enrolment")
+        .select_related("attempt__quiz__county", "attempt__enrolment", "attempt__unit")
         .get(pk=submission_id)
     )
     if RemarkedMarking.objects.filter(remark__question=remark.question_id, remark__gte=remark.pk, submission=submission).exists():
@@ -395,13 +399,13 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     if GoneOnPaper.objects.filter(attempt=submission.attempt_id).exists():  # two persons agreed on it meanwhile: it counts no more
         return False
     current = Marking.objects.current().get(submission=submission)
-    marks = list(current.marks.select_related("item", "answer", "marking__submission__attempt__quiz"))
+    marks = list(current.marks.select_related("item", "answer", *_OF_MARKS))
     asked = [mark for mark in marks if mark.item.question_id == remark.question_id and mark.item.question_version <= remark.version]
     found = _changes(remark, asked)
     if not found:
         return False
     change = found[0]
-    keeps = change.loses_pass and not remark.decision.may_lose
+    keeps = change.is_unearned and not (change.loses_pass and remark.decision.may_lose)
     shares = _shares(remark, asked)
     marked = []
     for mark in marks:

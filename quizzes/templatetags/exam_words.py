@@ -43,8 +43,9 @@ def in_words(incident: Incident) -> str:
     """An incident as a sentence about what was noticed, without a judgement."""
     detail = incident.detail
     words = [str(incident.get_kind_display())]
-    if incident.kind == Incident.Kind.RETURNED and "away" in detail:
-        words.append(_("away for %(time)s") % {"time": span(timedelta(seconds=detail["away"]))})
+    if "away" in detail:
+        said = _("away for %(time)s") if incident.kind == Incident.Kind.RETURNED else _("there again after %(time)s")
+        words.append(said % {"time": span(timedelta(seconds=detail["away"]))})
     if incident.kind == Incident.Kind.PASTED and "length" in detail:
         words.append(_("%(count)d characters") % {"count": detail["length"]})
     if "question" in detail:

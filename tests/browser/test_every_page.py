@@ -225,6 +225,7 @@ WALK = {
         "years_picture",
         "picture_file:units_picture",
         "hand_over_desk:results",
+        "hand_over_give:to_give",
         "hand_over:given",
         "hand_over:given?show=all",
         "refusal:turned_down",
@@ -407,7 +408,7 @@ NOT_PAGES = {
     "mfa_download_recovery_codes", "candidates_export", "sitting_sheets", "paper_file", "quiz_analysis_file", "sitting_analysis_file", "bank_image",
     # only answer to a form, and lead to a page
     "course_enrol", "lesson_finish", "grant_role", "withdraw_role", "change_sign_in", "unit_reopen", "sitting_act", "certificate_batch_cancel", "marking_next",
-    "certificate_share", "certificate_unshare", "marks_decide", "rating_decide", "remind", "hand_over_give", "hand_over_take_back", "supplement_make",
+    "certificate_share", "certificate_unshare", "marks_decide", "rating_decide", "remind", "hand_over_take_back", "supplement_make",
     "download_file",
     "download_cancel",
     "webhook_replay", "webhook_tell_again",

@@ -161,6 +161,16 @@ def test_a_closed_course_stays_readable_for_those_who_began(cast, course, enrolm
     assert sign_in(cast.colleague).get(doors(course)["course"]).status_code == 404
 
 
+@pytest.mark.parametrize("door", ["course", "course_list"])
+def test_a_closed_course_is_required_of_nobody_and_due_on_no_day(cast, course, enrolment, sign_in, door):
+    Course.objects.filter(pk=course.pk).update(due_on=clock.today() + timedelta(days=2))
+    address, client = {"course_list": reverse("course_list"), **doors(course)}[door], sign_in(cast.learner)
+    assert all(word in client.get(address).text for word in ("course-due", ">必修</span>"))
+    Course.objects.filter(pk=course.pk).update(is_open=False)
+    page = client.get(address).text
+    assert course.code in page and not any(word in page for word in ("course-due", ">必修</span>"))
+
+
 def test_a_changed_page_shows_to_the_next_learner_and_not_to_the_one_who_began(cast, course, enrolment, sign_in):
     lesson = LessonPage.objects.child_of(course.page).first()
     lesson.title = "全新的第一课"

@@ -20,7 +20,7 @@ from django.utils import timezone
 from core import clock
 from courses.models import Completion
 from evaluation import changes, reconcile, services
-from evaluation.models import LedgerEntry
+from evaluation.models import LedgerEntry, RecordChange
 from people import api as doors
 from people.models import ApiToken, Duty, Person, ReadingOfOthers, RoleGrant
 from people.models.snapshot import served_at
@@ -731,6 +731,42 @@ def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sough
                 page = changes.first_of(some, after=after, upto=upto, most=most, shape=lambda found: found)
                 wanted = [one for one in everything if one.change > after][:most]
                 assert [(one.pk, one.change) for one in page] == [(one.pk, one.change) for one in wanted], (after, most)
+
+
+def test_a_page_of_a_unit_passes_over_what_happened_elsewhere(cast, course, pull, monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(changes, "AT_ONCE", 2)
+    mine = rows.complete(cast.learner, course)
+    for number in range(1, 13):
+        rows.complete(cast.other_leader, course, round=number)
+    changes.note(mine.pk, changes.Kind.HOURS, at=NOON)
+    rows.complete(cast.own_leader, course)
+    pull()
+    with django_assert_max_num_queries(16):  # each look at two changes takes two
+        assert numbers(pull(unit=cast.bureau.code)) == ["YA10001", "YA10003"]
+
+
+def test_changes_that_bear_no_unit_yet_are_read_with_those_of_the_unit(cast, course, pull):
+    for who in (cast.learner, cast.other_leader, cast.own_leader):
+        rows.complete(who, course)
+    changes.settle()
+    RecordChange.objects.filter(completion__person__in=[cast.learner, cast.other_leader]).update(unit=None)
+    assert numbers(pull(unit=cast.bureau.code)) == ["YA10001", "YA10003"]
+
+
+def test_the_update_tells_changes_of_old_their_units(cast, course):
+    import importlib
+
+    changes.note_certificate(rows.certificate(rows.complete(cast.learner, course)), changes.Kind.ISSUED, at=NOON)
+    changes.settle()
+    assert not RecordChange.objects.exclude(kind__in=["completed", "certificate", "entry", "issued"]).exists()
+    known = dict(RecordChange.objects.values_list("pk", "unit"))
+    RecordChange.objects.update(unit=None)
+    migration = importlib.import_module("evaluation.migrations.0032_units_of_changes")
+    with connection.cursor() as cursor:
+        for about, table in migration.TABLES.items():
+            cursor.execute(migration.TAKE.format(about=about, table=table))
+    assert dict(RecordChange.objects.values_list("pk", "unit")) == known
+    assert set(known.values()) == {cast.section.pk}
 
 
 def test_who_asks_only_for_the_head_gets_what_a_reading_would_say_and_no_body(cast, course, client, key_of):

@@ -1,6 +1,7 @@
 """The lists of the API: whom each answers, what a cursor belongs to, what each shows, and what is unchanged."""
 
 import itertools
+import json
 import random
 import threading
 import time
@@ -208,6 +209,17 @@ def test_each_call_of_a_list_leaves_a_trace(cast, year, ask, path):
 
 
 # What
+
+
+def test_a_published_line_tells_by_code_where_the_duties_count(cast, year, ask):
+    held = {"YA10001": {str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]}, "YA10004": {}}
+    with connection.cursor() as cursor:
+        for number, places in held.items():
+            columns = [json.dumps(places), json.dumps(["staff"]), number]
+            cursor.execute("UPDATE evaluation_personline SET held_in = %s, duties = %s WHERE employee_number = %s", columns)
+    told = {one["employee_number"]: one["held_in"] for one in ask(key(cast.hr, cast.county), "results/people").json()["items"]}
+    assert told["YA10001"] == {"532325-D03": ["staff"], "532325-D09": ["chief"]}
+    assert told["YA10004"] == {"532325-D09": ["staff"]}
 
 
 def test_an_entry_of_hours_says_where_the_person_served(cast, year, ask):

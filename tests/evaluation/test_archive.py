@@ -197,7 +197,8 @@ def test_an_item_tells_what_was_shown_answered_and_earned_and_never_the_key(full
     judge = next(item for item in found if item["kind"] == "judge" and item["response"])
 
     assert {name for item in found for name in item} == {
-        *("position", "kind", "points", "shown", "response", "answer", "answered_at", "earned", "comments", "criteria", "corrections")
+        *("position", "kind", "points", "shown", "response", "answer", "answered_at", "earned", "comments", "criteria"),
+        *("rubrics", "corrections"),
     }
     assert judge["answer"] in (["正确"], ["错误"]) and judge["shown"] == {"stem": "一律收费。"}
     assert not any('"quizzes_attemptitem"."key"' in query["sql"] for query in asked)

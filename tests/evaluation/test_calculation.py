@@ -72,6 +72,13 @@ def test_everybody_serving_has_one_line_where_they_serve(cast, period):
     assert set(units) == {"532325-D01", "532325-D03", "532325-D09"}
 
 
+def test_a_duty_counts_no_longer_than_the_posting_in_which_it_was_held(cast, period):
+    move(cast.learner, cast.other_bureau, on=date(2026, 6, 1)).duties.create(duty="chief", starts_on=date(2026, 6, 1))
+    DutyAssignment.objects.filter(posting__person=cast.learner, duty="staff").update(ends_on=date(2027, 1, 31))
+    people, _units = outcome(period)
+    assert people["YA10001"].duties == ["chief"]
+
+
 def test_a_unit_that_was_founded_after_the_cut_off_has_no_line_and_one_of_the_last_day_has(cast, period):
     for code, day in (("532325-D20", period.cutoff_on), ("532325-D21", period.cutoff_on + timedelta(days=1))):
         founded = cast.county.add_child(code=code, name=f"{code}局", kind="department")

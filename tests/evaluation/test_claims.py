@@ -271,6 +271,22 @@ def test_hours_of_who_moved_to_another_county_are_filed_by_hr_of_where_they_serv
         assert refused.value.code == "elsewhere"
 
 
+def test_hr_of_where_somebody_served_is_led_to_the_form_from_their_records_and_by_their_number(cast, policy, sign_in):
+    rows.complete(cast.learner, rows.course(cast.county))
+    Posting.objects.filter(person=cast.learner).update(ends_on=LAST_WEEK + 2 * DAY)
+    Posting.objects.create(person=cast.learner, unit=cast.other_county, title="科员", starts_on=LAST_WEEK + 3 * DAY)
+    type(cast.learner).objects.filter(pk=cast.learner.pk).update(unit=cast.other_county)
+    door, by_number = reverse("claim_for", args=[cast.learner.pk]), {"for": cast.learner.employee_number}
+    for officer, is_led in ((cast.hr, True), (cast.auditor, False), (cast.own_leader, False)):
+        assert (door in sign_in(officer).get(reverse("records")).text) == is_led
+    assert door in sign_in(cast.other_hr).get(reverse("learning_file", args=[cast.learner.pk])).text
+    assert 'name="for"' in sign_in(cast.hr).get(reverse("claim_list")).text
+    assert sign_in(cast.hr).get(reverse("claim_list"), by_number).url == door
+    assert 'name="for"' not in sign_in(cast.auditor).get(reverse("claim_list")).text
+    for officer, number in ((cast.auditor, cast.learner.employee_number), (cast.hr, cast.hr.employee_number), (cast.hr, "\x00")):
+        assert sign_in(officer).get(reverse("claim_list"), {"for": number}).url == reverse("claim_list")
+
+
 def test_who_filed_a_claim_for_another_takes_it_back_while_nobody_has_approved_it(cast, policy, second, sign_in):
     mistaken, approved = (filed(cast.learner, key=key, by=cast.hr, reason=AWAY, hours=Decimal(5)) for key in ("a", "b"))
     claims.approve(claim=approved, by=second, at=NOON)

@@ -326,13 +326,15 @@ def test_a_list_that_only_takes_back_what_the_first_had_said_leads_to_zero_by_th
     assert left(given) == 0
     second = by_hand.calculation(frozen.period, cast, purpose="supplement", digest="c")
     client.force_login(cast.hr)
-    desk, give = reverse("hand_over_desk", args=[given.period_id]), reverse("hand_over_give", args=[given.period_id])
+    desk = reverse("hand_over_desk", args=[given.period_id])
+    give = reverse("hand_over_give", args=[given.period_id, receiver.pk, second.pk])
 
     assert left(given) == 2 and "移交补充清单" in client.get(desk).text
     listed = client.get(reverse("supplement", args=[second.pk])).text
     assert [listed.count(words) for words in ("恢复为定案值", "P:YA10001", "U:532325-D03", cast.learner.name)] == [2, 1, 1, 1]
     assert "有 0 行与定案不同" in listed and "另有 2 行" in listed
-    made = client.post(give, {"receiver": receiver.pk, "calculation": second.pk})
+    assert give in client.get(desk).text
+    made = client.post(give)
     second_given = HandOver.objects.latest("pk")
     assert made.url == reverse("hand_over", args=[second_given.pk]) and second_given.rows == 2
     receive(answer(second_given, YA10001="accepted", bureau="accepted"), to=second_given)
@@ -390,7 +392,7 @@ def test_pages_of_the_hand_over_take_few_queries_and_compare_two_calculations_on
     pages = {
         reverse("hand_over_desk", args=[given.period_id]): 14,
         reverse("hand_over", args=[given.pk]): 15,
-        reverse("supplement", args=[late.pk]): 9,
+        reverse("supplement", args=[late.pk]): 12,
     }
     for page, most in pages.items():
         client.get(page)
@@ -462,10 +464,20 @@ def test_the_auditor_looks_and_changes_nothing(client, cast, frozen, receiver):
     client.force_login(cast.auditor)
     page = client.get(reverse("hand_over_desk", args=[frozen.period_id])).content.decode()
     assert "<form" not in page.split("<main")[1].split("</main")[0]
-    response = client.post(
-        reverse("hand_over_give", args=[frozen.period_id]), {"receiver": receiver.pk, "calculation": frozen.pk}, follow=True
-    )
-    assert not HandOver.objects.exists() and "只有" in response.content.decode()
+    give = reverse("hand_over_give", args=[frozen.period_id, receiver.pk, frozen.pk])
+    response = client.post(give, follow=True)
+    assert client.get(give).status_code == 404 and not HandOver.objects.exists() and "只有" in response.content.decode()
+
+
+def test_what_is_handed_over_to_whom_is_named_before_it_is_given(client, cast, frozen, receiver):
+    client.force_login(cast.hr)
+    give = reverse("hand_over_give", args=[frozen.period_id, receiver.pk, frozen.pk])
+    desk = client.get(reverse("hand_over_desk", args=[frozen.period_id])).text
+    assert give in desk and f'action="{give}"' not in desk
+    asked = client.get(give).text
+    assert all(words in asked for words in (receiver.name, PUBLIC, "定案", ">3<")) and not HandOver.objects.exists()
+    client.post(give)
+    assert client.get(give).url == reverse("hand_over", args=[HandOver.objects.get().pk])
 
 
 def test_hr_goes_the_whole_way_by_the_pages(client, cast, frozen):
@@ -475,7 +487,8 @@ def test_hr_goes_the_whole_way_by_the_pages(client, cast, frozen):
     assert refused.status_code == 422 and "县考评办" in refused.content.decode()
     client.post(desk, {"name": "县考评办", "public_key": PUBLIC})
     receiver = Receiver.objects.get()
-    given = client.post(reverse("hand_over_give", args=[frozen.period_id]), {"receiver": receiver.pk, "calculation": frozen.pk})
+    give = reverse("hand_over_give", args=[frozen.period_id, receiver.pk, frozen.pk])
+    given = client.post(give)
     made = HandOver.objects.get()
     assert given.url == reverse("hand_over", args=[made.pk])
     document = answer(made, YA10001="学时不符", YA10002="accepted", bureau="accepted")
@@ -551,7 +564,7 @@ def test_a_receiver_pulls_what_was_given_and_answers_it_by_the_api_alone(client,
             found += page["items"]
             going = {"cursor": page["next_cursor"]} if page["has_more"] else None
         assert {row["key"] for row in found} == lines.keys_of(one.calculation) and len(found) == one.rows
-        held = lines.of(one.calculation)
+        held = lines.of_keys(one.calculation, lines.keys_of(one.calculation))
         assert all(row["columns"].keys() == held[row["key"]].columns.keys() for row in found if row["columns"])
         body = json.dumps(
             {"hand_over": one.name, "package": one.package_sha256, "rows": [{"key": row["key"], "verdict": "accepted"} for row in found]}

@@ -23,7 +23,7 @@ from evaluation.models import (
     UnitLine,
 )
 from evaluation.periods import services as periods
-from people.models import DutyAssignment, Posting, ReadingOfOthers, Role
+from people.models import DutyAssignment, Posting, ReadingOfOthers, Role, Unit
 from people.services import postings
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.evaluation import rows
@@ -334,6 +334,43 @@ def test_a_dry_run_reads_what_is_known_once(cast, sign_in, general, period, djan
         client.get(f"/evaluation/indicators/{new.pk}/dry-run/")
 
 
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("2", ["“K1 参训率”的公式未引用任何数据：无论各单位做得如何，得分都一样。"]),
+        ("0.5 + 0 * 应训人数", ["“K1 参训率”按目前数据在所有单位都得 0.5 分。"]),
+        ("完成必修人数 / (应训人数 - 应训人数)", ["“K1 参训率”在所有单位分母均为0：该项不计分，其分值归入其他项。"]),
+        ("完成必修人数 / 2 - 1", ["“K1 参训率”在 2 个单位中有 1 个超过其 3 分（甲局达 4）：超出部分不计。"]),
+        ("4 - 完成必修人数 / 2", ["“K1 参训率”在 2 个单位中有 1 个低于 0（甲局为 -1）：按 0 分计。"]),
+        ("3 * 完成必修人数 / 应训人数", []),
+    ],
+)
+def test_a_dry_run_remarks_on_a_formula_that_tells_no_units_apart_or_leaves_its_bounds(general, formula, words):
+    data = changed(general)
+    data["items"][0]["formula"] = formula
+    counts = (("甲局", 10), ("乙局", 2))
+    lines = [UnitLine(unit_name=name, figures=dict.fromkeys(FIGURES, "10") | {"完成必修人数": str(done)}) for name, done in counts]
+
+    assert [one for one in dry_run.remarks(read(data), lines) if "K1" in one] == words
+
+
+def test_a_dry_run_remarks_on_bands_that_no_unit_can_come_to(cast, sign_in, general, period, course):
+    data = changed(general)
+    for item in data["items"]:
+        item["formula"] = "1"
+    data["items"][0]["formula"] = "完成必修人数"  # from 0 to 3 of its own, and 4 of the others
+    data["deduct"] = []
+    new = versions.propose(county=cast.county, after=general, data=data, source="县", mark="D", note="试", by=cast.hr, at=NOON)
+    page = sign_in(cast.hr).get(f"/evaluation/indicators/{new.pk}/dry-run/").text
+    told = [f"没有单位能达到等次“{band}”：按这些公式，得分在 4 至 8 分之间。" in page for band in ("优", "良", "中", "差")]
+    assert told == [True, False, False, False]
+    for item in data["items"][:4]:
+        item["formula"] = str(item["points"])
+    data["items"][4]["formula"], data["bonus"] = "年度任务数", []  # 8 of the others, and from 0 to 2
+    low = "没有单位能达到等次“{}”：按这些公式，得分在 8 至 10 分之间。"
+    assert [one for one in dry_run.remarks(read(data), []) if "等次" in one] == [low.format("中"), low.format("差")]
+
+
 def test_a_countys_own_indicator_comes_before_the_general_one(cast, sign_in, general, hr2):
     versions.approve(version=(own := proposed(cast, general)), by=hr2, at=NOON)
 
@@ -421,6 +458,15 @@ def test_what_cannot_be_reported_is_refused(cast, period, change, code):
     with pytest.raises(Refused) as caught:
         reports.report(period=period, form_key="x", at=NOON, **facts)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("on", "is_merged"), [(date(2026, 10, 7), True), (date(2026, 12, 31), False)])
+def test_the_desk_names_what_was_reported_of_a_unit_that_was_merged_since(cast, sign_in, period, hr2, on, is_merged):
+    reports.confirm(figure=reported(period, cast, value="3"), by=hr2, at=NOON)
+    Unit.objects.filter(pk=cast.bureau.pk).update(closed_on=on, merged_into=cast.other_bureau)
+    page = sign_in(cast.hr).get(f"/evaluation/periods/{period.pk}/figures/")
+    assert ("姚安县教育体育局 → 姚安县财政局：年度任务数" in page.text) == is_merged
+    assert bool(page.context["counting"]) is not is_merged
 
 
 def test_only_the_newest_report_is_confirmed_and_once(cast, period, hr2):

@@ -7,10 +7,11 @@ import json
 
 import pytest
 import python_calamine
+from django.core.cache import caches
 from django.db import connection
 
-from evaluation.models import PersonLine, UnitLine
-from evaluation.periods import handover, package
+from evaluation.models import PersonLine, Seal, UnitLine
+from evaluation.periods import handover, lines, package
 from tests.cast import NOON
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
@@ -28,6 +29,11 @@ FIRST = {
 SECOND_LIST = (
     "ecc83e9e4c3fd45c7c9ef56eaff65b24f41ef2a74cade4470a5ab658bac7e9e5"  # of the second; its tables of these rows are those of the first
 )
+THIRD = {
+    "people.csv": "dfe3b46f494de7bdc88e92ed96d2eb772178c3e5ffa0ae11740e8169ea8a27b0",
+    "results.xlsx": "40d9ea8cbe430a8b8799005ce58deae984350530ede3508243bf7aa4415cb4e7",
+    "units.csv": FIRST["units.csv"],
+}
 FIRST_LIST = "bab64a4c308fbcfe5793a143a755e956bc4a5c8b0b71401a06f4473beab6bf89"
 
 
@@ -46,7 +52,7 @@ def given(made, cast):
 
 
 def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, monkeypatch):
-    monkeypatch.setattr(package, "FORMAT", package.FIRST_FORMAT)
+    monkeypatch.setattr(Seal, "FORMAT", Seal.FIRST_FORMAT)
     frozen = by_hand.frozen(cast)
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
@@ -58,17 +64,61 @@ def test_what_was_sealed_in_the_first_format_is_made_again_byte_by_byte(cast, mo
     assert b'"county-evaluation-package/1"' in files["manifest.json"]
 
 
-def test_what_was_sealed_in_the_second_format_is_made_again_byte_by_byte(cast, monkeypatch):
-    monkeypatch.setattr(package, "FORMAT", package.SECOND_FORMAT)
-    frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]})
+@pytest.mark.parametrize(("format", "tables"), [(Seal.SECOND_FORMAT, FIRST), (Seal.THIRD_FORMAT, THIRD)])
+def test_what_was_sealed_in_a_later_format_is_made_again_byte_by_byte(cast, monkeypatch, format, tables):
+    """Where a duty counts differs, too, which lists of before do not tell."""
+    monkeypatch.setattr(Seal, "FORMAT", format)
+    frozen = by_hand.frozen(cast, held_in={str(cast.bureau.pk): ["chief"], str(cast.other_bureau.pk): ["staff"]})
     late = late_list(frozen, cast, hours="21.50", total="9.00", digest="b")
     package.seal(late, at=NOON)
+    later = late_list(frozen, cast, total="9.50", digest="c")
+    package.seal(later, at=NOON)
     monkeypatch.undo()
 
     files = inside(package.make(frozen))
-    assert {name: hashlib.sha256(files[name]).hexdigest() for name in FIRST} == FIRST
+    assert {name: hashlib.sha256(files[name]).hexdigest() for name in tables} == tables
     assert hashlib.sha256(inside(package.make(late))["differences.csv"]).hexdigest() == SECOND_LIST
-    assert b'"county-evaluation-package/2"' in files["manifest.json"]
+    assert f'"{format}"'.encode() in files["manifest.json"]
+    caches["local"].clear()
+    assert lines.keys_of(later) == {"U:532325-D03"} == {row["行"] for row in rows_of(later)}
+
+
+def test_a_list_names_whose_duties_count_elsewhere_though_nothing_else_of_them_differs(cast):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    line = late_list(frozen, cast, digest="b", held_in={str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]})
+    other = line.units.get()
+    other.pk, other.unit, other.unit_code, other._state.adding = None, cast.other_bureau, cast.other_bureau.code, True
+    other.save()
+    given(line, cast)
+
+    told = [tuple(row.values()) for row in rows_of(line) if row["行"][0] == "P"]
+    was, now = "532325-D03（具体工作人员）", "532325-D03（具体工作人员）、532325-D09（主要领导）"
+    assert told == [("P:YA10001", cast.learner.name, "职责计入单位编码", "held_in", was, now, "变动")]
+    assert b'"county-evaluation-package/4"' in inside(package.make(line))["manifest.json"]
+    again = late_list(frozen, cast, total="9.00", digest="c")
+    assert [(one.key, one.state) for one in lines.handed_rows(again, ["P:YA10001"])] == [("P:YA10001", "again")]
+    package.seal(again, at=NOON)
+    assert [tuple(row.values())[3:] for row in rows_of(again) if row["行"] == "P:YA10001"] == [("held_in", was, was, "与定案一致")]
+
+
+@pytest.mark.parametrize(("hours", "told"), [("20", []), ("21.50", ["hours"])])
+def test_where_duties_count_by_a_list_that_did_not_tell_it_is_not_taken_back(cast, monkeypatch, hours, told):
+    frozen = by_hand.frozen(cast)
+    given(frozen, cast)
+    with monkeypatch.context() as before:
+        before.setattr(Seal, "FORMAT", Seal.THIRD_FORMAT)
+        given(late_list(frozen, cast, hours=hours, digest="b", held_in={str(cast.bureau.pk): ["chief"]}), cast)
+    now = late_list(frozen, cast, total="9.50", digest="c")
+    given(now, cast)
+    assert lines.keys_of(now) == {row["行"] for row in rows_of(now)}
+    assert [row["栏目代码"] for row in rows_of(now) if row["行"] == "P:YA10001"] == told
+
+
+def test_a_duty_that_counts_in_no_units_figures_makes_no_row(cast):
+    frozen = by_hand.frozen(cast)
+    late = late_list(frozen, cast, digest="b", held_in={str(cast.bureau.pk): ["staff"], str(cast.county.pk): ["lecturer"]})
+    assert lines.keys_of(late) == set()
 
 
 def test_where_each_duty_of_a_person_counts_stands_beside_it_as_it_was_frozen(cast):
@@ -101,7 +151,7 @@ def test_where_each_duty_of_a_person_counts_stands_beside_it_as_it_was_frozen(ca
     }
     head, *sheet = python_calamine.load_workbook(io.BytesIO(files["results.xlsx"])).get_sheet_by_name("人员").to_python()
     assert {row[0]: row[head.index(places[0]) :][:2] for row in sheet} == told
-    assert b'"county-evaluation-package/3"' in files["manifest.json"]
+    assert b'"county-evaluation-package/4"' in files["manifest.json"]
 
 
 def test_a_list_tells_what_differs_and_nothing_else_in_the_words_of_the_tables(cast):

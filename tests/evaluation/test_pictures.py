@@ -146,6 +146,18 @@ def test_the_years_hold_completions_hours_certificates_and_points(cast, year):
     assert [(one.year, one.completions, one.people, one.units, one.average) for one in years] == [(2026, 3, 3, 1, Decimal("8.50"))]
 
 
+def test_before_publicity_the_grid_says_when_points_come_and_leads_hr_alone_to_the_running_ones(cast, year, client):
+    found = by_hand.period(cast)
+    preview = reverse("period_preview", args=[found.pk])
+    for reader, is_led in ((cast.hr, True), (cast.own_leader, False), (cast.auditor, False)):
+        client.force_login(reader)
+        page = client.get(reverse("county_picture")).text
+        assert "2026-12-20" in page and (preview in page) == is_led
+    by_hand.step(found, cast, "publicity", by_hand.calculation(found, cast, purpose="publicity"))
+    client.force_login(cast.hr)
+    assert preview not in client.get(reverse("county_picture")).text
+
+
 def test_pictures_take_the_same_queries_for_more_units_and_people(cast, year, client, django_assert_max_num_queries):
     client.force_login(cast.hr)
     for n in range(8):

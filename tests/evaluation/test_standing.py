@@ -246,6 +246,14 @@ def test_the_duties_of_a_past_year_are_those_of_its_last_day(cast, course):
     assert of(cast.learner, 2025).target == 4 and of(cast.learner, 2024).target == 20
 
 
+def test_a_duty_counts_no_longer_than_the_posting_in_which_it_was_held(cast, course):
+    rows.course(cast.county, "L01", required=["chief"])
+    moved(cast.learner, cast.other_bureau, "2025-11-01", "chief", title="局长")
+    DutyAssignment.objects.filter(posting__person=cast.learner, duty="staff").update(ends_on="2026-07-31")
+    assert [codes(of(cast.learner, year)) for year in (2024, 2025, 2026)] == [["P01"], ["L01"], ["L01"]]
+    assert {code for number, code in not_begun(cast.hr) if number == "YA10001"} == {"L01"}
+
+
 def test_a_course_that_was_first_published_later_was_required_of_nobody(cast, course):
     rows.course(cast.county, "N01", required=["staff"], published_at=datetime(2025, 12, 31, 16, 0, tzinfo=UTC))  # 0:00 of 2026
     assert (codes(of(cast.learner, 2025)), codes(of(cast.learner, 2026))) == (["P01"], ["N01", "P01"])

@@ -3,18 +3,25 @@
 import csv
 import io
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from core.errors import Refused, RefusedRows
 from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, RosterImport, Unit
+from people.models.snapshot import served_at
 from people.services import leaves, postings, roster
 from tests.cast import NOON
 
@@ -562,6 +569,37 @@ def test_units_are_made_renamed_and_moved_inside_the_county(cast):
     assert plan_of(row(unit="姚安县数据局", section="数据股"), units=units, county=cast.county).is_empty
 
 
+def test_a_unit_and_one_below_it_change_places_in_one_roster(cast):
+    def sheet(**above):
+        return {"units": [[code, code, None, "部门", parent, None] for code, parent in above.items()], "county": cast.county}
+
+    put_in(**sheet(X1="532325", X2="X1", X3="X2"))
+    for change in (
+        {"X2": "532325", "X1": "X2"},
+        {"X2": "X3", "X3": "532325"},
+        {"X1": "X2", "X3": "532325", "X2": "532325"},
+        {"X2": "X1", "X1": "X3"},
+    ):
+        plan = plan_of(**sheet(**change))
+        assert not plan.errors, change
+        roster.apply(plan, by=None, at=NOON)
+        for code, parent in change.items():
+            assert Unit.objects.get(code=code).get_parent().code == parent
+        assert Unit.find_problems() == ([], [], [], [], []) and plan_of(**sheet(**change)).is_empty
+
+
+@pytest.mark.parametrize("change", [{"X1": "X3"}, {"X1": "X2", "X2": "X3"}, {"X4": "X3", "X1": "X4"}])
+def test_units_that_would_lie_under_themselves_are_refused(cast, change):
+    def sheet(above):
+        return {"units": [[code, code, None, "部门", parent, None] for code, parent in above.items()], "county": cast.county}
+
+    put_in(**sheet({"X1": "532325", "X2": "X1", "X3": "X2", "X4": "532325"}))
+    plan = plan_of(**sheet(change))
+    assert "parent_circle" in {error.code for error in plan.errors}
+    roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
+    assert Unit.find_problems() == ([], [], [], [], [])
+
+
 def test_a_derived_section_code_gives_way_to_the_official_one(cast):
     put_in(row(section="督导室"), county=cast.county)
     before = Unit.objects.get(name="督导室")
@@ -864,6 +902,117 @@ def test_a_duty_that_a_file_takes_back_on_its_first_day_was_never_held(cast):
     assert held.count() == 1 and not someone.role_grants.filter(role="leader", ends_on=None).exists()
 
 
+def struck_then(*person, **more):
+    """Somebody comes in with a duty, loses it by a file of today, and then a file of today says this."""
+    put_in(row(duties="具体工作人员", since="2024-05-20"), **more)
+    known_since(2024)
+    put_in(row(duties="", since="2024-05-20"), **more)
+    put_in(*person, **more)
+
+
+def test_a_move_reported_late_ends_a_duty_that_an_earlier_file_had_ended_after_it(cast):
+    struck_then(row(unit="姚安县财政局", section="", title="局长", duties="主要领导", since="2025-06-01"), county=cast.county)
+    old, new = date(2024, 5, 20), date(2025, 6, 1)
+    assert held_duties() == [("staff", old, date(2025, 5, 31), old), ("chief", new, None, new)]
+
+
+def test_a_duty_that_ended_is_held_as_long_in_a_stretch_that_began_before_its_end(cast):
+    struck_then(row(duties="", since="2025-06-01"), county=cast.county)
+    old, new = date(2024, 5, 20), date(2025, 6, 1)
+    assert held_duties() == [("staff", old, date(2025, 5, 31), old), ("staff", new, date(2026, 6, 14), new)]
+
+
+def test_a_side_posting_that_a_move_reported_late_closes_takes_its_ended_duties_with_it(cast):
+    put_in(row(duties="具体工作人员"), county=cast.county)
+    besides = Posting.objects.create(
+        person=Person.objects.get(employee_number="YA20001"), unit=cast.other_bureau, is_main=False, starts_on=date(2024, 5, 20)
+    )
+    for first, until in ((date(2024, 5, 20), date(2026, 1, 9)), (date(2026, 3, 1), date(2026, 3, 9))):
+        besides.duties.create(duty="chief", starts_on=first, ends_on=until)
+    put_in(row(unit="姚安县财政局", section="", title="局长", duties="主要领导", since="2025-06-01"), county=cast.county)
+    assert [(each.starts_on, each.ends_on) for each in besides.duties.all()] == [(date(2024, 5, 20), date(2025, 5, 31))]
+
+
+class Past:
+    """The models as a migration gets them."""
+
+    @staticmethod
+    def get_model(app, name):
+        return SimpleNamespace(objects=QuerySet(apps.get_model(app, name)))
+
+
+def test_duties_that_outlast_their_posting_in_older_databases_end_with_it_or_go_on_in_the_next_stretch_of_the_same_post(cast):
+    someone = cast.learner
+    first = someone.postings.get()
+    Posting.objects.filter(pk=first.pk).update(ends_on=date(2025, 5, 31))
+    same = {"person": someone, "unit": first.unit, "title": first.title}
+    second = Posting.objects.create(**same, starts_on=date(2025, 6, 1), ends_on=date(2025, 12, 31))
+    third = Posting.objects.create(person=someone, unit=cast.other_bureau, title="局长", starts_on=date(2026, 1, 1))
+    first.duties.update(ends_on=date(2026, 3, 1))
+    first.duties.create(duty="liaison", starts_on=date(2025, 2, 1), ends_on=date(2025, 8, 1))
+    second.duties.create(duty="liaison", starts_on=date(2025, 7, 1), ends_on=date(2025, 9, 1))
+    second.duties.create(duty="chief", starts_on=date(2026, 2, 1), ends_on=date(2026, 2, 9))
+    third.duties.create(duty="chief", starts_on=date(2026, 1, 1))
+    assert (served_at(someone, on=date(2026, 2, 5))["unit"], served_at(someone, on=date(2026, 2, 5))["duties"]) == (
+        cast.other_bureau,
+        ["chief"],
+    )
+    import_module("people.migrations.0010_duties_end_with_their_posting").end_duties(Past, None)
+    held = DutyAssignment.objects.filter(posting__person=someone).order_by("posting__starts_on", "duty")
+    assert list(held.values_list("posting", "duty", "starts_on", "ends_on")) == [
+        (first.pk, "liaison", date(2025, 2, 1), date(2025, 5, 31)),
+        (first.pk, "staff", date(2024, 1, 1), date(2025, 5, 31)),
+        (second.pk, "liaison", date(2025, 7, 1), date(2025, 9, 1)),
+        (second.pk, "staff", date(2025, 6, 1), date(2025, 12, 31)),
+        (third.pk, "chief", date(2026, 1, 1), None),
+    ]
+
+
+def test_who_leaves_and_comes_back_on_one_day_has_held_each_duty_all_along(cast):
+    for status in ("在岗", "调出", "在岗"):
+        put_in(row(status=status), county=cast.county)
+    assert held_duties() == [("staff", date(2024, 3, 1), None, date(2024, 3, 1))]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 3, 40]),  # days after the file before
+        st.sampled_from([0, 1, 5, 30, 400]),  # days before this file that the posting began
+        st.sampled_from(["姚安县教育体育局", "姚安县财政局"]),
+        st.sampled_from(["科员", "主任"]),
+        st.sampled_from(["", "具体工作人员", "联络员", "具体工作人员、联络员"]),
+        st.sampled_from(["在岗", "在岗", "在岗", "调出"]),
+    ),
+    min_size=3,
+    max_size=6,
+)
+
+
+@given(STEPS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice(cast, steps):
+    with transaction.atomic():
+        put_in(row(duties="具体工作人员", section=""), county=cast.county)
+        known_since(2024)
+        day = TODAY
+        for later, back, unit, title, duties, status in steps:
+            day += timedelta(days=later)
+            since = (day - timedelta(days=back)).isoformat()
+            line = row(unit=unit, section="", title=title, duties=duties, since=since, status=status)
+            plan = roster.plan(text_file(line), "花名册.csv", county=cast.county, on=day)
+            roster.apply(plan, by=None, at=datetime(day.year, day.month, day.day, 4, tzinfo=UTC), skip_bad_rows=True)
+        held: dict[tuple, list] = {}
+        for one in (
+            DutyAssignment.objects.filter(posting__person__employee_number="YA20001").select_related("posting").order_by("starts_on")
+        ):
+            began, ended = one.posting.starts_on, one.posting.ends_on
+            assert one.starts_on >= began and (ended is None or (one.ends_on is not None and one.starts_on <= one.ends_on <= ended)), steps
+            before = held.setdefault((one.posting_id, one.duty), [])
+            assert all(until is not None and until < one.starts_on for until in before), steps
+            before.append(one.ends_on)
+        transaction.set_rollback(True)
+
+
 # --- one posting at a time -------------------------------------------------------------------
 
 
@@ -884,6 +1033,12 @@ def test_a_duty_of_the_day_of_a_move_is_held_in_the_new_posting_alone(cast):
     postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=["staff"], starts_on=day)
     held = DutyAssignment.objects.filter(posting__person=cast.learner).lasting(day)
     assert [(one.duty, one.posting.unit) for one in held] == [("staff", cast.other_bureau)]
+
+
+def test_posting_somebody_elsewhere_ends_a_duty_that_had_ended_later(cast):
+    postings.post(person=cast.learner, unit=cast.section, title="科员", duties=[], starts_on=date(2026, 3, 1))
+    postings.post(person=cast.learner, unit=cast.other_bureau, title="科员", duties=[], starts_on=date(2025, 6, 1))
+    assert DutyAssignment.objects.get(posting__person=cast.learner).ends_on == date(2025, 5, 31)
 
 
 def test_posting_somebody_elsewhere_moves_unit_duties_and_roles(cast):

@@ -14,7 +14,7 @@ from django.urls import reverse
 from courses.models import Enrolment
 from people.models import ReadingOfOthers
 from people.models.snapshot import served_at
-from quizzes import analysis, analysis_views, kinds
+from quizzes import analysis, analysis_views, kinds, rules, statistics
 from quizzes.models import Analysis, Answer, Attempt, AttemptItem, Candidate, ItemMark, Marking, Paper, Question, Sitting, Submission
 from quizzes.services import analyses, attempts, bank, remarks
 from tests.cast import EVERYBODY, NOON, person
@@ -408,6 +408,28 @@ def test_the_hints_stand_in_the_workbook_of_hr_and_no_small_chance_is_called_non
     assert row[:4] == ["YB00000", "考生0", "YB00001", "考生1"] and row[-2:] == [5.6e-7, 1.3e-4]
     assert "雷同错答" not in of_trainer.sheetnames
     assert ReadingOfOthers.objects.filter(what="similar answers", kind="export", rows=1).exists()
+
+
+def test_a_room_too_large_to_compare_is_named_and_the_others_are_compared(sign_in, cast, crowd, quiz, monkeypatch):
+    monkeypatch.setattr(rules, "LARGEST_ROOM", 5)
+    sitting = crowd[0].sitting
+    Candidate.objects.filter(person__in=[attempt.person for attempt in crowd[:5]]).update(room="二号考场")
+    Candidate.objects.filter(room="一号考场").update(room="线上")
+    compared = []
+    monkeypatch.setattr(statistics, "similarities", lambda wrong, rooms: compared.extend(rooms) or [])
+
+    figures = analysis.compute(quiz, sitting)
+    Analysis.objects.create(quiz=quiz, sitting=sitting, figures=figures, made_at=NOON, asked_at=NOON, asked_by=cast.hr)
+
+    assert compared == [[attempt.pk for attempt in crowd[:5]]]
+    page, file = (reverse(name, args=[sitting.pk]) for name in ("sitting_analysis", "sitting_analysis_file"))
+    words = "线上有 7 人：只在不超过 5 人的考场内比对错答。"
+    of_hr = sign_in(cast.hr)
+    assert words in of_hr.get(page).text
+    assert openpyxl.load_workbook(io.BytesIO(of_hr.get(file).getvalue()))["未作比对"]["A2"].value == words
+    of_trainer = sign_in(cast.trainer)
+    assert words not in of_trainer.get(page).text
+    assert "未作比对" not in openpyxl.load_workbook(io.BytesIO(of_trainer.get(file).getvalue())).sheetnames
 
 
 def test_figures_that_were_computed_in_another_way_are_to_be_made_anew(sign_in, cast, crowd, quiz):

@@ -156,7 +156,8 @@ def second_tab(page):
     return second
 
 
-def test_a_reload_is_noted_as_a_reload(entered):
+def test_a_reload_is_noted_as_a_reload_by_the_page_that_it_names(entered, monkeypatch):
+    monkeypatch.setattr(Presence, "RELOAD_WITHIN", -timedelta(seconds=1))
     page, _attempt = entered
     saved(page)
     page.wait_for_timeout(6000)

@@ -261,6 +261,24 @@ def test_an_ordering_with_a_place_given_twice_is_saved_and_says_what_is_open(cas
     expect(state).to_have_text(re.compile(r"^已保存 ✓ #\d+$"))
 
 
+def test_two_orderings_in_one_case_do_not_take_places_from_each_other(cast, exam, open_page, enter, live_server):
+    from playwright.sync_api import expect
+
+    orders = [{"kind": "order", "stem": stem, "content": {"items": ["丙", "甲", "乙"]}, "points": "1"} for stem in ("先后？", "轻重？")]
+    Question.objects.filter(kind="case").update(content={"parts": orders}, key=[["甲", "乙", "丙"]] * 2)
+    attempt = attempts.start(person=cast.learner, quiz=exam, at=clock.now())
+    page = enter(open_page(PHONE), cast.learner)
+    page.goto(f"{live_server.url}/attempts/{attempt.pk}/")
+    box = page.locator(f"fieldset[data-item='{attempt.items.get(kind='case').pk}']")
+    state, first, second = box.locator(".quiz-state"), *[box.locator(".quiz-part").nth(part).locator("select") for part in (0, 1)]
+    for places in (first, second):
+        places.nth(0).select_option("1")
+    expect(state).to_contain_text("尚未答完")
+    assert "有两行的位次相同" not in state.inner_text()
+    second.nth(1).select_option("1")
+    expect(state).to_contain_text("有两行的位次相同")
+
+
 def test_the_material_of_a_case_stays_within_reach(cast, attempt, open_page, enter, live_server):
     page = enter(open_page(PHONE), cast.learner)
     page.goto(f"{live_server.url}/attempts/{attempt.pk}/")

@@ -64,7 +64,7 @@ def test_a_page_that_went_and_came_again_by_a_reload_was_reloaded_and_not_left(n
     assert kinds() == [] and Presence.objects.get().gone_at == NOON
     note(NOON + 3 * SECOND, noticed=[Noticed("reloaded", {})], is_new=True)
     note(NOON + 23 * SECOND)
-    assert kinds() == [("reloaded", NOON + 3 * SECOND, {})] and Presence.objects.get().gone_at is None
+    assert kinds() == [("reloaded", NOON + 3 * SECOND, {"away": 3})] and Presence.objects.get().gone_at is None
 
 
 def test_a_page_that_was_closed_and_opened_again_was_left(note):
@@ -100,9 +100,18 @@ def test_who_hands_in_soon_after_a_reload_had_not_left(note, sat, seconds, found
     assert kinds() == found
 
 
-def test_a_reload_that_takes_minutes_is_a_leaving(note):
-    note(NOON, is_gone=True)
-    note(NOON + 5 * MINUTE, noticed=[Noticed("reloaded", {"ago": 3}), Noticed("pasted", {"length": 3})], is_new=True)
+def test_a_page_that_names_the_one_that_went_was_a_reload_however_long_it_took(note, cast, sign_in, sat):
+    note(NOON, is_gone=True, page="old")
+    note(NOON + 83 * SECOND, noticed=[Noticed("reloaded", {"ago": 3})], is_new=True, page="new", replaces="old")
+    assert kinds() == [("reloaded", NOON + 83 * SECOND, {"ago": 3, "away": 80})] and Presence.objects.get().gone_at is None
+    assert "刷新页面，1分钟后恢复" in sign_in(cast.hr).get(reverse("watch_one", args=[sat.sitting_id, sat.pk])).text
+
+
+@pytest.mark.parametrize("replaces", ["", "another"])
+def test_a_reload_that_takes_minutes_is_a_leaving_where_it_does_not_name_the_page_that_went(note, replaces):
+    note(NOON, is_gone=True, page="old")
+    reload = [Noticed("reloaded", {"ago": 3}), Noticed("pasted", {"length": 3})]
+    note(NOON + 5 * MINUTE, noticed=reload, is_new=True, page="new", replaces=replaces)
     assert kinds() == [
         ("left", NOON, {}),
         ("returned", NOON + 5 * MINUTE, {"away": 300}),

@@ -8,10 +8,11 @@ import pytest
 from django.urls import reverse
 from wagtail.models import ModelLogEntry
 
+from core import clock
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Course, Reversal
-from evaluation import archive
+from evaluation import archive, archive_paper
 from evaluation.models import LedgerEntry
 from home import waiting
 from people.models import Person, ReadingOfOthers, Role, RoleGrant
@@ -230,6 +231,41 @@ def test_nobody_decides_alone_nor_of_their_own_paper_or_rating(third_gave_nothin
     assert not RatingCorrectionDecision.objects.exists()
 
 
+def test_a_marker_proposes_to_correct_their_own_slip_and_another_decides(sign_in, cast, sit, rate, decide):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 1, 4, at=clock.now())
+    task, client = MarkingTask.objects.get(), sign_in(cast.trainer)
+    answer, form = reverse("marking_task", args=[task.pk]), reverse("rating_correct", args=[submission.attempt_id, task.pk])
+    assert answer in client.get(reverse("marking")).text and form in client.get(answer).text
+    page = client.get(form).text
+    assert cast.learner.name not in page and cast.learner.employee_number not in page
+    told = client.post(form, {"points-0": "6", "points-1": "4", "reason": "录错一位", "seen": stands(submission).pk}, follow=True).text
+    made = RatingCorrection.objects.get()
+    assert made.by == cast.trainer and "有一项更正待第二人同意" in told and form not in told
+    assert client.post(reverse("rating_decide", args=[submission.attempt_id, made.pk]), {"decision": "yes"}).status_code == 404
+    assert refused(decide, made, by=cast.trainer) == "not_theirs"
+    decide(made, by=cast.reviewer)
+    assert stands(submission).score == 20
+    assert client.get(form).status_code == 404, "what they gave does not stand any more"
+
+
+def test_of_two_markers_who_propose_each_reads_what_they_gave_alone(sign_in, cast, sit, rate):  # noqa: F811
+    grant(cast.colleague, Role.TRAINER, cast.county)
+    submission = sit(markers=2)
+    rate(cast.trainer, "5.75", 3)
+    rate(cast.colleague, "5.25", 3)
+    page = sign_in(cast.colleague).get(reverse("rating_correct", args=[submission.attempt_id, MarkingTask.objects.get().pk])).text
+    assert "5.25" in page and "5.75" not in page and cast.trainer.name not in page
+
+
+def test_a_markers_proposal_lapses_with_their_work_on_the_bank(cast, sit, rate, propose, decide):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 1, 4)
+    made = propose(submission, 6, 4, by=cast.trainer)
+    RoleGrant.objects.filter(person=cast.trainer).update(ends_on=LATER.date())
+    assert refused(decide, fresh(made)) == "proposer_gone"
+
+
 def test_what_cannot_be_is_refused_and_nothing_is_written(third_gave_nothing, propose, decide, cast):
     for points, changes, code in [
         ((7, 4), {}, "bad_points"),
@@ -363,6 +399,24 @@ def test_the_archive_tells_what_each_criterion_earned_and_what_was_corrected(cas
     assert (one["reason"], one["before"], one["after"]) == ("第二项漏评", "70.00", "90.00")
 
 
+def test_the_archive_tells_the_criteria_themselves(cast, third_gave_nothing):
+    made = archive.archive_of(cast.learner, at=LATER)
+    told = next(item for item in made["attempts"][0]["items"] if item["kind"] == "essay")
+    assert told["rubrics"] == [[{"name": "要点完整", "points": "6.00"}, {"name": "依据准确", "points": "4.00"}]]
+    assert "各评分点得分：要点完整 4/6；依据准确 0/4" in str(archive_paper.sheet(made))
+    assert "见第三十三条" not in archive.text_of(made), "the sample answer is a key"
+
+
+def test_the_archive_tells_of_an_essay_without_criteria_which_share_it_earned(cast, sit, rate, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("tests.quizzes.test_ratings.RUBRIC", [])
+    sit()
+    rate(cast.trainer, 85)
+    made = archive.archive_of(cast.learner, at=LATER)
+    told = next(item for item in made["attempts"][0]["items"] if item["kind"] == "essay")
+    assert (told["criteria"], told["rubrics"]) == ([["85.00"]], [[]])
+    assert "评阅得分：满分的85%" in str(archive_paper.sheet(made))
+
+
 # ---- whose power has ended, other counties, what waits ---------------------------------------------
 
 
@@ -417,15 +471,12 @@ def test_where_a_name_is_read_the_reading_is_logged_for_the_unit_of_the_candidat
     assert (logged.unit, logged.subject) == (cast.section, cast.learner)
 
 
-def test_that_a_pass_is_lost_is_said_by_hr_who_reaches_the_person(sign_in, cast, second, foreign, propose, decide):
+def test_no_hr_here_takes_the_pass_of_a_guest(sign_in, cast, second, foreign, propose, decide):
     made = propose(foreign, 0, 0)
-    page = reverse("attempt_ratings", args=[foreign.attempt_id])
-    assert "may_lose" not in sign_in(second).get(page).text
-    assert refused(decide, made, may_lose=True) == "only_hr" and stands(foreign).passed
-    grant(second, Role.HR, cast.other_county)
-    again = Person.objects.get(pk=second.pk)
-    assert "may_lose" in sign_in(again).get(page).text
-    assert decide(made, by=again, may_lose=True).lost_pass
+    page = sign_in(second).get(reverse("attempt_ratings", args=[foreign.attempt_id])).text
+    assert "may_lose" not in page and "作答人来自其他县" in page
+    assert refused(decide, made, may_lose=True) == "guests_pass" and stands(foreign).passed
+    assert decide(made).kept_pass and not Reversal.objects.exists()
 
 
 def words_for(person) -> dict[str, str]:

@@ -25,7 +25,7 @@ RUBRIC = [{"name": "要点完整", "points": "6"}, {"name": "依据准确", "poi
 def sit(cast, django_capture_on_commit_callbacks):
     """`sit(markers=2)`: the learner hands in a true/false question answered right, and an essay."""
 
-    def go(*, markers=1, person=None, text="应当自收到申请之日起二十个工作日内答复。"):
+    def go(*, markers=1, person=None, points=10, text="应当自收到申请之日起二十个工作日内答复。"):
         person = person or cast.learner
         rows = [
             {"id": "E-1", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
@@ -41,7 +41,7 @@ def sit(cast, django_capture_on_commit_callbacks):
             },
         ]
         bank.import_rows(rows, county=cast.county, at=NOON)
-        draws = [{"kind": "judge", "count": 1, "points": 10}, {"kind": "essay", "count": 1, "points": 10}]
+        draws = [{"kind": "judge", "count": 1, "points": 10}, {"kind": "essay", "count": 1, "points": points}]
         quiz = quizzes.ensure(
             county=cast.county, key="e", title="论述测试", course_code="P01", minutes=0, pass_percent=80, attempts=0, draws=draws
         )
@@ -109,7 +109,15 @@ def test_two_who_differ_by_just_what_may_be_need_no_third(sit, rate, cast, monke
     sit(markers=2)
     rate(cast.trainer, 10)
     assert rate(cast.reviewer, 13).is_settled, "10 of 30 and 13 of 30 differ by ten of a hundred, and no more"
-    assert MarkingTask.objects.get().fraction == rules.stored(Fraction(23, 60))
+    assert MarkingTask.objects.get().fraction == rules.kept(Fraction(23, 60))
+
+
+def test_what_people_gave_loses_no_hundredth_on_the_way_to_the_points(sit, rate, cast, monkeypatch):
+    monkeypatch.setattr("tests.quizzes.test_ratings.RUBRIC", [{"name": "要点完整", "points": "7"}, {"name": "依据准确", "points": "5"}])
+    sit(markers=2, points="900")
+    rate(cast.trainer, 1, 0)
+    rate(cast.reviewer, 1, 0)
+    assert result().score == 85  # 10 and a twelfth of 900
 
 
 def test_a_third_settles_what_two_see_differently(sit, rate, cast):

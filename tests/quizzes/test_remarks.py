@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from core.errors import Refused
 from courses.models import Completion, Course, RequirementMet, Reversal, Withdrawal
@@ -133,6 +134,20 @@ def test_nobody_loses_a_pass_unless_hr_says_so(sit, remark, apply, cast):
     stands = result(submission)
     assert stands.passed and stands.percent == 50 and RemarkedMarking.objects.get().kept_pass
     assert not Reversal.objects.exists()
+
+
+def test_a_guest_of_another_county_keeps_the_pass_whatever_hr_here_says(sit, remark, apply, cast, sign_in):
+    Course.objects.update(is_shared=True)
+    own, guests = sit(cast.colleague, "A"), sit(cast.stranger, "A")
+    asked = remark()
+    page = sign_in(cast.hr).get(reverse("remark", args=[asked.pk]))
+    assert page.context["counts"]["lose"] == 1 and "1名其他县人员按新得分不合格" in page.text and "仍为合格：其他县人员" in page.text
+    remarks.decide(remark=asked, approved=True, by=cast.hr, may_lose=True, at=LATER)
+    apply(asked)
+
+    assert not result(own).passed and result(guests).passed and result(guests).percent == 50
+    assert [one.completion.person for one in Reversal.objects.all()] == [cast.colleague]
+    assert RemarkedMarking.objects.get(submission=guests).kept_pass and remarks.lost_gaps(LATER) == []
 
 
 def test_when_hr_says_so_the_completion_is_reversed_with_the_reason(sit, remark, apply, cast):

@@ -287,6 +287,11 @@ def test_a_share_just_below_never_reads_as_the_mark():
     assert rules.earned(Fraction(1, 3), Decimal("5")) == Decimal("1.67") and rules.stored(Fraction(2, 3)) == Decimal("0.6667")
 
 
+@given(st.fractions(0, 1, max_denominator=2_000_000))
+def test_a_share_that_people_settled_is_read_back_exactly(share):
+    assert rules.restored(rules.kept(share)) == share
+
+
 @pytest.mark.parametrize(("one", "other"), [("二万五", "20005"), ("二万五", "25000"), ("10²", "102"), ("一亿五", "100000005")])
 def test_what_could_be_two_numbers_is_neither(one, other):
     assert rules.normalise(one) != rules.normalise(other)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -242,7 +243,10 @@ def test_the_probability_is_that_of_all_outcomes_counted_one_by_one(papers):
             if sum(a == b for a, b in zip(source, sheet, strict=True)) >= same
         )
 
-    found = {(one.first, one.second): one.probability for one in similarities(wrong, [[0, 1, 2]], at_most_expected=99)}
+    every = similarities(wrong, [[0, 1, 2]], at_most_expected=99)
+    found = {(one.first, one.second): one.probability for one in every}
+    for bound in (0.05, 0.5):
+        assert similarities(wrong, [[0, 1, 2]], at_most_expected=bound) == [one for one in every if one.expected <= bound]
     for a, b in itertools.combinations(range(3), 2):
         if any(one == two for one, two in zip(papers[a], papers[b], strict=True)):
             larger = max(counted(papers[a], papers[b]), counted(papers[b], papers[a]))
@@ -253,6 +257,17 @@ def test_people_of_different_rooms_are_not_compared():
     wrong = wrong_answers()
     wrong[40] = dict(wrong[0])
     assert not any({hint.first, hint.second} == {0, 40} for hint in similarities(wrong, [list(range(30)), list(range(30, 60))]))
+
+
+def test_no_list_of_all_pairs_is_held():
+    wrong = wrong_answers(people=250, items=5)
+    tracemalloc.start()
+
+    similarities(wrong, [range(250)])
+
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 1_000_000  # 31,125 pairs take twice as much
 
 
 def test_an_error_that_everybody_makes_is_no_hint():

@@ -7,12 +7,17 @@ from django.urls import reverse
 
 from core import clock
 from core.errors import Refused
+from courses import outlines
 from courses.models import Course
+from courses.services import editions
 from quizzes.models import DrawRule, Question, Quiz
 from quizzes.services import quizzes, readiness, sittings
 from tests.cast import NOON
+from tests.courses.test_authoring import course_post, edit, lesson_post
+from tests.courses.test_review import act, lessons_of, stored
 from tests.factories import make_course
 from tests.quizzes.conftest import sitting_of
+from tests.quizzes.test_quiz_taken_out import TEXT, live, window  # noqa: F401
 
 NOBODY = "目前无人能开始"
 
@@ -47,6 +52,34 @@ def test_a_course_whose_quiz_the_bank_cannot_serve_is_not_published_and_what_is_
         make_course(cast.county, code="P05", lessons=1, quiz_key="starved", pass_rule="quiz")
 
     assert refused.value.code == "quiz_cannot_be_sat" and "缺题测试" in refused.value.message and "4" in refused.value.message
+
+
+DRY = "目前无人能开始，审核通过后仍然如此"
+
+
+def test_a_wrong_lesson_is_mended_though_the_questions_of_the_courses_quiz_have_run_out(cast, live, sign_in):  # noqa: F811
+    Question.objects.filter(course_code="W01").update(status="retired")
+    lesson, client = lessons_of(live)[0], sign_in(cast.trainer)
+    answer = edit(client, lesson, lesson_post(title="改正的一节", slug=lesson.slug, **{"action-submit": "1"}))
+    assert answer.status_code == 302 and DRY in client.get(answer.url).text
+
+    reviewer = sign_in(cast.reviewer)
+    assert DRY in window(reviewer, lesson) and "结业测试" in window(reviewer, lesson)
+    assert DRY in reviewer.get(act(reviewer, lesson).url).text
+    assert "改正的一节" in [one.title for one in Course.objects.get(code="W01").current.lessons.all()]
+
+
+def test_neither_a_new_quiz_that_nobody_can_sit_comes_in_nor_a_closed_course_opens_with_one(cast, live, sign_in):  # noqa: F811
+    Quiz.objects.create(county=cast.county, key="empty", title="空测试", course_code="W01")
+    stored(lessons_of(live)[0], [TEXT, {"type": "quiz", "value": "empty"}], cast.trainer)
+    answer = edit(sign_in(cast.trainer), live, course_post(**{"action-submit": "1"}))
+    assert answer.status_code == 200 and "空测试" in answer.text
+
+    Question.objects.filter(course_code="W01").update(status="retired")
+    for is_open, refused in [(True, set()), (False, {"quiz_cannot_be_sat"})]:
+        Course.objects.filter(code="W01").update(is_open=is_open)
+        found = editions.blockers(page=live, outline=outlines.of_page(live, outlines.live_lessons(live)), county=cast.county)
+        assert {one.code for one in found} == refused
 
 
 def test_an_exam_draws_from_its_own_papers_and_stops_no_course(cast):

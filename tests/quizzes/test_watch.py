@@ -161,6 +161,17 @@ def test_trouble_stands_first(cast, sitting, quiz):
     assert found.numbers == {State.SILENT: 2, State.UNSAVED: 1, State.ABSENT: 1, State.WORKING: 2, State.DONE: 1, State.PAPER: 0}
 
 
+def test_who_is_silent_with_answers_not_saved_counts_and_is_found_under_both(cast, sitting, running):
+    """The network is gone: nothing is heard, and what was answered before has not arrived."""
+    Presence.objects.update(unacknowledged=3)
+    at = running.presence.seen_at + 61 * SECOND
+
+    found = board.of(sitting, at=at, state="unsaved")
+
+    assert [(line.person, line.state) for line in found.page] == [(cast.learner.pk, State.SILENT)]
+    assert (found.numbers[State.SILENT], found.numbers[State.UNSAVED]) == (1, 1)
+
+
 def test_rooms_and_states_narrow_the_board(cast, sitting, running):
     Candidate.objects.filter(person=cast.colleague).update(room="")
     at = clock.now()

@@ -74,6 +74,16 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
                 if row.parent_code in known.closed and (unit is None or known.parent[unit.code] != row.parent_code):
                     refuse(row, "上级代码", "unit_closed", value=known.name[row.parent_code])
                     return False
+                if unit is not None and known.parent[unit.code] != row.parent_code:
+                    above = row.parent_code
+                    while above and above != row.code:  # upwards as planned: whatever lies above is settled, and moved, first
+                        if above in rows:
+                            settle(rows[above], (*under, row.code))
+                        above = known.parent.get(above, "")
+                    if above and row.code not in bad:
+                        refuse(row, "上级代码", "parent_circle")
+                    if row.code in bad:
+                        return False
         settled.add(row.code)
         if unit is None and kind == Unit.Kind.SECTION:
             derived = known.sections.get((row.parent_code, row.name))
@@ -104,10 +114,6 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
             if new not in ("", None) and new != old:
                 changed[name] = (old, new)
         if row.parent_code and row.parent_code != parent_code and not (county is not None and unit.path == county.path):
-            above = known.standing.get(row.parent_code)
-            if above is not None and above.path.startswith(unit.path):
-                refuse(row, "上级代码", "parent_circle")
-                return False
             changed["parent"] = (parent_code, row.parent_code)
         if changed:
             done[row.code] = UnitChange(

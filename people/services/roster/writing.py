@@ -222,6 +222,9 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         changed.append(posting)
         for assignment in held.get(posting.pk, []):
             end(assignment, last_day)
+        for assignment in past.get(posting.pk, []):  # struck by an earlier file, on a day after this one
+            if assignment.ends_on is not None and assignment.ends_on > last_day:
+                end(assignment, last_day)
 
     def end(assignment: DutyAssignment, last_day: date) -> None:
         if assignment.starts_after(last_day):
@@ -230,11 +233,9 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             assignment.ends_on = last_day
             ended.append(assignment)
 
-    redated = [people[change.number].pk for change in done.changed_people if change.posting == "redate"]
-    past: dict[int, list[DutyAssignment]] = defaultdict(
-        list
-    )  # duties that ended in a posting whose first day changes, or in the one before
-    moving = [posting.pk for pk in redated for posting in (current.get(pk), last.get(pk)) if posting is not None]
+    past: dict[int, list[DutyAssignment]] = defaultdict(list)  # duties that had ended, in a posting whose days change
+    placed = [people[change.number].pk for change in done.changed_people if change.posting]
+    moving = [posting.pk for pk in placed for posting in (current.get(pk), last.get(pk), *beside.get(pk, [])) if posting is not None]
     for assignment in in_batches(DutyAssignment.objects.exclude(ends_on=None).order_by("pk"), "posting", moving):
         past[assignment.posting_id].append(assignment)
 
@@ -268,6 +269,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         person = people[change.number]
         posting = current.get(person.pk)
         kept: list[tuple[str, date, date | None]] = []  # duty, first and last day
+        goes_on: set[str] = set()  # duties that ended today, in a posting that goes on
         since = on
         if change.posting in OPENS:
             assert change.since is not None
@@ -279,6 +281,10 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
                         kept.append((each.duty, first, None))
                     elif change.posting == "renew" and first < on:
                         kept.append((each.duty, first, on - timedelta(days=1)))
+                if change.posting == "renew":
+                    for each in past.get(posting.pk, []):
+                        if each.ends_on is not None and each.ends_on >= since:
+                            kept.append((each.duty, max(since, each.starts_on), each.ends_on))
                 close(posting, change.since - timedelta(days=1))
             for other in beside.get(person.pk, []):
                 if other.unit_id == units[change.unit_code].pk:
@@ -297,6 +303,11 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             posting = last[person.pk]
             posting.ends_on = None
             changed.append(posting)
+            for each in past.get(posting.pk, []):
+                if each.duty in change.duties_added and each.ends_on is not None and each.ends_on >= since:
+                    each.ends_on = None
+                    ended.append(each)
+                    goes_on.add(each.duty)
         elif change.posting == "redate" and posting is not None:
             assert change.since is not None
             before = last.get(person.pk)
@@ -308,8 +319,9 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             for assignment in held.get(posting.pk, []):
                 if assignment.duty in change.duties_ended:
                     end(assignment, on - timedelta(days=1))
-        kept += [(duty, since, posting.ends_on if posting else None) for duty in change.duties_added]
-        added += [DutyAssignment(posting=posting, duty=duty, starts_on=first, ends_on=until) for duty, first, until in kept]
+        until = posting.ends_on if posting else None
+        kept += [(duty, since, until) for duty in change.duties_added if duty not in goes_on]
+        added += [DutyAssignment(posting=posting, duty=duty, starts_on=first, ends_on=last_day) for duty, first, last_day in kept]
     Posting.objects.bulk_update(changed, ["unit", "title", "starts_on", "ends_on"], batch_size=500)
     Posting.objects.bulk_create(opened, batch_size=500)
     DutyAssignment.objects.bulk_update({each.pk: each for each in ended}.values(), ["starts_on", "ends_on"], batch_size=500)

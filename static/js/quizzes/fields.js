@@ -48,6 +48,7 @@ window.quizFields = (() => {
   const fault = (box) => {
     const fields = controls(box);
     if (isComplete(box) || !fields.some((one) => (isTyped(one) || one.tagName === "SELECT" ? one.value.trim() : one.checked))) return "";
+    if (box.dataset.shape === "parts") return parts(box).some((part) => fault(part) === "twice") ? "twice" : "partly";
     const places = fields.filter((one) => "number" in one.dataset && one.value).map((one) => one.value);
     return new Set(places).size < places.length ? "twice" : "partly";
   };

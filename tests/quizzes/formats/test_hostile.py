@@ -1,8 +1,11 @@
 """Files made to harm: refused with a reason, within bounded time, and what stands beside the bad item still comes in."""
 
 import io
+import itertools
+import re
 import time
 import zipfile
+from html import escape
 
 import openpyxl
 import pytest
@@ -10,7 +13,7 @@ import xlsxwriter
 
 from core import uploads
 from core.errors import Refused
-from quizzes import formats
+from quizzes import formats, formulas, stems
 from quizzes.formats import base
 from quizzes.formats.qti import package
 from quizzes.formats.sheet import refused_rows
@@ -152,6 +155,43 @@ def test_a_stem_without_end_is_refused_and_the_next_question_is_read():
         assert [one.item is not None for one in found] == [False, True] and found[1].item.stem == "好题。"
     with pytest.raises(Refused):
         uploads.check_bank(io.BytesIO(long.encode()))
+
+
+def doubling(times: int) -> str:
+    """A formula of commands that each write what they are given twice, into the next one."""
+    names = "bcdefghijklmnopqrstuvwxyz"[: times + 1]
+    steps = [rf"\def\{one}#1{{\{following}{{#1#1}}}}" for one, following in itertools.pairwise(names)]
+    return "".join(steps) + rf"\def\{names[-1]}#1{{#1}}\b{{x}}"
+
+
+FORMULA_BOMBS = {
+    doubling(20): "定义",
+    r"\newcommand{\b}[1]{#1#1}\b{x}": "定义",
+    r"\providecommand{\b}{xx}\let\c\b\b": "定义",
+    r"\newenvironment{b}{xx}{x}\begin{b}\end{b}": "定义",
+    r"\DeclareMathOperator{\b}{xx}\b": "定义",
+    r"\hbox{$\def\b{xx}$}": "定义",
+    r"\sideset{}{}" * 20 + "x": "1000",  # the library draws the operator twice, and in it the next one
+}
+
+
+@pytest.mark.parametrize(("latex", "reason"), FORMULA_BOMBS.items())
+def test_a_formula_that_grows_is_refused_in_every_format_and_shown_as_it_is_written(latex, reason):
+    started = time.process_time()
+    stem, escaped = rf"\({latex}\)几日？", re.sub(r"([\\{}=~#:])", r"\\\1", rf"\({latex}\)几日？")
+    found = [
+        *read("gift", f"{escaped}{{T}}"),
+        *read("moodlexml", QUIZ.format(GOOD.format(stem))),
+        *read("aiken", f"{stem}\nA) 1\nB) 2\nANSWER: A"),
+        *read("qti", ITEM.replace("几日？", stem)),
+        *read("xlsx", workbook([*ROW[:4], stem, *ROW[5:]])),
+    ]
+    assert [one.item for one in found] == [None] * 5
+    assert all(reason in one.refusal for one in found), [one.refusal for one in found]
+    assert stems.html(stem) == escape(stem)
+    with pytest.raises(stems.Unreadable):
+        formulas.drawing(latex)
+    assert time.process_time() - started < 1
 
 
 def test_a_million_options_are_refused_quickly():

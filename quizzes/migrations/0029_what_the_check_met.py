@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('quizzes', '0026_pages_that_replace_another'),
+        ('quizzes', '0028_the_page_that_went'),
     ]
 
     operations = [
