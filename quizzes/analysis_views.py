@@ -28,6 +28,7 @@ ADVICE = {
     "easy": lambda: _("Nearly everybody has it right: it tells nobody apart."),
     "hard": lambda: _("Hardly anybody has it right: check the stem, and whether it was taught."),
     "flat": lambda: _("It tells good from weak only a little: look at the distractors."),
+    "flat without distractors": lambda: _("It tells good from weak only a little: look at the stem, and at what earns marks."),
 }
 
 
@@ -117,6 +118,8 @@ def _item(item: dict) -> dict:
     has_table = total and (answers or item["texts"] or any(row["all"] for row in nothing))
     unused = [text for code, text in item["texts"].items() if code not in item["chosen"] and code not in item["right"]] if total else []
     kind = analysis.advice(item)
+    if kind == "flat" and not item["texts"].keys() - set(item["right"]):
+        kind = "flat without distractors"
     return {
         **item,
         "percent": item["facility"] * 100,

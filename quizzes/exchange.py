@@ -170,9 +170,8 @@ def refused_rows(request: HttpRequest, pk: int) -> HttpResponse:
         flash.warning(request, _("The file is no longer here. Please upload it again."))
         return redirect("question-import:job", pk)
     with job.file.open("rb") as file:
-        found = list(bank.read(file, name=job.file_name, format=job.format))
-    report = bank.import_found(found, county=job.county, at=clock.now(), course_code=job.course_code, dry_run=True)
-    return _download(HttpResponse(bank.refused_file(report), content_type=formats.of("xlsx").content_type), "refused-questions.xlsx")
+        book = bank.refused_file(bank.read(file, name=job.file_name, format=job.format), county=job.county, course_code=job.course_code)
+    return _download(HttpResponse(book, content_type=formats.of("xlsx").content_type), "refused-questions.xlsx")
 
 
 def _own(request: HttpRequest, pk: int) -> ImportJob:

@@ -132,8 +132,8 @@ def _found(row: tables.Row, sheet: str) -> Found:
     found = Found(place, row=row.number, code=row.text("编号")[:80], values=_as_handed_in(row))
     left_out = _left_out(row)
     try:
-        found.item, unread = _item(row)
-        found.kind, found.changes = found.item.kind, left_out + unread
+        found.item, told = _item(row)
+        found.kind, found.changes = found.item.kind, left_out + told
     except Wrong as wrong:
         found.refuse(wrong).doubts += left_out  # the workbook of refused rows does not hold them either
     return found
@@ -163,7 +163,7 @@ def _text(value: object) -> str:
 
 
 def _item(row: tables.Row) -> tuple[Item, list[str]]:
-    """The question, and what of its options its kind does not read. Raises: Wrong."""
+    """The question, and what of the row its kind does not read or writes otherwise. Raises: Wrong."""
     for name in SHEET:
         if isinstance(left := row.cells.get(name), tables.Failed):
             raise Wrong(_("the formula of the cell gave no value: %(left)s") % {"left": left[:60]}, name)
@@ -186,6 +186,7 @@ def _item(row: tables.Row) -> tuple[Item, list[str]]:
         said % {"column": OPTION_COLUMNS[letter], "kind": kind.label, "text": options[letter][:40]}
         for letter in kind.unread(cells, stem, content, key)
     ]
+    reworded = kind.reworded(cells, stem)
     return settled(
         Item(
             kind=kind.key,
@@ -204,7 +205,7 @@ def _item(row: tables.Row) -> tuple[Item, list[str]]:
             tags=tuple(re.split(r"[;；]", row.text("标签"))),
             **uses(re.split(r"[;；、]", row.text("用途"))),
         )
-    ), unread
+    ), [*unread, *([reworded] if reworded else [])]
 
 
 # ---- writing -------------------------------------------------------------------------------

@@ -182,6 +182,10 @@ class ItemKind(ABC):
         """The letters of the options in a row that say something and are not in the question that `from_cells` made of it."""
         return sorted(cells.options) if cells.options and not self.to_cells(stem, content, key).options else []
 
+    def reworded(self, cells: Cells, stem: str) -> str:
+        """How `from_cells` wrote this stem otherwise than the row has it, in a sentence; "" where the text is the same."""
+        return ""
+
     @abstractmethod
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         """(content, key) of a row of a question file in YAML. Raises: Wrong."""

@@ -1,6 +1,7 @@
 """Fill in: blanks written ____ in the stem, each with the spellings that are accepted."""
 
 import random
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from quizzes.rules import normalise
 from quizzes.stems import BLANK
 
 BARS, SEMICOLONS = "|｜", ";；"
+BRACKETS = re.compile(r"[(（]\s*[)）]")
 
 
 class Fill(Blanks):
@@ -33,7 +35,7 @@ class Fill(Blanks):
     )
     hint = gettext_lazy("One blank a line, in order; | between accepted answers. In the stem each blank is written ____.")
     sheet_hint = gettext_lazy(
-        "Blanks are ____ in the stem; answers of different blanks are separated by ；, accepted spellings of one by |."
+        "Blanks are ____ in the stem, or empty brackets （　）; answers of different blanks are separated by ；, accepted spellings of one by |."
     )
 
     def check(self, stem: str, content: Any, key: Any) -> None:
@@ -54,10 +56,14 @@ class Fill(Blanks):
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
         key = [_alternatives(part) for part in parted(cells.answer, SEMICOLONS)]
-        return cells.stem, *self._made(cells.stem, key)
+        stem = cells.stem if BLANK.search(cells.stem) else BRACKETS.sub("____", cells.stem)
+        return stem, *self._made(stem, key)
 
     def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
         return Cells(stem, {}, "； ".join(guarded(line, SEMICOLONS) for line in self.to_lines(content, key)))
+
+    def reworded(self, cells: Cells, stem: str) -> str:
+        return "" if stem == cells.stem else _("The empty brackets in the stem are taken as blanks and written ____.")
 
     def from_mapping(self, row: Mapping) -> tuple[dict, Any]:
         answer = row.get("answer")

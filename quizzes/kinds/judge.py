@@ -1,6 +1,7 @@
 """True or false."""
 
 import random
+import unicodedata
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -26,7 +27,7 @@ class Judge(ItemKind):
     template = "quizzes/kinds/choice.html"
     result_template = "quizzes/results/options.html"
     hint = gettext_lazy("One line: 对 or 错.")
-    sheet_hint = gettext_lazy("正确 or 错误.")
+    sheet_hint = gettext_lazy("正确 or 错误, or the letter of the option that says so.")
 
     def check(self, stem: str, content: Any, key: Any) -> None:
         super().check(stem, content, key)
@@ -42,7 +43,10 @@ class Judge(ItemKind):
         raise Wrong(_("“%(answer)s” is neither 正确 nor 错误") % {"answer": text[:20]}, _("answer"))
 
     def from_cells(self, cells: Cells) -> tuple[str, dict, Any]:
-        return cells.stem, {}, self._truth(cells.answer)
+        words, answer = {text.lower() for text in cells.options.values()}, cells.answer
+        if len(cells.options) == 2 and words & YES and words & NO:
+            answer = cells.options.get(unicodedata.normalize("NFKC", answer).strip(" .、").upper(), answer)
+        return cells.stem, {}, self._truth(answer)
 
     def to_cells(self, stem: str, content: Any, key: Any) -> Cells:
         return Cells(stem, {}, "正确" if key else "错误")

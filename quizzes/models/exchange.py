@@ -58,7 +58,8 @@ class ImportJob(models.Model):
     counts = models.JSONField(default=dict)
     report = models.JSONField(default=list)
     warnings = models.JSONField(default=list)  # [place, code, what a person should look at]
-    message = models.TextField(blank=True)  # why the file as a whole was refused
+    met = models.CharField(max_length=64, blank=True)  # digest of the questions of the bank that the check met
+    message = models.TextField(blank=True)  # why the file as a whole was refused, or has to be confirmed again
     made_at = models.DateTimeField(_("uploaded"))
     seen_at = models.DateTimeField()  # last sign of life of the step that runs
     ended_at = models.DateTimeField(null=True)

@@ -61,7 +61,8 @@ class Report:
     """What an import did, or would do: codes of new, changed and unchanged questions, each refused row with its reason.
 
     `warnings` name good rows that a person should look at: they are imported all the same. `outcomes`
-    says for each item, in the order of the file, whether it came over as it was, changed in meaning, or not at all.
+    says for each item, in the order of the file, whether it came over as it was, changed in meaning, or not at all. `met` is a
+    digest of the questions with these codes as they stood in the bank.
     """
 
     new: list[str] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Report:
     refused: list[ItemError] = field(default_factory=list)
     warnings: list[ItemError] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    refused_found: list[Found] = field(default_factory=list)
+    met: str = ""
 
     @property
     def total(self) -> int:
@@ -164,26 +165,32 @@ def import_found(
     course_code: str = "",
     skip_bad: bool = False,
     dry_run: bool = False,
+    seen: str = "",
 ) -> Report:
     """Bring what was read into the bank of a county.
 
     A code that the county has already: nothing happens when nothing differs, else the question
-    changes and its version rises; attempts keep what they saw. A refused row refuses all of them
+    changes, as by `write`: other content is another version, and attempts keep what they saw; tags, point and use
+    are beside it. A refused row refuses all of them
     unless `skip_bad`; a dry run writes nothing and reports. What somebody brings in is a draft until
     somebody else has reviewed it; an operator (nobody's name) answers for what is brought in. Locks the
-    county's bank; a handful of queries, and one more for each 500 questions written.
+    county's bank; a handful of queries, and one more for each 500 questions written, which a dry run takes
+    back where questions of the bank change: what that shakes is told beforehand. `seen` is `Report.met` of a
+    dry run that somebody looked at: what others changed since is never overwritten.
 
     Raises:
         RefusedRows: some rows are refused, and neither `skip_bad` nor `dry_run` was asked for.
+        Refused: edited.
     """
     county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
-    several, tree = _judged(list(found), county, course_code), Tree(county)
+    several, tree = _judged([replace(one, doubts=[*one.doubts]) for one in found], county, course_code), Tree(county)
     kept = {one.code: one for one in several if one.item is not None}
     inside = Question.objects.filter(county=county, code__in=list(kept))
-    if not dry_run:  # whoever edits one of them meanwhile comes before us, or after
-        inside = inside.select_for_update(of=("self",), no_key=True).order_by("pk")
-    standing = {q.code: q for q in inside}
-    report, made, altered = Report(), [], []
+    # whoever edits one of them meanwhile comes before us, or after
+    standing = {q.code: q for q in inside.select_for_update(of=("self",), no_key=True).order_by("pk")}
+    report, made, altered = Report(met=_digest(standing.values())), [], []
+    if seen and report.met != seen:
+        raise Refused(_("Questions of this file were changed in the bank since it was checked; nothing was written."), code="edited")
     for one in several:
         bank = ""
         if one.item is not None:
@@ -198,16 +205,21 @@ def import_found(
                 one.doubts += _told_beside(question, one.item)
                 altered.append((question, one.item))
         _note(report, one, bank)
-    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_doubled_stems(county, kept)]
+    drafted = [kept[question.code] for question, item in altered if by is not None and _is_drafted(question, item)]
+    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_to_review(drafted), *_doubled_stems(county, kept)]
     report.warnings.sort(key=lambda warning: warning.row)
-    if dry_run:
+    if dry_run and not altered:
         return report
-    if report.refused and not skip_bad:
+    if report.refused and not skip_bad and not dry_run:
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
-    _write(made, altered, tree, county=county, by=by, at=at)
-    standing_now = [question for question, _item in altered]
-    report.warnings += [ItemError(0, "", said, place=_("exams and quizzes")) for said in readiness.shaken_by(standing_now, at=at)]
-    if made or altered:
+    if not dry_run:
+        images.keep_all({digest: data for _q, item in [*made, *altered] for digest, data in item.images.items()}, county=county, at=at)
+    with transaction.atomic():
+        _write(made, altered, tree, by=by, at=at)
+        shaken = readiness.shaken_by([question for question, _item in altered], at=at)
+        transaction.set_rollback(dry_run)
+    report.warnings[:0] = [ItemError(0, "", said, place=_("exams and quizzes after this import")) for said in shaken]
+    if (made or altered) and not dry_run:
         audit.record(
             county,
             "quizzes.questions_imported",
@@ -220,10 +232,15 @@ def import_found(
     return report
 
 
-def refused_file(report: Report) -> bytes:
-    """The refused rows of a spreadsheet as a workbook, with the reason in the last column: mend them and hand it in again."""
+def _digest(questions: Iterable[Question]) -> str:
+    """Differs as soon as one of the questions was changed in any way, or there is another one."""
+    return hashlib.sha256("\n".join(sorted(f"{one.code} {one.stamp}" for one in questions)).encode()).hexdigest()
+
+
+def refused_file(found: Iterable[Found], *, county: Unit, course_code: str = "") -> bytes:
+    """The refused rows of a spreadsheet as a workbook, with the reason in the last column: mend them and hand it in again. One query."""
     out = io.BytesIO()
-    refused_rows(report.refused_found, out)
+    refused_rows([one for one in _judged(list(found), county, course_code) if one.item is None], out)
     return out.getvalue()
 
 
@@ -272,10 +289,19 @@ def _unsaid_mark(question: Question | None, item: Item) -> str:
     return question.mark if question is not None and is_same else rules.UNMARKED
 
 
+def _is_other_content(question: Question, other: Question | Item) -> bool:
+    """Whether it is another version, which somebody else has to review; a key that is only written otherwise makes none."""
+    is_same_key = question.kind == other.kind and kinds.of(other.kind).is_same_key(question.key, other.key)
+    return any(getattr(question, name) != getattr(other, name) for name in CONTENT if name != "key" or not is_same_key)
+
+
+def _is_drafted(question: Question, item: Item) -> bool:
+    return question.status == Question.Status.REVIEWED and not item.is_retired and _is_other_content(question, item)
+
+
 def _differs(question: Question, item: Item, tree: Tree) -> bool:
     """Whether the item would change the question; what the file does not say of point, tags and use stays as it is."""
-    is_same_key = question.kind == item.kind and kinds.of(item.kind).is_same_key(question.key, item.key)
-    if any(getattr(question, name) != getattr(item, name) for name in CONTENT if name != "key" or not is_same_key):
+    if _is_other_content(question, item):
         return True
     if item.tags and list(item.tags) != question.tags:
         return True
@@ -301,7 +327,6 @@ def _told_beside(question: Question, item: Item) -> list[str]:
 def _note(report: Report, one: Found, bank: str) -> None:
     if one.item is None:
         report.refused.append(_error(one, one.refusal, one.field))
-        report.refused_found.append(one)
         report.outcomes.append(Outcome(one.place, "refused", [one.reason, *one.doubts], one.code, one.kind))
     else:
         outcome = "changed" if one.changes else "imported"
@@ -360,6 +385,17 @@ def _unchecked(kept: dict[str, Found]) -> Iterator[ItemError]:
         yield _error(several[0], said % {"count": len(several)})
 
 
+def _to_review(several: list[Found]) -> Iterator[ItemError]:
+    """Reviewed questions that get other content, at the first of them."""
+    if several:
+        said = ngettext(
+            "this question was reviewed and gets other content: it is a draft, and no paper draws it, until somebody else has reviewed it",
+            "%(count)d reviewed questions get other content: they are drafts, and no paper draws them, until somebody else has reviewed them",
+            len(several),
+        )
+        yield _error(several[0], said % {"count": len(several)})
+
+
 def _doubled_stems(county: Unit, kept: dict[str, Found]) -> Iterator[ItemError]:
     """Questions whose stem is much like that of another in the file, or of one in the bank. One query."""
     in_file = {code: one.item.stem for code, one in kept.items() if one.item is not None}
@@ -393,32 +429,32 @@ def similar_to(question: Question) -> list[tuple[Question, Fraction]]:
 # ---- writing -------------------------------------------------------------------------------
 
 
-def _write(
-    made: list[tuple[Question, Item]], altered: list[tuple[Question, Item]], tree: Tree, *, county: Unit, by: Person | None, at: datetime
-) -> None:
+def _write(made: list[tuple[Question, Item]], altered: list[tuple[Question, Item]], tree: Tree, *, by: Person | None, at: datetime) -> None:
     both = [*made, *altered]
-    images.keep_all({digest: data for _q, item in both for digest, data in item.images.items()}, county=county, at=at)
     points = tree.ensure(item.point for _q, item in both if item.point)
+    risen = []
     for question, item in both:
-        for name in CONTENT:
-            setattr(question, name, getattr(item, name))
+        if _is_other_content(question, item):
+            for name in CONTENT:
+                setattr(question, name, getattr(item, name))
+            if question.pk:
+                question.version += 1
+            if question.status != Question.Status.RETIRED:
+                question.status = Question.Status.REVIEWED if by is None else Question.Status.DRAFT
+            question.edited_by = by
+            risen.append(question)
         if item.point:
             question.point = points[item.point]
         if item.tags:
             question.tags = list(item.tags)
-        question.is_reserved = question.is_reserved or item.is_reserved
-        question.updated_at = at
-        question.edited_by = by
         if item.is_retired:
             question.status = Question.Status.RETIRED
-        elif question.status != Question.Status.RETIRED:
-            question.status = Question.Status.REVIEWED if by is None else Question.Status.DRAFT
-    for question, _item in altered:
-        question.version += 1
+        question.is_reserved = question.is_reserved or item.is_reserved
+        question.updated_at = at
     Question.objects.bulk_create([question for question, _item in made], batch_size=ROWS_AT_ONCE)
     fields = [*CONTENT, "point", "tags", "version", "updated_at", "edited_by", "status", "is_reserved"]
     Question.objects.bulk_update([question for question, _item in altered], fields, batch_size=200)
-    keep_versions([question for question, _item in both], by=by, at=at)
+    keep_versions(risen, by=by, at=at)
 
 
 def keep_versions(questions: Iterable[Question], *, by: Person | None, at: datetime) -> None:
@@ -457,7 +493,7 @@ def write(question: Question, *, by: Person | None, is_agreed: bool = False, see
 
 def _settle_status(question: Question, before: Question | None, by: Person | None, *, is_agreed: bool = False) -> None:
     """Version, last editor and status of a question that is about to be saved. Raises: Refused."""
-    is_changed = before is None or any(getattr(before, name) != getattr(question, name) for name in CONTENT)
+    is_changed = before is None or _is_other_content(before, question)
     question.version = (before.version if before else 0) + is_changed
     if is_changed:
         question.edited_by = by

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from core import uploads
-from core.errors import Refused, RefusedRows
+from core.errors import Refused
 from core.reconcile import Gap
 from people.models import Person, Unit
 from quizzes import formats
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 KEPT = timedelta(days=1)
 SILENT = timedelta(minutes=5)  # so long without a sign of life: the worker was killed
 MOST_TRIES = 3
+BANK_CHANGED = {"refused_rows", "edited"}  # since the file was checked
 State = ImportJob.State
 Clock = Callable[[], datetime]
 
@@ -70,7 +71,7 @@ def check(pk: int, *, clock: Clock) -> None:
         return
     try:
         found = _read(job, clock)
-        report = bank.import_found(found, county=job.county, at=clock(), course_code=job.course_code, dry_run=True)
+        report = bank.import_found(found, county=job.county, at=clock(), by=job.by, course_code=job.course_code, dry_run=True)
     except Cancelled:
         return
     except Refused as refused:
@@ -91,12 +92,15 @@ def confirm(pk: int, *, by: Person, leaves_out: bool, at: datetime, then: Callab
         raise Refused(_("This import does not wait for a confirmation any more."), code="wrong_state")
     if not job.good or (job.refused and not leaves_out):
         raise Refused(_("There is nothing to write, or refused questions were not left out."), code="refused_rows")
-    ImportJob.objects.filter(pk=pk).update(state=State.IMPORTING, leaves_out=leaves_out, done=0, tries=0, seen_at=at)
+    ImportJob.objects.filter(pk=pk).update(state=State.IMPORTING, leaves_out=leaves_out, done=0, tries=0, message="", seen_at=at)
     transaction.on_commit(partial(then, pk), robust=True)
 
 
 def run(pk: int, *, clock: Clock) -> None:
-    """Import a confirmed file. The questions and the end of the job are one transaction: all or nothing, once."""
+    """Import a confirmed file. The questions and the end of the job are one transaction: all or nothing, once.
+
+    Where the bank is not what the check met any more, the file is checked again and waits for another confirmation.
+    """
     job = _begun(pk, State.IMPORTING, clock)
     if job is None:
         return
@@ -105,11 +109,16 @@ def run(pk: int, *, clock: Clock) -> None:
         _import(job, found, clock)
     except Cancelled:
         return
-    except RefusedRows:  # the bank changed since the file was checked
-        report = bank.import_found(found, county=job.county, at=clock(), course_code=job.course_code, dry_run=True)
-        _reported(ImportJob.objects.filter(pk=pk, state=State.IMPORTING), report, state=State.CHECKED, expected=len(found), at=clock())
     except Refused as refused:
-        _end(job, State.REFUSED, clock(), message=refused.message)
+        if refused.code not in BANK_CHANGED:
+            _end(job, State.REFUSED, clock(), message=refused.message)
+            return
+        report = bank.import_found(found, county=job.county, at=clock(), by=job.by, course_code=job.course_code, dry_run=True)
+        message = _(
+            "The question bank changed since this file was checked, and nothing was written. Look through the new report and confirm it."
+        )
+        jobs = ImportJob.objects.filter(pk=pk, state=State.IMPORTING)
+        _reported(jobs, report, state=State.CHECKED, expected=len(found), at=clock(), message=message)
 
 
 @transaction.atomic
@@ -118,7 +127,7 @@ def _import(job: ImportJob, found: list[Found], clock: Clock) -> None:
     if held.state != State.IMPORTING:  # cancelled, or another worker was quicker
         raise Cancelled
     report = bank.import_found(
-        found, county=job.county, at=clock(), by=job.by, course_code=job.course_code, skip_bad=held.leaves_out, dry_run=False
+        found, county=job.county, at=clock(), by=job.by, course_code=job.course_code, skip_bad=held.leaves_out, seen=held.met
     )
     _reported(ImportJob.objects.filter(pk=job.pk), report, state=State.DONE, expected=len(found), at=clock(), ended_at=clock(), file="")
     transaction.on_commit(partial(_forget, held.file.name))
@@ -204,6 +213,7 @@ def _reported(jobs, report: bank.Report, *, expected: int, at: datetime, **field
         counts=report.counts(),
         report=[outcome.as_json() for outcome in report.outcomes],
         warnings=[[warning.place, warning.field, warning.message] for warning in report.warnings],
+        met=report.met,
         expected=expected,
         done=expected,
         seen_at=at,

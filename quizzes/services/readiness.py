@@ -43,10 +43,15 @@ def _hindrances(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
                 )
                 % {"minutes": -(-min(line, entrance.LONGEST_WAIT).total_seconds() // 60)}
             )
-    if not (sitting.papers.exists() if has_papers is None else has_papers):
-        lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
-        said += [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
-    return said
+    return said + _lacking(sitting, has_papers)
+
+
+def _lacking(sitting: Sitting, has_papers: bool | None = None) -> list[str]:
+    """What the bank lacks for whoever gets a paper of their own at the door."""
+    if sitting.papers.exists() if has_papers is None else has_papers:
+        return []
+    lacks = papers.missing_for(sitting.quiz, on=clock.today(sitting.opens_at))
+    return [_("The question bank cannot serve the exam on its day: %(line)s.") % {"line": line} for line in lacks]
 
 
 def _cut_short(sitting: Sitting) -> list[str]:
@@ -107,25 +112,31 @@ def earns_nothing(exam: Quiz) -> str:
 
 
 def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
-    """Published sittings to come that cannot be held since these questions were changed, or hand them out as they were before, and quizzes
-    of open courses that nobody can begin any more, in sentences. For whoever changed them.
+    """Published sittings to come that cannot be held since these questions were changed, or hand them out as they were before, those into
+    which nobody can be let any more, and quizzes of open courses that nobody can begin any more, in sentences. For whoever changed them.
     """
     questions = list(questions)
     about = {(question.county_id, question.course_code) for question in questions}
-    coming = Sitting.objects.published().filter(opens_at__gt=at, quiz__county__in={county for county, _course in about})
+    coming = Sitting.objects.published().filter(closes_at__gt=at, quiz__county__in={county for county, _course in about})
     coming = coming.select_related("quiz").order_by("opens_at")
     exams = [
         _("“%(sitting)s” on %(day)s: %(fault)s")
         % {"sitting": sitting.title, "day": clock.local(sitting.opens_at).strftime("%Y-%m-%d"), "fault": fault}
         for sitting in coming
-        for fault in [
-            *(_hindrances(sitting) if about & {(sitting.quiz.county_id, course) for course in sitting.quiz.banks} else []),
-            *_outdated(sitting, questions),
-        ]
+        for fault in _shaken(
+            sitting, questions, draws=bool(about & {(sitting.quiz.county_id, course) for course in sitting.quiz.banks}), at=at
+        )
     ]
     exercises = Quiz.objects.filter(county__in={county for county, _course in about})
     touched = [quiz.key for quiz in exercises if about & {(quiz.county_id, course) for course in quiz.banks}]
     return exams + [str(one) for one in unserved(Course.objects.all(), keys=touched, fresh=True)]
+
+
+def _shaken(sitting: Sitting, questions: list[Question], *, draws: bool, at: datetime) -> list[str]:
+    if at < sitting.opens_at:
+        return [*(_hindrances(sitting) if draws else []), *_outdated(sitting, questions)]
+    last_entry_at = sitting.opens_at + timedelta(minutes=sitting.late_entry_minutes) + (sitting.over_at - sitting.closes_at)
+    return _lacking(sitting) if draws and at < last_entry_at else []
 
 
 @dataclass(frozen=True)

@@ -310,6 +310,24 @@ def test_a_key_is_suspect_only_where_chance_does_not_reach(people, discriminatio
     assert analysis.advice({"people": people, "facility": 0.9, "point_biserial": discrimination}) == says
 
 
+@pytest.mark.parametrize("kind", BANK)
+def test_only_what_has_options_is_said_to_have_distractors(kind):
+    stem, content, key = BANK[kind]
+    shown, kept = kinds.of(kind).present(stem, content, key, rng=random.Random(1), shuffle=True)
+    picks = kinds.of(kind).picks(shown, kept, kept)
+    item = {
+        "people": 10,
+        "facility": 0.5,
+        "point_biserial": 0.1,
+        "group_sizes": [0] * 5,
+        "chosen": {},
+        "texts": {pick.code: pick.text for pick in picks},
+        "right": [pick.code for pick in picks if pick.is_right],
+    }
+    said = analysis_views._item(item)["advice"]
+    assert ("干扰项" in said) == (kind in {"single", "multiple", "judge", "cloze", "match", "case"}) and "区分作用很小" in said
+
+
 def test_a_trainer_has_it_made_and_reads_it(sign_in, cast, crowd, quiz, django_capture_on_commit_callbacks):
     client = sign_in(cast.trainer)
     address = reverse("quiz_analysis", args=[quiz.key])

@@ -82,6 +82,22 @@ def test_a_changed_question_gets_a_new_version(cast):
     assert report.changed == ["A1"] and question.version == 2 and question.stem == "改了的题干？" and question.point.name == "时限"
 
 
+def test_facts_beside_the_content_change_neither_version_nor_review(cast):
+    """As by the form: who imports tags, a point or a use has written no question anew."""
+    load(cast, GOOD)
+    Question.objects.update(status="reviewed")
+    beside = [*GOOD[:12], "依申请公开/时限", "复习；时限", "仅供考试"]
+
+    report = bank.import_file(
+        workbook(beside, header=[*HEADER, "标签", "用途"]), name="题库.xlsx", county=cast.county, at=NOON, by=cast.trainer
+    )
+
+    question = Question.objects.get()
+    assert report.changed == ["A1"] and (question.tags, question.is_reserved) == (["复习", "时限"], True)
+    assert question.point.parent.name == "依申请公开"
+    assert (question.version, question.status, question.edited_by) == (1, "reviewed", None) and question.versions.count() == 1
+
+
 def test_a_question_out_of_use_stays_out_of_use(cast):
     load(cast, GOOD)
     Question.objects.update(status="retired")
@@ -301,6 +317,14 @@ def test_the_command_says_warnings_and_succeeds(cast, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "第3行" in said and "A1" in said and said.count("没有课程P01") == 1 and "这 2 道题" in said
     assert Question.objects.count() == 2
+
+
+def test_a_doubt_is_said_once_though_a_report_is_written_before_the_import(cast, tmp_path, capsys):
+    make_course(cast.county, code="P01")
+    file = tmp_path / "bank.xlsx"
+    file.write_bytes(workbook([*row("A1")[:10], "", "V", "时限"]).getvalue())
+    call_command("import_questions", str(file), county=cast.county.code, report=str(tmp_path / "report.json"))
+    assert capsys.readouterr().err.count("依据") == 1
 
 
 def test_a_merged_title_row_and_blank_rows_do_not_matter(cast):

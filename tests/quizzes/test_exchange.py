@@ -361,6 +361,32 @@ def test_when_the_bank_changed_since_the_check_the_new_report_is_shown_before_an
     assert shown.state == "checked" and shown.refused == 1 and not Question.objects.exclude(code__startswith="P01-").exists()
 
 
+@pytest.mark.parametrize("edit", ["stem", "tags", "new"])
+def test_what_a_colleague_changed_since_the_check_is_not_overwritten(job, cast, edit):
+    if edit != "new":
+        bank.import_file(io.BytesIO(GIFT.encode()), name="x", format="gift", county=cast.county, course_code="P01", at=NOON, skip_bad=True)
+        text = GIFT.replace("几个工作日", "多少个工作日").replace("[tag:时限]", "[tag:期限]")
+        with job.file.storage.open(job.file.name, "wb") as file:
+            file.write(text.encode())
+    exchange.check(job.pk, clock=at())
+    question = Question.objects.filter(code="A1").first()
+    if edit == "new":
+        question = Question(county=cast.county, code="A1", course_code="P01", kind="judge", key=True)
+    setattr(question, *{"tags": ("tags", ["同事的"])}.get(edit, ("stem", "同事的题干？")))
+    bank.write(question, by=cast.reviewer)
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
+
+    exchange.run(job.pk, clock=at())
+
+    waiting, kept = ImportJob.objects.get(), Question.objects.get(code="A1")
+    assert waiting.state == "checked" and "已有改动" in waiting.message and waiting.counts["new"] == (1 if edit == "new" else 0)
+    assert kept.stem == "同事的题干？" or kept.tags == ["同事的"]
+
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at())
+    assert ImportJob.objects.get().state == "done" and ImportJob.objects.get().message == ""
+
+
 def test_files_that_nobody_confirmed_go_after_a_day(job):
     exchange.check(job.pk, clock=at())
     name = job.file.name

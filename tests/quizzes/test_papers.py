@@ -1,11 +1,13 @@
 """Exam papers: parallel ones, fixed ones, seals of two persons, exposure, what is reserved, and marks from paper."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.cache import caches
+from django.core.management import call_command
 from django.urls import reverse
 
 from core import clock
@@ -573,7 +575,8 @@ def test_an_edit_that_leaves_a_coming_sitting_short_is_said_to_whoever_edits(exa
     [said] = readiness.shaken_by(judges, at=before)
 
     assert "年度考试" in said and "判断题" in said
-    assert readiness.shaken_by(judges, at=NOON) == [], "who has begun has a paper"
+    assert readiness.shaken_by(judges, at=NOON + 29 * MINUTE) == [said], "who comes late gets a paper only now"
+    assert readiness.shaken_by(judges, at=NOON + 30 * MINUTE) == [], "who has begun has a paper"
     assert "判断题" in readiness.faults(sitting)[0]
 
 
@@ -682,6 +685,26 @@ def test_an_import_that_changes_a_question_of_a_sealed_paper_warns_of_the_exam(e
     report = bank.import_rows(rows, county=cast.county, at=NOON - 2 * MINUTE, by=cast.trainer)
 
     assert any("J-1" in str(warning) and "年度考试" in str(warning) for warning in report.warnings)
+
+
+def test_a_dry_run_says_which_exams_the_import_would_stop_and_writes_nothing(exam, cast, sitting, tmp_path, capsys):
+    """By a trainer the changed questions would be drafts, by an operator they are reviewed."""
+    rows = [{"id": f"J-{n}", "type": "judge", "course": "P01", "stem": f"改过{n}", "answer": True, "v": "V"} for n in range(3)]
+    before = NOON - 2 * MINUTE
+
+    def told(by):
+        report = bank.import_rows(rows, county=cast.county, at=before, by=by, dry_run=True)
+        return [str(warning) for warning in report.warnings if "年度考试" in str(warning)]
+
+    [said] = told(cast.trainer)
+    assert "判断题" in said and told(None) == []
+    assert set(Question.objects.filter(kind="judge").values_list("version", "status")) == {(1, "reviewed")}
+
+    Sitting.objects.update(opens_at=clock.now() + 60 * MINUTE, closes_at=clock.now() + 120 * MINUTE)
+    file = tmp_path / "rows.yaml"
+    file.write_text("\n".join(f"- {json.dumps(row | {'use': 'retired'})}" for row in rows))
+    call_command("import_questions", str(file), county=cast.county.code, dry_run=True)
+    assert "年度考试" in capsys.readouterr().err and Question.objects.filter(status="retired").count() == 0
 
 
 def test_a_sitting_whose_line_at_the_door_costs_exam_time_says_so_beforehand(exam, cast, sitting, settings):

@@ -7,7 +7,8 @@ from lxml import etree
 from quizzes.formats import xml
 from quizzes.rules import number
 
-TEMPLATES = {"match_correct", "map_response", "cc2_match", "cc2_match_basic", "cc2_map_response"}
+EXACT = {"match_correct", "cc2_match", "cc2_match_basic"}
+TEMPLATES = EXACT | {"map_response", "cc2_map_response"}
 
 # Shapes are names without qti-, with what stands below in brackets. Other values than 0 are set where it says `base-value`.
 _RIGHT = r"(match|equal)\(variable,correct\)"
@@ -37,9 +38,8 @@ def is_usual(root: etree._Element, *, parts: int = 1) -> bool:
     processing = root.find("{*}qti-response-processing")
     if processing is None:
         return True
-    template = processing.get("template") or processing.get("template-location") or ""
-    if template and len(processing) == 0:
-        return template.rpartition("/")[2].removesuffix(".xml").lower() in TEMPLATES
+    if (template := template_of(processing)) and len(processing) == 0:
+        return template in TEMPLATES
     feedbacks = {
         declared.get("identifier") for declared in root.iterfind("{*}qti-outcome-declaration") if declared.get("base-type") == "identifier"
     }
@@ -57,6 +57,12 @@ def is_usual(root: etree._Element, *, parts: int = 1) -> bool:
         if "base-value" in shape or "map-response" in shape:
             given.add(target)
     return True
+
+
+def template_of(processing: etree._Element) -> str:
+    """The last word of the template that a `qti-response-processing` names; "" for none."""
+    template = processing.get("template") or processing.get("template-location") or ""
+    return template.rpartition("/")[2].removesuffix(".xml").lower()
 
 
 def _shape(element: etree._Element, feedbacks: set, responses: set) -> str:

@@ -172,6 +172,12 @@ def _simple(question: _Question) -> tuple[str, dict, Any]:
         raise Wrong(_("there are more than %(limit)d options") % {"limit": moodle.MOST_OPTIONS})
     if len(found) > 1 and not (len(names) == 1 and names <= INLINE):
         raise Wrong(_("it holds several interactions of different kinds"))
+    for interaction in found:
+        declared = question.declared.get(interaction.get("response-identifier") or "")
+        if declared is not None and declared.find("{*}qti-default-value") is not None:
+            question.reading.lose(_("The answer that the file fills in beforehand is not kept."))
+        if mask := interaction.get("pattern-mask"):
+            question.reading.lose(_("That only answers of the form “%(mask)s” can be given is not kept.") % {"mask": mask[:60]})
     made = _READERS[names.pop()](question)
     if not question.stem:
         question.stem = _stem(question, "")
@@ -320,12 +326,28 @@ def _text_entry(question: _Question) -> tuple[str, dict, Any]:
         if not accepted:
             raise Wrong(_("blank %(number)s has no right answer") % {"number": number_of}, _("answer"))
         if any(entry.get("case-sensitive") == "true" for entry in declared.iterfind("{*}qti-mapping/{*}qti-map-entry")):
-            question.reading.lose(_("That upper and lower case count is not kept."))
+            question.reading.lose(_case_lost())
+        if any(map(_is_cased, accepted)) and _is_exact(question, declared):
+            question.reading.lose(_case_lost())
         key.append(accepted)
     if len(weights) > 1:
         question.reading.lose(_("The weights of the blanks are not kept: each counts the same."))
     question.stem = _stem(question, "____")
     return "fill", {"blanks": len(key)}, key
+
+
+def _case_lost() -> str:
+    return _("That upper and lower case count is not kept.")
+
+
+def _is_cased(text: str) -> bool:
+    return text.lower() != text.upper()
+
+
+def _is_exact(question: _Question, declared: etree._Element) -> bool:
+    """Whether the response is compared with the right text sign for sign, not by the mapping."""
+    is_template = question.processing is not None and marking.template_of(question.processing) in marking.EXACT
+    return is_template or bool(_processed(question, declared, "qti-match"))
 
 
 def _is_in(element: etree._Element, of_class: str) -> bool:
@@ -372,7 +394,10 @@ def _patterns(question: _Question, declared: etree._Element) -> list[dict]:
             raise Wrong(
                 _("“%(text)s” is no share: above 0 %%, at most 100 %%") % {"text": "" if value is None else (value.text or "")[:20]}
             )
-        patterns.append({"pattern": pattern_of(test.get("pattern") or ""), "share": decimal_text(share)})
+        pattern = pattern_of(test.get("pattern") or "")
+        if _is_cased(pattern) and xml.name_of(test.getparent()) != "qti-and":  # as we write it, meaning either case
+            question.reading.lose(_case_lost())
+        patterns.append({"pattern": pattern, "share": decimal_text(share)})
     return patterns
 
 

@@ -38,10 +38,12 @@ class Command(BaseCommand):
         how = {"county": county_of(county), "at": clock.now(), "course_code": options["course"]}
         try:
             found = list(self.found(file, options["format"]))
-            if options["report"]:
+            if options["report"] or dry_run:
                 report = bank.import_found(found, **how, dry_run=True)
+            if options["report"]:
                 write_report(options["report"], report.outcomes if skip_bad else report.as_refused(file.name))
-            report = bank.import_found(found, **how, skip_bad=skip_bad, dry_run=dry_run)
+            if not dry_run:
+                report = bank.import_found(found, **how, skip_bad=skip_bad)
         except OSError as error:
             raise CommandError(f"{error.filename or file}: {error.strerror}")
         except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -378,6 +378,52 @@ def test_blanks_that_are_worth_more_than_others_are_told():
     assert found.item.key == [["甲"], ["甲"]] and any("权重" in line for line in found.changes)
 
 
+TYPED = '<qti-text-entry-interaction response-identifier="R"{}/>'
+CASED = "大小写"
+
+
+@pytest.mark.parametrize(
+    ("right", "rules", "is_told"),
+    [
+        ("GIS", TEMPLATE.format("match_correct"), True),
+        ("GIS", given(RIGHT, "1"), True),
+        ("GIS", TEMPLATE.format("map_response"), False),
+        ("二十", TEMPLATE.format("match_correct"), False),  # signs without case
+    ],
+)
+def test_a_text_that_qti_compares_sign_for_sign_is_told_where_case_would_count(right, rules, is_told):
+    processing = (
+        f"<qti-response-processing {rules}/>"
+        if rules.startswith("template")
+        else f"<qti-response-processing>{rules}</qti-response-processing>"
+    )
+    (found,) = read(qti_item(declaration("single", "string", right, {right: "1"}), TYPED.format(""), processing), "qti")
+    assert found.item.key == [[right]] and [CASED in line for line in found.changes] == [True] * is_told
+
+
+def test_a_pattern_of_another_program_compares_case_and_ours_does_not():
+    test = '<qti-pattern-match pattern="GIS.*"><qti-variable identifier="R"/></qti-pattern-match>'
+    declared = '<qti-response-declaration identifier="R" cardinality="single" base-type="string"/>'
+    item = qti_item(declared, TYPED.format(""), f"<qti-response-processing>{given(test, '1')}</qti-response-processing>")
+    (found,) = read(item, "qti")
+    assert found.item.kind == "short" and [CASED in line for line in found.changes] == [True]
+    out = io.BytesIO()
+    formats.of("qti").write([found.item], out)
+    (again,) = read(out.getvalue(), "qti")
+    assert again.changes == [] and again.item.key == found.item.key
+
+
+def test_what_qti_fills_in_beforehand_and_which_answers_it_lets_in_is_told():
+    declared = declaration("single", "string", "二十", {"二十": "1"})
+    filled = declared.replace("<qti-correct", "<qti-default-value><qti-value>十</qti-value></qti-default-value><qti-correct", 1)
+    for item, said in (
+        (qti_item(filled, TYPED.format("")), "预填"),
+        (qti_item(declared, TYPED.format(' pattern-mask="[0-9]+"')), "[0-9]+"),
+    ):
+        (found,) = read(item, "qti")
+        assert len(found.changes) == 1 and said in found.changes[0]
+
+
 @pytest.mark.parametrize(
     ("accepted", "is_taken"), [("=*", False), ("=公开~*", True), ("%50%*~=公开", False), ("=公*", False), (r"=\\*", True)]
 )
@@ -461,6 +507,34 @@ def test_options_that_a_kind_does_not_have_are_told(kind, answer, stem):
 def test_right_and_wrong_as_options_of_true_or_false_are_no_loss():
     (found,) = read(workbook(["Q1", "判断题", "P01", 1, "对吗？", "正确", "错误", None, "错误"]), "xlsx")
     assert found.item.key is False and found.changes == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answer", "key"),
+    [
+        ("正确", "错误", "A", True),
+        ("错误", "正确", "A", False),
+        ("对", "错", "Ｂ", False),
+        ("√", "×", "a.", True),
+        ("合法", "违法", "A", None),
+    ],
+)
+def test_a_true_or_false_may_be_answered_by_the_letter_of_its_option(first, second, answer, key):
+    (found,) = read(workbook(["Q1", "判断题", "P01", 1, "对吗？", first, second, None, answer]), "xlsx")
+    assert found.changes == [] and (found.item is None if key is None else found.item.key is key)
+
+
+@pytest.mark.parametrize(
+    ("stem", "answer", "taken", "is_told"),
+    [
+        ("以（　）为常态，不公开为( )。", "公开；例外", "以____为常态，不公开为____。", True),
+        ("（　）以____为常态。", "公开", "（　）以____为常态。", False),
+        ("以（公开）为常态。", "公开", None, False),
+    ],
+)
+def test_empty_brackets_are_the_blanks_of_a_stem_that_has_no_others(stem, answer, taken, is_told):
+    (found,) = read(workbook(["Q1", "填空题", "P01", 1, stem, None, None, None, answer]), "xlsx")
+    assert (found.item and found.item.stem) == taken and ["空括号" in line for line in found.changes] == [True] * is_told
 
 
 def test_the_rows_that_were_refused_come_back_without_noise():
