@@ -114,7 +114,7 @@ def order(
         made_at=at,
         seen_at=at,
     )
-    transaction.on_commit(partial(then, made.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
+    transaction.on_commit(lambda: then(made.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
     return made
 
 
@@ -128,7 +128,7 @@ def cancel(*, download: Download, by: Person, at: datetime) -> None:
     mine = Download.objects.visible_to(by).filter(pk=download.pk, state=State.RUNNING)
     if not mine.update(state=State.CANCELLED, ended_at=at, seen_at=at):
         raise Refused(_("This is over; it cannot be cancelled."), code="over")
-    transaction.on_commit(partial(parts.tidy, download.pk), robust=True)  # where that fails, the sweep does it
+    transaction.on_commit(lambda: parts.tidy(download.pk), robust=True)  # where that fails, the sweep does it
 
 
 def run(pk: int, *, now: Now = clock.now) -> None:

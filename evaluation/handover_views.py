@@ -88,6 +88,10 @@ def hand_over_give(request: HttpRequest, pk: int, receiver: int, calculation: in
         standing = HandOver.objects.filter(calculation=what, receiver=whom).first()
         if standing is not None:
             return redirect("hand_over", standing.pk)
+        frozen = package.standing_freeze(period)
+        if frozen is None or what not in (frozen, handover.newest_supplement(frozen)):  # an old tab
+            messages.error(request, _("Only what is frozen, and its newest supplementary list, is handed over."))
+            return redirect("hand_over_desk", pk)
         context = {"period": period, "receiver": whom, "calculation": what, "rows": lines.how_many(what)}
         return render(request, "evaluation/periods/hand_over_give.html", context)
     try:

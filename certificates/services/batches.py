@@ -87,7 +87,7 @@ def order(*, kind: str, unit: Unit, year: int, by: Person, at: datetime, then: C
     except IntegrityError:  # the other of two clicks was quicker
         return _same(Batch.objects.get(kind=kind, unit=unit, year=year, by=by, state=State.RUNNING), batch)
     audit.record(unit, "certificates.batch_ordered", by=by, kind=kind, year=year, count=batch.total, purpose=batch.purpose)
-    transaction.on_commit(partial(then, batch.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
+    transaction.on_commit(lambda: then(batch.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
     return batch
 
 

@@ -54,7 +54,7 @@ def chain(*, at: datetime, everywhere: bool = False) -> int:
             break
         chained += sum(entry.event_id is not None for entry in entries)
         newest = entries[-1]
-        transaction.on_commit(partial(_keep_head, newest.sequence, newest.hash), robust=True)
+        transaction.on_commit(lambda newest=newest: _keep_head(newest.sequence, newest.hash), robust=True)
     return chained
 
 

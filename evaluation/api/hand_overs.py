@@ -78,7 +78,7 @@ def handed_rows(request: HttpRequest, name: Key, wanted: Query[PageIn]):
     )
 
     def make(page: list[str]) -> list[dict]:
-        held = lines.of_keys(found.calculation, page)
+        held = lines.of_keys(found.calculation, page, places=lines.tells_places(found.calculation))
         return [{"key": key, "name": held[key].name, "columns": held[key].columns} if key in held else _gone(key) for key in page]
 
     return by_place(

@@ -40,7 +40,10 @@ class RecordChange(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     at = models.DateTimeField()
     number = models.BigIntegerField(null=True, unique=True, editable=False)
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False)
+    # No constraint: it is a copy, and numbering would wait for a roster that moves units.
+    unit = models.ForeignKey(
+        Unit, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False, editable=False
+    )
 
     class Meta:
         constraints = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.core.cache import caches
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.indicators.roster import Reason
@@ -67,8 +67,8 @@ def of_rows(people: Iterable[PersonLine], units: Iterable[UnitLine]) -> dict[str
 
 
 def of_key(calculation: Calculation, key: str) -> Line | None:
-    """The line with a key. Two queries at most."""
-    return of_keys(calculation, [key]).get(key)
+    """The line with a key, as a hand-over gives it. Three queries at most."""
+    return of_keys(calculation, [key], places=tells_places(calculation)).get(key)
 
 
 def of_keys(calculation: Calculation, keys: Collection[str], *, places: bool = True) -> dict[str, Line]:
@@ -152,18 +152,29 @@ def differences(before: Mapping[str, Line], after: Mapping[str, Line]) -> list[D
 def differing(before: Calculation, after: Calculation) -> list[str]:
     """The keys whose lines are not the same, in order. Lines never change: what two calculations differ in is found once by a process.
 
-    Where duties count is compared only where both tell it. Twelve queries at most, none once it is known.
+    Where duties count is compared only where both tell it. Fourteen queries, two more for each unit with another code, none once it is known.
     """
 
     def people(*columns: str) -> set[str]:
         was, now = (one.people.order_by().values_list("employee_number", *columns) for one in (before, after))
         return {f"P:{row[0]}" for some in (was.difference(now), now.difference(was)) for row in some}
 
+    def held_in_recoded() -> set[str]:
+        """Who holds a duty in a unit whose code is another now, or that has a line in one of the two alone."""
+        was, now = codes_of(before), codes_of(after)
+        found: set[str] = set()
+        for unit in was.keys() | now.keys():
+            if was.get(unit) != now.get(unit):
+                for one in (before, after):
+                    holders = one.people.filter(Q(organ=unit) | Q(held_in__has_key=str(unit)))
+                    found.update(f"P:{number}" for number in holders.values_list("employee_number", flat=True))
+        return found
+
     def compared() -> list[str]:
         units = {one.key for one in differences(*({line.key: line for line in _units(one.units.all())} for one in (before, after)))}
         found = people(*OF_PEOPLE)
         if all(tells_places(one) for one in (before, after) if one.purpose == Calculation.Purpose.SUPPLEMENT):
-            held_anew = people("organ", "held_in") - found
+            held_anew = (people("organ", "held_in") | held_in_recoded()) - found
             found |= {one.key for one in differences(*(of_keys(one, held_anew) for one in (before, after)))}
         return in_order(units | found)
 
@@ -193,9 +204,9 @@ def _handed(calculation: Calculation) -> list[str]:
     return in_order({*differing_of(calculation), *earlier})
 
 
-def tells_places(supplement: Calculation) -> bool:
-    """Whether a list compares `PLACES`: not one that was sealed in a format of before. One query."""
-    seal = Seal.objects.filter(calculation=supplement).first()
+def tells_places(calculation: Calculation) -> bool:
+    """Whether a list compares `PLACES`, and its rows have it: not what was sealed in a format of before. One query."""
+    seal = Seal.objects.filter(calculation=calculation).first()
     return (seal.format if seal else Seal.FORMAT) not in (Seal.FIRST_FORMAT, Seal.SECOND_FORMAT, Seal.THIRD_FORMAT)
 
 

@@ -25,6 +25,7 @@ from operator import attrgetter
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -150,9 +151,9 @@ def make(calculation: Calculation) -> Package:
 
 
 def unkept(at: datetime) -> list[Gap]:
-    """Seals whose package lies in storage no more, or was never kept: it is made again and put there. For reconcile."""
+    """Seals whose package lies in storage no more, was cut off there or never kept: it is made again and put there. For reconcile."""
     seals = Seal.objects.select_related("calculation__period__county", "calculation__version").order_by("pk")
-    missing = [seal for seal in seals if not papers().exists(_stored_name(seal.sha256))]
+    missing = [seal for seal in seals if not _lies_whole(_stored_name(seal.sha256), seal.size)]
     return [Gap(f"package {seal.sha256[:16]}", lambda seal=seal: _keep(_made_again(seal.calculation, seal).data)) for seal in missing]
 
 
@@ -162,8 +163,13 @@ def _stored_name(sha256: str) -> str:
 
 def _keep(data: bytes) -> None:
     name = _stored_name(hashlib.sha256(data).hexdigest())
-    if not papers().exists(name):
+    if not _lies_whole(name, len(data)):
+        papers().delete(name)
         papers().save(name, ContentFile(data))
+
+
+def _lies_whole(name: str, size: int) -> bool:
+    return papers().exists(name) and papers().size(name) == size
 
 
 def _kept(seal: Seal) -> bytes | None:
@@ -171,7 +177,7 @@ def _kept(seal: Seal) -> bytes | None:
     try:
         with papers().open(_stored_name(seal.sha256)) as stored:
             data = stored.read()
-    except FileNotFoundError:
+    except OSError:
         return None
     return data if hashlib.sha256(data).hexdigest() == seal.sha256 else None
 
@@ -203,7 +209,7 @@ def seal(calculation: Calculation, *, at: datetime) -> Seal:
     if public_key is None or not keyring.is_signed(public_key, manifest, signature):
         raise Refused(_("The signing key was changed at this moment. Please do it again."), code="no_key")
     data = _zip(files, manifest, signature, public_key)
-    _keep(data)  # before the row that names it: without one it is waste
+    transaction.on_commit(lambda: _keep(data), robust=True)  # a full disk stops no freeze: reconcile keeps it then
     return Seal.objects.create(
         calculation=calculation,
         manifest=manifest.decode(),

@@ -60,7 +60,7 @@ def start(
     )
     job.file.save("file", ContentFile(data), save=False)
     job.save()
-    transaction.on_commit(partial(then, job.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
+    transaction.on_commit(lambda: then(job.pk), robust=True)  # a dead broker loses nothing: reconcile hands it on
     return job
 
 
@@ -93,7 +93,7 @@ def confirm(pk: int, *, by: Person, leaves_out: bool, at: datetime, then: Callab
     if not job.good or (job.refused and not leaves_out):
         raise Refused(_("There is nothing to write, or refused questions were not left out."), code="refused_rows")
     ImportJob.objects.filter(pk=pk).update(state=State.IMPORTING, leaves_out=leaves_out, done=0, tries=0, message="", seen_at=at)
-    transaction.on_commit(partial(then, pk), robust=True)
+    transaction.on_commit(lambda: then(pk), robust=True)
 
 
 def run(pk: int, *, clock: Clock) -> None:

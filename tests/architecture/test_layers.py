@@ -1,5 +1,6 @@
 """The shape of the code, held by tests."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ def test_apps_only_look_down():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_what_may_fail_after_a_commit_has_a_name():
+    """Django logs a robust callback that failed by its `__qualname__`, which a `partial` has not: the request would fail instead."""
+    given = re.compile(r"on_commit\(\s*partial\(.*robust=True")
+    wrong = [str(path.relative_to(ROOT)) for label in LAYERS for path in (ROOT / label).rglob("*.py") if given.search(path.read_text())]
+    assert wrong == []
 
 
 def test_no_foreign_key_points_up():

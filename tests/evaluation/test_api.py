@@ -13,6 +13,7 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.cache import caches
 from django.db import connection, transaction
 from django.test import Client
@@ -760,18 +761,15 @@ def test_changes_that_bear_no_unit_yet_are_read_with_those_of_the_unit(cast, cou
     assert numbers(pull(unit=cast.bureau.code)) == ["YA10001", "YA10003"]
 
 
-def test_the_update_tells_changes_of_old_their_units(cast, course):
-    import importlib
-
+def test_the_update_tells_changes_of_old_their_units(cast, course, monkeypatch):
     changes.note_certificate(rows.certificate(rows.complete(cast.learner, course)), changes.Kind.ISSUED, at=NOON)
     changes.settle()
     assert not RecordChange.objects.exclude(kind__in=["completed", "certificate", "entry", "issued"]).exists()
     known = dict(RecordChange.objects.values_list("pk", "unit"))
     RecordChange.objects.update(unit=None)
-    migration = importlib.import_module("evaluation.migrations.0032_units_of_changes")
-    with connection.cursor() as cursor:
-        for about, table in migration.TABLES.items():
-            cursor.execute(migration.TAKE.format(about=about, table=table))
+    migration = import_module("evaluation.migrations.0033_fill_units_of_changes")
+    monkeypatch.setattr(migration, "AT_ONCE", 2)
+    migration.fill(apps, SimpleNamespace(connection=connection))
     assert dict(RecordChange.objects.values_list("pk", "unit")) == known
     assert set(known.values()) == {cast.section.pk}
 

@@ -56,7 +56,15 @@ def sent(monkeypatch):
 
 
 def ordered(
-    by, *, key="records", filters=None, columns=("employee_number", "course_code"), format="csv", form_key="f", at=NOON
+    by,
+    *,
+    key="records",
+    filters=None,
+    columns=("employee_number", "course_code"),
+    format="csv",
+    form_key="f",
+    at=NOON,
+    then=lambda pk: None,
 ) -> Download:
     return downloads.order(
         key=key,
@@ -67,7 +75,7 @@ def ordered(
         form_key=form_key,
         by=by,
         at=at,
-        then=lambda pk: None,
+        then=then,
     )
 
 
@@ -176,6 +184,15 @@ def test_a_large_export_is_ordered_written_and_fetched_with_a_trace(cast, done, 
 def test_the_same_form_twice_is_one_order(cast, done):
     assert ordered(cast.hr).pk == ordered(cast.hr).pk
     assert Download.objects.count() == 1
+
+
+def test_an_order_stands_though_no_broker_takes_it(cast, done, django_capture_on_commit_callbacks):
+    def unreachable(pk: int) -> None:
+        raise OSError("no broker")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        made = ordered(cast.hr, then=unreachable)
+    assert Download.objects.get().pk == made.pk
 
 
 def test_nobody_has_many_written_at_a_time(cast, done):

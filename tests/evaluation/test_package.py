@@ -30,11 +30,12 @@ pytestmark = pytest.mark.usefixtures("private", "keys")
 
 
 @pytest.fixture
-def kept(cast, private):
+def kept(cast, private, django_capture_on_commit_callbacks):
     rows.policy()
     cast.learner.name = "=1+1"
     cast.learner.save()
-    return year.frozen(cast)
+    with django_capture_on_commit_callbacks(execute=True):
+        return year.frozen(cast)
 
 
 @pytest.fixture
@@ -170,6 +171,28 @@ def test_a_package_that_is_kept_nowhere_is_made_again_and_reconcile_keeps_it(fro
     with pytest.raises(Refused):
         package.unkept(NOON)[0].mend()
     assert not list(private.glob("packages/*.zip"))
+
+
+def test_a_package_that_was_cut_off_in_storage_is_put_there_anew(kept, private):
+    sealed = stored(private).read_bytes()
+    stored(private).write_bytes(sealed[:100])
+    assert package.of(kept).data == sealed
+    (gap,) = package.unkept(NOON)
+    gap.mend()
+    assert stored(private).read_bytes() == sealed and package.unkept(NOON) == []
+
+
+def test_a_full_disk_stops_no_freeze(cast, private, monkeypatch, django_capture_on_commit_callbacks):
+    def full(*args, **more):
+        raise OSError(28, "No space left on device")
+
+    rows.policy()
+    monkeypatch.setattr(type(package.papers()), "save", full)
+    with django_capture_on_commit_callbacks(execute=True):
+        period = year.frozen(cast)
+    monkeypatch.undo()
+    assert package.of(period).sha256 == package.digest(period)
+    assert len(package.unkept(NOON)) == 1
 
 
 def test_the_command_makes_the_folder_where_it_is_missing(frozen, folder):

@@ -257,3 +257,18 @@ def test_rows_stand_by_code_points_whatever_the_database_sorts_by(cast):
     assert [line.unit_code for line in units.rows] == ["532325-D03", "B_1", "b-1"]
     assert [line.employee_number for line in persons.rows] == told  # it is read for the CSV, and again for the workbook
     assert UnitLine.objects.filter(calculation=made).count() == 3
+
+
+def test_who_holds_a_duty_in_a_unit_that_has_another_code_now_has_a_row(cast):
+    held = {str(cast.bureau.pk): ["staff"], str(cast.other_bureau.pk): ["chief"]}
+    frozen = by_hand.frozen(cast, held_in=held)
+    line = frozen.units.get()
+    line.pk, line.unit, line.unit_code, line._state.adding = None, cast.other_bureau, "532325-D09", True
+    line.save()
+    late = late_list(frozen, cast, digest="b", held_in=held)
+    line.pk, line.calculation, line.unit_code, line._state.adding = None, late, "532325-D99", True
+    line.save()
+    package.seal(late, at=NOON)
+    assert "P:YA10001" in lines.keys_of(late)
+    (told,) = (row for row in rows_of(late) if row["行"] == "P:YA10001")
+    assert told["栏目代码"] == "held_in" and "532325-D99" in told["现值"]

@@ -290,7 +290,8 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             for other in beside.get(person.pk, []):
                 if other.unit_id == units[change.unit_code].pk:
                     close(other, change.since - timedelta(days=1))
-            posting = Posting(person=person, unit=units[change.unit_code], title=change.title, starts_on=change.since, entered_at=at)
+            entered = posting.entered_at if change.posting == "renew" and posting is not None else at  # the same post was known before
+            posting = Posting(person=person, unit=units[change.unit_code], title=change.title, starts_on=change.since, entered_at=entered)
             if change.ends:
                 posting.ends_on = max(on, change.since)
             opened.append(posting)
