@@ -117,9 +117,9 @@ def _item(item: dict) -> dict:
         nothing = [{"code": "", "text": _("no answer"), "is_right": False, **_percents(item["no_answer"], sizes)}]
     has_table = total and (answers or item["texts"] or any(row["all"] for row in nothing))
     unused = [text for code, text in item["texts"].items() if code not in item["chosen"] and code not in item["right"]] if total else []
-    kind = analysis.advice(item)
-    if kind == "flat" and not item["texts"].keys() - set(item["right"]):
-        kind = "flat without distractors"
+    advice = analysis.advice(item)
+    if advice == "flat" and not item["texts"].keys() - set(item["right"]):
+        advice = "flat without distractors"
     return {
         **item,
         "percent": item["facility"] * 100,
@@ -128,7 +128,7 @@ def _item(item: dict) -> dict:
         "more": len(answers) - 12,
         "unused": unused,
         "on_screen": total,
-        "advice": ADVICE[kind]() if kind else "",
+        "advice": ADVICE[advice]() if advice else "",
     }
 
 
