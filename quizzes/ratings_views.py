@@ -23,7 +23,7 @@ from people.models import ReadingOfOthers, Role
 from people.services import readings
 from quizzes.desk import RatingForm
 from quizzes.models import Attempt, ItemMark, MarkingTask, RatingCorrection
-from quizzes.permissions import holds_over, may_take_pass
+from quizzes.permissions import counts_elsewhere, holds_over, may_take_pass
 from quizzes.services import keys, paper_marks, rating_corrections, ratings, sittings
 from quizzes.sitting_forms import CorrectionDecisionForm
 
@@ -209,7 +209,7 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
             and waiting.by_id != request.user.pk
             and all(one.marker_id != request.user.pk for one in waiting.task.ratings.all()),
             "may_take_pass": may_take_pass(request.user, attempt),
-            "is_by_guest": attempt.is_by_guest,
+            "counts_elsewhere": counts_elsewhere(attempt),
             "completion": completion,
             "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         }

@@ -11,7 +11,7 @@ from wagtail.models import ModelLogEntry
 from core import clock
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Completion, Course, Reversal
+from courses.models import Completion, Course, Reversal, Withdrawal
 from evaluation import archive, archive_paper
 from evaluation.models import LedgerEntry
 from home import waiting
@@ -19,6 +19,7 @@ from people.models import Person, ReadingOfOthers, Role, RoleGrant
 from quizzes.models import GoneOnPaper, Marking, MarkingTask, Question, Rating, RatingCorrection, RatingCorrectionDecision
 from quizzes.services import rating_corrections, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
+from tests.factories import make_course
 from tests.quizzes.test_ratings import rate, sit  # noqa: F401
 from tests.quizzes.test_remarks import case, exam  # noqa: F401
 
@@ -477,6 +478,17 @@ def test_no_hr_here_takes_the_pass_of_a_guest(sign_in, cast, second, foreign, pr
     assert "may_lose" not in page and "作答人来自其他县" in page
     assert refused(decide, made, may_lose=True) == "guests_pass" and stands(foreign).passed
     assert decide(made).kept_pass and not Reversal.objects.exists()
+
+
+def test_a_guests_pass_that_completed_nothing_is_taken_like_any_other(sign_in, cast, second, sit, rate, propose, decide):  # noqa: F811
+    make_course(cast.county, code="P01", lessons=1, quiz_key="e", pass_rule="lessons_and_quiz")
+    Course.objects.update(is_shared=True)
+    submission = sit(person=cast.stranger)
+    rate(cast.trainer, 6, 4)
+    made = propose(submission, 0, 0)
+    assert 'name="may_lose"' in sign_in(second).get(reverse("attempt_ratings", args=[submission.attempt_id])).text
+    assert decide(made, may_lose=True).lost_pass and not stands(submission).passed
+    assert Withdrawal.objects.get().met.enrolment == submission.attempt.enrolment
 
 
 def words_for(person) -> dict[str, str]:
