@@ -29,6 +29,7 @@ from quizzes.permissions import holds_over, is_author
 from quizzes.services import keys, rating_corrections, ratings, remarks
 from quizzes.tasks import apply_remark
 
+MARKED_A_PAGE = 50
 SHOWN = 200  # changes on the page of a re-marking; the counts are of all
 
 
@@ -65,7 +66,10 @@ class RatingForm(forms.Form):
 def marking(request: HttpRequest) -> HttpResponse:
     """What waits for markers, quiz by quiz."""
     _authors_only(request)
-    context = {"rows": ratings.overview(request.user), "lately": ratings.lately(request.user, clock.now())}
+    context = {
+        "rows": ratings.overview(request.user),
+        "page": Paginator(ratings.marked_by(request.user), MARKED_A_PAGE).get_page(request.GET.get("page")),
+    }
     return render(request, "quizzes/marking.html", context)
 
 
@@ -89,7 +93,9 @@ def marking_next(request: HttpRequest) -> HttpResponse:
 def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
     """One answer without a name: the question, what was written, the sample, the rubric. POST rates it and goes on to the next."""
     _authors_only(request)
-    found = MarkingTask.objects.visible_to(request.user).select_related("item", "submission__attempt__quiz__county")
+    found = MarkingTask.objects.visible_to(request.user).select_related(
+        "item", "submission__attempt__quiz__county", "submission__attempt__sitting"
+    )
     task = get_object_or_404(found.with_ratings(), pk=pk)
     text = ratings.task_text(task)
     form = RatingForm(request.POST or None, criteria=ratings.criteria_of(text))
@@ -115,16 +121,23 @@ def marking_task(request: HttpRequest, pk: int) -> HttpResponse:
             "settles": text.markers > 1 and len(task.ratings.all()) >= text.markers,
             "done": done,
             "own": [(criterion, point) for one in own for criterion, point in zip(ratings.criteria_of(text), one.points, strict=True)],
-            "waits": any(one.is_waiting for one in task.corrections.all()),
-            "may_propose": bool(done and task.settled_at) and rating_corrections.may_propose(request.user, task, task.submission.attempt),
-            "sees_ratings": bool(done and task.settled_at)
-            and Attempt.objects.ratings_read_by(request.user).filter(submission=task.submission_id).exists(),
             "form": form,
             "quiz": task.submission.attempt.quiz,
-            "left": ratings.waiting(request.user, task.submission.attempt.quiz).count(),
-        },
+            "left": ratings.waiting(request.user, task.submission.attempt.quiz).count,  # asked only where it is shown
+        }
+        | (_leads_on(task, request.user) if done and task.settled_at else {}),
         status=422 if form.is_bound else 200,
     )
+
+
+def _leads_on(task: MarkingTask, reader) -> dict:
+    """To what a settled answer leads: what each marker gave, or a correction of the own points; else why it does not yet."""
+    attempt, at = task.submission.attempt, clock.now()
+    if Attempt.objects.ratings_read_by(reader).filter(pk=attempt.pk).exists():
+        return {"sees_ratings": True, "not_yet": rating_corrections.wait_for(attempt, reader=reader, at=at)}
+    if rating_corrections.may_propose(reader, task, attempt):
+        return {"may_propose": True, "not_yet": rating_corrections.not_yet(attempt, by=reader, at=at)}
+    return {}
 
 
 def _over(task: MarkingTask, marker) -> str:

@@ -23,7 +23,7 @@ from people.views.staff import label_units
 from quizzes import sitting_forms as forms
 from quizzes.models import Attempt, PaperCorrection, Sitting, Submission
 from quizzes.organising import page_of, sitting_of
-from quizzes.permissions import may_take_pass
+from quizzes.permissions import counts_elsewhere, may_take_pass
 from quizzes.services import attempts, correcting, paper_marks, printing, sheets
 
 SHEETS_AT_ONCE = 30  # as many as somebody has on the table
@@ -278,7 +278,7 @@ def _entered(
         "is_own": person.pk == request.user.pk,
         "may_decide": waiting is not None and request.user.pk not in {waiting.by_id, person.pk},
         "may_take_pass": waiting is not None and may_take_pass(request.user, attempt),
-        "is_by_guest": waiting is not None and attempt.is_by_guest,
+        "counts_elsewhere": waiting is not None and counts_elsewhere(attempt),
         "completion": (completion := paper_marks.hanging_on(result) if waiting else None),
         "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         "form": decision or forms.CorrectionDecisionForm(),

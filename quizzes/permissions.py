@@ -3,6 +3,7 @@
 from django.db.models import Q
 from wagtail.permission_policies.base import BasePermissionPolicy
 
+from courses.models import Completion
 from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import has_role, paths_of
@@ -46,11 +47,13 @@ def holds_over(user, county: Unit, *roles: str) -> bool:
 
 
 def may_take_pass(user, attempt: Attempt) -> bool:
-    """Whether they are the HR who says that a pass may be lost: of the county whose quiz it is and for which it was sat.
+    """Whether they are the HR who says that a pass may be lost: of the county whose quiz it is, unless it `counts_elsewhere`."""
+    return holds_over(user, attempt.quiz.county, Role.HR) and not counts_elsewhere(attempt)
 
-    A guest's pass no HR here takes: what it earned stands in another county, whose HR alone reverses it.
-    """
-    return holds_over(user, attempt.quiz.county, Role.HR) and not attempt.is_by_guest
+
+def counts_elsewhere(attempt: Attempt) -> bool:
+    """Whether a guest of another county completed the course with it: HR there alone reverses that. One query, for guests alone."""
+    return attempt.is_by_guest and Completion.objects.standing().filter(enrolment=attempt.enrolment_id).exists()
 
 
 class AuthorPolicy(BasePermissionPolicy):

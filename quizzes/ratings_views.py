@@ -23,8 +23,8 @@ from people.models import ReadingOfOthers, Role
 from people.services import readings
 from quizzes.desk import RatingForm
 from quizzes.models import Attempt, ItemMark, MarkingTask, RatingCorrection
-from quizzes.permissions import holds_over, may_take_pass
-from quizzes.services import keys, paper_marks, rating_corrections, ratings, sittings
+from quizzes.permissions import counts_elsewhere, holds_over, may_take_pass
+from quizzes.services import paper_marks, rating_corrections, ratings
 from quizzes.sitting_forms import CorrectionDecisionForm
 
 STAGES = {1: gettext_lazy("First marker"), 2: gettext_lazy("Second marker"), 3: gettext_lazy("Third marker")}
@@ -58,7 +58,7 @@ def attempt_ratings(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
-    """Propose other points for a settled answer. Its marker does it here, too, and reads of the ratings their own."""
+    """Propose other points for a settled answer: what stands put right, or by its marker, who reads nothing else, what they gave."""
     attempt = get_object_or_404(_with_ratings(Attempt.objects.counted()), pk=pk)
     task = get_object_or_404(MarkingTask.objects.with_ratings().select_related("submission"), pk=task_pk, submission__attempt=attempt)
     if not rating_corrections.may_propose(request.user, task, attempt):
@@ -68,20 +68,22 @@ def rating_correct(request: HttpRequest, pk: int, task_pk: int) -> HttpResponse:
     back = ("attempt_ratings", pk) if oversees else ("marking_task", task_pk)
     marks = _marks(attempt)
     one = _shown(task, marks, of=None if oversees else request.user)
-    standing = {f"points-{number}": point for number, point in enumerate(task.standing_points)}
     criteria = [criterion for criterion, _points, _standing in one["rows"]]
+    so_far = task.standing_points if oversees else [Decimal(points[0]) for _criterion, points, _standing in one["rows"]]
+    standing = {f"points-{number}": point for number, point in enumerate(so_far)}
     initial = {"seen": attempt.submission.result.pk} | {name: Decimal(figure(point)) for name, point in standing.items()}
     form = RatingCorrectionForm(request.POST or None, criteria=criteria, initial=initial)
     if request.method == "POST" and form.is_valid():
+        points = [
+            # Read cut to two places, and handed on as it stands where nobody touched it.
+            given if (name := f"points-{number}") in form.changed_data else standing[name]
+            for number, given in enumerate(form.points)
+        ]
         try:
             rating_corrections.propose(
                 task=task,
                 seen=form.cleaned_data["seen"],
-                points=[
-                    # Read cut to two places, and handed on as it stands where nobody touched it.
-                    given if (name := f"points-{number}") in form.changed_data else standing[name]
-                    for number, given in enumerate(form.points)
-                ],
+                points=points if oversees else task.points_with({request.user.pk: points}),
                 reason=form.cleaned_data["reason"],
                 by=request.user,
                 at=clock.now(),
@@ -134,8 +136,7 @@ def _with_ratings(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
 
 
 def _refuse_what_waits(request: HttpRequest, attempt: Attempt) -> None:
-    at = clock.now()
-    waits = sittings.results_wait_for(attempt, at) or keys.wait_for(attempt, reader=request.user, at=at)  # type: ignore[arg-type]
+    waits = rating_corrections.wait_for(attempt, reader=request.user, at=clock.now())  # type: ignore[arg-type]
     if waits:
         raise Refused(waits, code="results_wait")
 
@@ -159,13 +160,15 @@ def _shown(task: MarkingTask, marks: list[ItemMark], *, of: Any = None) -> dict[
     every = [rating for rating in task.ratings.all() if of is None or rating.marker_id == of.pk]
     given = every if task.settled_at else []  # who may still mark it sees no other's points
     points, standing = [one.points for one in given], task.standing_points
+    label = STAGES if of is None else dict.fromkeys(STAGES, _("What you gave"))
     return {
         "task": task,
         "mark": mark,
         "text": text,
         "part": task.part + 1 if text.material else 0,
-        "ratings": [(STAGES.get(one.stage, one.stage), one, one in task.standing_ratings) for one in given],
+        "ratings": [(label.get(one.stage, one.stage), one, one in task.standing_ratings) for one in given],
         "count": len(every),
+        "is_own": of is not None,  # what stands, or the item earned, would tell what the other marker gave
         "rows": [
             (criterion, [row[number] for row in points], standing[number] if standing else None)
             for number, criterion in enumerate(ratings.criteria_of(text))
@@ -209,7 +212,7 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
             and waiting.by_id != request.user.pk
             and all(one.marker_id != request.user.pk for one in waiting.task.ratings.all()),
             "may_take_pass": may_take_pass(request.user, attempt),
-            "is_by_guest": attempt.is_by_guest,
+            "counts_elsewhere": counts_elsewhere(attempt),
             "completion": completion,
             "certificate": HANGING.of([completion.pk]).get(completion.pk) if completion else None,
         }

@@ -159,8 +159,8 @@ class Attempt(ServedAt, Fact):
 
     @property
     def is_by_guest(self) -> bool:
-        """Whether who sat it served in another county than the quiz's, or nowhere. Two queries unless `unit` and `quiz__county` came along."""
-        return self.unit is None or self.unit.county_path != self.quiz.county.path
+        """Whether who sat it served in another county than the quiz's. Two queries unless `unit` and `quiz__county` came along."""
+        return self.unit is not None and self.unit.county_path != self.quiz.county.path
 
     @property
     def due_at(self) -> datetime | None:

@@ -1,5 +1,6 @@
 """Marking by people, and marking again with a mended key."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from django.db import models
@@ -85,7 +86,11 @@ class MarkingTask(models.Model):
         """What each criterion earned, by the correction that stands, else the mean of the ratings that do; [] where there are none."""
         if self.correction is not None:
             return [Decimal(point) for point in self.correction.points]
-        several = [[Decimal(point) for point in one.points] for one in self.standing_ratings]
+        return self.points_with({})
+
+    def points_with(self, given: Mapping[int, Sequence[Decimal]]) -> list[Decimal]:
+        """What each criterion would earn had these markers, by number, given these points: the mean of all whose ratings stand."""
+        several = [given.get(one.marker_id) or [Decimal(point) for point in one.points] for one in self.standing_ratings]
         return [sum(points, start=Decimal(0)) / len(points) for points in zip(*several, strict=True)]
 
 

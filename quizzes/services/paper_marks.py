@@ -290,7 +290,7 @@ def decide(
     Locks the submission.
 
     Raises:
-        Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), guests_pass (it is another county's), no_reason (a no
+        Refused: decided, same_person, own_marks, only_hr (others than HR say that a pass may be lost), guests_pass (it `counts_elsewhere`), no_reason (a no
             needs one), and with a yes proposer_gone (who proposed or entered it may not any more), marked_since (another marking
             stands by now: a yes would undo it).
     """

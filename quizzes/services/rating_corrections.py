@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core import audit
 from core.errors import Refused
@@ -20,9 +21,12 @@ from people.permissions import paths_of
 from quizzes import rules
 from quizzes.models import Attempt, GoneOnPaper, ItemMark, Marking, MarkingTask, RatingCorrection, RatingCorrectionDecision, Submission
 from quizzes.permissions import holds_over
-from quizzes.services import correcting, keys, lost_passes, marking, ratings
+from quizzes.services import correcting, keys, lost_passes, marking, ratings, results
 
 CORRECTORS = (Role.HR, Role.REVIEWER, Role.ADMINISTRATOR)  # of the whole county; that a pass is lost is for HR alone to say
+
+OPEN_ALREADY = gettext_lazy("A correction of this paper waits for a second person already.")
+PARTIAL = gettext_lazy("People have yet to mark some of this paper. It can be corrected when all of it is marked.")
 
 
 def may_correct(user: Any, attempt: Attempt) -> bool:
@@ -34,6 +38,23 @@ def may_propose(user: Any, task: MarkingTask, attempt: Attempt) -> bool:
     """Whether they may say that the answer has earned other points: who may correct, and its marker while what they gave stands."""
     stands = any(rating.marker_id == user.pk for rating in task.standing_ratings)
     return may_correct(user, attempt) or (stands and MarkingTask.objects.visible_to(user).filter(pk=task.pk).exists())
+
+
+def wait_for(attempt: Attempt, *, reader: Person, at: datetime) -> str:
+    """Why what markers gave is neither read nor corrected yet, in words for those who mark; "" when it is. Seven queries at most."""
+    if results.wait_for(attempt.sitting, at):
+        return _("The results of this sitting are not out yet. Points can be corrected when they are.")
+    return keys.wait_for(attempt, reader=reader, at=at)
+
+
+def not_yet(attempt: Attempt, *, by: Person, at: datetime) -> str:
+    """Why who `may_propose` cannot propose now, in words; "" when they can. Two queries more than `wait_for`."""
+    if waits := wait_for(attempt, reader=by, at=at):
+        return waits
+    if RatingCorrection.objects.filter(task__submission__attempt=attempt).waiting().exists():
+        return str(OPEN_ALREADY)
+    whole = Marking.objects.current().filter(submission__attempt=attempt, is_complete=True)
+    return "" if whole.exists() else str(PARTIAL)
 
 
 def still_stands(correction: RatingCorrection, task: MarkingTask, attempt: Attempt) -> bool:
@@ -70,7 +91,7 @@ def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: 
             "reason": waiting.reason,
         }:
             return waiting
-        raise Refused(_("A correction of this paper waits for a second person already."), code="open_already")
+        raise Refused(str(OPEN_ALREADY), code="open_already")
     found = _effect(task, correcting.as_seen(submission, seen), points)
     if list(points) == task.standing_points or (not task.standing_points and not found.lines):
         raise Refused(_("These are the points that stand."), code="same_points")
@@ -130,7 +151,7 @@ def _effect(task: MarkingTask, current: Marking, points: Sequence[Decimal]) -> c
     if GoneOnPaper.objects.filter(attempt=current.submission.attempt_id).exists():
         raise Refused(_("This attempt went on on paper: what counts are the marks of its sheet."), code="not_counted")
     if not current.is_complete or task.settled_at is None:
-        raise Refused(_("People have yet to mark some of this paper. It can be corrected when all of it is marked."), code="partial")
+        raise Refused(str(PARTIAL), code="partial")
     marks = list(current.marks.select_related("item", "answer"))
     own = next(mark for mark in marks if mark.item_id == task.item_id)
     if keys.standing([own.item])[own.item_id].is_given:

@@ -53,7 +53,7 @@ class Change:
     score: Decimal
     percent: Decimal
     would_pass: bool
-    is_guests: bool  # their pass stays, whatever HR here says
+    is_guests: bool  # a completion in another county hangs on it: the pass stays, whatever HR here says
     completion: Completion | None  # the one that hangs on this pass
 
     @property
@@ -236,7 +236,8 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         would_pass = was.pk not in waiting and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
         hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
-        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, attempt.is_by_guest, hangs))
+        is_guests = attempt.is_by_guest and hangs is not None
+        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, is_guests, hangs))
     return found
 
 

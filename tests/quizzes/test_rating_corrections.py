@@ -11,14 +11,17 @@ from wagtail.models import ModelLogEntry
 from core import clock
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Completion, Course, Reversal
+from courses.models import Completion, Course, Reversal, Withdrawal
 from evaluation import archive, archive_paper
 from evaluation.models import LedgerEntry
 from home import waiting
 from people.models import Person, ReadingOfOthers, Role, RoleGrant
+from quizzes import desk
 from quizzes.models import GoneOnPaper, Marking, MarkingTask, Question, Rating, RatingCorrection, RatingCorrectionDecision
 from quizzes.services import rating_corrections, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
+from tests.factories import make_course
+from tests.quizzes.exams import make_sitting
 from tests.quizzes.test_ratings import rate, sit  # noqa: F401
 from tests.quizzes.test_remarks import case, exam  # noqa: F401
 
@@ -241,7 +244,7 @@ def test_a_marker_proposes_to_correct_their_own_slip_and_another_decides(sign_in
     assert cast.learner.name not in page and cast.learner.employee_number not in page
     told = client.post(form, {"points-0": "6", "points-1": "4", "reason": "录错一位", "seen": stands(submission).pk}, follow=True).text
     made = RatingCorrection.objects.get()
-    assert made.by == cast.trainer and "有一项更正待第二人同意" in told and form not in told
+    assert made.by == cast.trainer and "此卷已有一项更正" in told and form not in told
     assert client.post(reverse("rating_decide", args=[submission.attempt_id, made.pk]), {"decision": "yes"}).status_code == 404
     assert refused(decide, made, by=cast.trainer) == "not_theirs"
     decide(made, by=cast.reviewer)
@@ -249,13 +252,39 @@ def test_a_marker_proposes_to_correct_their_own_slip_and_another_decides(sign_in
     assert client.get(form).status_code == 404, "what they gave does not stand any more"
 
 
-def test_of_two_markers_who_propose_each_reads_what_they_gave_alone(sign_in, cast, sit, rate):  # noqa: F811
+def test_of_two_markers_one_corrects_their_own_points_and_learns_nothing_of_the_others(sign_in, cast, sit, rate):  # noqa: F811
     grant(cast.colleague, Role.TRAINER, cast.county)
     submission = sit(markers=2)
-    rate(cast.trainer, "5.75", 3)
-    rate(cast.colleague, "5.25", 3)
-    page = sign_in(cast.colleague).get(reverse("rating_correct", args=[submission.attempt_id, MarkingTask.objects.get().pk])).text
-    assert "5.25" in page and "5.75" not in page and cast.trainer.name not in page
+    rate(cast.trainer, "5.73", 3)
+    rate(cast.colleague, "5.23", 3)
+    form, client = reverse("rating_correct", args=[submission.attempt_id, MarkingTask.objects.get().pk]), sign_in(cast.colleague)
+    page = client.get(form).text
+    assert 'value="5.23"' in page and cast.trainer.name not in page
+    assert not [told for told in ("5.73", "5.48", "8.48") if told in page], "the other's, the mean, and what the item earned by it"
+    posted = {"points-0": "5.23", "points-1": "3", "reason": "录错", "seen": stands(submission).pk}
+    assert client.post(form, posted).status_code == 422, "these are the points that stand"
+    client.post(form, posted | {"points-0": "6"})
+    assert [Decimal(point) for point in RatingCorrection.objects.get().points] == [Decimal("5.865"), 3], "the mean is taken anew"
+
+
+def test_while_results_wait_a_marker_is_told_so_in_place_of_a_button(sign_in, cast, sit, rate):  # noqa: F811
+    submission = sit()
+    rate(cast.trainer, 1, 4)
+    task = MarkingTask.objects.get()
+    make_sitting(cast, submission.attempt.quiz, results="held").attempts.add(submission.attempt)
+    form, client = reverse("rating_correct", args=[submission.attempt_id, task.pk]), sign_in(cast.trainer)
+    for page in (client.get(reverse("marking_task", args=[task.pk])).text, client.get(form).text):
+        assert "本场次成绩尚未公布，公布后方可更正评分" in page and f'href="{form}"' not in page and "您的作答已妥善保存" not in page
+
+
+def test_a_marker_finds_the_first_of_many_answers_again(sign_in, cast, sit, rate, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(desk, "MARKED_A_PAGE", 1)
+    for person in (cast.learner, cast.colleague):
+        sit(person=person)
+        rate(cast.trainer, 1, 4)
+    first, client = Rating.objects.order_by("pk").first(), sign_in(cast.trainer)
+    address = reverse("marking_task", args=[first.task_id])
+    assert address not in client.get(reverse("marking")).text and address in client.get(reverse("marking"), {"page": 2}).text
 
 
 def test_a_markers_proposal_lapses_with_their_work_on_the_bank(cast, sit, rate, propose, decide):  # noqa: F811
@@ -477,6 +506,17 @@ def test_no_hr_here_takes_the_pass_of_a_guest(sign_in, cast, second, foreign, pr
     assert "may_lose" not in page and "作答人来自其他县" in page
     assert refused(decide, made, may_lose=True) == "guests_pass" and stands(foreign).passed
     assert decide(made).kept_pass and not Reversal.objects.exists()
+
+
+def test_a_guests_pass_that_completed_nothing_is_taken_like_any_other(sign_in, cast, second, sit, rate, propose, decide):  # noqa: F811
+    make_course(cast.county, code="P01", lessons=1, quiz_key="e", pass_rule="lessons_and_quiz")
+    Course.objects.update(is_shared=True)
+    submission = sit(person=cast.stranger)
+    rate(cast.trainer, 6, 4)
+    made = propose(submission, 0, 0)
+    assert 'name="may_lose"' in sign_in(second).get(reverse("attempt_ratings", args=[submission.attempt_id])).text
+    assert decide(made, may_lose=True).lost_pass and not stands(submission).passed
+    assert Withdrawal.objects.get().met.enrolment == submission.attempt.enrolment
 
 
 def words_for(person) -> dict[str, str]:

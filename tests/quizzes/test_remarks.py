@@ -150,6 +150,17 @@ def test_a_guest_of_another_county_keeps_the_pass_whatever_hr_here_says(sit, rem
     assert RemarkedMarking.objects.get(submission=guests).kept_pass and remarks.lost_gaps(LATER) == []
 
 
+def test_a_guests_pass_on_which_no_completion_stands_is_lost_like_any_other(sit, remark, apply, cast):
+    Course.objects.update(is_shared=True)
+    guests = sit(cast.stranger, "A")
+    completions.reverse(completion=Completion.objects.get(), by=cast.other_hr, reason="查实替考", at=LATER)
+    asked = remark()
+    remarks.decide(remark=asked, approved=True, by=cast.hr, may_lose=True, at=LATER)
+    apply(asked)
+
+    assert not result(guests).passed and RemarkedMarking.objects.get().lost_pass and Reversal.objects.count() == 1
+
+
 def test_when_hr_says_so_the_completion_is_reversed_with_the_reason(sit, remark, apply, cast):
     submission = sit(cast.colleague, "A")
     asked = remark()
