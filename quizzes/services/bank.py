@@ -285,7 +285,7 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
 
 def _unsaid_mark(question: Question | None, item: Item) -> str:
     """What a file that says nothing of a check leaves: the mark of a question that it only repeats, else to be checked."""
-    is_same = question is not None and all(getattr(question, name) == getattr(item, name) for name in CONTENT if name != "mark")
+    is_same = question is not None and not _is_other_content(question, replace(item, mark=question.mark))
     return question.mark if question is not None and is_same else rules.UNMARKED
 
 
