@@ -5,7 +5,7 @@ count, and of each the one that stands. Of what was written on paper the marks a
 else: it counts in scores and indices, not among the answers and not in the time used.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -258,14 +258,15 @@ def _units(rows: list[tuple], county: Unit) -> list[dict]:
 
 
 def _similar(wrong: dict[int, dict[tuple, str]], sitting: Sitting) -> tuple[list[statistics.Similarity], dict[str, int]]:
-    """The pairs, and how many people are listed in each room that is too large to be compared pair by pair."""
+    """The pairs, and how many people sat in each room that is too large to be compared pair by pair."""
     room_of = dict(sitting.candidates.exclude(room="").values_list("person", "room"))
-    too_large = {room: people for room, people in sorted(Counter(room_of.values()).items()) if people > rules.LARGEST_ROOM}
     rooms: dict[str, list[int]] = defaultdict(list)
     for attempt, person in Attempt.objects.filter(sitting=sitting).in_order().values_list("pk", "person"):
-        if attempt in wrong and person in room_of and room_of[person] not in too_large:
+        if person in room_of:
             rooms[room_of[person]].append(attempt)
-    return statistics.similarities(wrong, rooms.values()), too_large
+    too_large = {room: len(sat) for room, sat in sorted(rooms.items()) if len(sat) > rules.LARGEST_ROOM}
+    compared = [[attempt for attempt in sat if attempt in wrong] for room, sat in rooms.items() if room not in too_large]
+    return statistics.similarities(wrong, compared), too_large
 
 
 @dataclass(frozen=True)

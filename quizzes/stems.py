@@ -164,6 +164,7 @@ def tree_of(latex: str) -> Any:
     pieces are counted before it draws them.
     """
     from latex2mathml.converter import convert_to_element  # reads a table of 2,500 symbols: only where formulas are
+    from latex2mathml.tokenizer import tokenize
     from latex2mathml.walker import walk
 
     if not latex or len(latex) > LONGEST_FORMULA:
@@ -175,9 +176,9 @@ def tree_of(latex: str) -> Any:
             break
     if opened:
         raise Unreadable(_("the braces do not match"))
-    if defining := DEFINES.search(latex):
-        raise Unreadable(_("%(command)s defines commands, which a formula must not") % {"command": defining[0]})
     try:
+        if defining := [found[0] for found in map(DEFINES.search, tokenize(latex)) if found]:
+            raise Unreadable(_("%(command)s defines commands, which a formula must not") % {"command": defining[0]})
         if _pieces(walk(latex), {}) > MOST_PIECES:
             raise Unreadable(_("drawn, it has more than %(limit)d pieces") % {"limit": MOST_PIECES})
         (row,) = convert_to_element(latex)

@@ -208,9 +208,9 @@ class SaysWhatIsAlike(RefusesInTheForm):
     """Saving a question tells of others whose stem is much the same (of no bank that one is asked of now), and when it has become a draft."""
 
     def save_instance(self):
-        was = Question.objects.filter(pk=self.object.pk).values_list("status", flat=True).first() if getattr(self, "object", None) else None
+        was = Question.objects.filter(pk=self.object.pk).first() if getattr(self, "object", None) else None
         question = super().save_instance()
-        if was == Question.Status.REVIEWED and question.status == Question.Status.DRAFT:
+        if was and was.status == Question.Status.REVIEWED and question.status == Question.Status.DRAFT:
             messages.warning(self.request, _("The content changed: the question is a draft until somebody else has reviewed it."))
         if question.course_code not in bank.known_courses(question.county):
             messages.warning(self.request, bank.no_such_course(question.course_code, 1))
@@ -224,7 +224,7 @@ class SaysWhatIsAlike(RefusesInTheForm):
             messages.warning(
                 self.request, _("It is marked M: reviewed or not, no paper draws it before it was checked and marked V, S or D.")
             )
-        for line in readiness.shaken_by([question], at=clock.now()) if was else []:
+        for line in readiness.shaken_by([question], at=clock.now(), also={(was.county_id, was.course_code)}) if was else []:
             messages.error(self.request, line)
         return question
 

@@ -14,7 +14,7 @@ from quizzes.rules import normalise
 from quizzes.stems import BLANK
 
 BARS, SEMICOLONS = "|｜", ";；"
-BRACKETS = re.compile(r"[(（]\s*[)）]")
+BRACKETS = re.compile(r"(?:(?<![A-Za-z0-9_])\(|（)\s*[)）]")  # not those of main()
 
 
 class Fill(Blanks):

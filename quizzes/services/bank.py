@@ -174,17 +174,19 @@ def import_found(
     are beside it. A refused row refuses all of them
     unless `skip_bad`; a dry run writes nothing and reports. What somebody brings in is a draft until
     somebody else has reviewed it; an operator (nobody's name) answers for what is brought in. Locks the
-    county's bank; a handful of queries, and one more for each 500 questions written, which a dry run takes
-    back where questions of the bank change: what that shakes is told beforehand. `seen` is `Report.met` of a
-    dry run that somebody looked at: what others changed since is never overwritten.
+    county's bank and these questions once their stems are compared; a handful of queries, and one more for each 500 questions
+    written, which a dry run takes back where questions of the bank change: what that shakes, and did not stand so before, is told
+    beforehand. `seen` is `Report.met` of a dry run that somebody looked at: what others changed since is never overwritten.
 
     Raises:
         RefusedRows: some rows are refused, and neither `skip_bad` nor `dry_run` was asked for.
         Refused: edited.
     """
-    county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
-    several, tree = _judged([replace(one, doubts=[*one.doubts]) for one in found], county, course_code), Tree(county)
+    several = _judged([replace(one, doubts=[*one.doubts]) for one in found], county, course_code)
     kept = {one.code: one for one in several if one.item is not None}
+    doubled = [*_doubled_stems(county, kept)]  # may take minutes: nothing is locked yet
+    county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
+    tree = Tree(county)
     inside = Question.objects.filter(county=county, code__in=list(kept))
     # whoever edits one of them meanwhile comes before us, or after
     standing = {q.code: q for q in inside.select_for_update(of=("self",), no_key=True).order_by("pk")}
@@ -206,7 +208,7 @@ def import_found(
                 altered.append((question, one.item))
         _note(report, one, bank)
     drafted = [kept[question.code] for question, item in altered if by is not None and _is_drafted(question, item)]
-    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_to_review(drafted), *_doubled_stems(county, kept)]
+    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_to_review(drafted), *doubled]
     report.warnings.sort(key=lambda warning: warning.row)
     if dry_run and not altered:
         return report
@@ -214,9 +216,12 @@ def import_found(
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
     if not dry_run:
         images.keep_all({digest: data for _q, item in [*made, *altered] for digest, data in item.images.items()}, county=county, at=at)
+    changing = [question for question, _item in altered]
+    banks = {(county.pk, code) for question, item in altered for code in (question.course_code, item.course_code)}
     with transaction.atomic():
+        before = readiness.shaken_by(changing, at=at, also=banks)
         _write(made, altered, tree, by=by, at=at)
-        shaken = readiness.shaken_by([question for question, _item in altered], at=at)
+        shaken = [said for said in readiness.shaken_by(changing, at=at, also=banks) if said not in before]
         transaction.set_rollback(dry_run)
     report.warnings[:0] = [ItemError(0, "", said, place=_("exams and quizzes after this import")) for said in shaken]
     if (made or altered) and not dry_run:
@@ -285,7 +290,7 @@ def _judged(several: list[Found], county: Unit, course_code: str) -> list[Found]
 
 def _unsaid_mark(question: Question | None, item: Item) -> str:
     """What a file that says nothing of a check leaves: the mark of a question that it only repeats, else to be checked."""
-    is_same = question is not None and all(getattr(question, name) == getattr(item, name) for name in CONTENT if name != "mark")
+    is_same = question is not None and not _is_other_content(question, replace(item, mark=question.mark))
     return question.mark if question is not None and is_same else rules.UNMARKED
 
 
@@ -453,7 +458,8 @@ def _write(made: list[tuple[Question, Item]], altered: list[tuple[Question, Item
         question.updated_at = at
     Question.objects.bulk_create([question for question, _item in made], batch_size=ROWS_AT_ONCE)
     fields = [*CONTENT, "point", "tags", "version", "updated_at", "edited_by", "status", "is_reserved"]
-    Question.objects.bulk_update([question for question, _item in altered], fields, batch_size=200)
+    rows = [question for question, _item in altered]  # bulk_update takes twenty times as long, under the locks
+    Question.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE, update_conflicts=True, unique_fields=["pk"], update_fields=fields)
     keep_versions(risen, by=by, at=at)
 
 

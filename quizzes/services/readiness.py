@@ -1,7 +1,7 @@
 """Whether exams that are to come can be held and quizzes of courses begun as things stand: what would refuse everybody, said before, and
 what is old."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -111,12 +111,13 @@ def earns_nothing(exam: Quiz) -> str:
     )
 
 
-def shaken_by(questions: Iterable[Question], *, at: datetime) -> list[str]:
+def shaken_by(questions: Iterable[Question], *, at: datetime, also: Collection[tuple[int, str]] = ()) -> list[str]:
     """Published sittings to come that cannot be held since these questions were changed, or hand them out as they were before, those into
     which nobody can be let any more, and quizzes of open courses that nobody can begin any more, in sentences. For whoever changed them.
+    `also` are banks that they left: county and course.
     """
     questions = list(questions)
-    about = {(question.county_id, question.course_code) for question in questions}
+    about = {(question.county_id, question.course_code) for question in questions} | {*also}
     coming = Sitting.objects.published().filter(closes_at__gt=at, quiz__county__in={county for county, _course in about})
     coming = coming.select_related("quiz").order_by("opens_at")
     exams = [

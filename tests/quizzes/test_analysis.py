@@ -415,6 +415,7 @@ def test_a_room_too_large_to_compare_is_named_and_the_others_are_compared(sign_i
     sitting = crowd[0].sitting
     Candidate.objects.filter(person__in=[attempt.person for attempt in crowd[:5]]).update(room="二号考场")
     Candidate.objects.filter(room="一号考场").update(room="线上")
+    Candidate.objects.create(sitting=sitting, person=cast.learner, room="二号考场")  # stayed away
     compared = []
     monkeypatch.setattr(statistics, "similarities", lambda wrong, rooms: compared.extend(rooms) or [])
 

@@ -301,6 +301,7 @@ def test_a_number_that_is_only_written_otherwise_changes_no_question(cast):
         }
         report = bank.import_rows([numeric], county=cast.county, at=NOON)
         assert report.new == outcome and report.changed == []
+    assert bank.import_rows([numeric | {"v": ""}], county=cast.county, at=NOON).same == ["N1"]
     assert Question.objects.get().version == 1
 
 

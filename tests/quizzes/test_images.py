@@ -187,6 +187,7 @@ def test_any_text_becomes_html_of_known_elements(text):
         (r"\text{公开率}=\frac{a}{b}\times 100\%", "<mtext>公开率</mtext>"),
         (r"x^2 \le y_1", "<msup><mi>x</mi><mn>2</mn></msup>"),
         (r"\begin{cases}1&x>2\\3&4\end{cases}", "<mtable>"),
+        (r"\begin{pmatrix}abc\\def\end{pmatrix}", "<mtable>"),
     ],
 )
 def test_a_formula_is_drawn_with_its_latex_beside_it(latex, part):

@@ -429,6 +429,22 @@ def test_a_file_and_an_edit_of_the_same_question_at_once_are_two_versions_or_one
     assert question.versions.get(number=question.version).stem == question.stem
 
 
+def test_nobody_waits_for_a_file_while_its_stems_are_compared(cast, quiz, monkeypatch):
+    bank.import_rows(rows("题干"), county=cast.county, at=NOON)
+    question, saved = Question.objects.get(code="R-9"), []
+
+    def edit():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '4s'")
+        question.stem = "编辑后的题干"
+        return bank.write(question, by=cast.trainer)
+
+    monkeypatch.setattr(bank, "_doubled_stems", lambda county, kept: saved.extend(together(edit)) or [])
+    bank.import_rows(rows("文件题干"), county=cast.county, at=NOON, dry_run=True)
+
+    assert saved == [question] and Question.objects.get(code="R-9").stem == "编辑后的题干"
+
+
 def test_a_file_and_a_form_that_bring_the_same_new_code_at_once_make_one_question(cast, quiz):
     def form():
         made = Question(county=cast.county, code="R-9", course_code="P01", kind="judge", stem="表单题干", content={}, key=True)

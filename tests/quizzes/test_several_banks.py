@@ -13,6 +13,7 @@ from quizzes.services import attempts, bank, exam_papers, papers, quizzes, readi
 from tests.cast import NOON
 from tests.factories import make_course
 from tests.quizzes.test_admin import draws
+from tests.quizzes.test_admin import question as as_typed
 
 
 def judge(code, course, county, **facts):
@@ -110,6 +111,34 @@ def test_whoever_edits_a_further_bank_hears_of_the_sitting_that_needs_it(several
     before = sitting.opens_at.replace(year=sitting.opens_at.year - 1)
     assert any("缺 1 题" in line for line in readiness.shaken_by([question], at=before))
     assert readiness.shaken_by([Question.objects.get(code="P03-a")], at=before) == []
+
+
+def test_an_import_that_takes_a_question_to_another_bank_tells_of_the_exam_that_lacks_it_and_of_nothing_it_did_not_do(
+    several, cast, sitting
+):
+    Quiz.objects.filter(pk=sitting.quiz_id).update(further_banks=["P02"])
+    before = sitting.opens_at.replace(year=sitting.opens_at.year - 1)
+
+    def told(**facts):
+        row = {"id": "P02-a", "type": "judge", "course": "P02", "stem": "P02-a：对吗？", "answer": True, "v": "V"} | facts
+        report = bank.import_rows([row], county=cast.county, at=before, dry_run=True)
+        assert report.changed == ["P02-a"]
+        return [str(warning) for warning in report.warnings if "年度考试" in str(warning)]
+
+    [said] = told(course="P03")
+    assert "缺 1 题" in said and told(explain="改过") == []
+    Question.objects.filter(code="P02-b").update(status="draft")
+    assert told(explain="改过") == [], "it lacked one before"
+    [said] = told(course="P03")
+    assert "缺 2 题" in said
+
+
+def test_a_form_that_takes_a_question_to_another_bank_tells_of_the_exam_that_lacks_it(several, cast, sign_in, open_sitting):
+    Quiz.objects.filter(pk=open_sitting.quiz_id).update(further_banks=["P02"])
+    one, trainer = Question.objects.get(code="P02-a", county=cast.county), sign_in(cast.trainer)
+    facts = {"code": "P02-a", "kind": "judge", "stem": one.stem, "lines": "正确", "county": cast.county.pk, "course_code": "P03"}
+    page = trainer.post(f"/admin/questions/edit/{one.pk}/", as_typed(**facts), follow=True)
+    assert Question.objects.get(pk=one.pk).course_code == "P03" and "缺 1 题" in page.text
 
 
 def test_a_trainer_chooses_among_the_banks_of_the_county(several, cast, sign_in):

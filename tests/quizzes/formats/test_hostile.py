@@ -171,6 +171,7 @@ FORMULA_BOMBS = {
     r"\newenvironment{b}{xx}{x}\begin{b}\end{b}": "定义",
     r"\DeclareMathOperator{\b}{xx}\b": "定义",
     r"\hbox{$\def\b{xx}$}": "定义",
+    r"\verb\x\\newcommand{\b}[1]{#1#1}\b{x}": "定义",  # the library ends \verb at the first of the two
     r"\sideset{}{}" * 20 + "x": "1000",  # the library draws the operator twice, and in it the next one
 }
 

@@ -530,6 +530,7 @@ def test_a_true_or_false_may_be_answered_by_the_letter_of_its_option(first, seco
         ("以（　）为常态，不公开为( )。", "公开；例外", "以____为常态，不公开为____。", True),
         ("（　）以____为常态。", "公开", "（　）以____为常态。", False),
         ("以（公开）为常态。", "公开", None, False),
+        ("main()返回（ )，f( )呢？", "0", "main()返回____，f( )呢？", True),
     ],
 )
 def test_empty_brackets_are_the_blanks_of_a_stem_that_has_no_others(stem, answer, taken, is_told):
