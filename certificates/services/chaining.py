@@ -53,20 +53,19 @@ def chain(*, at: datetime, everywhere: bool = False) -> int:
         if not entries:
             break
         chained += sum(entry.event_id is not None for entry in entries)
-        _keep_head(entries[-1])
+        _keep_once_committed(entries[-1])
     return chained
 
 
-def _keep_head(newest: ChainEntry) -> None:
-    """Keep the hash of the newest entry, once committed, beside the papers until a root closes the day: who can write to the database alone
-    cannot chain it anew."""
+def _keep_once_committed(newest: ChainEntry) -> None:
+    transaction.on_commit(lambda: _keep_head(newest.sequence, newest.hash), robust=True)
 
-    def keep() -> None:
-        name, storage = ledger.head_name(newest.sequence, newest.hash), papers()
-        if not storage.exists(name):
-            storage.save(name, ContentFile(b""))
 
-    transaction.on_commit(keep, robust=True)
+def _keep_head(sequence: int, entry_hash: str) -> None:
+    """Keep the hash of the newest entry beside the papers until a root closes the day: who can write to the database alone cannot chain it anew."""
+    name, storage = ledger.head_name(sequence, entry_hash), papers()
+    if not storage.exists(name):
+        storage.save(name, ContentFile(b""))
 
 
 @transaction.atomic
