@@ -976,6 +976,21 @@ def test_who_leaves_and_comes_back_on_one_day_has_held_each_duty_all_along(cast)
     assert held_duties() == [("staff", date(2024, 3, 1), None, date(2024, 3, 1))]
 
 
+def test_a_leaving_that_is_taken_back_a_week_later_leaves_no_hole_in_the_duties_that_ended_with_it(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    put_in(row(duties="具体工作人员"), county=cast.county)
+    put_in(row(status="离职"), county=cast.county)
+    back = roster.plan(text_file(row(duties="具体工作人员、联络员")), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+    roster.apply(back, by=None, at=NOON + timedelta(days=7))
+    first = date(2024, 3, 1)
+    assert served() == [(first, None)]
+    assert held_duties() == [
+        ("liaison", first, date(2026, 6, 14), first),
+        ("staff", first, None, first),
+        ("liaison", date(2026, 6, 22), None, first),
+    ]
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0, 1, 3, 40]),  # days after the file before

@@ -270,7 +270,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         person = people[change.number]
         posting = current.get(person.pk)
         kept: list[tuple[str, date, date | None]] = []  # duty, first and last day
-        goes_on: set[str] = set()  # duties that ended today, in a posting that goes on
+        goes_on: set[str] = set()  # duties that ended with a posting that goes on after all
         since = on
         if change.posting in OPENS:
             assert change.since is not None
@@ -303,10 +303,11 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             continue
         elif change.posting == "reopen":
             posting = last[person.pk]
+            ended_on = min(posting.ends_on or on, on)
             posting.ends_on = None
             changed.append(posting)
             for each in past.get(posting.pk, []):
-                if each.duty in change.duties_added and each.ends_on is not None and each.ends_on >= since:
+                if each.duty in change.duties_added and each.ends_on is not None and each.ends_on >= ended_on:
                     each.ends_on = None
                     ended.append(each)
                     goes_on.add(each.duty)
