@@ -341,6 +341,33 @@ def test_a_new_stretch_that_began_earlier_than_a_file_said_moves_the_day_between
     assert codes(plan_of(row(since="2024-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
 
 
+def test_a_transfer_that_was_earlier_than_a_file_said_moves_the_day_between_the_two_postings(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员、发布员"}
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    assert codes(plan_of(row(**there, since="2024-03-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+    plan = plan_of(row(**there, since="2026-02-01"), county=cast.county)
+    assert not plan.errors and plan.people[0].posting == "redate"
+    roster.apply(plan, by=None, at=NOON)
+    old, until, new = date(2024, 3, 1), date(2026, 1, 31), date(2026, 2, 1)
+    assert served() == [(old, until), (new, None)]
+    assert held_duties() == [
+        ("liaison", old, until, old),
+        ("staff", old, until, old),
+        ("publisher", new, None, new),
+        ("staff", new, None, new),
+    ]
+    assert plan_of(row(**there, since="2026-02-01"), county=cast.county).is_empty
+
+
+def test_no_roster_moves_the_last_day_of_a_posting_in_another_county(cast):
+    put_in(row(since="2026-03-01"), county=cast.county)
+    someone = Person.objects.get(employee_number="YA20001")
+    Posting.objects.create(person=someone, unit=cast.other_county, starts_on=date(2024, 3, 1), ends_on=date(2026, 2, 28))
+    assert codes(plan_of(row(since="2026-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+
+
 def test_the_day_between_two_stretches_moves_over_a_duty_and_holds_no_day_twice(cast):
     put_in(row(duties="具体工作人员、联络员、发布员"), county=cast.county)
     known_since(2024)
