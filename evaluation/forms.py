@@ -266,7 +266,9 @@ class CorrectionForm(forms.Form):
         decimal_places=2,
         min_value=Decimal(-200),
         max_value=Decimal(200),
-        help_text=_("With a minus sign to take hours away, for example -0.5. Without one they give back what was taken in the year."),
+        help_text=_(
+            "With a minus sign to take hours away, for example -0.5. Without one they give back what corrections took in the year."
+        ),
     )
     answers = EntryChoice(
         label=_("Entry that it answers"),

@@ -151,8 +151,8 @@ def correct(
 
     Raises:
         Refused: no right over this person, one's own hours, no reason, zero, not in the policy's
-            steps, a year that has not begun, more taken than there is, more given back than corrections and reversals took in the
-            year ("given_back"), or an entry that is not of this person and year
+            steps, a year that has not begun, more taken than there is, more given back without an entry than corrections without one
+            took in the year ("given_back"), or an entry that is not of this person and year
             ("answers") or of which less is left ("answers_more").
     """
     if by.pk == person.pk:
@@ -208,14 +208,17 @@ def correct(
 
 
 def _check_given_back(person: Person, year: int, hours: Decimal) -> None:
-    taken = -rules.hours(LedgerEntry.objects.filter(person=person, year=year, kind=CORRECTION).aggregate(total=Sum("hours"))["total"])
-    if hours > max(taken, Decimal(0)):
+    unnamed = LedgerEntry.objects.filter(person=person, year=year, kind=CORRECTION, answers=None, completion=None)
+    taken = max(-rules.hours(unnamed.aggregate(total=Sum("hours"))["total"]), Decimal(0))
+    if hours > taken:
         raise Refused(
             _(
-                "A correction gives back what corrections and reversals took: in %(year)s %(hours)s hours. "
+                "A correction that names no entry gives back what such corrections took: in %(year)s %(hours)s hours. "
+                "What was taken from an entry is given back to that entry. "
+                "After a reversal by mistake the person takes the course again: it counts anew. "
                 "Everything else the person claims with evidence, and two officers approve it."
             )
-            % {"year": year, "hours": figure(max(taken, Decimal(0)))},
+            % {"year": year, "hours": figure(taken)},
             code="given_back",
         )
 

@@ -323,11 +323,29 @@ def test_one_officer_gives_back_what_was_taken_in_the_year_and_enters_nothing_el
         with pytest.raises(Refused) as refusal:
             correct(cast, hours=Decimal(hours), **more)
         assert refusal.value.code == "given_back" and "两名" in refusal.value.message
-    rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
-    correct(cast, hours=Decimal("6.5"), reason="误扣、误撤")
+    correct(cast, hours=Decimal(5), reason="误扣")
     with pytest.raises(Refused):
         correct(cast, hours=Decimal("0.25"))
-    assert services.balance(cast.learner, 2026) == Decimal(9)
+    assert services.balance(cast.learner, 2026) == Decimal("7.5")
+
+
+def test_a_reversal_by_mistake_is_put_right_by_the_course_taken_again_and_counts_once(cast, course):
+    rows.reverse(rows.complete(cast.learner, course, study="0.75", test="0"), by=cast.hr)
+    with pytest.raises(Refused) as refusal:
+        correct(cast, hours=Decimal("0.75"), reason="误撤")
+    assert refusal.value.code == "given_back" and "重新学习该课程" in refusal.value.message
+    rows.complete(cast.learner, course, round=2, study="0.75", test="0")
+    assert services.balance(cast.learner, 2026) == Decimal("0.75")
+
+
+def test_what_was_taken_from_an_entry_is_given_back_once(cast, policy):
+    entry = lecture(cast.learner)
+    correct(cast, hours=Decimal(-5), answers=entry)
+    with pytest.raises(Refused) as refusal:
+        correct(cast, hours=Decimal(5), reason="误扣")
+    assert refusal.value.code == "given_back"
+    correct(cast, hours=Decimal(5), reason="误扣", answers=entry)
+    assert services.balance(cast.learner, 2026) == Decimal("7.5")
 
 
 # Why 7.5 hours?

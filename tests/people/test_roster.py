@@ -341,6 +341,33 @@ def test_a_new_stretch_that_began_earlier_than_a_file_said_moves_the_day_between
     assert codes(plan_of(row(since="2024-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
 
 
+def test_a_transfer_that_was_earlier_than_a_file_said_moves_the_day_between_the_two_postings(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员、发布员"}
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    assert codes(plan_of(row(**there, since="2024-03-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+    plan = plan_of(row(**there, since="2026-02-01"), county=cast.county)
+    assert not plan.errors and plan.people[0].posting == "redate"
+    roster.apply(plan, by=None, at=NOON)
+    old, until, new = date(2024, 3, 1), date(2026, 1, 31), date(2026, 2, 1)
+    assert served() == [(old, until), (new, None)]
+    assert held_duties() == [
+        ("liaison", old, until, old),
+        ("staff", old, until, old),
+        ("publisher", new, None, new),
+        ("staff", new, None, new),
+    ]
+    assert plan_of(row(**there, since="2026-02-01"), county=cast.county).is_empty
+
+
+def test_no_roster_moves_the_last_day_of_a_posting_in_another_county(cast):
+    put_in(row(since="2026-03-01"), county=cast.county)
+    someone = Person.objects.get(employee_number="YA20001")
+    Posting.objects.create(person=someone, unit=cast.other_county, starts_on=date(2024, 3, 1), ends_on=date(2026, 2, 28))
+    assert codes(plan_of(row(since="2026-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+
+
 def test_the_day_between_two_stretches_moves_over_a_duty_and_holds_no_day_twice(cast):
     put_in(row(duties="具体工作人员、联络员、发布员"), county=cast.county)
     known_since(2024)
@@ -974,6 +1001,21 @@ def test_who_leaves_and_comes_back_on_one_day_has_held_each_duty_all_along(cast)
     for status in ("在岗", "调出", "在岗"):
         put_in(row(status=status), county=cast.county)
     assert held_duties() == [("staff", date(2024, 3, 1), None, date(2024, 3, 1))]
+
+
+def test_a_leaving_that_is_taken_back_a_week_later_leaves_no_hole_in_the_duties_that_ended_with_it(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    put_in(row(duties="具体工作人员"), county=cast.county)
+    put_in(row(status="离职"), county=cast.county)
+    back = roster.plan(text_file(row(duties="具体工作人员、联络员")), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+    roster.apply(back, by=None, at=NOON + timedelta(days=7))
+    first = date(2024, 3, 1)
+    assert served() == [(first, None)]
+    assert held_duties() == [
+        ("liaison", first, date(2026, 6, 14), first),
+        ("staff", first, None, first),
+        ("liaison", date(2026, 6, 22), None, first),
+    ]
 
 
 STEPS = st.lists(

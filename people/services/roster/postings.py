@@ -82,8 +82,8 @@ def _continued(
 ) -> PersonChange | rules.Unreadable:
     """A row about somebody with an open posting.
 
-    In the same post an earlier first day corrects the one that stands; where it lies in an earlier stretch of that post, the day
-    between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`).
+    In the same post an earlier first day corrects the one that stands; where it lies in the posting of the county that went on until
+    then, the day between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`).
     """
     here = known.code_of.get(cur.unit_id, "")
     same_unit = here == change.unit_code
@@ -92,11 +92,12 @@ def _continued(
     wanted = open_duties if row.duties is None else row.duties
     last_day = last.ends_on if last is not None else None
     first_day = last.starts_on if last is not None and continues(last, cur) else None  # of an earlier stretch of the same post
+    reach = last.starts_on if last is not None and adjoins(last, cur) and last.unit_id in known.code_of else None
     if same_unit and change.title == cur.title:
         if change.since > cur.starts_on and not is_mistaken:
             change.posting, change.before = "renew", cur.starts_on.isoformat()
         elif change.since != cur.starts_on and change.since != first_day:
-            if last_day is not None and change.since <= last_day and (first_day is None or change.since < first_day):
+            if last_day is not None and change.since <= last_day and (reach is None or change.since <= reach):
                 return rules.Unreadable("date_before", value=change.since.isoformat(), last=last_day.isoformat())
             change.posting, change.before = "redate", cur.starts_on.isoformat()
     else:
@@ -111,9 +112,14 @@ def _continued(
     return change
 
 
+def adjoins(last: Posting | None, cur: Posting) -> bool:
+    """Whether the posting before went on until the day before this one."""
+    return last is not None and last.ends_on == cur.starts_on - timedelta(days=1)
+
+
 def continues(last: Posting | None, cur: Posting) -> bool:
     """Whether the posting before was the same post and went on without a break: the first day of the one is as true as that of the other."""
-    return last is not None and last.ends_on == cur.starts_on - timedelta(days=1) and (last.unit_id, last.title) == (cur.unit_id, cur.title)
+    return last is not None and adjoins(last, cur) and (last.unit_id, last.title) == (cur.unit_id, cur.title)
 
 
 def mistaken(rows: dict[int, tuple[Person, date | None]], stands: dict[int, Standing]) -> set[int]:

@@ -21,7 +21,7 @@ from people.services.roles import in_batches
 from people.services.roster.changes import OPENS, PLACES, RosterPlan
 from people.services.roster.file import RosterError, rows_of
 from people.services.roster.planning import compare
-from people.services.roster.postings import continues
+from people.services.roster.postings import adjoins, continues
 from people.services.roster.standing import duties_of, postings_of
 from people.signals import roster_imported
 
@@ -241,7 +241,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         past[assignment.posting_id].append(assignment)
 
     def redate(posting: Posting, before: Posting | None, since: date) -> None:
-        """Give a posting another first day, and its duties with it; the stretch of the same post before it goes on until then."""
+        """Give a posting another first day, and its duties with it; the one before it goes on until then. Duties of the same post go over."""
         began = {each.duty: each for each in held.get(posting.pk, []) if each.starts_on == posting.starts_on}
         for assignment in [*past.get(posting.pk, []), *held.get(posting.pk, [])]:
             if assignment.ends_on is not None and assignment.ends_on < since:
@@ -250,13 +250,14 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
                 assignment.starts_on = since
                 ended.append(assignment)
         if before is not None:
+            same = continues(before, posting)
             for assignment in past.get(before.pk, []):
-                goes_on = began.get(assignment.duty) if assignment.ends_on == before.ends_on else None
+                goes_on = began.get(assignment.duty) if same and assignment.ends_on == before.ends_on else None
                 if assignment.ends_on is not None and assignment.ends_on >= since:
                     first = max(since, assignment.starts_on)
                     if goes_on is not None:
                         goes_on.starts_on = first
-                    else:
+                    elif same:
                         added.append(DutyAssignment(posting=posting, duty=assignment.duty, starts_on=first, ends_on=assignment.ends_on))
                     end(assignment, since - timedelta(days=1))
                 elif goes_on is not None:
@@ -270,7 +271,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         person = people[change.number]
         posting = current.get(person.pk)
         kept: list[tuple[str, date, date | None]] = []  # duty, first and last day
-        goes_on: set[str] = set()  # duties that ended today, in a posting that goes on
+        goes_on: set[str] = set()  # duties that ended with a posting that goes on after all
         since = on
         if change.posting in OPENS:
             assert change.since is not None
@@ -303,17 +304,19 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
             continue
         elif change.posting == "reopen":
             posting = last[person.pk]
+            ended_on = min(posting.ends_on or on, on)
             posting.ends_on = None
             changed.append(posting)
             for each in past.get(posting.pk, []):
-                if each.duty in change.duties_added and each.ends_on is not None and each.ends_on >= since:
+                if each.duty in change.duties_added and each.ends_on is not None and each.ends_on >= ended_on:
                     each.ends_on = None
                     ended.append(each)
                     goes_on.add(each.duty)
         elif change.posting == "redate" and posting is not None:
             assert change.since is not None
             before = last.get(person.pk)
-            redate(posting, before if continues(before, posting) else None, change.since)
+            moves = continues(before, posting) or (adjoins(before, posting) and change.since < posting.starts_on)
+            redate(posting, before if moves else None, change.since)
         elif change.posting == "correct" and posting is not None:
             posting.unit, posting.title, posting.entered_at = units[change.unit_code], change.title, at
             changed.append(posting)
