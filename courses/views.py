@@ -91,7 +91,7 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
             "enrolment": enrolment,
             "explanation": explanation,
             "completion": explanation.completion,
-            "reversal": getattr(explanation.completion, "reversal", None),
+            "reversal": explanation.reversal,
             "rows": reading.rows(outline, explanation, reading.places_of(enrolment)),
             "next": reading.next_address(found.pk, outline, explanation),
             "may_begin_again": found.is_open and enrolments.may_begin_again(enrolment, at=at),
@@ -208,8 +208,10 @@ def lesson_finish(request: HttpRequest, course_id: int, slug: str) -> HttpRespon
     if had and number + 1 < len(outline.lessons):
         return redirect("lesson", course_id, outline.lessons[number + 1].slug)
     if had:
+        explanation = completions.explain(enrolment)
         day = clock.today(had.completed_at).isoformat()
-        messages.info(request, _("You completed this course on %(day)s; reading again leaves that as it is.") % {"day": day})
+        stands = _("You completed this course on %(day)s; reading again leaves that as it is.") % {"day": day}
+        messages.info(request, str(explanation) if explanation.reversal else stands)
         return redirect("course", course_id)
     if completion:
         messages.success(request, _("You have completed “%(title)s”.") % {"title": completion.course_title})

@@ -16,7 +16,7 @@ NEWEST = (
     *("course__code", "course__county", "course__current", "course__is_open", "course__due_on"),
     *("course__county__path", "course__county__depth", "edition__number", "edition__digest", "edition__title"),
     *("completion__completed_at", "completion__study_hours", "completion__test_hours", "completion__score", "completion__certificate"),
-    *("completion__enrolment", "completion__reversal__completion", "completion__reversal__reason"),
+    *("completion__enrolment", "completion__reversal__completion", "completion__reversal__reason", "completion__reversal__at"),
 )
 
 

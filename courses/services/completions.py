@@ -151,7 +151,14 @@ class Explanation:
     def is_complete(self) -> bool:
         return self.completion is not None
 
+    @property
+    def reversal(self) -> Reversal | None:
+        return getattr(self.completion, "reversal", None)
+
     def __str__(self) -> str:
+        if self.reversal:
+            day = clock.today(self.reversal.at)
+            return _("Your completion was reversed on %(day)s: take the course again.") % {"day": day.isoformat()}
         if self.completion:
             day = clock.today(self.completion.completed_at)
             return _("Completed on %(day)s.") % {"day": day.isoformat()}

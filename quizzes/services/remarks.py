@@ -54,7 +54,8 @@ class Change:
     percent: Decimal
     would_pass: bool
     is_guests: bool  # a completion in another county hangs on it: the pass stays, whatever HR here says
-    completion: Completion | None  # the one that hangs on this pass
+    completion: Completion | None  # the one that hangs on this pass, and on no other that stands when all is done
+    has_other: bool  # another paper of the same round is a pass when all is done
 
     @property
     def gains_pass(self) -> bool:
@@ -213,13 +214,36 @@ def waits_for_a_look(submission: Submission) -> bool:
 
 
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
+    """What becomes of these marks; of who passed also what becomes of their other papers, on which the same completion may rest."""
     enrolments = {mark.marking.submission.attempt.enrolment_id for mark in marks if mark.marking.passed}
     hanging = _hanging(enrolments)
-    other_passes = set(
+    own = {mark.pk for mark in marks}
+    rounds = _reached(remark).filter(marking__submission__attempt__enrolment__in=enrolments).select_related("item", "answer", *_OF_MARKS)
+    outcomes = _outcomes(remark, [*marks, *(mark for mark in rounds if mark.pk not in own)])
+    passes = set(  # when all is done; one that this re-marking itself has left standing, unearned, bears no other
         Marking.objects.current()
         .filter(passed=True, submission__attempt__enrolment__in=enrolments)
+        .filter(~Exists(RemarkedMarking.objects.filter(remark=remark, marking=OuterRef("pk"), kept_pass=True)))
         .values_list("submission__attempt__enrolment", "submission__attempt__quiz", "submission__attempt")
     )
+    for mark, _becomes, _score, would_pass in outcomes:
+        attempt = mark.marking.submission.attempt
+        (passes.add if would_pass else passes.discard)((attempt.enrolment_id, attempt.quiz_id, attempt.pk))
+    found = []
+    for mark, becomes, score, would_pass in outcomes:
+        if mark.pk not in own:
+            continue
+        was = mark.marking
+        attempt = was.submission.attempt
+        has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in passes)
+        hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
+        is_guests = attempt.is_by_guest and hangs is not None
+        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, is_guests, hangs, has_other))
+    return found
+
+
+def _outcomes(remark: Remark, marks: list[ItemMark]) -> list[tuple[ItemMark, Decimal, Decimal, bool]]:
+    """Of the marks that change: what the item earns, the score, and whether it is a pass. Four queries at most."""
     shares = _shares(remark, marks)
     waiting = _waiting(marks, shares)
     found = []
@@ -230,14 +254,10 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         if becomes == mark.earned:
             continue
         was = mark.marking
-        attempt = was.submission.attempt
         score = was.score - (mark.earned or Decimal(0)) + becomes
         stays = was.passed and score >= was.score  # a pass that was kept once is lost by no mark that rises
-        would_pass = was.pk not in waiting and (stays or rules.passes(score, was.out_of, attempt.pass_percent))
-        has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in other_passes)
-        hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
-        is_guests = attempt.is_by_guest and hangs is not None
-        found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, is_guests, hangs))
+        would_pass = was.pk not in waiting and (stays or rules.passes(score, was.out_of, was.submission.attempt.pass_percent))
+        found.append((mark, becomes, score, would_pass))
     return found
 
 
@@ -376,6 +396,8 @@ def _mend(remark: Remark, by: Person, at: datetime) -> None:
 def apply(remark: Remark, *, at: datetime) -> int:
     """Mark again whatever an approved re-marking changes; how many submissions were. Bounded steps; may be killed and run again.
 
+    What rests on a lost pass falls last: another paper of the same person may gain one.
+
     Raises:
         Refused: not_approved.
     """
@@ -384,7 +406,13 @@ def apply(remark: Remark, *, at: datetime) -> int:
         raise Refused(_("This re-marking is not approved."), code="not_approved")
     remark.decision = decision
     progress = RemarkProgress.objects.filter(remark=remark).first()
-    return sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark, after=progress.done_to if progress else 0))
+    done = sum(_apply(remark, change.marking.submission_id, at) for change in changes(remark, after=progress.done_to if progress else 0))
+    after = 0
+    while lost := list(_lost().filter(remark=remark, pk__gt=after)[:BATCH]):
+        for one in lost:
+            _take_back(one.submission.attempt, remark, at)
+        after = lost[-1].pk
+    return done
 
 
 @transaction.atomic
@@ -436,11 +464,15 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
         gained_pass=made.passed and not current.passed,
         kept_pass=keeps,
     )
-    if current.passed and not made.passed:
-        _take_back(submission.attempt, remark, at)
     if not made.is_complete:
         ratings.complete(submission=submission, at=at)  # its other essays may be settled already
     return True
+
+
+def _lost() -> QuerySet[RemarkedMarking]:
+    """Passes that a re-marking took and that the course still counts."""
+    lost = RemarkedMarking.objects.filter(lost_passes.still_count("submission__attempt"), lost_pass=True)
+    return lost.select_related("submission__attempt__quiz", "submission__attempt__enrolment").order_by("pk")
 
 
 def _take_back(attempt: Attempt, remark: Remark, at: datetime) -> None:
@@ -504,16 +536,17 @@ def unapplied_gaps(at: datetime) -> list[Gap]:
 
 
 def lost_gaps(at: datetime) -> list[Gap]:
-    """Requirements that stand as met, and completions that rest on them, though a re-marking took the pass away. One query."""
-    lost = (
-        RemarkedMarking.objects.filter(lost_passes.still_count("submission__attempt"), lost_pass=True)
-        .select_related("submission__attempt__quiz", "submission__attempt__enrolment", "remark__question", "remark__decision__by")
-        .order_by("pk")[:1000]
-    )
+    """Requirements that stand as met, and completions that rest on them, though a re-marking took the pass away.
+
+    Not of one that is under way: a paper that is still to be marked may be a pass. One query where there are none.
+    """
+    lost = list(_lost().select_related("remark__question", "remark__decision__by")[:1000])
+    under_way = {remark.pk for remark in {one.remark_id: one.remark for one in lost}.values() if is_under_way(remark)}
     return [
         Gap(
             f"attempt {one.submission.attempt_id} is no pass any more and counts",
             partial(_take_back, one.submission.attempt, one.remark, at),
         )
         for one in lost
+        if one.remark_id not in under_way
     ]

@@ -130,6 +130,20 @@ def test_a_double_click_on_enrol_and_finish_changes_nothing(cast, course, sign_i
     assert RequirementMet.objects.count() == 1
 
 
+def test_who_lost_the_completion_is_told_so_and_not_that_they_have_it(cast, sign_in):
+    course = make_course(cast.county, quiz_key="p01-final", pass_rule="quiz")
+    completion = complete(cast.learner, course)
+    completions.reverse(completion=completion, by=cast.hr, reason="替考", at=clock.now())
+    client, day = sign_in(cast.learner), clock.today(clock.now()).isoformat()
+    lessons = [reverse("lesson", args=[course.pk, lesson.slug]) for lesson in course.current.lessons.all()]
+    pages = [client.get(address).text for address in lessons]
+    told = [*pages, client.post(lessons[-1] + "finish/", follow=True).text]
+
+    for text in told:
+        assert f"您的完成记录已于{day}被撤销，请再学一轮。" in text
+        assert "完成。" not in text and "不改变已有的完成记录" not in text
+
+
 def test_who_finishes_a_lesson_again_after_the_completion_is_not_told_so_anew(cast, course, sign_in):
     client = sign_in(cast.learner)
     client.post(doors(course)["course_enrol"])

@@ -319,6 +319,62 @@ def test_a_pass_in_another_attempt_keeps_the_completion(sit, remark, apply, cast
     assert not result(other).passed and Reversal.objects.count() == 1  # once both passes are gone
 
 
+@pytest.fixture
+def agreed(remark, cast):
+    """`agreed()` is a re-marking to B by which passes may be lost, as HR said."""
+
+    def go():
+        asked = remark()
+        return remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER).remark
+
+    return go
+
+
+@pytest.mark.parametrize("letters", ["AB", "BA"])
+def test_who_passes_by_the_mended_key_keeps_the_completion_in_whichever_order_they_sat(sit, agreed, apply, cast, letters):
+    sat = {letter: sit(cast.colleague, letter) for letter in letters}
+    completion = Completion.objects.standing().get()
+
+    assert apply(agreed()) == 2
+
+    assert result(sat["B"]).passed and not result(sat["A"]).passed
+    assert Completion.objects.standing().get() == completion and remarks.lost_gaps(LATER) == []
+
+
+def test_of_a_re_marking_that_was_killed_nothing_falls_before_all_papers_are_marked(sit, agreed, apply, cast):
+    first, later, lost = sit(cast.colleague, "A"), sit(cast.colleague, "B"), sit(cast.learner, "A")
+    asked = agreed()
+    for submission in (lost, first):
+        remarks._apply(asked, submission.pk, LATER)  # the worker dies after these
+
+    assert not result(first).passed and remarks.lost_gaps(LATER) == [] and not Reversal.objects.exists()
+    assert apply(asked) == 1 and result(later).passed
+    assert [one.completion.person for one in Reversal.objects.all()] == [cast.learner] and remarks.lost_gaps(LATER) == []
+
+
+def test_the_dry_run_knows_the_other_passes_that_it_gives_and_takes(sit, remark, cast, sign_in, monkeypatch):
+    monkeypatch.setattr(remarks, "BATCH", 1)  # the papers of one person come in several looks
+    sit(cast.colleague, "A"), sit(cast.colleague, "B"), sit(cast.learner, "A"), sit(cast.learner, "A")
+    asked = remark()
+
+    changes = [change for change in remarks.changes(asked) if change.loses_pass]
+    page = sign_in(cast.hr).get(reverse("remark", args=[asked.pk])).text
+
+    hangs = [(change.marking.submission.attempt.person, change.completion and change.completion.person) for change in changes]
+    assert hangs == [(cast.colleague, None), (cast.learner, cast.learner), (cast.learner, cast.learner)]
+    assert page.count("另有答卷合格") == 1
+
+
+def test_a_guest_who_passed_twice_keeps_both_passes_as_the_dry_run_says(sit, agreed, remark, apply, cast):
+    Course.objects.update(is_shared=True)
+    both = [sit(cast.stranger, "A"), sit(cast.stranger, "A")]
+    asked = agreed()
+    assert not any(change.loses_pass for change in remarks.changes(asked))
+    apply(asked)
+
+    assert all(result(one).passed for one in both) and not Reversal.objects.exists()
+
+
 def test_running_it_twice_or_after_a_kill_changes_nothing_more(sit, remark, apply, cast):
     for person in (cast.learner, cast.colleague):
         sit(person, "B")
