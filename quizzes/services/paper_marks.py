@@ -68,7 +68,7 @@ def enter_marks(
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
             written: the seals cover questions, pass mark and ways of marking), own_marks, not_a_candidate,
             sat_already (also what came after `seen`), began_other_paper (another one than on the screen), bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
-            and as `enrolments.enrol` says.
+            and as `enrolments.enrol_then` says.
     """
     quiz = paper.quiz
     if sitting.is_draft or at < sitting.over_at:
