@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import Refused
-from courses.models import Completion, Course, Enrolment
+from courses.models import Completion, Course, Edition, Enrolment
 from courses.services import policies
 from courses.slots import RENEWAL
 from people.models import Person
@@ -27,25 +27,57 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
         Refused: the course is closed or of another county, a prerequisite is missing, or it only
             renews a certificate that the person cannot renew now.
     """
-    Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
-    last = Enrolment.newest(person, course.pk)
+    last = _last_under_lock(person, course)
     if last is not None and not may_begin_again(last, at=at):
         return last
     course = Course.objects.select_related("current", "county").get(pk=course.pk)
     if not Course.objects.visible_to(person).filter(pk=course.pk).exists():
         raise Refused(_("This course belongs to another county."), code="other_county")
     if not course.is_open or course.current is None:
-        raise Refused(_("“%(title)s” is closed: no one can begin it now.") % {"title": course}, code="closed")
+        raise _closed(course)
     lacking = lacking_prerequisites(person=person, course=course)
     if lacking:
         raise Refused(
             _("Before this course, complete: %(courses)s.") % {"courses": "、".join(str(needed) for needed in lacking)},
             code="prerequisites",
         )
+    return _begin(person, course, course.current, last, at)
+
+
+@transaction.atomic
+def enrol_then(*, person: Person, course: Course, at: datetime) -> Enrolment:
+    """What `enrol` gives, for somebody who was let in on that day and sat, which is known only later.
+
+    The list and the door decided then, so nothing of today is asked: not where the person serves, nor whether the course is open, nor
+    what has to be completed before it. A new enrolment is in the edition of that instant (where none was published yet, in the newest
+    one) and with the post of that day. Locks the person's row.
+
+    Raises:
+        Refused: the course was never published, or it only renews a certificate that the person could not renew then.
+    """
+    last = _last_under_lock(person, course)
+    if last is not None and not may_begin_again(last, at=at):
+        return last
+    edition = course.editions.filter(published_at__lte=at).order_by("-number").first() or course.current
+    if edition is None:
+        raise _closed(course)
+    return _begin(person, course, edition, last, at)
+
+
+def _last_under_lock(person: Person, course: Course) -> Enrolment | None:
+    Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
+    return Enrolment.newest(person, course.pk)
+
+
+def _begin(person: Person, course: Course, edition: Edition, last: Enrolment | None, at: datetime) -> Enrolment:
     RENEWAL.check(person=person, course=course, at=at)
     return Enrolment.objects.create(
-        course=course, edition=course.current, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person, on=clock.today(at))
+        course=course, edition=edition, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person, on=clock.today(at))
     )
+
+
+def _closed(course: Course) -> Refused:
+    return Refused(_("“%(title)s” is closed: no one can begin it now.") % {"title": course}, code="closed")
 
 
 def may_begin_again(enrolment: Enrolment, *, at: datetime) -> bool:

@@ -294,7 +294,10 @@ class Answer(Fact):
 
 
 class Submission(Fact):
-    """The attempt is over. Exists once for each attempt, whoever or whatever ended it; what it earned is a Marking."""
+    """The attempt is over. Exists once for each attempt, whoever or whatever ended it; what it earned is a Marking.
+
+    `at` is when it counts as handed in: never on a later day than the attempt's own end, though grace passed midnight.
+    """
 
     class Cause(models.TextChoices):
         LEARNER = "learner", pgettext_lazy("an attempt", "Submitted")

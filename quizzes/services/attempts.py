@@ -606,11 +606,22 @@ def _to_end(attempt: Attempt) -> tuple[Attempt, Submission | None]:
 
 
 def _end(attempt: Attempt, cause: str, at: datetime) -> Submission:
-    submission = Submission.objects.create(attempt=attempt, cause=cause, at=at)
+    submission = Submission.objects.create(attempt=attempt, cause=cause, at=counted_at(at, due_at=attempt.due_at))
     if attempt.sitting_id is not None:
         _note_left(attempt, cause, at)
-    marking.mark_by_machine(submission)
+    marking.mark_by_machine(submission, at=at)
     return submission
+
+
+def counted_at(at: datetime, *, due_at: datetime | None) -> datetime:
+    """When what ended at this instant counts as handed in: on the day of the own end at the latest, to which its 24:00 belongs.
+
+    Else the grace after an end at the turn of the year would carry the pass and its hours into the next one.
+    """
+    if due_at is None:
+        return at
+    last = due_at - timedelta(microseconds=1)
+    return last if clock.today(at) > clock.today(last) else at
 
 
 def _note_left(attempt: Attempt, cause: str, at: datetime) -> None:

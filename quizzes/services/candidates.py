@@ -10,14 +10,14 @@ from itertools import chain, count, islice
 from typing import Any, BinaryIO
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from core import audit, clock, tables
 from core.errors import Refused, RefusedRows, RowError
 from core.text import squeeze
 from courses.models import Completion, Course, Enrolment
-from people.models import Person, Unit
+from people.models import Person, Posting, Unit
 from people.services.roles import GONE
 from quizzes import rules
 from quizzes.models import Attempt, Candidate, Sitting
@@ -138,12 +138,14 @@ class Plan:
         return hashlib.sha256(repr((what, [str(error) for error in self.errors])).encode()).hexdigest()[:24]
 
 
-def plan(*, sitting: Sitting, rows: Iterable[Row]) -> Plan:
-    """What these rows would change in the sitting's list. Eight queries, however many rows."""
+def plan(*, sitting: Sitting, rows: Iterable[Row], was_sat: bool = False) -> Plan:
+    """What these rows would change in the sitting's list; `was_sat`: also of who served in the county on its day and has moved or left
+    since. Eight queries, however many rows.
+    """
     rows = list(rows)
     made = Plan()
     listed = {candidate.person_id: candidate for candidate in Candidate.objects.filter(sitting=sitting).select_related("person__unit")}
-    asked = _asked(sitting, rows, made.errors)
+    asked = _asked(sitting, rows, made.errors, was_sat)
     _drop_double_seats(asked, listed, made.errors)
     for person, row in asked.values():
         candidate = listed.get(person.pk)
@@ -160,11 +162,14 @@ def plan(*, sitting: Sitting, rows: Iterable[Row]) -> Plan:
     return made
 
 
-def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError]) -> dict[int, tuple[Person, Row]]:
+def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError], was_sat: bool) -> dict[int, tuple[Person, Row]]:
     """The rows that name somebody who may be on the list, by person; what is wrong with the others goes to `errors`."""
     numbers = {number for row in rows for number in (row.number, row.number.upper())}
-    found = Person.objects.within(sitting.quiz.county).filter(employee_number__in=numbers).select_related("unit")
-    people = {person.employee_number: person for person in found}
+    county = sitting.quiz.county
+    then = Posting.objects.lasting(clock.today(sitting.opens_at)).filter(is_main=True, unit__path__startswith=county.path)
+    served = Exists(then.filter(person=OuterRef("pk"))) if was_sat else Value(False)
+    everyone = Person.objects.annotate(served_then=served).filter(Q(unit__path__startswith=county.path) | Q(served_then=True))
+    people = {person.employee_number: person for person in everyone.filter(employee_number__in=numbers).select_related("unit")}
     watching = set(sitting.invigilators.values_list("pk", flat=True))
     insiders = exam_papers.insiders_of(sitting)
     elsewhere = {c.person_id: c.sitting.title for c in sittings.sitting_elsewhere(sitting, [person.pk for person in people.values()])}
@@ -178,7 +183,7 @@ def _asked(sitting: Sitting, rows: list[Row], errors: list[RowError]) -> dict[in
             wrong = _("Nobody in this county has the number “%(number)s”.") % {"number": row.number[:40]}
         elif person.pk in asked:
             wrong = _("%(name)s stands in row %(row)d already.") % {"name": person.name, "row": asked[person.pk][1].line}
-        elif person.status in GONE or not person.is_active:
+        elif (person.status in GONE or not person.is_active) and not person.served_then:
             wrong = _("%(name)s may not sign in.") % {"name": person.name}
         elif person.pk in watching:
             wrong = _("%(name)s is an invigilator of this sitting.") % {"name": person.name}
@@ -264,7 +269,8 @@ def list_late(*, sitting: Sitting, number: str, reason: str, by: Person, at: dat
     What they wrote counts as everybody's does: marks that are a pass wait for a second person, who reads the reason.
 
     Raises:
-        Refused: no_reason, no_papers, not_over, own_listing, listed_already, bad_row (as the plan of a list says of who may sit).
+        Refused: no_reason, no_papers, not_over, own_listing, listed_already, bad_row (as the plan of a list says of who may sit; who served in
+            the county on the sitting's day may, though they have moved or left since).
     """
     if not reason.strip():
         raise Refused(_("Say why somebody is listed after the close; the reason stays in the record."), code="no_reason")
@@ -273,7 +279,7 @@ def list_late(*, sitting: Sitting, number: str, reason: str, by: Person, at: dat
         raise Refused(_("Nothing was written on paper in this sitting: its list stays as it is."), code="no_papers")
     if sitting.state(at) != Sitting.State.CLOSED:
         raise Refused(_("While the sitting is open people are added to its list."), code="not_over")
-    made = plan(sitting=sitting, rows=[Row(1, squeeze(number))])
+    made = plan(sitting=sitting, rows=[Row(1, squeeze(number))], was_sat=True)
     if made.errors:
         raise Refused(made.errors[0].message, code="bad_row")
     if not made.new:

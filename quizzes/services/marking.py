@@ -43,7 +43,7 @@ class Marked:
         return rules.earned(self.fraction, self.item.points)
 
 
-def mark_by_machine(submission: Submission) -> Marking:
+def mark_by_machine(submission: Submission, *, at: datetime) -> Marking:
     """Mark the latest acknowledged answers, in the transaction that ends the attempt (T1).
 
     Against the frozen keys, but where two persons mended one since the paper was drawn: a key that is known to be wrong gives no pass.
@@ -62,7 +62,7 @@ def mark_by_machine(submission: Submission) -> Marking:
         if one.fraction is None and one.answer
         for asked in one.item.item_kind.for_person(one.item.shown, standing[one.item.pk].key, one.answer.response)
     )
-    return append(submission, marked, cause=Marking.Cause.MACHINE, at=submission.at)
+    return append(submission, marked, cause=Marking.Cause.MACHINE, at=at)
 
 
 def settled_shares(items: Iterable[int]) -> dict[int, dict[int, Fraction]]:

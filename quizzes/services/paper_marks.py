@@ -56,7 +56,7 @@ def enter_marks(
     `seen` is the newest attempt of theirs in the sitting that was looked at (`newest`): a sheet that two enter at once, or one twice,
     would take a further attempt where one is left.
 
-    It counts as handed in when the sitting closed; when it was entered stands on the marking. Points that are a pass are none
+    It counts as handed in when the sitting closed (`attempts.counted_at`); when it was entered stands on the marking. Points that are a pass are none
     before a second person has agreed (`decide`): until then the marking is not complete. Who began on the screen has marks
     from paper where they went on on paper (`go_on`), of the same paper; else as another attempt, where one is left.
 
@@ -68,7 +68,7 @@ def enter_marks(
         Refused: not_over (the sitting is not closed), other_paper (none of the sitting's), not_sealed (it is not what was
             written: the seals cover questions, pass mark and ways of marking), own_marks, not_a_candidate,
             sat_already (also what came after `seen`), began_other_paper (another one than on the screen), bad_points (naming the positions), other_form and other_sheet (the code is another's); no_course
-            and as `enrolments.enrol` says.
+            and as `enrolments.enrol_then` says.
     """
     quiz = paper.quiz
     if sitting.is_draft or at < sitting.over_at:
@@ -125,7 +125,9 @@ def enter_marks(
         papers.frozen(attempt, item, position=item.position, rng=random.Random(attempt.seed), shuffle=False)  # noqa: S311 - tokens only
         for item in items
     )
-    submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=closing_of(sitting))
+    closed_at = closing_of(sitting)
+    ended_at = attempts.counted_at(closed_at, due_at=closed_at)
+    submission = Submission.objects.create(attempt=attempt, cause=Submission.Cause.PAPER, at=ended_at)
     given = keys.standing(kept)
     points = {item.position: item.points if given[item.pk].is_given else points[item.position] for item in kept}
     marked = [_marked(item, points[item.position]) for item in kept]

@@ -490,20 +490,20 @@ def round_then(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
     whatever was begun or completed since.
 
     Where that round was over then, or nothing had begun, it is the one that was begun next, and where there is none it is begun now, of
-    that day. What was sat in a round that another pass has completed since adds nothing to it; a completion that was reversed ends its
-    round, whenever that was. One query where the round stands.
+    that day, whatever has become of the person's post and of the course. What was sat in a round that another pass has completed since
+    adds nothing to it; a completion that was reversed ends its round, whenever that was. One query where the round stands.
 
     Raises:
-        Refused: no_course, and as `enrolments.enrol` says.
+        Refused: no_course, and as `enrolments.enrol_then` says.
     """
     found = [_round_at(rounds, at) for rounds in attempts.rounds_for(person=person, quiz=quiz) if any(one.asks for one in rounds)]  # type: ignore[attr-defined]
     if not found:
-        return enrolments.enrol(person=person, course=course_of(quiz), at=at)
+        return enrolments.enrol_then(person=person, course=course_of(quiz, was_sat=True), at=at)
     found.sort(key=lambda one: (one.enrolled_at > at, hasattr(one, "completion"), -one.pk))
     if not hasattr(found[0], "completion"):
         return found[0]
-    over = next((one for one in found if one.course.is_open and _was_over(one, at)), None)
-    return found[0] if over is None else enrolments.enrol(person=person, course=over.course, at=at)
+    over = next((one for one in found if _was_over(one, at)), None)
+    return found[0] if over is None else enrolments.enrol_then(person=person, course=over.course, at=at)
 
 
 def _round_at(rounds: list[Enrolment], at: datetime) -> Enrolment:
@@ -565,13 +565,14 @@ def _closed_to_entrants(sitting: Sitting, at: datetime) -> tuple[Sitting, dateti
     return found, max(at, begun_at + timedelta(microseconds=1)) if begun_at else at
 
 
-def course_of(quiz: Quiz) -> Course:
+def course_of(quiz: Quiz, *, was_sat: bool = False) -> Course:
     """The course that a pass counts for: of the county's open ones one that asks for the exam, best that of its bank; else
-    that of its bank. One query. Raises: Refused (no_course).
+    that of its bank. `was_sat`: also one that was closed since. One query. Raises: Refused (no_course).
     """
     asked = EditionRequirement.objects.filter(edition=OuterRef("current"), kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
+    asks = Q(asks=True) if was_sat else Q(asks=True, is_open=True)
     found = Course.objects.filter(county=quiz.county_id).annotate(asks=Exists(asked), is_own=Q(code=quiz.course_code))
-    course = found.filter(Q(asks=True, is_open=True) | Q(is_own=True)).order_by("-asks", "-is_open", "-is_own", "code").first()
+    course = found.filter(asks | Q(is_own=True)).order_by("-asks", "-is_open", "-is_own", "code").first()
     if course is None:
         raise Refused(_("The course %(course)s of this exam is not published yet.") % {"course": quiz.course_code}, code="no_course")
     return course

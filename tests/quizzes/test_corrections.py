@@ -1,5 +1,6 @@
 """Marks that were entered from paper and are corrected: nothing is overwritten, two persons where a pass hangs on it."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,12 +11,14 @@ from wagtail.models import ModelLogEntry
 from core import clock
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Completion, Reversal
+from courses.models import Completion, Course, Reversal
+from courses.services import editions
 from evaluation.models import LedgerEntry
 from people.models import Person, Role, RoleGrant
 from quizzes.models import Allowance, ItemMark, Marking, PaperCorrection, PaperCorrectionDecision, Remark, RemarkDecision, Sitting
 from quizzes.services import lost_passes, paper_marks, ratings, remarks
 from tests.cast import EVERYBODY, NOON, grant
+from tests.factories import complete, make_course
 from tests.quizzes.exams import agree
 from tests.quizzes.test_paper_marks_doors import RIGHT, sitting  # noqa: F401
 from tests.quizzes.test_papers import exam, seal_twice  # noqa: F401
@@ -500,3 +503,29 @@ def test_what_was_entered_or_corrected_lapses_with_the_power_of_who_did_it(enter
     waiting = PaperCorrection.objects.get()
     assert refused(decide, waiting) == "proposer_gone" and not Marking.objects.current().get().passed
     assert decide(PaperCorrection.objects.get(), approved=False, reason="录入人已调离").correction == waiting
+
+
+def test_who_moved_between_the_exam_and_the_entry_of_their_sheet_has_their_marks_all_the_same(entered, cast):
+    cast.learner.unit = cast.other_hr.unit
+    cast.learner.save()
+
+    assert stands(entered(PASSED)).passed and Completion.objects.filter(person=cast.learner).exists()
+
+
+def test_a_course_that_closed_before_the_sheet_was_entered_counts_it_in_a_round_of_the_day_of_the_exam(entered, cast, exam):  # noqa: F811
+    course = Course.objects.get(code=exam.course_code)
+    complete(cast.learner, course, at=clock.now() - timedelta(days=400))
+    editions.close(page_id=course.page_id)
+
+    assert stands(entered(PASSED)).passed and Completion.objects.filter(person=cast.learner).count() == 2
+
+
+def test_a_sheet_belongs_to_the_edition_of_its_day_whatever_has_to_be_completed_first_since(entered, sitting, cast, exam):  # noqa: F811
+    course = Course.objects.get(code=exam.course_code)
+    of_that_day = course.current
+    make_course(cast.county, code="P02", lessons=1)
+    facts = {field: getattr(of_that_day, field) for field in ("title", "line", "minutes", "pass_rule")}
+    course.current = course.editions.create(number=9, prerequisites=["P02"], digest="9", published_at=clock.now(), **facts)
+    course.save()
+
+    assert entered(PASSED).attempt.enrolment.edition == of_that_day and Completion.objects.filter(person=cast.learner).exists()

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from core import clock
 from core.errors import Refused
+from people.models import Person
 from quizzes.models import Candidate, Marking, Sitting
 from quizzes.services import candidates, paper_marks
 from tests.quizzes.test_on_paper import MINUTE, with_papers
@@ -60,6 +61,16 @@ def test_late_listing_is_for_closed_sittings_with_papers_and_for_who_may_sit(sit
     sitting.papers.clear()
     assert refused(candidates.list_late, **facts) == "no_papers"
     assert sitting.candidates.count() == 1
+
+
+@pytest.mark.parametrize("since", [{"unit": True}, {"status": "left", "is_active": False}])
+def test_who_has_moved_or_left_since_is_listed_late_all_the_same(sitting, cast, since):
+    changes = since | ({"unit": cast.other_hr.unit} if "unit" in since else {})
+    Person.objects.filter(pk=cast.colleague.pk).update(**changes)
+    facts = {"sitting": sitting, "number": cast.colleague.employee_number, "reason": "漏列", "by": cast.hr, "at": clock.now()}
+
+    assert candidates.list_late(**facts).person == cast.colleague
+    assert refused(candidates.list_late, **facts | {"number": cast.other_hr.employee_number}) == "bad_row"
 
 
 def test_a_seat_that_two_rows_of_one_list_ask_for_is_said_to_be_asked_for_twice_and_not_taken(running, cast):

@@ -219,7 +219,9 @@ def test_a_bad_attempt_does_not_keep_the_clock_from_the_others(sitting, cast, mo
     many_in(sitting, cast, 3)
     bad = Attempt.objects.order_by("pk").first()
     mark = marking.mark_by_machine
-    monkeypatch.setattr(marking, "mark_by_machine", lambda submission: 1 / 0 if submission.attempt_id == bad.pk else mark(submission))
+    monkeypatch.setattr(
+        marking, "mark_by_machine", lambda submission, at: 1 / 0 if submission.attempt_id == bad.pk else mark(submission, at=at)
+    )
 
     assert attempts.submit_overdue(NOON + 21 * MINUTE) == 2
 

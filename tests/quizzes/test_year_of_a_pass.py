@@ -22,6 +22,7 @@ from tests.quizzes.test_ratings import RUBRIC
 
 MINUTE = timedelta(minutes=1)
 DECEMBER = datetime(2026, 12, 29, 3, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 12, 31, 16, tzinfo=UTC)  # 24:00 in the county
 JANUARY = datetime(2027, 1, 6, 3, tzinfo=UTC)
 
 
@@ -133,18 +134,57 @@ def test_held_results_that_are_released_in_january_are_of_december(cast, quiz, d
     assert LedgerEntry.objects.first().year == 2026 and LedgerEntry.objects.first().at == JANUARY
 
 
-def test_marks_from_paper_are_of_the_day_of_the_sitting(cast, quiz, december, django_capture_on_commit_callbacks):
-    Sitting.objects.filter(pk=december.pk).update(results="at_once")
-    december.refresh_from_db()
-    codes = Question.objects.filter(course_code="P01").order_by("code").values_list("code", flat=True)
-    paper = exam_papers.make_fixed(quiz=quiz, chosen=[(code, Decimal(5)) for code in codes], by=cast.trainer, at=NOON)
-    for author in (cast.trainer, cast.reviewer):
-        exam_papers.seal(paper=paper, digest=paper.digest(), by=author, at=NOON)
-    december.papers.add(paper)
-    points = {item.position: item.points for item in paper.items.all()}
+@pytest.mark.parametrize(
+    ("closes_at", "grace", "asked_at"),
+    [(MIDNIGHT, 30, MIDNIGHT + MINUTE), (MIDNIGHT - MINUTE, 600, MIDNIGHT + 11 * MINUTE), (MIDNIGHT, 30, MIDNIGHT + timedelta(seconds=10))],
+    ids=["until 24:00", "with grace beyond it", "handed in within the grace"],
+)
+def test_an_exam_until_the_end_of_the_year_is_of_that_year(
+    cast, quiz, answer, closes_at, grace, asked_at, django_capture_on_commit_callbacks
+):
+    sitting = sitting_of(quiz, cast.learner, opens_at=MIDNIGHT - 30 * MINUTE, closes_at=closes_at, grace_seconds=grace, results="at_once")
+    attempt = sittings.enter(person=cast.learner, sitting=sitting, at=MIDNIGHT - 20 * MINUTE)
+    answer(attempt, at=MIDNIGHT - 10 * MINUTE)
     with django_capture_on_commit_callbacks(execute=True):
-        marked = paper_marks.enter_marks(person=cast.learner, paper=paper, sitting=december, seen=0, points=points, by=cast.hr, at=JANUARY)
-        marked = agree(marked, by=cast.admin, at=JANUARY)
+        submission = attempts.submit(attempt=attempt, at=asked_at)
+
+    assert Completion.objects.get().completed_at == submission.at == closes_at - timedelta(microseconds=1)
+    assert set(LedgerEntry.objects.values_list("year", flat=True)) == {2026}
+    assert submission.result.at >= MIDNIGHT, "marked when it ended"
+
+
+def test_a_sheet_of_an_exam_until_the_end_of_the_year_is_of_that_year(paper_pass, december):
+    Sitting.objects.filter(pk=december.pk).update(results="at_once", opens_at=MIDNIGHT - 30 * MINUTE, closes_at=MIDNIGHT)
+
+    paper_pass()
+
+    assert clock.year_of(Completion.objects.get().completed_at) == 2026
+    assert set(LedgerEntry.objects.values_list("year", flat=True)) == {2026}
+
+
+@pytest.fixture
+def paper_pass(cast, quiz, december, django_capture_on_commit_callbacks):
+    """Everything right on a sheet of the sitting in December, as entered in January."""
+
+    def go():
+        december.refresh_from_db()
+        codes = Question.objects.filter(course_code="P01").order_by("code").values_list("code", flat=True)
+        paper = exam_papers.make_fixed(quiz=quiz, chosen=[(code, Decimal(5)) for code in codes], by=cast.trainer, at=NOON)
+        for author in (cast.trainer, cast.reviewer):
+            exam_papers.seal(paper=paper, digest=paper.digest(), by=author, at=NOON)
+        december.papers.add(paper)
+        points = {item.position: item.points for item in paper.items.all()}
+        facts = {"person": cast.learner, "paper": paper, "sitting": december, "seen": 0, "by": cast.hr, "at": JANUARY}
+        with django_capture_on_commit_callbacks(execute=True):
+            return agree(paper_marks.enter_marks(**facts, points=points), by=cast.admin, at=JANUARY)
+
+    return go
+
+
+def test_marks_from_paper_are_of_the_day_of_the_sitting(paper_pass, december):
+    Sitting.objects.filter(pk=december.pk).update(results="at_once")
+
+    marked = paper_pass()
 
     assert (marked.at, marked.submission.at) == (JANUARY, december.closes_at)
     assert Completion.objects.get().completed_at == december.closes_at
