@@ -21,6 +21,7 @@ from evaluation.periods import appeals, services
 from evaluation.periods.permissions import looks_into, runs
 from evaluation.permissions import people_with_file, units_in_reach
 from people.models import Person, ReadingOfOthers
+from people.permissions import is_hr_over
 from people.services import readings
 
 PER_PAGE = 50
@@ -142,7 +143,7 @@ def _appellant(number: str, period: Period, calculation: Calculation | None) -> 
 @require_http_methods(["GET", "HEAD", "POST"])
 def appeal(request: HttpRequest, pk: int) -> HttpResponse:
     """One appeal: what was objected, the evidence, every decision; POST grants, refuses or withdraws. Reading another's is logged."""
-    with_all = appeals.listed(request.user).select_related("calculation__version", "person")
+    with_all = appeals.listed(request.user).select_related("calculation__version", "person__unit")
     found = get_object_or_404(with_all.prefetch_related("decisions__correction__taken_back"), pk=pk)
     own = request.user.pk in (found.by_id, found.person_id)
     decides = not own and runs(request.user, found.period)
@@ -168,6 +169,7 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         readings.record(reader=request.user, kind=Kind.READ, what="appeal", unit=found.unit, subject=found.whose, rows=1, request=request)
     may_decide = decides and found.is_open
     unit_line = UnitLine.objects.filter(calculation=found.calculation, unit=found.unit).first()
+    line = PersonLine.objects.filter(calculation=found.calculation, person=found.person).first() if found.person_id else None
     context = {
         "appeal": found,
         "own": own,
@@ -180,9 +182,10 @@ def appeal(request: HttpRequest, pk: int) -> HttpResponse:
         "item": items.get(found.item_key, ""),
         "pointed": bool(item),
         "page": _page_of(request.user, found, unit_line),
-        "line": PersonLine.objects.filter(calculation=found.calculation, person=found.person).first() if found.person_id else None,
+        "line": line,
         "unit_line": unit_line,
         "claims": appeals.claims_beside(found, request.user),
+        "moved": may_decide and line is not None and not is_hr_over(request.user, found.person),
         "evidence": list(found.evidence.all()),
         "form": form,
         "refusal": None if form.is_bound else said,

@@ -68,7 +68,15 @@ def file_claim(request: HttpRequest, pk: int | None = None) -> HttpResponse:
             messages.success(request, said % {"hours": figure(claim.hours), "name": person.name})
             return redirect("claim", claim.pk)
     with_file = people_with_file(request.user).filter(pk=person.pk).exists()  # who moved away: their name and number alone
-    context = {"form": form, "person": person, "for_another": pk is not None, "with_file": with_file}
+    moved = pk is not None and not with_file
+    context = {
+        "form": form,
+        "person": person,
+        "for_another": pk is not None,
+        "with_file": with_file,
+        "moved": moved,
+        "may_correct": moved and services.correctable(request.user, person).exists(),
+    }
     return render(request, "evaluation/claims/new.html", context, status=422 if form.is_bound else 200)
 
 

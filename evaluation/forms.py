@@ -253,7 +253,7 @@ def form_key() -> str:
 
 
 class CorrectionForm(forms.Form):
-    """Hours to take or to give back, with the reason that the learning file will show."""
+    """Hours to take or to give back, with the reason that the learning file will show; `names_one`: of one of the entries alone."""
 
     year = forms.TypedChoiceField(
         label=_("Year"),
@@ -285,10 +285,11 @@ class CorrectionForm(forms.Form):
     )
     form_key = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=form_key)
 
-    def __init__(self, *args, at, entries, **kwargs):
+    def __init__(self, *args, at, entries, names_one: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["year"].choices = [(year, year) for year in years(at)]
         self.fields["answers"].queryset = entries
+        self.fields["answers"].required = names_one
         styled(self)
 
     def clean(self):

@@ -15,9 +15,10 @@ from core.figures import figure, share
 from courses.models import Completion, CreditPolicy, Reversal
 from evaluation import changes, rules
 from evaluation.models import HourClaim, LearnedElsewhere, LedgerEntry
+from evaluation.permissions import reversible_q
 from people.models import Duty, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
-from people.permissions import has_role, paths_of
+from people.permissions import has_role, paths_of, reaches
 
 GIVEN_BACK = "given-back:"  # begins the once_key of an entry that keeps a reversal from taking what was taken by hand before
 ONLINE, TEST, CORRECTION = LedgerEntry.Kind.ONLINE, LedgerEntry.Kind.TEST, LedgerEntry.Kind.CORRECTION
@@ -144,7 +145,8 @@ def correct(
     answers: LedgerEntry | None = None,
     form_key: str | None = None,
 ) -> LedgerEntry:
-    """Take hours, or give back what was taken, by a new row with a reason and an author. HR over the person alone may.
+    """Take hours, or give back what was taken, by a new row with a reason and an author. HR over the person may, and of an entry HR where
+    the person served for it.
 
     `hours` is signed. `answers` is the entry that it takes them from, or gives them back to, and stands where that one stands. `form_key` is made by the form: sending the same form twice writes one row.
     Locks the person's row. Writes an audit entry.
@@ -157,7 +159,7 @@ def correct(
     """
     if by.pk == person.pk:
         raise Refused(_("Nobody corrects their own hours: another HR officer has to do it."), code="own_hours")
-    if not may_correct(by, person):
+    if not may_correct(by, person, answers):
         raise Refused(_("Hours are corrected by HR of the person's unit or county only."), code="not_hr")
     reason = reason.strip()
     if not reason:
@@ -247,11 +249,21 @@ def answerable(person: Person) -> QuerySet[LedgerEntry]:
     return standing.order_by("-at", "-pk")
 
 
-def may_correct(user, person: Person) -> bool:
-    """Whether the user is HR over the unit where the person serves (or last served)."""
+def correctable(user, person: Person) -> QuerySet[LedgerEntry]:
+    """Of the entries that a correction may answer those whose correction by the user is not refused for want of a right."""
+    seen = answerable(person).filter(pk__in=LedgerEntry.objects.visible_to(user).filter(person=person))
+    if user.pk == person.pk or not has_role(user, Role.HR):
+        return seen.none()
+    return seen if may_correct(user, person) else seen.filter(reversible_q(user))
+
+
+def may_correct(user, person: Person, answers: LedgerEntry | None = None) -> bool:
+    """Whether the user is HR over the unit where the person serves (or last served), or served for the entry that the correction answers."""
     if not has_role(user, Role.HR):
         return False
     if user.is_superuser:
+        return True
+    if answers is not None and answers.person_id == person.pk and reaches(user, answers.unit, Role.HR):
         return True
     unit = person.unit
     if unit is None:

@@ -350,13 +350,15 @@ def _labels(posting, today: date) -> str:
 @login_required
 @never_cache
 def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
-    """HR writes a correction into the ledger of a person of theirs."""
+    """HR writes a correction into the ledger of a person of theirs; of who moved away, to an entry of when they served here."""
     at = clock.now()
-    person = get_object_or_404(people_with_file(request.user).select_related("unit"), pk=pk)
-    if not services.may_correct(request.user, person):
+    person = get_object_or_404(Person.objects.select_related("unit"), pk=pk)
+    with_file = people_with_file(request.user).filter(pk=pk).exists()
+    is_theirs = with_file and services.may_correct(request.user, person)
+    entries = services.correctable(request.user, person)
+    if not (is_theirs or entries.exists()):
         raise Http404
-    entries = services.answerable(person).filter(pk__in=LedgerEntry.objects.visible_to(request.user).filter(person=person))
-    form = CorrectionForm(request.POST or None, at=at, entries=entries, initial={"year": clock.year_of(at)})
+    form = CorrectionForm(request.POST or None, at=at, entries=entries, names_one=not is_theirs, initial={"year": clock.year_of(at)})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -378,12 +380,13 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
                 _("The correction of %(hours)s hours is in the ledger of %(year)s.")
                 % {"hours": services.signed(data["hours"]), "year": data["year"]},
             )
-            return redirect("learning_file", pk=person.pk)
+            return redirect("learning_file", pk=person.pk) if with_file else redirect("records")
     year = clock.year_of(at)
+    balance = figure(services.balance(person, year)) if is_theirs else None
     return render(
         request,
         "evaluation/correct.html",
-        {"person": person, "form": form, "year": year, "balance": figure(services.balance(person, year))},
+        {"person": person, "form": form, "year": year, "balance": balance, "with_file": with_file},
         status=422 if form.is_bound else 200,
     )
 

@@ -121,6 +121,14 @@ def is_hr_over(user, person) -> bool:
     return reaches(user, person.unit, Role.HR)
 
 
+def is_or_was_hr_over(user, person) -> bool:
+    """Whether the user is HR where the person serves, or served at any time. One query at most beside the grants."""
+    if is_hr_over(user, person):
+        return True
+    paths = paths_of(user, [Role.HR])
+    return bool(paths) and person.postings.filter(within_paths(paths)).exists()
+
+
 def require_role(user, *roles: str) -> None:
     """Let the holders of one of these roles pass.
 

@@ -304,13 +304,22 @@ def _label(unit: Unit, organs: Mapping[str, Unit]) -> str:
     return f"{organs[unit.organ_path].name} {unit.name}" if unit.kind == Unit.Kind.SECTION else unit.name
 
 
+def main_postings(county: Unit, opens_on: date, cutoff_on: date) -> QuerySet:
+    """The main postings in a county that touch a period: who has one has a line."""
+    return Posting.objects.filter(_between(opens_on, cutoff_on), is_main=True, unit__path__startswith=county.path)
+
+
+def _between(opens_on: date, cutoff_on: date) -> Q:
+    return Q(starts_on__lte=cutoff_on) & (Q(ends_on=None) | Q(ends_on__gte=opens_on))
+
+
 def _touching(frame: Frame) -> Q:
     """Condition on what has a first and a last day: it touches the period."""
-    return Q(starts_on__lte=frame.terms.cutoff_on) & (Q(ends_on=None) | Q(ends_on__gte=frame.terms.opens_on))
+    return _between(frame.terms.opens_on, frame.terms.cutoff_on)
 
 
 def _postings(frame: Frame) -> QuerySet:
-    found = Posting.objects.filter(_touching(frame), is_main=True, unit__path__startswith=frame.county.path)
+    found = main_postings(frame.county, frame.terms.opens_on, frame.terms.cutoff_on)
     return found if frame.only is None else found.filter(person__in=frame.only)
 
 
@@ -545,6 +554,7 @@ __all__ = [
     "calculate_by",
     "digest_of",
     "frame_of",
+    "main_postings",
     "noted",
     "places_of",
     "record",

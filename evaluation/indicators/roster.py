@@ -184,7 +184,7 @@ def words(reason: str, *, months_joined: int, months_away: int) -> str:
         Reason.MOVED_LATE: _("Served elsewhere afterwards for less than %(months)d months: counted where they served before."),
         Reason.LEFT_LATE: _("Left less than %(away)d months before the end of the period: still counted."),
         Reason.JOINED_LATE: _("Joined less than %(months)d months before the end of the period: not counted."),
-        Reason.LEFT: _("Left for %(away)d months or more: not counted."),
+        Reason.LEFT: _("Served nowhere in the county for %(away)d months or more of the period: not counted."),
         Reason.LEAVE: _("On proven leave for %(away)d months or more: not counted."),
         Reason.BRIEF: _("Served in the county for less than %(months)d months: not counted."),
     }[Reason(reason)] % {"months": months_joined, "away": months_away}

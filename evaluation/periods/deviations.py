@@ -3,7 +3,7 @@
 Frozen is what was published, with what appeals put right: whatever else was entered meanwhile was in no publicity and open to no
 appeal. A granted appeal vouches for the columns of the record that it corrected, in the line that it is about; of a unit's appeal in
 the lines of the unit's people. So does one about an earlier publication that was granted since the lines were published. What a unit
-comes to follows from its people, its reported figures and its corrected points.
+comes to follows from its people, its reported figures and its corrected points; whether it has a line at all, from who was placed there.
 """
 
 from collections import defaultdict
@@ -129,15 +129,17 @@ class _Explained:
 
     def deviations(self) -> list[Deviation]:
         people = [self._person(one) for one in self.differing if one.key.startswith("P:")]
-        touched = set(self.pointed)
+        touched, posted = set(self.pointed), set[str]()
         for one in people:
-            columns = {name for name, _old, _new in one.difference.changes}
+            key, columns = one.difference.key, {name for name, _old, _new in one.difference.changes}
             if columns - self._names_in(one.difference) - set(one.unexplained):
-                touched |= self.organs[one.difference.key]
+                touched |= self.organs[key]
+                if Record.POSTING in self._records(key):
+                    posted |= self.organs[key]
         for key in self.held_elsewhere:
             if self._vouched(key) >= OF_DUTIES:
                 touched |= self.organs[key]
-        units = [self._unit(one, touched) for one in self.differing if one.key.startswith("U:")]
+        units = [self._unit(one, touched, posted) for one in self.differing if one.key.startswith("U:")]
         if any(self._moves_ranks(one) for one in units):
             units = [replace(one, unexplained=tuple(name for name in one.unexplained if name != "rank")) for one in units]
         return [*units, *people]
@@ -165,21 +167,24 @@ class _Explained:
             return self._deviation(one, () if Record.POSTING in records else (name for name, _old, _new in one.changes))
         return self._deviation(one, (name for name, _old, _new in one.changes if name not in vouched | self._names_in(one)))
 
-    def _unit(self, one: lines.Difference, touched: set[str]) -> Deviation:
+    def _unit(self, one: lines.Difference, touched: set[str], posted: set[str]) -> Deviation:
         code = one.key[2:]
         vouched = self.figures[code]
         names = [name for name, _old, _new in one.changes]
         follows = code in touched or any(name.partition(":")[2] in vouched for name in names if name.startswith("figures:"))
 
-        def is_explained(name: str) -> bool:
+        def is_explained(name: str, old: object, new: object) -> bool:
             figure = name.partition(":")[2] if name.startswith("figures:") else ""
+            comes_or_goes = one.state != "changed" and code in posted
             if figure in self.reported:
-                return figure in vouched
+                return figure in vouched or (comes_or_goes and {old, new} == {None, "0"})
+            if comes_or_goes:
+                return True
             if name in self._names_in(one):
                 return True
             return follows and name not in ROOTS and name != "rank" and one.state == "changed"
 
-        return self._deviation(one, (name for name in names if not is_explained(name)))
+        return self._deviation(one, (name for name, old, new in one.changes if not is_explained(name, old, new)))
 
     @staticmethod
     def _moves_ranks(one: Deviation) -> bool:

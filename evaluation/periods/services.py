@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import audit, clock, workdays
@@ -165,10 +165,12 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, settle_anew: bool = False) -> Reopening:
     """Propose that the period go back to “cut off”: its publicity, appeals and freeze are done again. Another officer confirms it.
 
-    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). A second proposal after the same step is the first one. Writes an audit entry.
+    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). The same proposal after the same step is the first one, and so is another
+    one of the same officer's. Writes an audit entry.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or nothing to reopen ("order").
+        Refused: not HR of the county ("not_hr"), no reason ("no_reason"), nothing to reopen ("order"), or another officer's proposal stands
+            that says otherwise ("standing").
     """
     _require_hr(by, period)
     if not reason.strip():
@@ -179,6 +181,8 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, set
         raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
     standing = standing_proposal(period)
     if standing is not None:
+        if standing.by_id != by.pk and (standing.reason, standing.settles_anew) != (reason.strip(), settle_anew):
+            raise Refused(_proposed(standing), code="standing")
         return standing
     made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
     audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason, settles_anew=settle_anew)
@@ -321,9 +325,12 @@ def standing_of(
 
 
 def waiting_claims(period: Period) -> QuerySet[HourClaim]:
-    """Claims of hours learned in the county in the period that nobody has decided to the end."""
+    """Claims of hours learned in the period that nobody has decided to the end: in the county, or anywhere by who served it in the period,
+    whose line counts them.
+    """
     of_year = HourClaim.objects.open().filter(ends_on__year=period.year, ends_on__lte=period.cutoff_on)
-    return of_year.filter(unit__path__startswith=period.county.path)
+    served = calculation.main_postings(period.county, period.opens_on, period.cutoff_on).filter(person=OuterRef("person"))
+    return of_year.filter(Q(unit__path__startswith=period.county.path) | Exists(served))
 
 
 def _remedied(appeal: Appeal) -> str:
@@ -471,6 +478,20 @@ def in_one_snapshot(act: Callable[[], Made]) -> Made:
                 raise
 
 
+def _proposed(standing: Reopening) -> str:
+    if standing.settles_anew:
+        said = _(
+            "%(name)s has proposed to reopen this period and to settle anew what the year asks for: “%(reason)s”. Confirm that proposal, or "
+            "agree with them what to do: yours says otherwise and was not noted."
+        )
+    else:
+        said = _(
+            "%(name)s has proposed to reopen this period with what the year asks for as it was noted: “%(reason)s”. Confirm that proposal, or "
+            "agree with them what to do: yours says otherwise and was not noted."
+        )
+    return said % {"name": standing.by.name, "reason": standing.reason}
+
+
 def _said(problem: str, period: Period, standing: rules.Standing) -> str:
     newest = period.newest_step
     if problem == "order":
@@ -492,7 +513,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         ),
         "open_claims": _(
             "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
-            "Approve them or turn them down first."
+            "Approve them or turn them down first; what was learned while serving in another county is decided by HR there."
         ),
         "unexplained": _(
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "

@@ -1,4 +1,4 @@
-"""Leave: recorded, corrected and taken back by HR over the person. Each act is a row; nothing that stands is changed.
+"""Leave: recorded, corrected and taken back by HR over the person, or over where they served on its first day. Each act is a row; nothing that stands is changed.
 
 The status of the person is another fact and comes with the roster: nothing here changes it.
 """
@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from core import audit, clock
 from core.errors import Refused
-from people.models import Leave, Person
+from people.models import Leave, Person, Role, Unit
 from people.models.snapshot import copied_from, served_at
-from people.permissions import is_hr_over
+from people.permissions import is_hr_over, reaches
 
 EARLIEST = date(2000, 1, 1)
 
@@ -35,11 +35,11 @@ def record(*, person: Person, facts: Facts, by: Person, form_key: str, at: datet
     Raises:
         Refused: own_leave, not_hr, kind, no_proof, order, too_early, too_far, no_unit, overlap (the other one is named).
     """
-    _authorise(by, person)
+    _authorise(by, person, served_at(person, on=facts.starts_on)["unit"])
     locked = _lock(person)
     if standing := Leave.objects.filter(person=locked, form_key=form_key).first():
         return standing
-    _check(locked, facts, at=at)
+    _check(locked, facts, by=by, at=at)
     leave = Leave.objects.create(**_served(locked, facts), **_facts(facts), by=by, form_key=form_key, at=at)
     audit.record(locked, "people.leave_recorded", by=by, leave=leave.pk, days=leave.days)
     return leave
@@ -52,7 +52,7 @@ def correct(*, leave: Leave, facts: Facts, reason: str, by: Person, form_key: st
     Raises:
         Refused: as `record`; no_reason, same (nothing is different), over (it was replaced or taken back before).
     """
-    _authorise(by, leave.person)
+    _authorise(by, leave.person, leave.unit, served_at(leave.person, on=facts.starts_on)["unit"])
     locked = _lock(leave.person)
     if standing := Leave.objects.filter(person=locked, form_key=form_key).first():
         return standing
@@ -60,7 +60,7 @@ def correct(*, leave: Leave, facts: Facts, reason: str, by: Person, form_key: st
     reason = _reason(reason)
     if all(getattr(leave, name) == value for name, value in _facts(facts).items()):
         raise Refused(_("Nothing is different from what stands."), code="same")
-    _check(locked, facts, at=at, but=leave)
+    _check(locked, facts, by=by, at=at, but=leave)
     made = Leave.objects.create(**_served(locked, facts), **_facts(facts), replaces=leave, reason=reason, by=by, form_key=form_key, at=at)
     audit.record(locked, "people.leave_corrected", by=by, leave=made.pk, replaces=leave.pk, days=made.days, reason=reason)
     return made
@@ -73,7 +73,7 @@ def take_back(*, leave: Leave, reason: str, by: Person, form_key: str, at: datet
     Raises:
         Refused: own_leave, not_hr, no_reason, over.
     """
-    _authorise(by, leave.person)
+    _authorise(by, leave.person, leave.unit)
     locked = _lock(leave.person)
     if standing := Leave.objects.filter(person=locked, form_key=form_key).first():
         return standing
@@ -95,11 +95,18 @@ def take_back(*, leave: Leave, reason: str, by: Person, form_key: str, at: datet
     return made
 
 
-def _authorise(by: Person, person: Person) -> None:
+def may_write(user, person: Person, served: Unit | None, *more: Unit | None) -> bool:
+    """Whether the user is HR over somebody else, or over where they served on the first day (of a correction: on both first days)."""
+    if user.pk == person.pk:
+        return False
+    return is_hr_over(user, person) or all(reaches(user, unit, Role.HR) for unit in (served, *more))
+
+
+def _authorise(by: Person, person: Person, *units: Unit | None) -> None:
     if by.pk == person.pk:
         raise Refused(_("Nobody records their own leave: another HR officer has to do it."), code="own_leave")
-    if not is_hr_over(by, person):
-        raise Refused(_("Leave is recorded by HR of the person's unit or county only."), code="not_hr")
+    if not may_write(by, person, *units):
+        raise Refused(_("Leave is recorded by HR of where the person serves, or served on its first day."), code="not_hr")
 
 
 def _lock(person: Person) -> Person:
@@ -117,7 +124,7 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
-def _check(person: Person, facts: Facts, *, at: datetime, but: Leave | None = None) -> None:
+def _check(person: Person, facts: Facts, *, by: Person, at: datetime, but: Leave | None = None) -> None:
     today = clock.today(at)
     if facts.kind not in Leave.Kind.values:
         raise Refused(_("There is no such kind of leave."), code="kind")
@@ -131,6 +138,8 @@ def _check(person: Person, facts: Facts, *, at: datetime, but: Leave | None = No
         raise Refused(_("Leave is recorded at most a year ahead."), code="too_far")
     others = Leave.objects.standing().filter(person=person).touching(facts.starts_on, facts.ends_on)
     other = others.exclude(pk=but.pk if but else None).first()
+    if other is not None and not Leave.objects.visible_to(by).filter(pk=other.pk).exists():
+        raise Refused(_("It overlaps with a leave that was recorded where the person served on another day."), code="overlap")
     if other is not None:
         raise Refused(
             _("It overlaps with another leave: %(kind)s, %(days)s (%(voucher)s). Correct that one instead.")

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -13,7 +13,7 @@ from core import clock
 from core.errors import Refused
 from people.forms import LeaveForm, TakeBackForm
 from people.models import Leave, Person, Role
-from people.permissions import has_role, is_hr_over
+from people.permissions import has_role, is_or_was_hr_over
 from people.services import leaves, readings
 
 
@@ -21,9 +21,9 @@ from people.services import leaves, readings
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave_list(request: HttpRequest, pk: int) -> HttpResponse:
-    """A person's leave with what became of each row; HR over the person writes a new one. Reading another's is logged."""
+    """A person's leave with what became of each row; HR over the person, or where they served, writes a new one. Reading another's is logged."""
     person = _person(request, pk)
-    writes = person.pk != request.user.pk and is_hr_over(request.user, person)
+    writes = person.pk != request.user.pk and is_or_was_hr_over(request.user, person)
     form = LeaveForm(request.POST or None) if writes else None
     if request.method == "POST":
         if form is None:
@@ -36,7 +36,9 @@ def leave_list(request: HttpRequest, pk: int) -> HttpResponse:
             else:
                 messages.success(request, _("The leave is recorded."))
                 return redirect("leaves", pk)
-    rows = list(Leave.objects.visible_to(request.user).filter(person=person).select_related("by", "replaced_by"))
+    rows = list(Leave.objects.visible_to(request.user).filter(person=person).select_related("unit", "by", "replaced_by"))
+    for row in rows:
+        row.is_writable = leaves.may_write(request.user, person, row.unit)
     if person.pk != request.user.pk:
         readings.record(reader=request.user, kind="read", what="leave", subject=person, unit=person.unit, rows=len(rows), request=request)
     return render(
@@ -48,7 +50,8 @@ def leave_list(request: HttpRequest, pk: int) -> HttpResponse:
             "rows": rows,
             "form": form,
             "writes": writes,
-            "now": covering_today(person),
+            "now": covering_today(person, request.user),
+            "with_page": Person.objects.visible_to(request.user).filter(pk=person.pk).exists(),
         },
         status=422 if form is not None and form.is_bound else 200,
     )
@@ -109,24 +112,26 @@ FIELDS = {
 }
 
 
-def covering_today(person: Person) -> Leave | None:
-    """The standing leave that today belongs to. One query."""
-    return Leave.objects.standing().filter(person=person).covering(clock.today()).first()
+def covering_today(person: Person, user) -> Leave | None:
+    """The standing leave that today belongs to, where the user may read it. One query."""
+    return Leave.objects.standing().visible_to(user).filter(person=person).covering(clock.today()).first()
 
 
 def _person(request: HttpRequest, pk: int) -> Person:
-    """Oneself, or somebody whom one sees as HR or auditor."""
-    people = Person.objects.visible_to(request.user).select_related("unit")
-    if pk != request.user.pk and not has_role(request.user, Role.HR, Role.AUDITOR):
-        people = people.none()
-    return get_object_or_404(people, pk=pk)
+    """Oneself, somebody whom one sees as HR or auditor, or who served where one is HR."""
+    person = get_object_or_404(Person.objects.select_related("unit"), pk=pk)
+    if pk == request.user.pk or is_or_was_hr_over(request.user, person):
+        return person
+    if not (has_role(request.user, Role.HR, Role.AUDITOR) and Person.objects.visible_to(request.user).filter(pk=pk).exists()):
+        raise Http404
+    return person
 
 
 def _standing(request: HttpRequest, pk: int, leave_pk: int) -> Leave | None:
-    """The row to correct, for HR over the person; None, with a word to the reader, where it stands no longer."""
+    """The row to correct, for HR over the person or its unit; None, with a word to the reader, where it stands no longer."""
     person = _person(request, pk)
-    leave = get_object_or_404(Leave.objects.visible_to(request.user).select_related("person__unit"), pk=leave_pk, person=person)
-    if person.pk == request.user.pk or not is_hr_over(request.user, person):
+    leave = get_object_or_404(Leave.objects.visible_to(request.user).select_related("person__unit", "unit"), pk=leave_pk, person=person)
+    if not leaves.may_write(request.user, person, leave.unit):
         raise PermissionDenied
     if not Leave.objects.standing().filter(pk=leave.pk).exists():
         messages.info(request, _("This row was corrected or taken back before."))
@@ -135,5 +140,6 @@ def _standing(request: HttpRequest, pk: int, leave_pk: int) -> Leave | None:
 
 
 def _form_page(request: HttpRequest, leave: Leave, form, *, takes_back: bool) -> HttpResponse:
-    context = {"person": leave.person, "leave": leave, "form": form, "takes_back": takes_back}
+    with_page = Person.objects.visible_to(request.user).filter(pk=leave.person_id).exists()
+    context = {"person": leave.person, "leave": leave, "form": form, "takes_back": takes_back, "with_page": with_page}
     return render(request, "people/leave_form.html", context, status=422 if form.is_bound else 200)

@@ -144,7 +144,7 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
             "file_url": _above("learning_file", someone),
             "attempts_url": _above("person_attempts", someone) if reaches(request.user, someone.unit, Role.HR) else "",
             "leaves_are_shown": reads_leave,
-            "on_leave": covering_today(someone) if reads_leave else None,
+            "on_leave": covering_today(someone, request.user) if reads_leave else None,
             "has_password": someone.has_usable_password(),
         },
         status=status,

@@ -289,6 +289,25 @@ def test_points_that_were_published_hold_the_freeze_where_an_appeal_makes_their_
     refused("not_counted", services.freeze, period=period, by=cast.hr, at=end)
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_the_line_of_a_unit_that_a_granted_posting_makes_come_or_go_follows_from_it(cast, policy, second, comes):
+    """The county itself has a line only with people."""
+    postings = Posting.objects.filter(person=cast.learner)
+    before, after = (cast.section, cast.county) if comes else (cast.county, cast.section)
+    postings.update(unit=before)
+    period = year.in_appeals(cast)
+    appeal = appealed(period, cast.learner)
+    postings.update(unit=after)
+    unexplained = {one.difference.key for one in services.compared(period, at=year.AFTER_APPEALS)[0] if one.unexplained}
+    assert f"U:{cast.county.code}" in unexplained
+    granted(cast, second, appeal, record="posting")
+    found = {one.difference.key: one for one in services.compared(period, at=year.AFTER_APPEALS)[0]}
+    assert found[f"U:{cast.county.code}"].difference.state == ("added" if comes else "gone")
+    assert not any(one.unexplained for one in found.values())
+    freeze(cast, period)
+    assert package.frozen(period).units.filter(unit=cast.county).exists() == comes
+
+
 # Reports
 
 

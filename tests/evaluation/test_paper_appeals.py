@@ -101,6 +101,18 @@ def test_who_moved_reads_nothing_else_of_the_county_that_counts_them(cast, sign_
     assert cast.colleague.name not in client.get(doors(period)["appeals"]).text
 
 
+def test_who_decides_on_an_appeal_of_who_moved_is_led_to_their_hours_and_leave_of_then(
+    cast, sign_in, now, second, moved, django_assert_max_num_queries
+):
+    appeal = appeals.file(period=year.in_appeals(cast), by=moved, text="漏记请假", form_key="a", at=year.APPEALS)
+    page, hub = reverse("appeal", args=[appeal.pk]), reverse("claim_for", args=[moved.pk])
+    officer = sign_in(second)
+    with django_assert_max_num_queries(15):
+        assert f'href="{hub}"' in officer.get(page).text
+    assert f'href="{reverse("leaves", args=[moved.pk])}"' in officer.get(hub).text
+    assert hub not in sign_in(moved).get(page).text
+
+
 def test_before_anything_is_published_who_moved_sees_no_period_of_the_county_before(cast, second, moved):
     year.opened(cast)
     assert not Period.objects.visible_to(moved).exists()

@@ -18,6 +18,7 @@ from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Remin
 from evaluation.periods import appeals, chain, package, services
 from home import waiting
 from people.models import ReadingOfOthers
+from people.services import postings
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
@@ -223,6 +224,20 @@ def test_claims_of_the_year_that_wait_hold_publication_until_they_are_decided(ca
     assert Calculation.objects.get().people.get(person=cast.learner).hours == 2
     services.open_appeals(period=period, by=cast.hr, at=year.APPEALS)
     assert services.freeze(period=period, by=cast.hr, at=year.AFTER_APPEALS).state == "frozen"
+
+
+def test_a_claim_in_another_county_of_who_served_here_in_the_period_holds_publication_too(cast, sign_in, on):
+    on(year.CLOSED)
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 11, 1))
+    period = year.opened(cast)
+    services.cut_off(period=period, by=cast.hr, at=year.CLOSED)
+    claimed(cast.stranger, key="theirs alone")
+    claim = claimed(cast.learner, date(2026, 12, 5), key="moved")
+    assert "大姚" in claim.unit_name
+    tried = sign_in(cast.hr).post(reverse("period", args=[period.pk]), {"act": "publicity"})
+    assert tried.status_code == 422 and "由该县人事部门审批" in tried.text
+    claims.refuse(claim=claim, by=cast.other_hr, reason="无证明", at=year.CLOSED)
+    assert services.publish(period=period, by=cast.hr, at=year.CLOSED)
 
 
 def test_what_is_not_published_is_not_there(cast, sign_in, on):

@@ -270,6 +270,15 @@ def test_a_period_that_was_reopened_is_published_and_frozen_anew(cast, second):
     assert package.frozen(period) != first and package.make(first).data != package.of(period).data
 
 
+def test_a_proposal_that_says_otherwise_than_the_one_that_stands_is_refused_and_names_it(cast, second):
+    period = year.frozen(cast)
+    made = services.propose_reopen(period=period, by=cast.hr, reason="漏报", at=year.AFTER_APPEALS)
+    for otherwise in ({"reason": "必修有误"}, {"reason": "漏报", "settle_anew": True}):
+        said = refused("standing", services.propose_reopen, period=period, by=second, at=year.AFTER_APPEALS, **otherwise)
+        assert cast.hr.name in said and "“漏报”" in said
+    assert services.propose_reopen(period=period, by=second, reason="漏报", at=year.AFTER_APPEALS) == made
+
+
 # At once
 
 

@@ -9,6 +9,7 @@ from wagtail.models import ModelLogEntry
 from core import clock
 from core.errors import Refused
 from courses.models import Completion
+from evaluation import services
 from evaluation.models import LedgerEntry
 from people.models import Person, Unit
 from people.services import postings, tokens, units
@@ -106,6 +107,37 @@ def test_the_new_unit_reads_where_somebody_served_as_it_reads_what_they_learned(
     page = sign_in(cast.other_leader).get(reverse("learning_file", args=[moved.pk])).text
     assert (cast.bureau.name in page) == named and cast.other_bureau.name in page
     assert cast.bureau.name in sign_in(moved).get(reverse("my_file")).text
+
+
+# Who moved to another county
+
+
+@pytest.fixture
+def away(cast, course) -> Person:
+    """The learner did P01 here in May and P02 in the other county, where they serve since June, in July."""
+    rows.complete(cast.learner, course, at=MAY)
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 6, 1))
+    someone = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    rows.complete(someone, rows.course(cast.other_county, "P02"), at=JULY)
+    return someone
+
+
+def test_hr_of_before_corrects_the_entries_of_then_and_no_others(cast, away, sign_in):
+    here, there = (LedgerEntry.objects.get(course_code=code, kind="online") for code in ("P01", "P02"))
+    client, door = sign_in(cast.hr), reverse("correct_hours", args=[away.pk])
+    page = client.get(door)
+    assert "课程P02" not in page.text and f'value="{here.pk}"' in page.text and cast.other_county.name not in page.text
+    assert f'href="{door}"' in client.get(reverse("claim_for", args=[away.pk])).text
+    given = {"year": 2026, "hours": "-0.5", "reason": "签到表", "form_key": "k"}
+    for answers, status in (("", 422), (there.pk, 422), (here.pk, 302)):
+        assert client.post(door, given | {"answers": answers}).status_code == status
+    made = LedgerEntry.objects.get(kind="correction")
+    assert (made.answers, made.unit, made.author) == (here, cast.section, cast.hr)
+    with pytest.raises(Refused) as refusal:
+        services.correct(person=away, year=2026, hours=-1, reason="x", by=cast.hr, at=JULY, answers=there)
+    assert refusal.value.code == "not_hr"
+    for who in ("own_leader", "auditor", "liaison", "stranger", "learner"):
+        assert sign_in(getattr(cast, who)).get(door).status_code == 404, who
 
 
 # The setting

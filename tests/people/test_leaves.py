@@ -141,6 +141,30 @@ def test_who_reads_the_rows(cast, who):
     assert Leave.objects.visible_to(getattr(cast, who)).exists() == (who in READERS)
 
 
+# Who moved to another county
+
+
+def test_hr_of_where_somebody_served_on_the_first_day_records_corrects_and_takes_back(cast, sign_in):
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 5, 1))
+    later = record(cast, by=cast.other_hr, key="l", starts_on=date(2026, 5, 4), ends_on=None, voucher="外县证明")
+    assert refusal(lambda: record(cast, key="m", starts_on=date(2026, 5, 2), ends_on=date(2026, 5, 3))) == "not_hr"
+    client, door = sign_in(cast.hr), reverse("leaves", args=[cast.learner.pk])
+    data = {"kind": "sick", "starts_on": "2026-04-01", "ends_on": "2026-05-05", "voucher": "介绍信", "reason": "更正", "form_key": "z"}
+    refused = client.post(door, data)
+    assert refused.status_code == 422 and "重叠" in refused.text and "外县证明" not in refused.text
+    assert client.post(door, data | {"ends_on": "2026-04-30"}).status_code == 302
+    made = Leave.objects.get(unit=cast.section)
+    correct, back = (reverse(name, args=[cast.learner.pk, made.pk]) for name in ("leave_correct", "leave_take_back"))
+    page = client.get(door).text
+    assert correct in page and back in page and "外县证明" not in page and cast.other_county.name not in page
+    assert client.post(correct, data | {"starts_on": "2026-05-02", "ends_on": "2026-05-03", "form_key": "y"}).status_code == 422
+    assert client.post(back, {"reason": "未请", "form_key": "x"}).status_code == 302
+    assert client.get(reverse("leave_correct", args=[cast.learner.pk, later.pk])).status_code == 404
+    assert list(Leave.objects.standing()) == [later]
+    for who in ("own_leader", "auditor", "admin", "liaison"):
+        assert sign_in(getattr(cast, who)).get(door).status_code == 404, who
+
+
 # The pages
 
 
