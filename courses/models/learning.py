@@ -81,6 +81,10 @@ class RequirementMetQuerySet(FactQuerySet):
         """What is met and was not withdrawn."""
         return self.filter(withdrawal__isnull=True)
 
+    def counting(self) -> "RequirementMetQuerySet":
+        """What stands, of rounds whose completion nobody reversed."""
+        return self.standing().filter(enrolment__completion__reversal=None)
+
 
 class RequirementMet(Fact):
     """One requirement of the pinned edition is met, with what proves it. Written once; a wrong one is answered by a Withdrawal.
@@ -103,9 +107,9 @@ class RequirementMet(Fact):
 
 
 class Withdrawal(Fact):
-    """What met a requirement turned out not to: who said so, when and why. There is one only where nothing was completed by it yet.
+    """What met a requirement turned out not to: who said so, when and why.
 
-    Of a completion that stands nothing is withdrawn: a Reversal answers it.
+    Where a completion rested on it, a Reversal was written with it; a Reversal by hand has none.
     """
 
     met = models.OneToOneField(RequirementMet, on_delete=models.PROTECT, related_name="withdrawal")

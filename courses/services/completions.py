@@ -19,7 +19,7 @@ from courses import outlines, rules
 from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet, Reversal, Withdrawal
 from courses.services import policies
 from courses.signals import completion_reversed, course_completed
-from people.models.snapshot import served_at
+from people.models.snapshot import copied_from, served_at
 
 log = structlog.get_logger(__name__)
 Kind = EditionRequirement.Kind
@@ -35,7 +35,8 @@ def meet(
 
     `met_at` is when the person did it, where that is known only later (an essay that was marked, results that were
     held); `at` is now. Locks the enrolment. The first proof that was not withdrawn stands: later ones change nothing. Something the pinned
-    edition does not ask for is ignored. If completing fails — a receiver could not issue or credit —
+    edition does not ask for is ignored. Where all is met again after a completion fell with a requirement, it counts in the next round
+    (docs/decisions/0011-markings-are-rows.md). If completing fails — a receiver could not issue or credit —
     what was met stays written, the failure is logged, and reconcile completes later.
     """
     with transaction.atomic():
@@ -43,16 +44,45 @@ def meet(
         requirement = EditionRequirement.objects.filter(edition=enrolment.edition_id, kind=kind, key=str(key)).first()
         if requirement is None:
             return Completion.objects.filter(enrolment=enrolment).first()
-        before = list(RequirementMet.objects.filter(enrolment=enrolment, requirement=requirement).values_list("withdrawal", flat=True))
-        if None not in before:
-            RequirementMet.objects.create(
-                enrolment=enrolment, requirement=requirement, at=met_at or at, evidence=evidence, score=score, turn=len(before)
-            )
+        met = _write_met(enrolment, requirement.pk, at=met_at or at, evidence=evidence, score=score)
+        if met is not None and met.turn:
+            enrolment = _round_that_counts(enrolment, at)
     try:
         return fulfil(enrolment=enrolment, at=at)
     except Exception:
         log.exception("fulfil_failed", enrolment=enrolment.pk)
         return None
+
+
+def _write_met(enrolment: Enrolment, requirement: int, **proof) -> RequirementMet | None:
+    """What was written; None where it stands already."""
+    before = list(RequirementMet.objects.filter(enrolment=enrolment, requirement=requirement).values_list("withdrawal", flat=True))
+    if None in before:
+        return None
+    return RequirementMet.objects.create(enrolment=enrolment, requirement_id=requirement, turn=len(before), **proof)
+
+
+def _round_that_counts(enrolment: Enrolment, at: datetime) -> Enrolment:
+    """The round itself, or where its completion fell and all is met again a later one of the same edition that is not completed, with what was met.
+
+    One is begun now where there is none, also where another round was completed meanwhile: that one may fall, too, and hours count once.
+    """
+    met = list(RequirementMet.objects.standing().filter(enrolment=enrolment).order_by("pk"))
+    asked = EditionRequirement.objects.filter(edition=enrolment.edition_id).count()
+    if len(met) < asked or not Completion.objects.filter(enrolment=enrolment).exists():
+        return enrolment
+    rounds = Enrolment.objects.filter(person=enrolment.person_id, course=enrolment.course_id).order_by("-round")
+    under_way = rounds.filter(edition=enrolment.edition_id, round__gt=enrolment.round, completion=None)
+    following = under_way.select_for_update(no_key=True, of=("self",)).first() or Enrolment.objects.create(
+        **copied_from(enrolment),
+        course_id=enrolment.course_id,
+        edition_id=enrolment.edition_id,
+        round=rounds.values_list("round", flat=True)[0] + 1,
+        enrolled_at=at,
+    )
+    for row in met:
+        _write_met(following, row.requirement_id, at=row.at, evidence=row.evidence, score=row.score)
+    return following
 
 
 @transaction.atomic
@@ -210,10 +240,10 @@ def reverse(*, completion: Completion, by, reason: str, at: datetime) -> Reversa
 
 @transaction.atomic
 def take_back(*, enrolment: Enrolment, kind: str, key: str, by, reason: str, at: datetime) -> Reversal | Withdrawal | None:
-    """Answer that a requirement is not met after all: the completion that rests on it is reversed; without one it is open again.
+    """Answer that a requirement is not met after all: it is open again, and the completion that rests on it is reversed.
 
-    Locks the enrolment, so that completing and taking back never both win. None where nothing rests on it; doing it
-    twice changes nothing.
+    So is what was carried on from it into a later round. Locks the enrolment, so that completing and taking back never both win.
+    None where nothing rests on it, or where the completion was reversed by hand: that stays as it is. Doing it twice changes nothing.
 
     Raises:
         Refused: no reason is given.
@@ -221,14 +251,22 @@ def take_back(*, enrolment: Enrolment, kind: str, key: str, by, reason: str, at:
     if not reason.strip():
         raise Refused(_("Say why it is taken back; the reason stays in the record."), code="no_reason")
     Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
-    asked = RequirementMet.objects.standing().filter(enrolment=enrolment, requirement__kind=kind, requirement__key=str(key))
-    met = asked.select_related("requirement").first()
+    standing = RequirementMet.objects.standing()
+    met = standing.filter(enrolment=enrolment, requirement__kind=kind, requirement__key=str(key)).select_related("requirement").first()
     if met is None:
         return None
-    completion = Completion.objects.filter(enrolment=enrolment).first()
-    if completion is not None:
-        return reverse(completion=completion, by=by, reason=reason, at=at) if met.pk in completion.evidence else None
-    withdrawal = Withdrawal.objects.create(met=met, reason=reason.strip(), by=by, at=at)
+    carried = standing.filter(enrolment__person=enrolment.person_id, requirement=met.requirement_id, evidence=met.evidence)
+    rows = list(carried.order_by("enrolment__round"))
+    completion = Completion.objects.filter(enrolment=rows[-1].enrolment_id).select_related("reversal").first()
+    reversal = None
+    if completion is not None and rows[-1].pk in completion.evidence:
+        if hasattr(completion, "reversal") and not Withdrawal.objects.filter(met__in=completion.evidence).exists():
+            return None
+        reversal = reverse(completion=completion, by=by, reason=reason, at=at)
+    for row in rows:
+        withdrawal = Withdrawal.objects.create(met=row, reason=reason.strip(), by=by, at=at)
+    if reversal is not None:
+        return reversal
     audit.record(enrolment, "courses.withdraw", by=by, requirement=met.requirement.title, reason=withdrawal.reason)
     return withdrawal
 

@@ -42,6 +42,7 @@ from people.models import DutyAssignment, Leave, Person, Posting, Unit
 from people.models.posting import is_lasting
 from people.models.unit import successors
 from quizzes.models import Attempt
+from quizzes.services import lost_passes
 
 WRITTEN_AT_ONCE = 5000
 
@@ -402,10 +403,10 @@ def _passed(frame: Frame, asked: _Asked) -> dict[int, set[str]]:
     """The tests of required courses that each person has passed, in whichever attempt. One query.
 
     Results that are not out yet count for nobody: a small unit's figure would tell them. What a reversed completion
-    rested on does not count.
+    rested on does not count, unless it was given back.
     """
     attempts = Attempt.objects.with_results_out(frame.at).passed().filter(submission__at__lt=frame.ends_at, quiz__key__in=asked.quizzes)
-    attempts = attempts.filter(enrolment__completion__reversal__isnull=True)
+    attempts = attempts.filter(Q(enrolment__completion__reversal__isnull=True) | lost_passes.counts())
     return _by_person(attempts.order_by().values_list("person_id", "quiz__key"))
 
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
 
 from courses.models import EditionRequirement, Enrolment, RequirementMet
 from courses.services import completions
@@ -26,7 +27,10 @@ def still_count(attempt: str) -> Q:
     """For rows that name an attempt by this way: the course still counts a pass of it, and there is none."""
     enrolment, quiz = OuterRef(f"{attempt}__enrolment"), OuterRef(f"{attempt}__quiz")
     passes = Marking.objects.current().filter(passed=True, submission__attempt__enrolment=enrolment, submission__attempt__quiz=quiz)
-    met = RequirementMet.objects.standing().filter(
-        enrolment=enrolment, requirement__kind=QUIZ, requirement__key=OuterRef(f"{attempt}__quiz__key")
-    )
-    return Q(Exists(met.filter(enrolment__completion__reversal=None))) & ~Q(Exists(passes))
+    return counts(f"{attempt}__") & ~Q(Exists(passes))
+
+
+def counts(attempt: str = "") -> Q:
+    """For rows that name an attempt by this way (`"attempt__"`), or for attempts: it met the requirement, in its round or carried on into a later one."""
+    proof = Concat(Value("attempt:"), Cast(OuterRef(f"{attempt}pk"), CharField()))
+    return Q(Exists(RequirementMet.objects.counting().filter(enrolment__person=OuterRef(f"{attempt}person"), evidence=proof)))

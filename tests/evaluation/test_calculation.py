@@ -430,6 +430,24 @@ def test_a_test_that_nobody_may_know_the_result_of_yet_counts_for_nobody(cast, p
     assert (units["532325-D03"].figures["应考人数"], units["532325-D03"].figures["首轮或补考合格人数"]) == ("2", "1")
 
 
+def test_a_pass_counts_again_that_was_given_back_into_a_later_round(cast, period, course):
+    from courses.models import EditionRequirement, Enrolment, RequirementMet
+    from quizzes.models import Attempt
+
+    asked = EditionRequirement.objects.create(
+        edition=course.current, kind="quiz", key="quiz", title="测试", position=2, lesson=course.current.lessons.get()
+    )
+    rows.reverse(rows.complete(cast.learner, course), by=cast.hr)
+    rows.sat(cast.learner, course, passed=True)
+    attempt = Attempt.objects.get()
+    assert hasattr(attempt.enrolment.completion, "reversal") and outcome(period)[0]["YA10001"].passed == 0
+
+    later = Enrolment.objects.create(person=cast.learner, course=course, edition=course.current, round=9, enrolled_at=NOON)
+    RequirementMet.objects.create(enrolment=later, requirement=asked, at=NOON, evidence=f"attempt:{attempt.pk}")
+
+    assert outcome(period)[0]["YA10001"].passed == 1
+
+
 def test_what_is_recorded_is_what_was_calculated_and_has_its_digest(cast, period, course):
     rows.complete(cast.learner, course)
 

@@ -6,10 +6,12 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course, RequirementMet, Reversal, Withdrawal
 from courses.services import completions, enrolments
 from evaluation.models import LedgerEntry
+from evaluation.services import balance
 from quizzes.models import Marking, MarkingTask, Question, Remark, RemarkedMarking, Submission
 from quizzes.services import attempts, bank, marking, quizzes, ratings, remarks
 from tests.cast import NOON
@@ -704,3 +706,108 @@ def test_what_a_marker_gives_before_the_papers_are_marked_again_takes_nothing_fr
 
     assert result(case).percent == 100 and result(case).passed
     assert apply(asked) == 0
+
+
+@pytest.fixture
+def agreed(remark, apply, cast):
+    """`agreed("B")` marks again with this key; HR said that passes may be lost."""
+
+    def go(key):
+        asked = remark(key=[key])
+        remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER)
+        apply(asked)
+
+    return go
+
+
+def test_a_pass_that_is_rightly_given_back_completes_the_course_again(sit, agreed, cast):
+    submission = sit(cast.colleague, "A")
+    agreed("B")
+    assert not Completion.objects.standing().exists()
+
+    agreed("A")
+
+    done = Completion.objects.standing().get()
+    assert result(submission).passed and (done.round, done.completed_at) == (2, NOON)
+    assert balance(cast.colleague, clock.year_of(NOON)) == done.hours > 0
+    assert marking.untold_gaps(LATER) == [] and completions.gaps(LATER) == [] and remarks.lost_gaps(LATER) == []
+
+
+def test_what_was_given_back_may_be_lost_and_given_back_again(sit, agreed, cast, monkeypatch):
+    sit(cast.colleague, "A")
+    for key in ("B", "A"):
+        agreed(key)
+    with monkeypatch.context() as broken:
+        broken.setattr(remarks, "_take_back", lambda *args: None)  # a worker that died
+        agreed("B")
+    gap = remarks.lost_gaps(LATER)[0]
+    gap.mend()
+    assert not Completion.objects.standing().exists() and remarks.lost_gaps(LATER) == []
+
+    agreed("A")
+
+    assert Completion.objects.standing().get().round == 3
+
+
+def test_reconcile_finds_a_pass_that_was_given_back_and_counts_nowhere(sit, agreed, cast, monkeypatch):
+    sit(cast.colleague, "A")
+    agreed("B")
+    with monkeypatch.context() as broken:
+        broken.setattr(marking, "_tell_the_course", lambda *args: None)
+        agreed("A")
+    assert not Completion.objects.standing().exists()
+
+    (gap,) = marking.untold_gaps(LATER)
+    gap.mend()
+
+    assert Completion.objects.standing().exists() and marking.untold_gaps(LATER) == []
+
+
+def test_what_hr_reversed_by_hand_no_mended_key_gives_back(sit, agreed, cast):
+    sit(cast.colleague, "A")
+    completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=LATER)
+    for key in ("B", "A"):
+        agreed(key)
+
+    assert not Completion.objects.standing().exists() and not Withdrawal.objects.exists()
+    assert marking.untold_gaps(LATER) == [] and remarks.lost_gaps(LATER) == []
+
+
+def test_what_is_given_back_counts_in_the_round_that_was_begun_meanwhile(sit, agreed, cast):
+    submission = sit(cast.colleague, "A")
+    agreed("B")
+    begun = enrolments.enrol(person=cast.colleague, course=submission.attempt.enrolment.course, at=LATER)
+
+    agreed("A")
+
+    assert Completion.objects.standing().get().enrolment == begun
+
+
+def test_who_passed_again_with_the_wrong_key_is_given_back_the_first_pass(sit, agreed, cast):
+    """The pass of the round between falls in the same re-marking, before or after."""
+    first = sit(cast.colleague, "A")
+    agreed("B")
+    between = sit(cast.colleague, "B")
+    assert Completion.objects.standing().get().enrolment == between.attempt.enrolment
+
+    agreed("A")
+
+    done = Completion.objects.standing().get()
+    assert result(first).passed and not result(between).passed and done.round == 3
+    assert balance(cast.colleague, clock.year_of(NOON)) == done.hours > 0
+
+
+def test_an_attempt_that_was_open_when_the_completion_fell_still_counts(exam, sit, agreed, cast, django_capture_on_commit_callbacks):
+    sit(cast.colleague, "A")
+    left_open = attempts.start(person=cast.colleague, quiz=exam, at=NOON)
+    agreed("B")
+
+    assert attempts.start(person=cast.colleague, quiz=exam, at=LATER) == left_open
+    for item in left_open.items.all():
+        tokens = {letter: token for token, letter in item.key.get("letters", {}).items()}
+        response = tokens.get("B") or attempts.right_response(item)
+        attempts.save(attempt_id=left_open.pk, person=cast.colleague, item_id=item.pk, response=response, token=f"t{item.pk}", at=LATER)
+    with django_capture_on_commit_callbacks(execute=True):
+        attempts.submit(attempt=left_open, cause=Submission.Cause.LEARNER, at=LATER)
+
+    assert Completion.objects.standing().get().completed_at == LATER and marking.untold_gaps(LATER) == []
