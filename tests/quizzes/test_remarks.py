@@ -709,8 +709,8 @@ def test_what_a_marker_gives_before_the_papers_are_marked_again_takes_nothing_fr
 
 
 @pytest.fixture
-def agreed(remark, apply, cast):
-    """`agreed("B")` marks again with this key; HR said that passes may be lost."""
+def marked_again(remark, apply, cast):
+    """`marked_again("B")` marks again with this key; HR said that passes may be lost."""
 
     def go(key):
         asked = remark(key=[key])
@@ -720,12 +720,12 @@ def agreed(remark, apply, cast):
     return go
 
 
-def test_a_pass_that_is_rightly_given_back_completes_the_course_again(sit, agreed, cast):
+def test_a_pass_that_is_rightly_given_back_completes_the_course_again(sit, marked_again, cast):
     submission = sit(cast.colleague, "A")
-    agreed("B")
+    marked_again("B")
     assert not Completion.objects.standing().exists()
 
-    agreed("A")
+    marked_again("A")
 
     done = Completion.objects.standing().get()
     assert result(submission).passed and (done.round, done.completed_at) == (2, NOON)
@@ -733,28 +733,28 @@ def test_a_pass_that_is_rightly_given_back_completes_the_course_again(sit, agree
     assert marking.untold_gaps(LATER) == [] and completions.gaps(LATER) == [] and remarks.lost_gaps(LATER) == []
 
 
-def test_what_was_given_back_may_be_lost_and_given_back_again(sit, agreed, cast, monkeypatch):
+def test_what_was_given_back_may_be_lost_and_given_back_again(sit, marked_again, cast, monkeypatch):
     sit(cast.colleague, "A")
     for key in ("B", "A"):
-        agreed(key)
+        marked_again(key)
     with monkeypatch.context() as broken:
         broken.setattr(remarks, "_take_back", lambda *args: None)  # a worker that died
-        agreed("B")
+        marked_again("B")
     gap = remarks.lost_gaps(LATER)[0]
     gap.mend()
     assert not Completion.objects.standing().exists() and remarks.lost_gaps(LATER) == []
 
-    agreed("A")
+    marked_again("A")
 
     assert Completion.objects.standing().get().round == 3
 
 
-def test_reconcile_finds_a_pass_that_was_given_back_and_counts_nowhere(sit, agreed, cast, monkeypatch):
+def test_reconcile_finds_a_pass_that_was_given_back_and_counts_nowhere(sit, marked_again, cast, monkeypatch):
     sit(cast.colleague, "A")
-    agreed("B")
+    marked_again("B")
     with monkeypatch.context() as broken:
         broken.setattr(marking, "_tell_the_course", lambda *args: None)
-        agreed("A")
+        marked_again("A")
     assert not Completion.objects.standing().exists()
 
     (gap,) = marking.untold_gaps(LATER)
@@ -763,44 +763,44 @@ def test_reconcile_finds_a_pass_that_was_given_back_and_counts_nowhere(sit, agre
     assert Completion.objects.standing().exists() and marking.untold_gaps(LATER) == []
 
 
-def test_what_hr_reversed_by_hand_no_mended_key_gives_back(sit, agreed, cast):
+def test_what_hr_reversed_by_hand_no_mended_key_gives_back(sit, marked_again, cast):
     sit(cast.colleague, "A")
     completions.reverse(completion=Completion.objects.get(), by=cast.hr, reason="查实替考", at=LATER)
     for key in ("B", "A"):
-        agreed(key)
+        marked_again(key)
 
     assert not Completion.objects.standing().exists() and not Withdrawal.objects.exists()
     assert marking.untold_gaps(LATER) == [] and remarks.lost_gaps(LATER) == []
 
 
-def test_what_is_given_back_counts_in_the_round_that_was_begun_meanwhile(sit, agreed, cast):
+def test_what_is_given_back_counts_in_the_round_that_was_begun_meanwhile(sit, marked_again, cast):
     submission = sit(cast.colleague, "A")
-    agreed("B")
+    marked_again("B")
     begun = enrolments.enrol(person=cast.colleague, course=submission.attempt.enrolment.course, at=LATER)
 
-    agreed("A")
+    marked_again("A")
 
     assert Completion.objects.standing().get().enrolment == begun
 
 
-def test_who_passed_again_with_the_wrong_key_is_given_back_the_first_pass(sit, agreed, cast):
+def test_who_passed_again_with_the_wrong_key_is_given_back_the_first_pass(sit, marked_again, cast):
     """The pass of the round between falls in the same re-marking, before or after."""
     first = sit(cast.colleague, "A")
-    agreed("B")
+    marked_again("B")
     between = sit(cast.colleague, "B")
     assert Completion.objects.standing().get().enrolment == between.attempt.enrolment
 
-    agreed("A")
+    marked_again("A")
 
     done = Completion.objects.standing().get()
     assert result(first).passed and not result(between).passed and done.round == 3
     assert balance(cast.colleague, clock.year_of(NOON)) == done.hours > 0
 
 
-def test_an_attempt_that_was_open_when_the_completion_fell_still_counts(exam, sit, agreed, cast, django_capture_on_commit_callbacks):
+def test_an_attempt_that_was_open_when_the_completion_fell_still_counts(exam, sit, marked_again, cast, django_capture_on_commit_callbacks):
     sit(cast.colleague, "A")
     left_open = attempts.start(person=cast.colleague, quiz=exam, at=NOON)
-    agreed("B")
+    marked_again("B")
 
     assert attempts.start(person=cast.colleague, quiz=exam, at=LATER) == left_open
     for item in left_open.items.all():
