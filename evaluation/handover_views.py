@@ -229,7 +229,7 @@ def refusal(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_POST
 def hand_over_package(request: HttpRequest, pk: int) -> HttpResponse:
-    """The file that was handed over, made again: the same bytes; one says what for. Logged."""
+    """The file that was handed over, as it was kept or made again: the same bytes; one says what for. Logged."""
     given = _given(request, pk)
     form = PurposeForm(request.POST)
     if not form.is_valid():

@@ -13,7 +13,8 @@ class Seal(Fact):
     """The manifest of a frozen calculation and its signature, made in the transaction of the freeze. Never changed.
 
     The files are written from the frozen lines; the manifest says which bytes they have to be. The package lies in private
-    storage under its digest, and can be made again from the lines. The manifest and the signature are kept, not made again: a key that is rotated or deleted, or a unit that is renamed, changes nothing.
+    storage under its digest, and can be made again from the lines. The manifest and the signature are kept, not made again: a key
+    that is rotated or deleted, or a unit that is renamed, changes nothing.
     `public_key` is the key's multibase (`certificates.keyring`).
     """
 
