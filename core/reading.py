@@ -1,6 +1,6 @@
 """Reading many rows of the database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -14,20 +14,32 @@ def read_ahead(rows: Iterable[Row], size: int) -> Iterator[Row]:
     """The same rows in the same order; while some are worked on, the next `size` come from the database.
 
     A cursor of the server computes rows only as they are asked for: without this the database and the program wait for each other.
-    The first rows are asked for by this thread, which opens the cursor on its own connection; those behind by one other thread.
+    Another thread reads, on a connection of its own and in one transaction: on that of a caller who commits meanwhile PostgreSQL
+    would compute the last row before it gave the first. In a transaction of the caller, whose rows no other connection sees, nothing
+    is read ahead.
     """
+    if connection.in_atomic_block:
+        yield from rows
+        return
     source = iter(rows)
+
+    def begin() -> None:
+        connection.set_autocommit(False)
 
     def some() -> list[Row]:
         return list(islice(source, size))
 
-    connection.inc_thread_sharing()
-    try:
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            part = some()
-            while part:
+    def end() -> None:
+        if isinstance(source, Generator):
+            source.close()  # with its cursor, while the connection stands
+        connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        try:
+            reader.submit(begin).result()
+            coming = reader.submit(some)
+            while part := coming.result():
                 coming = reader.submit(some)
                 yield from part
-                part = coming.result()
-    finally:
-        connection.dec_thread_sharing()
+        finally:
+            reader.submit(end).result()

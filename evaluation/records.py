@@ -174,7 +174,6 @@ class Found:
     key: Callable = field(default=attrgetter("pk"))
     whole: Callable[[QuerySet], QuerySet] = field(default=lambda rows: rows)
     counted_at: datetime | None = None
-    reads_ahead: bool = True  # not where rows fetch others beside them: those would come by another connection
     chunk: int = field(default=2000)
 
     def count(self, most: int | None = None) -> int:
@@ -204,7 +203,7 @@ class Found:
         passing: list = []
 
         def noted() -> Iterator:
-            for row in read_ahead(self._rows(), self.chunk) if self.reads_ahead else self._rows():
+            for row in read_ahead(self._rows(), self.chunk):
                 passing.append(self.key(row))
                 yield row
 
@@ -258,7 +257,7 @@ def find(user, wanted: Filter, *, at: datetime, for_page: bool = False) -> Found
     if wanted.status == Status.NOT_STARTED:
         return _not_started(user, wanted, at, for_page)
     if wanted.status == Status.HIGHER:
-        return Found(_higher_found(user, wanted), lambda rows: (of_higher(row, today) for row in rows), reads_ahead=False)
+        return Found(_higher_found(user, wanted), lambda rows: (of_higher(row, today) for row in rows))
     source = Completion.objects.visible_to(user)
     source = source.filter(reversal__isnull=False) if wanted.status == Status.REVERSED else source.standing()
     source = _narrow(source, wanted, "completed_at")

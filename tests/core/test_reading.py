@@ -1,19 +1,22 @@
-"""Reading ahead: the same rows, one thread more, and nothing left running."""
+"""Reading ahead: the same rows, one thread more with a connection of its own, and nothing left running."""
 
 import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from core.reading import read_ahead
+from people.models import Unit
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
-def test_all_rows_come_once_and_in_order(db, count):
+def test_all_rows_come_once_and_in_order(count):
     assert list(read_ahead(range(count), 8)) == list(range(count))
 
 
-def test_the_next_rows_are_asked_for_while_some_are_worked_on(db):
+@pytest.mark.django_db(transaction=True)
+def test_the_next_rows_are_asked_for_while_some_are_worked_on():
     asked, reached = [], threading.Event()
 
     def rows():
@@ -30,7 +33,8 @@ def test_the_next_rows_are_asked_for_while_some_are_worked_on(db):
     assert not [one for one in threading.enumerate() if "ThreadPool" in one.name]
 
 
-def test_what_goes_wrong_while_reading_ahead_is_told_where_it_is_read(db):
+@pytest.mark.django_db(transaction=True)
+def test_what_goes_wrong_while_reading_ahead_is_told_where_it_is_read():
     def rows():
         yield from range(3)
         raise DatabaseError("gone")
@@ -38,12 +42,33 @@ def test_what_goes_wrong_while_reading_ahead_is_told_where_it_is_read(db):
     got = []
     with pytest.raises(DatabaseError, match="gone"):
         got.extend(read_ahead(rows(), 2))
-    before = connection.allow_thread_sharing
-    assert before is False
+    assert got == [0, 1]
 
 
-def test_a_cursor_is_read_by_the_other_thread_on_the_same_connection(db):
-    from people.models import Unit
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_whoever_commits_meanwhile_does_not_wait_until_the_last_row_is_computed():
+    made = [Unit.add_root(code=f"R{n}", name="甲", kind="county").pk for n in range(7)]
+    readers, held = set(), set()
 
-    made = {Unit.add_root(code=f"R{n}", name="甲", kind="county").pk for n in range(5)}
-    assert set(read_ahead(Unit.objects.values_list("pk", flat=True).iterator(chunk_size=2), 2)) >= made
+    def rows():
+        for pk in Unit.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=2):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT is_holdable FROM pg_cursors WHERE name LIKE '_django%'")
+                held.update(cursor.fetchall())
+            readers.add(threading.get_ident())
+            yield pk
+
+    found = []
+    for pk in read_ahead(rows(), 2):
+        found.append(pk)
+        Unit.objects.filter(pk=pk).update(name="乙")
+    assert found == made and Unit.objects.filter(name="乙").count() == len(made)
+    assert held == {(False,)} and threading.get_ident() not in readers
+
+
+def test_in_a_transaction_its_own_rows_are_read_too(db):
+    assert connection.in_atomic_block
+    with transaction.atomic():
+        made = {Unit.add_root(code=f"R{n}", name="甲", kind="county").pk for n in range(5)}
+        assert set(read_ahead(Unit.objects.values_list("pk", flat=True).iterator(chunk_size=2), 2)) >= made
