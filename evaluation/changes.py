@@ -22,6 +22,7 @@ Kind = RecordChange.Kind
 AT_ONCE = 1000
 NUMBERING = 7_220_417  # the advisory lock of whoever gives numbers
 PATIENCE = timedelta(seconds=2)
+A_PAGE = 5001  # numbers that are taken at once: the longest page of the API and one more, which tells whether there is another
 FEW = 5000  # rows whose newest changes are looked up by their keys
 STRETCH = 10_000  # numbers that are looked through at once, and more each time
 
@@ -123,7 +124,7 @@ def first_of(
     def take(newest: QuerySet, *, share: float = 1) -> tuple[int, int]:
         """How many numbers there were, and how many of them are sought; `share` is the part expected to be."""
         nonlocal after
-        numbers = dict(newest[: min(AT_ONCE, ceil((most - len(found)) / share))])
+        numbers = dict(newest[: min(A_PAGE, ceil((most - len(found)) / share))])
         last = max(numbers, default=upto)
         changed = rows.annotate(change=F("changes__number")).filter(pk__in=numbers.values(), change__gt=after, change__lte=last)
         some = [row for row in shape(changed) if row.change in numbers]
