@@ -507,7 +507,7 @@ def _first_tests(people, *, year: int, at: datetime) -> QuerySet:
     return over.filter(person__in=people).annotate(
         served_path=path,
         is_first=~Exists(earlier),
-        is_pass=Exists(over.passed().filter(pk=OuterRef("pk"))),
+        is_pass=Exists(Attempt.objects.passed().filter(pk=OuterRef("pk"))),
         is_first_pass=~Exists(earlier.passed()),
     )
 

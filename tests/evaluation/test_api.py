@@ -723,7 +723,7 @@ def test_the_migration_gives_every_standing_record_its_change(cast, course, pull
 
 @pytest.mark.parametrize(("at_once", "few", "stretch"), [(1, 0, 1), (2, 0, 3), (1, 1, 3), (2, 50, 1), (1000, 5000, 10_000)])
 def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sought(cast, course, monkeypatch, at_once, few, stretch):
-    monkeypatch.setattr(changes, "AT_ONCE", at_once)
+    monkeypatch.setattr(changes, "A_PAGE", at_once)
     monkeypatch.setattr(changes, "FEW", few)
     monkeypatch.setattr(changes, "STRETCH", stretch)
     chance = random.Random(7)
@@ -742,7 +742,7 @@ def test_a_page_is_the_beginning_of_all_that_changed_however_much_of_it_is_sough
 
 
 def test_a_page_of_a_unit_passes_over_what_happened_elsewhere(cast, course, pull, monkeypatch, django_assert_max_num_queries):
-    monkeypatch.setattr(changes, "AT_ONCE", 2)
+    monkeypatch.setattr(changes, "A_PAGE", 2)
     mine = rows.complete(cast.learner, course)
     for number in range(1, 13):
         rows.complete(cast.other_leader, course, round=number)
