@@ -361,11 +361,66 @@ def test_a_transfer_that_was_earlier_than_a_file_said_moves_the_day_between_the_
     assert plan_of(row(**there, since="2026-02-01"), county=cast.county).is_empty
 
 
+def stands_as(line, county):
+    """Whether the same file once more would change nothing."""
+    plan = plan_of(line, county=county)
+    return plan.is_empty and not plan.errors and not plan.notices
+
+
+def test_a_mistyped_year_that_cuts_the_posting_before_is_named_in_the_plan_and_the_right_day_gives_its_days_back(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    before, duties = served(), held_duties()
+    for since, old, new in (("2025-03-01", "2026-02-28", "2025-02-28"), ("2026-03-01", "2025-02-28", "2026-02-28")):
+        plan = plan_of(row(**there, since=since), county=cast.county)
+        [notice] = plan.notices
+        assert (plan.people[0].posting, notice.field, notice.code) == ("redate", "任现职时间", "moves_before")
+        assert f"姚安县教育体育局 办公室 科员，{old} → {new}" in notice.message
+        roster.apply(plan, by=None, at=NOON)
+        assert served()[0][1] == date.fromisoformat(new) and stands_as(row(**there, since=since), cast.county)
+    assert served() == before and held_duties() == duties
+
+
+@pytest.mark.parametrize("known", ["a record", "an entry"])
+def test_a_later_day_takes_no_days_from_a_post_in_which_somebody_was_known_before_it(cast, known):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
+    put_in(row(**there, since="2025-03-01"), county=cast.county)
+    someone = Person.objects.get(employee_number="YA20001")
+    if known == "an entry":
+        someone.postings.filter(ends_on=None).update(entered_at=datetime(2025, 3, 5, tzinfo=UTC))
+    else:
+        facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2025, 12, 1), ends_on=date(2025, 12, 5), voucher="病假条")
+        leaves.record(person=someone, facts=facts, by=cast.hr, form_key="one", at=NOON)
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    assert served() == [(date(2024, 3, 1), date(2025, 2, 28)), (date(2025, 3, 1), date(2026, 2, 28)), (date(2026, 3, 1), None)]
+
+
+def test_a_record_in_the_post_before_keeps_no_days_from_it(cast):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    someone = Person.objects.get(employee_number="YA20001")
+    facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2025, 12, 1), ends_on=date(2025, 12, 5), voucher="病假条")
+    leaves.record(person=someone, facts=facts, by=cast.hr, form_key="one", at=NOON)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
+    for since in ("2026-03-01", "2025-03-01", "2026-03-01"):
+        put_in(row(**there, since=since), county=cast.county)
+    assert served() == [(date(2024, 3, 1), date(2026, 2, 28)), (date(2026, 3, 1), None)]
+
+
 def test_no_roster_moves_the_last_day_of_a_posting_in_another_county(cast):
     put_in(row(since="2026-03-01"), county=cast.county)
     someone = Person.objects.get(employee_number="YA20001")
     Posting.objects.create(person=someone, unit=cast.other_county, starts_on=date(2024, 3, 1), ends_on=date(2026, 2, 28))
     assert codes(plan_of(row(since="2026-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+    known_since(2024)
+    plan = plan_of(row(since="2026-04-01"), county=cast.county)
+    assert plan.people[0].posting == "renew"
+    roster.apply(plan, by=None, at=NOON)
+    assert served()[0] == (date(2024, 3, 1), date(2026, 2, 28))
 
 
 def test_the_day_between_two_stretches_moves_over_a_duty_and_holds_no_day_twice(cast):

@@ -82,6 +82,9 @@ RULES = {
         "%(name)s was in the register, or has records, before %(since)s: the time from %(before)s on stays as served, and a new stretch begins. "
         "No later file takes that back: leave the row out if %(since)s only corrects the day."
     ),
+    "moves_before": gettext_noop(
+        "The last day of the post before moves with this first day: %(place)s, %(old)s → %(new)s; its duties follow. Make sure that the year is right."
+    ),
     "name_changed_gone": gettext_noop(
         "The name behind this number changes from %(old)s to %(new)s, and the password ends: the person has left. "
         "Make sure that the number was not given to somebody else."

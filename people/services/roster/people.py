@@ -1,5 +1,7 @@
 """The sheet of people, compared with the register."""
 
+from datetime import timedelta
+
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -26,7 +28,7 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
     matched = [(row, person) for row in parsed.people if (person := people.get(row.number.casefold()))]
     standing = standings_of([person for _row, person in matched])
     stopped = _stopped_for(by, [person for row, person in matched if comes_back(row, person)])
-    corrected = mistaken({person.pk: (person, row.since) for row, person in matched}, standing)
+    corrected = mistaken({person.pk: (person, row.since) for row, person in matched}, standing, known)
     for row in parsed.people:
         person = people.get(row.number.casefold())
 
@@ -83,6 +85,11 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
             if change.posting == "renew" and change.since is not None:
                 days = {"name": change.name, "before": change.before, "since": change.since.isoformat()}
                 found.notices.append(RosterError(row.row, "任现职时间", _(RULES["renewed"]) % days, [], parsed.people_sheet, "renewed"))
+            if change.until_before is not None and change.since is not None:
+                until = (change.since - timedelta(days=1)).isoformat()
+                days = {"place": change.place_before, "old": change.until_before.isoformat(), "new": until}
+                text = _(RULES["moves_before"]) % days
+                found.notices.append(RosterError(row.row, "任现职时间", text, [], parsed.people_sheet, "moves_before"))
         else:
             found.unchanged += 1
     follow_moved_units(found, known, by)
