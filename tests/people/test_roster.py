@@ -1073,6 +1073,32 @@ def test_a_leaving_that_is_taken_back_a_week_later_leaves_no_hole_in_the_duties_
     ]
 
 
+def without_duties(line):
+    """The row in a file without the column 政务公开职责, whose header comes with it."""
+    at = HEADER.index("政务公开职责")
+    return text_file(line[:at] + line[at + 1 :], header=HEADER[:at] + HEADER[at + 1 :])
+
+
+def test_a_leaving_that_a_file_without_the_column_of_duties_takes_back_gives_back_the_duties_that_ended_with_it(cast):
+    put_in(row(duties="具体工作人员、联络员、发布员"), county=cast.county)
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    put_in(row(status="离职"), county=cast.county)
+
+    def back():
+        return roster.plan(without_duties(row()), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+
+    assert back().people[0].duties_added == ["staff", "liaison"]
+    roster.apply(back(), by=None, at=NOON + timedelta(days=7))
+    first = date(2024, 3, 1)
+    assert held_duties() == [
+        ("liaison", first, None, first),
+        ("publisher", first, date(2026, 6, 14), first),
+        ("staff", first, None, first),
+    ]
+    assert Person.objects.get(employee_number="YA20001").role_grants.filter(role="liaison", ends_on=None).exists()
+    assert back().is_empty and not back().errors
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0, 1, 3, 40]),  # days after the file before

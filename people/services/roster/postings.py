@@ -69,11 +69,12 @@ def change_of(
         return rules.Unreadable("date_needed")
     if here and here.title == change.title and here.starts_on == row.since:
         change.posting = "reopen"
+        change.duties_added = list(stands.ended if row.duties is None else row.duties)
     elif last is not None and last.ends_on is not None and row.since <= last.ends_on:
         return rules.Unreadable("date_before", value=row.since.isoformat(), last=last.ends_on.isoformat())
     else:
         change.posting = "open"
-    change.duties_added = list(row.duties or [])
+        change.duties_added = list(row.duties or [])
     return change
 
 
