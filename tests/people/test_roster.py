@@ -692,6 +692,44 @@ def test_a_derived_section_code_gives_way_to_the_official_one(cast):
     assert before.code == "532325-D03-07" and Unit.objects.filter(name="督导室").count() == 1
 
 
+def official(**more):
+    """A file in which the derived code of 督导室 gives way to the official one, with its people."""
+    units = [["532325-D03-07", "督导室", None, "内设机构", "532325-D03", None]]
+    return {"units": units, "people": row(section="督导室", **more)}
+
+
+def plan_with(county, *, units, people):
+    return plan_of(people, units=units, county=county)
+
+
+@pytest.mark.parametrize("since", ["2024-03-01", ""])
+def test_a_unit_that_gets_another_code_moves_nobody_in_it_and_asks_for_no_day(cast, since):
+    put_in(row(section="督导室"), county=cast.county)
+    entered = Posting.objects.get(person__employee_number="YA20001").entered_at
+    plan = plan_with(cast.county, **official(since=since))
+    assert not plan.errors and not plan.people and [unit.lines for unit in plan.units]
+    roster.apply(plan, by=None, at=NOON + timedelta(days=1))
+    assert Posting.objects.get(person__employee_number="YA20001").entered_at == entered
+    again = plan_with(cast.county, **official(since=since))
+    assert again.is_empty and not again.errors
+
+
+def test_a_later_day_in_a_unit_that_gets_another_code_begins_a_stretch_there(cast):
+    put_in(row(section="督导室"), county=cast.county)
+    known_since(2024)
+    assert plan_with(cast.county, **official(since="2026-06-01")).people[0].posting == "renew"
+
+
+def test_who_comes_back_into_a_unit_that_gets_another_code_goes_on_there(cast):
+    put_in(row(section="督导室"), county=cast.county)
+    put_in(row(section="督导室", status="离职"), county=cast.county)
+    plan = plan_with(cast.county, **official())
+    assert not plan.errors and plan.people[0].posting == "reopen"
+    roster.apply(plan, by=None, at=NOON)
+    again = plan_with(cast.county, **official())
+    assert served() == [(date(2024, 3, 1), None)] and again.is_empty and not again.errors
+
+
 BAD_UNITS = [
     (["532325-D90", "", None, "部门", "532325", None], "单位名称", "missing"),
     (["", "甲局", None, "部门", "532325", None], "单位代码", "missing"),

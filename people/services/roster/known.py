@@ -45,6 +45,10 @@ class Known:
         """The code under which a unit goes on that stands with this one."""
         return self.renamed.get(code, code)
 
+    def code_now(self, unit_id: int | None) -> str:
+        """The same of a unit that stands, by its key; "" where it is no unit of this county."""
+        return self.now(self.code_of.get(unit_id, ""))
+
     def at(self, path: str) -> str:
         """The code, as planned, of the unit that stands at this path."""
         return self.now((self.by_path.get(path) or self.above[path]).code)
@@ -109,5 +113,5 @@ class Known:
 
     def place_of(self, posting: Posting) -> str:
         """Unit and post of a posting that stands, as it is planned that they are called."""
-        code = self.code_of.get(posting.unit_id, "")
+        code = self.code_now(posting.unit_id)
         return f"{self.label(code) if code else '—'} {posting.title}".strip()

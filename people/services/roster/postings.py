@@ -62,7 +62,7 @@ def change_of(
             change.fields["is_active"] = (False, True)
     if cur is not None:
         return _continued(change, row, known, cur, last, open_duties, is_mistaken=is_mistaken)
-    here = last if last is not None and known.code_of.get(last.unit_id) == unit_code else None  # where they last were
+    here = last if last is not None and known.code_now(last.unit_id) == unit_code else None  # where they last were
     change.title = row.title if row.title is not None else (here.title if here else "")
     change.since = row.since
     if row.since is None:
@@ -87,7 +87,7 @@ def _continued(
     then, the day between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`):
     it gives the days back to such a posting.
     """
-    here = known.code_of.get(cur.unit_id, "")
+    here = known.code_now(cur.unit_id)
     same_unit = here == change.unit_code
     change.title = row.title if row.title is not None else (cur.title if same_unit else "")
     change.since = row.since or cur.starts_on
