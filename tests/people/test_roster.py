@@ -501,6 +501,30 @@ def test_an_earlier_day_in_the_same_post_corrects_its_start(cast):
     assert posting.starts_on == posting.duties.get().starts_on == date(2023, 3, 1)
 
 
+def test_a_duty_that_began_with_the_posting_and_was_struck_since_goes_back_with_an_earlier_day(cast):
+    put_in(row(duties="具体工作人员"), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任"}
+    for duties, since in (("具体工作人员、联络员", "2026-03-01"), ("具体工作人员", "2026-03-01"), ("具体工作人员", "2026-02-01")):
+        put_in(row(**there, duties=duties, since=since), county=cast.county)
+    new = date(2026, 2, 1)
+    assert [each for each in held_duties() if each[0] == "liaison"] == [("liaison", new, date(2026, 6, 14), new)]
+    assert stands_as(row(**there, duties="具体工作人员", since="2026-02-01"), cast.county)
+
+
+def test_a_duty_of_two_stretches_that_was_struck_since_holds_no_day_twice_when_the_day_between_them_moves(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    for duties, since in (("具体工作人员、联络员", "2026-05-01"), ("具体工作人员", "2026-05-01"), ("具体工作人员", "2026-04-15")):
+        put_in(row(duties=duties, since=since), county=cast.county)
+    old, new = date(2024, 3, 1), date(2026, 4, 15)
+    assert [each for each in held_duties() if each[0] == "liaison"] == [
+        ("liaison", old, date(2026, 4, 14), old),
+        ("liaison", new, date(2026, 6, 14), new),
+    ]
+    assert stands_as(row(duties="具体工作人员", since="2026-04-15"), cast.county)
+
+
 def test_manual_roles_stay_when_duties_change(cast):
     put_in(row(duties="联络员"), county=cast.county)
     person = Person.objects.get(employee_number="YA20001")

@@ -245,11 +245,12 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
 
         Duties of the same post go over.
         """
-        began = {each.duty: each for each in held.get(posting.pk, []) if each.starts_on == posting.starts_on}
-        for assignment in [*past.get(posting.pk, []), *held.get(posting.pk, [])]:
+        theirs = [*past.get(posting.pk, []), *held.get(posting.pk, [])]
+        began = {each.duty: each for each in theirs if each.starts_on == posting.starts_on}
+        for assignment in theirs:
             if assignment.ends_on is not None and assignment.ends_on < since:
                 never.add(assignment.pk)
-            elif assignment.starts_on < since or (assignment.ends_on is None and assignment.duty in began):
+            elif assignment.starts_on < since or began.get(assignment.duty) is assignment:
                 assignment.starts_on = since
                 ended.append(assignment)
         if before is not None:
@@ -263,7 +264,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
                     elif same:
                         added.append(DutyAssignment(posting=posting, duty=assignment.duty, starts_on=first, ends_on=assignment.ends_on))
                     end(assignment, since - timedelta(days=1))
-                elif goes_on is not None or (not same and assignment.ends_on == before.ends_on):
+                elif (goes_on is not None and goes_on.pk not in never) or (not same and assignment.ends_on == before.ends_on):
                     end(assignment, since - timedelta(days=1))
             before.ends_on = since - timedelta(days=1)
             changed.append(before)
