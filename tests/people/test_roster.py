@@ -708,6 +708,48 @@ def test_units_that_would_lie_under_themselves_are_refused(cast, change):
     assert Unit.find_problems() == ([], [], [], [], [])
 
 
+def chain_of(length, county, *more):
+    """A plan of units one below the other, X1 below the county."""
+    units = [[f"X{n}", f"X{n}", None, "部门", f"X{n - 1}" if n > 1 else "532325", None] for n in range(1, length + 1)]
+    return {"units": [*units, *more], "county": county}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_units_that_would_lie_deeper_than_ten_levels_are_refused_by_row_whatever_their_number_and_order(cast, order):
+    sheet = chain_of(1500, cast.county)
+    sheet["units"] = sheet["units"][::order]
+
+    def left():
+        plan = plan_of(**sheet)
+        assert len(plan.errors) == 1491 and {error.field for error in plan.errors} == {"上级代码"}
+        return plan
+
+    plan = left()
+    assert "too_deep" in {error.code for error in plan.errors} and "10 级" in "".join(error.message for error in plan.errors)
+    roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
+    assert Unit.objects.get(code="X9").depth == 10 and Unit.find_problems() == ([], [], [], [], [])
+    assert left().is_empty
+
+
+def test_a_unit_does_not_move_to_where_one_below_it_would_lie_too_deep(cast):
+    put_in(**chain_of(9, cast.county, ["Y1", "Y1", None, "部门", "532325", None], ["Y2", "Y2", None, "部门", "Y1", None]))
+    assert codes(plan_of(units=[["Y1", "Y1", None, "部门", "X8", None]], county=cast.county)) == [(2, "上级代码", "too_deep")]
+    up = [["Y1", "Y1", None, "部门", "X7", None]]
+    put_in(units=up, county=cast.county)
+    assert Unit.objects.get(code="Y2").depth == 10 and plan_of(units=up, county=cast.county).is_empty
+
+
+def test_a_unit_that_stands_deeper_than_ten_levels_may_stay_and_move_up(cast):
+    at = cast.county
+    for n in range(1, 13):
+        at = at.add_child(code=f"X{n}", name=f"X{n}", kind=Unit.Kind.DEPARTMENT)
+    assert plan_of(**chain_of(12, cast.county)).is_empty
+    up = [["X12", "X12", None, "部门", "X10", None]]
+    put_in(units=up, county=cast.county)
+    assert Unit.objects.get(code="X12").depth == 12 and plan_of(units=up, county=cast.county).is_empty
+    assert codes(plan_of(row(unit="X10", section="督导室"), county=cast.county)) == [(2, "内设机构", "too_deep")]
+
+
 def test_a_derived_section_code_gives_way_to_the_official_one(cast):
     put_in(row(section="督导室"), county=cast.county)
     before = Unit.objects.get(name="督导室")

@@ -57,6 +57,7 @@ RULES = {
     "parent_needed": gettext_noop("Only a county stands alone; give the code of the unit above."),
     "parent_of_county": gettext_noop("A county has no unit above it."),
     "parent_circle": gettext_noop("The units above it run in a circle."),
+    "too_deep": gettext_noop("Units lie at most %(levels)s levels deep, the county and the units below this one counted."),
     "kind_fixed": gettext_noop("A county cannot become another kind of unit, nor another kind a county."),
     "unit_elsewhere": gettext_noop("“%(value)s” is outside the units that you may import."),
     "kind_own": gettext_noop("The kind of your own unit is not changed from inside it: whoever looks after the unit above has to do it."),

@@ -11,7 +11,7 @@ from people.services.accounts import stopped_by_hand
 from people.services.roles import BY_HAND, GONE, reaches
 from people.services.roster.changes import PLACES, RosterPlan, UnitChange
 from people.services.roster.file import RULES, PersonRow, RosterError
-from people.services.roster.known import Known
+from people.services.roster.known import DEEPEST, Known
 from people.services.roster.postings import change_of, comes_back, mistaken
 from people.services.roster.roles import follow_moved_units, follow_with_roles, roles_refused
 from people.services.roster.standing import Standing, standings_of
@@ -63,6 +63,9 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
         change = problem_or_change
         if change.posting in PLACES and change.unit_code in known.closed and not change.ends:
             refuse("内设机构", "unit_closed", {"value": change.unit_label})
+            continue
+        if change.posting in PLACES and section and (organ_code, section) not in known.sections and known.depth(organ_code) >= DEEPEST:
+            refuse("内设机构", "too_deep", {"levels": DEEPEST})
             continue
         gained, withheld = follow_with_roles(change, known, organ_code, stands, by, row.duties or ())
         why = roles_refused(change, gained, known, stands, by) if change.is_change else None
