@@ -397,6 +397,7 @@ def test_a_later_day_takes_no_days_from_a_post_in_which_somebody_was_known_befor
         leaves.record(person=someone, facts=facts, by=cast.hr, form_key="one", at=NOON)
     put_in(row(**there, since="2026-03-01"), county=cast.county)
     assert served() == [(date(2024, 3, 1), date(2025, 2, 28)), (date(2025, 3, 1), date(2026, 2, 28)), (date(2026, 3, 1), None)]
+    assert stands_as(row(**there, since="2026-03-01"), cast.county)
 
 
 def test_a_record_in_the_post_before_keeps_no_days_from_it(cast):
@@ -408,6 +409,7 @@ def test_a_record_in_the_post_before_keeps_no_days_from_it(cast):
     there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
     for since in ("2026-03-01", "2025-03-01", "2026-03-01"):
         put_in(row(**there, since=since), county=cast.county)
+        assert stands_as(row(**there, since=since), cast.county)
     assert served() == [(date(2024, 3, 1), date(2026, 2, 28)), (date(2026, 3, 1), None)]
 
 
@@ -783,7 +785,10 @@ def test_a_unit_that_gets_another_code_moves_nobody_in_it_and_asks_for_no_day(ca
 def test_a_later_day_in_a_unit_that_gets_another_code_begins_a_stretch_there(cast):
     put_in(row(section="督导室"), county=cast.county)
     known_since(2024)
-    assert plan_with(cast.county, **official(since="2026-06-01")).people[0].posting == "renew"
+    plan = plan_with(cast.county, **official(since="2026-06-01"))
+    assert plan.people[0].posting == "renew"
+    roster.apply(plan, by=None, at=NOON)
+    assert plan_with(cast.county, **official(since="2026-06-01")).is_empty
 
 
 def test_who_comes_back_into_a_unit_that_gets_another_code_goes_on_there(cast):
@@ -1219,7 +1224,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice(cast, steps):
+def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice_and_once_more_they_change_nothing(cast, steps):
     with transaction.atomic():
         put_in(row(duties="具体工作人员", section=""), county=cast.county)
         known_since(2024)
@@ -1230,6 +1235,7 @@ def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice(
             line = row(unit=unit, section="", title=title, duties=duties, since=since, status=status)
             plan = roster.plan(text_file(line), "花名册.csv", county=cast.county, on=day)
             roster.apply(plan, by=None, at=datetime(day.year, day.month, day.day, 4, tzinfo=UTC), skip_bad_rows=True)
+            assert roster.plan(text_file(line), "花名册.csv", county=cast.county, on=day).is_empty, steps
         held: dict[tuple, list] = {}
         for one in (
             DutyAssignment.objects.filter(posting__person__employee_number="YA20001").select_related("posting").order_by("starts_on")
