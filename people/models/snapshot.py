@@ -1,5 +1,6 @@
 """Who and where, as it was at an event."""
 
+from collections import defaultdict
 from datetime import date, datetime
 from typing import ClassVar
 
@@ -68,14 +69,17 @@ def copied_from(record: ServedAt) -> dict:
     return {name: getattr(record, name) for name in SNAPSHOT_FIELDS}
 
 
-def first_recorded(people: list[int]) -> dict[int, date]:
-    """The day of the oldest record of each of these people, by key, whichever app keeps it. One query for each kind of record and 5,000 people."""
-    first: dict[int, date] = {}
+def first_recorded(people: list[int]) -> dict[int, dict[int | None, date]]:
+    """The day of the oldest record of each of these people in each unit, by their keys, whichever app keeps it.
+
+    One query for each kind of record and 5,000 people.
+    """
+    first: dict[int, dict[int | None, date]] = defaultdict(dict)
     kinds = [model for model in apps.get_models() if issubclass(model, ServedAt)]
     for start in range(0, len(people), 5000):
         for model in kinds:
             theirs = model._default_manager.filter(person__in=people[start : start + 5000]).order_by()
-            for pk, found in theirs.values_list("person").annotate(oldest=Min(model.HAPPENED)):
+            for pk, unit, found in theirs.values_list("person", "unit").annotate(oldest=Min(model.HAPPENED)):
                 day = clock.today(found) if isinstance(found, datetime) else found
-                first[pk] = min(day, first.get(pk, day))
+                first[pk][unit] = min(day, first[pk].get(unit, day))
     return first

@@ -361,11 +361,68 @@ def test_a_transfer_that_was_earlier_than_a_file_said_moves_the_day_between_the_
     assert plan_of(row(**there, since="2026-02-01"), county=cast.county).is_empty
 
 
+def stands_as(line, county):
+    """Whether the same file once more would change nothing."""
+    plan = plan_of(line, county=county)
+    return plan.is_empty and not plan.errors and not plan.notices
+
+
+def test_a_mistyped_year_that_cuts_the_posting_before_is_named_in_the_plan_and_the_right_day_gives_its_days_back(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    before, duties = served(), held_duties()
+    for since, old, new in (("2025-03-01", "2026-02-28", "2025-02-28"), ("2026-03-01", "2025-02-28", "2026-02-28")):
+        plan = plan_of(row(**there, since=since), county=cast.county)
+        [notice] = plan.notices
+        assert (plan.people[0].posting, notice.field, notice.code) == ("redate", "任现职时间", "moves_before")
+        assert f"姚安县教育体育局 办公室 科员，{old} → {new}" in notice.message
+        roster.apply(plan, by=None, at=NOON)
+        assert served()[0][1] == date.fromisoformat(new) and stands_as(row(**there, since=since), cast.county)
+    assert served() == before and held_duties() == duties
+
+
+@pytest.mark.parametrize("known", ["a record", "an entry"])
+def test_a_later_day_takes_no_days_from_a_post_in_which_somebody_was_known_before_it(cast, known):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
+    put_in(row(**there, since="2025-03-01"), county=cast.county)
+    someone = Person.objects.get(employee_number="YA20001")
+    if known == "an entry":
+        someone.postings.filter(ends_on=None).update(entered_at=datetime(2025, 3, 5, tzinfo=UTC))
+    else:
+        facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2025, 12, 1), ends_on=date(2025, 12, 5), voucher="病假条")
+        leaves.record(person=someone, facts=facts, by=cast.hr, form_key="one", at=NOON)
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    assert served() == [(date(2024, 3, 1), date(2025, 2, 28)), (date(2025, 3, 1), date(2026, 2, 28)), (date(2026, 3, 1), None)]
+    assert stands_as(row(**there, since="2026-03-01"), cast.county)
+
+
+def test_a_record_in_the_post_before_keeps_no_days_from_it(cast):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    someone = Person.objects.get(employee_number="YA20001")
+    facts = leaves.Facts(kind=Leave.Kind.SICK, starts_on=date(2025, 12, 1), ends_on=date(2025, 12, 5), voucher="病假条")
+    leaves.record(person=someone, facts=facts, by=cast.hr, form_key="one", at=NOON)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任", "duties": "具体工作人员"}
+    for since in ("2026-03-01", "2025-03-01", "2026-03-01"):
+        put_in(row(**there, since=since), county=cast.county)
+        assert stands_as(row(**there, since=since), cast.county)
+    assert served() == [(date(2024, 3, 1), date(2026, 2, 28)), (date(2026, 3, 1), None)]
+
+
 def test_no_roster_moves_the_last_day_of_a_posting_in_another_county(cast):
     put_in(row(since="2026-03-01"), county=cast.county)
     someone = Person.objects.get(employee_number="YA20001")
     Posting.objects.create(person=someone, unit=cast.other_county, starts_on=date(2024, 3, 1), ends_on=date(2026, 2, 28))
     assert codes(plan_of(row(since="2026-02-01"), county=cast.county)) == [(2, "任现职时间", "date_before")]
+    known_since(2024)
+    plan = plan_of(row(since="2026-04-01"), county=cast.county)
+    assert plan.people[0].posting == "renew"
+    roster.apply(plan, by=None, at=NOON)
+    assert served()[0] == (date(2024, 3, 1), date(2026, 2, 28))
 
 
 def test_the_day_between_two_stretches_moves_over_a_duty_and_holds_no_day_twice(cast):
@@ -444,6 +501,30 @@ def test_an_earlier_day_in_the_same_post_corrects_its_start(cast):
     roster.apply(plan, by=None, at=NOON)
     posting = Posting.objects.get(person__employee_number="YA20001")
     assert posting.starts_on == posting.duties.get().starts_on == date(2023, 3, 1)
+
+
+def test_a_duty_that_began_with_the_posting_and_was_struck_since_goes_back_with_an_earlier_day(cast):
+    put_in(row(duties="具体工作人员"), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任"}
+    for duties, since in (("具体工作人员、联络员", "2026-03-01"), ("具体工作人员", "2026-03-01"), ("具体工作人员", "2026-02-01")):
+        put_in(row(**there, duties=duties, since=since), county=cast.county)
+    new = date(2026, 2, 1)
+    assert [each for each in held_duties() if each[0] == "liaison"] == [("liaison", new, date(2026, 6, 14), new)]
+    assert stands_as(row(**there, duties="具体工作人员", since="2026-02-01"), cast.county)
+
+
+def test_a_duty_of_two_stretches_that_was_struck_since_holds_no_day_twice_when_the_day_between_them_moves(cast):
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    known_since(2024)
+    for duties, since in (("具体工作人员、联络员", "2026-05-01"), ("具体工作人员", "2026-05-01"), ("具体工作人员", "2026-04-15")):
+        put_in(row(duties=duties, since=since), county=cast.county)
+    old, new = date(2024, 3, 1), date(2026, 4, 15)
+    assert [each for each in held_duties() if each[0] == "liaison"] == [
+        ("liaison", old, date(2026, 4, 14), old),
+        ("liaison", new, date(2026, 6, 14), new),
+    ]
+    assert stands_as(row(duties="具体工作人员", since="2026-04-15"), cast.county)
 
 
 def test_manual_roles_stay_when_duties_change(cast):
@@ -629,12 +710,95 @@ def test_units_that_would_lie_under_themselves_are_refused(cast, change):
     assert Unit.find_problems() == ([], [], [], [], [])
 
 
+def chain_of(length, county, *more):
+    """A plan of units one below the other, X1 below the county."""
+    units = [[f"X{n}", f"X{n}", None, "部门", f"X{n - 1}" if n > 1 else "532325", None] for n in range(1, length + 1)]
+    return {"units": [*units, *more], "county": county}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_units_that_would_lie_deeper_than_ten_levels_are_refused_by_row_whatever_their_number_and_order(cast, order):
+    sheet = chain_of(1500, cast.county)
+    sheet["units"] = sheet["units"][::order]
+
+    def left():
+        plan = plan_of(**sheet)
+        assert len(plan.errors) == 1491 and {error.field for error in plan.errors} == {"上级代码"}
+        return plan
+
+    plan = left()
+    assert "too_deep" in {error.code for error in plan.errors} and "10 级" in "".join(error.message for error in plan.errors)
+    roster.apply(plan, by=None, at=NOON, skip_bad_rows=True)
+    assert Unit.objects.get(code="X9").depth == 10 and Unit.find_problems() == ([], [], [], [], [])
+    assert left().is_empty
+
+
+def test_a_unit_does_not_move_to_where_one_below_it_would_lie_too_deep(cast):
+    put_in(**chain_of(9, cast.county, ["Y1", "Y1", None, "部门", "532325", None], ["Y2", "Y2", None, "部门", "Y1", None]))
+    assert codes(plan_of(units=[["Y1", "Y1", None, "部门", "X8", None]], county=cast.county)) == [(2, "上级代码", "too_deep")]
+    up = [["Y1", "Y1", None, "部门", "X7", None]]
+    put_in(units=up, county=cast.county)
+    assert Unit.objects.get(code="Y2").depth == 10 and plan_of(units=up, county=cast.county).is_empty
+
+
+def test_a_unit_that_stands_deeper_than_ten_levels_may_stay_and_move_up(cast):
+    at = cast.county
+    for n in range(1, 13):
+        at = at.add_child(code=f"X{n}", name=f"X{n}", kind=Unit.Kind.DEPARTMENT)
+    assert plan_of(**chain_of(12, cast.county)).is_empty
+    up = [["X12", "X12", None, "部门", "X10", None]]
+    put_in(units=up, county=cast.county)
+    assert Unit.objects.get(code="X12").depth == 12 and plan_of(units=up, county=cast.county).is_empty
+    assert codes(plan_of(row(unit="X10", section="督导室"), county=cast.county)) == [(2, "内设机构", "too_deep")]
+
+
 def test_a_derived_section_code_gives_way_to_the_official_one(cast):
     put_in(row(section="督导室"), county=cast.county)
     before = Unit.objects.get(name="督导室")
     put_in(row(section="督导室"), units=[["532325-D03-07", "督导室", None, "内设机构", "532325-D03", None]], county=cast.county)
     before.refresh_from_db()
     assert before.code == "532325-D03-07" and Unit.objects.filter(name="督导室").count() == 1
+
+
+def official(**more):
+    """A file in which the derived code of 督导室 gives way to the official one, with its people."""
+    units = [["532325-D03-07", "督导室", None, "内设机构", "532325-D03", None]]
+    return {"units": units, "people": row(section="督导室", **more)}
+
+
+def plan_with(county, *, units, people):
+    return plan_of(people, units=units, county=county)
+
+
+@pytest.mark.parametrize("since", ["2024-03-01", ""])
+def test_a_unit_that_gets_another_code_moves_nobody_in_it_and_asks_for_no_day(cast, since):
+    put_in(row(section="督导室"), county=cast.county)
+    entered = Posting.objects.get(person__employee_number="YA20001").entered_at
+    plan = plan_with(cast.county, **official(since=since))
+    assert not plan.errors and not plan.people and [unit.lines for unit in plan.units]
+    roster.apply(plan, by=None, at=NOON + timedelta(days=1))
+    assert Posting.objects.get(person__employee_number="YA20001").entered_at == entered
+    again = plan_with(cast.county, **official(since=since))
+    assert again.is_empty and not again.errors
+
+
+def test_a_later_day_in_a_unit_that_gets_another_code_begins_a_stretch_there(cast):
+    put_in(row(section="督导室"), county=cast.county)
+    known_since(2024)
+    plan = plan_with(cast.county, **official(since="2026-06-01"))
+    assert plan.people[0].posting == "renew"
+    roster.apply(plan, by=None, at=NOON)
+    assert plan_with(cast.county, **official(since="2026-06-01")).is_empty
+
+
+def test_who_comes_back_into_a_unit_that_gets_another_code_goes_on_there(cast):
+    put_in(row(section="督导室"), county=cast.county)
+    put_in(row(section="督导室", status="离职"), county=cast.county)
+    plan = plan_with(cast.county, **official())
+    assert not plan.errors and plan.people[0].posting == "reopen"
+    roster.apply(plan, by=None, at=NOON)
+    again = plan_with(cast.county, **official())
+    assert served() == [(date(2024, 3, 1), None)] and again.is_empty and not again.errors
 
 
 BAD_UNITS = [
@@ -1018,6 +1182,32 @@ def test_a_leaving_that_is_taken_back_a_week_later_leaves_no_hole_in_the_duties_
     ]
 
 
+def without_duties(line):
+    """The row in a file without the column 政务公开职责, whose header comes with it."""
+    at = HEADER.index("政务公开职责")
+    return text_file(line[:at] + line[at + 1 :], header=HEADER[:at] + HEADER[at + 1 :])
+
+
+def test_a_leaving_that_a_file_without_the_column_of_duties_takes_back_gives_back_the_duties_that_ended_with_it(cast):
+    put_in(row(duties="具体工作人员、联络员、发布员"), county=cast.county)
+    put_in(row(duties="具体工作人员、联络员"), county=cast.county)
+    put_in(row(status="离职"), county=cast.county)
+
+    def back():
+        return roster.plan(without_duties(row()), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+
+    assert back().people[0].duties_added == ["staff", "liaison"]
+    roster.apply(back(), by=None, at=NOON + timedelta(days=7))
+    first = date(2024, 3, 1)
+    assert held_duties() == [
+        ("liaison", first, None, first),
+        ("publisher", first, date(2026, 6, 14), first),
+        ("staff", first, None, first),
+    ]
+    assert Person.objects.get(employee_number="YA20001").role_grants.filter(role="liaison", ends_on=None).exists()
+    assert back().is_empty and not back().errors
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0, 1, 3, 40]),  # days after the file before
@@ -1034,7 +1224,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice(cast, steps):
+def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice_and_once_more_they_change_nothing(cast, steps):
     with transaction.atomic():
         put_in(row(duties="具体工作人员", section=""), county=cast.county)
         known_since(2024)
@@ -1045,6 +1235,7 @@ def test_whatever_rosters_come_in_no_duty_outlasts_its_posting_or_is_held_twice(
             line = row(unit=unit, section="", title=title, duties=duties, since=since, status=status)
             plan = roster.plan(text_file(line), "花名册.csv", county=cast.county, on=day)
             roster.apply(plan, by=None, at=datetime(day.year, day.month, day.day, 4, tzinfo=UTC), skip_bad_rows=True)
+            assert roster.plan(text_file(line), "花名册.csv", county=cast.county, on=day).is_empty, steps
         held: dict[tuple, list] = {}
         for one in (
             DutyAssignment.objects.filter(posting__person__employee_number="YA20001").select_related("posting").order_by("starts_on")

@@ -58,6 +58,8 @@ class PersonChange:
     title: str = ""
     since: date | None = None
     before: str = ""
+    place_before: str = ""  # another posting whose last day moves with the first day of this one, and that day as it stands
+    until_before: date | None = None
     duties_added: list[str] = field(default_factory=list)
     duties_ended: list[str] = field(default_factory=list)
     roles_gained: list[tuple[str, str, str]] = field(default_factory=list)

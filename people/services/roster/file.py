@@ -57,6 +57,7 @@ RULES = {
     "parent_needed": gettext_noop("Only a county stands alone; give the code of the unit above."),
     "parent_of_county": gettext_noop("A county has no unit above it."),
     "parent_circle": gettext_noop("The units above it run in a circle."),
+    "too_deep": gettext_noop("Units lie at most %(levels)s levels deep, the county and the units below this one counted."),
     "kind_fixed": gettext_noop("A county cannot become another kind of unit, nor another kind a county."),
     "unit_elsewhere": gettext_noop("“%(value)s” is outside the units that you may import."),
     "kind_own": gettext_noop("The kind of your own unit is not changed from inside it: whoever looks after the unit above has to do it."),
@@ -81,6 +82,9 @@ RULES = {
     "renewed": gettext_noop(
         "%(name)s was in the register, or has records, before %(since)s: the time from %(before)s on stays as served, and a new stretch begins. "
         "No later file takes that back: leave the row out if %(since)s only corrects the day."
+    ),
+    "moves_before": gettext_noop(
+        "The last day of the post before moves with this first day: %(place)s, %(old)s → %(new)s; its duties follow. Make sure that the year is right."
     ),
     "name_changed_gone": gettext_noop(
         "The name behind this number changes from %(old)s to %(new)s, and the password ends: the person has left. "

@@ -6,6 +6,8 @@ from collections import defaultdict
 from people import rules
 from people.models import Posting, Unit
 
+DEEPEST = 10  # levels of units, the county among them: no county has more, and a path in the database has room for some sixty
+
 
 class Known:
     """The units that stand or are planned, and how a roster names them."""
@@ -45,6 +47,10 @@ class Known:
         """The code under which a unit goes on that stands with this one."""
         return self.renamed.get(code, code)
 
+    def code_now(self, unit_id: int | None) -> str:
+        """The same of a unit that stands, by its key; "" where it is no unit of this county."""
+        return self.now(self.code_of.get(unit_id, ""))
+
     def at(self, path: str) -> str:
         """The code, as planned, of the unit that stands at this path."""
         return self.now((self.by_path.get(path) or self.above[path]).code)
@@ -81,11 +87,7 @@ class Known:
         `parent` is what lies above a section that is not planned yet. A unit that does not stand yet comes
         unsaved, with a path below its parent's.
         """
-        chain = [code]
-        above = self.parent.get(code, parent)
-        while above and above not in chain:
-            chain.append(above)
-            above = self.parent.get(above, "")
+        chain = self._upwards(code, parent)
         top = self.standing.get(chain[-1])
         first = top.depth if top else 1
         depth = first + len(chain) - 1
@@ -94,6 +96,20 @@ class Known:
         if wanted < first and top is not None:
             return self.above[top.path[: Unit.steplen * wanted]]
         return self._as_planned(chain[first - wanted - 1])
+
+    def depth(self, code: str) -> int:
+        """On which level a unit lies, as planned; the county is the first."""
+        chain = self._upwards(code)
+        top = self.standing.get(chain[-1])
+        return (top.depth if top else 1) + len(chain) - 1
+
+    def _upwards(self, code: str, parent: str = "") -> list[str]:
+        chain = [code]
+        above = self.parent.get(code, parent)
+        while above and above not in chain:
+            chain.append(above)
+            above = self.parent.get(above, "")
+        return chain
 
     def _as_planned(self, code: str) -> Unit:
         if code in self.standing:
@@ -109,5 +125,5 @@ class Known:
 
     def place_of(self, posting: Posting) -> str:
         """Unit and post of a posting that stands, as it is planned that they are called."""
-        code = self.code_of.get(posting.unit_id, "")
+        code = self.code_now(posting.unit_id)
         return f"{self.label(code) if code else '—'} {posting.title}".strip()

@@ -1,5 +1,7 @@
 """The sheet of people, compared with the register."""
 
+from datetime import timedelta
+
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
@@ -9,7 +11,7 @@ from people.services.accounts import stopped_by_hand
 from people.services.roles import BY_HAND, GONE, reaches
 from people.services.roster.changes import PLACES, RosterPlan, UnitChange
 from people.services.roster.file import RULES, PersonRow, RosterError
-from people.services.roster.known import Known
+from people.services.roster.known import DEEPEST, Known
 from people.services.roster.postings import change_of, comes_back, mistaken
 from people.services.roster.roles import follow_moved_units, follow_with_roles, roles_refused
 from people.services.roster.standing import Standing, standings_of
@@ -26,7 +28,7 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
     matched = [(row, person) for row in parsed.people if (person := people.get(row.number.casefold()))]
     standing = standings_of([person for _row, person in matched])
     stopped = _stopped_for(by, [person for row, person in matched if comes_back(row, person)])
-    corrected = mistaken({person.pk: (person, row.since) for row, person in matched}, standing)
+    corrected = mistaken({person.pk: (person, row.since) for row, person in matched}, standing, known)
     for row in parsed.people:
         person = people.get(row.number.casefold())
 
@@ -62,6 +64,9 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
         if change.posting in PLACES and change.unit_code in known.closed and not change.ends:
             refuse("内设机构", "unit_closed", {"value": change.unit_label})
             continue
+        if change.posting in PLACES and section and (organ_code, section) not in known.sections and known.depth(organ_code) >= DEEPEST:
+            refuse("内设机构", "too_deep", {"levels": DEEPEST})
+            continue
         gained, withheld = follow_with_roles(change, known, organ_code, stands, by, row.duties or ())
         why = roles_refused(change, gained, known, stands, by) if change.is_change else None
         if why is not None:
@@ -83,6 +88,11 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
             if change.posting == "renew" and change.since is not None:
                 days = {"name": change.name, "before": change.before, "since": change.since.isoformat()}
                 found.notices.append(RosterError(row.row, "任现职时间", _(RULES["renewed"]) % days, [], parsed.people_sheet, "renewed"))
+            if change.until_before is not None and change.since is not None:
+                until = (change.since - timedelta(days=1)).isoformat()
+                days = {"place": change.place_before, "old": change.until_before.isoformat(), "new": until}
+                text = _(RULES["moves_before"]) % days
+                found.notices.append(RosterError(row.row, "任现职时间", text, [], parsed.people_sheet, "moves_before"))
         else:
             found.unchanged += 1
     follow_moved_units(found, known, by)

@@ -62,18 +62,19 @@ def change_of(
             change.fields["is_active"] = (False, True)
     if cur is not None:
         return _continued(change, row, known, cur, last, open_duties, is_mistaken=is_mistaken)
-    here = last if last is not None and known.code_of.get(last.unit_id) == unit_code else None  # where they last were
+    here = last if last is not None and known.code_now(last.unit_id) == unit_code else None  # where they last were
     change.title = row.title if row.title is not None else (here.title if here else "")
     change.since = row.since
     if row.since is None:
         return rules.Unreadable("date_needed")
     if here and here.title == change.title and here.starts_on == row.since:
         change.posting = "reopen"
+        change.duties_added = list(stands.ended if row.duties is None else row.duties)
     elif last is not None and last.ends_on is not None and row.since <= last.ends_on:
         return rules.Unreadable("date_before", value=row.since.isoformat(), last=last.ends_on.isoformat())
     else:
         change.posting = "open"
-    change.duties_added = list(row.duties or [])
+        change.duties_added = list(row.duties or [])
     return change
 
 
@@ -83,16 +84,18 @@ def _continued(
     """A row about somebody with an open posting.
 
     In the same post an earlier first day corrects the one that stands; where it lies in the posting of the county that went on until
-    then, the day between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`).
+    then, the day between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`):
+    it gives the days back to such a posting.
     """
-    here = known.code_of.get(cur.unit_id, "")
+    here = known.code_now(cur.unit_id)
     same_unit = here == change.unit_code
     change.title = row.title if row.title is not None else (cur.title if same_unit else "")
     change.since = row.since or cur.starts_on
     wanted = open_duties if row.duties is None else row.duties
     last_day = last.ends_on if last is not None else None
     first_day = last.starts_on if last is not None and continues(last, cur) else None  # of an earlier stretch of the same post
-    reach = last.starts_on if last is not None and adjoins(last, cur) and last.unit_id in known.code_of else None
+    before = last if moves_with(last, cur, known) else None
+    reach = before.starts_on if before is not None else None
     if same_unit and change.title == cur.title:
         if change.since > cur.starts_on and not is_mistaken:
             change.posting, change.before = "renew", cur.starts_on.isoformat()
@@ -100,6 +103,8 @@ def _continued(
             if last_day is not None and change.since <= last_day and (reach is None or change.since <= reach):
                 return rules.Unreadable("date_before", value=change.since.isoformat(), last=last_day.isoformat())
             change.posting, change.before = "redate", cur.starts_on.isoformat()
+            if before is not None and first_day is None and before.ends_on is not None:
+                change.place_before, change.until_before = known.place_of(before), before.ends_on
     else:
         if row.since is None:
             return rules.Unreadable("date_needed")
@@ -117,24 +122,43 @@ def adjoins(last: Posting | None, cur: Posting) -> bool:
     return last is not None and last.ends_on == cur.starts_on - timedelta(days=1)
 
 
+def moves_with(last: Posting | None, cur: Posting, known: Known) -> bool:
+    """Whether the last day of the posting before moves with the first day of this one: it went on until then, in this county."""
+    return last is not None and adjoins(last, cur) and last.unit_id in known.code_of
+
+
 def continues(last: Posting | None, cur: Posting) -> bool:
     """Whether the posting before was the same post and went on without a break: the first day of the one is as true as that of the other."""
     return last is not None and adjoins(last, cur) and (last.unit_id, last.title) == (cur.unit_id, cur.title)
 
 
-def mistaken(rows: dict[int, tuple[Person, date | None]], stands: dict[int, Standing]) -> set[int]:
+def mistaken(rows: dict[int, tuple[Person, date | None]], stands: dict[int, Standing], known: Known) -> set[int]:
     """For whom, by key, a later first day in the same post corrects the day that stands: on the later one nobody knew of them yet.
 
-    They came into the register on that day or after it, and no record of theirs is older. A mistake here is mended by a file with
-    the earlier day; years once cut off by a new stretch are not. As many queries as there are kinds of records, or none.
+    They came into the register on that day or after it, and no record of theirs is older. Where they served elsewhere in the county until
+    the day that stands, it is enough that nobody knew of them in this post: the days go back to the one before. A mistake here is mended
+    by a file with the earlier day; years once cut off by a new stretch are not. As many queries as there are kinds of records, or none.
     """
-    late = {
-        pk: since
-        for pk, (person, since) in rows.items()
-        if since is not None and (main := stands[pk].current) is not None and main.starts_on < since <= clock.today(person.date_joined)
-    }
+    late: dict[int, tuple[date, int | None]] = {}  # the later day, and the unit whose records count; None: every one's
+    for pk, (person, since) in rows.items():
+        cur, last = stands[pk].current, stands[pk].last
+        if since is None or cur is None or since <= cur.starts_on:
+            continue
+        if since <= clock.today(person.date_joined):
+            late[pk] = since, None
+        if (
+            moves_with(last, cur, known)
+            and not continues(last, cur)
+            and cur.entered_at is not None
+            and since <= clock.today(cur.entered_at)
+        ):
+            late[pk] = since, cur.unit_id
     first = first_recorded(list(late))
-    return {pk for pk, since in late.items() if pk not in first or first[pk] >= since}
+
+    def is_new(pk: int, since: date, unit: int | None) -> bool:
+        return all(day >= since for where, day in first.get(pk, {}).items() if unit is None or where == unit)
+
+    return {pk for pk, (since, unit) in late.items() if is_new(pk, since, unit)}
 
 
 def comes_back(row: PersonRow, person: Person) -> bool:

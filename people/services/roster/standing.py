@@ -3,6 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from django.db.models import F
+
 from people.models import DutyAssignment, Person, Posting, RoleGrant
 from people.services.roles import in_batches
 
@@ -19,6 +21,7 @@ class Standing:
     last: Posting | None = None
     beside: list[Posting] = field(default_factory=list)
     duties: dict[int, list[DutyAssignment]] = field(default_factory=dict)  # by open posting
+    ended: list[str] = field(default_factory=list)  # duties that ended with the last posting, where none is open
     grants: list[RoleGrant] = field(default_factory=list)
 
     @property
@@ -27,15 +30,18 @@ class Standing:
 
 
 def standings_of(people: list[Person]) -> dict[int, Standing]:
-    """How these people stand, by key. Three queries, in batches."""
+    """How these people stand, by key. Three queries, four where somebody has no open posting, in batches."""
     ids = [person.pk for person in people]
     current, last, beside = postings_of(ids)
     held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
+    ended = _ended_with([posting.pk for pk, posting in last.items() if pk not in current])
     grants = _roles_of(ids)
     found = {}
     for person in people:
         one = Standing(person, current.get(person.pk), last.get(person.pk), beside.get(person.pk, []), grants=grants.get(person.pk, []))
         one.duties = {posting.pk: held.get(posting.pk, []) for posting in one.open_postings}
+        if one.last is not None:
+            one.ended = ended.get(one.last.pk, [])
         found[person.pk] = one
     return found
 
@@ -60,6 +66,15 @@ def duties_of(postings: list[int]) -> dict[int, list[DutyAssignment]]:
     for assignment in in_batches(DutyAssignment.objects.filter(ends_on=None).order_by("pk"), "posting", postings):
         held[assignment.posting_id].append(assignment)
     return held
+
+
+def _ended_with(postings: list[int]) -> dict[int, list[str]]:
+    """By closed posting: the duties that were held until its last day."""
+    found: dict[int, list[str]] = defaultdict(list)
+    until = DutyAssignment.objects.filter(ends_on=F("posting__ends_on")).order_by("pk")
+    for assignment in in_batches(until, "posting", postings):
+        found[assignment.posting_id].append(assignment.duty)
+    return found
 
 
 def _roles_of(people: list[int]) -> dict[int, list[RoleGrant]]:

@@ -6,7 +6,7 @@ from people import rules
 from people.models import Person, Unit
 from people.services.roster.changes import RosterPlan, UnitChange
 from people.services.roster.file import RULES, RosterError, UnitRow
-from people.services.roster.known import Known
+from people.services.roster.known import DEEPEST, Known
 
 
 def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
@@ -27,6 +27,23 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
             .values_list("code", flat=True)
         )
     done: dict[str, UnitChange] = {}
+
+    def is_too_deep(row: UnitRow, unit: Unit | None) -> bool:
+        """Whether the unit, or one that stands below it, would come to lie below the deepest level, and deeper than it stands."""
+        limit = DEEPEST
+        if unit is not None:
+            lowest = max(each.depth for each in known.standing.values() if each.path.startswith(unit.path))
+            limit = max(DEEPEST - (lowest - unit.depth), unit.depth)
+        code, chain = row.code, set[str]()
+        level = county.depth - 1 if county is not None else 0
+        while code and code not in chain:  # where they run in a circle, `settle` says so
+            chain.add(code)
+            if level + len(chain) > limit:
+                return True
+            is_top = county is not None and code == county.code
+            above = rows[code].parent_code if code in rows else ""
+            code = "" if is_top else above or known.parent.get(code, "")
+        return False
 
     def settle(row: UnitRow, under: tuple[str, ...]) -> bool:
         """Judge one row after the rows above it in the tree; whether the unit will stand."""
@@ -63,6 +80,9 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
                 refuse(row, "上级代码", "parent_needed")
                 return False
             if row.parent_code and not inside_root:
+                if (unit is None or known.parent[unit.code] != row.parent_code) and is_too_deep(row, unit):
+                    refuse(row, "上级代码", "too_deep", levels=DEEPEST)  # before the rows above it: that many are not called one in another
+                    return False
                 if row.parent_code in rows:
                     if not settle(rows[row.parent_code], (*under, row.code)):
                         if row.code not in bad:

@@ -21,7 +21,7 @@ from people.services.roles import in_batches
 from people.services.roster.changes import OPENS, PLACES, RosterPlan
 from people.services.roster.file import RosterError, rows_of
 from people.services.roster.planning import compare
-from people.services.roster.postings import adjoins, continues
+from people.services.roster.postings import continues
 from people.services.roster.standing import duties_of, postings_of
 from people.signals import roster_imported
 
@@ -241,12 +241,16 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         past[assignment.posting_id].append(assignment)
 
     def redate(posting: Posting, before: Posting | None, since: date) -> None:
-        """Give a posting another first day, and its duties with it; the one before it goes on until then. Duties of the same post go over."""
-        began = {each.duty: each for each in held.get(posting.pk, []) if each.starts_on == posting.starts_on}
-        for assignment in [*past.get(posting.pk, []), *held.get(posting.pk, [])]:
+        """Give a posting another first day, and its duties with it; the one before it goes on until then, with the duties that ended with it.
+
+        Duties of the same post go over.
+        """
+        theirs = [*past.get(posting.pk, []), *held.get(posting.pk, [])]
+        began = {each.duty: each for each in theirs if each.starts_on == posting.starts_on}
+        for assignment in theirs:
             if assignment.ends_on is not None and assignment.ends_on < since:
                 never.add(assignment.pk)
-            elif assignment.starts_on < since or (assignment.ends_on is None and assignment.duty in began):
+            elif assignment.starts_on < since or began.get(assignment.duty) is assignment:
                 assignment.starts_on = since
                 ended.append(assignment)
         if before is not None:
@@ -260,7 +264,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
                     elif same:
                         added.append(DutyAssignment(posting=posting, duty=assignment.duty, starts_on=first, ends_on=assignment.ends_on))
                     end(assignment, since - timedelta(days=1))
-                elif goes_on is not None:
+                elif (goes_on is not None and goes_on.pk not in never) or (not same and assignment.ends_on == before.ends_on):
                     end(assignment, since - timedelta(days=1))
             before.ends_on = since - timedelta(days=1)
             changed.append(before)
@@ -315,7 +319,7 @@ def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str
         elif change.posting == "redate" and posting is not None:
             assert change.since is not None
             before = last.get(person.pk)
-            moves = continues(before, posting) or (adjoins(before, posting) and change.since < posting.starts_on)
+            moves = continues(before, posting) or change.until_before is not None
             redate(posting, before if moves else None, change.since)
         elif change.posting == "correct" and posting is not None:
             posting.unit, posting.title, posting.entered_at = units[change.unit_code], change.title, at
