@@ -166,6 +166,7 @@ def import_found(
     skip_bad: bool = False,
     dry_run: bool = False,
     seen: str = "",
+    told: Collection[str] = (),
 ) -> Report:
     """Bring what was read into the bank of a county.
 
@@ -176,7 +177,8 @@ def import_found(
     somebody else has reviewed it; an operator (nobody's name) answers for what is brought in. Locks the
     county's bank and these questions once their stems are compared; a handful of queries, and one more for each 500 questions
     written, which a dry run takes back where questions of the bank change: what that shakes, and did not stand so before, is told
-    beforehand. `seen` is `Report.met` of a dry run that somebody looked at: what others changed since is never overwritten.
+    beforehand. `seen` is `Report.met` of a dry run that somebody looked at, and `told` are its warnings: what others changed since is never
+    overwritten, and no exam or quiz is stopped that was not told.
 
     Raises:
         RefusedRows: some rows are refused, and neither `skip_bad` nor `dry_run` was asked for.
@@ -214,8 +216,6 @@ def import_found(
         return report
     if report.refused and not skip_bad and not dry_run:
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
-    if not dry_run:
-        images.keep_all({digest: data for _q, item in [*made, *altered] for digest, data in item.images.items()}, county=county, at=at)
     changing = [question for question, _item in altered]
     banks = {(county.pk, code) for question, item in altered for code in (question.course_code, item.course_code)}
     with transaction.atomic():
@@ -223,6 +223,10 @@ def import_found(
         _write(made, altered, tree, by=by, at=at)
         shaken = [said for said in readiness.shaken_by(changing, at=at, also=banks) if said not in before]
         transaction.set_rollback(dry_run)
+    if seen and not {*shaken} <= {*told}:
+        raise Refused(_("It would stop exams or quizzes that the check did not name; nothing was written."), code="edited")
+    if not dry_run:
+        images.keep_all({digest: data for _q, item in [*made, *altered] for digest, data in item.images.items()}, county=county, at=at)
     report.warnings[:0] = [ItemError(0, "", said, place=_("exams and quizzes after this import")) for said in shaken]
     if (made or altered) and not dry_run:
         audit.record(

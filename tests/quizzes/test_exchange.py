@@ -16,9 +16,10 @@ from core.errors import Refused, RefusedRows
 from courses.services import catalogues
 from quizzes import formats, stems, tasks
 from quizzes.formats.markup import digest_of
-from quizzes.models import BankImage, ImportJob, KnowledgePoint, Question
+from quizzes.models import BankImage, ImportJob, KnowledgePoint, Question, Sitting
 from quizzes.services import bank, exchange
 from tests.cast import NOON
+from tests.quizzes.conftest import sitting_of
 from tests.quizzes.formats.items import png
 from tests.quizzes.test_bank import BAD, GOOD, workbook
 
@@ -385,6 +386,41 @@ def test_what_a_colleague_changed_since_the_check_is_not_overwritten(job, cast, 
     exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
     exchange.run(job.pk, clock=at())
     assert ImportJob.objects.get().state == "done" and ImportJob.objects.get().message == ""
+
+
+def test_an_exam_published_since_the_check_is_told_before_the_import_stops_it(job, cast, quiz):
+    code = Question.objects.get(kind="judge", course_code="P01").code
+    with job.file.storage.open(job.file.name, "wb") as file:
+        file.write(f"// [id:{code}] [tag:course=P01]\n换了的题干？{{T}}".encode())
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON + timedelta(days=2), is_draft=True)
+
+    def stopped():
+        return [message for _place, _field, message in ImportJob.objects.get().warnings if sitting.title in message]
+
+    exchange.check(job.pk, clock=at())
+    assert stopped() == []
+    Sitting.objects.update(is_draft=False)
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at())
+
+    waiting = ImportJob.objects.get()
+    assert waiting.state == "checked" and "考试" in waiting.message and len(stopped()) == 1
+    assert Question.objects.get(code=code).version == 1
+
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at())
+    assert ImportJob.objects.get().state == "done" and Question.objects.get(code=code).version == 2
+
+
+def test_an_exam_that_the_check_named_and_that_is_over_since_asks_for_no_second_confirmation(job, cast, quiz):
+    code = Question.objects.get(kind="judge", course_code="P01").code
+    with job.file.storage.open(job.file.name, "wb") as file:
+        file.write(f"// [id:{code}] [tag:course=P01]\n换了的题干？{{T}}".encode())
+    sitting_of(quiz, cast.learner, opens_at=NOON + timedelta(hours=2))
+    exchange.check(job.pk, clock=at())
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at(minutes=5 * 60))
+    assert ImportJob.objects.get().state == "done"
 
 
 def test_files_that_nobody_confirmed_go_after_a_day(job):
