@@ -107,7 +107,7 @@ def run(pk: int, *, clock: Clock) -> None:
         return
     try:
         found = _read(job, clock)
-        _import(job, found, clock)
+        _import(job, bank.judge(found, county=job.county, course_code=job.course_code), clock)
     except Cancelled:
         return
     except Refused as refused:
@@ -124,21 +124,21 @@ def run(pk: int, *, clock: Clock) -> None:
 
 
 @transaction.atomic
-def _import(job: ImportJob, found: list[Found], clock: Clock) -> None:
+def _import(job: ImportJob, judged: bank.Judged, clock: Clock) -> None:
     held = ImportJob.objects.select_for_update().get(pk=job.pk)
     if held.state != State.IMPORTING:  # cancelled, or another worker was quicker
         raise Cancelled
-    report = bank.import_found(
-        found,
+    report = bank.import_judged(
+        judged,
         county=job.county,
         at=clock(),
         by=job.by,
-        course_code=job.course_code,
         skip_bad=held.leaves_out,
         seen=held.met,
         told=[message for _place, _field, message in held.warnings],
     )
-    _reported(ImportJob.objects.filter(pk=job.pk), report, state=State.DONE, expected=len(found), at=clock(), ended_at=clock(), file="")
+    jobs = ImportJob.objects.filter(pk=job.pk)
+    _reported(jobs, report, state=State.DONE, expected=len(judged.several), at=clock(), ended_at=clock(), file="")
     transaction.on_commit(partial(_forget, held.file.name))
 
 
