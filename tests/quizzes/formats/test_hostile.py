@@ -487,6 +487,18 @@ def test_a_blank_tolerance_a_missing_prefix_a_class_that_is_text_and_an_endless_
     assert [one.refusal for one in read(key, data)] == ["", ""]
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"// [tag:tolerance={'9' * 5000}]\n题？{{#20:1}}", "不是数"),
+        ('[html]题？<img src\\="data\\:image/png;base64,图">{T}', "图片已损坏"),
+    ],
+)
+def test_a_tolerance_without_end_and_an_image_of_other_letters_are_refused_by_their_names(text, reason):
+    found = read("gift", text + "\n\n好题。{T}")
+    assert [one.item is not None for one in found] == [False, True] and reason in found[0].refusal, found[0].refusal
+
+
 def test_a_picture_that_is_damaged_in_its_package_refuses_its_item_alone():
     pictured = ITEM.replace("几日？", '几日？<img src="p.png" alt=""/>')
     data = packed(**{"imsmanifest.xml": manifest("a.xml", "b.xml"), "a.xml": pictured, "b.xml": ITEM, "p.png": b"PICTURE" * 9})
