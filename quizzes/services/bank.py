@@ -38,8 +38,8 @@ PROGRESS_AFTER = 1  # seconds: few items may take long
 MOST_PAIRS = 100
 
 __all__ = [
-    "LONGEST_STEM", "Judged", "Report", "change", "export", "import_file", "import_found", "import_judged", "import_rows", "items_of",
-    "judge", "keep_versions", "read", "refuse_review", "refused_file", "settle_status", "similar", "similar_to", "write",
+    "LONGEST_STEM", "Judged", "Report", "change", "examine", "export", "import_file", "import_found", "import_judged", "import_rows", "items_of",
+    "keep_versions", "read", "refuse_review", "refused_file", "settle_status", "similar", "similar_to", "write",
 ]  # fmt: skip
 
 
@@ -165,12 +165,12 @@ def import_found(
     skip_bad: bool = False,
     dry_run: bool = False,
 ) -> Report:
-    """Judge what was read, and bring it into the bank of a county. See `judge` and `import_judged`; no transaction of a caller's goes round it.
+    """Judge what was read, and bring it into the bank of a county. See `examine` and `import_judged`; no transaction of a caller's goes round it.
 
     Raises:
         RefusedRows.
     """
-    judged = judge(found, county=county, course_code=course_code)
+    judged = examine(found, county=county, course_code=course_code)
     return import_judged(judged, county=county, at=at, by=by, skip_bad=skip_bad, dry_run=dry_run)
 
 
@@ -185,7 +185,7 @@ class Judged:
         return {one.code: one for one in self.several if one.item is not None}
 
 
-def judge(found: Iterable[Found], *, county: Unit, course_code: str = "") -> Judged:
+def examine(found: Iterable[Found], *, county: Unit, course_code: str = "") -> Judged:
     """Refuse what cannot be brought in, and compare the stems with each other and with the bank. Two queries.
 
     May take minutes for thousands of questions. Locks nothing, and belongs into no transaction: on SQLite each holds the one lock there is.

@@ -107,7 +107,7 @@ def run(pk: int, *, clock: Clock) -> None:
         return
     try:
         found = _read(job, clock)
-        _import(job, bank.judge(found, county=job.county, course_code=job.course_code), clock)
+        _import(job, bank.examine(found, county=job.county, course_code=job.course_code), clock)
     except Cancelled:
         return
     except Refused as refused:

@@ -341,7 +341,7 @@ def test_a_file_that_takes_too_long_ends_as_failed_and_is_not_begun_again(job, c
     def endless(*args, **kwargs):
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(bank, "judge", endless)
+    monkeypatch.setattr(bank, "examine", endless)
     {"check": tasks.check_import, "run": tasks.run_import}[step](job.pk)
     failed = ImportJob.objects.get()
     assert failed.state == "failed" and "4 分钟" in failed.message and not failed.file
