@@ -19,6 +19,7 @@ from quizzes.formats.base import (
     Found,
     Item,
     Outcome,
+    alone,
     carried,
     check_carried,
     doubted,
@@ -156,7 +157,7 @@ class _Draft:
 
     def found(self) -> Found:
         found = Found(_("line %(line)d") % {"line": self.line})
-        try:
+        with alone(found):
             if self.fault:
                 raise Wrong(self.fault)
             if self.is_crowded and len(self.options) < 2:
@@ -177,8 +178,6 @@ class _Draft:
                 found.doubts.append(_("Look whether one of its options holds several: each stands on a line of its own."))
             if self.left_out:
                 found.changes.append(_("what stands behind the answer is left out: “%(text)s”.") % {"text": self.left_out[:200]})
-        except Wrong as wrong:
-            found.refuse(wrong)
         return found
 
 

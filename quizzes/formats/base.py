@@ -7,10 +7,12 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, BinaryIO
 
+import structlog
 from django.utils.translation import gettext as _
 
 from core.errors import Refused
@@ -18,6 +20,7 @@ from core.tables import as_text, decoded
 from quizzes import kinds, stems
 from quizzes.kinds import Wrong
 
+log = structlog.get_logger(__name__)
 LONGEST_STEM = 4000
 LIMITS = {"code": 40, "course_code": 20, "stem": LONGEST_STEM, "explanation": 4000, "source": 200}
 LONGEST_POINT = 80
@@ -106,6 +109,23 @@ class Outcome:
         }
 
 
+# Of one item's oddity. No memory, no stack, a time limit or a package that is refused ends the whole step.
+UNFORESEEN = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+
+
+@contextmanager
+def alone(found: Found) -> Iterator[None]:
+    """Whatever goes wrong with the item that is read meanwhile refuses this item alone; what nobody foresaw is logged."""
+    try:
+        yield
+    except Wrong as wrong:
+        found.refuse(wrong)
+    except UNFORESEEN as error:
+        log.exception("question_not_read", place=found.place)
+        said = _("something in it is written in a way that the program does not know (%(error)s): write it otherwise, or leave it out")
+        found.refuse(Wrong(said % {"error": type(error).__name__}))
+
+
 class CannotCarry(Exception):
     """The format has no place for this item; the message says what, for the person."""
 
@@ -113,7 +133,7 @@ class CannotCarry(Exception):
 class Format(ABC):
     """One file format of questions, both ways.
 
-    Reading never raises for one bad item: it is handed on as refused, and the reading goes on
+    Reading never raises for one bad item: it is handed on as refused (`alone`), and the reading goes on
     behind it. Writing gives one outcome for each item: `exported`, `changed` when the file says
     less than the bank, `refused` when it cannot say it.
     """

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from quizzes import rules
 from quizzes.formats import moodle
 from quizzes.formats.base import (
     LONGEST_ITEM,
@@ -20,6 +21,7 @@ from quizzes.formats.base import (
     Found,
     Item,
     Outcome,
+    alone,
     carried,
     check_carried,
     doubted,
@@ -87,16 +89,15 @@ class Gift(Format):
         category = ""
         for block in _blocks(text):
             found = Found(_("line %(line)d") % {"line": block.line})
-            try:
+            with alone(found):
                 text, comments = _parts(block)
                 if text.startswith("$CATEGORY:"):
                     category, _end, text = text.removeprefix("$CATEGORY:").strip().partition("\n")
                     text = text.strip()
                 if text:
                     _read_item(found, text, comments, category)
-                    yield found
-            except Wrong as wrong:
-                yield found.refuse(wrong)
+            if found.item or found.refusal:
+                yield found
 
     def estimate(self, data: bytes) -> int:
         return data.count(b"{")
@@ -359,7 +360,8 @@ def _order(reading: Reading, found: re.Match, known: dict) -> tuple[str, dict, A
     """The ordering type of Moodle's plug-in: items as they are, one a line, no escapes but for braces and the backslash."""
     count, _how, body = found.groups()
     steps = [reading.html(line.translate(_RAW), breaks=True) for line in body.split("\n") if line.strip()]
-    if count and int(count) < len(steps) and "ALL" not in _how.split():
+    asked = rules.number(count or "")
+    if asked is not None and asked < len(steps) and "ALL" not in _how.split():
         reading.lose(_("All steps are asked, not %(count)s of them.") % {"count": count})
     return moodle.ordering(steps, order=known.get("order", ""))
 

@@ -5,7 +5,6 @@ are HTML, or text that may hold HTML.
 """
 
 import base64
-import binascii
 import hashlib
 import html
 import re
@@ -145,7 +144,7 @@ class Reading:
         if DATA_URI.match(source):
             try:
                 data = base64.b64decode(re.sub(r"\s", "", unquote(source.partition(",")[2])), validate=True)
-            except binascii.Error as error:
+            except ValueError as error:  # also letters that are not ASCII
                 raise Wrong(_("an embedded image is damaged")) from error
         else:
             name = unquote(source.removeprefix("@@PLUGINFILE@@").split("?")[0]).removeprefix("/")

@@ -17,7 +17,7 @@ from quizzes.kinds.base import lettered
 from quizzes.rules import EXACT, decimal_text, number
 from quizzes.stems import BLANK
 
-PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+PLAIN_NUMBER = re.compile(r"-?\d{1,999}(\.\d{1,999})?")  # more are read by no `Fraction`
 ROUGHLY = Fraction(1, 1000)  # Moodle writes a third as 33.33333 %
 LONGEST_ESSAY = 2000
 MOST_OPTIONS = 200  # read at all; how many a kind takes, it says itself

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from core import tables
 from quizzes import kinds
-from quizzes.formats.base import FIELDS, Found, Item, bound, day, level, settle, settled, uses
+from quizzes.formats.base import FIELDS, Found, Item, alone, bound, day, level, settle, settled, uses
 from quizzes.kinds import Wrong
 
 
@@ -14,15 +14,12 @@ def read(rows: Iterable) -> Iterator[Found]:
     """The rows in their order; one that makes no sense is refused alone."""
     for number, row in enumerate(rows, start=1):
         found = Found(_("row %(row)d") % {"row": number}, row=number)
-        if isinstance(row, Mapping):
+        with alone(found):
+            if not isinstance(row, Mapping):
+                raise Wrong(_("is not a question: names with values are expected"))
             found.code, found.values = tables.as_text(row.get("id"))[:80], [str(value) for value in row.values()]
-            try:
-                found.item = _item(row)
-                found.kind = found.item.kind
-            except Wrong as wrong:
-                found.refuse(wrong)
-        else:
-            found.refuse(Wrong(_("is not a question: names with values are expected")))
+            found.item = _item(row)
+            found.kind = found.item.kind
         yield found
 
 

@@ -20,6 +20,7 @@ from quizzes.formats.base import (
     Found,
     Item,
     Outcome,
+    alone,
     bound,
     carried,
     day,
@@ -131,11 +132,11 @@ def _found(row: tables.Row, sheet: str) -> Found:
     place = _("“%(sheet)s”, row %(row)d") % {"sheet": sheet, "row": row.number} if sheet else _("row %(row)d") % {"row": row.number}
     found = Found(place, row=row.number, code=row.text("编号")[:80], values=_as_handed_in(row))
     left_out = _left_out(row)
-    try:
+    with alone(found):
         found.item, told = _item(row)
         found.kind, found.changes = found.item.kind, left_out + told
-    except Wrong as wrong:
-        found.refuse(wrong).doubts += left_out  # the workbook of refused rows does not hold them either
+    if found.item is None:
+        found.doubts += left_out  # the workbook of refused rows does not hold them either
     return found
 
 

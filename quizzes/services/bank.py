@@ -38,8 +38,8 @@ PROGRESS_AFTER = 1  # seconds: few items may take long
 MOST_PAIRS = 100
 
 __all__ = [
-    "LONGEST_STEM", "Report", "change", "export", "import_file", "import_found", "import_rows", "items_of", "keep_versions", "read", "refuse_review",
-    "refused_file", "settle_status", "similar", "similar_to", "write",
+    "LONGEST_STEM", "Judged", "Report", "change", "examine", "export", "import_file", "import_found", "import_judged", "import_rows", "items_of",
+    "keep_versions", "read", "refuse_review", "refused_file", "settle_status", "similar", "similar_to", "write",
 ]  # fmt: skip
 
 
@@ -155,7 +155,6 @@ def import_rows(
     return import_found(mappings.read(rows), county=county, at=at, by=by, skip_bad=skip_bad, dry_run=dry_run)
 
 
-@transaction.atomic
 def import_found(
     found: Iterable[Found],
     *,
@@ -165,26 +164,66 @@ def import_found(
     course_code: str = "",
     skip_bad: bool = False,
     dry_run: bool = False,
-    seen: str = "",
 ) -> Report:
-    """Bring what was read into the bank of a county.
+    """Judge what was read, and bring it into the bank of a county. See `examine` and `import_judged`; no transaction of a caller's goes round it.
+
+    Raises:
+        RefusedRows.
+    """
+    judged = examine(found, county=county, course_code=course_code)
+    return import_judged(judged, county=county, at=at, by=by, skip_bad=skip_bad, dry_run=dry_run)
+
+
+@dataclass
+class Judged:
+    """What was read, with what the bank says to it; for one import."""
+
+    several: list[Found]
+    doubled: list[ItemError]  # stems that are much alike
+
+    def kept(self) -> dict[str, Found]:
+        return {one.code: one for one in self.several if one.item is not None}
+
+
+def examine(found: Iterable[Found], *, county: Unit, course_code: str = "") -> Judged:
+    """Refuse what cannot be brought in, and compare the stems with each other and with the bank. Two queries.
+
+    May take minutes for thousands of questions. Locks nothing, and belongs into no transaction: on SQLite each holds the one lock there is.
+    """
+    judged = Judged(_judged([replace(one, doubts=[*one.doubts]) for one in found], county, course_code), [])
+    judged.doubled += _doubled_stems(county, judged.kept())
+    return judged
+
+
+@transaction.atomic
+def import_judged(
+    judged: Judged,
+    *,
+    county: Unit,
+    at: datetime,
+    by: Person | None = None,
+    skip_bad: bool = False,
+    dry_run: bool = False,
+    seen: str = "",
+    told: Collection[str] = (),
+) -> Report:
+    """Bring what was judged into the bank of a county.
 
     A code that the county has already: nothing happens when nothing differs, else the question
     changes, as by `write`: other content is another version, and attempts keep what they saw; tags, point and use
     are beside it. A refused row refuses all of them
     unless `skip_bad`; a dry run writes nothing and reports. What somebody brings in is a draft until
     somebody else has reviewed it; an operator (nobody's name) answers for what is brought in. Locks the
-    county's bank and these questions once their stems are compared; a handful of queries, and one more for each 500 questions
+    county's bank and these questions; a handful of queries, and one more for each 500 questions
     written, which a dry run takes back where questions of the bank change: what that shakes, and did not stand so before, is told
-    beforehand. `seen` is `Report.met` of a dry run that somebody looked at: what others changed since is never overwritten.
+    beforehand. `seen` is `Report.met` of a dry run that somebody looked at, and `told` are its warnings: what others changed since is never
+    overwritten, and no exam or quiz is stopped that was not told.
 
     Raises:
         RefusedRows: some rows are refused, and neither `skip_bad` nor `dry_run` was asked for.
         Refused: edited.
     """
-    several = _judged([replace(one, doubts=[*one.doubts]) for one in found], county, course_code)
-    kept = {one.code: one for one in several if one.item is not None}
-    doubled = [*_doubled_stems(county, kept)]  # may take minutes: nothing is locked yet
+    kept = judged.kept()
     county = Unit.objects.select_for_update(no_key=True).get(pk=county.pk)
     tree = Tree(county)
     inside = Question.objects.filter(county=county, code__in=list(kept))
@@ -193,7 +232,7 @@ def import_found(
     report, made, altered = Report(met=_digest(standing.values())), [], []
     if seen and report.met != seen:
         raise Refused(_("Questions of this file were changed in the bank since it was checked; nothing was written."), code="edited")
-    for one in several:
+    for one in judged.several:
         bank = ""
         if one.item is not None:
             question = standing.get(one.code)
@@ -208,14 +247,12 @@ def import_found(
                 altered.append((question, one.item))
         _note(report, one, bank)
     drafted = [kept[question.code] for question, item in altered if by is not None and _is_drafted(question, item)]
-    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_to_review(drafted), *doubled]
+    report.warnings += [*_unknown_courses(county, kept), *_unchecked(kept), *_to_review(drafted), *judged.doubled]
     report.warnings.sort(key=lambda warning: warning.row)
     if dry_run and not altered:
         return report
     if report.refused and not skip_bad and not dry_run:
         raise RefusedRows(_("%(count)d rows are refused; nothing was written.") % {"count": len(report.refused)}, list(report.refused))
-    if not dry_run:
-        images.keep_all({digest: data for _q, item in [*made, *altered] for digest, data in item.images.items()}, county=county, at=at)
     changing = [question for question, _item in altered]
     banks = {(county.pk, code) for question, item in altered for code in (question.course_code, item.course_code)}
     with transaction.atomic():
@@ -223,6 +260,10 @@ def import_found(
         _write(made, altered, tree, by=by, at=at)
         shaken = [said for said in readiness.shaken_by(changing, at=at, also=banks) if said not in before]
         transaction.set_rollback(dry_run)
+    if seen and not {*shaken} <= {*told}:
+        raise Refused(_("It would stop exams or quizzes that the check did not name; nothing was written."), code="edited")
+    if not dry_run:
+        images.keep_all({digest: data for _q, item in [*made, *altered] for digest, data in item.images.items()}, county=county, at=at)
     report.warnings[:0] = [ItemError(0, "", said, place=_("exams and quizzes after this import")) for said in shaken]
     if (made or altered) and not dry_run:
         audit.record(

@@ -99,14 +99,15 @@ def confirm(pk: int, *, by: Person, leaves_out: bool, at: datetime, then: Callab
 def run(pk: int, *, clock: Clock) -> None:
     """Import a confirmed file. The questions and the end of the job are one transaction: all or nothing, once.
 
-    Where the bank is not what the check met any more, the file is checked again and waits for another confirmation.
+    Where the bank is not what the check met any more, or the import would stop exams or quizzes that it did not name, the file is checked
+    again and waits for another confirmation.
     """
     job = _begun(pk, State.IMPORTING, clock)
     if job is None:
         return
     try:
         found = _read(job, clock)
-        _import(job, found, clock)
+        _import(job, bank.examine(found, county=job.county, course_code=job.course_code), clock)
     except Cancelled:
         return
     except Refused as refused:
@@ -115,21 +116,29 @@ def run(pk: int, *, clock: Clock) -> None:
             return
         report = bank.import_found(found, county=job.county, at=clock(), by=job.by, course_code=job.course_code, dry_run=True)
         message = _(
-            "The question bank changed since this file was checked, and nothing was written. Look through the new report and confirm it."
+            "The question bank, or an exam or quiz that draws on it, changed since this file was checked, and nothing was written. Look through the "
+            "new report and confirm it."
         )
         jobs = ImportJob.objects.filter(pk=pk, state=State.IMPORTING)
         _reported(jobs, report, state=State.CHECKED, expected=len(found), at=clock(), message=message)
 
 
 @transaction.atomic
-def _import(job: ImportJob, found: list[Found], clock: Clock) -> None:
+def _import(job: ImportJob, judged: bank.Judged, clock: Clock) -> None:
     held = ImportJob.objects.select_for_update().get(pk=job.pk)
     if held.state != State.IMPORTING:  # cancelled, or another worker was quicker
         raise Cancelled
-    report = bank.import_found(
-        found, county=job.county, at=clock(), by=job.by, course_code=job.course_code, skip_bad=held.leaves_out, seen=held.met
+    report = bank.import_judged(
+        judged,
+        county=job.county,
+        at=clock(),
+        by=job.by,
+        skip_bad=held.leaves_out,
+        seen=held.met,
+        told=[message for _place, _field, message in held.warnings],
     )
-    _reported(ImportJob.objects.filter(pk=job.pk), report, state=State.DONE, expected=len(found), at=clock(), ended_at=clock(), file="")
+    jobs = ImportJob.objects.filter(pk=job.pk)
+    _reported(jobs, report, state=State.DONE, expected=len(judged.several), at=clock(), ended_at=clock(), file="")
     transaction.on_commit(partial(_forget, held.file.name))
 
 

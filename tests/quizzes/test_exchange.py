@@ -16,11 +16,13 @@ from core.errors import Refused, RefusedRows
 from courses.services import catalogues
 from quizzes import formats, stems, tasks
 from quizzes.formats.markup import digest_of
-from quizzes.models import BankImage, ImportJob, KnowledgePoint, Question
-from quizzes.services import bank, exchange
+from quizzes.models import BankImage, ImportJob, KnowledgePoint, Question, Sitting
+from quizzes.services import attempts, bank, exchange
 from tests.cast import NOON
+from tests.quizzes.conftest import sitting_of
 from tests.quizzes.formats.items import png
 from tests.quizzes.test_bank import BAD, GOOD, workbook
+from tests.quizzes.test_races import together
 
 GIFT = """// [id:A1] [tag:course=P01] [tag:时限]
 $CATEGORY: $course$/top/依申请公开/时限
@@ -339,7 +341,7 @@ def test_a_file_that_takes_too_long_ends_as_failed_and_is_not_begun_again(job, c
     def endless(*args, **kwargs):
         raise SoftTimeLimitExceeded
 
-    monkeypatch.setattr(bank, "import_found", endless)
+    monkeypatch.setattr(bank, "examine", endless)
     {"check": tasks.check_import, "run": tasks.run_import}[step](job.pk)
     failed = ImportJob.objects.get()
     assert failed.state == "failed" and "4 分钟" in failed.message and not failed.file
@@ -385,6 +387,66 @@ def test_what_a_colleague_changed_since_the_check_is_not_overwritten(job, cast, 
     exchange.confirm(job.pk, by=cast.trainer, leaves_out=True, at=NOON, then=lambda pk: None)
     exchange.run(job.pk, clock=at())
     assert ImportJob.objects.get().state == "done" and ImportJob.objects.get().message == ""
+
+
+def test_an_exam_published_since_the_check_is_told_before_the_import_stops_it(job, cast, quiz):
+    code = Question.objects.get(kind="judge", course_code="P01").code
+    with job.file.storage.open(job.file.name, "wb") as file:
+        file.write(f"// [id:{code}] [tag:course=P01]\n换了的题干？{{T}}".encode())
+    sitting = sitting_of(quiz, cast.learner, opens_at=NOON + timedelta(days=2), is_draft=True)
+
+    def stopped():
+        return [message for _place, _field, message in ImportJob.objects.get().warnings if sitting.title in message]
+
+    exchange.check(job.pk, clock=at())
+    assert stopped() == []
+    Sitting.objects.update(is_draft=False)
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at())
+
+    waiting = ImportJob.objects.get()
+    assert waiting.state == "checked" and "考试" in waiting.message and len(stopped()) == 1
+    assert Question.objects.get(code=code).version == 1
+
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at())
+    assert ImportJob.objects.get().state == "done" and Question.objects.get(code=code).version == 2
+
+
+def test_an_exam_that_the_check_named_and_that_is_over_since_asks_for_no_second_confirmation(job, cast, quiz):
+    code = Question.objects.get(kind="judge", course_code="P01").code
+    with job.file.storage.open(job.file.name, "wb") as file:
+        file.write(f"// [id:{code}] [tag:course=P01]\n换了的题干？{{T}}".encode())
+    sitting_of(quiz, cast.learner, opens_at=NOON + timedelta(hours=2))
+    exchange.check(job.pk, clock=at())
+    exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+    exchange.run(job.pk, clock=at(minutes=5 * 60))
+    assert ImportJob.objects.get().state == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["check", "run"])
+def test_while_stems_are_compared_answers_are_saved_and_the_import_can_be_cancelled(cast, attempt, monkeypatch, step):
+    """On SQLite a transaction holds the one lock there is; on PostgreSQL an import holds its job."""
+    code, item, compared = Question.objects.get(kind="judge", course_code="P01").code, attempt.items.first(), []
+    file = io.BytesIO(f"// [id:{code}] [tag:course=P01]\n换了的题干？{{T}}".encode())
+    job = exchange.start(file, name="x.gift", format="gift", county=cast.county, by=cast.trainer, at=NOON, then=lambda pk: None)
+    if step == "run":
+        exchange.check(job.pk, clock=at())
+        exchange.confirm(job.pk, by=cast.trainer, leaves_out=False, at=NOON, then=lambda pk: None)
+
+    def meanwhile():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '4s'" if connection.vendor == "postgresql" else "PRAGMA busy_timeout = 4000")
+        right = attempts.right_response(item)
+        attempts.save(attempt_id=attempt.pk, person=cast.learner, item_id=item.pk, response=right, token="t", at=NOON)
+        exchange.cancel(job.pk, by=cast.trainer, at=NOON)
+
+    monkeypatch.setattr(bank, "_doubled_stems", lambda county, kept: compared.extend(together(meanwhile)) or [])
+    getattr(exchange, step)(job.pk, clock=at())
+
+    assert compared == [None] and Question.objects.get(code=code).version == 1
+    assert ImportJob.objects.get().state == "cancelled" and attempt.items.get(pk=item.pk).answers.exists()
 
 
 def test_files_that_nobody_confirmed_go_after_a_day(job):

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from core.errors import Refused
 from quizzes.formats import moodle, xml
-from quizzes.formats.base import Format, Found, Item, Outcome, carried
+from quizzes.formats.base import Format, Found, Item, Outcome, alone, carried
 from quizzes.formats.moodlexml import reading, writing
 from quizzes.kinds import Wrong
 
@@ -40,7 +40,7 @@ class MoodleXml(Format):
         category = ""
         for piece in _pieces(text):
             found = Found(_("line %(line)d") % {"line": piece.line})
-            try:
+            with alone(found):
                 if piece.fault:
                     raise Wrong(piece.fault)
                 question = xml.parsed(piece.text)
@@ -48,10 +48,9 @@ class MoodleXml(Format):
                     category = reading.plain_text(question.find("category"))
                     continue
                 reading.fill(found, question, category)
-            except Wrong as wrong:
+            if found.item is None:
                 named = None if found.code or " " in found.place else NAMED.search(piece.text[:2000])
                 found.place = f"{found.place} {named.group(1).strip()[:60]}" if named else found.place
-                found.refuse(wrong)
             yield found
 
     def estimate(self, data: bytes) -> int:

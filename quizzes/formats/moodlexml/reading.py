@@ -170,7 +170,7 @@ def _explanation(question: _Question) -> tuple[str, str]:
         sources.append(settle("".join(part.itertext())).removeprefix(SOURCE))
         return ""
 
-    return question.reading.tree(question.reading.root(plain_text(element)), _files(element), inside=source), sources[0]
+    return question.reading.tree(question.reading.root(plain_text(element)), _files(element), inside=source), next(iter(sources), "")
 
 
 def _usual(question: _Question) -> None:
@@ -270,8 +270,8 @@ def _matching(question: _Question) -> tuple[str, dict, Any]:
 
 def _ordering(question: _Question) -> tuple[str, dict, Any]:
     steps = [question.text(answer) for answer, _share in question.answers()]
-    count = question.value("selectcount")
-    if question.value("selecttype", "ALL") not in ("ALL", "EXACT", "0") and count.isdecimal() and 0 < int(count) < len(steps):
+    count = number(question.value("selectcount"))
+    if question.value("selecttype", "ALL") not in ("ALL", "EXACT", "0") and count is not None and 0 < count < len(steps):
         question.reading.lose(_("All steps are asked, not %(count)s of them.") % {"count": count})
     return moodle.ordering(steps, order=question.known.get("order", ""))
 

@@ -51,7 +51,10 @@ def is_usual(root: etree._Element, *, parts: int = 1) -> bool:
             continue
         if all(usual.fullmatch(shape) is None for usual in _SHAPES) or shape.count("product(") > parts:
             return False
-        target = next(one.get("identifier") for one in rule.iter("{*}qti-set-outcome-value") if one.get("identifier") not in feedbacks)
+        targets = [one.get("identifier") for one in rule.iter("{*}qti-set-outcome-value")]
+        target = next((one for one in targets if one not in feedbacks), None)
+        if target is None:  # the names of an older QTI, which have no qti-
+            return False
         if target in given and "lt(" not in shape:  # the later would undo the earlier
             return False
         if "base-value" in shape or "map-response" in shape:

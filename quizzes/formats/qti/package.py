@@ -29,6 +29,7 @@ ITEM = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:qti-assessment-item|assessmentItem)[\
 ITEM_TYPE = "imsqti_item_xmlv3p0"
 PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 LOM = "http://ltsc.ieee.org/xsd/LOM"
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 METADATA = "http://www.imsglobal.org/xsd/imsqti_metadata_v3p0"
 LEVELS = {1: "easy", 2: "medium", 3: "difficult"}
 LEVELS_READ = {"very easy": "1", "easy": "1", "medium": "2", "difficult": "3", "very difficult": "3"}
@@ -70,7 +71,7 @@ def entries(data: bytes) -> Iterator[Entry]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield from _entries(_Archive(archive))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise Refused(_("The file is damaged: it cannot be unpacked."), code="damaged") from error
 
 
@@ -115,7 +116,10 @@ class _Beside(Mapping):
 
     def __getitem__(self, name: str) -> bytes:
         path = posixpath.normpath(posixpath.join(self.folder, name))
-        data = None if path.startswith(("..", "/")) else self.archive.read(path, MAX_PICTURE + 1)
+        try:
+            data = None if path.startswith(("..", "/")) else self.archive.read(path, MAX_PICTURE + 1)
+        except DAMAGED as error:
+            raise Wrong(_("an embedded image is damaged")) from error
         if data is None:
             raise KeyError(name)
         return data

@@ -11,7 +11,7 @@ from lxml import etree
 
 from core import sanitize
 from quizzes.formats import moodle, xml
-from quizzes.formats.base import Found, Item, from_facts, point_text, read_facts, settle, settled
+from quizzes.formats.base import Found, Item, alone, from_facts, point_text, read_facts, settle, settled
 from quizzes.formats.markup import Reading
 from quizzes.formats.qti import marking
 from quizzes.formats.qti.package import Entry
@@ -34,7 +34,7 @@ META = re.compile(r"[.?*+{}()\[\]|^$]")
 def found(entry: Entry) -> Found:
     """The item of an entry, or why there is none."""
     found = Found(entry.place, code=entry.code[:80])
-    try:
+    with alone(found):
         if entry.fault:
             raise Wrong(entry.fault)
         if "<!DOCTYPE" in entry.text or "<!ENTITY" in entry.text:
@@ -42,8 +42,6 @@ def found(entry: Entry) -> Found:
         root = xml.parsed(entry.text)
         found.place = f"{entry.place} {settle(root.get('title') or '')[:60]}".strip()
         _read(found, root, entry)
-    except Wrong as wrong:
-        found.refuse(wrong)
     return found
 
 
@@ -360,7 +358,7 @@ def _numeric(question: _Question, declared: etree._Element) -> tuple[str, dict, 
         raise Wrong(_("one number must earn the full mark, here are %(count)d") % {"count": len(right)}, _("answer"))
     tolerance, is_relative = "0", False
     for equal in _processed(question, declared, "qti-equal"):
-        sizes = (equal.get("tolerance") or "0").split()
+        sizes = (equal.get("tolerance") or "").split() or ["0"]
         is_relative = equal.get("tolerance-mode") == "relative"
         if len(set(sizes)) > 1:
             question.reading.lose(_("The tolerance is the same on both sides; it was not in the file."))

@@ -6,15 +6,17 @@ import re
 import time
 import zipfile
 from html import escape
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
 import xlsxwriter
+from celery.exceptions import SoftTimeLimitExceeded
 
 from core import uploads
 from core.errors import Refused
 from quizzes import formats, formulas, stems
-from quizzes.formats import base
+from quizzes.formats import base, rows
 from quizzes.formats.qti import package
 from quizzes.formats.sheet import refused_rows
 
@@ -446,3 +448,108 @@ def test_a_moodle_file_that_breaks_in_the_middle_and_at_its_end_keeps_what_is_wh
 def test_text_formats_are_read_in_the_encodings_of_windows(key, text, encoding):
     (found,) = read(key, text.encode(encoding))
     assert found.item.stem == "政务公开的期限？" and found.item.key == ["A"]
+
+
+# ---- what nobody foresaw -------------------------------------------------------------------
+
+BLANK_TOLERANCE = (
+    ITEM.replace('"identifier"', '"float"', 1).replace("<qti-value>A</qti-value>", "<qti-value>20</qti-value>")
+    .replace(ITEM[ITEM.index("<qti-choice") : ITEM.index("</qti-item-body>")], '<qti-text-entry-interaction response-identifier="RESPONSE"/>')
+    .replace(
+        "</qti-item-body>",
+        '</qti-item-body><qti-response-processing><qti-equal tolerance-mode="absolute" tolerance=" "><qti-variable identifier="RESPONSE"/>'
+        "</qti-equal></qti-response-processing>",
+    )
+)  # fmt: skip
+NO_PREFIX = ITEM.replace(
+    "</qti-item-body>",
+    "</qti-item-body><qti-response-processing>"
+    '<set-outcome-value identifier="SCORE"><base-value>0</base-value></set-outcome-value></qti-response-processing>',
+)
+SAYS_SOURCE = GOOD.format("题？").replace(
+    "<answer", '<generalfeedback><text><![CDATA[<p>写作 class="source" 即可</p>]]></text></generalfeedback><answer', 1
+)
+STEPS = "<questiontext><text>题？</text></questiontext><answer><text>甲</text></answer><answer><text>乙</text></answer>"
+COUNTED = f'<question type="ordering">{STEPS}<selecttype>RANDOM</selecttype><selectcount>{"9" * 5000}</selectcount></question>'
+
+
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [
+        ("qti", packed(**{"imsmanifest.xml": manifest("a.xml", "b.xml"), "a.xml": BLANK_TOLERANCE, "b.xml": ITEM})),
+        ("qti", packed(**{"imsmanifest.xml": manifest("a.xml", "b.xml"), "a.xml": NO_PREFIX, "b.xml": ITEM})),
+        ("moodlexml", QUIZ.format(SAYS_SOURCE + GOOD.format("好题。"))),
+        ("moodlexml", QUIZ.format(COUNTED + GOOD.format("好题。"))),
+        ("gift", "题？{>" + "9" * 5000 + "\n甲\n乙}\n\n好题。{T}"),
+    ],
+)
+def test_a_blank_tolerance_a_missing_prefix_a_class_that_is_text_and_an_endless_count_are_read(key, data):
+    assert [one.refusal for one in read(key, data)] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"// [tag:tolerance={'9' * 5000}]\n题？{{#20:1}}", "不是数"),
+        ('[html]题？<img src\\="data\\:image/png;base64,图">{T}', "图片已损坏"),
+    ],
+)
+def test_a_tolerance_without_end_and_an_image_of_other_letters_are_refused_by_their_names(text, reason):
+    found = read("gift", text + "\n\n好题。{T}")
+    assert [one.item is not None for one in found] == [False, True] and reason in found[0].refusal, found[0].refusal
+
+
+def test_a_picture_that_is_damaged_in_its_package_refuses_its_item_alone():
+    pictured = ITEM.replace("几日？", '几日？<img src="p.png" alt=""/>')
+    data = packed(**{"imsmanifest.xml": manifest("a.xml", "b.xml"), "a.xml": pictured, "b.xml": ITEM, "p.png": b"PICTURE" * 9})
+    broken = bytearray(data)
+    at = data.rindex(b"p.png", 0, data.rindex(b"PK\x01\x02", 0, data.index(b"PK\x01\x02") + 4)) + len(b"p.png")
+    broken[at : at + 4] = b"\xff\xff\xff\xff"
+    assert [one.item is not None for one in read("qti", bytes(broken))] == [False, True]
+
+
+TWO = {
+    "gift": "坏题。{T}\n\n好题。{T}",
+    "aiken": "坏题。\nA) 1\nB) 2\nANSWER: A\n\n好题。\nA) 1\nB) 2\nANSWER: A",
+    "moodlexml": QUIZ.format(GOOD.format("坏题。") + GOOD.format("好题。")),
+    "qti": packed(
+        **{"imsmanifest.xml": manifest("a.xml", "b.xml"), "a.xml": ITEM.replace("几日？", "坏题。"), "b.xml": ITEM.replace("几日？", "好题。")}
+    ),
+    "xlsx": "编号,题型,课程,难度,题干,选项A,选项B,答案\nQ1,判断题,A01,1,坏题。,,,正确\nQ2,判断题,A01,1,好题。,,,正确\n",
+    "rows": [{"id": number, "type": "judge", "course": "A01", "stem": stem, "answer": True} for number, stem in (("Q1", "坏题。"), ("Q2", "好题。"))],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", TWO)
+@pytest.mark.parametrize("error", [IndexError, ValueError, TypeError, AttributeError, ZeroDivisionError, StopIteration])
+def test_an_error_that_nobody_foresaw_refuses_its_item_alone_and_is_logged(key, error, monkeypatch):
+    logged = odd(monkeypatch, error)
+    first, second = all_of(key)
+    assert first.item is None and first.place and error.__name__ in first.refusal and second.item.stem == "好题。"
+    assert logged == [first.place]
+
+
+@pytest.mark.parametrize("key", TWO)
+def test_what_ends_the_whole_step_is_taken_for_no_bad_item(key, monkeypatch):
+    for error in (MemoryError, RecursionError, SoftTimeLimitExceeded):
+        odd(monkeypatch, error)
+        with pytest.raises(error):
+            all_of(key)
+
+
+def all_of(key: str):
+    return list(rows.read(TWO[key])) if key == "rows" else read(key, TWO[key])
+
+
+def odd(monkeypatch, error) -> list[str]:
+    """Reading the stem 坏题。 runs into the error; the places that are logged."""
+    as_ever, logged = base.bound, []
+
+    def bound(name, text):
+        if text == "坏题。":
+            raise error
+        as_ever(name, text)
+
+    monkeypatch.setattr(base, "bound", bound)
+    monkeypatch.setattr(base, "log", SimpleNamespace(exception=lambda event, place: logged.append(place)))
+    return logged
