@@ -118,7 +118,8 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "upcoming_label": _verb(upcoming),
         "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
         "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
-        "open_claims": standing.open_claims if officer else 0,
+        "own_claims": standing.own_claims if officer else 0,
+        "claims_elsewhere": services.named_counties(standing) if officer else "",
         "leaves_a_gap": (found.cutoff_on.month, found.cutoff_on.day) != (12, 31),
         "compares": compares,
         "previews": officer and found.is_before_publicity,
@@ -290,7 +291,8 @@ def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "counted": sum(one.counted for one in outcome.people),
         "uncounted": [(lines.shown("reason", reason), number) for reason, number in reasons.most_common()],
         "unconfirmed": standing.unconfirmed,
-        "open_claims": standing.open_claims,
+        "own_claims": standing.own_claims,
+        "claims_elsewhere": services.named_counties(standing),
         "upcoming": _verb(State.PUBLICITY),
     }
     return render(request, "evaluation/periods/preview.html", context)

@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
 from core import audit, clock, workdays
@@ -306,11 +307,12 @@ def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | No
 def standing_of(
     period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = (), uncounted: Sequence[Appeal] = ()
 ) -> rules.Standing:
-    """Where a period stands at a moment. Three queries at most beside the steps.
+    """Where a period stands at a moment. Four queries at most beside the steps.
 
     Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals that would not count.
     """
     newest = period.newest_step
+    claims = _claims_by_county(period) if period.is_before_publicity else {}
     return rules.Standing(
         state=period.state,
         today=clock.today(at),
@@ -318,7 +320,8 @@ def standing_of(
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
-        open_claims=waiting_claims(period).count() if period.is_before_publicity else 0,
+        open_claims=sum(claims.values()),
+        claims_elsewhere=tuple((str(one or "—"), number) for one, number in claims.items() if one != period.county),
         unexplained=sum(bool(one.unexplained) for one in found),
         uncounted=tuple(f"{one.about}（{_remedied(one)}）" for one in uncounted),
     )
@@ -331,6 +334,14 @@ def waiting_claims(period: Period) -> QuerySet[HourClaim]:
     of_year = HourClaim.objects.open().filter(ends_on__year=period.year, ends_on__lte=period.cutoff_on)
     served = calculation.main_postings(period.county, period.opens_on, period.cutoff_on).filter(person=OuterRef("person"))
     return of_year.filter(Q(unit__path__startswith=period.county.path) | Exists(served))
+
+
+def _claims_by_county(period: Period) -> dict[Unit | None, int]:
+    """How many claims wait in each county, in the order of the tree. Two queries at most."""
+    paths = waiting_claims(period).order_by().values_list(Substr("unit__path", 1, Unit.steplen))
+    numbers = dict(paths.annotate(Count("pk")))
+    counties = Unit.objects.in_bulk(numbers, field_name="path") if numbers else {}
+    return {counties.get(path): numbers[path] for path in sorted(numbers, key=str)}
 
 
 def _remedied(appeal: Appeal) -> str:
@@ -492,6 +503,29 @@ def _proposed(standing: Reopening) -> str:
     return said % {"name": standing.by.name, "reason": standing.reason}
 
 
+def named_counties(standing: rules.Standing) -> str:
+    """The other counties whose HR decides claims that wait, each with their number."""
+    named = [f"{county}（{number}）" for county, number in standing.claims_elsewhere]
+    return "、".join(named[:MOST_NAMED]) + ("……" if len(named) > MOST_NAMED else "")
+
+
+def _claims_said(standing: rules.Standing) -> str:
+    if not standing.claims_elsewhere:
+        return _(
+            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+            "Approve them or turn them down first."
+        )
+    if not standing.own_claims:
+        return _(
+            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+            "HR of the other county decides on them: %(counties)s."
+        )
+    return _(
+        "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+        "Approve your county's or turn them down first; HR of the other county decides on the others: %(counties)s."
+    )
+
+
 def _said(problem: str, period: Period, standing: rules.Standing) -> str:
     newest = period.newest_step
     if problem == "order":
@@ -511,10 +545,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "unconfirmed": _(
             "%(figures)d reported figures wait to be confirmed: under “Reported figures” another officer confirms them, or they are taken back."
         ),
-        "open_claims": _(
-            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
-            "Approve them or turn them down first; what was learned while serving in another county is decided by HR there."
-        ),
+        "open_claims": _claims_said(standing),
         "unexplained": _(
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
             "published anew: two officers reopen the period, and publicity and appeals run again."
@@ -530,6 +561,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "lines": standing.unexplained,
         "figures": standing.unconfirmed,
         "claims": standing.open_claims,
+        "counties": named_counties(standing),
         "appeals": "、".join(standing.uncounted[:MOST_NAMED]) + ("……" if len(standing.uncounted) > MOST_NAMED else ""),
     }
 
@@ -543,6 +575,7 @@ __all__ = [
     "freeze",
     "hold",
     "in_one_snapshot",
+    "named_counties",
     "open_appeals",
     "open_period",
     "preview",

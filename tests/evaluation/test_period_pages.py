@@ -235,7 +235,16 @@ def test_a_claim_in_another_county_of_who_served_here_in_the_period_holds_public
     claim = claimed(cast.learner, date(2026, 12, 5), key="moved")
     assert "大姚" in claim.unit_name
     tried = sign_in(cast.hr).post(reverse("period", args=[period.pk]), {"act": "publicity"})
-    assert tried.status_code == 422 and "由该县人事部门审批" in tried.text
+    assert tried.status_code == 422 and "由该县人事部门审批：大姚县人民政府（1）" in tried.text and "请先审批" not in tried.text
+    for page in ("period", "period_preview"):
+        text = sign_in(cast.hr).get(reverse(page, args=[period.pk])).text
+        assert "由该县人事部门审批：大姚县人民政府（1）" in text and "?show=open" not in text and cast.learner.name not in text, page
+    ours = claimed(cast.colleague, key="ours")
+    told = year.refused("open_claims", services.publish, period=period, by=cast.hr, at=year.CLOSED)
+    assert "还有2项" in told and "大姚县人民政府（1）" in told and "本县的请先审批" in told
+    text = sign_in(cast.hr).get(reverse("period", args=[period.pk])).text
+    assert "1项学时申报待审批" in text and "?show=open" in text and "大姚县人民政府（1）" in text
+    claims.refuse(claim=ours, by=cast.hr, reason="无证明", at=year.CLOSED)
     claims.refuse(claim=claim, by=cast.other_hr, reason="无证明", at=year.CLOSED)
     assert services.publish(period=period, by=cast.hr, at=year.CLOSED)
 
