@@ -166,8 +166,8 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, settle_anew: bool = False) -> Reopening:
     """Propose that the period go back to “cut off”: its publicity, appeals and freeze are done again. Another officer confirms it.
 
-    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). The same proposal after the same step is the first one, and so is another
-    one of the same officer's. Writes an audit entry.
+    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). The same proposal after the same step is the first one; another one of the
+    same officer's takes its place. Writes an audit entry.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no reason ("no_reason"), nothing to reopen ("order"), or another officer's proposal stands
@@ -182,22 +182,24 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, set
         raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
     standing = standing_proposal(period)
     if standing is not None:
-        if standing.by_id != by.pk and (standing.reason, standing.settles_anew) != (reason.strip(), settle_anew):
+        if (standing.reason, standing.settles_anew) == (reason.strip(), settle_anew):
+            return standing
+        if standing.by_id != by.pk:
             raise Refused(_proposed(standing), code="standing")
-        return standing
     made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
     audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason, settles_anew=settle_anew)
     return made
 
 
 @transaction.atomic
-def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+def reopen(*, period: Period, by: Person, at: datetime, seen: str | None = None) -> PeriodStep:
     """Confirm a proposal as another officer: the period stands at “cut off” again, with what was asked for, or settled anew as proposed.
 
-    What was frozen before stays on record.
+    What was frozen before stays on record. `seen`: the key of the proposal that the officer looked at.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), one's own ("same_officer"), or another one than
+            was looked at ("replaced").
     """
     _require_hr(by, period)
     hold(period)
@@ -206,6 +208,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody who is HR now has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    _require_seen(proposal, seen)
     asked = calculation.asked_now(period.county, clock.end_of(period.cutoff_on)) if proposal.settles_anew else calculation.noted(period.pk)
     return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=asked)
 
@@ -214,7 +217,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetime) -> Cancellation:
     """Propose to cancel a period that was opened wrongly. Another officer confirms it; then the year can be opened anew.
 
-    A second proposal after the same step is the first one. Writes an audit entry.
+    A second proposal after the same step is the first one; the same officer's with another reason takes its place. Writes an audit entry.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or something was published ("order").
@@ -225,7 +228,7 @@ def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetim
     hold(period)
     _require_cancellable(period)
     standing = standing_cancellation(period)
-    if standing is not None:
+    if standing is not None and (standing.by_id != by.pk or standing.reason == reason.strip()):
         return standing
     made = Cancellation.objects.create(period=period, after=len(period.steps_taken), reason=reason.strip(), by=by, at=at)
     audit.record(period, "evaluation.cancellation_proposed", by=by, reason=made.reason)
@@ -233,11 +236,13 @@ def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetim
 
 
 @transaction.atomic
-def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+def cancel(*, period: Period, by: Person, at: datetime, seen: str | None = None) -> PeriodStep:
     """Confirm a proposal as another officer: no further step is taken. What was entered for the period stays on record and counts nowhere.
+    `seen`: the key of the proposal that the officer looked at.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), one's own ("same_officer"), or another one than
+            was looked at ("replaced").
     """
     _require_hr(by, period)
     hold(period)
@@ -246,6 +251,7 @@ def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody who is HR now has proposed to cancel this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    _require_seen(proposal, seen)
     return _take(period, State.CANCELLED, by=proposal.by, second=by, at=at, reason=proposal.reason)
 
 
@@ -398,6 +404,13 @@ def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> No
     problem = rules.hindrance(to, standing)
     if problem is not None:
         raise Refused(_said(problem, period, standing), code=problem)
+
+
+def _require_seen(proposal: Reopening | Cancellation, seen: str | None) -> None:
+    if seen is not None and seen != str(proposal.pk):
+        raise Refused(
+            _("The proposal was replaced by another one since you opened the page. Look again: it stands there now."), code="replaced"
+        )
 
 
 def _require_cancellable(period: Period) -> None:

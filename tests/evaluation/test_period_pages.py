@@ -119,6 +119,21 @@ def test_reopening_at_the_door_takes_two(cast, sign_in, period):
     assert Period.objects.get().state == "cut_off"
 
 
+def test_a_proposal_that_was_replaced_meanwhile_is_looked_at_again_before_it_is_confirmed(cast, sign_in, period):
+    second = grant(person("YA30001", "第二位", cast.other_bureau), "hr", cast.county).person
+    door, given = reverse("period", args=[period.pk]), {"act": "propose_reopen", "reason": "漏报"}
+    assert sign_in(cast.hr).post(door, given | {"settle_anew": "on"}).status_code == 302
+    confirm = {"act": "reopen", "proposal": f"{sign_in(second).get(door).context['proposal'].pk}"}
+    assert "以新提议代替" not in sign_in(second).get(door).text
+    own = sign_in(cast.hr).get(door)
+    assert "以新提议代替" in own.text and own.context["form"]["reason"].value() == "漏报"
+    assert sign_in(cast.hr).post(door, given).status_code == 302
+    again = sign_in(second).post(door, confirm)
+    assert again.status_code == 422 and "请重新查看" in again.text and "必修要求保持不变" in again.text
+    assert f'name="proposal" value="{again.context["proposal"].pk}"' in again.text
+    assert sign_in(second).post(door, {"act": "reopen", "proposal": again.context["proposal"].pk}).status_code == 302
+
+
 # Publicity
 
 
