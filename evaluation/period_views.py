@@ -98,10 +98,13 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
     upcoming = None if upcoming == State.HANDED_OVER else upcoming
     proposal = services.standing_proposal(found)
     calculation = services.published(found)
-    may_propose = officer and proposal is None and found.state in rules.REOPENED_FROM
+    may_propose = officer and found.state in rules.REOPENED_FROM and (proposal is None or proposal.by_id == request.user.pk)
     settles = officer and proposal is not None and proposal.settles_anew
     cancellable = officer and services.can_be_cancelled(found)
     cancellation = services.standing_cancellation(found) if cancellable else None
+    own = next((one for one in (proposal, cancellation) if one is not None and one.by_id == request.user.pk), None)
+    if own is not None:
+        form.initial = {"reason": own.reason, "settle_anew": getattr(own, "settles_anew", False)}
     compares = officer and found.state in (State.PUBLICITY, State.APPEALS)
     compared, uncounted = None, []
     if compares and ("compare" in request.GET or (refusal is not None and refusal.code == "unexplained")):
@@ -118,7 +121,8 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "upcoming_label": _verb(upcoming),
         "hindrance": services.refusal_of(found, upcoming, standing=standing) if upcoming else None,
         "unconfirmed": standing.unconfirmed if officer and found.state in rules.ORDER[:4] else 0,
-        "open_claims": standing.open_claims if officer else 0,
+        "own_claims": standing.own_claims if officer else 0,
+        "claims_elsewhere": services.named_counties(standing) if officer else "",
         "leaves_a_gap": (found.cutoff_on.month, found.cutoff_on.day) != (12, 31),
         "compares": compares,
         "previews": officer and found.is_before_publicity,
@@ -131,7 +135,7 @@ def period(request: HttpRequest, pk: int) -> HttpResponse:
         "may_propose": may_propose,
         "cancellation": cancellation,
         "may_confirm_cancellation": cancellation is not None and cancellation.by_id != request.user.pk,
-        "may_propose_cancellation": cancellable and cancellation is None,
+        "may_propose_cancellation": cancellable and (cancellation is None or cancellation.by_id == request.user.pk),
         "points": points.given(found) if looks_into(request.user, found) else [],
         "asked_otherwise": requirements.changes(found) if may_propose or settles else [],
         "noted_late": requirements.noted_late(found) if looks_into(request.user, found) else None,
@@ -209,10 +213,10 @@ def _act(request: HttpRequest, found: Period, form: ReopenForm) -> str:
         services.propose_cancellation(period=found, by=by, reason=form.cleaned_data["reason"], at=at)
         return _("Proposed. Another officer of HR has to confirm.")
     if act == "cancel":
-        services.cancel(period=found, by=by, at=at)
+        services.cancel(period=found, by=by, at=at, seen=request.POST.get("proposal"))
         return _("The period is cancelled. The year can be opened anew.")
     if act == "reopen":
-        services.reopen(period=found, by=by, at=at)
+        services.reopen(period=found, by=by, at=at, seen=request.POST.get("proposal"))
         return _("The period stands at “cut off” again.")
     if act == "propose_points":
         if not form.is_valid():
@@ -290,7 +294,8 @@ def period_preview(request: HttpRequest, pk: int) -> HttpResponse:
         "counted": sum(one.counted for one in outcome.people),
         "uncounted": [(lines.shown("reason", reason), number) for reason, number in reasons.most_common()],
         "unconfirmed": standing.unconfirmed,
-        "open_claims": standing.open_claims,
+        "own_claims": standing.own_claims,
+        "claims_elsewhere": services.named_counties(standing),
         "upcoming": _verb(State.PUBLICITY),
     }
     return render(request, "evaluation/periods/preview.html", context)

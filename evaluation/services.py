@@ -148,7 +148,8 @@ def correct(
     """Take hours, or give back what was taken, by a new row with a reason and an author. HR over the person may, and of an entry HR where
     the person served for it.
 
-    `hours` is signed. `answers` is the entry that it takes them from, or gives them back to, and stands where that one stands. `form_key` is made by the form: sending the same form twice writes one row.
+    `hours` is signed. `answers` is the entry that it takes them from, or gives them back to; the correction stands where that one stands, by
+    the policy there. `form_key` is made by the form: sending the same form twice writes one row.
     Locks the person's row. Writes an audit entry.
 
     Raises:
@@ -170,7 +171,7 @@ def correct(
     once = f"correction:{form_key}" if form_key else None
     if once and (standing := LedgerEntry.objects.filter(person=person, kind=CORRECTION, once_key=once).first()):
         return standing
-    policy = policies_on(day_of(year, at)).of(person.unit)
+    policy = policies_on(day_of(year, at)).of(person.unit if answers is None else answers.unit)
     step = policy.step if policy else Decimal("0.25")
     verdict = rules.check_correction(balance=balance(person, year), change=hours, step=step)
     if verdict.problem == "zero":

@@ -9,12 +9,15 @@ unit of its event.
 """
 
 from collections.abc import Iterable
+from datetime import date
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from core.prepared import Prepared
 from people.models.access import Role, RoleGrant
+from people.models.posting import Posting
 from people.models.unit import Unit, history_follows, within_paths
 
 # Roles that read other people's learning records in their subtree.
@@ -90,7 +93,9 @@ def records_q(user, prefix: str = "") -> Q:
 
 
 def leaves_q(user) -> Q:
-    """Condition on Leave: one's own, and those of people whom one's HR or auditor role reaches, where they serve now or served then."""
+    """Condition on Leave: one's own, and those of people whom one's HR or auditor role reaches: where they served on its first day; where they
+    serve now, those of the same county, and those that share a day with their time there.
+    """
     if not user.is_authenticated:
         return Q(pk__in=[])
     if user.is_superuser:
@@ -98,7 +103,10 @@ def leaves_q(user) -> Q:
     condition = Q(person=user.pk)
     for path in paths_of(user, [Role.HR, Role.AUDITOR]):
         condition |= Q(unit__path__startswith=path)
-        condition |= Q(person__unit__path__startswith=path, unit__path__startswith=path[: Unit.steplen])
+        here = Posting.objects.filter(person=OuterRef("person"), unit__path__startswith=path)
+        until = Coalesce(OuterRef("ends_on"), date.max)
+        touched = here.filter(Q(ends_on=None) | Q(ends_on__gte=OuterRef("starts_on")), starts_on__lte=until)
+        condition |= Q(person__unit__path__startswith=path) & (Q(unit__path__startswith=path[: Unit.steplen]) | Q(Exists(touched)))
     return condition
 
 

@@ -11,7 +11,8 @@ from people.models import Person
 class Reopening(Fact):
     """One officer proposes that a period go back to “cut off”; another one's confirmation is a `PeriodStep` by both.
 
-    It answers the step that it was proposed after: once any other step was taken, it is void; so it is while who proposed it does not run the period. `settles_anew`: what the year asks
+    It answers the step that it was proposed after: once any other step was taken, it is void; so it is while who proposed it does not run
+    the period, and once they have proposed otherwise: the newest stands. `settles_anew`: what the year asks
     for is settled by the rules of the day of confirmation; otherwise what was noted stays.
     """
 
@@ -26,13 +27,13 @@ class Reopening(Fact):
         verbose_name = _("proposal to reopen a period")
         verbose_name_plural = _("proposals to reopen periods")
         ordering = ["period", "pk"]
-        constraints = [models.UniqueConstraint(fields=["after", "by"], name="reopening_once_per_step_and_officer")]
 
 
 class Cancellation(Fact):
     """One officer proposes that a period be cancelled that was opened wrongly; another one's confirmation is a `PeriodStep` by both.
 
-    `after` is the number of the step that it was proposed after, 0 where none was taken: once any other step was taken, it is void.
+    `after` is the number of the step that it was proposed after, 0 where none was taken: once any other step was taken, it is void, or its
+    officer gave another reason.
     """
 
     period = models.ForeignKey(Period, on_delete=models.PROTECT, related_name="cancellations")
@@ -45,4 +46,3 @@ class Cancellation(Fact):
         verbose_name = _("proposal to cancel a period")
         verbose_name_plural = _("proposals to cancel periods")
         ordering = ["period", "pk"]
-        constraints = [models.UniqueConstraint(fields=["period", "after", "by"], name="cancellation_once_per_step_and_officer")]

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
 
+import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.files.base import ContentFile
@@ -38,6 +39,8 @@ from core.reconcile import Gap
 from evaluation.indicators.calculation import digest_of
 from evaluation.models import Calculation, Period, PeriodStep, PersonLine, Seal, UnitLine
 from evaluation.periods import lines
+
+log = structlog.get_logger(__name__)
 
 _EARLY = (1980, 1, 1, 0, 0, 0)  # the first moment that a ZIP can tell
 _CENT = Decimal("0.01")
@@ -177,7 +180,10 @@ def _kept(seal: Seal) -> bytes | None:
     try:
         with papers().open(_stored_name(seal.sha256)) as stored:
             data = stored.read()
-    except OSError:
+    except FileNotFoundError:
+        return None
+    except Exception:  # each kind of storage raises its own
+        log.warning("package_not_read", sha256=seal.sha256, exc_info=True)
         return None
     return data if hashlib.sha256(data).hexdigest() == seal.sha256 else None
 

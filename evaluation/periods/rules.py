@@ -18,7 +18,8 @@ CANCELLED_FROM = (OPEN, CUT_OFF)
 @dataclass(frozen=True)
 class Standing:
     """Where a period stands: its state, what day it is, the last days, how many appeals nobody has answered and reported
-    figures nobody has confirmed, how many claims of hours of the year nobody has decided, and how many lines would be frozen otherwise than they were published without a granted appeal that
+    figures nobody has confirmed, how many claims of hours of the year nobody has decided (and of these, by name of another county, how many are
+    decided there), and how many lines would be frozen otherwise than they were published without a granted appeal that
     explains it, and what granted appeals are about that would not count (nothing where nobody has looked)."""
 
     state: str
@@ -28,8 +29,14 @@ class Standing:
     open_appeals: int = 0
     unconfirmed: int = 0
     open_claims: int = 0
+    claims_elsewhere: tuple[tuple[str, int], ...] = ()
     unexplained: int = 0
     uncounted: tuple[str, ...] = ()
+
+    @property
+    def own_claims(self) -> int:
+        """How many claims the county itself decides."""
+        return self.open_claims - sum(number for _county, number in self.claims_elsewhere)
 
 
 def hindrance(to: str, at: Standing) -> str | None:

@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Substr
 from django.utils.translation import gettext as _
 
 from core import audit, clock, workdays
@@ -165,8 +166,8 @@ def freeze(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, settle_anew: bool = False) -> Reopening:
     """Propose that the period go back to “cut off”: its publicity, appeals and freeze are done again. Another officer confirms it.
 
-    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). The same proposal after the same step is the first one, and so is another
-    one of the same officer's. Writes an audit entry.
+    What the year asks for stays as it was noted, unless it is to be settled anew (`requirements.changes` says what that changes). The same proposal after the same step is the first one; another one of the
+    same officer's takes its place. Writes an audit entry.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no reason ("no_reason"), nothing to reopen ("order"), or another officer's proposal stands
@@ -181,22 +182,24 @@ def propose_reopen(*, period: Period, by: Person, reason: str, at: datetime, set
         raise Refused(_said("not_reopened", period, standing_of(period, at=at)), code="order")
     standing = standing_proposal(period)
     if standing is not None:
-        if standing.by_id != by.pk and (standing.reason, standing.settles_anew) != (reason.strip(), settle_anew):
+        if (standing.reason, standing.settles_anew) == (reason.strip(), settle_anew):
+            return standing
+        if standing.by_id != by.pk:
             raise Refused(_proposed(standing), code="standing")
-        return standing
     made = Reopening.objects.create(period=period, after=newest, reason=reason.strip(), settles_anew=settle_anew, by=by, at=at)
     audit.record(period, "evaluation.reopening_proposed", by=by, reason=made.reason, settles_anew=settle_anew)
     return made
 
 
 @transaction.atomic
-def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+def reopen(*, period: Period, by: Person, at: datetime, seen: str | None = None) -> PeriodStep:
     """Confirm a proposal as another officer: the period stands at “cut off” again, with what was asked for, or settled anew as proposed.
 
-    What was frozen before stays on record.
+    What was frozen before stays on record. `seen`: the key of the proposal that the officer looked at.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), one's own ("same_officer"), or another one than
+            was looked at ("replaced").
     """
     _require_hr(by, period)
     hold(period)
@@ -205,6 +208,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody who is HR now has proposed to reopen this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    _require_seen(proposal, seen)
     asked = calculation.asked_now(period.county, clock.end_of(period.cutoff_on)) if proposal.settles_anew else calculation.noted(period.pk)
     return _take(period, State.CUT_OFF, by=proposal.by, second=by, at=at, reason=proposal.reason, asked=asked)
 
@@ -213,7 +217,7 @@ def reopen(*, period: Period, by: Person, at: datetime) -> PeriodStep:
 def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetime) -> Cancellation:
     """Propose to cancel a period that was opened wrongly. Another officer confirms it; then the year can be opened anew.
 
-    A second proposal after the same step is the first one. Writes an audit entry.
+    A second proposal after the same step is the first one; the same officer's with another reason takes its place. Writes an audit entry.
 
     Raises:
         Refused: not HR of the county ("not_hr"), no reason ("no_reason"), or something was published ("order").
@@ -224,7 +228,7 @@ def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetim
     hold(period)
     _require_cancellable(period)
     standing = standing_cancellation(period)
-    if standing is not None:
+    if standing is not None and (standing.by_id != by.pk or standing.reason == reason.strip()):
         return standing
     made = Cancellation.objects.create(period=period, after=len(period.steps_taken), reason=reason.strip(), by=by, at=at)
     audit.record(period, "evaluation.cancellation_proposed", by=by, reason=made.reason)
@@ -232,11 +236,13 @@ def propose_cancellation(*, period: Period, by: Person, reason: str, at: datetim
 
 
 @transaction.atomic
-def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
+def cancel(*, period: Period, by: Person, at: datetime, seen: str | None = None) -> PeriodStep:
     """Confirm a proposal as another officer: no further step is taken. What was entered for the period stays on record and counts nowhere.
+    `seen`: the key of the proposal that the officer looked at.
 
     Raises:
-        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), or one's own ("same_officer").
+        Refused: not HR of the county ("not_hr"), no proposal that stands ("no_proposal"), one's own ("same_officer"), or another one than
+            was looked at ("replaced").
     """
     _require_hr(by, period)
     hold(period)
@@ -245,6 +251,7 @@ def cancel(*, period: Period, by: Person, at: datetime) -> PeriodStep:
         raise Refused(_("Nobody who is HR now has proposed to cancel this period as it stands."), code="no_proposal")
     if proposal.by_id == by.pk:
         raise Refused(_("You proposed it: another officer of HR has to confirm."), code="same_officer")
+    _require_seen(proposal, seen)
     return _take(period, State.CANCELLED, by=proposal.by, second=by, at=at, reason=proposal.reason)
 
 
@@ -306,11 +313,12 @@ def refusal_of(period: Period, to: str, *, standing: rules.Standing) -> str | No
 def standing_of(
     period: Period, *, at: datetime, found: Sequence[deviations.Deviation] = (), uncounted: Sequence[Appeal] = ()
 ) -> rules.Standing:
-    """Where a period stands at a moment. Three queries at most beside the steps.
+    """Where a period stands at a moment. Four queries at most beside the steps.
 
     Where somebody has looked, `found`: how a freeze would differ; `uncounted`: granted appeals that would not count.
     """
     newest = period.newest_step
+    claims = _claims_by_county(period) if period.is_before_publicity else {}
     return rules.Standing(
         state=period.state,
         today=clock.today(at),
@@ -318,7 +326,8 @@ def standing_of(
         due_on=newest.due_on if newest is not None else None,
         open_appeals=Appeal.objects.open().filter(period=period).count(),
         unconfirmed=UnitFigure.objects.filter(period=period).waiting().count(),
-        open_claims=waiting_claims(period).count() if period.is_before_publicity else 0,
+        open_claims=sum(claims.values()),
+        claims_elsewhere=tuple((str(one or "—"), number) for one, number in claims.items() if one != period.county),
         unexplained=sum(bool(one.unexplained) for one in found),
         uncounted=tuple(f"{one.about}（{_remedied(one)}）" for one in uncounted),
     )
@@ -331,6 +340,14 @@ def waiting_claims(period: Period) -> QuerySet[HourClaim]:
     of_year = HourClaim.objects.open().filter(ends_on__year=period.year, ends_on__lte=period.cutoff_on)
     served = calculation.main_postings(period.county, period.opens_on, period.cutoff_on).filter(person=OuterRef("person"))
     return of_year.filter(Q(unit__path__startswith=period.county.path) | Exists(served))
+
+
+def _claims_by_county(period: Period) -> dict[Unit | None, int]:
+    """How many claims wait in each county, in the order of the tree. Two queries at most."""
+    paths = waiting_claims(period).order_by().values_list(Substr("unit__path", 1, Unit.steplen))
+    numbers = dict(paths.annotate(Count("pk")))
+    counties = Unit.objects.in_bulk(numbers, field_name="path") if numbers else {}
+    return {counties.get(path): numbers[path] for path in sorted(numbers, key=str)}
 
 
 def _remedied(appeal: Appeal) -> str:
@@ -387,6 +404,13 @@ def _require_unhindered(period: Period, to: str, standing: rules.Standing) -> No
     problem = rules.hindrance(to, standing)
     if problem is not None:
         raise Refused(_said(problem, period, standing), code=problem)
+
+
+def _require_seen(proposal: Reopening | Cancellation, seen: str | None) -> None:
+    if seen is not None and seen != str(proposal.pk):
+        raise Refused(
+            _("The proposal was replaced by another one since you opened the page. Look again: it stands there now."), code="replaced"
+        )
 
 
 def _require_cancellable(period: Period) -> None:
@@ -492,6 +516,29 @@ def _proposed(standing: Reopening) -> str:
     return said % {"name": standing.by.name, "reason": standing.reason}
 
 
+def named_counties(standing: rules.Standing) -> str:
+    """The other counties whose HR decides claims that wait, each with their number."""
+    named = [f"{county}（{number}）" for county, number in standing.claims_elsewhere]
+    return "、".join(named[:MOST_NAMED]) + ("……" if len(named) > MOST_NAMED else "")
+
+
+def _claims_said(standing: rules.Standing) -> str:
+    if not standing.claims_elsewhere:
+        return _(
+            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+            "Approve them or turn them down first."
+        )
+    if not standing.own_claims:
+        return _(
+            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+            "HR of the other county decides on them: %(counties)s."
+        )
+    return _(
+        "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
+        "Approve your county's or turn them down first; HR of the other county decides on the others: %(counties)s."
+    )
+
+
 def _said(problem: str, period: Period, standing: rules.Standing) -> str:
     newest = period.newest_step
     if problem == "order":
@@ -511,10 +558,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "unconfirmed": _(
             "%(figures)d reported figures wait to be confirmed: under “Reported figures” another officer confirms them, or they are taken back."
         ),
-        "open_claims": _(
-            "%(claims)d claims of hours up to the last day that counts wait: approved after publication they would be in no publicity. "
-            "Approve them or turn them down first; what was learned while serving in another county is decided by HR there."
-        ),
+        "open_claims": _claims_said(standing),
         "unexplained": _(
             "%(lines)d lines would be frozen otherwise than they were published, and no granted appeal explains it. What is right has to be "
             "published anew: two officers reopen the period, and publicity and appeals run again."
@@ -530,6 +574,7 @@ def _said(problem: str, period: Period, standing: rules.Standing) -> str:
         "lines": standing.unexplained,
         "figures": standing.unconfirmed,
         "claims": standing.open_claims,
+        "counties": named_counties(standing),
         "appeals": "、".join(standing.uncounted[:MOST_NAMED]) + ("……" if len(standing.uncounted) > MOST_NAMED else ""),
     }
 
@@ -543,6 +588,7 @@ __all__ = [
     "freeze",
     "hold",
     "in_one_snapshot",
+    "named_counties",
     "open_appeals",
     "open_period",
     "preview",

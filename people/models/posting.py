@@ -40,6 +40,10 @@ class PostingQuerySet(models.QuerySet):
     def lasting(self, day: date) -> "PostingQuerySet":
         return self.filter(lasting(day))
 
+    def touching(self, first: date, last: date) -> "PostingQuerySet":
+        """Those that share a day with the stretch."""
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=first), starts_on__lte=last)
+
     def visible_to(self, user) -> "PostingQuerySet":
         """One's own, and those that one's roles reach as they reach what was learned there."""
         from people.permissions import records_q

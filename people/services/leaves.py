@@ -1,4 +1,5 @@
-"""Leave: recorded, corrected and taken back by HR over the person, or over where they served on its first day. Each act is a row; nothing that stands is changed.
+"""Leave: recorded, corrected and taken back by HR over the person, or over where they served on its first day: these write none that
+lasts beyond the time there. Each act is a row; nothing that stands is changed.
 
 The status of the person is another fact and comes with the roster: nothing here changes it.
 """
@@ -146,6 +147,20 @@ def _check(person: Person, facts: Facts, *, by: Person, at: datetime, but: Leave
             % {"kind": other.get_kind_display(), "days": other.days, "voucher": other.voucher},
             code="overlap",
         )
+    if not is_hr_over(by, person) and not _lies_in_reach(person, facts, by):
+        raise Refused(
+            _("The person serves elsewhere now: give the last day, no later than the last one on which they served where you are HR."),
+            code="not_hr",
+        )
+
+
+def _lies_in_reach(person: Person, facts: Facts, by: Person) -> bool:
+    """Whether a leave ends where the officer is HR, and the person served nowhere else meanwhile: it would count in another county's evaluation."""
+    if facts.ends_on is None:
+        return False
+    touched = person.postings.touching(facts.starts_on, facts.ends_on).filter(is_main=True).select_related("unit")
+    units = [served_at(person, on=facts.ends_on)["unit"], *(posting.unit for posting in touched)]
+    return all(reaches(by, unit, Role.HR) for unit in units)
 
 
 def _served(person: Person, facts: Facts) -> dict:

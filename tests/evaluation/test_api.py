@@ -774,6 +774,23 @@ def test_the_update_tells_changes_of_old_their_units(cast, course, monkeypatch):
     assert set(known.values()) == {cast.section.pk}
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_the_update_builds_the_index_anew_that_a_broken_off_one_left_behind():
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
+    add = import_module("evaluation.migrations.0033_fill_units_of_changes").Migration.operations[-1]
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX change_in_unit")
+        cursor.execute("CREATE INDEX change_in_unit ON evaluation_recordchange (number)")
+    for _again in range(2):
+        with connection.schema_editor(atomic=False) as editor:
+            add.database_forwards("evaluation", editor, None, SimpleNamespace(apps=apps))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'change_in_unit'")
+        assert cursor.fetchone()[0].endswith("(unit_id, number)")
+
+
 def test_who_asks_only_for_the_head_gets_what_a_reading_would_say_and_no_body(cast, course, client, key_of):
     rows.complete(cast.learner, course)
     headers = {"Authorization": f"Bearer {key_of()}"}

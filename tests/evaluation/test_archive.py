@@ -443,9 +443,10 @@ def test_hr_gets_the_rows_that_hr_may_read_and_is_told_how_many_are_not_in_it(ca
 def test_what_another_county_recorded_of_a_person_is_not_for_the_hr_of_this_one(cast, full):
     postings.post(person=full, unit=cast.other_county, title="科员", duties=["staff"], starts_on=clock.today())
     made = of(full, reader=fresh(cast.other_hr))
-    assert {name: made[name] for name in HELD if made[name]}.keys() == {"postings"}
+    assert {name: made[name] for name in HELD if made[name]}.keys() == {"postings", "leaves"}
     assert [one["unit"] for one in made["postings"]] == [cast.other_county.name]
-    assert made["withheld"] == {name: row_set(full).count() - (name == "postings") for name, row_set in HELD.items()}
+    assert [one["ends_on"] for one in made["leaves"]] == [None, clock.today().isoformat()]  # what lasts into their time
+    assert made["withheld"] == {name: row_set(full).count() - (name == "postings") for name, row_set in HELD.items() if name != "leaves"}
     assert "姚安" not in json.dumps({name: made[name] for name in ("person", "postings", "roles")}, ensure_ascii=False)
 
 

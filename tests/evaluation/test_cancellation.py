@@ -43,6 +43,15 @@ def test_cancelling_takes_two_persons_and_is_traced(cast, second):
     refused("no_proposal", services.cancel, period=period, by=cast.hr, at=NOON)
 
 
+def test_who_proposed_for_a_wrong_reason_gives_another_and_the_newest_stands(cast, second):
+    period = year.opened(cast)
+    wrong = services.propose_cancellation(period=period, by=cast.hr, reason="日期录错", at=NOON)
+    right = services.propose_cancellation(period=period, by=cast.hr, reason="指标选错", at=NOON)
+    assert services.propose_cancellation(period=period, by=cast.hr, reason="指标选错", at=NOON) == right != wrong
+    refused("replaced", services.cancel, period=period, by=second, at=NOON, seen=str(wrong.pk))
+    assert services.cancel(period=period, by=second, at=NOON, seen=str(right.pk)).reason == "指标选错"
+
+
 @pytest.mark.parametrize("who", ["learner", "own_leader", "liaison", "trainer", "admin", "auditor", "other_hr"])
 def test_nobody_but_hr_of_the_county_cancels(cast, who):
     period, someone = year.opened(cast), getattr(cast, who)

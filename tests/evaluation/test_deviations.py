@@ -1,5 +1,6 @@
 """Frozen is what was published, with what granted appeals put right: anything else is shown, and holds the freeze."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -11,11 +12,11 @@ from django.urls import reverse
 
 from core import clock
 from evaluation import appeal_views, period_views
-from evaluation.indicators import reports
+from evaluation.indicators import reports, versions
 from evaluation.models import Appeal, Calculation, Period, UnitLine
 from evaluation.periods import appeals, package, services
 from people.models import Leave, Person, Posting, ReadingOfOthers, Unit
-from people.services import leaves
+from people.services import leaves, postings
 from tests.certificates.conftest import keys, private
 from tests.evaluation import rows, year
 from tests.evaluation.year import refused
@@ -87,6 +88,23 @@ def test_what_was_entered_after_publication_without_an_appeal_holds_the_freeze(c
     found = services.compared(period, at=year.AFTER_APPEALS)[0]
     assert f"P:{cast.learner.employee_number}" in [one.difference.key for one in found if one.unexplained]
     assert not Calculation.objects.filter(purpose="freeze").exists() and Period.objects.get().state == "appeals"
+
+
+def test_hr_of_the_county_before_takes_nobody_off_the_roster_of_the_county_of_now(cast):
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 3, 1))
+    someone = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    theirs = {"by": cast.other_hr, "at": year.CLOSED}
+    version = versions.ensure_default(at=year.NOON)
+    period = services.open_period(county=cast.other_county, year=2026, version=version, by=cast.other_hr, at=year.NOON)
+    services.cut_off(period=period, **theirs)
+    services.publish(period=period, **theirs)
+    services.open_appeals(period=period, by=cast.other_hr, at=year.APPEALS)
+    facts = leaves.Facts(Leave.Kind.OFF_POST, date(2026, 2, 27), None, "介绍信")
+    given = {"person": someone, "by": cast.hr, "at": year.APPEALS}
+    refused("not_hr", leaves.record, facts=facts, form_key="a", **given)
+    leaves.record(facts=replace(facts, ends_on=date(2026, 2, 28)), form_key="b", **given)
+    assert services.freeze(period=period, by=cast.other_hr, at=year.AFTER_APPEALS).state == "frozen"
+    assert package.frozen(period).people.get(person=someone).counted
 
 
 def test_what_a_granted_appeal_put_right_is_frozen_and_nothing_else_is(cast, period, second):

@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
 from openpyxl import load_workbook
+from structlog.testing import capture_logs
 
 from certificates.services import keys as key_service
 from core.errors import Refused
@@ -180,6 +181,20 @@ def test_a_package_that_was_cut_off_in_storage_is_put_there_anew(kept, private):
     (gap,) = package.unkept(NOON)
     gap.mend()
     assert stored(private).read_bytes() == sealed and package.unkept(NOON) == []
+
+
+def test_storage_that_does_not_answer_takes_no_frozen_package_away(kept, private, monkeypatch):
+    class ClientError(Exception):
+        """As storages of the S3 kind raise: no error of the operating system."""
+
+    def unreachable(*args, **more):
+        raise ClientError("SlowDown")
+
+    sealed = stored(private).read_bytes()
+    monkeypatch.setattr(type(package.papers()), "open", unreachable)
+    with capture_logs() as told:
+        assert package.of(kept).data == sealed
+    assert [(one["event"], one["sha256"]) for one in told] == [("package_not_read", package.digest(kept))]
 
 
 def test_a_full_disk_stops_no_freeze(cast, private, monkeypatch, django_capture_on_commit_callbacks):

@@ -119,6 +119,21 @@ def test_reopening_at_the_door_takes_two(cast, sign_in, period):
     assert Period.objects.get().state == "cut_off"
 
 
+def test_a_proposal_that_was_replaced_meanwhile_is_looked_at_again_before_it_is_confirmed(cast, sign_in, period):
+    second = grant(person("YA30001", "第二位", cast.other_bureau), "hr", cast.county).person
+    door, given = reverse("period", args=[period.pk]), {"act": "propose_reopen", "reason": "漏报"}
+    assert sign_in(cast.hr).post(door, given | {"settle_anew": "on"}).status_code == 302
+    confirm = {"act": "reopen", "proposal": f"{sign_in(second).get(door).context['proposal'].pk}"}
+    assert "以新提议代替" not in sign_in(second).get(door).text
+    own = sign_in(cast.hr).get(door)
+    assert "以新提议代替" in own.text and own.context["form"]["reason"].value() == "漏报"
+    assert sign_in(cast.hr).post(door, given).status_code == 302
+    again = sign_in(second).post(door, confirm)
+    assert again.status_code == 422 and "请重新查看" in again.text and "必修要求保持不变" in again.text
+    assert f'name="proposal" value="{again.context["proposal"].pk}"' in again.text
+    assert sign_in(second).post(door, {"act": "reopen", "proposal": again.context["proposal"].pk}).status_code == 302
+
+
 # Publicity
 
 
@@ -235,7 +250,16 @@ def test_a_claim_in_another_county_of_who_served_here_in_the_period_holds_public
     claim = claimed(cast.learner, date(2026, 12, 5), key="moved")
     assert "大姚" in claim.unit_name
     tried = sign_in(cast.hr).post(reverse("period", args=[period.pk]), {"act": "publicity"})
-    assert tried.status_code == 422 and "由该县人事部门审批" in tried.text
+    assert tried.status_code == 422 and "由该县人事部门审批：大姚县人民政府（1）" in tried.text and "请先审批" not in tried.text
+    for page in ("period", "period_preview"):
+        text = sign_in(cast.hr).get(reverse(page, args=[period.pk])).text
+        assert "由该县人事部门审批：大姚县人民政府（1）" in text and "?show=open" not in text and cast.learner.name not in text, page
+    ours = claimed(cast.colleague, key="ours")
+    told = year.refused("open_claims", services.publish, period=period, by=cast.hr, at=year.CLOSED)
+    assert "还有2项" in told and "大姚县人民政府（1）" in told and "本县的请先审批" in told
+    text = sign_in(cast.hr).get(reverse("period", args=[period.pk])).text
+    assert "1项学时申报待审批" in text and "?show=open" in text and "大姚县人民政府（1）" in text
+    claims.refuse(claim=ours, by=cast.hr, reason="无证明", at=year.CLOSED)
     claims.refuse(claim=claim, by=cast.other_hr, reason="无证明", at=year.CLOSED)
     assert services.publish(period=period, by=cast.hr, at=year.CLOSED)
 

@@ -279,6 +279,21 @@ def test_a_proposal_that_says_otherwise_than_the_one_that_stands_is_refused_and_
     assert services.propose_reopen(period=period, by=second, reason="漏报", at=year.AFTER_APPEALS) == made
 
 
+def test_who_proposed_wrongly_proposes_otherwise_and_the_newest_stands(cast, second):
+    period = year.frozen(cast)
+    given = {"period": period, "by": cast.hr, "reason": "漏报", "at": year.AFTER_APPEALS}
+    wrong = services.propose_reopen(settle_anew=True, **given)
+    assert services.propose_reopen(settle_anew=True, **given) == wrong == Reopening.objects.get()
+    right = services.propose_reopen(settle_anew=False, **given)
+    assert services.standing_proposal(period) == right != wrong
+    assert services.propose_reopen(settle_anew=True, **given) == services.standing_proposal(period) and Reopening.objects.count() == 3
+    right = services.propose_reopen(settle_anew=False, **given)
+    assert services.propose_reopen(**given | {"by": second}) == right
+    confirm = {"period": period, "by": second, "at": year.AFTER_APPEALS}
+    assert "请重新查看" in refused("replaced", services.reopen, seen=str(wrong.pk), **confirm)
+    assert services.reopen(seen=str(right.pk), **confirm).state == "cut_off"
+
+
 # At once
 
 

@@ -1,6 +1,7 @@
 """Somebody moves in June: what the new unit, the old one, the county and its programs read of what happened before."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
@@ -138,6 +139,18 @@ def test_hr_of_before_corrects_the_entries_of_then_and_no_others(cast, away, sig
     assert refusal.value.code == "not_hr"
     for who in ("own_leader", "auditor", "liaison", "stranger", "learner"):
         assert sign_in(getattr(cast, who)).get(door).status_code == 404, who
+
+
+def test_an_entry_of_before_is_corrected_by_the_steps_of_the_county_of_then(cast, away):
+    there = rows.policy(county=cast.other_county, name="大姚县办法", step=Decimal(1))
+    entry = LedgerEntry.objects.get(course_code="P01", kind="online")
+    given = {"person": away, "year": 2026, "reason": "签到表", "at": JULY}
+    made = services.correct(hours=Decimal("-0.5"), by=cast.hr, answers=entry, **given)
+    assert made.policy.county is None
+    with pytest.raises(Refused) as refusal:
+        services.correct(hours=Decimal("-0.5"), by=cast.other_hr, **given)
+    assert refusal.value.code == "steps"
+    assert services.correct(hours=Decimal(-1), by=cast.other_hr, **given).policy == there
 
 
 # The setting

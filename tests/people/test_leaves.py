@@ -13,7 +13,7 @@ from core.errors import Refused
 from core.models import FactChanged
 from people.models import Leave, Person, ReadingOfOthers
 from people.services import leaves, postings
-from tests.cast import EVERYBODY, NOON
+from tests.cast import EVERYBODY, NOON, grant, person
 
 TODAY = clock.today(NOON)
 READERS = {"learner", "hr", "auditor"}
@@ -163,6 +163,50 @@ def test_hr_of_where_somebody_served_on_the_first_day_records_corrects_and_takes
     assert list(Leave.objects.standing()) == [later]
     for who in ("own_leader", "auditor", "admin", "liaison"):
         assert sign_in(getattr(cast, who)).get(door).status_code == 404, who
+
+
+def moved_away(cast) -> Person:
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 5, 1))
+    return Person.objects.select_related("unit").get(pk=cast.learner.pk)
+
+
+@pytest.mark.parametrize("ends_on", ["", "2026-05-01"])
+def test_hr_of_where_somebody_served_on_the_first_day_gives_a_last_day_that_lies_there(cast, sign_in, ends_on):
+    made, someone = record(cast), moved_away(cast)
+    client, door = sign_in(cast.hr), reverse("leaves", args=[someone.pk])
+    data = {"kind": "off_post", "starts_on": "2026-04-27", "ends_on": ends_on, "voucher": "介绍信", "reason": "更正", "form_key": "z"}
+    for there in (door, reverse("leave_correct", args=[someone.pk, made.pk])):
+        refused = client.post(there, data)
+        assert refused.status_code == 422 and "请填写截止日" in refused.text
+    assert list(Leave.objects.all()) == [made]
+    assert client.post(door, data | {"ends_on": "2026-04-30"}).status_code == 302
+
+
+def test_no_leave_of_hr_of_before_spans_a_time_in_another_county(cast):
+    moved_away(cast)
+    postings.post(person=cast.learner, unit=cast.section, title="科员", duties=["staff"], starts_on=date(2026, 5, 20))
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 6, 1))
+    someone = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    days = {"person": someone, "starts_on": date(2026, 4, 27), "ends_on": date(2026, 5, 25)}
+    assert refusal(lambda: record(cast, **days)) == "not_hr"
+
+
+@pytest.mark.parametrize("ends_on", [None, date(2026, 5, 20)])
+def test_hr_and_auditor_of_now_read_a_leave_that_lasts_into_their_time_and_hr_ends_it(cast, sign_in, ends_on):
+    record(cast, key="e", starts_on=date(2026, 2, 2), ends_on=date(2026, 2, 6), voucher="二月证明")
+    left_open, someone = record(cast, starts_on=date(2026, 4, 1), ends_on=ends_on), moved_away(cast)
+    other_auditor = grant(person("DY10003", "卫审计", cast.other_county), "auditor", cast.other_county).person
+    readers = {who for who in EVERYBODY if Leave.objects.visible_to(getattr(cast, who)).filter(pk=left_open.pk).exists()}
+    assert readers == {*READERS, "other_hr"} and list(Leave.objects.visible_to(other_auditor)) == [left_open]
+    correct = reverse("leave_correct", args=[someone.pk, left_open.pk])
+    page = sign_in(cast.other_hr).get(reverse("leaves", args=[someone.pk])).text
+    assert correct in page and "县医院证明" in page and "二月证明" not in page
+    data = {"kind": "sick", "starts_on": "2026-04-01", "ends_on": "2026-04-30", "voucher": "证明", "reason": "已到岗", "form_key": "z"}
+    for who in EVERYBODY:
+        if who not in ("hr", "other_hr"):
+            assert sign_in(getattr(cast, who)).post(correct, data).status_code in (403, 404), who
+    assert sign_in(cast.other_hr).post(correct, data).status_code == 302
+    assert Leave.objects.standing().get(starts_on=date(2026, 4, 1)).ends_on == date(2026, 4, 30)
 
 
 # The pages
