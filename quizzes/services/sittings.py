@@ -498,12 +498,12 @@ def round_then(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
     """
     found = [_round_at(rounds, at) for rounds in attempts.rounds_for(person=person, quiz=quiz) if any(one.asks for one in rounds)]  # type: ignore[attr-defined]
     if not found:
-        return enrolments.enrol_then(person=person, course=course_of(quiz, was_sat=True), at=at)
+        return enrolments.enrol_then(person=person, course=course_of(quiz, was_sat=True), at=at, asking=quiz.key)
     found.sort(key=lambda one: (one.enrolled_at > at, hasattr(one, "completion"), -one.pk))
     if not hasattr(found[0], "completion"):
         return found[0]
     over = next((one for one in found if _was_over(one, at)), None)
-    return found[0] if over is None else enrolments.enrol_then(person=person, course=over.course, at=at)
+    return found[0] if over is None else enrolments.enrol_then(person=person, course=over.course, at=at, asking=quiz.key)
 
 
 def _round_at(rounds: list[Enrolment], at: datetime) -> Enrolment:
