@@ -562,3 +562,13 @@ def test_a_course_that_asked_for_the_exam_only_before_its_day_counts_the_sheet_a
     publish(sitting.opens_at - timedelta(days=1), asks=False)
 
     assert entered(PASSED).attempt.enrolment.edition == asking and Completion.objects.exists()
+
+
+def test_an_exam_that_another_course_than_its_banks_asked_for_on_its_day_counts_there(entered, cast, exam, publish):  # noqa: F811
+    asking = publish(clock.now() - timedelta(days=2), asks=True)
+    publish(clock.now(), asks=False)
+    make_course(cast.county, code="P03", lessons=1)
+    exam.course_code = "P03"
+    exam.save()
+
+    assert entered(PASSED).attempt.enrolment.edition == asking and Completion.objects.exists()
