@@ -25,7 +25,7 @@ from people.permissions import has_role
 from people.services import readings
 from quizzes import kinds, versions
 from quizzes.models import Attempt, MarkingTask, Question, Quiz, Remark
-from quizzes.permissions import holds_over, is_author
+from quizzes.permissions import holds_over, is_author, names_markers
 from quizzes.services import keys, rating_corrections, ratings, remarks
 from quizzes.tasks import apply_remark
 
@@ -203,8 +203,12 @@ def remark_list(request: HttpRequest) -> HttpResponse:
     _remarkers_only(request)
     rows = Remark.objects.visible_to(request.user).select_related("question", "by", "decision__by").order_by("decision__approved", "-pk")
     page = Paginator(rows, 30).get_page(request.GET.get("page"))
-    context = {"page": page, "corrections": rating_corrections.waiting_for(request.user)}
-    return render(request, "quizzes/remarks.html", context)
+    waiting = rating_corrections.waiting_for(request.user).select_related("task__submission__attempt__quiz__county")
+    corrections = []
+    for one in waiting.prefetch_related("task__ratings"):
+        names = names_markers(request.user, one.task.submission.attempt.quiz.county)
+        corrections.append((one, rating_corrections.called(one.by, one.task, names=names)))
+    return render(request, "quizzes/remarks.html", {"page": page, "corrections": corrections})
 
 
 @never_cache

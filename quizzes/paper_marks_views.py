@@ -4,6 +4,7 @@ import io
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -233,9 +234,11 @@ def sitting_sheets(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _candidate(sitting: Sitting, pk: int) -> Person:
-    """Whoever is on the list, wherever they serve by now; without a list whoever serves in the county."""
-    listed = Person.objects.filter(candidacies__sitting=sitting) if sitting.is_listed else Person.objects.within(sitting.quiz.county)
-    return get_object_or_404(listed.select_related("unit"), pk=pk)
+    """Whoever is on the list, wherever they serve by now; without a list also whoever sat it, or serves in the county."""
+    found = Q(pk__in=sitting.candidates.values("person"))
+    if not sitting.is_listed:
+        found |= Q(pk__in=sitting.attempts.values("person")) | Q(unit__path__startswith=sitting.quiz.county.path)
+    return get_object_or_404(Person.objects.filter(found).select_related("unit"), pk=pk)
 
 
 def _sheets(sitting: Sitting, person: Person):

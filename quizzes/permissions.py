@@ -46,6 +46,11 @@ def holds_over(user, county: Unit, *roles: str) -> bool:
     return user.is_authenticated and (user.is_superuser or county.path in paths_of(user, roles))
 
 
+def names_markers(user, county: Unit) -> bool:
+    """Whether they read who marked: markers are anonymous to each other, and to who oversees the bank."""
+    return holds_over(user, county, Role.HR, Role.AUDITOR)
+
+
 def may_take_pass(user, attempt: Attempt) -> bool:
     """Whether they are the HR who says that a pass may be lost: of the county whose quiz it is, unless it `counts_elsewhere`."""
     return holds_over(user, attempt.quiz.county, Role.HR) and not counts_elsewhere(attempt)

@@ -19,11 +19,11 @@ from core import clock
 from core.errors import Refused
 from core.figures import figure
 from courses.slots import HANGING
-from people.models import ReadingOfOthers, Role
+from people.models import Person, ReadingOfOthers
 from people.services import readings
 from quizzes.desk import RatingForm
 from quizzes.models import Attempt, ItemMark, MarkingTask, RatingCorrection
-from quizzes.permissions import counts_elsewhere, holds_over, may_take_pass
+from quizzes.permissions import counts_elsewhere, may_take_pass, names_markers
 from quizzes.services import paper_marks, rating_corrections, ratings
 from quizzes.sitting_forms import CorrectionDecisionForm
 
@@ -144,7 +144,7 @@ def _refuse_what_waits(request: HttpRequest, attempt: Attempt) -> None:
 def _names(request: HttpRequest, attempt: Attempt) -> dict[str, bool]:
     """Candidates are anonymous to those who mark, and markers to each other. A candidate of another county has a name for those who
     may open the paper."""
-    oversees = holds_over(request.user, attempt.quiz.county, Role.HR, Role.AUDITOR)
+    oversees = names_markers(request.user, attempt.quiz.county)
     reads = oversees and Attempt.objects.readable_by(request.user).filter(pk=attempt.pk).exists()
     return {"names": reads, "names_markers": oversees}
 
@@ -189,7 +189,7 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
         "result": result,
         "rows": rows,
         "waiting": waiting,
-        "history": [one for one in corrections if not one.is_waiting],
+        "history": [(one, _called(one.by, one, names), _called(one.decision.by, one, names)) for one in corrections if not one.is_waiting],
         "may_correct": may_correct and waiting is None and result.is_complete,
         "form": form,
     } | names
@@ -200,6 +200,7 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
         completion = paper_marks.hanging_on(result)
         context |= {
             "about": about,
+            "proposer": _called(waiting.by, waiting, names),
             "changes": [
                 (criterion, was, becomes)
                 for (criterion, _given, was), becomes in zip(about["rows"], rating_corrections.points_of(waiting), strict=True)
@@ -218,6 +219,10 @@ def _page(request: HttpRequest, attempt: Attempt, form: CorrectionDecisionForm) 
         }
     _log(request, attempt, names["names"])
     return render(request, "quizzes/ratings.html", context, status=422 if form.is_bound else 200)
+
+
+def _called(person: Person, correction: RatingCorrection, names: dict[str, bool]) -> str:
+    return rating_corrections.called(person, correction.task, names=names["names_markers"])
 
 
 def _log(request: HttpRequest, attempt: Attempt, names: bool) -> None:

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import Refused
-from courses.models import Completion, Course, Edition, Enrolment
+from courses.models import Completion, Course, Edition, EditionRequirement, Enrolment
 from courses.services import policies
 from courses.slots import RENEWAL
 from people.models import Person
@@ -45,12 +46,12 @@ def enrol(*, person: Person, course: Course, at: datetime) -> Enrolment:
 
 
 @transaction.atomic
-def enrol_then(*, person: Person, course: Course, at: datetime) -> Enrolment:
+def enrol_then(*, person: Person, course: Course, at: datetime, asking: str) -> Enrolment:
     """What `enrol` gives, for somebody who was let in on that day and sat, which is known only later.
 
     The list and the door decided then, so nothing of today is asked: not where the person serves, nor whether the course is open, nor
-    what has to be completed before it. A new enrolment is in the edition of that instant (where none was published yet, in the newest
-    one) and with the post of that day. Locks the person's row.
+    what has to be completed before it. A new enrolment is with the post of that day, and in the edition of that instant if it asks for
+    the quiz with the key `asking`, else in the first later one that does, else in the newest that did. Locks the person's row.
 
     Raises:
         Refused: the course was never published, or it only renews a certificate that the person could not renew then.
@@ -58,10 +59,20 @@ def enrol_then(*, person: Person, course: Course, at: datetime) -> Enrolment:
     last = _last_under_lock(person, course)
     if last is not None and not may_begin_again(last, at=at):
         return last
-    edition = course.editions.filter(published_at__lte=at).order_by("-number").first() or course.current
+    edition = _edition_then(course, at, asking)
     if edition is None:
         raise _closed(course)
     return _begin(person, course, edition, last, at)
+
+
+def _edition_then(course: Course, at: datetime, asking: str) -> Edition | None:
+    """As `enrol_then` says; where none asks, that of the instant or the first after it. One query."""
+    asked = EditionRequirement.objects.filter(edition=OuterRef("pk"), kind=EditionRequirement.Kind.QUIZ, key=asking)
+    editions = list(course.editions.annotate(asks=Exists(asked)).order_by("number"))
+    before = [one for one in editions if one.published_at <= at]
+    later = [one for one in editions if one.published_at > at]
+    best_first = [*before[-1:], *later, *reversed(before)]
+    return next((one for one in best_first if one.asks), best_first[0] if best_first else None)  # type: ignore[attr-defined]
 
 
 def _last_under_lock(person: Person, course: Course) -> Enrolment | None:

@@ -51,10 +51,10 @@ def effect(marking_: Marking, points: Mapping[int, Decimal], marks: list[ItemMar
     return Effect(marking_, sorted(lines), score, rules.percent(score, marking_.out_of), earns)
 
 
-def proposer_gone(proposer: Person) -> Refused:
+def proposer_gone(name: str) -> Refused:
     """What a yes is answered with where the power of who proposed it has ended."""
     words = _("%(name)s, who proposed it, may not do so any more: turn it down, then it can be proposed anew.")
-    return Refused(words % {"name": proposer.name}, code="proposer_gone")
+    return Refused(words % {"name": name}, code="proposer_gone")
 
 
 def require_hr(attempt: Attempt, by: Person) -> None:

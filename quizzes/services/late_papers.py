@@ -73,7 +73,7 @@ def decide(*, late_paper: LatePaper, approved: bool, by: Person, at: datetime, r
         raise Refused(_("Nobody decides this for themselves: somebody else has to do it."), code="own_attempt")
     if approved:
         if not (late_paper.by.is_active and Sitting.objects.run_by(late_paper.by).filter(pk=attempt.sitting_id).exists()):
-            raise correcting.proposer_gone(late_paper.by)
+            raise correcting.proposer_gone(late_paper.by.name)
         _refuse_what_counts(attempt)
         GoneOnPaper.objects.create(attempt=attempt, reason=late_paper.reason, by=late_paper.by, at=late_paper.from_at)
     elif not reason.strip():

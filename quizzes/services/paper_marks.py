@@ -307,7 +307,7 @@ def decide(
         correcting.require_hr(submission.attempt, by)
     if approved:
         if not (correction.by.is_active and holds_over(correction.by, submission.attempt.quiz.county, *ORGANISERS)):
-            raise correcting.proposer_gone(correction.by)
+            raise correcting.proposer_gone(correction.by.name)
         current = correcting.as_seen(submission, correction.marking_id)
         return _apply(correction, correcting.effect(current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():

@@ -20,7 +20,7 @@ from people.models import Person, Role
 from people.permissions import paths_of
 from quizzes import rules
 from quizzes.models import Attempt, GoneOnPaper, ItemMark, Marking, MarkingTask, RatingCorrection, RatingCorrectionDecision, Submission
-from quizzes.permissions import holds_over
+from quizzes.permissions import holds_over, names_markers
 from quizzes.services import correcting, keys, lost_passes, marking, ratings, results
 
 CORRECTORS = (Role.HR, Role.REVIEWER, Role.ADMINISTRATOR)  # of the whole county; that a pass is lost is for HR alone to say
@@ -126,7 +126,7 @@ def decide(
         if may_lose:
             correcting.require_hr(submission.attempt, by)
         if not still_stands(correction, task, submission.attempt):
-            raise correcting.proposer_gone(correction.by)
+            raise correcting.proposer_gone(called(correction.by, task, names=names_markers(by, submission.attempt.quiz.county)))
         current = correcting.as_seen(submission, correction.marking_id)
         return _apply(correction, task, _effect(task, current, points_of(correction)), by=by, at=at, may_lose=may_lose, reason=reason)
     if not reason.strip():
@@ -134,6 +134,15 @@ def decide(
     made = RatingCorrectionDecision.objects.create(correction=correction, reason=reason.strip()[:500], by=by, at=at)
     _record_decision(made, submission)
     return made
+
+
+def called(person: Person, task: MarkingTask, *, names: bool) -> str:
+    """Who proposed or decided, as a page calls them: a marker of the answer has a name for those alone who read the markers' `names`.
+
+    No query for a task that came `with_ratings()`.
+    """
+    is_marker = any(rating.marker_id == person.pk for rating in task.ratings.all())
+    return _("a marker") if is_marker and not names else person.name
 
 
 def points_of(correction: RatingCorrection) -> list[Decimal]:

@@ -498,12 +498,12 @@ def round_then(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
     """
     found = [_round_at(rounds, at) for rounds in attempts.rounds_for(person=person, quiz=quiz) if any(one.asks for one in rounds)]  # type: ignore[attr-defined]
     if not found:
-        return enrolments.enrol_then(person=person, course=course_of(quiz, was_sat=True), at=at)
+        return enrolments.enrol_then(person=person, course=course_of(quiz, was_sat=True), at=at, asking=quiz.key)
     found.sort(key=lambda one: (one.enrolled_at > at, hasattr(one, "completion"), -one.pk))
     if not hasattr(found[0], "completion"):
         return found[0]
     over = next((one for one in found if _was_over(one, at)), None)
-    return found[0] if over is None else enrolments.enrol_then(person=person, course=over.course, at=at)
+    return found[0] if over is None else enrolments.enrol_then(person=person, course=over.course, at=at, asking=quiz.key)
 
 
 def _round_at(rounds: list[Enrolment], at: datetime) -> Enrolment:
@@ -567,12 +567,16 @@ def _closed_to_entrants(sitting: Sitting, at: datetime) -> tuple[Sitting, dateti
 
 def course_of(quiz: Quiz, *, was_sat: bool = False) -> Course:
     """The course that a pass counts for: of the county's open ones one that asks for the exam, best that of its bank; else
-    that of its bank. `was_sat`: also one that was closed since. One query. Raises: Refused (no_course).
+    that of its bank. `was_sat`: also one that was closed, or asks for another exam, since. One query. Raises: Refused (no_course).
     """
-    asked = EditionRequirement.objects.filter(edition=OuterRef("current"), kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
-    asks = Q(asks=True) if was_sat else Q(asks=True, is_open=True)
-    found = Course.objects.filter(county=quiz.county_id).annotate(asks=Exists(asked), is_own=Q(code=quiz.course_code))
-    course = found.filter(asks | Q(is_own=True)).order_by("-asks", "-is_open", "-is_own", "code").first()
+    asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
+    found = Course.objects.filter(county=quiz.county_id).annotate(
+        asks=Exists(asked.filter(edition=OuterRef("current"))),
+        asked=Exists(asked.filter(edition__course=OuterRef("pk"))),
+        is_own=Q(code=quiz.course_code),
+    )
+    asking = Q(asked=True) if was_sat else Q(asks=True, is_open=True)
+    course = found.filter(asking | Q(is_own=True)).order_by("-asks", "-asked", "-is_open", "-is_own", "code").first()
     if course is None:
         raise Refused(_("The course %(course)s of this exam is not published yet.") % {"course": quiz.course_code}, code="no_course")
     return course

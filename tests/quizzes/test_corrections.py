@@ -11,7 +11,7 @@ from wagtail.models import ModelLogEntry
 from core import clock
 from core.errors import Refused
 from core.models import FactChanged
-from courses.models import Completion, Course, Reversal
+from courses.models import Completion, Course, EditionRequirement, Reversal
 from courses.services import editions
 from evaluation.models import LedgerEntry
 from people.models import Person, Role, RoleGrant
@@ -529,3 +529,46 @@ def test_a_sheet_belongs_to_the_edition_of_its_day_whatever_has_to_be_completed_
     course.save()
 
     assert entered(PASSED).attempt.enrolment.edition == of_that_day and Completion.objects.filter(person=cast.learner).exists()
+
+
+@pytest.fixture
+def publish(exam):  # noqa: F811
+    """A further edition of the course of the exam, which asks for the exam or for nothing."""
+
+    def go(at, *, asks):
+        course = Course.objects.get(code=exam.course_code)
+        newest = course.editions.order_by("-number").first()
+        facts = {field: getattr(newest, field) for field in ("title", "line", "minutes", "pass_rule")}
+        course.current = course.editions.create(number=newest.number + 1, digest="x", published_at=at, **facts)
+        course.save()
+        for one in EditionRequirement.objects.filter(edition__course=course, edition__number=1) if asks else ():
+            of_it = {field: getattr(one, field) for field in ("kind", "key", "title", "position", "lesson")}
+            EditionRequirement.objects.create(edition=course.current, **of_it)
+        return course.current
+
+    return go
+
+
+def test_a_course_that_came_to_ask_for_the_exam_after_the_sitting_opened_counts_the_sheet(entered, sitting, publish):  # noqa: F811
+    publish(sitting.opens_at - timedelta(days=1), asks=False)
+    asking = publish(sitting.opens_at + timedelta(minutes=10), asks=True)
+    publish(clock.now(), asks=True)
+
+    assert entered(PASSED).attempt.enrolment.edition == asking and Completion.objects.exists()
+
+
+def test_a_course_that_asked_for_the_exam_only_before_its_day_counts_the_sheet_as_it_asked(entered, sitting, publish):  # noqa: F811
+    asking = publish(sitting.opens_at - timedelta(days=2), asks=True)
+    publish(sitting.opens_at - timedelta(days=1), asks=False)
+
+    assert entered(PASSED).attempt.enrolment.edition == asking and Completion.objects.exists()
+
+
+def test_an_exam_that_another_course_than_its_banks_asked_for_on_its_day_counts_there(entered, cast, exam, publish):  # noqa: F811
+    asking = publish(clock.now() - timedelta(days=2), asks=True)
+    publish(clock.now(), asks=False)
+    make_course(cast.county, code="P03", lessons=1)
+    exam.course_code = "P03"
+    exam.save()
+
+    assert entered(PASSED).attempt.enrolment.edition == asking and Completion.objects.exists()

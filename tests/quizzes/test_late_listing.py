@@ -73,6 +73,22 @@ def test_who_has_moved_or_left_since_is_listed_late_all_the_same(sitting, cast, 
     assert refused(candidates.list_late, **facts | {"number": cast.other_hr.employee_number}) == "bad_row"
 
 
+def test_marks_of_who_has_moved_since_are_entered_also_where_the_sitting_had_no_list(sitting, cast, sign_in):
+    Sitting.objects.filter(pk=sitting.pk).update(is_listed=False)
+    Person.objects.filter(pk__in=[cast.learner.pk, cast.colleague.pk]).update(unit=cast.other_hr.unit)
+    candidates.list_late(
+        sitting=Sitting.objects.get(pk=sitting.pk), number=cast.colleague.employee_number, reason="漏列", by=cast.hr, at=clock.now()
+    )
+    hr, page = sign_in(cast.hr), reverse("sitting_candidates", args=[sitting.pk])
+
+    marks = reverse("sitting_marks", args=[sitting.pk, cast.colleague.pk])
+    assert marks in hr.get(page).text and hr.get(marks).status_code == 200
+    points = {f"points-{item.position}": "0" for item in sitting.papers.first().items.all()}
+    assert hr.post(marks, points | {"paper": sitting.papers.first().pk, "seen": "0"}).status_code == 302 and Marking.objects.exists()
+    assert hr.get(reverse("sitting_marks", args=[sitting.pk, cast.own_leader.pk])).status_code == 200, "serves here"
+    assert hr.get(reverse("sitting_marks", args=[sitting.pk, cast.stranger.pk])).status_code == 404
+
+
 def test_a_seat_that_two_rows_of_one_list_ask_for_is_said_to_be_asked_for_twice_and_not_taken(running, cast):
     rows = [
         candidates.Row(1, cast.colleague.employee_number, "一号考场", "09"),

@@ -180,6 +180,33 @@ def test_who_marks_reads_neither_the_candidates_name_nor_the_other_markers(sign_
         assert cast.learner.name not in page and cast.learner.employee_number not in page and cast.trainer.name not in page, who
 
 
+def test_a_marker_who_proposes_is_named_to_hr_and_auditors_alone(sign_in, cast, sit, rate, propose, decide):  # noqa: F811
+    submission = sit(markers=2)
+    rate(cast.trainer, 6, 4)
+    rate(cast.reviewer, 5, 4)
+    address, listed = reverse("attempt_ratings", args=[submission.attempt_id]), reverse("remark_list")
+
+    def readers(*pages):
+        """Who of those that oversee the marking reads the marker's name there; the others read that it was a marker."""
+        told = {who: [sign_in(getattr(cast, who)).get(page).text for page in pages] for who in OVERSEE}
+        named = {who for who, texts in told.items() if all(cast.trainer.name in text for text in texts)}
+        assert not [who for who in OVERSEE - named if any(cast.trainer.name in text or "评卷人" not in text for text in told[who])]
+        return named
+
+    made = propose(submission, 5, 4, by=cast.trainer)
+    assert readers(address) == {"hr", "auditor"}
+    assert cast.trainer.name in sign_in(cast.hr).get(listed).text
+    for who in ("reviewer", "admin"):
+        page = sign_in(getattr(cast, who)).get(listed).text
+        assert "（评卷人）" in page and cast.trainer.name not in page
+    Person.objects.filter(pk=cast.trainer.pk).update(is_active=False)
+    assert "提议人评卷人" in sign_in(cast.admin).get(address).text and readers(address) == {"hr", "auditor"}
+    told = sign_in(cast.admin).post(reverse("rating_decide", args=[submission.attempt_id, made.pk]), {"decision": "yes"}).text
+    assert "提议人评卷人" in told and cast.trainer.name not in told
+    decide(made, approved=False, reason="提议人已调离")
+    assert readers(address) == {"hr", "auditor"}
+
+
 def test_points_of_an_answer_that_is_open_are_shown_to_nobody(sign_in, cast, sit, rate):  # noqa: F811
     submission = sit(markers=2)
     rate(cast.trainer, "5.75", "3.25")
