@@ -85,6 +85,16 @@ class RequirementMetQuerySet(FactQuerySet):
         """What stands, of rounds whose completion nobody reversed."""
         return self.standing().filter(enrolment__completion__reversal=None)
 
+    def revocable(self) -> "RequirementMetQuerySet":
+        """What stands and may be taken back, in the newest round that it was carried into: also where that one's completion fell
+        with another requirement, since it may be met anew, but not where HR reversed it by hand."""
+        same = {name: models.OuterRef(name) for name in ("enrolment__person", "requirement", "evidence")}
+        carried_on = RequirementMet.objects.standing().filter(**same, enrolment__round__gt=models.OuterRef("enrolment__round"))
+        reversal = models.OuterRef("enrolment__completion__reversal__at")
+        fell = Withdrawal.objects.filter(met__enrolment=models.OuterRef("enrolment"), at=reversal)  # written together
+        unreversed = models.Q(enrolment__completion__reversal=None)
+        return self.standing().filter(unreversed | models.Exists(fell), ~models.Exists(carried_on))
+
 
 class RequirementMet(Fact):
     """One requirement of the pinned edition is met, with what proves it. Written once; a wrong one is answered by a Withdrawal.

@@ -63,17 +63,18 @@ def _write_met(enrolment: Enrolment, requirement: int, **proof) -> RequirementMe
 
 
 def _round_that_counts(enrolment: Enrolment, at: datetime) -> Enrolment:
-    """The round itself, or where its completion fell and all is met again a later one of the same edition that is not completed, with what was met.
+    """The round itself, or where its completion fell and all is met again a later one of the same edition, with what was met.
 
-    One is begun now where there is none, also where another round was completed meanwhile: that one may fall, too, and hours count once.
+    Into a later one that was begun already only where nothing was met in it yet: what was met there may fall, too, or be of another year.
+    Else one is begun now, also where another round was completed meanwhile: that one may fall, too, and hours count once.
     """
     met = list(RequirementMet.objects.standing().filter(enrolment=enrolment).order_by("pk"))
     asked = EditionRequirement.objects.filter(edition=enrolment.edition_id).count()
     if len(met) < asked or not Completion.objects.filter(enrolment=enrolment).exists():
         return enrolment
     rounds = Enrolment.objects.filter(person=enrolment.person_id, course=enrolment.course_id).order_by("-round")
-    under_way = rounds.filter(edition=enrolment.edition_id, round__gt=enrolment.round, completion=None)
-    following = under_way.select_for_update(no_key=True, of=("self",)).first() or Enrolment.objects.create(
+    untouched = rounds.filter(edition=enrolment.edition_id, round__gt=enrolment.round, completion=None, met=None)
+    following = untouched.select_for_update(no_key=True, of=("self",)).first() or Enrolment.objects.create(
         **copied_from(enrolment),
         course_id=enrolment.course_id,
         edition_id=enrolment.edition_id,

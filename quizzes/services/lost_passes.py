@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
 from courses.models import EditionRequirement, Enrolment, RequirementMet
@@ -24,13 +24,17 @@ def take_back(attempt: Attempt, *, by: Person, reason: str, at: datetime) -> Non
 
 
 def still_count(attempt: str) -> Q:
-    """For rows that name an attempt by this way: the course still counts a pass of it, and there is none."""
+    """For rows that name an attempt by this way: what it met may be taken back, and there is no pass."""
     enrolment, quiz = OuterRef(f"{attempt}__enrolment"), OuterRef(f"{attempt}__quiz")
     passes = Marking.objects.current().filter(passed=True, submission__attempt__enrolment=enrolment, submission__attempt__quiz=quiz)
-    return counts(f"{attempt}__") & ~Q(Exists(passes))
+    return Q(Exists(_met_by(RequirementMet.objects.revocable(), f"{attempt}__"))) & ~Q(Exists(passes))
 
 
 def counts(attempt: str = "") -> Q:
-    """For rows that name an attempt by this way (`"attempt__"`), or for attempts: it met the requirement, in its round or carried on into a later one."""
+    """For rows that name an attempt by this way (`"attempt__"`), or for attempts: it met the requirement, in its round or carried on."""
+    return Q(Exists(_met_by(RequirementMet.objects.counting(), attempt)))
+
+
+def _met_by(rows: QuerySet[RequirementMet], attempt: str) -> QuerySet[RequirementMet]:
     proof = Concat(Value("attempt:"), Cast(OuterRef(f"{attempt}pk"), CharField()))
-    return Q(Exists(RequirementMet.objects.counting().filter(enrolment__person=OuterRef(f"{attempt}person"), evidence=proof)))
+    return rows.filter(enrolment__person=OuterRef(f"{attempt}person"), evidence=proof)

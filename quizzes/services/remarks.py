@@ -470,7 +470,7 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
 
 
 def _lost() -> QuerySet[RemarkedMarking]:
-    """Passes that a re-marking took and that the course still counts."""
+    """Passes that a re-marking took and by which a requirement is still met."""
     lost = RemarkedMarking.objects.filter(lost_passes.still_count("submission__attempt"), lost_pass=True)
     return lost.select_related("submission__attempt__quiz", "submission__attempt__enrolment").order_by("pk")
 

@@ -1,0 +1,147 @@
+"""What a pass that a mended key took and another one gives back earns, of a course that asks for the lesson and the exam."""
+
+from datetime import timedelta
+
+import pytest
+
+from courses.models import Completion
+from courses.services import completions, enrolments
+from evaluation.services import balance
+from quizzes.models import Submission
+from quizzes.services import attempts, bank, marking, quizzes, remarks
+from tests.cast import NOON
+from tests.factories import lesson_body, make_course, standing_policies, written
+from tests.quizzes.test_remarks import LATER, result, sit  # noqa: F401 - a fixture
+
+JANUARY = NOON + timedelta(days=210)
+ROWS = [
+    {
+        "id": "R-1",
+        "type": "single",
+        "course": "P01",
+        "stem": "期限？",
+        "options": {"A": "七个工作日", "B": "二十个工作日"},
+        "answer": ["A"],
+        "v": "V",
+    },
+    {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
+]
+
+
+@pytest.fixture
+def exam(cast):
+    """Two questions of ten points, 60 percent to pass: who has one of them wrong fails."""
+    bank.import_rows(ROWS, county=cast.county, at=NOON)
+    draws = [{"kind": "single", "count": 1, "points": 10}, {"kind": "judge", "count": 1, "points": 10}]
+    quiz = quizzes.ensure(county=cast.county, key="r", title="考试", course_code="P01", minutes=0, pass_percent=60, attempts=0, draws=draws)
+    make_course(cast.county, code="P01", lessons=1, quiz_key="r")
+    return quiz
+
+
+@pytest.fixture
+def marked_again(cast, django_capture_on_commit_callbacks):
+    """`marked_again("B", at=…)` marks again with this key; HR said that passes may be lost."""
+
+    def go(key, *, code="R-1", at=LATER):
+        question = bank.Question.objects.get(code=code)
+        asked = remarks.propose(question=question, remedy="new_key", key=key, reason="答案错误", by=cast.trainer, at=at)
+        remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=at)
+        with django_capture_on_commit_callbacks(execute=True):
+            remarks.apply(asked, at=at)
+
+    return go
+
+
+@pytest.fixture
+def passed(sit, cast):  # noqa: F811
+    """The colleague has completed the course with option A."""
+    submission = sit(cast.colleague, "A")
+    read(submission.attempt.enrolment, NOON)
+    return submission
+
+
+def read(enrolment, at):
+    for asked in enrolment.edition.requirements.filter(kind="lesson"):
+        completions.meet(enrolment=enrolment, kind="lesson", key=asked.key, evidence=f"lesson-place:{enrolment.pk} seconds:9", at=at)
+
+
+def gaps():
+    return [*marking.untold_gaps(LATER), *completions.gaps(LATER), *remarks.lost_gaps(LATER), *remarks.unapplied_gaps(LATER)]
+
+
+@pytest.mark.django_db(transaction=True)  # as the worker does it: a paper is told of before the next one is marked
+def test_the_first_pass_comes_back_though_the_next_round_was_passed_with_the_wrong_key_and_not_read_yet(passed, sit, marked_again, cast):  # noqa: F811
+    earned = Completion.objects.get().hours
+    marked_again(["B"])
+    between = sit(cast.colleague, "B")
+    assert between.attempt.enrolment.round == 2 and result(between).passed and not Completion.objects.standing().exists()
+
+    marked_again(["A"])
+
+    assert result(passed).passed and not result(between).passed
+    assert Completion.objects.standing().get().hours == earned == balance(cast.colleague, 2026) and gaps() == []
+
+
+def test_what_is_given_back_keeps_its_year_where_the_next_round_is_under_way(passed, marked_again, cast):
+    earned = Completion.objects.get().hours
+    marked_again(["B"], at=JANUARY)
+    begun = enrolments.enrol(person=cast.colleague, course=passed.attempt.enrolment.course, at=JANUARY)
+    read(begun, JANUARY)
+
+    marked_again(["A"], at=JANUARY + timedelta(days=7))
+
+    assert Completion.objects.standing().get().completed_at == NOON
+    assert balance(cast.colleague, 2026) == earned and balance(cast.colleague, 2027) == 0
+
+
+@pytest.fixture
+def two_passed(cast, django_capture_on_commit_callbacks):
+    """The colleague has completed a course with two quizzes of one question each: R-1 in one, R-2 in the other."""
+    bank.import_rows(ROWS, county=cast.county, at=NOON)
+    exams = [
+        quizzes.ensure(
+            county=cast.county,
+            key=key,
+            title=key,
+            course_code="P01",
+            minutes=0,
+            pass_percent=60,
+            attempts=0,
+            draws=[{"kind": kind, "count": 1, "points": 10}],
+        )
+        for key, kind in (("r", "single"), ("s", "judge"))
+    ]
+    standing_policies()
+    facts = {"title": "课程", "summary": "学完能判断。", "goals": ["能"], "tags": ["安全生产"], "required_for": ["staff"]}
+    lessons = [{"slug": f"l-{key}", "title": key, "minutes": 15, "body": lesson_body(1, quiz_key=key)} for key in "rs"]
+    course = written(cast.county, "P01", facts, None, NOON, lessons)
+    read(enrolments.enrol(person=cast.colleague, course=course, at=NOON), NOON)
+    for exam in exams:
+        attempt = attempts.start(person=cast.colleague, quiz=exam, at=NOON)
+        for item in attempt.items.all():
+            right = attempts.right_response(item)
+            attempts.save(attempt_id=attempt.pk, person=cast.colleague, item_id=item.pk, response=right, token="t", at=NOON)
+        with django_capture_on_commit_callbacks(execute=True):
+            attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=NOON)
+    return Completion.objects.get()
+
+
+def test_of_two_passes_the_one_that_was_lost_after_the_completion_fell_counts_no_more_when_the_other_comes_back(two_passed, marked_again):
+    marked_again(["B"], code="R-1")
+    marked_again(True, code="R-2")
+
+    marked_again(["A"], code="R-1")
+    assert not Completion.objects.standing().exists() and gaps() == []
+
+    marked_again(False, code="R-2")
+    assert Completion.objects.standing().get().completed_at == two_passed.completed_at and gaps() == []
+
+
+def test_what_hr_reversed_by_hand_in_the_round_it_was_carried_into_stays_reversed_and_leaves_no_gap(passed, marked_again, cast):
+    for key in ("B", "A"):
+        marked_again([key])
+    completions.reverse(completion=Completion.objects.standing().get(), by=cast.hr, reason="查实替考", at=LATER + timedelta(days=1))
+
+    for key in ("B", "A", "B"):
+        marked_again([key])
+        assert not Completion.objects.standing().exists() and gaps() == []
