@@ -261,10 +261,12 @@ def _similar(wrong: dict[int, dict[tuple, str]], sitting: Sitting) -> tuple[list
     """The pairs, and how many people sat in each room that is too large to be compared pair by pair."""
     room_of = dict(sitting.candidates.exclude(room="").values_list("person", "room"))
     rooms: dict[str, list[int]] = defaultdict(list)
+    people: dict[str, set[int]] = defaultdict(set)  # some sat twice, or went on on paper
     for attempt, person in Attempt.objects.filter(sitting=sitting).in_order().values_list("pk", "person"):
         if person in room_of:
             rooms[room_of[person]].append(attempt)
-    too_large = {room: len(sat) for room, sat in sorted(rooms.items()) if len(sat) > rules.LARGEST_ROOM}
+            people[room_of[person]].add(person)
+    too_large = {room: len(sat) for room, sat in sorted(people.items()) if len(sat) > rules.LARGEST_ROOM}
     compared = [[attempt for attempt in sat if attempt in wrong] for room, sat in rooms.items() if room not in too_large]
     return statistics.similarities(wrong, compared), too_large
 

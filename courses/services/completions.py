@@ -243,7 +243,7 @@ def reverse(*, completion: Completion, by, reason: str, at: datetime) -> Reversa
 def take_back(*, enrolment: Enrolment, kind: str, key: str, by, reason: str, at: datetime) -> Reversal | Withdrawal | None:
     """Answer that a requirement is not met after all: it is open again, and the completion that rests on it is reversed.
 
-    So is what was carried on from it into a later round. Locks the enrolment, so that completing and taking back never both win.
+    So is what was carried on from it into a later round. Locks this round and those after it, so that completing and taking back never both win.
     None where nothing rests on it, or where the completion was reversed by hand: that stays as it is. Doing it twice changes nothing.
 
     Raises:
@@ -251,7 +251,8 @@ def take_back(*, enrolment: Enrolment, kind: str, key: str, by, reason: str, at:
     """
     if not reason.strip():
         raise Refused(_("Say why it is taken back; the reason stays in the record."), code="no_reason")
-    Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.pk)
+    rounds = Enrolment.objects.filter(person=enrolment.person_id, course=enrolment.course_id, round__gte=enrolment.round)
+    list(rounds.select_for_update(no_key=True, of=("self",)).order_by("round").values_list("pk"))
     standing = RequirementMet.objects.standing()
     met = standing.filter(enrolment=enrolment, requirement__kind=kind, requirement__key=str(key)).select_related("requirement").first()
     if met is None:

@@ -542,11 +542,12 @@ def lost_gaps(at: datetime) -> list[Gap]:
     """
     lost = list(_lost().select_related("remark__question", "remark__decision__by")[:1000])
     under_way = {remark.pk for remark in {one.remark_id: one.remark for one in lost}.values() if is_under_way(remark)}
+    waiting = {one.submission.attempt_id for one in lost if one.remark_id in under_way}  # an earlier re-marking took the pass, too
     return [
         Gap(
             f"attempt {one.submission.attempt_id} is no pass any more and counts",
             partial(_take_back, one.submission.attempt, one.remark, at),
         )
         for one in lost
-        if one.remark_id not in under_way
+        if one.submission.attempt_id not in waiting
     ]

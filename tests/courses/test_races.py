@@ -1,7 +1,7 @@
 """Two tabs, two devices, two workers: real threads on a real database."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from django.db import connection, connections
@@ -72,6 +72,30 @@ def test_the_last_two_requirements_met_at_once_give_one_completion(cast):
         course_completed.disconnect(dispatch_uid="race")
     assert len(heard) == len(set(heard)) == 8
     assert completions.gaps(NOON) == []
+
+
+def test_completing_the_round_that_a_pass_was_carried_into_and_taking_the_pass_back_never_both_win(cast):
+    course = make_course(cast.county, quiz_key="p01-final", pass_rule="quiz")
+    asked = {"enrolment": enrolments.enrol(person=cast.learner, course=course, at=NOON), "kind": "quiz", "key": "p01-final"}
+    completions.meet(**asked, evidence="attempt:1", score=90, at=NOON)
+    completions.take_back(**asked, by=cast.hr, reason="题目有误", at=NOON)
+    completing, may_end = Event(), Event()
+
+    def hold(**kwargs):
+        completing.set()
+        may_end.wait(2)
+
+    def take_back():
+        assert completing.wait(10)
+        completions.take_back(**asked, by=cast.hr, reason="又有误", at=NOON)
+        may_end.set()
+
+    course_completed.connect(hold, weak=False, dispatch_uid="race")
+    try:
+        at_once(lambda: completions.meet(**asked, evidence="attempt:1", score=90, at=NOON), take_back)
+    finally:
+        course_completed.disconnect(dispatch_uid="race")
+    assert Completion.objects.count() == 2 and not Completion.objects.standing().exists()
 
 
 def test_publishing_at_once_gives_one_edition(cast):

@@ -410,6 +410,16 @@ def test_the_hints_stand_in_the_workbook_of_hr_and_no_small_chance_is_called_non
     assert ReadingOfOthers.objects.filter(what="similar answers", kind="export", rows=1).exists()
 
 
+def test_who_sat_twice_makes_no_room_too_large(cast, crowd, quiz, monkeypatch):
+    again = Attempt.objects.get(pk=crowd[0].pk)
+    again.pk, again.number, again._state.adding = None, 9, True
+    again.save()
+    monkeypatch.setattr(rules, "LARGEST_ROOM", len(crowd))
+    assert analysis.compute(quiz, crowd[0].sitting)["too_large"] == {}
+    monkeypatch.setattr(rules, "LARGEST_ROOM", len(crowd) - 1)
+    assert set(analysis.compute(quiz, crowd[0].sitting)["too_large"].values()) == {len(crowd)}
+
+
 def test_a_room_too_large_to_compare_is_named_and_the_others_are_compared(sign_in, cast, crowd, quiz, monkeypatch):
     monkeypatch.setattr(rules, "LARGEST_ROOM", 5)
     sitting = crowd[0].sitting

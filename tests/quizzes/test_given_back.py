@@ -145,3 +145,15 @@ def test_what_hr_reversed_by_hand_in_the_round_it_was_carried_into_stays_reverse
     for key in ("B", "A", "B"):
         marked_again([key])
         assert not Completion.objects.standing().exists() and gaps() == []
+
+
+def test_an_older_re_marking_takes_nothing_back_while_a_newer_one_is_under_way(passed, sit, marked_again, cast):  # noqa: F811
+    sit(cast.colleague, "B")
+    for key in ("B", "A"):
+        marked_again([key])
+    question = bank.Question.objects.get(code="R-1")
+    asked = remarks.propose(question=question, remedy="new_key", key=["B"], reason="答案错误", by=cast.trainer, at=LATER)
+    remarks.decide(remark=asked, approved=True, may_lose=True, by=cast.hr, at=LATER)
+    remarks._apply(asked, passed.pk, LATER)  # the worker is between two papers of the same person
+
+    assert remarks.lost_gaps(LATER) == []
