@@ -70,7 +70,7 @@ def gaps():
 
 
 @pytest.mark.django_db(transaction=True)  # as the worker does it: a paper is told of before the next one is marked
-def test_the_first_pass_comes_back_though_the_next_round_was_passed_with_the_wrong_key_and_not_read_yet(passed, sit, marked_again, cast):  # noqa: F811
+def test_the_first_pass_comes_back_though_the_next_round_was_passed_with_the_wrong_key_and_not_read(passed, sit, marked_again, cast):  # noqa: F811
     earned = Completion.objects.get().hours
     marked_again(["B"])
     between = sit(cast.colleague, "B")
