@@ -30,9 +30,11 @@ def read_ahead(rows: Iterable[Row], size: int) -> Iterator[Row]:
         return list(islice(source, size))
 
     def end() -> None:
-        if isinstance(source, Generator):
-            source.close()  # with its cursor, while the connection stands
-        connection.close()
+        try:
+            if isinstance(source, Generator):
+                source.close()  # with its cursor, while the connection stands
+        finally:
+            connection.close()
 
     with ThreadPoolExecutor(max_workers=1) as reader:
         try:

@@ -165,7 +165,7 @@ class Found:
     """The rows that a filter finds: countable, sliceable and streamable without holding them.
 
     `count` is one query, a slice at most two, `stream` reads in chunks from one cursor. `keys` names the rows in their order, `keyed`
-    streams them with their keys, `of` reads some by their keys: in that order, without those that the filter no longer finds. `whole`
+    streams them with their keys on a second connection (`core.reading`), `of` reads some by their keys: in that order, without those that the filter no longer finds. `whole`
     adds to rows of the source what a record shows beside them: a slice takes it for its own rows alone, not for those before it.
     """
 

@@ -67,8 +67,7 @@ def served_last(postings: Iterable[Posting], year: int) -> tuple[Unit | None, da
 
 def _main_postings(year: int) -> QuerySet:
     """Those that lasted on some day of the year."""
-    lasted = Q(ends_on=None) | Q(ends_on__gte=date(year, 1, 1))
-    return Posting.objects.filter(lasted, is_main=True, starts_on__lte=date(year, 12, 31))
+    return Posting.objects.touching(date(year, 1, 1), date(year, 12, 31)).filter(is_main=True)
 
 
 def people_of(units: Iterable[Unit], *, year: int, at: datetime) -> QuerySet:

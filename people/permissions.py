@@ -104,8 +104,7 @@ def leaves_q(user) -> Q:
     for path in paths_of(user, [Role.HR, Role.AUDITOR]):
         condition |= Q(unit__path__startswith=path)
         here = Posting.objects.filter(person=OuterRef("person"), unit__path__startswith=path)
-        until = Coalesce(OuterRef("ends_on"), date.max)
-        touched = here.filter(Q(ends_on=None) | Q(ends_on__gte=OuterRef("starts_on")), starts_on__lte=until)
+        touched = here.touching(OuterRef("starts_on"), Coalesce(OuterRef("ends_on"), date.max))
         condition |= Q(person__unit__path__startswith=path) & (Q(unit__path__startswith=path[: Unit.steplen]) | Q(Exists(touched)))
     return condition
 

@@ -119,7 +119,7 @@ class RequirementMet(Fact):
 class Withdrawal(Fact):
     """What met a requirement turned out not to: who said so, when and why.
 
-    Where a completion rested on it, a Reversal was written with it; a Reversal by hand has none.
+    Where a completion rested on it, a Reversal was written with it, or stood already with another Withdrawal; a Reversal by hand has none.
     """
 
     met = models.OneToOneField(RequirementMet, on_delete=models.PROTECT, related_name="withdrawal")

@@ -35,7 +35,7 @@ def meet(
 
     `met_at` is when the person did it, where that is known only later (an essay that was marked, results that were
     held); `at` is now. Locks the enrolment. The first proof that was not withdrawn stands: later ones change nothing. Something the pinned
-    edition does not ask for is ignored. Where all is met again after a completion fell with a requirement, it counts in the next round
+    edition does not ask for is ignored. Where all is met again after a completion fell with a requirement, it counts in a later round
     (docs/decisions/0011-markings-are-rows.md). If completing fails — a receiver could not issue or credit —
     what was met stays written, the failure is logged, and reconcile completes later.
     """

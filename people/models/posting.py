@@ -4,6 +4,7 @@ from datetime import date
 
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext_lazy as _
 
@@ -40,8 +41,8 @@ class PostingQuerySet(models.QuerySet):
     def lasting(self, day: date) -> "PostingQuerySet":
         return self.filter(lasting(day))
 
-    def touching(self, first: date, last: date) -> "PostingQuerySet":
-        """Those that share a day with the stretch."""
+    def touching(self, first: date | Combinable, last: date | Combinable) -> "PostingQuerySet":
+        """Those that share a day with the stretch, of days or of expressions of days."""
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=first), starts_on__lte=last)
 
     def visible_to(self, user) -> "PostingQuerySet":

@@ -1,5 +1,5 @@
-"""Leave: recorded, corrected and taken back by HR over the person, or over where they served on its first day: these write none that
-lasts beyond the time there. Each act is a row; nothing that stands is changed.
+"""Leave: recorded, corrected and taken back by HR over the person, or over where they served on its first day: these record and correct
+none to last beyond the time there. Each act is a row; nothing that stands is changed.
 
 The status of the person is another fact and comes with the roster: nothing here changes it.
 """

@@ -10,32 +10,15 @@ from evaluation.services import balance
 from quizzes.models import Submission
 from quizzes.services import attempts, bank, marking, quizzes, remarks
 from tests.cast import NOON
-from tests.factories import lesson_body, make_course, standing_policies, written
-from tests.quizzes.test_remarks import LATER, result, sit  # noqa: F401 - a fixture
+from tests.factories import lesson_body, standing_policies, written
+from tests.quizzes.test_remarks import LATER, ROWS, exam_of_two, result, sit  # noqa: F401 - a fixture
 
 JANUARY = NOON + timedelta(days=210)
-ROWS = [
-    {
-        "id": "R-1",
-        "type": "single",
-        "course": "P01",
-        "stem": "期限？",
-        "options": {"A": "七个工作日", "B": "二十个工作日"},
-        "answer": ["A"],
-        "v": "V",
-    },
-    {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
-]
 
 
 @pytest.fixture
 def exam(cast):
-    """Two questions of ten points, 60 percent to pass: who has one of them wrong fails."""
-    bank.import_rows(ROWS, county=cast.county, at=NOON)
-    draws = [{"kind": "single", "count": 1, "points": 10}, {"kind": "judge", "count": 1, "points": 10}]
-    quiz = quizzes.ensure(county=cast.county, key="r", title="考试", course_code="P01", minutes=0, pass_percent=60, attempts=0, draws=draws)
-    make_course(cast.county, code="P01", lessons=1, quiz_key="r")
-    return quiz
+    return exam_of_two(cast.county)
 
 
 @pytest.fixture

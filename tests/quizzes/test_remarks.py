@@ -20,26 +20,32 @@ from tests.factories import complete, make_course
 LATER = NOON + timedelta(days=3)
 
 
+ROWS = [
+    {
+        "id": "R-1",
+        "type": "single",
+        "course": "P01",
+        "stem": "期限？",
+        "options": {"A": "七个工作日", "B": "二十个工作日"},
+        "answer": ["A"],
+        "v": "V",
+    },
+    {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
+]
+
+
+def exam_of_two(county, **course):
+    """Two questions of ten points, 60 percent to pass: who has one of them wrong fails."""
+    bank.import_rows(ROWS, county=county, at=NOON)
+    draws = [{"kind": "single", "count": 1, "points": 10}, {"kind": "judge", "count": 1, "points": 10}]
+    quiz = quizzes.ensure(county=county, key="r", title="考试", course_code="P01", minutes=0, pass_percent=60, attempts=0, draws=draws)
+    make_course(county, code="P01", lessons=1, quiz_key="r", **course)
+    return quiz
+
+
 @pytest.fixture
 def exam(cast):
-    """Two questions of ten points, 60 percent to pass: who has one of them wrong fails."""
-    rows = [
-        {
-            "id": "R-1",
-            "type": "single",
-            "course": "P01",
-            "stem": "期限？",
-            "options": {"A": "七个工作日", "B": "二十个工作日"},
-            "answer": ["A"],
-            "v": "V",
-        },
-        {"id": "R-2", "type": "judge", "course": "P01", "stem": "一律收费。", "answer": False, "v": "V"},
-    ]
-    bank.import_rows(rows, county=cast.county, at=NOON)
-    draws = [{"kind": "single", "count": 1, "points": 10}, {"kind": "judge", "count": 1, "points": 10}]
-    quiz = quizzes.ensure(county=cast.county, key="r", title="考试", course_code="P01", minutes=0, pass_percent=60, attempts=0, draws=draws)
-    make_course(cast.county, code="P01", lessons=1, quiz_key="r", pass_rule="quiz")
-    return quiz
+    return exam_of_two(cast.county, pass_rule="quiz")
 
 
 @pytest.fixture

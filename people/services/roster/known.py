@@ -6,7 +6,7 @@ from collections import defaultdict
 from people import rules
 from people.models import Posting, Unit
 
-DEEPEST = 10  # levels of units, the county among them: no county has more, and a path in the database has room for some sixty
+DEEPEST = 10  # levels of units, the county among them: more are refused where they do not stand already; a path in the database has room for some sixty
 
 
 class Known:
