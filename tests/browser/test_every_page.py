@@ -448,6 +448,12 @@ def faults(page, what: str) -> list[str]:
     return [f"{what}: {line}" for line in lines]
 
 
+def follow(target) -> None:
+    """Clicks and waits for the page that comes: a click returns before it, and axe would look at a page that is being left."""
+    with target.page.expect_navigation():
+        target.click()
+
+
 @cache
 def axe_script() -> str:
     from axe_playwright_python.sync_playwright import Axe
@@ -550,7 +556,7 @@ def test_the_pages_of_a_roster_from_the_file_to_the_codes(viewport, cast, desk_o
     rows = f"工号,姓名,单位,任现职时间\nYA90001,王新来,{cast.bureau.name},2026-03-01\nYA90002,,{cast.bureau.name},2026-03-01\n"
     page.goto(live_server.url + reverse("roster_import"))
     page.set_input_files("input[type=file]", {"name": "花名册.csv", "mimeType": "text/csv", "buffer": rows.encode()})
-    page.get_by_role("button", name="查看导入计划").click()
+    follow(page.get_by_role("button", name="查看导入计划"))
     found = faults(page, "plan")
     assert "王新来" in page.text_content("main")
     page.check("input[name=skip]")
@@ -593,7 +599,7 @@ def test_the_pages_of_a_list_of_candidates_from_the_paste_to_the_room(viewport, 
     page = desk_of("hr", viewport)
     page.goto(live_server.url + address_of("candidates_add:draft", keys)[0])
     page.fill("textarea[name=list-text]", "YA10001 三号考场 01\nYA10002 三号考场 02\nYA99999 三号考场 03")
-    page.click("section:has(#h-list) button")
+    follow(page.locator("section:has(#h-list) button"))
     found = faults(page, "plan")
     page.get_by_role("button", name="写入名单").click()
     page.wait_for_url("**/put/")
@@ -601,7 +607,7 @@ def test_the_pages_of_a_list_of_candidates_from_the_paste_to_the_room(viewport, 
     page.check("input[name=skip]")
     page.get_by_role("button", name="写入名单").click()
     page.wait_for_url("**/candidates/")
-    page.locator("tr", has_text=cast.learner.name).get_by_role("link").click()
+    follow(page.locator("tr", has_text=cast.learner.name).get_by_role("link"))
     found += faults(page, "allowance")
     page.goto(live_server.url + address_of("sitting_rooms:draft", keys)[0])
     found += faults(page, "rooms")
@@ -641,9 +647,9 @@ def test_the_pages_of_what_markers_gave_and_of_its_correction(viewport, cast, de
     result = live_server.url + reverse("attempt_result", args=[task.submission.attempt_id])
     page.goto(result)
     found = faults(page, "result of an essay")
-    page.get_by_role("link", name="各评卷人评分").click()
+    follow(page.get_by_role("link", name="各评卷人评分"))
     found += faults(page, "ratings")
-    page.get_by_role("link", name="更正得分").click()
+    follow(page.get_by_role("link", name="更正得分"))
     found += faults(page, "correction")
     page.fill("input[name=points-0]", "999")
     page.click("main form .btn-primary")
