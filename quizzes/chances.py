@@ -29,7 +29,7 @@ def of(person: Person) -> list[Chance]:
     """The quizzes of the person's courses, exams left out, by course. Five queries, however many courses, and those of `outlines.embeds` for an edition that was not read yet."""
     enrolments = list(
         Enrolment.objects.filter(person=person)
-        .select_related("course", "edition", "completion")
+        .select_related("course", "edition", "completion__reversal")
         .order_by(F("completion__pk").desc(nulls_first=True), "-pk")
     )
     asks = EditionRequirement.objects.filter(

@@ -255,6 +255,7 @@ def hindrance(person: Person, course: Course, *, at: datetime) -> str:
     of_kind = [path for path in paths(person, at=at) if path.certificate.kind_id == kind.pk]
     if any(path.is_open for path in of_kind):
         return ""
+    of_kind = [path for path in of_kind if not path.certificate.is_fallen] or of_kind  # type: ignore[attr-defined]
     telling = [path for path in of_kind if path.stand not in (Stand.RENEWED, Stand.LATER, Stand.REPLACED)]
     if telling:
         return max(telling, key=lambda path: (path.stand != Stand.REVOKED, _end(path.certificate))).words

@@ -1,8 +1,10 @@
 """What learners did: enrolment, requirements met, completion."""
 
 from django.db import models
+from django.db.models.functions import ExtractYear
 from django.utils.translation import gettext_lazy as _
 
+from core import clock
 from core.models import Fact, FactQuerySet
 from core.prepared import Prepared
 from courses.models.course import Course, Line
@@ -17,6 +19,13 @@ NEWEST = (
     *("course__county__path", "course__county__depth", "edition__number", "edition__digest", "edition__title"),
     *("completion__completed_at", "completion__study_hours", "completion__test_hours", "completion__score", "completion__certificate"),
     *("completion__enrolment", "completion__reversal__completion", "completion__reversal__reason", "completion__reversal__at"),
+)
+
+BY_NEWNESS = (  # the newest first, as `Enrolment.by_newness` has them
+    ExtractYear("completion__completed_at").desc(nulls_first=True),
+    models.Case(models.When(completion__reversal=None, then=0), default=1),
+    models.F("completion").desc(nulls_first=True),
+    "-round",
 )
 
 
@@ -62,12 +71,15 @@ class Enrolment(ServedAt, Fact):
         """The number that the person's next round of the course has. One query."""
         return (cls.objects.filter(person=person_id, course=course_id).aggregate(last=models.Max("round"))["last"] or 0) + 1
 
-    def by_newness(self) -> tuple[bool, int, int]:
-        """What rounds of one course are sorted by, the newest last: what is under way comes after what was completed, this in the order
-        in which the completions were written. Not by number: a pass that is given back is carried into a round after the one under way.
+    def by_newness(self) -> tuple[bool, int, bool, int, int]:
+        """What rounds of one course are sorted by, the newest last: what is under way comes after what was completed; this by year, in a year
+        what was reversed before what stands, then as it was written. Not by number: a pass that is given back is carried into a round
+        after the one under way. No query with `completion__reversal` read.
         """
         completion = getattr(self, "completion", None)
-        return completion is None, completion.pk if completion else 0, self.round
+        if completion is None:
+            return True, 0, True, 0, self.round
+        return False, clock.year_of(completion.completed_at), not hasattr(completion, "reversal"), completion.pk, self.round
 
 
 class LessonPlace(models.Model):
@@ -217,8 +229,4 @@ class Reversal(Fact):
 @Prepared
 def _newest(person, course):
     mine = Enrolment.objects.filter(person=person, course=course)
-    return (
-        mine.select_related("course__county", "edition", "completion__reversal")
-        .only(*NEWEST)
-        .order_by(models.F("completion").desc(nulls_first=True), "-round")[:1]
-    )
+    return mine.select_related("course__county", "edition", "completion__reversal").only(*NEWEST).order_by(*BY_NEWNESS)[:1]

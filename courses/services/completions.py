@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count, F, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
@@ -19,6 +19,7 @@ from courses import outlines, rules
 from courses.models import Completion, EditionRequirement, Enrolment, RequirementMet, Reversal, Withdrawal
 from courses.services import policies
 from courses.signals import completion_reversed, course_completed
+from people.models import Person
 from people.models.snapshot import copied_from, served_at
 
 log = structlog.get_logger(__name__)
@@ -63,47 +64,26 @@ def _write_met(enrolment: Enrolment, requirement: int, **proof) -> RequirementMe
 
 
 def _round_that_counts(enrolment: Enrolment, at: datetime) -> Enrolment:
-    """The round itself, or where its completion fell and all is met again a later one of the same edition, with what was met.
+    """The round itself, or where its completion fell and all is met again a new one of the same edition, with what was met.
 
-    Into a later one that was begun already only where nothing was met in it yet: what was met there may fall, too, or be of another year.
-    Else one is begun now, also where another round was completed meanwhile: that one may fall, too, and hours count once.
+    Never one that was begun already: what was met there, or is being sat, may fall, too, or be of another year. Also where another round
+    was completed meanwhile: that one may fall, too, and hours count once.
     """
     met = list(RequirementMet.objects.standing().filter(enrolment=enrolment).order_by("pk"))
     asked = EditionRequirement.objects.filter(edition=enrolment.edition_id).count()
     if len(met) < asked or not Completion.objects.filter(enrolment=enrolment).exists():
         return enrolment
-    following = _untouched_after(enrolment) or _begun_after(enrolment, at)
+    Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=enrolment.person_id)  # as whoever begins a round
+    following = Enrolment.objects.create(
+        **copied_from(enrolment),
+        course_id=enrolment.course_id,
+        edition_id=enrolment.edition_id,
+        round=Enrolment.next_round(enrolment.person_id, enrolment.course_id),
+        enrolled_at=at,
+    )
     for row in met:
         _write_met(following, row.requirement_id, at=row.at, evidence=row.evidence, score=row.score)
     return following
-
-
-def _untouched_after(enrolment: Enrolment) -> Enrolment | None:
-    """The newest later round of the edition in which nothing was met, locked."""
-    later = Enrolment.objects.filter(person=enrolment.person_id, course=enrolment.course_id, round__gt=enrolment.round)
-    untouched = later.filter(edition=enrolment.edition_id, completion=None, met=None).order_by("-round")
-    for pk in list(untouched.values_list("pk", flat=True)):
-        Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=pk)
-        found = untouched.filter(pk=pk).first()  # again: a query that waited for a lock does not see what was met meanwhile
-        if found is not None:
-            return found
-    return None
-
-
-def _begun_after(enrolment: Enrolment, at: datetime) -> Enrolment:
-    """A new round of the same edition, or the untouched one that the person began in this instant: they do not wait for each other."""
-    same = {"course_id": enrolment.course_id, "edition_id": enrolment.edition_id}
-    while True:
-        number = Enrolment.next_round(enrolment.person_id, enrolment.course_id)
-        try:
-            with transaction.atomic():
-                return Enrolment.objects.create(**copied_from(enrolment), **same, round=number, enrolled_at=at)
-        except IntegrityError:
-            if Enrolment.next_round(enrolment.person_id, enrolment.course_id) == number:
-                raise
-        found = _untouched_after(enrolment)
-        if found is not None:
-            return found
 
 
 @transaction.atomic

@@ -442,6 +442,13 @@ def test_whose_renewal_fell_may_take_the_renewal_course_again_in_the_window(cast
     assert gaps.gaps_of_renewal(at) == [] and gaps.gaps_of_issue(at) == []
 
 
+def test_a_renewal_that_fell_does_not_speak_for_the_certificate_before_it(cast, gate, fallen):
+    _earns, renews = gate
+    with pytest.raises(Refused) as refused:
+        enrolments.enrol(person=cast.learner, course=renews, at=LAST_DAY + 400 * DAY)
+    assert fallen.renews.number in refused.value.message
+
+
 def test_who_earned_anew_what_fell_does_not_wait_until_its_revocation_is_confirmed(cast, gate):
     earns, _renews = gate
     first = complete(cast.learner, earns)

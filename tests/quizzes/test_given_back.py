@@ -6,12 +6,13 @@ import pytest
 from django.urls import reverse
 
 from courses.models import Completion, Enrolment
+from courses.models.learning import BY_NEWNESS
 from courses.services import completions, enrolments
 from evaluation.services import balance
-from people.models.snapshot import copied_from
-from quizzes.models import Submission
-from quizzes.services import attempts, bank, marking, quizzes, remarks
+from quizzes.models import Quiz, Submission
+from quizzes.services import attempts, bank, marking, quizzes, remarks, sittings
 from tests.cast import NOON
+from tests.certificates.test_proposals import at_once
 from tests.factories import lesson_body, standing_policies, written
 from tests.quizzes.test_remarks import LATER, ROWS, exam_of_two, result, sit  # noqa: F401 - a fixture
 
@@ -43,6 +44,21 @@ def passed(sit, cast):  # noqa: F811
     submission = sit(cast.colleague, "A")
     read(submission.attempt.enrolment, NOON)
     return submission
+
+
+@pytest.fixture
+def handed_in(django_capture_on_commit_callbacks):
+    """`handed_in(attempt, at)`: with option A and the right judgement."""
+
+    def go(attempt, at):
+        for item in attempt.items.all():
+            option = {letter: token for token, letter in item.key["letters"].items()}["A"] if item.kind == "single" else None
+            response = option or attempts.right_response(item)
+            attempts.save(attempt_id=attempt.pk, person=attempt.person, item_id=item.pk, response=response, token=f"{item.pk}", at=at)
+        with django_capture_on_commit_callbacks(execute=True):
+            attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=at)
+
+    return go
 
 
 def read(enrolment, at):
@@ -79,9 +95,7 @@ def test_what_is_given_back_keeps_its_year_where_the_next_round_is_under_way(pas
     assert balance(cast.colleague, 2026) == earned and balance(cast.colleague, 2027) == 0
 
 
-def test_a_round_under_way_is_still_gone_on_with_when_the_pass_before_it_is_given_back(
-    passed, marked_again, cast, client, django_capture_on_commit_callbacks
-):
+def test_a_round_under_way_is_still_gone_on_with_when_the_pass_before_it_is_given_back(passed, marked_again, cast, client, handed_in):
     course = passed.attempt.enrolment.course
     marked_again(["B"], at=LATER)
     begun = enrolments.enrol(person=cast.colleague, course=course, at=LATER)
@@ -97,13 +111,7 @@ def test_a_round_under_way_is_still_gone_on_with_when_the_pass_before_it_is_give
     assert "此前的通过成绩已恢复有效" in page and "还差什么" in page
 
     assert enrolments.enrol(person=cast.colleague, course=course, at=JANUARY) == begun, "no fourth round beside it"
-    exam = passed.attempt.quiz
-    attempt = attempts.start(person=cast.colleague, quiz=exam, at=JANUARY)
-    for item in attempt.items.all():
-        right = attempts.right_response(item)
-        attempts.save(attempt_id=attempt.pk, person=cast.colleague, item_id=item.pk, response=right, token=f"{item.pk}", at=JANUARY)
-    with django_capture_on_commit_callbacks(execute=True):
-        attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=JANUARY)
+    handed_in(attempts.start(person=cast.colleague, quiz=passed.attempt.quiz, at=JANUARY), JANUARY)
 
     done = Completion.objects.standing().latest("pk")
     assert done.enrolment == begun and done.completed_at == JANUARY
@@ -113,30 +121,63 @@ def test_a_round_under_way_is_still_gone_on_with_when_the_pass_before_it_is_give
     assert next_year.round == 4
 
 
-def test_a_pass_that_is_given_back_finds_its_round_though_the_person_begins_one_in_the_same_instant(
-    passed, marked_again, cast, monkeypatch
-):
+def test_a_round_that_stands_outranks_one_that_fell_in_the_same_year(passed, marked_again, cast, client, handed_in):
+    course = passed.attempt.enrolment.course
     marked_again(["B"])
-    number, begun = Enrolment.next_round, []
-
-    def and_begins(person, course):
-        found = number(person, course)
-        if not begun:
-            begun.append(
-                Enrolment.objects.create(
-                    **copied_from(passed.attempt.enrolment),
-                    course_id=course,
-                    edition_id=passed.attempt.enrolment.edition_id,
-                    round=found,
-                    enrolled_at=LATER,
-                )
-            )
-        return found
-
-    monkeypatch.setattr(Enrolment, "next_round", and_begins)
+    begun = enrolments.enrol(person=cast.colleague, course=course, at=LATER)
+    read(begun, LATER)
     marked_again(["A"])
+    handed_in(attempts.start(person=cast.colleague, quiz=passed.attempt.quiz, at=LATER), LATER)
+    completions.reverse(completion=Completion.objects.get(enrolment=begun), by=cast.hr, reason="查实替考", at=LATER)
 
-    assert Completion.objects.standing().get().enrolment == begun[0]
+    client.force_login(cast.colleague)
+    assert "已被撤销" not in client.get(reverse("course", args=[course.pk])).content.decode()
+    assert enrolments.enrol(person=cast.colleague, course=course, at=LATER) == Completion.objects.standing().get().enrolment
+
+    mine = Enrolment.objects.filter(person=cast.colleague).select_related("completion__reversal")
+    assert list(mine.order_by(*BY_NEWNESS)) == sorted(mine, key=Enrolment.by_newness, reverse=True)
+
+
+def test_a_pass_that_waits_in_the_next_round_is_not_swallowed_by_the_one_that_is_given_back(
+    passed, marked_again, cast, handed_in, django_capture_on_commit_callbacks
+):
+    course = passed.attempt.enrolment.course
+    marked_again(["B"], at=JANUARY)
+    Quiz.objects.update(is_exam=True)
+    quiz, opens = Quiz.objects.get(), JANUARY + timedelta(days=1)
+    terms = sittings.Terms(
+        quiz=quiz, title="年度考试", opens_at=opens, closes_at=opens + timedelta(hours=2), is_listed=False, results="held"
+    )
+    sitting = sittings.publish(sitting=sittings.write(terms=terms, by=cast.hr, at=JANUARY), by=cast.hr, at=JANUARY)
+    handed_in(sittings.enter(person=cast.colleague, sitting=sitting, at=opens), opens)
+    marked_again(["A"], at=opens + timedelta(hours=3))
+    type(sitting).objects.update(results="closed")
+    after = opens + timedelta(days=1)
+    with django_capture_on_commit_callbacks(execute=True):
+        marking.tell_passes(type(sitting).objects.get(), at=after)
+    read(enrolments.enrol(person=cast.colleague, course=course, at=after), after)
+
+    assert balance(cast.colleague, 2026) > 0 and balance(cast.colleague, 2027) > 0
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_who_begins_in_the_instant_in_which_the_pass_comes_back_is_not_failed(passed, marked_again, cast):
+    marked_again(["B"])
+    fallen = passed.attempt.enrolment
+    [met] = fallen.met.filter(requirement__kind="quiz")
+    colleague = type(cast.colleague).objects.get(pk=cast.colleague.pk)
+
+    def comes_back():
+        proof = {"kind": "quiz", "key": met.requirement.key, "evidence": met.evidence, "score": met.score}
+        return completions.meet(enrolment=fallen, **proof, at=LATER, met_at=met.at)
+
+    outcomes = at_once(comes_back, lambda: enrolments.enrol(person=colleague, course=fallen.course, at=LATER))
+
+    assert not [each for each in outcomes if isinstance(each, Exception)], outcomes
+    assert Completion.objects.standing().get().completed_at == NOON
+    rounds = Enrolment.objects.filter(person=cast.colleague).order_by("round").values_list("round", flat=True)
+    assert list(rounds) in ([1, 2], [1, 2, 3])
 
 
 @pytest.fixture
