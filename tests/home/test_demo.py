@@ -1,6 +1,7 @@
 """The demo's words."""
 
 import re
+from datetime import date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_the_minutes_of_a_course_are_what_its_text_takes(path: Path):
 
 def test_a_course_of_the_demo_asks_for_its_yearly_exam(cast):
     for _time in range(2):
-        load.load_exam_course(cast.county, at=NOON)
+        load.load_exam_course(cast.county, due_on=load.due_day(NOON), at=NOON)
 
     exam = exams.ensure_exam(cast.county, at=NOON)
     course = quizzes.asking(exam).get()
@@ -122,6 +123,45 @@ def test_the_demo_loads_in_full_once_and_everybody_signs_in_to_a_page_of_theirs(
         page = client.post(reverse("account_login"), {"login": login, "password": "Yaoan-demo-2026"}, follow=True)
         assert (page.status_code, page.wsgi_request.user.employee_number) == (200, login)
         assert page.redirect_chain, login
+
+
+@pytest.fixture
+def around_new_year(request, monkeypatch, settings) -> datetime:
+    """The instant at which the demo is loaded and looked at; before any fixture that reads the clock."""
+    at = clock.start_of(request.param) + timedelta(hours=15)
+    settings.SESSION_COOKIE_AGE = 10 * 365 * 24 * 3600  # sessions are made by the machine's clock
+    monkeypatch.setattr(clock, "now", lambda: at)
+    return at
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("around_new_year", [date(2026, 12, 28), date(2027, 1, 10)], indirect=True, ids=["28 December", "10 January"])
+def test_a_demo_that_is_loaded_around_new_year_is_lived_in(around_new_year, seed_demo, sign_in):
+    seed_demo()
+    today = clock.today()
+    of_the_year = Completion.objects.filter(completed_at__gte=clock.start_of(date(today.year, 1, 1)))
+    of_the_year = of_the_year.exclude(course_code="E01")  # whose exam was held last week
+    assert of_the_year.values("person").distinct().count() >= 3, "people finished something this year"
+    assert Enrolment.objects.filter(enrolled_at__gte=clock.start_of(date(today.year, 1, 1)), completion=None).exists()
+    assert Completion.objects.filter(completed_at__gte=around_new_year - timedelta(days=300)).count() >= 30
+    for fact, moment in SIGNED_IN_FOR:
+        assert not fact.objects.filter(**{f"{moment}__gt": around_new_year}).exists(), "nobody did anything tomorrow"
+    assert [course.code for course in Course.objects.open() if course.due_on < today] == []
+    assert {outcome.name for outcome in reconcile.run(at=around_new_year, mend=False) if outcome.found} <= {"certificate files"}
+
+    learner = sign_in(Person.objects.get(employee_number="learner"))
+    desk = learner.get(reverse("my_learning")).context["desk"]
+    assert desk.hours.total > 0 and desk.completed and desk.due and not desk.overdue
+    hr = sign_in(Person.objects.get(employee_number="hr"))
+    board = hr.get(reverse("dashboard")).context["board"]
+    assert 0 < board.total.done < board.total.asked and 0 < board.total.passed < board.total.sat and board.week.completions
+    rows = hr.get(reverse("records_units"), {"unit": board.unit.pk}).context["rows"]
+    assert sum(bool(row.sat) for row, _has_parts in rows) >= 3, "units where somebody sat a test this year"
+    assert hr.get(reverse("records"), {"since": f"{today.year}-01-01"}).context["page"].paginator.count >= 5
+    assert hr.get(reverse("county_picture")).status_code == 200
+    period = Period.objects.get()
+    assert period.year == (2026 if today.month in (1, 12) else today.year), "in January the year before is evaluated"
+    assert hr.get(reverse("period_preview", args=[period.pk])).status_code == 200
 
 
 @pytest.mark.slow
