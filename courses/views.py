@@ -92,6 +92,7 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
             "explanation": explanation,
             "completion": explanation.completion,
             "reversal": explanation.reversal,
+            "meanwhile": completions.counted_meanwhile(enrolment),
             "rows": reading.rows(outline, explanation, reading.places_of(enrolment)),
             "next": reading.next_address(found.pk, outline, explanation),
             "may_begin_again": found.is_open and enrolments.may_begin_again(enrolment, at=at),

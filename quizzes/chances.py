@@ -38,7 +38,7 @@ def of(person: Person) -> list[Chance]:
     )
     keys = set(asks.values_list("edition", "key"))
     of_banks = Q(course_code__in={enrolment.course.code for enrolment in enrolments})
-    newest = {one.course_id: one for one in sorted(enrolments, key=lambda one: one.round)}
+    newest = {one.course_id: one for one in sorted(enrolments, key=Enrolment.by_newness)}
     enrolments = [one for one in enrolments if one == newest[one.course_id]]
     standing: list[tuple[Quiz, Enrolment]] = []
     for quiz in Quiz.objects.filter(Q(key__in={key for _edition, key in keys}) | of_banks, is_exam=False):

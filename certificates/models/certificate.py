@@ -17,7 +17,7 @@ from certificates.models.status import StatusEvent
 from core import clock
 from core.errors import Refused
 from core.models import Fact, FactQuerySet
-from courses.models import Completion
+from courses.models import Completion, Reversal
 from people.models import ServedAt
 from people.permissions import records_q
 
@@ -63,6 +63,10 @@ class CertificateQuerySet(FactQuerySet):
         of_completion = Q(Exists(first.filter(completion=OuterRef("completion"))))
         of_round = Q(Exists(first.filter(completion=None, round=OuterRef("round"))), completion=None)
         return self.filter(Q(issued_at__lt=at) | Q(replaces__isnull=False) & (of_completion | of_round))
+
+    def unfallen(self) -> "CertificateQuerySet":
+        """Without those whose completion was reversed: they are on their way to revocation, stand for nothing and renewed nothing."""
+        return self.filter(~Exists(Reversal.objects.filter(completion=OuterRef("completion"))))
 
     def with_ledger(self) -> "CertificateQuerySet":
         """Each with whether the ledger contradicts it, so that asking whether it is as it was issued costs no query."""
@@ -110,6 +114,7 @@ class Certificate(ServedAt, Fact):
     kind = models.ForeignKey(CertificateKind, on_delete=models.PROTECT, related_name="certificates")
     version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="certificates")
     renews = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="renewals")
+    renewal_turn = models.PositiveSmallIntegerField(default=0)  # how often the one that it renews had been renewed, in vain, before
     replaces = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="replacement")
     round = models.PositiveSmallIntegerField(default=1)  # of a person at a kind without completion: 2 after a revoked one
     number = models.CharField(_("number"), max_length=40, unique=True)
@@ -138,7 +143,7 @@ class Certificate(ServedAt, Fact):
             models.UniqueConstraint(
                 fields=["person", "kind", "round"], condition=Q(completion=None, replaces=None), name="certificate_once_per_round"
             ),
-            models.UniqueConstraint(fields=["renews"], condition=Q(replaces=None), name="certificate_renewed_once"),
+            models.UniqueConstraint(fields=["renews", "renewal_turn"], condition=Q(replaces=None), name="certificate_renewed_once_a_turn"),
         ]
 
     def __str__(self) -> str:

@@ -21,12 +21,16 @@ MADE_AT_ONCE = 20  # papers that a repair makes itself, and so tells what cannot
 
 def gaps_of_issue(at: datetime) -> list[Gap]:
     """Completions that earn a certificate and have none. Reversed ones earn none; one beside a suspended certificate waits for HR."""
-    suspended = Certificate.objects.with_state().filter(
-        Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""),
-        person=OuterRef("person"),
-        kind__county=OuterRef("course__county"),
-        kind__key=OuterRef("certificate"),
-        decided_kind=StatusEvent.Kind.SUSPENDED,
+    suspended = (
+        Certificate.objects.unfallen()
+        .with_state()
+        .filter(
+            Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""),
+            person=OuterRef("person"),
+            kind__county=OuterRef("course__county"),
+            kind__key=OuterRef("certificate"),
+            decided_kind=StatusEvent.Kind.SUSPENDED,
+        )
     )
     set_up = CertificateKind.objects.filter(county=OuterRef("course__county"), key=OuterRef("certificate"), live=True)
     missing = (

@@ -98,6 +98,7 @@ def _write_all(
             kind=kind,
             version=version,
             renews=renewed,
+            renewal_turn=renewed.renewals.filter(replaces=None).count() if renewed else 0,
             number=number,
             title=design["title"],
             text=_text(design["wording"], completion),

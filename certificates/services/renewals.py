@@ -1,6 +1,6 @@
 """Renewal: which certificate a completion renews, what its holder is told, and the only writer of reminders.
 
-What is renewed is the newest certificate of a line. A line is what one person holds of one kind; where the kind has no
+What is renewed is the newest certificate of a line. One whose completion was reversed stands in none: it renewed nothing, and is in nobody's way. A line is what one person holds of one kind; where the kind has no
 renewal course of its own, of one kind by one course. A completion renews it when the day of the completion lies in the
 window of the kind. The old row is not touched.
 """
@@ -19,7 +19,7 @@ from certificates import rules
 from certificates.models import Certificate, CertificateKind, CertificateQuerySet, Reminder, StatusEvent
 from core import clock
 from core.errors import Refused
-from courses.models import Completion, Course, Enrolment
+from courses.models import Completion, Course, Enrolment, Reversal
 from people.models import Person
 
 AT_ONCE = 2000  # reminders written with one statement
@@ -118,7 +118,7 @@ def _end(certificate: Certificate) -> tuple[date, int]:
 
 
 def judged(certificate: Certificate, line: Iterable[Certificate], day: date) -> Path:
-    """How a certificate stands to its renewal on a day, seen among its line (read `with_state()`). No query."""
+    """How a certificate stands to its renewal on a day, seen among its line (read `with_state()`, `unfallen()`). No query."""
     others = [one for one in line if one.pk != certificate.pk]
     decided = certificate.decided()
     decision = decided[0] if decided else None
@@ -158,10 +158,12 @@ def course_code_of(certificate: Certificate) -> str:
 
 def paths(person: Person, *, at: datetime) -> list[Path]:
     """How each certificate of a person stands to its renewal, newest first. Three queries at most."""
-    mine = list(Certificate.objects.filter(person=person).with_state().select_related("kind"))
+    reversal = Reversal.objects.filter(completion=OuterRef("completion"))
+    mine = list(Certificate.objects.filter(person=person).with_state().annotate(is_fallen=Exists(reversal)).select_related("kind"))
     lines: dict[tuple[int, str], list[Certificate]] = {}
     for one in mine:
-        lines.setdefault(line_of(one), []).append(one)
+        line = lines.setdefault(line_of(one), [])
+        line += [] if one.is_fallen else [one]  # type: ignore[attr-defined]
     return _with_courses(person, [judged(one, lines[line_of(one)], clock.today(at)) for one in mine])
 
 
@@ -219,8 +221,10 @@ def newest_before(completion: Completion, kind: CertificateKind) -> Path | None:
     # Locked first and read afterwards: a query that waited for a lock does not see rows that came meanwhile.
     if not line.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True):
         return None
-    held = list(line.with_state().select_related("kind"))
-    later = Certificate.objects.filter(renews__in=[one.pk for one in held]).with_state().select_related("kind")
+    held = list(line.unfallen().with_state().select_related("kind"))
+    if not held:
+        return None
+    later = Certificate.objects.unfallen().filter(renews__in=[one.pk for one in held]).with_state().select_related("kind")
     standing = [one for one in held if (one.decided() or (None,))[0] not in StatusEvent.Kind.final()] or held
     newest = max(standing, key=_end)
     path = judged(newest, [*held, *later.exclude(pk__in=[one.pk for one in held])], clock.today(completion.completed_at))
@@ -282,7 +286,8 @@ def reopens(person: Person, course: Course, at: datetime) -> bool:
 def without_successor(certificates: QuerySet, day: date) -> QuerySet:
     """Those after which the person holds nothing of the same line that ends later; what is suspended is held."""
     later = (
-        Certificate.objects.with_state()
+        Certificate.objects.unfallen()
+        .with_state()
         .filter(Q(valid_until=None) | Q(valid_until__gte=day), Q(decided_kind=None) | ~Q(decided_kind__in=StatusEvent.Kind.final()))
         .filter(Q(course_code=OuterRef("course_code")) | ~Q(kind__renewal_course=""), person=OuterRef("person"), kind=OuterRef("kind"))
         .filter(Q(valid_until=None) | Q(valid_until__gt=OuterRef("valid_until")))
@@ -293,7 +298,7 @@ def without_successor(certificates: QuerySet, day: date) -> QuerySet:
 
 def renewals_of_outer() -> QuerySet:
     """For a query of certificates: what renewed each, or renewed the one that it replaces."""
-    return Certificate.objects.filter(Q(renews=OuterRef("pk")) | Q(renews=OuterRef("replaces")))
+    return Certificate.objects.unfallen().filter(Q(renews=OuterRef("pk")) | Q(renews=OuterRef("replaces")))
 
 
 def running_out(certificates: CertificateQuerySet, *, day: date, days: int) -> QuerySet:
@@ -317,8 +322,8 @@ def _told(certificates: QuerySet) -> QuerySet:
     begun = Enrolment.objects.filter(
         person=OuterRef("person"), course__county=OuterRef("kind__county"), course__code=OuterRef("renewal_code"), completion=None
     )
-    renewals = Prefetch("renewals", Certificate.objects.with_state())
-    replaced = Prefetch("replaces__renewals", Certificate.objects.with_state())
+    renewals = Prefetch("renewals", Certificate.objects.unfallen().with_state())
+    replaced = Prefetch("replaces__renewals", Certificate.objects.unfallen().with_state())
     return (
         certificates.select_related("kind", "replaces")
         .prefetch_related(renewals, replaced)
@@ -367,7 +372,7 @@ def missed(at: datetime, *, limit: int) -> list[Completion]:
             Certificate.objects.with_state()
             .filter(Q(decided_kind=None) | Q(decided_kind=StatusEvent.Kind.RESTORED), person=OuterRef("person"), kind=kind)
             .held_before(OuterRef("completed_at"))
-            .filter(renewals=None)
+            .filter(~Exists(Certificate.objects.unfallen().filter(renews=OuterRef("pk"))))
             .order_by(F("valid_until").desc(nulls_first=True), "-pk")
         )
         waiting = (

@@ -99,7 +99,7 @@ class Answer:
 
 
 def _query(number):
-    renewal = Certificate.objects.filter(renews=OuterRef("pk")).order_by("-pk").values("number")[:1]
+    renewal = Certificate.objects.unfallen().filter(renews=OuterRef("pk")).order_by("-pk").values("number")[:1]
     return (
         Certificate.objects.with_state()
         .with_ledger()

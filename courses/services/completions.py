@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, F, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
@@ -72,18 +72,38 @@ def _round_that_counts(enrolment: Enrolment, at: datetime) -> Enrolment:
     asked = EditionRequirement.objects.filter(edition=enrolment.edition_id).count()
     if len(met) < asked or not Completion.objects.filter(enrolment=enrolment).exists():
         return enrolment
-    rounds = Enrolment.objects.filter(person=enrolment.person_id, course=enrolment.course_id).order_by("-round")
-    untouched = rounds.filter(edition=enrolment.edition_id, round__gt=enrolment.round, completion=None, met=None)
-    following = untouched.select_for_update(no_key=True, of=("self",)).first() or Enrolment.objects.create(
-        **copied_from(enrolment),
-        course_id=enrolment.course_id,
-        edition_id=enrolment.edition_id,
-        round=rounds.values_list("round", flat=True)[0] + 1,
-        enrolled_at=at,
-    )
+    following = _untouched_after(enrolment) or _begun_after(enrolment, at)
     for row in met:
         _write_met(following, row.requirement_id, at=row.at, evidence=row.evidence, score=row.score)
     return following
+
+
+def _untouched_after(enrolment: Enrolment) -> Enrolment | None:
+    """The newest later round of the edition in which nothing was met, locked."""
+    later = Enrolment.objects.filter(person=enrolment.person_id, course=enrolment.course_id, round__gt=enrolment.round)
+    untouched = later.filter(edition=enrolment.edition_id, completion=None, met=None).order_by("-round")
+    for pk in list(untouched.values_list("pk", flat=True)):
+        Enrolment.objects.select_for_update(no_key=True, of=("self",)).get(pk=pk)
+        found = untouched.filter(pk=pk).first()  # again: a query that waited for a lock does not see what was met meanwhile
+        if found is not None:
+            return found
+    return None
+
+
+def _begun_after(enrolment: Enrolment, at: datetime) -> Enrolment:
+    """A new round of the same edition, or the untouched one that the person began in this instant: they do not wait for each other."""
+    same = {"course_id": enrolment.course_id, "edition_id": enrolment.edition_id}
+    while True:
+        number = Enrolment.next_round(enrolment.person_id, enrolment.course_id)
+        try:
+            with transaction.atomic():
+                return Enrolment.objects.create(**copied_from(enrolment), **same, round=number, enrolled_at=at)
+        except IntegrityError:
+            if Enrolment.next_round(enrolment.person_id, enrolment.course_id) == number:
+                raise
+        found = _untouched_after(enrolment)
+        if found is not None:
+            return found
 
 
 @transaction.atomic
@@ -196,6 +216,14 @@ class Explanation:
         if not self.missing:
             return _("Everything is met; the completion is being written.")
         return _("Still missing: %(things)s.") % {"things": _("; ").join(item.words for item in self.missing)}
+
+
+def counted_meanwhile(enrolment: Enrolment) -> Completion | None:
+    """The completion that stands of a later round than this one, which is under way; see `_round_that_counts`. One query after the first round."""
+    if enrolment.round == 1 or hasattr(enrolment, "completion"):
+        return None
+    later = Completion.objects.standing().filter(person=enrolment.person_id, course=enrolment.course_id, round__gt=enrolment.round)
+    return later.order_by("-pk").first()
 
 
 def explain(enrolment: Enrolment) -> Explanation:

@@ -82,9 +82,8 @@ def _last_under_lock(person: Person, course: Course) -> Enrolment | None:
 
 def _begin(person: Person, course: Course, edition: Edition, last: Enrolment | None, at: datetime) -> Enrolment:
     RENEWAL.check(person=person, course=course, at=at)
-    return Enrolment.objects.create(
-        course=course, edition=edition, round=last.round + 1 if last else 1, enrolled_at=at, **served_at(person, on=clock.today(at))
-    )
+    number = Enrolment.next_round(person.pk, course.pk) if last else 1
+    return Enrolment.objects.create(course=course, edition=edition, round=number, enrolled_at=at, **served_at(person, on=clock.today(at)))
 
 
 def _closed(course: Course) -> Refused:

@@ -60,11 +60,11 @@ class Receipt:
 
 
 def enrolments_for(*, person: Person, quiz: Quiz, sitting: Sitting | None = None) -> list[Enrolment]:
-    """What a sitting of this quiz may belong to: the person's newest round of each course that `rounds_for` speaks of.
+    """What a sitting of this quiz may belong to: the person's round of each course that `rounds_for` speaks of, the newest by `Enrolment.by_newness`.
 
     First those that ask, of these the ones that are not completed, then the newest. Queries as there.
     """
-    newest = [rounds[-1] for rounds in rounds_for(person=person, quiz=quiz, sitting=sitting)]
+    newest = [max(rounds, key=Enrolment.by_newness) for rounds in rounds_for(person=person, quiz=quiz, sitting=sitting)]
     return sorted(newest, key=lambda one: (not one.asks, not one.offers, hasattr(one, "completion"), -one.pk))  # type: ignore[attr-defined]
 
 

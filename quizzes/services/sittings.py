@@ -510,7 +510,8 @@ def _round_at(rounds: list[Enrolment], at: datetime) -> Enrolment:
     """Of the rounds of one course the one that was under way then, else the one that was begun next; one that was over where none was."""
     begun = [one for one in rounds if one.enrolled_at <= at]
     later = rounds[len(begun) :]
-    following = [*begun[-1:], *later]
+    open_ = [one for one in begun if not hasattr(one, "completion")]
+    following = [*(open_ or begun)[-1:], *later]
     return next((one for one in following if not _was_over(one, at)), following[-1])
 
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from certificates import exports, rules, services
 from certificates.models import Certificate, CertificateKind, NumberSequence, Reminder, State, StatusEvent
-from certificates.services import renewals
+from certificates.services import gaps, renewals
 from certificates.services.renewals import Stand
 from core import clock
 from core.errors import Refused
 from courses.models import Completion, Course, Reversal
-from courses.services import enrolments
+from courses.services import completions, enrolments
 from courses.signals import course_completed
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion, end
@@ -403,6 +403,52 @@ def test_the_gate_says_why_a_revoked_or_suspended_certificate_cannot_be_renewed(
     with pytest.raises(Refused) as refused:
         enrolments.enrol(person=cast.learner, course=renews, at=OPEN)
     assert word in refused.value.message
+
+
+@pytest.fixture
+def fallen(cast, gate):
+    """A renewal whose completion fell with a requirement."""
+    earns, renews = gate
+    complete(cast.learner, earns)
+    completion = complete(cast.learner, renews, at=OPEN)
+    asked = completion.edition.requirements.first()
+    completions.take_back(enrolment=completion.enrolment, kind=asked.kind, key=asked.key, by=cast.hr, reason="评分有误", at=OPEN + DAY)
+    return completion.certificates.get()
+
+
+def test_what_fell_and_is_given_back_renews_again(cast, fallen):
+    asked = fallen.completion.edition.requirements.first()
+    again = completions.meet(
+        enrolment=fallen.completion.enrolment, kind=asked.kind, key=asked.key, evidence="lesson-place:1", at=OPEN + 2 * DAY, met_at=OPEN
+    )
+    new = again.certificates.get()
+    assert (
+        new.renews == fallen.renews and new.valid_until == fallen.valid_until and new.state_on(clock.today(OPEN + 2 * DAY)) == State.VALID
+    )
+    paths = {path.certificate: path for path in renewals.paths(cast.learner, at=OPEN + 2 * DAY)}
+    assert paths[fallen.renews].later == new and paths[fallen].stand == Stand.SUSPENDED
+    assert not list(renewals.running_out(Certificate.objects.all(), day=clock.today(OPEN), days=90))
+
+
+def test_whose_renewal_fell_may_take_the_renewal_course_again_in_the_window(cast, gate, fallen):
+    _earns, renews = gate
+    old = fallen.renews
+    at = OPEN + 2 * DAY
+    assert renewals.path_of(old, at=at).is_open
+    assert list(renewals.running_out(Certificate.objects.all(), day=clock.today(at), days=90)) == [old]
+    new = complete(cast.learner, renews, at=at).certificates.get()
+    assert new.renews == old and new.renewal_turn == 1
+    assert renewals.path_of(old, at=at).later == new
+    assert gaps.gaps_of_renewal(at) == [] and gaps.gaps_of_issue(at) == []
+
+
+def test_who_earned_anew_what_fell_does_not_wait_until_its_revocation_is_confirmed(cast, gate):
+    earns, _renews = gate
+    first = complete(cast.learner, earns)
+    completions.reverse(completion=first, by=cast.hr, reason="替考", at=NOON + DAY)
+    second = complete(cast.learner, earns, at=NOON + 2 * DAY)
+    assert second.certificates.get().renews is None
+    assert Certificate.objects.get(completion=first).state_on(clock.today(NOON + 2 * DAY)) == State.SUSPENDED
 
 
 def test_a_course_that_also_awards_the_kind_is_open_to_everybody(cast, gate):

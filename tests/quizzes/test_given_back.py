@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
-from courses.models import Completion
+from courses.models import Completion, Enrolment
 from courses.services import completions, enrolments
 from evaluation.services import balance
+from people.models.snapshot import copied_from
 from quizzes.models import Submission
 from quizzes.services import attempts, bank, marking, quizzes, remarks
 from tests.cast import NOON
@@ -75,6 +77,66 @@ def test_what_is_given_back_keeps_its_year_where_the_next_round_is_under_way(pas
 
     assert Completion.objects.standing().get().completed_at == NOON
     assert balance(cast.colleague, 2026) == earned and balance(cast.colleague, 2027) == 0
+
+
+def test_a_round_under_way_is_still_gone_on_with_when_the_pass_before_it_is_given_back(
+    passed, marked_again, cast, client, django_capture_on_commit_callbacks
+):
+    course = passed.attempt.enrolment.course
+    marked_again(["B"], at=LATER)
+    begun = enrolments.enrol(person=cast.colleague, course=course, at=LATER)
+    read(begun, LATER)
+    marked_again(["A"], at=LATER)
+    carried = Completion.objects.standing().get().enrolment
+    assert (begun.round, carried.round) == (2, 3)
+
+    assert Enrolment.newest(cast.colleague, course.pk) == begun
+    assert attempts.standing(person=cast.colleague, quiz=passed.attempt.quiz, at=JANUARY).enrolment == begun
+    client.force_login(cast.colleague)
+    page = client.get(reverse("course", args=[course.pk])).content.decode()
+    assert "此前的通过成绩已恢复有效" in page and "还差什么" in page
+
+    assert enrolments.enrol(person=cast.colleague, course=course, at=JANUARY) == begun, "no fourth round beside it"
+    exam = passed.attempt.quiz
+    attempt = attempts.start(person=cast.colleague, quiz=exam, at=JANUARY)
+    for item in attempt.items.all():
+        right = attempts.right_response(item)
+        attempts.save(attempt_id=attempt.pk, person=cast.colleague, item_id=item.pk, response=right, token=f"{item.pk}", at=JANUARY)
+    with django_capture_on_commit_callbacks(execute=True):
+        attempts.submit(attempt=attempt, cause=Submission.Cause.LEARNER, at=JANUARY)
+
+    done = Completion.objects.standing().latest("pk")
+    assert done.enrolment == begun and done.completed_at == JANUARY
+    assert Enrolment.newest(cast.colleague, course.pk) == begun, "what was completed last, not what has the highest number"
+    assert enrolments.enrol(person=cast.colleague, course=course, at=JANUARY) == begun
+    next_year = enrolments.enrol(person=cast.colleague, course=course, at=JANUARY + timedelta(days=365))
+    assert next_year.round == 4
+
+
+def test_a_pass_that_is_given_back_finds_its_round_though_the_person_begins_one_in_the_same_instant(
+    passed, marked_again, cast, monkeypatch
+):
+    marked_again(["B"])
+    number, begun = Enrolment.next_round, []
+
+    def and_begins(person, course):
+        found = number(person, course)
+        if not begun:
+            begun.append(
+                Enrolment.objects.create(
+                    **copied_from(passed.attempt.enrolment),
+                    course_id=course,
+                    edition_id=passed.attempt.enrolment.edition_id,
+                    round=found,
+                    enrolled_at=LATER,
+                )
+            )
+        return found
+
+    monkeypatch.setattr(Enrolment, "next_round", and_begins)
+    marked_again(["A"])
+
+    assert Completion.objects.standing().get().enrolment == begun[0]
 
 
 @pytest.fixture
