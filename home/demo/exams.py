@@ -45,7 +45,9 @@ def load_exams(county: Unit, *, at: datetime) -> None:
     others = Person.objects.serving().within(county).exclude(employee_number__in=["hr", "liaison", "trainer", "learner", "admin"])
     people = [logins["learner"], *others.order_by("employee_number")]
     nine = clock.start_of(clock.today(at)) + timedelta(hours=9)
-    held = _set_up(quiz, "第三季度政务公开考试", nine - timedelta(days=6), people[:24], logins)
+    last_week = nine - timedelta(days=6)
+    quarter = "一二三四"[(clock.today(last_week).month - 1) // 3]
+    held = _set_up(quiz, f"第{quarter}季度政务公开考试", last_week, people[:24], logins)
     _hold(held, logins, draw)
     marking.tell_passes(held, at=at)
     trial = _set_up(quiz, "年度考试模拟场", at, people[:40], logins, days=14)

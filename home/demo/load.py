@@ -2,7 +2,8 @@
 
 Everything goes through the same services as in real use. People are invented. The mix of
 learners is drawn with a fixed seed, relative to the day of loading, so that "this year" is
-this year whenever the demo is started.
+this year whenever the demo is started: in a young year most have learned in the year before,
+some in its few days, and the evaluation is that of the year before.
 """
 
 import random
@@ -25,6 +26,7 @@ from courses.services import authoring, enrolments, progress
 from evaluation import claims, evidence
 from evaluation.indicators import versions
 from evaluation.models import Period
+from evaluation.periods import requirements
 from evaluation.periods import services as periods
 from home.demo import pictures, sheets, sign_ins
 from home.demo.certificates import load_looks
@@ -63,7 +65,7 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     county = Unit.objects.filter(code=COUNTY).first()
     if county and Attempt.objects.filter(person__employee_number="learner").exists():
         load_logins(county, password=password, at=at)
-        load_exam_course(county, at=at)
+        load_exam_course(county, due_on=due_day(at), at=at)
         load_exams(county, at=at)
         load_endings(county, at=at)
         open_the_evaluation(county, at=at)
@@ -74,25 +76,28 @@ def load(*, password: str, at: datetime, say: Say) -> None:
     county = load_people(at=at)
     load_logins(county, password=password, at=at)
     say("courses and question bank")
-    load_courses(county, at=at - OPENED)
+    load_courses(county, due_on=due_day(at), at=at - OPENED)
     versions.ensure_default(at=at - OPENED)
     say("learners")
     with certificates.papers_on_request():
         load_learning(county, at=at)
         load_endings(county, at=at)
         say("exams")
-        load_exam_course(county, at=at - timedelta(days=300))
+        load_exam_course(county, due_on=due_day(at), at=at - timedelta(days=300))
         load_exams(county, at=at)
     open_the_evaluation(county, at=at)
     certificates.chain(at=clock.now(), everywhere=True)  # as the worker would in a moment
 
 
 def open_the_evaluation(county: Unit, *, at: datetime) -> None:
-    """The evaluation of the year by the indicator that every county is offered; once."""
+    """The evaluation of the year, in January that of the year before, by the indicator that every county is offered; once."""
     version = versions.ensure_default(at=at)
     if not Period.objects.filter(county=county).exists():
         hr = Person.objects.get(employee_number="hr")
-        periods.open_period(county=county, year=clock.year_of(at), version=version, by=hr, at=at)
+        year, opened_at = clock.year_of(at - timedelta(days=31)), at - timedelta(days=60)
+        periods.open_period(county=county, year=year, version=version, by=hr, at=opened_at)
+        for period in requirements.due(at):  # as the scheduler would have at that midnight
+            requirements.note(period, at=clock.end_of(period.cutoff_on))
 
 
 def load_people(*, at: datetime) -> Unit:
@@ -123,7 +128,14 @@ def load_logins(county: Unit, *, password: str, at: datetime) -> None:
             person.save()
 
 
-def load_courses(county: Unit, *, at: datetime) -> None:
+def due_day(at: datetime) -> date:
+    """The next 20 December: what is asked for is overdue for nobody on the day of loading."""
+    today = clock.today(at)
+    due = date(today.year, 12, 20)
+    return due if today <= due else date(today.year + 1, 12, 20)
+
+
+def load_courses(county: Unit, *, due_on: date, at: datetime) -> None:
     """Catalogue, certificate kinds, question bank, quizzes, course pages; published as editions."""
     catalogue = open_county(county=county)
     load_looks(county, at=at)
@@ -135,7 +147,7 @@ def load_courses(county: Unit, *, at: datetime) -> None:
     for code in ORDER:
         path = HERE / "courses" / f"{code}.yaml"
         if path.exists() and not Course.objects.filter(county=county, code=code).exists():
-            load_course(yaml.safe_load(path.read_text()), county=county, catalogue=catalogue, at=at)
+            load_course(yaml.safe_load(path.read_text()), county=county, catalogue=catalogue, due_on=due_on, at=at)
     CertificateKind.objects.filter(county=county, key="basic", renewal_course="").update(renewal_course="R01")
 
 
@@ -150,7 +162,7 @@ def drawn(row: dict, *, county: Unit, at: datetime) -> dict:
 
 
 @transaction.atomic
-def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
+def load_course(facts: dict, *, county: Unit, catalogue, due_on: date, at: datetime) -> None:
     quiz = facts["quiz"]
     quizzes.ensure(
         county=county,
@@ -162,10 +174,10 @@ def load_course(facts: dict, *, county: Unit, catalogue, at: datetime) -> None:
         attempts=quiz["attempts"],
         draws=quiz["draws"],
     )
-    _write(facts, quiz=quiz["slug"], county=county, catalogue=catalogue, at=at)
+    _write(facts, quiz=quiz["slug"], county=county, catalogue=catalogue, due_on=due_on, at=at)
 
 
-def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime) -> None:
+def _write(facts: dict, *, quiz: str, county: Unit, catalogue, due_on: date, at: datetime) -> None:
     """The pages of a course file, with the quiz at the end."""
     lessons = []
     for lesson in facts["lessons"]:
@@ -180,18 +192,18 @@ def _write(facts: dict, *, quiz: str, county: Unit, catalogue, at: datetime) -> 
         by=None,
         at=at,
         facts={name: facts[name] for name in copied}
-        | {"certificate": facts.get("certificate", "training"), "due_on": date(clock.year_of(clock.now()), 12, 20)}
+        | {"certificate": facts.get("certificate", "training"), "due_on": due_on}
         | ({"pass_rule": facts["pass_rule"]} if "pass_rule" in facts else {}),
     )
 
 
-def load_exam_course(county: Unit, *, at: datetime) -> None:
+def load_exam_course(county: Unit, *, due_on: date, at: datetime) -> None:
     """The course that asks for the yearly exam: its rules to read, the exam to pass. Once."""
     facts = yaml.safe_load((HERE / "exam.yaml").read_text())
     if Course.objects.filter(county=county, code=facts["code"]).exists():
         return
     quiz = ensure_exam(county, at=at)
-    _write(facts, quiz=quiz.key, county=county, catalogue=open_county(county=county), at=at)
+    _write(facts, quiz=quiz.key, county=county, catalogue=open_county(county=county), due_on=due_on, at=at)
 
 
 def block_of(name: str, value, *, county: Unit) -> dict:
@@ -215,6 +227,8 @@ def block_of(name: str, value, *, county: Unit) -> dict:
 # ---- learners at every stage -------------------------------------------------------------
 
 STAGES = [("done", 40), ("failed_once_then_done", 12), ("reading", 20), ("failed", 8), ("enrolled", 6), ("untouched", 14)]
+HALF_A_DAY = timedelta(hours=12)
+YOUNG = 90  # days of a year in which not everybody has begun to learn
 KEEN = 0.42  # share of people who finish everything that their duties require
 
 
@@ -234,7 +248,7 @@ def load_learning(county: Unit, *, at: datetime) -> None:
         is_keen = draw.random() < KEEN
         if not is_keen and draw.random() < 0.25:
             continue  # never came
-        moment = at - timedelta(days=draw.randint(60, 220), hours=draw.randint(0, 9))
+        moment, pace = first_day(at, draw)
         wanted = [c for c in courses if any(r.need == "required" and r.duty in person.current_duties for r in c.duty_rules.all())]
         asked_first = {code for course in wanted for code in course.current.prerequisites}
         wanted = [c for c in courses if c in wanted or c.code in asked_first]
@@ -242,8 +256,8 @@ def load_learning(county: Unit, *, at: datetime) -> None:
             stage = draw.choice(["done", "done", "done", "failed_once_then_done"])
             if not is_keen:
                 stage = draw.choices([name for name, _ in STAGES], [weight for _, weight in STAGES])[0]
-            moment = office_hours(moment + timedelta(days=draw.randint(1, 9)), draw)
-            if not walk(person, course, stage=stage, at=moment, draw=draw):
+            moment = office_hours(moment + timedelta(days=draw.randint(1, pace)), draw)
+            if moment > at - HALF_A_DAY or not walk(person, course, stage=stage, at=moment, draw=draw):
                 break
     credit_the_spring_seminar(county, people, at=at)
     tell_of_higher_certificates(county, at=at)
@@ -251,6 +265,17 @@ def load_learning(county: Unit, *, at: datetime) -> None:
     record_leave(at=at)
     tell_the_learners_story(at=at)
     sign_ins.tell()
+
+
+def first_day(at: datetime, draw: random.Random) -> tuple[datetime, int]:
+    """When somebody came to learn, 60 to 220 days ago, and how many days lie between their courses at most.
+
+    Where the year is younger, nearer, so that it is this year; of a year younger than three months only for a third of them.
+    """
+    passed = (clock.today(at) - date(clock.year_of(at), 1, 1)).days
+    reach = 220 if passed < YOUNG and draw.random() < 2 / 3 else min(220, passed)
+    ago = timedelta(days=draw.randint(reach * 60 // 220, reach), hours=draw.randint(0, 9))
+    return at - ago, max(1, min(9, reach // 8))
 
 
 def office_hours(moment: datetime, draw: random.Random) -> datetime:
@@ -353,9 +378,10 @@ def tell_the_learners_story(*, at: datetime) -> None:
     """The demo learner: one course done with its certificate, one in the middle, the rest ahead."""
     learner = Person.objects.select_related("unit").get(employee_number="learner")
     draw = random.Random(7)  # noqa: S311
+    passed = (clock.today(at) - date(clock.year_of(at), 1, 1)).days
     courses = {course.code: course for course in Course.objects.filter(county__path=learner.unit.county_path)}
     if "P03" in courses:
-        walk(learner, courses["P03"], stage="failed_once_then_done", at=at - timedelta(days=9), draw=draw)
+        walk(learner, courses["P03"], stage="failed_once_then_done", at=at - timedelta(days=min(9, passed) if passed > 2 else 9), draw=draw)
     if "P01" in courses:
         enrolment = enrolments.enrol(person=learner, course=courses["P01"], at=at - timedelta(days=2))
         read(enrolment, enrolment.edition.lessons.first(), at=at - timedelta(days=2))

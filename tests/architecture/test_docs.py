@@ -1,11 +1,14 @@
 """What the documents name exists."""
 
 import re
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
+import wagtail
 
 ROOT = Path(__file__).resolve().parents[2]
+ARROW = re.compile(r"([\u4e00-\u9fff]*)\** → \**([\u4e00-\u9fff]*)")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -23,6 +26,15 @@ def test_every_command_that_the_readme_names_exists():
     named = set(re.findall(r"manage\.py (\w+)", "".join(path.read_text() for path in DOCUMENTS)))
 
     assert named - set(get_commands()) == set()
+
+
+def test_every_button_and_page_that_an_arrow_leads_to_is_called_so():
+    """题库 → 测试: the words are those of our catalogue or of Wagtail's, with or without the dots of a page that asks once more."""
+    catalogues = [*ROOT.glob("locale/zh_Hans/*/*.mo"), *Path(wagtail.__file__).parent.glob("**/zh_Hans/*/*.mo")]
+    known = {said.split(" ")[0].rstrip("…") for path in catalogues for said in GNUTranslations(path.open("rb"))._catalog.values()}
+    named = {word for path in DOCUMENTS for pair in ARROW.findall(path.read_text()) for word in pair if word}
+
+    assert len(named) > 20 and named - known == set()
 
 
 def test_every_make_target_that_the_readme_names_exists():

@@ -3,6 +3,7 @@
 import re
 import time
 from functools import cache, partial
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
@@ -373,12 +374,27 @@ MAIN = {
         "remark:proposed",
     ],
 }
+# The pages of who learns, that are looked at in English too.
+IN_ENGLISH = {
+    "visitor": MAIN["visitor"],
+    "learner": [
+        *MAIN["learner"],
+        "course:before",
+        "quiz:quiz",
+        "certificate:certificate",
+        "sittings",
+        "my_claims",
+        "my_account",
+        "display",
+    ],
+}
 MODES = {
     "360": (PHONE, "light.normal", WALK),
     "1280": (DESK, "light.normal", WALK),
     "360-big": (PHONE, "light.big", MAIN),
     "360-dark-big": (PHONE, "dark.big", MAIN),
     "1280-dark": (DESK, "dark.normal", MAIN),
+    "360-en": (PHONE, "light.normal", IN_ENGLISH),
 }
 # Reached by the tests below, through a form or with a second factor.
 BY_STEPS = {
@@ -430,11 +446,21 @@ ENGLISH = """() => {
   if (sentence.test(document.title)) found.push(document.title);
   return found;
 }"""
+# What our own catalogue says in Chinese: on a page in English nothing that is seen or heard says it. Names and courses stay as they are.
+CHINESE = """said => {
+  const known = new Set(said), found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (known.has(walker.currentNode.data.trim()) && !walker.currentNode.parentElement.closest("[lang|=zh], script")) found.push(walker.currentNode.data.trim());
+  for (const element of document.querySelectorAll("[aria-label], [placeholder], [title], [alt]"))
+    for (const name of ["aria-label", "placeholder", "title", "alt"])
+      if (known.has((element.getAttribute(name) || "").trim())) found.push(element.getAttribute(name));
+  return found;
+}"""
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
 
 
 def faults(page, what: str) -> list[str]:
-    """What axe finds once everything stands still, whether the page is wider than the screen, and what is left in English."""
+    """What axe finds once everything stands still, whether the page is wider than the screen, and what is left in the other language."""
     page.wait_for_function(
         "document.getAnimations().every(one => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"
     )
@@ -444,7 +470,10 @@ def faults(page, what: str) -> list[str]:
     wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
     if wide > 0:
         lines.append(f"{wide}px wider than the screen")
-    lines += [f"in English: {text}" for text in page.evaluate(ENGLISH)]
+    if page.evaluate("document.documentElement.lang") == "en":
+        lines += [f"in Chinese: {text}" for text in page.evaluate(CHINESE, said_in_chinese())]
+    else:
+        lines += [f"in English: {text}" for text in page.evaluate(ENGLISH)]
     return [f"{what}: {line}" for line in lines]
 
 
@@ -459,6 +488,14 @@ def axe_script() -> str:
     from axe_playwright_python.sync_playwright import Axe
 
     return Axe().axe_script
+
+
+@cache
+def said_in_chinese() -> list[str]:
+    """Every sentence and label of ours in Chinese, but for what a question has as an option."""
+    with (TEMPLATES.parent / "locale/zh_Hans/LC_MESSAGES/django.mo").open("rb") as file:
+        kept = GNUTranslations(file)._catalog
+    return sorted({text for said, text in kept.items() if said and re.search(r"[\u4e00-\u9fff]", text)} - {"登记"})
 
 
 def address_of(entry: str, keys: dict[str, tuple]) -> tuple[str, int]:
@@ -545,8 +582,66 @@ both_widths = pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["360", "12
 @pytest.mark.parametrize(("mode", "who"), [(mode, who) for mode, (_viewport, _look, pages) in MODES.items() for who in pages])
 def test_axe_finds_nothing_on_any_page(mode, who, keys, desk_of, live_server):
     viewport, look, pages = MODES[mode]
-    found = walk(desk_of(who, viewport, look), live_server.url, pages[who], keys)
+    page = desk_of(who, viewport, look)
+    if mode.endswith("-en"):
+        page.context.add_cookies([{"name": "django_language", "value": "en", "url": "http://localhost"}])
+    found = walk(page, live_server.url, pages[who], keys)
+    assert not mode.endswith("-en") or page.evaluate("document.documentElement.lang") == "en"
     assert not found, "\n".join(found)
+
+
+# What is kept on paper, and what must stand there. Records lie across.
+PRINTED = {
+    "my_file": ("learner", ["张小明", "YA10001", "学时", "已完成"]),
+    "learning_file:learner": ("hr", ["张小明", "YA10001", "学时", "已完成"]),
+    "records": ("hr", ["张小明", "学时"]),
+    "records_units": ("hr", ["应训人数"]),
+    "records_unit:bureau": ("own_leader", ["张小明"]),
+    "period_publicity:frozen_period": ("hr", ["姚安县"]),
+    "certificates_issued": ("hr", ["YAZWGK-01"]),
+    "certificate:certificate": ("learner", ["张小明", "YAZWGK-01"]),
+    "attempt_result:failed": ("learner", ["分"]),
+    "lesson:lesson": ("learner", ["第"]),
+    "sitting_candidates:now": ("hr", ["张小明"]),
+}
+A4 = {"upright": {"width": 672, "height": 980}, "across": {"width": 1001, "height": 657}}  # between the margins of @page, in CSS pixels
+ON_PAPER = r"""() => {
+  const found = [], main = document.querySelector("main"), width = document.documentElement.clientWidth;
+  const said = (element) => element.outerHTML.slice(0, 120);
+  for (const one of document.querySelectorAll("nav, header.site-header, footer.site-footer, .tabbar, .crumbs, .btn, button, .filters"))
+    if (one.checkVisibility()) found.push("no use on paper: " + said(one));
+  for (const one of main.querySelectorAll("*")) {
+    if (!one.checkVisibility() || one.closest(".visually-hidden, svg, math")) continue;
+    const box = one.getBoundingClientRect(), style = getComputedStyle(one);
+    if (box.width > 2 && box.right > width + 1) found.push("beyond the paper: " + said(one));
+    if (style.overflowX !== "visible" && one.scrollWidth > one.clientWidth + 1 && one.clientWidth) found.push("cut off: " + said(one));
+    const [red, green, blue] = style.color.match(/[\d.]+/g).map(Number);
+    const speaks = [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (speaks && 0.3 * red + 0.6 * green + 0.1 * blue > 150) found.push("too pale for paper: " + said(one));
+  }
+  return found;
+}"""
+
+
+def faults_on_paper(page, paper: str = "upright") -> list[str]:
+    page.emulate_media(media="print")
+    page.set_viewport_size(A4[paper])
+    return page.evaluate(ON_PAPER)
+
+
+@in_a_browser
+@pytest.mark.parametrize("entry", PRINTED)
+def test_what_is_printed_has_all_of_it_and_nothing_that_only_a_screen_needs(entry, keys, desk_of, live_server):
+    who, words = PRINTED[entry]
+    page = desk_of(who, DESK, "dark.big")
+    page.goto(live_server.url + address_of(entry, keys)[0])
+    is_wide = page.evaluate("document.body.classList.contains('wide-paper')")
+    found = faults_on_paper(page, "across" if is_wide else "upright")
+
+    assert not found, "\n".join(found)
+    assert [word for word in words if word not in page.inner_text("main")] == []
+    assert page.inner_text("h1").strip()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 @in_a_browser
@@ -567,7 +662,7 @@ def test_the_pages_of_a_roster_from_the_file_to_the_codes(viewport, cast, desk_o
     found += faults(page, "codes")
     page.get_by_role("button", name="生成并显示发放单").click()
     page.get_by_role("cell", name="YA90001").wait_for()
-    found += faults(page, "sheet of codes")
+    found += faults(page, "sheet of codes") + faults_on_paper(page)
     assert not found, "\n".join(found)
 
 

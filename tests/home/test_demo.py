@@ -1,6 +1,7 @@
 """The demo's words."""
 
 import re
+from datetime import date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.conftest import wagtails_ground
 
 COURSES = [*sorted((load.HERE / "courses").glob("*.yaml")), load.HERE / "exam.yaml"]
 HANZI = re.compile(r"[\u4e00-\u9fff]")
+MARKS = {"V", "S", "D"}  # checked against the text, in a secondary source, set by the county; M, from memory, is taught nowhere
 SAID_TWICE = re.compile(r"([^\W_]{4,})[，；]\1[，；。]")
 
 
@@ -44,9 +46,49 @@ def test_the_minutes_of_a_course_are_what_its_text_takes(path: Path):
     assert course["minutes"] == minutes and read / minutes > 70
 
 
+FULL = ["P01", "P03", "P04", "T01", "S01", "S03"]
+
+
+def questions_of(code: str) -> list[dict]:
+    """The questions from which the quiz of a course draws: those of its file and those that came in the trainers' workbook."""
+    sheet = openpyxl.load_workbook(load.HERE / "questions.xlsx").active
+    head, *rows = sheet.iter_rows(values_only=True)
+    kept = [dict(zip(head, row, strict=True)) for row in rows]
+    asked = [{"id": row["编号"], "source": row["依据"], "v": row["核对"]} for row in kept if row["课程"] == code]
+    return asked + yaml.safe_load((load.HERE / "questions" / f"{code}.yaml").read_text())["questions"]
+
+
+@pytest.mark.parametrize("code", FULL)
+def test_a_full_course_of_the_demo_has_lessons_and_checks_enough_and_a_quiz_that_draws_from_enough(code):
+    course = yaml.safe_load((load.HERE / "courses" / f"{code}.yaml").read_text())
+    assert len(course["lessons"]) >= 3
+    for lesson in course["lessons"]:
+        kinds = [name for block in lesson["blocks"] for name in block]
+        assert "self_check" in kinds and "key_points" in kinds and "callout" in kinds, lesson["slug"]
+    questions = questions_of(code)
+    assert len(yaml.safe_load((load.HERE / "questions" / f"{code}.yaml").read_text())["questions"]) >= 12
+    assert len({question["id"] for question in questions}) == len(questions)
+    quiz = course["quiz"]
+    assert 1 <= sum(draw["count"] for draw in quiz["draws"]) < len(questions), "no two attempts need be alike"
+    assert {"minutes", "pass_percent", "attempts"} <= set(quiz)
+
+
+@pytest.mark.parametrize("code", FULL)
+def test_every_fact_of_a_full_course_says_where_it_is_from_and_none_is_from_memory(code):
+    course = yaml.safe_load((load.HERE / "courses" / f"{code}.yaml").read_text())
+    clauses = [block["clause"] for lesson in course["lessons"] for block in lesson["blocks"] if "clause" in block]
+    assert course["sources"] and clauses and course["mark"] in MARKS
+    for clause in clauses:
+        assert clause["mark"] in MARKS and clause["law"] and clause["gist"], clause
+        assert clause["mark"] == "D" or clause["number"] or clause["article"], clause
+    for question in questions_of(code):
+        assert question["v"] in MARKS, question["id"]
+        assert question["v"] == "D" or question["source"], question["id"]
+
+
 def test_a_course_of_the_demo_asks_for_its_yearly_exam(cast):
     for _time in range(2):
-        load.load_exam_course(cast.county, at=NOON)
+        load.load_exam_course(cast.county, due_on=load.due_day(NOON), at=NOON)
 
     exam = exams.ensure_exam(cast.county, at=NOON)
     course = quizzes.asking(exam).get()
@@ -122,6 +164,45 @@ def test_the_demo_loads_in_full_once_and_everybody_signs_in_to_a_page_of_theirs(
         page = client.post(reverse("account_login"), {"login": login, "password": "Yaoan-demo-2026"}, follow=True)
         assert (page.status_code, page.wsgi_request.user.employee_number) == (200, login)
         assert page.redirect_chain, login
+
+
+@pytest.fixture
+def around_new_year(request, monkeypatch, settings) -> datetime:
+    """The instant at which the demo is loaded and looked at; before any fixture that reads the clock."""
+    at = clock.start_of(request.param) + timedelta(hours=15)
+    settings.SESSION_COOKIE_AGE = 10 * 365 * 24 * 3600  # sessions are made by the machine's clock
+    monkeypatch.setattr(clock, "now", lambda: at)
+    return at
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("around_new_year", [date(2026, 12, 28), date(2027, 1, 10)], indirect=True, ids=["28 December", "10 January"])
+def test_a_demo_that_is_loaded_around_new_year_is_lived_in(around_new_year, seed_demo, sign_in):
+    seed_demo()
+    today = clock.today()
+    of_the_year = Completion.objects.filter(completed_at__gte=clock.start_of(date(today.year, 1, 1)))
+    of_the_year = of_the_year.exclude(course_code="E01")  # whose exam was held last week
+    assert of_the_year.values("person").distinct().count() >= 3, "people finished something this year"
+    assert Enrolment.objects.filter(enrolled_at__gte=clock.start_of(date(today.year, 1, 1)), completion=None).exists()
+    assert Completion.objects.filter(completed_at__gte=around_new_year - timedelta(days=300)).count() >= 30
+    for fact, moment in SIGNED_IN_FOR:
+        assert not fact.objects.filter(**{f"{moment}__gt": around_new_year}).exists(), "nobody did anything tomorrow"
+    assert [course.code for course in Course.objects.open() if course.due_on < today] == []
+    assert {outcome.name for outcome in reconcile.run(at=around_new_year, mend=False) if outcome.found} <= {"certificate files"}
+
+    learner = sign_in(Person.objects.get(employee_number="learner"))
+    desk = learner.get(reverse("my_learning")).context["desk"]
+    assert desk.hours.total > 0 and desk.completed and desk.due and not desk.overdue
+    hr = sign_in(Person.objects.get(employee_number="hr"))
+    board = hr.get(reverse("dashboard")).context["board"]
+    assert 0 < board.total.done < board.total.asked and 0 < board.total.passed < board.total.sat and board.week.completions
+    rows = hr.get(reverse("records_units"), {"unit": board.unit.pk}).context["rows"]
+    assert sum(bool(row.sat) for row, _has_parts in rows) >= 3, "units where somebody sat a test this year"
+    assert hr.get(reverse("records"), {"since": f"{today.year}-01-01"}).context["page"].paginator.count >= 5
+    assert hr.get(reverse("county_picture")).status_code == 200
+    period = Period.objects.get()
+    assert period.year == (2026 if today.month in (1, 12) else today.year), "in January the year before is evaluated"
+    assert hr.get(reverse("period_preview", args=[period.pk])).status_code == 200
 
 
 @pytest.mark.slow

@@ -236,10 +236,10 @@ def test_my_learning_takes_fifteen_queries_however_many_courses(sign_in, cast, n
     assert few == many <= 15
 
 
-def test_my_learning_of_a_leader_takes_sixteen_at_most(sign_in, cast, now):
+def test_my_learning_of_a_leader_takes_fifteen_at_most(sign_in, cast, now):
     furnished(cast, 4, now)
 
-    assert queries_of(reverse("my_learning"), sign_in(cast.own_leader)) <= 16
+    assert queries_of(reverse("my_learning"), sign_in(cast.own_leader)) <= 15
 
 
 # ---- dashboard -----------------------------------------------------------------------------
