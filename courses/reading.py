@@ -137,7 +137,7 @@ def page_state(context: dict) -> str:
         tuple((item.key, item.is_met) for item in explanation.items),
         completion and (completion.pk, completion.completed_at, completion.hours, completion.score, completion.certificate),
         context["reversal"] and context["reversal"].reason,
-        context["meanwhile"] and context["meanwhile"].completed_at,
+        context["beside"] and (context["beside"].round, context["beside"].completed_at),
     )
     return repr(shown)
 

@@ -41,7 +41,7 @@ def course_list(request: HttpRequest) -> HttpResponse:
         courses = courses.filter(current__line=wanted["line"])
     for name in ("need", "state"):
         if wanted.get(name):
-            courses = courses.filter(**{name: wanted[name]})
+            courses = courses.filter(**({"is_done": True} if wanted[name] == "done" else {name: wanted[name]}))
     urgency = Case(
         When(state="under_way", then=Value(0)),
         When(state="new", need="required", then=Value(1)),
@@ -57,7 +57,7 @@ def course_list(request: HttpRequest) -> HttpResponse:
         course.is_foreign = course.county.path != own_county
         county = policies.county_for(guests_county, course)
         course.hours = reading.hours(course.current.minutes, course.has_test, county=county, at=at)
-        course.due = reading.due(course, at) if course.need == "required" and course.state != "done" else None
+        course.due = reading.due(course, at) if course.need == "required" and not course.is_done else None
         course.percent = percents.get(course.pk, 0)
     return render(request, "courses/course_list.html", {"form": form, "page": page, "is_filtered": any(wanted.values())})
 
@@ -92,7 +92,7 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
             "explanation": explanation,
             "completion": explanation.completion,
             "reversal": explanation.reversal,
-            "meanwhile": completions.counted_meanwhile(enrolment),
+            "beside": completions.counted_beside(enrolment),
             "rows": reading.rows(outline, explanation, reading.places_of(enrolment)),
             "next": reading.next_address(found.pk, outline, explanation),
             "may_begin_again": found.is_open and enrolments.may_begin_again(enrolment, at=at),

@@ -63,18 +63,19 @@ class CourseQuerySet(models.QuerySet):
         )
 
     def with_state_for(self, person) -> "CourseQuerySet":
-        """Annotates `state`: "under_way", "done" (a completion stands) or "new"."""
+        """Annotates `is_done` (a completion stands) and `state`: "under_way" (also where it does), "done" or "new"."""
         from courses.models.learning import Completion, Enrolment
 
         begun = Enrolment.objects.filter(course=models.OuterRef("pk"), person=person.pk, completion__isnull=True)
         done = Completion.objects.filter(course=models.OuterRef("pk"), person=person.pk, reversal__isnull=True)
         return self.annotate(
+            is_done=models.Exists(done),
             state=models.Case(
                 models.When(models.Exists(begun), then=models.Value("under_way")),
                 models.When(models.Exists(done), then=models.Value("done")),
                 default=models.Value("new"),
                 output_field=models.CharField(),
-            )
+            ),
         )
 
     def matching(self, query: str) -> "CourseQuerySet":

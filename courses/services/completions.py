@@ -198,12 +198,13 @@ class Explanation:
         return _("Still missing: %(things)s.") % {"things": _("; ").join(item.words for item in self.missing)}
 
 
-def counted_meanwhile(enrolment: Enrolment) -> Completion | None:
-    """The completion that stands of a later round than this one, which is under way; see `_round_that_counts`. One query after the first round."""
-    if enrolment.round == 1 or hasattr(enrolment, "completion"):
+def counted_beside(enrolment: Enrolment) -> Completion | None:
+    """The last completion that stands of another round than this one, which is under way or was reversed. One query at most."""
+    completion = getattr(enrolment, "completion", None)
+    if (enrolment.round == 1 and completion is None) or (completion is not None and not hasattr(completion, "reversal")):
         return None
-    later = Completion.objects.standing().filter(person=enrolment.person_id, course=enrolment.course_id, round__gt=enrolment.round)
-    return later.order_by("-pk").first()
+    others = Completion.objects.standing().filter(person=enrolment.person_id, course=enrolment.course_id)
+    return others.order_by("round").last()
 
 
 def explain(enrolment: Enrolment) -> Explanation:

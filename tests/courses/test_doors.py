@@ -383,3 +383,17 @@ def test_a_self_check_has_a_word_for_right_partly_right_and_wholly_wrong():
     options = [{"text": str(number), "correct": is_right, "feedback": ""} for number, is_right in enumerate([True, True, False])]
     page = render_to_string("courses/blocks/self_check.html", {"value": {"question": "谁？", "options": options}})
     assert 'data-all-right="答对了。"' in page and 'data-partly-right="部分答对。"' in page and 'data-not-right="不对。"' in page
+
+
+def test_what_was_completed_before_is_not_overdue_in_a_further_round_and_is_found_among_the_completed(cast, client):
+    now = clock.now()
+    course = make_course(cast.county, at=now - timedelta(days=500), due_on=clock.today(now) - timedelta(days=30))
+    complete(cast.learner, course, at=now - timedelta(days=400))
+    assert enrolments.enrol(person=cast.learner, course=course, at=now).round == 2
+    client.force_login(cast.learner)
+
+    found = client.get(reverse("course_list"), {"state": "done"}).content.decode()
+    page = client.get(reverse("course", args=[course.pk])).content.decode()
+
+    assert "课程P01" in found and "is-over" not in found + page
+    assert "此前的通过成绩" not in page
