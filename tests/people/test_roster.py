@@ -23,6 +23,7 @@ from core.errors import Refused, RefusedRows
 from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, RosterImport, Unit
 from people.models.snapshot import served_at
 from people.services import leaves, postings, roster
+from people.views import imports
 from tests.cast import NOON
 
 SAMPLE = Path(__file__).parent / "data" / "roster.xlsx"
@@ -871,6 +872,19 @@ def test_carrying_out_a_plan_twice_changes_nothing_the_second_time(cast):
 def hand_in(visitor, cast, file, name="花名册.xlsx"):
     file.name = name
     return visitor.post(reverse("roster_import"), {"county": cast.county.code, "file": file})
+
+
+def test_what_a_long_plan_notes_of_a_record_that_stands_is_read_first_and_how_much_is_left_out_is_told(cast, sign_in, monkeypatch):
+    monkeypatch.setattr(imports, "SHOWN", 2)
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任"}
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    numbers = [row(number=10001 + n, name=f"何{n}") for n in range(4)]
+    visitor = sign_in(cast.hr)
+    page = visitor.get(hand_in(visitor, cast, workbook(*numbers, row(**there, since="2025-03-01")))["Location"])
+    assert [notice.code for notice in page.context["notices"]] == ["moves_before", "stored_as_number"]
+    assert "另有3条未列出。" in page.text
 
 
 def test_hr_hands_in_looks_and_confirms(cast, sign_in):
