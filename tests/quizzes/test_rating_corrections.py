@@ -550,7 +550,7 @@ def test_where_a_name_is_read_the_reading_is_logged_for_the_unit_of_the_candidat
 def test_no_hr_here_takes_the_pass_of_a_guest(sign_in, cast, second, foreign, propose, decide):
     made = propose(foreign, 0, 0)
     page = sign_in(second).get(reverse("attempt_ratings", args=[foreign.attempt_id])).text
-    assert "may_lose" not in page and "作答人来自其他县" in page
+    assert "may_lose" not in page and "课程凭此卷在其他县完成" in page
     assert refused(decide, made, may_lose=True) == "guests_pass" and stands(foreign).passed
     assert decide(made).kept_pass and not Reversal.objects.exists()
 
