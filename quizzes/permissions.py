@@ -3,13 +3,13 @@
 from django.db.models import Q
 from wagtail.permission_policies.base import BasePermissionPolicy
 
-from courses.models import Completion
 from people.models import Person, Role, Unit
 from people.models.unit import within_paths
 from people.permissions import has_role, paths_of
 from quizzes.models.attempts import Attempt
 from quizzes.models.bank import AUTHORS
 from quizzes.models.sittings import ORGANISERS
+from quizzes.services import lost_passes
 
 
 def counties_of(user):
@@ -57,8 +57,9 @@ def may_take_pass(user, attempt: Attempt) -> bool:
 
 
 def counts_elsewhere(attempt: Attempt) -> bool:
-    """Whether a guest of another county completed the course with it: HR there alone reverses that. One query, for guests alone."""
-    return attempt.is_by_guest and Completion.objects.standing().filter(enrolment=attempt.enrolment_id).exists()
+    """Whether the course was completed with it in another county, by a guest or who moved there: HR there alone reverses that. Two queries."""
+    done = lost_passes.hanging({attempt.enrolment_id}).get((attempt.enrolment_id, attempt.quiz.key))
+    return lost_passes.lies_elsewhere(done, attempt)
 
 
 class AuthorPolicy(BasePermissionPolicy):

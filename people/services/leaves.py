@@ -1,5 +1,5 @@
 """Leave: recorded, corrected and taken back by HR over the person, or over where they served on its first day: these record and correct
-none to last beyond the time there. Each act is a row; nothing that stands is changed.
+none to last beyond the time there, and take none back that does: they end it there first. Each act is a row; nothing that stands is changed.
 
 The status of the person is another fact and comes with the roster: nothing here changes it.
 """
@@ -79,6 +79,11 @@ def take_back(*, leave: Leave, reason: str, by: Person, form_key: str, at: datet
     if standing := Leave.objects.filter(person=locked, form_key=form_key).first():
         return standing
     _require_standing(leave)
+    if not is_hr_over(by, locked) and not _lies_in_reach(locked, leave, by):
+        words = _(
+            "It lasts into a time in which the person served elsewhere: HR of where they serve now takes it back. You can correct its last day."
+        )
+        raise Refused(words, code="not_hr")
     made = Leave.objects.create(
         **copied_from(leave),
         kind=leave.kind,
@@ -154,7 +159,7 @@ def _check(person: Person, facts: Facts, *, by: Person, at: datetime, but: Leave
         )
 
 
-def _lies_in_reach(person: Person, facts: Facts, by: Person) -> bool:
+def _lies_in_reach(person: Person, facts: Facts | Leave, by: Person) -> bool:
     """Whether a leave ends where the officer is HR, and the person served nowhere else meanwhile: it would count in another county's evaluation."""
     if facts.ends_on is None:
         return False

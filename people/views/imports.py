@@ -112,6 +112,7 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
             "limit": SHOWN,
             "errors": plan.errors[:SHOWN],
             "notices": plan.notices[:SHOWN],
+            "more_notices": len(plan.notices[SHOWN:]),
             "new_units": plan.new_units[:SHOWN],
             "changed_units": plan.changed_units[:SHOWN],
             "new_people": plan.new_people[:SHOWN],

@@ -158,11 +158,6 @@ class Attempt(ServedAt, Fact):
         return type(self).objects.filter(pk=self.pk).in_turn().values_list("turn", flat=True).get()
 
     @property
-    def is_by_guest(self) -> bool:
-        """Whether who sat it served in another county than the quiz's. Two queries unless `unit` and `quiz__county` came along."""
-        return self.unit is not None and self.unit.county_path != self.quiz.county.path
-
-    @property
     def due_at(self) -> datetime | None:
         """The person's own end, which the clock on the page shows; None without limit."""
         return self.ends_at and self.ends_at + timedelta(minutes=self.extra_minutes)

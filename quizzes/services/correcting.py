@@ -62,7 +62,9 @@ def require_hr(attempt: Attempt, by: Person) -> None:
     if may_take_pass(by, attempt):
         return
     if holds_over(by, attempt.quiz.county, Role.HR):
-        words = _("A guest of another county sat it: the pass stays here. HR of that county reverses the completion where that is right.")
+        words = _(
+            "The course was completed with it in another county: the pass stays here. HR of that county reverses the completion where that is right."
+        )
         raise Refused(words, code="guests_pass")
     raise Refused(_("Only HR can say that somebody loses a pass."), code="only_hr")
 
@@ -70,7 +72,7 @@ def require_hr(attempt: Attempt, by: Person) -> None:
 def locked(submission: Submission) -> Submission:
     """The submission under lock, with what deciding about it asks for."""
     found = Submission.objects.select_for_update(no_key=True, of=("self",))
-    return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting", "attempt__unit").get(pk=submission.pk)
+    return found.select_related("attempt__quiz__county", "attempt__enrolment", "attempt__sitting").get(pk=submission.pk)
 
 
 def as_seen(submission: Submission, seen: int) -> Marking:

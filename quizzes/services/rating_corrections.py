@@ -96,7 +96,7 @@ def propose(*, task: MarkingTask, seen: int, points: Sequence[Decimal], reason: 
     if list(points) == task.standing_points or (not task.standing_points and not found.lines):
         raise Refused(_("These are the points that stand."), code="same_points")
     made = RatingCorrection.objects.create(task=task, marking=found.before, **facts, by=by, at=at)
-    audit.record(submission.attempt.quiz, "quizzes.rating_correction_proposed", by=by, attempt=submission.attempt_id, correction=made.pk)
+    _trace(submission, "proposed", correction=made.pk)
     return made
 
 
@@ -227,9 +227,13 @@ def _apply(
 
 
 def _record_decision(decision: RatingCorrectionDecision, submission: Submission) -> None:
-    attempt = submission.attempt
-    facts = {"attempt": attempt.pk, "correction": decision.correction_id, "approved": decision.approved}
-    audit.record(attempt.quiz, "quizzes.rating_correction_decided", by=decision.by, **facts, may_lose=decision.may_lose)
+    facts = {"correction": decision.correction_id, "approved": decision.approved, "may_lose": decision.may_lose}
+    _trace(submission, "decided", **facts)
+
+
+def _trace(submission: Submission, what: str, **facts: Any) -> None:
+    """An entry without who did it: all authors read the history of a quiz, and whoever marked may have. Who it was stands on the fact's row."""
+    audit.record(submission.attempt.quiz, f"quizzes.rating_correction_{what}", attempt=submission.attempt_id, **facts)
 
 
 def _take_back(decision: RatingCorrectionDecision, attempt: Attempt, at: datetime) -> None:

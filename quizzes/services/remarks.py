@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from core import audit
 from core.errors import Refused
 from core.reconcile import Gap
-from courses.models import Completion, EditionRequirement, RequirementMet
+from courses.models import Completion
 from people.models import Person, Role
 from quizzes import kinds, rules
 from quizzes.models import (
@@ -36,10 +36,9 @@ from quizzes.models import (
 from quizzes.permissions import holds_over
 from quizzes.services import bank, keys, lost_passes, marking, ratings
 
-QUIZ = EditionRequirement.Kind.QUIZ
 BATCH = 200
 SETTLED_AFTER = timedelta(minutes=2)  # no transaction that marks takes so long
-_OF_MARKS = ("marking__submission__attempt__quiz__county", "marking__submission__attempt__unit")
+_OF_MARKS = ("marking__submission__attempt__quiz__county",)
 _BY_HAND = Q(marking__submission__cause=Submission.Cause.PAPER)
 
 
@@ -53,7 +52,7 @@ class Change:
     score: Decimal
     percent: Decimal
     would_pass: bool
-    is_guests: bool  # a completion in another county hangs on it: the pass stays, whatever HR here says
+    is_guests: bool  # a completion that stands in another county hangs on it: the pass stays, whatever HR here says
     completion: Completion | None  # the one that hangs on this pass, and on no other that stands when all is done
     has_other: bool  # another paper of the same round is a pass when all is done
 
@@ -216,7 +215,7 @@ def waits_for_a_look(submission: Submission) -> bool:
 def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
     """What becomes of these marks; of who passed also what becomes of their other papers, on which the same completion may rest."""
     enrolments = {mark.marking.submission.attempt.enrolment_id for mark in marks if mark.marking.passed}
-    hanging = _hanging(enrolments)
+    hanging = lost_passes.hanging(enrolments)
     own = {mark.pk for mark in marks}
     rounds = _reached(remark).filter(marking__submission__attempt__enrolment__in=enrolments).select_related("item", "answer", *_OF_MARKS)
     outcomes = _outcomes(remark, [*marks, *(mark for mark in rounds if mark.pk not in own)])
@@ -237,7 +236,7 @@ def _changes(remark: Remark, marks: list[ItemMark]) -> list[Change]:
         attempt = was.submission.attempt
         has_other = any(e == attempt.enrolment_id and q == attempt.quiz_id and a != attempt.pk for e, q, a in passes)
         hangs = None if has_other or not was.passed else hanging.get((attempt.enrolment_id, attempt.quiz.key))
-        is_guests = attempt.is_by_guest and hangs is not None
+        is_guests = lost_passes.lies_elsewhere(hangs, attempt)
         found.append(Change(was, mark.earned, becomes, score, rules.percent(score, was.out_of), would_pass, is_guests, hangs, has_other))
     return found
 
@@ -269,21 +268,13 @@ def _waiting(marks: list[ItemMark], shares: Collection[int]) -> set[int]:
     return unagreed | set(opened.values_list("marking", flat=True)) if partial else set()
 
 
-def _hanging(enrolments: set[int]) -> dict[tuple[int, str], Completion]:
-    """The standing completions of these enrolments, by enrolment and each quiz that they rest on. Two queries at most."""
-    standing = list(Completion.objects.standing().filter(enrolment__in=enrolments))
-    proofs = {proof: done for done in standing for proof in done.evidence}
-    met = RequirementMet.objects.filter(enrolment__in=[done.enrolment_id for done in standing], requirement__kind=QUIZ)
-    return {(enrolment, key): proofs[pk] for pk, enrolment, key in met.values_list("pk", "enrolment", "requirement__key") if pk in proofs}
-
-
 def completion_on(passed: Marking) -> Completion | None:
     """The standing completion that rests on this pass; none where another pass of the round would bear it too."""
     attempt = passed.submission.attempt
     others = Marking.objects.current().filter(passed=True, submission__attempt__quiz=attempt.quiz_id).exclude(pk=passed.pk)
     if others.filter(submission__attempt__enrolment=attempt.enrolment_id).exists():
         return None
-    return _hanging({attempt.enrolment_id}).get((attempt.enrolment_id, attempt.quiz.key))
+    return lost_passes.hanging({attempt.enrolment_id}).get((attempt.enrolment_id, attempt.quiz.key))
 
 
 def _shares(remark: Remark, marks: list[ItemMark]) -> dict[int, Fraction]:
@@ -420,7 +411,7 @@ def _apply(remark: Remark, submission_id: int, at: datetime) -> bool:
     """One submission, once. Locks it; what stands is read again under the lock."""
     submission = (
         Submission.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("attempt__quiz__county", "attempt__enrolment", "attempt__unit")
+        .select_related("attempt__quiz__county", "attempt__enrolment")
         .get(pk=submission_id)
     )
     if RemarkedMarking.objects.filter(remark__question=remark.question_id, remark__gte=remark.pk, submission=submission).exists():

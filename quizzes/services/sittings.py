@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from core import audit, clock
 from core.errors import Refused
-from courses.models import Completion, Course, EditionRequirement, Enrolment
+from courses.models import Completion, Course, Edition, EditionRequirement, Enrolment
 from courses.services import enrolments
 from people.models import Person
 from quizzes.models import Allowance, Attempt, Candidate, Extension, Paper, Quiz, Seal, Sitting, Submission
@@ -498,7 +498,7 @@ def round_then(*, person: Person, quiz: Quiz, at: datetime) -> Enrolment:
     """
     found = [_round_at(rounds, at) for rounds in attempts.rounds_for(person=person, quiz=quiz) if any(one.asks for one in rounds)]  # type: ignore[attr-defined]
     if not found:
-        return enrolments.enrol_then(person=person, course=course_of(quiz, was_sat=True), at=at, asking=quiz.key)
+        return enrolments.enrol_then(person=person, course=course_of(quiz, sat_at=at), at=at, asking=quiz.key)
     found.sort(key=lambda one: (one.enrolled_at > at, hasattr(one, "completion"), -one.pk))
     if not hasattr(found[0], "completion"):
         return found[0]
@@ -566,9 +566,10 @@ def _closed_to_entrants(sitting: Sitting, at: datetime) -> tuple[Sitting, dateti
     return found, max(at, begun_at + timedelta(microseconds=1)) if begun_at else at
 
 
-def course_of(quiz: Quiz, *, was_sat: bool = False) -> Course:
+def course_of(quiz: Quiz, *, sat_at: datetime | None = None) -> Course:
     """The course that a pass counts for: of the county's open ones one that asks for the exam, best that of its bank; else
-    that of its bank. `was_sat`: also one that was closed, or asks for another exam, since. One query. Raises: Refused (no_course).
+    that of its bank. What was sat at an instant counts for one that asked for it then, whatever has become of it, else for one that
+    asks now, else for one that asked at another time. One query. Raises: Refused (no_course).
     """
     asked = EditionRequirement.objects.filter(kind=EditionRequirement.Kind.QUIZ, key=quiz.key)
     found = Course.objects.filter(county=quiz.county_id).annotate(
@@ -576,8 +577,14 @@ def course_of(quiz: Quiz, *, was_sat: bool = False) -> Course:
         asked=Exists(asked.filter(edition__course=OuterRef("pk"))),
         is_own=Q(code=quiz.course_code),
     )
-    asking = Q(asked=True) if was_sat else Q(asks=True, is_open=True)
-    course = found.filter(asking | Q(is_own=True)).order_by("-asks", "-asked", "-is_open", "-is_own", "code").first()
+    order = ["-asks", "-asked", "-is_open", "-is_own", "code"]
+    if sat_at is None:
+        found = found.filter(Q(asks=True, is_open=True) | Q(is_own=True))
+    else:
+        then = Edition.objects.filter(course=OuterRef("pk"), published_at__lte=sat_at).order_by("-number")
+        found = found.annotate(then=Subquery(then.values("pk")[:1]), asked_then=Exists(asked.filter(edition=OuterRef("then"))))
+        found, order = found.filter(Q(asked=True) | Q(is_own=True)), ["-asked_then", *order]
+    course = found.order_by(*order).first()
     if course is None:
         raise Refused(_("The course %(course)s of this exam is not published yet.") % {"course": quiz.course_code}, code="no_course")
     return course

@@ -209,6 +209,30 @@ def test_hr_and_auditor_of_now_read_a_leave_that_lasts_into_their_time_and_hr_en
     assert Leave.objects.standing().get(starts_on=date(2026, 4, 1)).ends_on == date(2026, 4, 30)
 
 
+@pytest.mark.parametrize("ends_on", [None, date(2026, 5, 20)])
+def test_hr_of_before_takes_back_no_leave_that_lasts_into_the_time_of_another_county(cast, sign_in, ends_on):
+    made, someone = record(cast, starts_on=date(2026, 4, 1), ends_on=ends_on), moved_away(cast)
+    client, back = sign_in(cast.hr), reverse("leave_take_back", args=[someone.pk, made.pk])
+    refused = client.post(back, {"reason": "未请", "form_key": "x"})
+    assert refused.status_code == 422 and "由现任职单位的人事考评人员撤回" in refused.text and list(Leave.objects.standing()) == [made]
+    ended = {
+        "leave": made,
+        "facts": facts(starts_on=made.starts_on, ends_on=date(2026, 4, 30)),
+        "reason": "调离",
+        "form_key": "y",
+        "at": NOON,
+    }
+    here = leaves.correct(**ended, by=cast.hr)
+    assert leaves.take_back(leave=here, reason="未请", by=cast.hr, form_key="z", at=NOON).is_void
+
+
+def test_hr_of_now_takes_back_a_leave_that_lasts_into_their_time(cast):
+    made = record(cast, starts_on=date(2026, 4, 1), ends_on=None)
+    moved_away(cast)
+    leave = Leave.objects.select_related("person__unit", "unit").get(pk=made.pk)
+    assert leaves.take_back(leave=leave, reason="未请", by=cast.other_hr, form_key="z", at=NOON).is_void
+
+
 # The pages
 
 

@@ -23,6 +23,7 @@ from core.errors import Refused, RefusedRows
 from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, RosterImport, Unit
 from people.models.snapshot import served_at
 from people.services import leaves, postings, roster
+from people.views import imports
 from tests.cast import NOON
 
 SAMPLE = Path(__file__).parent / "data" / "roster.xlsx"
@@ -733,12 +734,49 @@ def test_units_that_would_lie_deeper_than_ten_levels_are_refused_by_row_whatever
     assert left().is_empty
 
 
+def test_many_units_that_run_in_a_circle_are_refused_by_row(cast):
+    sheet = chain_of(1500, cast.county)
+    sheet["units"][0][4] = "X1500"
+    plan = plan_of(**sheet)
+    assert len(plan.errors) == 1500 and plan.is_empty
+
+
 def test_a_unit_does_not_move_to_where_one_below_it_would_lie_too_deep(cast):
     put_in(**chain_of(9, cast.county, ["Y1", "Y1", None, "部门", "532325", None], ["Y2", "Y2", None, "部门", "Y1", None]))
     assert codes(plan_of(units=[["Y1", "Y1", None, "部门", "X8", None]], county=cast.county)) == [(2, "上级代码", "too_deep")]
     up = [["Y1", "Y1", None, "部门", "X7", None]]
     put_in(units=up, county=cast.county)
     assert Unit.objects.get(code="Y2").depth == 10 and plan_of(units=up, county=cast.county).is_empty
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Y1": "X8", "Y2": "532325", "Y3": "Y2"},
+        {"X5": "532325", "Y1": "X8"},
+        {"X7": "Y1", "Y2": "X6", "Y3": "Y4"},
+        {"X6": "Y2", "X3": "X9"},  # each is where the other one was
+        {"Y1": "X6", "Y2": "Y3", "Y4": "532325"},
+    ],
+)
+def test_how_deep_units_lie_is_judged_by_the_tree_after_the_file_whatever_its_order(cast, change, order):
+    def sheet(above):
+        return {"units": [[code, code, None, "部门", parent, None] for code, parent in list(above.items())[::order]], "county": cast.county}
+
+    below = {"Y1": "532325", "Y2": "Y1", "Y3": "Y1", "Y4": "Y2"}
+    put_in(**sheet({f"X{n}": f"X{n - 1}" if n > 1 else "532325" for n in range(1, 10)} | below))
+    plan = plan_of(**sheet(change))
+    assert not plan.errors and len(plan.units) == len(change)
+    roster.apply(plan, by=None, at=NOON)
+    assert Unit.find_problems() == ([], [], [], [], []) and max(Unit.objects.values_list("depth", flat=True)) <= 10
+
+
+def test_a_unit_that_stays_below_as_its_own_row_is_refused_is_counted(cast):
+    put_in(**chain_of(9, cast.county, ["Y1", "Y1", None, "部门", "532325", None], ["Y2", "Y2", None, "部门", "Y1", None]))
+    out = [["Y1", "Y1", None, "部门", "X8", None], ["Y2", "Y2", None, "部门", "Z9", None]]
+    plan = plan_of(units=out, county=cast.county)
+    assert codes(plan) == [(2, "上级代码", "too_deep"), (3, "上级代码", "parent_unknown")] and plan.is_empty
 
 
 def test_a_unit_that_stands_deeper_than_ten_levels_may_stay_and_move_up(cast):
@@ -871,6 +909,19 @@ def test_carrying_out_a_plan_twice_changes_nothing_the_second_time(cast):
 def hand_in(visitor, cast, file, name="花名册.xlsx"):
     file.name = name
     return visitor.post(reverse("roster_import"), {"county": cast.county.code, "file": file})
+
+
+def test_what_a_long_plan_notes_of_a_record_that_stands_is_read_first_and_how_much_is_left_out_is_told(cast, sign_in, monkeypatch):
+    monkeypatch.setattr(imports, "SHOWN", 2)
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    there = {"unit": "姚安县财政局", "section": "", "title": "主任"}
+    put_in(row(**there, since="2026-03-01"), county=cast.county)
+    numbers = [row(number=10001 + n, name=f"何{n}") for n in range(4)]
+    visitor = sign_in(cast.hr)
+    page = visitor.get(hand_in(visitor, cast, workbook(*numbers, row(**there, since="2025-03-01")))["Location"])
+    assert [notice.code for notice in page.context["notices"]] == ["moves_before", "stored_as_number"]
+    assert "另有3条未列出。" in page.text
 
 
 def test_hr_hands_in_looks_and_confirms(cast, sign_in):

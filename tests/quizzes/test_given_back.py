@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from courses.models import Completion, Enrolment
+from core import clock
+from courses.models import Completion, Course, Enrolment, Reversal
 from courses.models.learning import BY_NEWNESS
 from courses.services import completions, enrolments
 from evaluation.services import balance
+from people.services import postings
 from quizzes.models import Quiz, Submission
+from quizzes.permissions import counts_elsewhere, may_take_pass
 from quizzes.services import attempts, bank, marking, quizzes, remarks, sittings
 from tests.cast import NOON
 from tests.certificates.test_proposals import at_once
@@ -243,3 +246,37 @@ def test_an_older_re_marking_takes_nothing_back_while_a_newer_one_is_under_way(p
     remarks._apply(asked, passed.pk, LATER)  # the worker is between two papers of the same person
 
     assert remarks.lost_gaps(LATER) == []
+
+
+def move(person, unit):
+    postings.post(person=person, unit=unit, title="科员", duties=["staff"], starts_on=clock.today(NOON + timedelta(days=1)))
+
+
+def test_whose_completion_it_is_that_hangs_on_a_pass_is_told_by_where_it_stands(sit, marked_again, cast):  # noqa: F811
+    """Who sat it here and completed the course in another county keeps the pass; who came from there and completed it here does not."""
+    Course.objects.update(is_shared=True)
+    went, came = sit(cast.colleague, "A"), sit(cast.stranger, "A")
+    for submission, unit in ((went, cast.other_county), (came, cast.section)):
+        move(submission.attempt.person, unit)
+        read(submission.attempt.enrolment, NOON + timedelta(days=7))
+    assert [one.unit for one in Completion.objects.order_by("pk")] == [cast.other_county, cast.section]
+    assert [counts_elsewhere(one.attempt) for one in (went, came)] == [True, False]
+    assert [may_take_pass(cast.hr, one.attempt) for one in (went, came)] == [False, True]
+
+    marked_again(["B"], at=NOON + timedelta(days=8))
+
+    assert result(went).passed and not result(came).passed
+    assert [one.completion.person for one in Reversal.objects.all()] == [cast.stranger]
+
+
+def test_a_dry_run_names_the_completion_of_the_round_into_which_a_pass_was_carried_on(passed, marked_again, cast):
+    for key in ("B", "A"):
+        marked_again([key])
+    standing = Completion.objects.standing().get()
+    assert standing.round == 2
+    asked = remarks.propose(
+        question=bank.Question.objects.get(code="R-1"), remedy="new_key", key=["B"], reason="错", by=cast.trainer, at=LATER
+    )
+
+    [change] = [one for one in remarks.changes(asked) if one.is_unearned]
+    assert change.completion == standing and remarks.completion_on(result(passed)) == standing

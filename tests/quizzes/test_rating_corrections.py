@@ -12,6 +12,7 @@ from core import clock
 from core.errors import Refused
 from core.models import FactChanged
 from courses.models import Completion, Course, Reversal, Withdrawal
+from courses.services import catalogues
 from evaluation import archive, archive_paper
 from evaluation.models import LedgerEntry
 from home import waiting
@@ -205,6 +206,25 @@ def test_a_marker_who_proposes_is_named_to_hr_and_auditors_alone(sign_in, cast, 
     assert "提议人评卷人" in told and cast.trainer.name not in told
     decide(made, approved=False, reason="提议人已调离")
     assert readers(address) == {"hr", "auditor"}
+
+
+def test_what_wagtail_tells_of_a_quiz_names_no_marker(sign_in, cast, sit, rate, propose, decide):  # noqa: F811
+    submission = sit(markers=2)
+    rate(cast.trainer, 6, 4)
+    rate(cast.reviewer, 5, 4)
+    decide(propose(submission, 5, 4, by=cast.trainer), by=cast.reviewer, approved=False, reason="无误")
+    grant(cast.colleague, Role.TRAINER, cast.county)
+    catalogues.sync_members(county=cast.county)
+    quiz = submission.attempt.quiz
+    history, form = (reverse(f"quizzes:{name}", args=[quiz.pk]) for name in ("history", "edit"))
+    for who in ("colleague", "admin"):
+        assert "提出更正评分" in sign_in(getattr(cast, who)).get(history).text
+        for page in (history, form, reverse("wagtailadmin_reports:site_history")):
+            told = sign_in(getattr(cast, who)).get(page)
+            assert told.status_code == 200
+            assert cast.trainer.name not in told.text and cast.reviewer.name not in told.text, (who, page)
+    page = sign_in(cast.auditor).get(reverse("attempt_ratings", args=[submission.attempt_id])).text
+    assert cast.trainer.name in page and cast.reviewer.name in page, "who it was stays known"
 
 
 def test_points_of_an_answer_that_is_open_are_shown_to_nobody(sign_in, cast, sit, rate):  # noqa: F811
@@ -530,7 +550,7 @@ def test_where_a_name_is_read_the_reading_is_logged_for_the_unit_of_the_candidat
 def test_no_hr_here_takes_the_pass_of_a_guest(sign_in, cast, second, foreign, propose, decide):
     made = propose(foreign, 0, 0)
     page = sign_in(second).get(reverse("attempt_ratings", args=[foreign.attempt_id])).text
-    assert "may_lose" not in page and "作答人来自其他县" in page
+    assert "may_lose" not in page and "课程凭此卷在其他县完成" in page
     assert refused(decide, made, may_lose=True) == "guests_pass" and stands(foreign).passed
     assert decide(made).kept_pass and not Reversal.objects.exists()
 

@@ -265,6 +265,17 @@ def test_marks_entered_in_january_belong_to_the_round_of_december(cast, course, 
     assert marked.submission.attempt.enrolment_id == done.enrolment_id and Completion.objects.count() == 1
 
 
+def test_a_sheet_of_somebody_who_had_begun_nothing_is_of_the_course_that_asked_for_the_exam_then(cast, quiz, course, on_paper):
+    moved_on = NOON + timedelta(days=10)
+    make_course(cast.county, code="P01", lessons=1, pass_rule="lessons", at=moved_on)
+    other = make_course(cast.county, code="P02", lessons=1, quiz_key=quiz.key, pass_rule="quiz", at=moved_on)
+    assert sittings.course_of(quiz) == sittings.course_of(quiz, sat_at=moved_on) == other
+
+    marked = on_paper(NOON + timedelta(days=1), moved_on + timedelta(days=1))
+
+    assert marked.submission.attempt.enrolment.course == course and Completion.objects.get().course == course
+
+
 @pytest.fixture
 def papers_of(cast, quiz):
     """`papers_of(sitting)`: one sealed paper, handed out there; `enter` of it with full marks."""

@@ -13,6 +13,7 @@ from people.services.roster.file import Parsed, RosterError
 
 OPENS = frozenset({"open", "move", "renew"})  # a posting begins
 PLACES = OPENS | {"correct", "reopen"}  # the person's unit and post follow
+NOTED_FIRST = ("moves_before", "renewed", "name_changed_gone", "name_changed")  # what becomes of records that stand: read before the rest
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from core import clock
 from people.models import Person, Unit
-from people.services.roster.changes import RosterPlan
+from people.services.roster.changes import NOTED_FIRST, RosterPlan
 from people.services.roster.file import Parsed, parse
 from people.services.roster.known import Known
 from people.services.roster.people import compare_people
@@ -48,6 +48,7 @@ def _compared(parsed: Parsed, county: Unit | None, by: Person | None) -> RosterP
     known = Known(county)
     compare_units(found, known, by)
     compare_people(found, known, by)
+    found.notices.sort(key=lambda notice: NOTED_FIRST.index(notice.code) if notice.code in NOTED_FIRST else len(NOTED_FIRST))
     _sort_errors(found)
     return found
 

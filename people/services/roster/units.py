@@ -28,22 +28,9 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
         )
     done: dict[str, UnitChange] = {}
 
-    def is_too_deep(row: UnitRow, unit: Unit | None) -> bool:
-        """Whether the unit, or one that stands below it, would come to lie below the deepest level, and deeper than it stands."""
-        limit = DEEPEST
-        if unit is not None:
-            lowest = max(each.depth for each in known.standing.values() if each.path.startswith(unit.path))
-            limit = max(DEEPEST - (lowest - unit.depth), unit.depth)
-        code, chain = row.code, set[str]()
-        level = county.depth - 1 if county is not None else 0
-        while code and code not in chain:  # where they run in a circle, `settle` says so
-            chain.add(code)
-            if level + len(chain) > limit:
-                return True
-            is_top = county is not None and code == county.code
-            above = rows[code].parent_code if code in rows else ""
-            code = "" if is_top else above or known.parent.get(code, "")
-        return False
+    moves = _moves(rows, known, county)
+    parents = dict(known.parent)
+    deep = _too_deep(moves, parents, known, county)
 
     def settle(row: UnitRow, under: tuple[str, ...]) -> bool:
         """Judge one row after the rows above it in the tree; whether the unit will stand."""
@@ -80,7 +67,7 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
                 refuse(row, "上级代码", "parent_needed")
                 return False
             if row.parent_code and not inside_root:
-                if (unit is None or known.parent[unit.code] != row.parent_code) and is_too_deep(row, unit):
+                if row.code in deep:
                     refuse(row, "上级代码", "too_deep", levels=DEEPEST)  # before the rows above it: that many are not called one in another
                     return False
                 if row.parent_code in rows:
@@ -154,5 +141,58 @@ def compare_units(found: RosterPlan, known: Known, by: Person | None) -> None:
     settled: set[str] = set()
     for row in parsed.units:
         settle(row, ())
+    kept = {code: above for code, above in moves.items() if code not in bad}
+    for code in sorted(_too_deep(kept, parents, known, county)):  # for what else was refused: what was to move out from below it stays
+        refuse(rows[code], "上级代码", "too_deep", levels=DEEPEST)
+        found.refused_units.add(code)
     # Old names of renamed units go out of use with the rename; units keep the order of the file, parents first.
     found.units.extend(done.values())
+
+
+def _moves(rows: dict[str, UnitRow], known: Known, county: Unit | None) -> dict[str, str]:
+    """The units that the sheet makes, or puts below another one than now, with the code of that one."""
+    found = {}
+    for code, row in rows.items():
+        unit = known.standing.get(code)
+        is_top = row.kind == Unit.Kind.COUNTY or (unit is not None and county is not None and unit.path == county.path)
+        if row.parent_code and not is_top and (unit is None or known.parent[code] != row.parent_code):
+            found[code] = row.parent_code
+    return found
+
+
+def _too_deep(moves: dict[str, str], parents: dict[str, str], known: Known, county: Unit | None) -> set[str]:
+    """Those of the moves by which a unit, or one that it carries along, would come to lie below the deepest level, and deeper than it stands.
+
+    By the tree as it is after the other ones. `parents` are those that stand. Of a short circle `settle` says so; a long one is too deep.
+    """
+    refused: set[str] = set()
+    while True:
+        left = {code: above for code, above in moves.items() if code not in refused}
+        planned = parents | left
+        levels = _levels(planned, top=county.depth if county is not None else 1)
+        found = set()
+        for code, level in levels.items():
+            if level > DEEPEST:
+                while code and code not in left:
+                    code = planned.get(code, "")
+                if code and (code not in known.standing or levels[code] > known.standing[code].depth):
+                    found.add(code)
+        if not found:
+            return refused
+        refused |= found
+
+
+def _levels(parents: dict[str, str], *, top: int) -> dict[str, int]:
+    """On which level each unit would lie, where the first ones lie on level `top`; in a circle as if it were a chain of that length."""
+    found: dict[str, int] = {}
+    for code in parents:
+        chain: dict[str, None] = {}
+        while code and code not in found and code not in chain:
+            chain[code] = None
+            code = parents.get(code, "")
+        circle = top - 1 + len(chain) if code in chain else 0
+        level = found.get(code, top - 1)
+        for each in reversed(chain):
+            level += 1
+            found[each] = circle or level
+    return found
