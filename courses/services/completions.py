@@ -273,13 +273,13 @@ def take_back(*, enrolment: Enrolment, kind: str, key: str, by, reason: str, at:
     if completion is not None and rows[-1].pk in completion.evidence:
         if hasattr(completion, "reversal") and not Withdrawal.objects.filter(met__in=completion.evidence).exists():
             return None
+        fell_before = hasattr(completion, "reversal")
         reversal = reverse(completion=completion, by=by, reason=reason, at=at)
     for row in rows:
         withdrawal = Withdrawal.objects.create(met=row, reason=reason.strip(), by=by, at=at)
-    if reversal is not None:
-        return reversal
-    audit.record(enrolment, "courses.withdraw", by=by, requirement=met.requirement.title, reason=withdrawal.reason)
-    return withdrawal
+    if reversal is None or fell_before:  # else the entry of the reversal tells of it
+        audit.record(enrolment, "courses.withdraw", by=by, requirement=met.requirement.title, reason=withdrawal.reason)
+    return reversal or withdrawal
 
 
 def gaps(at: datetime) -> list[Gap]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from wagtail.models import ModelLogEntry
 
 from core import clock
 from courses.models import Completion, Course, Enrolment, Reversal
@@ -224,6 +225,16 @@ def test_of_two_passes_the_one_that_was_lost_after_the_completion_fell_counts_no
 
     marked_again(False, code="R-2")
     assert Completion.objects.standing().get().completed_at == two_passed.completed_at and gaps() == []
+
+
+def test_a_pass_that_is_lost_after_the_completion_fell_leaves_a_trace_of_its_own(two_passed, marked_again):
+    marked_again(["B"], code="R-1")
+    traces = ModelLogEntry.objects.filter(action__in=["courses.reverse", "courses.withdraw"]).order_by("pk")
+    assert [one.action for one in traces] == ["courses.reverse"]
+    marked_again(True, code="R-2")
+    first, second = traces.all()
+    assert second.action == "courses.withdraw" and second.object_id == str(two_passed.enrolment_id) and second.data["requirement"] == "s"
+    assert second.user == first.user and second.data["reason"]
 
 
 def test_what_hr_reversed_by_hand_in_the_round_it_was_carried_into_stays_reversed_and_leaves_no_gap(passed, marked_again, cast):
