@@ -134,12 +134,16 @@ def defused(text: str) -> str:
 # A million rows have some thirty million cells: what a cell becomes is looked up by its type.
 
 
+_LIKE_ISO = "%04d-%02d-%02d %02d:%02d:%02d"  # isoformat asks for the offset of the zone again
+
+
 def _instant(value: datetime) -> str:
     return _instant_in(timezone.get_current_timezone(), value)
 
 
 def _instant_in(zone: tzinfo, value: datetime) -> str:
-    return value.astimezone(zone).isoformat(" ", "seconds")[:19]
+    at = value.astimezone(zone)
+    return _LIKE_ISO % (at.year, at.month, at.day, at.hour, at.minute, at.second)
 
 
 def _whatever(value: object) -> str:

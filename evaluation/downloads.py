@@ -7,10 +7,12 @@ one: what changes in a row is as it was when its part was read, and the page say
 (docs/decisions/0018).
 """
 
+import gc
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -163,15 +165,17 @@ def _write(download: Download, now: Now) -> None:
         raise PermissionDenied
     table = found.make().only(download.columns)
     heads = [f"{column.key} {column.title}" for column in table.columns]
-    is_first = parts.fix(download, found.keys, heads=heads, reach=found.reach, at=now())
+    began, is_first = now(), not parts.is_fixed(download, heads)
     # SQLite lets nobody write on a connection that reads while others write: there every part is read by its keys.
-    reading = Reading(found, stream=is_first and connection.vendor == "postgresql")
+    reading = Reading(found, stream=is_first and connection.vendor == "postgresql")  # it sorts the rows while their keys are fixed
+    if is_first:
+        parts.fix(download, found.keys, heads=heads, reach=found.reach, at=began)
 
     def make(keys: list) -> tuple[Piece, int]:
         rows = reading.rows(keys)
         return replace(table, rows=rows).piece(download.format), len(rows)
 
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as file, _few_to_look_through():
         table.join(parts.pieces(download, make, now=now), file, download.format, created=download.fixed_at)
         size, digest = file.seek(0, os.SEEK_END), hashlib.sha256()
         file.seek(0)
@@ -185,6 +189,16 @@ def _write(download: Download, now: Now) -> None:
     times = {"ended_at": ended, "seen_at": ended, "expires_at": ended + KEPT}
     # Where it was cancelled meanwhile, or another worker was quicker, the file is named by no row: `tidy` removes it.
     Download.objects.filter(pk=download.pk, state=State.RUNNING).update(**done, **times)
+
+
+@contextmanager
+def _few_to_look_through() -> Iterator[None]:
+    """A million rows make Python look dozens of times for what nobody needs any more: not among all that the program held before them."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class Reading:

@@ -123,7 +123,7 @@ def records(found: Found, keys: list | None = None, *, at) -> Exporter:
         Column(_("Unit code"), attrgetter("unit_code"), 16, "unit_code"),
         Column(_("Unit"), attrgetter("unit_name"), 30, "unit_name"),
         Column(_("Post"), attrgetter("post_title"), 14, "post_title"),
-        Column(_("Duties"), _once(lambda r: tuple(r.duties), lambda r: r.duty_labels), 18, "duties"),
+        Column(_("Duties"), _once(attrgetter("duties"), lambda r: r.duty_labels), 18, "duties"),
         Column(_("Course code"), attrgetter("course_code"), 10, "course_code"),
         Column(_("Course"), attrgetter("course_title"), 30, "course_title"),
         Column(_("Edition"), attrgetter("edition"), 8, "edition"),

@@ -30,13 +30,17 @@ class Cancelled(Exception):
     """The order is over, or its parts are another worker's: whoever writes it stops."""
 
 
-def fix(download: Download, keys: Callable[[], Iterable], *, heads: list[str], reach: list[str], at: datetime) -> bool:
-    """Fix the rows of an order that runs: their keys, in order; whether it was done now. What was fixed before, under the same headings, stands.
+def is_fixed(download: Download, heads: list[str]) -> bool:
+    """Whether its rows were fixed before. Under other headings - a new release of the program came between - nothing of that fits."""
+    return download.fixed_at is not None and download.heads == heads
 
-    Under other headings - a new release of the program came between - nothing of it fits: it begins anew. Locks the order.
+
+def fix(download: Download, keys: Callable[[], Iterable], *, heads: list[str], reach: list[str], at: datetime) -> None:
+    """Fix the rows of an order that runs: their keys, in order. What was fixed before goes. Locks the order.
+
+    Raises:
+        Cancelled: the order is over, or another worker fixed them meanwhile.
     """
-    if download.fixed_at and download.heads == heads:
-        return False
     total, made, source = 0, [], iter(keys())
     while some := list(islice(source, ROWS)):
         made.append(DownloadPart(download=download, number=len(made), keys=json.dumps(some)))
@@ -54,7 +58,6 @@ def fix(download: Download, keys: Callable[[], Iterable], *, heads: list[str], r
         download.done = 0
         download.seen_at = at
         download.save(update_fields=["fixed_at", "heads", "reach", "total", "done", "seen_at"])
-    return True
 
 
 def pieces(download: Download, make: Make, *, now: Callable[[], datetime]) -> Iterator[Piece]:

@@ -122,7 +122,7 @@ class Record(NamedTuple):
     unit_code: str
     unit_name: str
     post_title: str
-    duties: list[str]
+    duties: tuple[str, ...]
     course_code: str
     course_title: str
     edition: int | None
@@ -200,15 +200,15 @@ class Found:
         return self.source.keys(self.chunk) if isinstance(self.source, NotBegun) else keys_of(self.source)
 
     def keyed(self) -> Iterator[tuple]:
+        rows = read_ahead(self._rows(), self.chunk)  # at once
         passing: list = []
 
         def noted() -> Iterator:
-            for row in read_ahead(self._rows(), self.chunk):
+            for row in rows:
                 passing.append(self.key(row))
                 yield row
 
-        for record in self.make(noted()):
-            yield passing.pop(), record
+        return ((passing.pop(), record) for record in self.make(noted()))
 
     def of(self, keys: list) -> Iterator[Record]:
         if isinstance(self.source, NotBegun):
@@ -349,7 +349,7 @@ def of_values(
         unit_code or "",
         unit_name,
         post_title,
-        list(_read(duties_written)),
+        _read(duties_written),
         course_code,
         course_title,
         edition_number,
@@ -420,7 +420,7 @@ def of_higher(row: Certificate, today: date) -> Record:
         unit_code=row.unit_code or "",  # type: ignore[attr-defined]
         unit_name=row.unit_name,
         post_title=row.post_title,
-        duties=list(row.duties),
+        duties=tuple(row.duties),
         course_title=row.title,
         completed_at=row.issued_at,
         certificate_number=row.number,
@@ -470,7 +470,7 @@ def _of_enrolment(row: Enrolment) -> Record:
         unit_code=row.unit_code or "",
         unit_name=row.unit_name,
         post_title=row.post_title,
-        duties=list(row.duties),
+        duties=tuple(row.duties),
         course_code=row.course_code,
         course_title=row.course_title,
         edition=row.edition_number,
@@ -568,7 +568,7 @@ _BLANK = Record(
     unit_code="",
     unit_name="",
     post_title="",
-    duties=[],
+    duties=(),
     course_code="",
     course_title="",
     edition=None,

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from courses.rules import band_passed
 
 CENT = Decimal("0.01")
 
 
+@lru_cache(maxsize=1000, typed=True)
 def hours(value: object) -> Decimal:
     """Hours as the ledger keeps them, with two decimals. None and a database's float sum are taken too."""
     return Decimal(str(value or 0)).quantize(CENT, ROUND_HALF_UP)

@@ -34,6 +34,36 @@ def test_the_next_rows_are_asked_for_while_some_are_worked_on():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_first_rows_are_read_before_anybody_asks_and_the_reader_goes_when_nobody_ever_does():
+    reached = threading.Event()
+
+    def rows():
+        reached.set()
+        yield from range(6)
+
+    reading = read_ahead(rows(), 2)
+    assert reached.wait(10)
+    del reading
+    assert not [one for one in threading.enumerate() if "ThreadPool" in one.name]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_the_database_sorts_the_rows_before_it_looks_up_what_stands_beside_each():
+    """So that the first comes soon; a whole one is planned the other way round, and by itself each query as before."""
+    beside = "SELECT (SELECT count(*) FROM people_person WHERE unit_id = u.id) FROM people_unit u, generate_series(1, 1000) ORDER BY u.name"
+
+    def rows():
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN DECLARE c CURSOR FOR {beside}")
+            yield from [line for (line,) in cursor.fetchall()]
+
+    found = list(read_ahead(rows(), 100))
+    assert "Sort" not in found[0] and any("Sort" in line for line in found[1:])
+    assert "Sort" in next(rows())
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_goes_wrong_while_reading_ahead_is_told_where_it_is_read():
     def rows():
         yield from range(3)

@@ -462,6 +462,17 @@ def test_an_unbroken_run_reads_records_in_one_stream_where_the_database_can(cast
     assert asked == ([] if connection.vendor == "postgresql" else [one.pk for one in done])
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_the_database_sorts_the_records_while_their_keys_are_fixed(cast, done, monkeypatch):
+    begun = []
+    for module, name in ((records, "read_ahead"), (parts, "fix")):
+        do = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, _do=do, _name=name, **more: begun.append(_name) or _do(*args, **more))
+    write(order(cast.hr).pk)
+    assert begun == ["read_ahead", "fix"]
+
+
 def test_cells_of_a_workbook_keep_their_types_in_a_piece():
     class Word(str):
         pass
