@@ -1,5 +1,6 @@
 """Forms of the people doors."""
 
+import unicodedata
 import uuid
 
 from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
@@ -15,6 +16,11 @@ from people.models.unit import record_names
 from people.services import leaves, units
 
 
+def number_entered(text: str) -> str:
+    """A number or code as somebody types it, read as a roster reads it: full-width signs are the same ones."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
 class SignInForm(LoginForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -24,6 +30,9 @@ class SignInForm(LoginForm):
         password.label = _("Password")
         password.widget.attrs.update(autocomplete="current-password", placeholder="")
         password.help_text = ""
+
+    def clean_login(self) -> str:
+        return number_entered(super().clean_login())
 
 
 class NewPasswordForm(ChangePasswordForm):
@@ -64,6 +73,12 @@ class ActivateForm(forms.Form):
     password2 = forms.CharField(
         label=_("New password again"), max_length=128, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
+
+    def clean_employee_number(self) -> str:
+        return number_entered(self.cleaned_data["employee_number"])
+
+    def clean_code(self) -> str:
+        return number_entered(self.cleaned_data["code"])
 
     def clean(self):
         found = super().clean()

@@ -20,7 +20,7 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
     Closes the open main posting the day before and opens a new one; the same unit and title again
     only changes the duties; another unit or title from the very same day corrects the posting in
     place. Person.unit and post_title follow, and so do the roles that duties bring; HR where `by` administers
-    the county, or is the system itself. Locks the person's row.
+    the county, or is the system itself. In another county the roles end that were granted by hand in the one left. Locks the person's row.
 
     Raises:
         Refused: duty_unknown; unit_closed; before_last (the day lies before or inside a posting that stands).
@@ -33,9 +33,15 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
     if not unit.is_open:
         raise Refused(_("“%(unit)s” has been dissolved: nobody is posted there.") % {"unit": unit.name}, code="unit_closed")
     locked = Person.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
-    open_postings = list(locked.postings.filter(ends_on=None).order_by("pk"))
+    open_postings = list(locked.postings.filter(ends_on=None).select_related("unit").order_by("pk"))
     current = next((each for each in open_postings if each.is_main), None)
     posting = current
+    left: list[int] = []
+    if locked.unit is not None and locked.unit.county_path != unit.county_path:
+        serving = {unit.county_path, *(each.unit.county_path for each in open_postings if not each.is_main)}
+        mains = list(locked.postings.filter(is_main=True).select_related("unit"))
+        held = locked.role_grants.filter(ends_on=None).select_related("unit", "granted_by")
+        left = [each.pk for each in held if roles.is_left_behind(each, mains, serving)]
     if current is None or (current.unit_id, current.title) != (unit.pk, title):
         beside = next((each for each in open_postings if not each.is_main and each.unit_id == unit.pk), None)
         if beside is not None:
@@ -54,6 +60,7 @@ def post(*, person: Person, unit: Unit, title: str, duties: Iterable[str], start
     locked.save(update_fields=["unit", "post_title"])
     person.unit, person.post_title = unit, title
     person.__dict__.pop("current_duties", None)
+    roles.end_these(left, by=by, on=starts_on)
     roles.sync_many([locked.pk], on=starts_on, by=by, hr_for=[locked.pk])
     audit.record(locked, "people.posted", by=by, unit=unit.code, title=title, duties=wanted, starts_on=starts_on.isoformat())
     return posting

@@ -13,7 +13,7 @@ from core import audit, clock
 from core.errors import Refused
 from core.reconcile import Gap
 from people import permissions
-from people.models import DutyAssignment, Person, Role, RoleGrant, Unit
+from people.models import DutyAssignment, Person, Posting, Role, RoleGrant, Unit
 from people.rules import COUNTY, ROLE_OF_DUTY
 from people.signals import role_granted, role_withdrawn
 
@@ -23,6 +23,7 @@ EXCLUDE_EACH_OTHER = {Role.ADMINISTRATOR: Role.AUDITOR, Role.AUDITOR: Role.ADMIN
 # Whose word opens a role over a unit: by hand an administrator's; by a duty in a roster HR's as well.
 BY_HAND = (Role.ADMINISTRATOR,)
 BY_ROSTER = (Role.HR, Role.ADMINISTRATOR)
+_WHO_AND_WHERE = ("unit", "person__unit", "granted_by")
 RUN_OR_WATCH = (Role.ADMINISTRATOR, Role.AUDITOR)
 # Whose account only an administrator hands over: a second officer whom the first one made, or whose code the first one read, is none.
 HANDED_OVER_WITH_CARE = (Role.HR, Role.REVIEWER, *RUN_OR_WATCH)
@@ -138,13 +139,18 @@ def end_over(unit: Unit, *, by: Person | None, on: date) -> list[RoleGrant]:
 
     `by=None` is the system itself. Three queries, and a trace for each role.
     """
-    ending = list(open_over(unit).select_for_update(of=("self",)))
+    return _end(open_over(unit), by=by, on=on)
+
+
+def _end(held: QuerySet[RoleGrant], *, by: Person | None, on: date) -> list[RoleGrant]:
+    """Lock open roles, end them and trace each on its holder."""
+    ending = list(held.select_for_update(of=("self",)))
     for each in ending:
         each.ends_on = max(on, each.starts_on)
     RoleGrant.objects.bulk_update(ending, ["ends_on"], batch_size=500)
     for each in ending:
         audit.record(each.person, "people.role_withdrawn", by=by, role=each.role, unit=each.unit.code)
-    for each in {each.role: each for each in ending}.values():  # one stands for all: see signals
+    for each in {(each.role, each.unit.county_path): each for each in ending}.values():  # one stands for all: see signals
         role_withdrawn.send(sender=RoleGrant, grant=each)
     return ending
 
@@ -153,6 +159,61 @@ def open_over(unit: Unit) -> QuerySet[RoleGrant]:
     """The roles that are held over a unit itself and over what lies in it, with who holds them."""
     held = RoleGrant.objects.filter(ends_on=None, unit__path__startswith=unit.path)
     return held.select_related("person", "unit").order_by("person__employee_number", "role", "pk")
+
+
+def is_left_behind(grant: RoleGrant, mains: Sequence[Posting], serving: Collection[str]) -> bool:
+    """Whether an open role stands over a county that its holder left: granted by hand while they served there, and they serve elsewhere now.
+
+    `mains` are their main postings as written down, `serving` the paths of the counties where they serve now; both and the grant come with
+    units. One that was granted across counties on purpose, as superusers and the system may, is none: they served elsewhere on that
+    day, as far as the register knew then. Others grant only inside the county where somebody serves (`grant`).
+    """
+    county = grant.unit.county_path
+    if grant.from_duty or not serving or county in serving:
+        return False
+    if grant.granted_by is not None and not grant.granted_by.is_superuser:
+        return True
+    begun = [each for each in mains if each.starts_on <= grant.starts_on]
+    known = [each for each in begun if each.entered_at is None or clock.today(each.entered_at) <= grant.starts_on]
+    then = max(known or begun, key=lambda each: (each.starts_on, each.pk), default=None)
+    return then is not None and then.unit.county_path == county
+
+
+def _is_across(grant: RoleGrant) -> bool:
+    home = grant.person.unit
+    return not grant.from_duty and home is not None and home.county_path != grant.unit.county_path
+
+
+def left_behind(across: Iterable[RoleGrant]) -> list[RoleGrant]:
+    """Those of these roles over other counties that stand over a county which their holder left. One query, or none."""
+    across = list(across)
+    mains: dict[int, list[Posting]] = {}
+    serving: dict[int, set[str]] = {}
+    for each in across:
+        if each.person.unit is not None:
+            serving.setdefault(each.person_id, {each.person.unit.county_path})
+    for posting in in_batches(Posting.objects.select_related("unit").order_by("pk"), "person", sorted(serving)):
+        if posting.is_main:
+            mains.setdefault(posting.person_id, []).append(posting)
+        if posting.ends_on is None:
+            serving[posting.person_id].add(posting.unit.county_path)
+    return [each for each in across if is_left_behind(each, mains.get(each.person_id, []), serving.get(each.person_id, ()))]
+
+
+@transaction.atomic
+def end_left_behind(person: Person, *, on: date) -> list[RoleGrant]:
+    """End the roles over a county that somebody left before the move itself ended them. Locks the person's row; calling it again ends nothing."""
+    person = Person.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
+    held = RoleGrant.objects.filter(person=person, ends_on=None).select_related(*_WHO_AND_WHERE)
+    return end_these([each.pk for each in left_behind(each for each in held if _is_across(each))], by=None, on=on)
+
+
+@transaction.atomic
+def end_these(grants: Collection[int], *, by: Person | None, on: date) -> list[RoleGrant]:
+    """End open roles, by key, as the system does: traced as withdrawn on each holder. Calling it again ends nothing; none: no query."""
+    if not grants:
+        return []
+    return _end(RoleGrant.objects.filter(pk__in=grants, ends_on=None).select_related("person", "unit").order_by("pk"), by=by, on=on)
 
 
 @dataclass
@@ -173,7 +234,7 @@ def sync_many(person_ids: Iterable[int], *, on: date, by: Person | None = None, 
     `by` is who brought the duties; the roles that open name them. The role HR opens for those in `hr_for` alone, and
     only where `by` administers the county: the duty alone, which HR enters as well, never brings it.
     Five queries, however many people. Roles granted by hand stay as they are, except that those
-    who left or retired lose every role.
+    who left or retired lose every role; what a move into another county ends, `end_these` ends.
     """
     ids, hr_for = list(person_ids), set(hr_for)
     outcome = Synced()
@@ -227,16 +288,22 @@ def sync_many(person_ids: Iterable[int], *, on: date, by: Person | None = None, 
 
 
 def gaps(at: datetime) -> list[Gap]:
-    """People whose open roles do not agree with their open duties, or who left and still hold something; roles over closed units. Five queries.
+    """People whose open roles do not agree with their open duties, or who left and still hold something; roles over closed units and over a county that somebody left.
+
+    Five queries, six where somebody holds a role over another county.
 
     A duty without the role HR is no gap: it came with an import that was not an administrator's.
     """
     wrong: set[int] = set()
     standing: dict[int, set[tuple[str, str]]] = {}
-    for each in RoleGrant.objects.filter(ends_on=None).select_related("unit", "person"):
+    across: list[RoleGrant] = []
+    for each in RoleGrant.objects.filter(ends_on=None).select_related(*_WHO_AND_WHERE).order_by("pk"):
         standing.setdefault(each.person_id, set()).add((each.role, each.unit.path))
         if each.person.status in GONE:
             wrong.add(each.person_id)
+        elif _is_across(each):
+            across.append(each)
+    movers = {each.person_id: each.person for each in left_behind(across)}
     wanted: dict[int, set[tuple[str, str]]] = {}
     held = DutyAssignment.objects.filter(duty__in=ROLE_OF_DUTY, ends_on=None, posting__ends_on=None)
     for assignment in held.exclude(posting__person__status__in=GONE).select_related("posting__unit"):
@@ -252,6 +319,10 @@ def gaps(at: datetime) -> list[Gap]:
     closed = Unit.objects.filter(pk__in=RoleGrant.objects.filter(ends_on=None, unit__closed_on__isnull=False).values("unit"))
     return [
         *(Gap(f"roles of {person.employee_number}", partial(sync_with_duties, person, clock.today(at))) for person in people),
+        *(
+            Gap(f"roles of {person.employee_number} over a county left", partial(end_left_behind, person, on=clock.today(at)))
+            for person in list(movers.values())[:1000]
+        ),
         *(Gap(f"roles over {unit.code}", partial(end_over, unit, by=None, on=clock.today(at))) for unit in closed[:1000]),
     ]
 

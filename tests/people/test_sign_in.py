@@ -48,6 +48,32 @@ def test_a_person_signs_in_by_employee_number_whatever_the_case(cast, client):
     assert client.get(reverse("my_account")).context["me"] == cast.learner
 
 
+@pytest.mark.parametrize("typed", ["ＹＡ１０００１", "ｙａ１０００１　", " YA１0001"])
+def test_a_number_in_full_width_signs_is_the_same_number(typed, cast, client):
+    assert enter(client, typed).status_code == 302
+    assert client.get(reverse("my_account")).context["me"] == cast.learner
+
+
+def test_a_number_in_full_width_signs_counts_for_the_same_lock(cast, client):
+    for _try in range(5):
+        enter(client, "ＹＡ１０００１", "Wrong-2031")
+    assert "10" in str(enter(client, "YA10001").context["form"].errors)
+
+
+def test_an_account_begins_with_number_and_code_in_full_width_signs(cast, client):
+    Person.objects.filter(pk=cast.learner.pk).update(password="!")
+    (made,) = accounts.make_codes(people=[Person.objects.get(pk=cast.learner.pk)], by=cast.admin, at=clock.now())
+    wide = str.maketrans({chr(sign): chr(sign + 0xFEE0) for sign in range(0x21, 0x7F)})
+    data = {
+        "employee_number": "ＹＡ１０００１",
+        "code": made.code.translate(wide),
+        "password1": "Caoping-2031",
+        "password2": "Caoping-2031",
+    }
+    assert client.post(reverse("activate"), data).status_code == 302
+    assert enter(client, "YA10001", "Caoping-2031").status_code == 302
+
+
 def test_the_page_does_not_tell_whether_the_number_exists(cast, client):
     wrong = enter(client, "YA10001", "Wrong-2031").context["form"].errors
     unknown = enter(client, "YA99999", "Wrong-2031").context["form"].errors

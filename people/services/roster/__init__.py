@@ -5,7 +5,8 @@ if it is still the same, so nobody confirms one thing and gets another. Everythi
 written in sets: the number of queries does not grow with the rows.
 
 What a cell means: an absent column and an empty cell say nothing and change nothing — except an
-empty 政务公开职责, which says that there is no duty. 性别 is not read: nothing here needs it.
+empty 政务公开职责, which says that there is no duty. Without that column duties go along into a new post, and a notice
+names the role that they bring there; into another county goes none that brings a role. 性别 is not read: nothing here needs it.
 A person whom the file does not name is reported and stays as they are. A later 任现职时间 in the same post begins a new
 stretch there; an earlier one corrects the start. A number stays with the person: who left comes back under the same name.
 """

@@ -44,7 +44,8 @@ class PersonChange:
     """A person to make, or to change. `posting` is "", open, move, renew, correct, redate, reopen or close.
 
     `renew` begins a stretch in the same post: a later first day takes nothing from the years before it. `redate` corrects the
-    first day, see `_continued` in `postings.py`. `roles_gained` and `roles_lost` are (role, code and name of the unit that it reaches). `stays_stopped`: somebody who comes back without
+    first day, see `_continued` in `postings.py`. `roles_gained` and `roles_lost` are (role, code and name of the unit that it reaches).
+    `roles_left` are the keys of those lost that were granted by hand in a county which the person leaves. `stays_stopped`: somebody who comes back without
     sign-in, because an administrator stopped it.
     """
 
@@ -65,6 +66,7 @@ class PersonChange:
     duties_ended: list[str] = field(default_factory=list)
     roles_gained: list[tuple[str, str, str]] = field(default_factory=list)
     roles_lost: list[tuple[str, str, str]] = field(default_factory=list)
+    roles_left: list[int] = field(default_factory=list)
     ends: bool = False
     stays_stopped: bool = False
 

@@ -68,6 +68,20 @@ RULES = {
         "“%(duty)s” brings the role %(role)s over %(unit)s. The duty is entered, but the role is not given: "
         "an administrator imports this row, or grants the role on the page of the person."
     ),
+    "role_left": gettext_noop(
+        "%(name)s serves in another county from now on: the role %(role)s over %(unit)s, granted by hand, ends with this import."
+    ),
+    "role_kept": gettext_noop(
+        "%(name)s keeps the role %(role)s over %(unit)s, which was granted by hand: "
+        "if it does not go with the new post, an administrator withdraws it on the page of the person."
+    ),
+    "duty_carried": gettext_noop(
+        "The file does not name duties, so “%(duty)s” goes along into the new post and brings the role %(role)s over %(unit)s."
+    ),
+    "duty_left": gettext_noop(
+        "The file does not name duties, and “%(duty)s” brings power: it does not go along to %(place)s in another county. "
+        "Name it in the column of duties if it does."
+    ),
     "power_kept": gettext_noop(
         "%(name)s is %(role)s over %(unit)s: only an administrator of “%(unit)s” imports what becomes of that, by duty or by status."
     ),

@@ -97,6 +97,14 @@ class Known:
             return self.above[top.path[: Unit.steplen * wanted]]
         return self._as_planned(chain[first - wanted - 1])
 
+    def county(self, code: str, parent: str = "") -> str:
+        """The code of the topmost unit known above this one, as planned."""
+        return self._upwards(code, parent)[-1]
+
+    def lies_in(self, code: str, above: str, parent: str = "") -> bool:
+        """Whether a unit, as planned, is this one or lies below it."""
+        return above in self._upwards(code, parent)
+
     def depth(self, code: str) -> int:
         """On which level a unit lies, as planned; the county is the first."""
         chain = self._upwards(code)

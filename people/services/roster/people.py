@@ -13,7 +13,7 @@ from people.services.roster.changes import PLACES, RosterPlan, UnitChange
 from people.services.roster.file import RULES, PersonRow, RosterError
 from people.services.roster.known import DEEPEST, Known
 from people.services.roster.postings import change_of, comes_back, mistaken
-from people.services.roster.roles import follow_moved_units, follow_with_roles, roles_refused
+from people.services.roster.roles import follow_moved_units, follow_with_roles, notices_of_roles, roles_refused
 from people.services.roster.standing import Standing, standings_of
 
 
@@ -77,6 +77,8 @@ def compare_people(found: RosterPlan, known: Known, by: Person | None) -> None:
             found.notices.append(
                 RosterError(row.row, "政务公开职责", _(RULES["role_withheld"]) % words, [], parsed.people_sheet, "role_withheld")
             )
+        for column, code, words in notices_of_roles(change, row, gained, known, organ_code, stands):
+            found.notices.append(RosterError(row.row, column, _(RULES[code]) % words, [], parsed.people_sheet, code))
         if change.posting in PLACES and section:
             _need_section(found, known, organ_code, section, change.unit_code)
         if change.is_change:

@@ -61,13 +61,17 @@ def change_of(
         else:
             change.fields["is_active"] = (False, True)
     if cur is not None:
-        return _continued(change, row, known, cur, last, open_duties, is_mistaken=is_mistaken)
-    here = last if last is not None and known.code_now(last.unit_id) == unit_code else None  # where they last were
-    change.title = row.title if row.title is not None else (here.title if here else "")
+        wanted = open_duties if row.duties is None else row.duties
+        here = known.code_now(cur.unit_id)
+        if row.duties is None and here and known.county(here) != known.county(unit_code, organ_code):
+            wanted = [duty for duty in open_duties if duty not in rules.ROLE_OF_DUTY]  # no power goes into another county unnamed
+        return _continued(change, row, known, cur, last, open_duties, wanted, is_mistaken=is_mistaken)
+    same = last if last is not None and known.code_now(last.unit_id) == unit_code else None  # where they last were
+    change.title = row.title if row.title is not None else (same.title if same else "")
     change.since = row.since
     if row.since is None:
         return rules.Unreadable("date_needed")
-    if here and here.title == change.title and here.starts_on == row.since:
+    if same and same.title == change.title and same.starts_on == row.since:
         change.posting = "reopen"
         change.duties_added = list(stands.ended if row.duties is None else row.duties)
     elif last is not None and last.ends_on is not None and row.since <= last.ends_on:
@@ -79,9 +83,17 @@ def change_of(
 
 
 def _continued(
-    change: PersonChange, row: PersonRow, known: Known, cur: Posting, last: Posting | None, open_duties: list[str], *, is_mistaken: bool
+    change: PersonChange,
+    row: PersonRow,
+    known: Known,
+    cur: Posting,
+    last: Posting | None,
+    open_duties: list[str],
+    wanted: list[str],
+    *,
+    is_mistaken: bool,
 ) -> PersonChange | rules.Unreadable:
-    """A row about somebody with an open posting.
+    """A row about somebody with an open posting, with the duties `wanted` from now on.
 
     In the same post an earlier first day corrects the one that stands; where it lies in the posting of the county that went on until
     then, the day between the two moves. A later one begins a new stretch, or corrects the day where that was a mistake (`mistaken`):
@@ -91,7 +103,6 @@ def _continued(
     same_unit = here == change.unit_code
     change.title = row.title if row.title is not None else (cur.title if same_unit else "")
     change.since = row.since or cur.starts_on
-    wanted = open_duties if row.duties is None else row.duties
     last_day = last.ends_on if last is not None else None
     first_day = last.starts_on if last is not None and continues(last, cur) else None  # of an earlier stretch of the same post
     before = last if moves_with(last, cur, known) else None

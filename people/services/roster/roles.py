@@ -13,11 +13,12 @@ from people.services.roles import (
     HANDED_OVER_WITH_CARE,
     RUN_OR_WATCH,
     is_guarded,
+    is_left_behind,
     reaches,
     refusal_to_grant,
 )
-from people.services.roster.changes import OPENS, PersonChange, RosterPlan
-from people.services.roster.file import RULES, RosterError
+from people.services.roster.changes import OPENS, PLACES, PersonChange, RosterPlan
+from people.services.roster.file import RULES, PersonRow, RosterError
 from people.services.roster.known import Known
 from people.services.roster.standing import Standing, standings_of
 
@@ -30,7 +31,7 @@ def follow_with_roles(
     by: Person | None,
     named: Collection[str],
 ) -> tuple[list[tuple[str, str, Unit]], list[tuple[str, str, Unit]]]:
-    """Write into the change which roles come and go with it, as `roles.sync_many` will do after it.
+    """Write into the change which roles come and go with it, as `roles.end_these` and `roles.sync_many` will do after it.
 
     Returns (duty, role, unit) for those that come, and for the roles HR that do not, because `by` is no administrator there.
     One that the duties held now bring already does not come with this row, except HR with a row that names its duty
@@ -40,9 +41,12 @@ def follow_with_roles(
     after: set[tuple[str, str]] = set()
     brought: dict[tuple[str, str], tuple[str, str, Unit]] = {}
     main_duties: list[str] = []
+    serving: set[str] = set()
     for posting in stands.open_postings:
         here = known.now(posting.unit.code)
         stays = not posting.is_main and not (change.posting in OPENS and here == change.unit_code)
+        if stays:
+            serving.add(known.reached_from(here, rules.COUNTY).path)
         for assignment in stands.duties[posting.pk]:
             if posting.is_main:
                 main_duties.append(assignment.duty)
@@ -72,12 +76,44 @@ def follow_with_roles(
     ]
     gained = [brought[key] for key in coming if key not in withheld]
     change.roles_gained = [(role, unit.code, unit.name) for _duty, role, unit in gained]
+    if leaves_county(change, known, organ_code, stands):
+        serving.add(known.reached_from(change.unit_code, rules.COUNTY, organ_code).path)
+        change.roles_left = [grant.pk for grant in stands.grants if is_left_behind(grant, stands.mains, serving)]
     change.roles_lost = [
         (grant.role, grant.unit.code, grant.unit.name)
         for grant in stands.grants
-        if change.ends or (grant.from_duty and (grant.role, known.now(grant.unit.code)) not in after)
+        if change.ends or grant.pk in change.roles_left or (grant.from_duty and (grant.role, known.now(grant.unit.code)) not in after)
     ]
     return gained, [brought[key] for key in withheld]
+
+
+def leaves_county(change: PersonChange, known: Known, organ_code: str, stands: Standing) -> bool:
+    """Whether the change brings somebody from one county into another."""
+    home = known.code_now(stands.person.unit_id) if stands.person else ""
+    return bool(home) and change.posting in PLACES and known.county(home) != known.county(change.unit_code, organ_code)
+
+
+def notices_of_roles(
+    change: PersonChange, row: PersonRow, gained: list[tuple[str, str, Unit]], known: Known, organ_code: str, stands: Standing
+) -> list[tuple[str, str, dict[str, object]]]:
+    """(column, code, words) for what a move does to somebody's power that no cell of the row names."""
+    found: list[tuple[str, str, dict[str, object]]] = []
+    home = known.code_now(stands.person.unit_id) if stands.person else ""
+    if not home or change.posting not in PLACES:
+        return found
+    for grant in stands.grants:
+        words: dict[str, object] = {"name": change.name, "role": Role(grant.role).label, "unit": grant.unit.name}
+        over = known.now(grant.unit.code)
+        if grant.pk in change.roles_left:
+            found.append(("单位", "role_left", words))
+        elif not (change.ends or grant.from_duty or known.lies_in(change.unit_code, over, organ_code)) and known.lies_in(home, over):
+            found.append(("单位", "role_kept", words))
+    if row.duties is None and change.posting in ("move", "correct"):
+        for duty, role, unit in gained:
+            found.append(("政务公开职责", "duty_carried", {"duty": Duty(duty).label, "role": Role(role).label, "unit": unit.name}))
+        for duty in change.duties_ended:
+            found.append(("政务公开职责", "duty_left", {"duty": Duty(duty).label, "place": change.unit_label}))
+    return found
 
 
 def roles_refused(

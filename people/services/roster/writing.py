@@ -93,6 +93,7 @@ def _apply(plan: RosterPlan, *, by: Person | None, at: datetime, upload: RosterI
     _note_on_accounts(fresh, people, by, at)
     _write_postings(fresh, people, units, at)
     hr_for = [people[change.number].pk for change in fresh.people if any(role == Role.HR for role, _code, _name in change.roles_gained)]
+    roles.end_these([pk for change in fresh.people for pk in change.roles_left], by=by, on=on)
     roles.sync_many([person.pk for person in people.values()], on=on, by=by, hr_for=hr_for)
     if upload is None:
         upload = RosterImport(by=by, unit=county, file_name=plan.parsed.name[:200], file_digest=plan.parsed.digest, made_at=at)
@@ -210,7 +211,7 @@ def _note_on_accounts(done: RosterPlan, people: dict[str, Person], by: Person | 
 def _write_postings(done: RosterPlan, people: dict[str, Person], units: dict[str, Unit], at: datetime) -> None:
     """Close, correct and open postings and duties. Closing goes first: one open main posting a person."""
     on = clock.today(at)
-    current, last, beside = postings_of([people[change.number].pk for change in done.changed_people])
+    _mains, current, last, beside = postings_of([people[change.number].pk for change in done.changed_people])
     held = duties_of([posting.pk for posting in [*current.values(), *(each for some in beside.values() for each in some)]])
     changed: list[Posting] = []
     opened: list[Posting] = []
