@@ -13,7 +13,8 @@ from people.services.roster.file import Parsed, RosterError
 
 OPENS = frozenset({"open", "move", "renew"})  # a posting begins
 PLACES = OPENS | {"correct", "reopen"}  # the person's unit and post follow
-NOTED_FIRST = ("moves_before", "renewed", "name_changed_gone", "name_changed")  # what becomes of records that stand: read before the rest
+# What becomes of records and power that stand: read before the rest.
+NOTED_FIRST = ("role_left", "duty_carried", "duty_left", "role_kept", "moves_before", "renewed", "name_changed_gone", "name_changed")
 
 
 @dataclass
