@@ -64,6 +64,11 @@ def units_of(user, *roles: str) -> list[Unit]:
     return [found[path] for path in sorted(found)]
 
 
+def counties_read(user) -> set[str]:
+    """The paths of the counties in which a role of the user reads records, wherever they serve."""
+    return {path[: Unit.steplen] for path in paths_of(user, READS_RECORDS)}
+
+
 def people_q(user) -> Q:
     """Condition on Person: oneself, or serving now in a subtree that one's roles reach."""
     if not user.is_authenticated:
