@@ -69,6 +69,11 @@ def counties_read(user) -> set[str]:
     return {path[: Unit.steplen] for path in paths_of(user, READS_RECORDS)}
 
 
+def searches_readings(user) -> bool:
+    """Whether the user searches the traces of reading: auditors by a grant and nobody else, superusers neither, whose own reading is in them."""
+    return bool(paths_of(user, [Role.AUDITOR]))
+
+
 def people_q(user) -> Q:
     """Condition on Person: oneself, or serving now in a subtree that one's roles reach."""
     if not user.is_authenticated:
