@@ -62,6 +62,7 @@ def hand_over_desk(request: HttpRequest, pk: int) -> HttpResponse:
         "newest": newest,
         "compared_at": (newest or frozen).at if found else None,
         "in_list": lines.how_many(newest) if newest else 0,
+        "gives_list": newest is not None and newest.by_id != request.user.pk,
         "reconciliation": found,
         "receivers": [(one, given.get((frozen.pk, one.pk)) if frozen else None, _list_given(given, newest, one)) for one in receivers],
         "form": form,
@@ -91,6 +92,11 @@ def hand_over_give(request: HttpRequest, pk: int, receiver: int, calculation: in
         frozen = package.standing_freeze(period)
         if frozen is None or what not in (frozen, handover.newest_supplement(frozen)):  # an old tab
             messages.error(request, _("Only what is frozen, and its newest supplementary list, is handed over."))
+            return redirect("hand_over_desk", pk)
+        try:
+            handover.require_second(what, request.user)
+        except Refused as refusal:
+            messages.error(request, refusal.message)
             return redirect("hand_over_desk", pk)
         context = {"period": period, "receiver": whom, "calculation": what, "rows": lines.how_many(what)}
         return render(request, "evaluation/periods/hand_over_give.html", context)

@@ -45,7 +45,7 @@ def indicator_list(request: HttpRequest) -> HttpResponse:
 def indicator_version(request: HttpRequest, pk: int) -> HttpResponse:
     """One version in words; POST approves it."""
     version = _version(request, pk)
-    county = _county_of_officer(request)
+    county = _county_of_officer(request, version)
     refusal = None
     if request.method == "POST":
         if county is None:
@@ -82,7 +82,8 @@ def indicator_version(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def indicator_next(request: HttpRequest, pk: int) -> HttpResponse:
     """Write the county's next version from this one."""
-    version, county = _version(request, pk), _county_of_officer(request)
+    version = _version(request, pk)
+    county = _county_of_officer(request, version)
     if county is None:
         raise PermissionDenied
     begun = {"name": version.indicator.name, "text": as_text(read(version.spec)), "source": version.source, "mark": version.mark}
@@ -115,7 +116,8 @@ def indicator_next(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def indicator_dry_run(request: HttpRequest, pk: int) -> HttpResponse:
     """What a version would change in the county's newest period, or in this year, unit by unit."""
-    version, county = _version(request, pk), _county_of_officer(request)
+    version = _version(request, pk)
+    county = _county_of_officer(request, version)
     if county is None:
         raise PermissionDenied
     at = clock.now()
@@ -263,11 +265,12 @@ def _version(request: HttpRequest, pk: int) -> IndicatorVersion:
     return get_object_or_404(seen.select_related("indicator__county", "approval__by", "by"), pk=pk)
 
 
-def _county_of_officer(request: HttpRequest) -> Unit | None:
-    """The county over all of which the user is HR; a superuser's own."""
+def _county_of_officer(request: HttpRequest, version: IndicatorVersion) -> Unit | None:
+    """The county over all of which the user is HR, of several the one whose version it is; a superuser's own."""
     if request.user.is_superuser:
         return request.user.unit.county if request.user.unit_id else None
-    return next((unit for unit in units_of(request.user, Role.HR) if unit.depth == 1), None)
+    counties = [unit for unit in units_of(request.user, Role.HR) if unit.depth == 1]
+    return min(counties, key=lambda unit: unit.pk != version.indicator.county_id, default=None)
 
 
 def _number(request: HttpRequest, name: str) -> int:

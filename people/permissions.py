@@ -64,6 +64,16 @@ def units_of(user, *roles: str) -> list[Unit]:
     return [found[path] for path in sorted(found)]
 
 
+def counties_read(user) -> set[str]:
+    """The paths of the counties in which a role of the user reads records, wherever they serve."""
+    return {path[: Unit.steplen] for path in paths_of(user, READS_RECORDS)}
+
+
+def searches_readings(user) -> bool:
+    """Whether the user searches the traces of reading: auditors by a grant and nobody else, superusers neither, whose own reading is in them."""
+    return bool(paths_of(user, [Role.AUDITOR]))
+
+
 def people_q(user) -> Q:
     """Condition on Person: oneself, or serving now in a subtree that one's roles reach."""
     if not user.is_authenticated:

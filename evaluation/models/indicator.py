@@ -7,17 +7,18 @@ from django.utils.translation import gettext_lazy as _
 from core.models import Fact, FactQuerySet
 from evaluation.permissions import holds_hr
 from people.models import Person, Role, Unit
-from people.permissions import paths_of
+from people.permissions import counties_read, paths_of
 
 
 class IndicatorQuerySet(models.QuerySet):
     def visible_to(self, user) -> "IndicatorQuerySet":
-        """The general ones, and those of one's own county: how one is judged is no secret."""
+        """The general ones, and those of one's own county: how one is judged is no secret; and those of every county in which one reads records."""
         if not user.is_authenticated:
             return self.none()
         if user.is_superuser:
             return self
-        return self.filter(Q(county=None) | Q(county__path=user.unit.county_path)) if user.unit_id else self.filter(county=None)
+        counties = counties_read(user) | ({user.unit.county_path} if user.unit_id else set())
+        return self.filter(Q(county=None) | Q(county__path__in=counties))
 
 
 class Indicator(models.Model):

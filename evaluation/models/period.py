@@ -11,19 +11,27 @@ from core.models import Fact, FactQuerySet
 from evaluation.models.indicator import IndicatorVersion
 from people.models import Person, Unit
 from people.models.unit import within_paths
-from people.permissions import READS_RECORDS, paths_of
+from people.permissions import READS_RECORDS, counties_read, paths_of
+
+
+def _concerns(person) -> Q:
+    published = (Calculation.Purpose.PUBLICITY, Calculation.Purpose.FREEZE)
+    lines = PersonLine.objects.filter(calculation__period=OuterRef("pk"), calculation__purpose__in=published, person=person.pk)
+    return Q(Exists(lines)) | (Q(county__path=person.unit.county_path) if person.unit_id else Q(pk__in=[]))
 
 
 class PeriodQuerySet(FactQuerySet):
     def visible_to(self, user) -> "PeriodQuerySet":
-        """Those of one's own county, and those of another one that published a line about oneself: somebody who moved is counted there."""
+        """Those `concerning` the user, and those of every county in which a role of theirs reads records, wherever they serve."""
         if not user.is_authenticated:
             return self.none()
         if user.is_superuser:
             return self
-        published = (Calculation.Purpose.PUBLICITY, Calculation.Purpose.FREEZE)
-        lines = PersonLine.objects.filter(calculation__period=OuterRef("pk"), calculation__purpose__in=published, person=user.pk)
-        return self.filter(Q(county__path=user.unit.county_path) | Exists(lines) if user.unit_id else Exists(lines))
+        return self.filter(_concerns(user) | Q(county__path__in=counties_read(user)))
+
+    def concerning(self, person: Person) -> "PeriodQuerySet":
+        """Those of one's own county, and those of another one that published a line about oneself: somebody who moved is counted there."""
+        return self.filter(_concerns(person))
 
     def not_cancelled(self) -> "PeriodQuerySet":
         """Those that two officers have not cancelled: one at most of a county and a year."""

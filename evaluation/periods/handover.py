@@ -54,12 +54,14 @@ def add_receiver(*, period: Period, name: str, public_key: str, by: Person, at: 
 def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: datetime) -> HandOver:
     """Note that the rows of a calculation were given to a receiver. Doing so again returns what stands. Locks the period.
 
-    The frozen rows come first; a supplementary list is given to whom the frozen rows were.
+    The frozen rows come first; a supplementary list is given to whom the frozen rows were, by another officer than whoever made it: what
+    is changed after the freeze takes two (冻结后任何改动走复核流程并留痕).
 
     Raises:
         Refused: not HR of the county ("not_hr"), taken back from this receiver ("taken_back"), another county's or a closed receiver
             ("receiver"), not the frozen calculation
-            nor the newest supplementary list of it ("not_frozen"), a list before the frozen rows ("frozen_first").
+            nor the newest supplementary list of it ("not_frozen"), a list by whoever made it ("second_officer"), or before the frozen
+            rows ("frozen_first").
     """
     _require_hr(calculation.period, by)
     period = _locked(calculation.period)
@@ -72,6 +74,7 @@ def hand_over(*, calculation: Calculation, receiver: Receiver, by: Person, at: d
     frozen = package.standing_freeze(period)
     if frozen is None or calculation not in (frozen, newest_supplement(frozen)):
         raise Refused(_("Only what is frozen, and its newest supplementary list, is handed over."), code="not_frozen")
+    require_second(calculation, by)
     _refuse_taken_back(receiver, *period.hand_overs.filter(receiver=receiver, calculation__number__gte=frozen.number))
     if calculation != frozen and not HandOver.objects.filter(calculation=frozen, receiver=receiver).exists():
         raise Refused(_("“%(name)s” has not been given the frozen results yet.") % {"name": receiver.name}, code="frozen_first")
@@ -176,6 +179,8 @@ def take_back(*, hand_over: HandOver, words: str, by: Person, at: datetime) -> H
 def supplement(*, period: Period, by: Person, at: datetime) -> Calculation:
     """Calculate the period anew from what is known now and keep the lines as a supplementary list, if any differs. Locks the period.
 
+    Another officer has to hand it over (`hand_over`).
+
     Raises:
         Refused: not HR of the county ("not_hr"), nothing frozen ("not_frozen"), nothing differs from the frozen rows and the newest list ("no_difference").
     """
@@ -204,6 +209,19 @@ def _sealed(calculation: Calculation, at: datetime) -> Seal:
 def _require_hr(period: Period, by: Person) -> None:
     if not runs(by, period):
         raise Refused(_("Only HR of the county does this."), code="not_hr")
+
+
+def require_second(calculation: Calculation, by: Person) -> None:
+    """Let pass what is frozen, and a supplementary list that somebody else made.
+
+    Raises:
+        Refused: "second_officer".
+    """
+    if calculation.purpose == Purpose.SUPPLEMENT and calculation.by_id == by.pk:
+        raise Refused(
+            _("A supplementary list is handed over by another officer of HR than the one who made it, %(name)s.") % {"name": by.name},
+            code="second_officer",
+        )
 
 
 def _refuse_taken_back(receiver: Receiver, *given: HandOver) -> None:
@@ -238,8 +256,8 @@ def _locked(period: Period) -> Period:
 
 
 def newest_supplement(frozen: Calculation) -> Calculation | None:
-    """The newest supplementary list after a freeze. One query."""
-    later = Calculation.objects.filter(period=frozen.period_id, purpose=Purpose.SUPPLEMENT, number__gt=frozen.number)
+    """The newest supplementary list after a freeze, with who made it. One query."""
+    later = Calculation.objects.select_related("by").filter(period=frozen.period_id, purpose=Purpose.SUPPLEMENT, number__gt=frozen.number)
     return later.order_by("number").last()
 
 

@@ -14,7 +14,7 @@ TOLD = timedelta(days=30)  # so long an answer is told
 def running(person: Person, state: Period.State, *, at: datetime) -> QuerySet[PeriodStep]:
     """The steps that opened what runs today, publicity or appeals, where the person is evaluated; `due_on` is its last day."""
     later = PeriodStep.objects.filter(period=OuterRef("period"), number__gt=OuterRef("number"))
-    periods = Period.objects.visible_to(person)
+    periods = Period.objects.concerning(person)
     return PeriodStep.objects.filter(~Exists(later), period__in=periods, state=state, due_on__gte=clock.today(at))
 
 

@@ -1,4 +1,4 @@
-"""Many invented staff with enrolments, completions and hours, for looking at a county or a province at scale.
+"""Many invented staff in many units with enrolments, completions and hours, for looking at a county at scale.
 
 Written in bulk, past the services: for demo and bench only. Every row has the shape that the
 services give it, so `reconcile --check` still reads zero.
@@ -15,47 +15,78 @@ from courses import rules as course_rules
 from courses.models import Completion, Course, CreditPolicy, EditionRequirement, Enrolment, RequirementMet
 from evaluation.models import LedgerEntry, RecordChange
 from home.demo import sign_ins
+from home.demo.load import COUNTY
 from people.models import Duty, DutyAssignment, Person, Posting, Unit
+from people.services import roles
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗段普自和"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂英华建国文云春晓"
 BATCH = 2000
+PER_UNIT = 125
+SINCE = date(2024, 1, 1)
+Place = tuple[Unit, str, list[Duty]]  # where, under which title, with which duties
 
 
 @transaction.atomic
 def add(*, upto: int, at: datetime) -> int:
-    """Add staff until there are `upto` people; each new one has finished about three courses. Returns how many."""
+    """Add staff to the demo county until there are `upto` people, and units for them; each new one has finished about three courses.
+
+    Returns how many.
+    """
     missing = upto - Person.objects.count()
     if missing <= 0:
         return 0
     draw = random.Random(upto)  # noqa: S311
-    units = list(Unit.objects.open().filter(depth=2))
+    county = Unit.objects.get(code=COUNTY)
+    made = _further_units(county, upto=upto, most=missing // 2)
+    units = list(Unit.objects.open().within(county).filter(depth=2))
     courses = list(Course.objects.open().select_related("current"))
     policy = CreditPolicy.objects.in_force(clock.today(at))
     first = Person.objects.filter(employee_number__startswith="DM").count() + 1
+    places: list[Place] = [(unit, "负责人", [Duty.CHIEF]) for unit in made] + [
+        (unit, "联络员", [Duty.LIAISON, Duty.STAFF]) for unit in made
+    ]
+    places += [(draw.choice(units), "科员", [Duty.STAFF]) for _one in range(missing - len(places))]
+    with_roles: list[int] = []
     for start in range(0, missing, BATCH):
-        size = min(BATCH, missing - start)
-        people = _people(first + start, size, units, draw)
+        people = _people(first + start, places[start : start + BATCH], draw)
+        with_roles += [person.pk for person in people if person.held != [Duty.STAFF]]  # type: ignore[attr-defined]
         _records(people, courses, policy, at, draw)
+    roles.sync_many(with_roles, on=SINCE)
     sign_ins.tell()
     return missing
 
 
-def _people(first: int, size: int, units: list[Unit], draw: random.Random) -> list[Person]:
-    people = [
-        Person(
-            employee_number=f"DM{number:07d}",
-            name=draw.choice(SURNAMES) + "".join(draw.choices(GIVEN, k=draw.choice([1, 2]))),
-            unit=draw.choice(units),
-            post_title="科员",
-            password="!",  # noqa: S106 - unusable
+def _further_units(county: Unit, *, upto: int, most: int) -> list[Unit]:
+    """New bureaus and townships, `most` at most, until there is one for each `PER_UNIT` people."""
+    organs = Unit.objects.within(county).filter(depth=2)
+    first = organs.filter(code__startswith=f"{COUNTY}-DM").count() + 1
+    made = []
+    for number in range(first, first + min(most, upto // PER_UNIT - organs.count())):
+        township = number % 4 == 0
+        made.append(
+            county.add_child(
+                code=f"{COUNTY}-DM{number:04d}",
+                name=f"第{number}镇人民政府" if township else f"姚安县第{number}事务局",
+                kind=Unit.Kind.TOWNSHIP if township else Unit.Kind.DEPARTMENT,
+            )
         )
-        for number in range(first, first + size)
-    ]
+    return made
+
+
+def _people(first: int, places: list[Place], draw: random.Random) -> list[Person]:
+    """One for each place; `held` of each are the duties."""
+    people = []
+    for number, (unit, title, duties) in enumerate(places, first):
+        name = draw.choice(SURNAMES) + "".join(draw.choices(GIVEN, k=draw.choice([1, 2])))
+        person = Person(employee_number=f"DM{number:07d}", name=name, unit=unit, post_title=title, password="!")  # noqa: S106 - unusable
+        person.held = duties  # type: ignore[attr-defined]
+        people.append(person)
     Person.objects.bulk_create(people)
-    since = date(2024, 1, 1)
-    postings = Posting.objects.bulk_create(Posting(person=p, unit=p.unit, title=p.post_title, starts_on=since) for p in people)
-    DutyAssignment.objects.bulk_create(DutyAssignment(posting=posting, duty=Duty.STAFF, starts_on=since) for posting in postings)
+    postings = Posting.objects.bulk_create(Posting(person=p, unit=p.unit, title=p.post_title, starts_on=SINCE) for p in people)
+    DutyAssignment.objects.bulk_create(
+        DutyAssignment(posting=posting, duty=duty, starts_on=SINCE) for posting in postings for duty in posting.person.held
+    )
     return people
 
 
@@ -136,6 +167,6 @@ def _served(person: Person) -> dict:
         "person_name": person.name,
         "unit_name": person.unit.name,
         "post_title": person.post_title,
-        "duties": [Duty.STAFF],
+        "duties": person.held,  # type: ignore[attr-defined]
         "staff_type": person.staff_type,
     }

@@ -38,7 +38,7 @@ MANAGING = (
     Door("wagtailadmin_home", _("Teaching"), "pencil-square", frozenset({"trainer", "reviewer", "administrator"})),
     Door("marking", _("Marking"), "journal-check", frozenset({"trainer", "reviewer"})),
     Door("remark_list", _("Re-markings"), "clock-history", frozenset({"auditor"})),
-    Door("audit_readings", _("Reading log"), "eye", frozenset({"auditor"})),
+    Door("audit_readings", _("Reading log"), "eye", frozenset({"readings"})),
     Door("audit_accounts", _("Account log"), "key", frozenset({"administrator"})),
     Door("system", _("System"), "shield-check", frozenset({"administrator"})),
 )

@@ -1,12 +1,13 @@
 """What the auditor looks at: who read whose records, who got which power, what became of units and rules.
 
-What was done to accounts administrators see, too.
+What was done to accounts administrators see, too; who read whose records nobody but auditors, superusers neither.
 """
 
 from collections.abc import Iterable
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import CharField, Model, Q, QuerySet
 from django.db.models.functions import Cast
@@ -21,7 +22,7 @@ from people import reading_words
 from people.forms import HistoryForm, PeriodFilter, ReadingsFilter
 from people.models import Person, ReadingOfOthers, Role, RoleGrant, RosterImport, Unit
 from people.models.unit import record_names, within_paths
-from people.permissions import paths_of, require_role
+from people.permissions import paths_of, require_role, searches_readings
 
 PAGE = 50
 
@@ -32,11 +33,12 @@ def _named(prefix: str, words: str) -> Q:
 
 def _in_reach(user, *roles: str) -> QuerySet[ReadingOfOthers]:
     """The traces whose reader served, or whose rows lay, where one of these roles of the user reaches; as it was when they were written."""
-    found = ReadingOfOthers.objects.select_related("reader", "subject", "unit")
-    if user.is_superuser:
-        return found
     paths = paths_of(user, roles)
-    return found.filter(within_paths(paths, "reader_unit") | within_paths(paths))
+    return _traces().filter(within_paths(paths, "reader_unit") | within_paths(paths))
+
+
+def _traces() -> QuerySet[ReadingOfOthers]:
+    return ReadingOfOthers.objects.select_related("reader", "subject", "unit")
 
 
 def _between(found: QuerySet, when: str, chosen: dict) -> QuerySet:
@@ -52,7 +54,8 @@ def _between(found: QuerySet, when: str, chosen: dict) -> QuerySet:
 @require_GET
 def readings(request: HttpRequest) -> HttpResponse:
     """Every reading by people of one's county: who, what, whom, how many."""
-    require_role(request.user, Role.AUDITOR)
+    if not searches_readings(request.user):
+        raise PermissionDenied
     found = _in_reach(request.user, Role.AUDITOR)
     form = ReadingsFilter(request.GET or None)
     if form.is_bound and not form.is_valid():  # a filter that is not understood never widens the rows
@@ -82,7 +85,7 @@ def _put_into_words(shown: Iterable[ReadingOfOthers], user) -> None:
     """Give each reading its `conditions` and its `extent`. One query for the names of units, one for each kind of title."""
     codes = {str(each.filters["unit"]) for each in shown if each.filters.get("unit")}
     units = dict(Unit.objects.filter(code__in=codes).values_list("code", "name"))
-    counties = None if user.is_superuser else {path[: Unit.steplen] for path in paths_of(user, [Role.AUDITOR])}
+    counties = {path[: Unit.steplen] for path in paths_of(user, [Role.AUDITOR])}
     titled = reading_words.titles([each.filters for each in shown], counties)
     for each in shown:
         each.conditions = reading_words.conditions(each.filters, units, titled)  # type: ignore[attr-defined]
@@ -222,7 +225,7 @@ def account_log(request: HttpRequest) -> HttpResponse:
     For auditors, and for administrators: whoever resets an account could act as its holder, so the others see it.
     """
     require_role(request.user, Role.AUDITOR, Role.ADMINISTRATOR)
-    found = _in_reach(request.user, Role.AUDITOR, Role.ADMINISTRATOR)
+    found = _traces() if request.user.is_superuser else _in_reach(request.user, Role.AUDITOR, Role.ADMINISTRATOR)
     found = found.filter(Q(kind=ReadingOfOthers.Kind.ACCOUNT) | Q(kind=ReadingOfOthers.Kind.EXPORT, what="activation codes"))
     words = request.GET.get("q", "").replace("\x00", "").strip()[:60]
     if words:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from evaluation.models import Calculation, Indicator, IndicatorVersion, Period, PeriodStep, PersonLine, UnitLine
 from evaluation.periods import package
-from tests.cast import NOON
+from people.models import Person
+from tests.cast import NOON, grant, person
 
 State = Period.State
 
@@ -30,6 +31,12 @@ def period(cast, *, year: int = 2026) -> Period:
     )
 
 
+def other_officer(cast) -> Person:
+    """HR of the county beside `cast.hr`."""
+    known = Person.objects.filter(employee_number="YA30009").first()
+    return known or grant(person("YA30009", "另一位", cast.other_bureau), "hr", cast.county).person
+
+
 def calculation(
     found: Period,
     cast,
@@ -40,7 +47,8 @@ def calculation(
     digest: str = "a",
     held_in: dict[str, list[str]] | None = None,
 ) -> Calculation:
-    """Two people of the bureau, and the bureau. `hours` and `held_in` are of the first of them."""
+    """Two people of the bureau, and the bureau. `hours` and `held_in` are of the first of them. A supplementary list is not by `cast.hr`,
+    who may so hand it over."""
     number = found.calculations.count() + 1
     made = Calculation.objects.create(
         period=found,
@@ -48,28 +56,28 @@ def calculation(
         purpose=purpose,
         version=found.version,
         digest=digest * 64,
-        by=cast.hr,
+        by=other_officer(cast) if purpose == "supplement" else cast.hr,
         at=NOON + timedelta(days=number),
     )
-    for person in (cast.learner, cast.colleague):
+    for someone in (cast.learner, cast.colleague):
         PersonLine.objects.create(
             calculation=made,
-            person=person,
-            employee_number=person.employee_number,
-            person_name=person.name,
+            person=someone,
+            employee_number=someone.employee_number,
+            person_name=someone.name,
             unit=cast.section,
             organ=cast.bureau,
             unit_code=cast.section.code,
             unit_name="姚安县教育体育局 办公室",
             duties=["staff"],
-            held_in=(held_in or {}) if person == cast.learner else {},
+            held_in=(held_in or {}) if someone == cast.learner else {},
             counted=True,
             reason="roster",
             required=3,
             done=3,
             tests=1,
             passed=1,
-            hours=Decimal(hours) if person == cast.learner else Decimal(20),
+            hours=Decimal(hours) if someone == cast.learner else Decimal(20),
             target=Decimal(20),
         )
     UnitLine.objects.create(

@@ -173,6 +173,23 @@ def test_rows_of_a_dissolved_office_are_explained_and_somebody_else_has_to_get_t
     assert anew(frozen, cast).rows == 3 == left(given)
 
 
+def test_whoever_made_a_supplementary_list_does_not_hand_it_over(cast, sign_in, given, frozen, receiver):
+    late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")
+    desk = reverse("hand_over_desk", args=[frozen.period_id])
+    door = reverse("hand_over_give", args=[frozen.period_id, receiver.pk, late.pk])
+    maker = sign_in(late.by)
+    page = maker.get(desk)
+    assert "由另一位生成，须由另一位人事干部移交" in page.text and door not in page.text
+    assert maker.get(door).url == desk and maker.post(door).url == desk
+    with pytest.raises(Refused) as refusal:
+        handover.hand_over(calculation=late, receiver=receiver, by=late.by, at=LATER)
+    assert refusal.value.code == "second_officer" and HandOver.objects.count() == 1
+
+    assert door in sign_in(cast.hr).get(desk).text
+    assert sign_in(cast.hr).post(door).status_code == 302 and HandOver.objects.count() == 2
+    assert handover.hand_over(calculation=late, receiver=receiver, by=late.by, at=LATER).by == cast.hr, "sent again by anybody, it stands"
+
+
 def test_who_took_the_frozen_rows_and_was_dissolved_then_is_owed_no_later_list(cast, given, frozen, receive, receiver):
     receive(answer(given, YA10001="accepted", YA10002="accepted", bureau="accepted"))
     late = by_hand.calculation(frozen.period, cast, purpose="supplement", hours="21.5", digest="b")

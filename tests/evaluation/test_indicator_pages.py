@@ -110,6 +110,26 @@ def test_whoever_serves_in_the_county_reads_how_it_is_judged(cast, sign_in, gene
     assert {name for name, status in seen.items() if status == 404} == {"other_hr", "stranger"}
 
 
+def test_hr_of_two_counties_reads_and_approves_the_versions_of_both(cast, sign_in, general):
+    own = proposed(cast, general)
+    theirs = versions.propose(
+        county=cast.other_county,
+        after=general,
+        data=changed(general, K1=1, K3=4),
+        source="县",
+        mark="D",
+        note="新",
+        by=cast.other_hr,
+        at=NOON,
+    )
+    both = person("YA10011", "许人事", cast.other_bureau)
+    grant(both, Role.HR, cast.county)
+    grant(both, Role.HR, cast.other_county)
+    for version in (own, theirs):
+        page = sign_in(both).get(f"/evaluation/indicators/{version.pk}/")
+        assert page.status_code == 200 and page.context["may_approve"]
+
+
 def test_a_version_is_shown_with_each_figures_definition(cast, sign_in, general):
     page = sign_in(cast.learner).get(f"/evaluation/indicators/{general.pk}/").content.decode()
 

@@ -17,8 +17,8 @@ from evaluation.indicators import reports
 from evaluation.models import Appeal, AppealEvidence, Calculation, Period, Reminder, ReminderAnswer, UnitLine
 from evaluation.periods import appeals, chain, package, services
 from home import waiting
-from people.models import ReadingOfOthers
-from people.services import postings
+from people.models import DutyAssignment, Posting, ReadingOfOthers
+from people.services import postings, roles
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import keys, private
 from tests.evaluation import frozen as by_hand
@@ -64,6 +64,33 @@ def test_everybody_of_the_county_reads_its_period_and_nobody_of_another(cast, si
         assert client.get(reverse(name, args=[period.pk])).status_code == wanted, name
     assert client.get(reverse("periods")).status_code == 200 == client.get(reverse("my_reminders")).status_code
     assert client.get(reverse("period_chain", args=[period.pk])).status_code == (200 if who in ("hr", "auditor") else 404)
+
+
+PAGES = ("period", "period_publicity", "appeals", "period_chain", "period_figures", "hand_over_desk")
+
+
+@pytest.mark.parametrize("role", ["hr", "auditor"])
+def test_hr_and_auditors_by_a_grant_work_in_a_county_where_they_do_not_serve(cast, sign_in, period, role):
+    grant(cast.stranger, role, cast.county)
+    client = sign_in(cast.stranger)
+    for name in PAGES:
+        assert client.get(reverse(name, args=[period.pk])).status_code == 200, name
+    assert period in client.get(reverse("periods")).context["periods"]
+
+
+def test_an_appraiser_of_a_county_beside_a_post_in_another_works_on_its_evaluation(cast, sign_in, period):
+    aside = Posting.objects.create(person=cast.stranger, unit=cast.bureau, title="考评员", is_main=False, starts_on=NOON.date())
+    DutyAssignment.objects.create(posting=aside, duty="appraiser", starts_on=NOON.date())
+    roles.sync_many([cast.stranger.pk], on=NOON.date(), by=cast.admin, hr_for=[cast.stranger.pk])
+    for name in PAGES:
+        assert sign_in(cast.stranger).get(reverse(name, args=[period.pk])).status_code == 200, name
+
+
+def test_whoever_reads_another_county_is_not_told_that_its_results_are_about_them(cast, period):
+    grant(cast.stranger, "hr", cast.county)
+    door = reverse("period_publicity", args=[period.pk])
+    assert door in [one.url for one in waiting.for_person(cast.learner, at=year.APPEALS)]
+    assert door not in [one.url for one in waiting.for_person(cast.stranger, at=year.APPEALS)]
 
 
 def test_nobody_reads_anything_signed_out(client, period):

@@ -17,12 +17,14 @@ from certificates.models import Certificate, Proposal
 from core import clock, reconcile
 from courses.models import Completion, Course, Enrolment
 from evaluation.models import HourClaim, Period
-from home.demo import exams, load
-from people.models import Person
+from home.demo import exams, load, multitude
+from people.models import Person, RoleGrant, Unit
+from people.services import roles
 from quizzes.models import Attempt, Sitting, Submission
 from quizzes.services import quizzes, readiness
 from tests.cast import NOON
 from tests.conftest import wagtails_ground
+from tests.evaluation import rows
 
 COURSES = [*sorted((load.HERE / "courses").glob("*.yaml")), load.HERE / "exam.yaml"]
 HANZI = re.compile(r"[\u4e00-\u9fff]")
@@ -110,6 +112,20 @@ def test_the_templates_of_the_demo_are_published_once_and_can_be_printed(cast, s
     for version in versions:
         assert preview.picture(version.content, version.kind, "lines", at=NOON).startswith(b"\x89PNG")
     assert not CertificateKind.objects.filter(has_unpublished_changes=True).exists()
+
+
+def test_a_multitude_serves_in_further_units_each_with_a_leader_and_a_liaison(cast, monkeypatch):
+    rows.policy()
+    monkeypatch.setattr(multitude, "PER_UNIT", 10)
+    organs = Unit.objects.filter(depth=2)
+    for staff, there in ((100, 10), (100, 10), (120, 12)):
+        multitude.add(upto=staff, at=NOON)
+        assert (Person.objects.count(), organs.count()) == (staff, there)
+    made = organs.filter(code__startswith="532325-DM")
+    assert made.count() == 9 and {unit.kind for unit in made} == {"department", "township"}
+    for unit in made:
+        assert sorted(RoleGrant.objects.filter(unit=unit).values_list("role", flat=True)) == ["leader", "liaison"]
+    assert not roles.gaps(NOON) and not any(Unit.find_problems())
 
 
 LOGINS = [login for login, *_facts in load.LOGINS]

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
+from core.errors import Refused
 from evaluation import claims, services
 from evaluation.indicators import calculation, reports, versions
 from evaluation.models import LedgerEntry, Period, PersonLine, ReplyRow, UnitLine
@@ -139,7 +140,9 @@ def test_a_year_is_evaluated_from_the_opening_roster_to_a_reconciliation_at_zero
     assert [(one.key, [name for name, _old, _new in one.changes]) for one in lines.differences_of(late) if one.key[0] == "P"] == [
         ("P:YA10001", ["hours"])
     ]
-    more = handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=noon(1, 16, 2027))
+    with pytest.raises(Refused, match="另一位"):  # nobody changes alone what the receiver holds
+        handover.hand_over(calculation=late, receiver=receiver, by=cast.hr, at=noon(1, 16, 2027))
+    more = handover.hand_over(calculation=late, receiver=receiver, by=second, at=noon(1, 16, 2027))
     document = answered(more, {})
     handover.receive(hand_over=more, document=document, signature=signed(document), by=cast.hr, at=noon(1, 18, 2027))
 

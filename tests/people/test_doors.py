@@ -113,6 +113,22 @@ def test_the_auditor_finds_a_reading_and_another_countys_is_hidden(cast, sign_in
     assert none.status_code == 200 and not none.context["page"].object_list
 
 
+def test_a_superuser_searches_no_traces_of_reading_before_being_an_auditor(cast, sign_in):
+    root = person("YA40004", "根", cast.bureau, is_superuser=True)
+    sign_in(root).get(reverse("person", args=[cast.learner.pk]))
+    sign_in(cast.other_hr).get(reverse("person", args=[cast.stranger.pk]))
+    door = reverse("audit_readings")
+    assert sign_in(root).get(door).status_code == 403
+    others = sign_in(root).get(reverse("audit_accounts"))
+    assert others.status_code == 200 and not others.context["page"].object_list and door not in others.text
+    assert door not in sign_in(root).get(reverse("display")).text
+
+    grant(root, Role.AUDITOR, cast.county)
+    page = sign_in(root).get(door)
+    assert [each.reader for each in page.context["page"].object_list] == [root], "of the county, as any auditor"
+    assert door in sign_in(root).get(reverse("display")).text
+
+
 @pytest.mark.parametrize(("name", "day"), [("since", "0001-01-01"), ("until", "9999-12-31"), ("until", "0206-01-01")])
 def test_a_day_that_nothing_can_be_about_is_refused_in_the_log_of_readings(cast, sign_in, name, day):
     page = sign_in(cast.auditor).get(reverse("audit_readings"), {name: day})

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     help = "Load the demo county (once), set the demo password, and print the sign-ins. Only in demo mode."
 
     def add_arguments(self, parser):
-        parser.add_argument("--staff", type=int, default=0, metavar="N", help="add invented staff with completions until there are N")
+        parser.add_argument(
+            "--staff", type=int, default=0, metavar="N", help="add invented staff with completions, and units for them, until there are N"
+        )
 
     def handle(self, *args, staff: int, **options):
         if not settings.DEMO:
