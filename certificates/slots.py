@@ -16,10 +16,16 @@ def choices(county: Unit | None = None) -> Iterable[tuple[str, str]]:
     return titles.items()
 
 
-def title(key: str) -> str | None:
+def title(key: str, county: int | None) -> str | None:
+    """What the county calls its kind of this key; without a county, what the first one calls it."""
     from certificates.models import CertificateKind
 
-    return CertificateKind.objects.filter(key=key).order_by("pk").values_list("title", flat=True).first()
+    return (
+        CertificateKind.objects.filter(key=key, **({"county": county} if county else {}))
+        .order_by("pk")
+        .values_list("title", flat=True)
+        .first()
+    )
 
 
 def titles(keys: set[str], counties: set[str] | None) -> dict[str, str]:

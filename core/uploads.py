@@ -18,6 +18,7 @@ from core.errors import Refused
 MAX_SPREADSHEET = 10 * 1024 * 1024
 MAX_CERTIFICATE = 10 * 1024 * 1024  # a paper or a badge that is dropped in to be checked
 MAX_EVIDENCE, MOST_EVIDENCE = 10 * 1024 * 1024, 5  # each file of a claim, and how many
+MAX_REPLY = 20 * 1024 * 1024  # a receiver's answer to a hand-over
 MAX_BANK = 30 * 1024 * 1024  # a file of questions with its images
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_RATIO = 200

@@ -26,7 +26,7 @@ def course(request, page: CoursePage):
             "due": reading.due(shown, at),
             "lacking": [],
             "hours": reading.hours(outline.minutes, outline.has_test, county=county, at=at),
-            "certificate": CERTIFICATES.title(outline.certificate),
+            "certificate": CERTIFICATES.title(outline.certificate, county.pk),
             "is_preview": True,
         },
     )

@@ -86,11 +86,11 @@ def hours(minutes: int, has_test: bool, *, county, at: datetime) -> Decimal:
     return rules.credit_hours(minutes * 60, policy.bands) + (policy.test_passed if has_test else 0)
 
 
-def certificate_title(key: str) -> str | None:
-    """What the certificate of this key is called now; at most a minute old."""
+def certificate_title(key: str, county: int) -> str | None:
+    """What this county calls its certificate of this key now; at most a minute old."""
     if not key:
         return None
-    return caches["local"].get_or_set(f"certificate-title:{key}", lambda: CERTIFICATES.title(key) or "", 60) or None
+    return caches["local"].get_or_set(f"certificate-title:{county}:{key}", lambda: CERTIFICATES.title(key, county) or "", 60) or None
 
 
 @dataclass(frozen=True)

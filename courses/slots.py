@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from courses.models import Course
 
 Choices = Callable[[Unit | None], Iterable[tuple[str, str]]]
+Title = Callable[[str, int | None], str | None]  # key, county
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Slot:
 
     name: str
     _choices: Choices = field(default=lambda county: ())
-    _title: Callable[[str], str | None] = field(default=lambda key: None)
+    _title: Title = field(default=lambda key, county: None)
     _terms: Callable[[str], list[str]] = field(default=lambda key: [])
     _lacks: Callable[[Iterable[str]], dict[str, list[str]]] = field(default=lambda keys: {})
 
@@ -31,7 +32,7 @@ class Slot:
         self,
         *,
         choices: Choices,
-        title: Callable[[str], str | None],
+        title: Title,
         terms: Callable[[str], list[str]] = lambda key: [],
         lacks: Callable[[Iterable[str]], dict[str, list[str]]] = lambda keys: {},
     ) -> None:
@@ -41,9 +42,9 @@ class Slot:
         """(key, label) pairs that the editors of a county may choose from, now; of all counties when none is named."""
         return list(self._choices(county))
 
-    def title(self, key: str) -> str | None:
-        """The present title of the thing with this key; None if there is none."""
-        return self._title(key) if key else None
+    def title(self, key: str, county: int | None = None) -> str | None:
+        """The present title of the thing with this key; None if there is none. `county`: whose, where each county has its own."""
+        return self._title(key, county) if key else None
 
     def terms(self, key: str) -> list[str]:
         """What the thing with this key asks, in words, for whoever reviews the page that it stands in."""

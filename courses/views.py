@@ -101,7 +101,7 @@ def _course_page(request: HttpRequest, course_id: int, *, refusal: Refused | Non
     context |= {
         "outline": outline,
         "hours": reading.hours(outline.minutes, outline.has_test, county=policies.county_for(request.user.unit, found), at=at),
-        "certificate": reading.certificate_title(outline.certificate),
+        "certificate": reading.certificate_title(outline.certificate, found.county_id),
     }
     if context.get("may_begin_again"):
         context["hindrance"] = _hindrance(request, found, at)

@@ -14,6 +14,7 @@ from wagtail.models import Page, WorkflowState
 from courses import permissions
 from courses.models import AuthorGroup, CataloguePage, Course, CoursePage, Edition
 from people.models import Person, Role
+from people.permissions import has_role
 from quizzes.services import readiness
 
 SHOWN = 12  # courses in one list
@@ -63,6 +64,7 @@ class Group:
 @dataclass
 class Start:
     catalogues: list[CataloguePage]
+    is_hr: bool = False
     reviews: bool = False  # whether the person is a reviewer at all
     waiting: list[Group] = field(default_factory=list)
     came_back: list[Group] = field(default_factory=list)
@@ -74,7 +76,7 @@ class Start:
 
 def start_of(user: Person) -> Start:
     """What stands on this person's start page now."""
-    start = Start(catalogues=permissions.catalogues_of(user))
+    start = Start(catalogues=permissions.catalogues_of(user), is_hr=has_role(user, Role.HR))
     if not start.catalogues:
         return start
     below = Q(pk__in=[])

@@ -579,6 +579,13 @@ DrawRule.base_form_class = DrawRuleForm
 # ---- the menu ------------------------------------------------------------------------------
 
 
+class AuthorsItem(MenuItem):
+    """A door that only those open who work on the bank."""
+
+    def is_shown(self, request):
+        return is_author(request.user)
+
+
 class BankGroup(ViewSetGroup):
     """The bank as one entry of the menu."""
 
@@ -590,8 +597,8 @@ class BankGroup(ViewSetGroup):
     def get_submenu_items(self):
         """Also what is done with the bank outside the admin: the papers of exams, marking, and marking again."""
         doors = [
-            MenuItem(_("Exam papers"), reverse("exam_list"), name="exam-papers", icon_name="doc-full", order=900),
-            MenuItem(_("Marking"), reverse("marking"), name="marking", icon_name="edit", order=901),
+            AuthorsItem(_("Exam papers"), reverse("exam_list"), name="exam-papers", icon_name="doc-full", order=900),
+            AuthorsItem(_("Marking"), reverse("marking"), name="marking", icon_name="edit", order=901),
             MenuItem(_("Re-markings"), reverse("remark_list"), name="re-markings", icon_name="history", order=902),
         ]
         return [*super().get_submenu_items(), *doors]

@@ -324,13 +324,14 @@ CERTIFICATE_FONTS = env.listed("CERTIFICATE_FONTS")  # font files for characters
 EXAM_ENTRIES_PER_SECOND = env.whole("EXAM_ENTRIES_PER_SECOND", 4 * (os.cpu_count() or 1))
 CERTIFICATES_REMIND_BY_MAIL = env.flag("CERTIFICATES_REMIND_BY_MAIL")  # reminders of renewal go out by mail too
 CERTIFICATES_END_SOON_DAYS = env.whole("CERTIFICATES_END_SOON_DAYS", 90)  # a certificate counts as soon to expire so many days before
-# What a form may bring along in bytes, by the beginning of its address, the first that fits; elsewhere a spreadsheet.
+# What a form may bring along in bytes, by a pattern of the beginning of its address, the first that fits; elsewhere a spreadsheet.
 UPLOAD_LIMITS = [
     ("/admin/documents/", uploads.MAX_VIDEO),
     ("/admin/question-import/", uploads.MAX_BANK),
     ("/admin/", uploads.MAX_DOCUMENT),
     ("/verify/", uploads.MAX_CERTIFICATE),
-    ("/my/hours/new/", uploads.MAX_EVIDENCE * uploads.MOST_EVIDENCE),
+    (r"/evaluation/hand-overs/\d+/|/api/v1/hand-overs/[^/]+/replies", uploads.MAX_REPLY),
+    (r"/my/hours/new/|/people/\d+/hours/new/|/evaluation/\d+/appeals/new/", uploads.MAX_EVIDENCE * uploads.MOST_EVIDENCE),
 ]
 # The public check, in points: a number 1, a file 10, a number that was never issued 21. See certificates/verify/limits.py.
 VERIFY_PER_MINUTE = env.whole("VERIFY_PER_MINUTE", 120)  # of one address, in each process; 0: no limit at all

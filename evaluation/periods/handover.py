@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core import audit
 from core.errors import Refused
+from core.uploads import MAX_REPLY as MAX_DOCUMENT
 from evaluation.indicators import calculation as calculating
 from evaluation.models import Calculation, HandOver, HandOverTakenBack, Period, PeriodStep, Receiver, Reply, ReplyRow, Seal, Settlement
 from evaluation.periods import lines, package, replies, services
@@ -20,7 +21,6 @@ from people.models import Person
 
 State = Period.State
 Purpose = Calculation.Purpose
-MAX_DOCUMENT = 20 * 1024 * 1024
 ROWS_AT_ONCE = 2000
 
 

@@ -305,5 +305,5 @@ def terms(key: str) -> list[str]:
     ]
 
 
-def title(key: str) -> str | None:
+def title(key: str, _county: int | None = None) -> str | None:
     return Quiz.objects.filter(key=key).values_list("title", flat=True).first()

@@ -17,12 +17,14 @@ from certificates.signals import certificate_issued
 from core import clock
 from core.errors import Refused
 from core.models import FactChanged
+from courses import previews
 from courses.models import Reversal
 from courses.signals import course_completed
 from courses.slots import CERTIFICATES
 from people.models import Unit
 from tests.cast import NOON
 from tests.certificates.conftest import a_completion, second_officer
+from tests.factories import make_course
 
 AT_ONCE = 50
 
@@ -355,6 +357,19 @@ def test_courses_see_the_kinds_by_key(cast, kinds):
     ]
     assert CERTIFICATES.title("leader") == "领导干部政务公开培训合格证明"
     assert CERTIFICATES.title("none") is None
+
+
+def test_a_course_promises_the_certificate_of_its_own_county(cast, kinds, sign_in, rf):
+    services.ensure_kinds(cast.other_county)
+    CertificateKind.objects.filter(county=cast.county, key="training").update(title="姚安证书")
+    CertificateKind.objects.filter(county=cast.other_county, key="training").update(title="大姚证书")
+    own, other = (make_course(county, certificate="training") for county in (cast.county, cast.other_county))
+    for who, course, title in [(cast.learner, own, "姚安证书"), (cast.stranger, other, "大姚证书")]:
+        page = sign_in(who).get(reverse("course", args=[course.pk])).text
+        assert title in page and ("姚安证书" in page) != ("大姚证书" in page)
+        request = rf.get("/")
+        request.user = who
+        assert title in previews.course(request, course.page).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,15 @@ def test_the_start_page_shows_what_waits_and_what_came_back(cast, kind, second, 
     assert "请改一个字" in page and second.name in page
 
 
+def test_hr_is_told_in_the_admin_what_hr_does_there_and_offered_no_door_that_is_closed(cast, kind, second, sign_in):
+    page = sign_in(cast.hr).get(reverse("wagtailadmin_home")).content.decode()
+    assert "授予您教员" not in page and "在此办理" in page
+    assert reverse("remark_list") in page and reverse("wagtailsnippets_certificates_certificatekind:list") in page
+    for closed in ("exam_list", "marking"):
+        assert f'"{reverse(closed)}"' not in page
+        assert sign_in(cast.hr).get(reverse(closed)).status_code == 403
+
+
 def test_those_who_may_approve_are_told_by_mail_others_are_not(cast, kind, second, sign_in, mailoutbox):
     submit(sign_in(cast.hr), kind, title="等着审批的")
     assert {mail.to[0] for mail in mailoutbox} == {cast.admin.email, second.email}

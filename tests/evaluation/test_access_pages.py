@@ -69,6 +69,13 @@ def test_hr_and_the_auditor_see_the_lists_of_their_county_and_nobody_else_any(ca
         assert "no-store" in page["Cache-Control"]
 
 
+@pytest.mark.parametrize(("name", "asked"), [("api_access", "请为每个"), ("webhook_list", "请登记其地址")])
+def test_an_empty_list_asks_only_those_who_may_to_fill_it(cast, sign_in, name, asked):
+    assert asked in sign_in(cast.hr).get(reverse(name)).text
+    page = sign_in(cast.auditor).get(reverse(name)).text
+    assert asked not in page and "您可以在此查看" in page
+
+
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_only_hr_makes_and_registers(cast, sign_in, receiver, inside, who):
     visitor = sign_in(getattr(cast, who))

@@ -99,6 +99,13 @@ def test_people_of_a_large_county_are_listed_with_the_figures_of_now(cast, cours
     assert row.missing == 0 and "统计于" in page.text
 
 
+@pytest.mark.parametrize(("only", "said"), [("", "在岗 {} 人"), ("behind", "必修未完成 {} 人"), ("hours", "学时未达标 {} 人")])
+def test_the_number_above_the_people_says_who_was_counted(cast, course, sign_in, only, said):
+    page = sign_in(cast.hr).get(reverse("records_unit", args=[cast.county.pk]), {"only": only})
+    count = page.context["page"].paginator.count
+    assert said.format(count) in page.text and (f"在岗 {count} 人" in page.text) is (only == "")
+
+
 def test_who_left_since_the_count_is_no_longer_listed(cast, course, sign_in, large):
     ahead.count_all(at=NOON)
     type(cast.colleague).objects.filter(pk=cast.colleague.pk).update(status="left")
