@@ -9,8 +9,10 @@ from playwright.sync_api import expect
 
 from evaluation.models import HourClaim
 from people.models import Role
+from quizzes.models import Quiz
 from tests.cast import PASSWORD, grant, person
 from tests.chromium import PHONE
+from tests.factories import make_course
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -84,3 +86,19 @@ def test_what_hr_wrote_is_kept_for_this_person_of_hr_and_this_address(cast, open
     assert page.input_value("main [name=reason]") == ""
     page.goto(address)
     assert page.input_value("main [name=reason]") == "签到表漏登半天"
+
+
+def test_a_sitting_that_was_being_set_up_is_there_again(cast, open_page, enter, live_server):
+    make_course(cast.county, quiz_key="p01-final")
+    Quiz.objects.update(is_exam=True)
+    address = live_server.url + reverse("sitting_new")
+    page = enter(open_page(PHONE), cast.hr)
+    page.goto(address)
+    page.fill("main [name=title]", "年终考试")
+    page.fill("main [name=late_entry_minutes]", "17")
+    Session.objects.all().delete()
+    send(page)
+    sign_in_here(page, cast.hr)
+    page.goto(address)
+    expect(page.locator("[data-kept]")).to_be_visible()
+    assert page.input_value("main [name=title]") == "年终考试" and page.input_value("main [name=late_entry_minutes]") == "17"

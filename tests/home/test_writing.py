@@ -215,9 +215,9 @@ def test_each_role_reads_what_to_do_when_there_is_nothing(cast, catalogue, sign_
 def test_an_author_of_a_county_without_a_catalogue_is_told_whom_to_ask(cast, catalogue, sign_in):
     from django.contrib.auth.models import Group
 
-    cast.hr.groups.add(Group.objects.get(name__startswith="教员"))
+    cast.learner.groups.add(Group.objects.get(name__startswith="教员"))
     Group.objects.get(name__startswith="教员").page_permissions.all().delete()
-    assert "还没有您可以编写的课程目录" in shown(sign_in(cast.hr))
+    assert "还没有您可以编写的课程目录" in shown(sign_in(cast.learner))
 
 
 def test_the_menu_leads_back_and_to_no_other_server(cast, catalogue, sign_in):
