@@ -1,4 +1,4 @@
-"""Pictures, videos and documents of lessons, behind sign-in. Nothing else below MEDIA_ROOT is served."""
+"""Pictures, videos and documents of lessons, behind sign-in, but for documents in no county's collection. Nothing else below MEDIA_ROOT is served."""
 
 from pathlib import PurePosixPath
 

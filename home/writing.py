@@ -14,7 +14,7 @@ from wagtail.models import Page, WorkflowState
 from courses import permissions
 from courses.models import AuthorGroup, CataloguePage, Course, CoursePage, Edition
 from people.models import Person, Role
-from people.permissions import has_role
+from people.permissions import units_of
 from quizzes.services import readiness
 
 SHOWN = 12  # courses in one list
@@ -76,7 +76,7 @@ class Start:
 
 def start_of(user: Person) -> Start:
     """What stands on this person's start page now."""
-    start = Start(catalogues=permissions.catalogues_of(user), is_hr=has_role(user, Role.HR))
+    start = Start(catalogues=permissions.catalogues_of(user), is_hr=bool(units_of(user, Role.HR)))
     if not start.catalogues:
         return start
     below = Q(pk__in=[])

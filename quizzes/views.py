@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.cache import caches
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
@@ -380,7 +380,8 @@ def result(request: HttpRequest, pk: int) -> HttpResponse:
             request=request,
         )
     result = attempt.submission.result
-    marks = list(result.marks.select_related("item", "answer").order_by("item__position"))
+    marked = result.marks.select_related("item", "answer").annotate(evidence=F("item__question__mark"))
+    marks = list(marked.order_by("item__position"))
     told, standing_keys = remarks.told(attempt.submission), keys.standing(mark.item for mark in marks)
     keys_wait = keys.wait_for(attempt, reader=request.user, at=clock.now())  # type: ignore[arg-type]
     tasks = ratings.tasks_of(attempt.submission) if result.is_complete and result.supersedes_id else []

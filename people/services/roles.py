@@ -171,8 +171,6 @@ def is_left_behind(grant: RoleGrant, mains: Sequence[Posting], serving: Collecti
     county = grant.unit.county_path
     if grant.from_duty or not serving or county in serving:
         return False
-    if grant.granted_by is not None and not grant.granted_by.is_superuser:
-        return True
     begun = [each for each in mains if each.starts_on <= grant.starts_on]
     known = [each for each in begun if each.entered_at is None or clock.today(each.entered_at) <= grant.starts_on]
     then = max(known or begun, key=lambda each: (each.starts_on, each.pk), default=None)

@@ -102,3 +102,14 @@ def test_a_sitting_that_was_being_set_up_is_there_again(cast, open_page, enter, 
     page.goto(address)
     expect(page.locator("[data-kept]")).to_be_visible()
     assert page.input_value("main [name=title]") == "年终考试" and page.input_value("main [name=late_entry_minutes]") == "17"
+
+
+def test_what_was_written_about_one_matter_comes_back_in_the_form_of_no_other(cast, open_page, enter, live_server):
+    address = live_server.url + reverse("correct_hours", args=[cast.learner.pk])
+    page = enter(open_page(PHONE), cast.hr)
+    page.goto(address + "?entry=1")
+    page.fill("main [name=reason]", "签到表漏登半天")
+    page.goto(address)
+    assert page.input_value("main [name=reason]") == ""
+    page.goto(address + "?entry=1")
+    assert page.input_value("main [name=reason]") == "签到表漏登半天"

@@ -193,3 +193,19 @@ def test_no_duty_that_brings_power_goes_unnamed_into_another_county(since, cast)
 def test_a_duty_that_the_row_names_goes_into_another_county(cast):
     put_in(there(cast.hr, duties="考评"))
     assert held(cast.hr) == {("hr", THERE)}
+
+
+@pytest.mark.parametrize(("beside", "importer"), [("other_county", "county"), ("other_bureau", "bureau")])
+def test_a_post_beside_outside_the_importers_reach_fails_no_plan(cast, beside, importer):
+    put_in(row(duties="具体工作人员"), county=cast.county)
+    someone = Person.objects.get(employee_number="YA20001")
+    Posting.objects.create(person=someone, unit=getattr(cast, beside), is_main=False, starts_on=date(2024, 5, 20))
+
+    assert not plan_of(row(duties="具体工作人员"), county=getattr(cast, importer)).errors
+
+
+def test_a_role_across_counties_outlives_that_its_granter_is_a_superuser(cast, superuser):
+    roles.grant(person=cast.auditor, role="auditor", unit=cast.other_county, by=superuser, on=clock.today(NOON))
+    Person.objects.filter(pk=superuser.pk).update(is_superuser=False)
+
+    assert not [gap for gap in roles.gaps(NOON) if "county left" in gap.what]

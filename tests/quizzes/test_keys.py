@@ -192,6 +192,15 @@ def test_explanations_wait_while_the_next_attempt_at_the_bank_runs(sign_in, cast
     assert "quiz-reviewed" in sign_in(cast.hr).get(reverse("attempt_result", args=[earlier.pk])).text
 
 
+def test_the_result_says_which_questions_rest_on_a_secondary_source_or_on_the_county(sign_in, cast, course_quiz):
+    now = clock.now()
+    attempt = attempts.submit(attempt=attempts.start(person=cast.learner, quiz=course_quiz, at=now), cause=LEARNER, at=now).attempt
+    address = reverse("attempt_result", args=[attempt.pk])
+    for mark, words in (("S", "使用前请核对原文"), ("D", "县定，可调整")):
+        Question.objects.update(mark=mark)
+        assert words in sign_in(cast.learner).get(address).text
+
+
 def test_a_fixed_paper_with_questions_of_another_bank_keeps_that_banks_keys_too(sign_in, cast, course_quiz):
     now = clock.now()
     earlier = attempts.submit(attempt=attempts.start(person=cast.learner, quiz=course_quiz, at=now), cause=LEARNER, at=now).attempt

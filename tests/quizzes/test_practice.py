@@ -43,6 +43,8 @@ def test_an_answer_gets_its_explanation_and_leaves_no_record(sign_in, cast, cour
     asked = client.get(reverse("practice", args=[course.pk])).context["asked"]
     page = client.post(reverse("practice", args=[course.pk]), {"word": asked.word})
     assert page.status_code == 200 and "见条例原文" in page.text
+    Question.objects.filter(pk=asked.question.pk).update(mark="S")
+    assert "使用前请核对原文" in client.post(reverse("practice", args=[course.pk]), {"word": asked.word}).text
     assert not Attempt.objects.exists() and not Answer.objects.exists()
 
 

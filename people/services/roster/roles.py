@@ -41,12 +41,9 @@ def follow_with_roles(
     after: set[tuple[str, str]] = set()
     brought: dict[tuple[str, str], tuple[str, str, Unit]] = {}
     main_duties: list[str] = []
-    serving: set[str] = set()
     for posting in stands.open_postings:
         here = known.now(posting.unit.code)
         stays = not posting.is_main and not (change.posting in OPENS and here == change.unit_code)
-        if stays:
-            serving.add(known.reached_from(here, rules.COUNTY).path)
         for assignment in stands.duties[posting.pk]:
             if posting.is_main:
                 main_duties.append(assignment.duty)
@@ -77,6 +74,9 @@ def follow_with_roles(
     gained = [brought[key] for key in coming if key not in withheld]
     change.roles_gained = [(role, unit.code, unit.name) for _duty, role, unit in gained]
     if leaves_county(change, known, organ_code, stands):
+        beside = [known.now(each.unit.code) for each in stands.open_postings if not each.is_main]
+        going_on = [here for here in beside if not (change.posting in OPENS and here == change.unit_code)]
+        serving = {known.reached_from(here, rules.COUNTY).path for here in going_on}
         serving.add(known.reached_from(change.unit_code, rules.COUNTY, organ_code).path)
         change.roles_left = [grant.pk for grant in stands.grants if is_left_behind(grant, stands.mains, serving)]
     change.roles_lost = [

@@ -10,6 +10,7 @@
   const read = (key) => { try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; } };
   const write = (key, one) => { try { sessionStorage.setItem(key, JSON.stringify(one)); } catch { /* then it is not kept */ } };
   const keys = (whose) => { try { return Object.keys(sessionStorage).filter((key) => key.startsWith(`keep-${whose}`)); } catch { return []; } };
+  const from = document.referrer && new URL(document.referrer).pathname;
   const told = document.querySelector("[data-keep-sent]");
   const isDone = document.querySelector(".messages .success, .messages .alert-success");
   if (told && isDone)
@@ -18,7 +19,8 @@
   if (person)
     for (const key of keys(`${person}-`)) {
       const one = read(key);
-      if (one?.sent && (isDone || !(one.paths ?? []).includes(location.pathname))) sessionStorage.removeItem(key);
+      const paths = one?.paths ?? [];
+      if (one?.sent && (isDone || paths.includes(from) && !paths.includes(location.pathname))) sessionStorage.removeItem(key);
     }
 
   const keepForm = (form, key, tell) => {
@@ -28,8 +30,10 @@
     const values = () => Object.fromEntries(fields.map((one) => [name(one), ticked(one) ? one.checked : one.value]));
     // Several forms of a page differ by their hidden fields alone; these two are new on each visit.
     const stands = person ? [...form.elements].filter((one) => one.type === "hidden" && !["csrfmiddlewaretoken", "form_key"].includes(one.name)) : [];
+    const target = new URL(form.getAttribute("action") || "", location.href);
     const asked = Object.fromEntries(stands.map((one) => [`${one.name}:`, one.value]));
-    const paths = [location.pathname, new URL(form.getAttribute("action") || "", location.href).pathname];
+    if (person) asked[":"] = target.pathname + target.search; // what is written about one matter comes back in the form of no other
+    const paths = [location.pathname, target.pathname];
     const kept = read(key);
     let first = JSON.stringify({ ...values(), ...asked });
     const isWrong = form.querySelector("[aria-invalid=true]") || person && kept?.sent && document.querySelector(".error-summary");
@@ -44,6 +48,7 @@
         if (ticked(one)) one.checked = value;
         else one.value = value;
       }
+      write(key, { ...kept, sent: false });
       tell();
     }
     const keep = (sent) => write(key, { first, values: values(), sent, paths });
