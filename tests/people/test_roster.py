@@ -864,6 +864,20 @@ def test_columns_that_are_not_read_stand_first_on_the_page_and_in_the_sheet_of_u
     assert "单位简称（是否应为“简称”？）" in page.text and "公开职责（是否应为“政务公开职责”？）" in page.text
 
 
+@pytest.mark.parametrize(("sheet", "heading", "lacks"), [("人员花名册", "B1", "姓名"), ("单位", "B1", "单位名称")], ids=["people", "units"])
+def test_a_sheet_that_is_left_aside_for_a_heading_that_it_lacks_is_named(cast, sheet, heading, lacks):
+    units = [["532325-D90", "姚安县数据局", None, "部门", "532325", None]]
+    book = openpyxl.load_workbook(workbook(row(), units=units))
+    book[sheet][heading] = "名称"
+    book.create_sheet("说明").append(["工号", "填写说明"])
+    out = io.BytesIO()
+    book.save(out)
+    out.seek(0)
+    plan = roster.plan(out, "花名册.xlsx", county=cast.county, on=TODAY)
+    [notice] = [each for each in plan.notices if each.code == "sheet_left"]
+    assert (notice.sheet, notice.row) == (sheet, 1) and f"缺少这些列：{lacks}。" in notice.message
+
+
 def test_the_page_says_what_an_empty_cell_and_an_absent_column_change(cast, sign_in):
     page = sign_in(cast.hr).get(reverse("roster_import")).text
     assert "前三列必须有，且每行都要填写" in page and "单位、职务或任现职时间有变时，内设机构为空表示在单位本级" in page

@@ -15,6 +15,7 @@ OPENS = frozenset({"open", "move", "renew"})  # a posting begins
 PLACES = OPENS | {"correct", "reopen"}  # the person's unit and post follow
 # What of the file is not read at all, and what becomes of records and power that stand: read before the rest.
 NOTED_FIRST = (
+    "sheet_left",
     "not_read",
     "role_left",
     "duty_carried",

@@ -21,6 +21,7 @@ PEOPLE_READ = [*PEOPLE_COLUMNS, "内设机构", "职务", "人员类别", "政�
 UNIT_READ = [*UNIT_COLUMNS, "简称", "类型", "上级代码", "垂直管理"]
 ROW_BEFORE, WHY = "原行号", "拒绝原因"  # the last two columns of the workbook of refused rows
 NAMED = 20  # columns in one notice
+LOOKS_MEANT = 3  # columns that are read in one row: a sheet of hints has fewer
 SAYS_NOTHING = {"序号", "性别", ROW_BEFORE, WHY}  # not read, and nobody expects it
 
 # What each broken rule says to the person who has to mend the row.
@@ -29,6 +30,7 @@ RULES = {
     "formula_failed": gettext_noop("The formula of this cell gave no value: %(value)s"),
     "merged": gettext_noop("This cell is merged with another one in row %(first)d. Undo the merge and fill in every row."),
     "not_read": gettext_noop("These columns are not read: %(columns)s."),
+    "sheet_left": gettext_noop("This sheet is not read: it lacks the columns %(columns)s."),
     "title_row": gettext_noop("Only one cell is filled: this looks like a title or a remark, not a person."),
     "number_fraction": gettext_noop("“%(value)s” is a number with decimals, not an employee number. Format the column as text."),
     "number_scientific": gettext_noop(
@@ -193,6 +195,7 @@ def parse(file: BinaryIO, name: str, *, today: date) -> Parsed:
             try:
                 header, rows = sheet.rows(UNIT_COLUMNS)
             except Refused:
+                _note_left(parsed, sheet)
                 continue
             _refuse_second(parsed.unit_sheet, sheet.name)
             parsed.unit_sheet = sheet.name
@@ -222,6 +225,17 @@ def _refuse_second(first: str, second: str) -> None:
             % {"first": first, "second": second},
             code="two_sheets",
         )
+
+
+def _note_left(parsed: Parsed, sheet: tables.Sheet) -> None:
+    """A sheet without the columns that are needed, but with so many others that somebody may have meant it, is named in a notice."""
+    for index, cells in enumerate(sheet.grid[: tables.HEADER_WITHIN]):
+        header = {squeeze(cell) for cell in cells}
+        for needed, read in ((PEOPLE_COLUMNS, PEOPLE_READ), (UNIT_COLUMNS, UNIT_READ)):
+            if len(header & set(read)) >= LOOKS_MEANT:
+                message = _(RULES["sheet_left"]) % {"columns": "、".join(name for name in needed if name not in header)}
+                parsed.notices.append(RosterError(sheet.first_row + index, "", message, [], sheet.name, "sheet_left"))
+                return
 
 
 def _checked(parsed: Parsed, sheet: tables.Sheet, header: list[str], rows: Iterable[tables.Row], read: list[str]) -> list[tables.Row]:
