@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 from typing import BinaryIO
 from xml.parsers import expat
 
@@ -52,7 +53,7 @@ class Row:
     """One data row: `number` as Excel counts it, `cells` by header name, missing cells as None.
 
     `beside`: what stands under no name, or under one that an earlier column has, by the letters of its column.
-    `joined`: names whose cell is empty because it is merged into that of an earlier row, which holds something, with the number of that row.
+    `joined`: names whose cell is empty because it is merged into another one, which holds something, with the number of the row of that.
     """
 
     number: int
@@ -92,6 +93,15 @@ class Sheet:
             code="no_header",
         )
 
+    def refuse_doubled(self, header: list[str], names: list[str]) -> None:
+        """Raises: Refused: one of these names stands twice in the header."""
+        if doubled := [name for name in names if header.count(name) > 1]:
+            raise Refused(
+                _("Sheet “%(sheet)s” has these columns twice: %(columns)s. Nobody could say which of them counts.")
+                % {"sheet": self.name, "columns": "、".join(doubled)},
+                code="doubled_column",
+            )
+
     def _below(self, index: int, header: list[str]) -> Iterator[Row]:
         named = {position: name for position, name in enumerate(header) if name and header.index(name) == position}
         joined = self._joined(index, named)
@@ -105,13 +115,18 @@ class Sheet:
     def _joined(self, index: int, named: dict[int, str]) -> dict[int, dict[str, int]]:
         """By row of the grid, what `Row.joined` says."""
         found: dict[int, dict[str, int]] = {}
-        left = len(self.grid) * len(named)  # no sound file merges a cell twice
-        for (first, column), (last, _end) in self.merged:
-            if first <= index or column not in named or not as_text(self.grid[first][column] if first < len(self.grid) else None):
+        width = len(self.grid[index])
+        left = len(self.grid) * width  # no sound file merges a cell twice
+        for (first, column), (last, end) in self.merged:
+            if first <= index or first >= len(self.grid) or column >= width or not as_text(self.grid[first][column]):
                 continue
-            for offset in range(first + 1, min(last + 1, len(self.grid), first + 1 + left)):
-                found.setdefault(offset, {})[named[column]] = self.first_row + first
+            cells = (
+                (at, position) for at in range(first, min(last + 1, len(self.grid))) for position in range(column, min(end + 1, width))
+            )
+            for offset, position in islice(cells, 1, max(left, 1)):
                 left -= 1
+                if position in named:
+                    found.setdefault(offset, {})[named[position]] = self.first_row + first
         return found
 
 

@@ -49,7 +49,7 @@ def roster_import(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "past": past,
-            "columns": ["工号", "姓名", "单位", "内设机构", "职务", "人员类别", "政务公开职责", "手机", "邮箱", "任现职时间", "状态"],
+            "columns": roster.PEOPLE_READ,
         },
         status=422 if form.errors else 200,
     )

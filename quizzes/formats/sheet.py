@@ -79,12 +79,7 @@ class Sheet(Format):
                 if _looks_like_questions(sheet):
                     left_aside.append(Found(_("“%(sheet)s”") % {"sheet": sheet.name}).refuse(Wrong(error.message)))
                 continue
-            if doubled := [column for column in SHEET if header.count(column) > 1]:
-                raise Refused(
-                    _("Sheet “%(sheet)s” has these columns twice: %(columns)s. Nobody could say which of them counts.")
-                    % {"sheet": sheet.name, "columns": "、".join(doubled)},
-                    code="doubled_column",
-                )
+            sheet.refuse_doubled(header, SHEET)
             with_questions.append((sheet.name, rows))
         if not with_questions:
             raise missing or Refused(_("The file has no sheet."), code="no_header")
@@ -149,7 +144,7 @@ def _left_out(row: tables.Row) -> list[str]:
         for name, text in (unknown | {column: settle(cell) for column, cell in row.beside.items()}).items()
     ]
     alone = _("“%(column)s” is merged with the cell of row %(row)d and counts for that row alone.")
-    return told + [alone % {"column": name, "row": number} for name, number in row.joined.items() if name in SHEET]
+    return told + [alone % {"column": name, "row": number} for name, number in row.joined.items() if name in SHEET and number < row.number]
 
 
 def _as_handed_in(row: tables.Row) -> list[str]:

@@ -197,8 +197,106 @@ def test_another_place_from_the_same_day_corrects_the_posting(cast):
 
 def test_fields_show_old_and_new_and_an_empty_cell_changes_nothing(cast):
     put_in(row(), county=cast.county)
-    plan = plan_of(row(phone="19900000009", email=""), county=cast.county)
-    assert plan.people[0].fields == {"phone": ("19900000001", "19900000009")}
+    plan = plan_of(row(section="", title="", kind="", phone="19900000009", email="", since="", status=""), county=cast.county)
+    [change] = plan.people
+    assert change.fields == {"phone": ("19900000001", "19900000009")} and not change.posting and not plan.errors
+    for more in ({}, {"title": "", "section": ""}, {"title": ""}, {"section": ""}, {"section": "", "since": ""}):
+        assert stands_as(row(**more), cast.county), more
+
+
+def without(line, *columns):
+    """The row in a file without these columns, and its header."""
+    kept = [at for at, name in enumerate(HEADER) if name not in columns]
+    return text_file([line[at] for at in kept], header=[HEADER[at] for at in kept])
+
+
+def imported_without(line, county, *columns):
+    plan = roster.plan(without(line, *columns), "花名册.csv", county=county, on=TODAY)
+    assert not plan.errors
+    roster.apply(plan, by=None, at=NOON)
+    assert roster.plan(without(line, *columns), "花名册.csv", county=county, on=TODAY).is_empty
+    return plan
+
+
+@pytest.mark.parametrize(
+    "columns", [["内设机构"], ["职务"], ["内设机构", "职务"], ["内设机构", "职务", "政务公开职责", "任现职时间", "状态"]]
+)
+def test_an_absent_column_changes_nothing(cast, columns):
+    put_in(row(), county=cast.county)
+    assert imported_without(row(), cast.county, *columns).is_empty
+
+
+def placed():
+    posting = Posting.objects.get(person__employee_number="YA20001", ends_on=None)
+    return posting.unit.name, posting.title, posting.starts_on.isoformat()
+
+
+def test_without_the_column_of_sections_a_new_post_and_a_new_first_day_leave_people_in_theirs(cast):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    imported_without(row(since="2026-03-01"), cast.county, "内设机构")
+    assert placed() == ("办公室", "科员", "2026-03-01")
+    imported_without(row(title="主任", since="2026-05-01"), cast.county, "内设机构")
+    assert placed() == ("办公室", "主任", "2026-05-01")
+    imported_without(row(unit="姚安县财政局", title="主任", since="2026-06-01"), cast.county, "内设机构")
+    assert placed() == ("姚安县财政局", "主任", "2026-06-01")
+
+
+@pytest.mark.parametrize(
+    ("more", "then"),
+    [
+        ({"title": "主任"}, ("姚安县教育体育局", "主任", "2024-03-01")),
+        ({"since": "2026-03-01"}, ("姚安县教育体育局", "科员", "2026-03-01")),
+        ({"since": "2026-03-01", "title": ""}, ("姚安县教育体育局", "科员", "2026-03-01")),
+        ({"unit": "姚安县财政局", "since": "2026-03-01"}, ("姚安县财政局", "科员", "2026-03-01")),
+        ({"unit": "姚安县财政局", "since": "2026-03-01", "title": ""}, ("姚安县财政局", "", "2026-03-01")),
+        ({"section": "姚安县教育体育局"}, ("姚安县教育体育局", "科员", "2024-03-01")),
+    ],
+)
+def test_an_empty_section_means_the_unit_itself_with_a_new_unit_a_new_post_or_a_new_first_day(cast, more, then):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    line = row(**{"section": ""} | more)
+    put_in(line, county=cast.county)
+    assert placed() == then and stands_as(line, cast.county)
+
+
+def test_an_empty_section_leaves_people_in_theirs_with_the_first_day_of_an_earlier_stretch(cast):
+    put_in(row(), county=cast.county)
+    known_since(2024)
+    put_in(row(since="2026-03-01"), county=cast.county)
+    assert stands_as(row(section=""), cast.county)
+
+
+def test_an_empty_post_stays_in_another_section_of_the_unit(cast):
+    put_in(row(), county=cast.county)
+    put_in(row(section="督导室", title="", since="2026-03-01"), county=cast.county)
+    assert placed() == ("督导室", "科员", "2026-03-01")
+
+
+@pytest.mark.parametrize("since", ["2024-03-01", "2026-06-20"])
+def test_who_comes_back_by_a_file_without_sections_and_posts_goes_on_in_theirs(cast, since):
+    put_in(row(), county=cast.county)
+    put_in(row(status="调出"), county=cast.county)
+    back = roster.plan(without(row(since=since), "内设机构", "职务"), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+    assert not back.errors and back.people[0].posting == ("reopen" if since == "2024-03-01" else "open")
+    roster.apply(back, by=None, at=NOON + timedelta(days=7))
+    assert placed() == ("办公室", "科员", since)
+
+
+def test_who_comes_back_to_a_section_that_was_dissolved_comes_to_the_unit(cast):
+    put_in(row(section="督导室"), county=cast.county)
+    put_in(row(section="督导室", status="调出"), county=cast.county)
+    Unit.objects.filter(name="督导室").update(closed_on=TODAY)
+    back = roster.plan(without(row(since="2026-06-20"), "内设机构"), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+    assert not back.errors and back.people[0].unit_code == "532325-D03"
+
+
+def test_a_section_that_a_file_moves_keeps_its_people_where_the_file_names_their_new_unit_alone(cast):
+    put_in(row(), county=cast.county)
+    units = [["532325-D03-01", "办公室", None, "内设机构", "532325-D09", None]]
+    plan = plan_of(row(unit="姚安县财政局", section=""), units=units, county=cast.county)
+    assert not plan.errors and plan.unchanged == 1
 
 
 def test_an_empty_duty_cell_ends_the_duties_and_an_absent_column_does_not(cast):
@@ -657,6 +755,132 @@ def test_a_sign_that_no_database_keeps_is_refused_in_the_plan(cast, column):
 def test_a_number_too_long_for_a_number_cell_is_said_to_have_lost_digits(cast):
     [error] = plan_of(row(number=99912345678901234567.0), county=cast.county).errors
     assert "数位已丢失" in error.message and "小数" not in error.message and "e+" not in error.message
+
+
+# --- headings and merged cells ---------------------------------------------------------------
+
+
+def merged(file, *ranges, sheet="人员花名册"):
+    book = openpyxl.load_workbook(file)
+    for each in ranges:
+        book[sheet].merge_cells(each)
+    out = io.BytesIO()
+    book.save(out)
+    out.seek(0)
+    return out
+
+
+@pytest.mark.parametrize("column", ["单位", "内设机构", "职务", "政务公开职责", "任现职时间"])
+def test_a_cell_that_is_merged_into_one_above_refuses_its_row_and_nobody_loses_a_duty_or_a_section(cast, column):
+    people = [row(number=f"YA2000{n}", duties="联络员") for n in (1, 2, 3)]
+    put_in(*people, county=cast.county)
+    letter = "ABCDEFGHIJKL"[HEADER.index(column)]
+
+    def file():
+        return merged(workbook(*people), f"{letter}2:{letter}4")
+
+    plan = roster.plan(file(), "花名册.xlsx", county=cast.county, on=TODAY)
+    assert codes(plan) == [(3, column, "merged"), (4, column, "merged")] and plan.is_empty
+    assert "取消合并" in plan.errors[0].message and "第2行" in plan.errors[0].message
+    back = roster.refused_file(plan, roster.rows_of(file(), "花名册.xlsx"))
+    again = roster.plan(io.BytesIO(back), "再来.xlsx", county=cast.county, on=TODAY)
+    assert {error.row for error in again.errors} == {2, 3} and again.is_empty, "handed in unmended it is refused again"
+
+
+def test_a_row_that_is_merged_but_for_one_cell_is_refused_for_that_and_a_merged_column_that_is_not_read_does_no_harm(cast):
+    plan = roster.plan(
+        merged(workbook(row(), row(number="YA20002")), *(f"{letter}2:{letter}3" for letter in "BDEFGHIJKL")), "花名册.xlsx", on=TODAY
+    )
+    assert {(error.row, error.code) for error in plan.errors} == {(3, "merged")}
+    assert not roster.plan(merged(workbook(row(), row(number="YA20002")), "C2:C3"), "花名册.xlsx", on=TODAY).errors
+
+
+def test_a_cell_that_is_merged_into_the_one_beside_it_refuses_its_row_and_a_merged_title_between_rows_stays_a_title(cast):
+    put_in(row(), county=cast.county)
+    people = [row(), [*["教育体育局"], *[None] * 11], row(number="YA20002", section="督导室"), row(number="YA20003")]
+    plan = roster.plan(merged(workbook(*people), "G2:H2", "A3:L3", "E4:F5"), "花名册.xlsx", county=cast.county, on=TODAY)
+    assert codes(plan) == [
+        (2, "政务公开职责", "merged"),
+        (3, "工号", "title_row"),
+        (4, "职务", "merged"),
+        (5, "内设机构", "merged"),
+        (5, "职务", "merged"),
+    ]
+    assert "第4行" in plan.errors[-1].message and plan.is_empty
+
+
+def test_merged_cells_of_the_sheet_of_units_refuse_their_rows(cast):
+    units = [[f"532325-D9{n}", f"姚安县{n}局", None, "部门", "532325", None] for n in (1, 2)]
+    plan = roster.plan(merged(workbook(row(), units=units), "E2:E3", sheet="单位"), "花名册.xlsx", county=cast.county, on=TODAY)
+    assert codes(plan) == [(3, "上级代码", "merged")]
+
+
+@pytest.mark.parametrize("column", ["政务公开职责", "内设机构", "工号"])
+def test_a_column_that_stands_twice_refuses_the_file(cast, column):
+    with pytest.raises(Refused) as refused:
+        plan_of(["", *row()], header=[column, *HEADER], county=cast.county)
+    assert refused.value.code == "doubled_column" and column in refused.value.message and "人员花名册" in refused.value.message
+    with pytest.raises(Refused) as refused:
+        text = ["单位代码,单位名称,类型,类型", "532325-D90,甲局,,部门"]
+        roster.plan(io.BytesIO("\n".join(text).encode()), "单位.csv", county=cast.county, on=TODAY)
+    assert refused.value.code == "doubled_column"
+
+
+def headed(**names):
+    return [names.get(name, name) for name in HEADER]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (headed(政务公开职责="公开职责"), "这些列没有读取：公开职责（是否应为“政务公开职责”？）。"),
+        (headed(职务="现任职务", 内设机构="科室"), "这些列没有读取：科室、现任职务（是否应为“职务”？）。"),
+        (headed(性别="单位性质"), "这些列没有读取：单位性质。"),
+        ([*HEADER, "备注"], "这些列没有读取：备注。"),
+        (headed(邮箱=""), "这些列没有读取：J（没有列名）。"),
+    ],
+)
+def test_columns_that_are_not_read_are_named_with_the_heading_that_may_be_meant(cast, header, said):
+    plan = plan_of(row(), header=header, above=[["姚安县政务公开人员花名册"]], county=cast.county)
+    [notice] = plan.notices
+    assert notice.message == said and (notice.row, notice.code) == (2, "not_read") and not plan.errors
+
+
+def test_of_the_headings_that_say_nothing_about_the_register_none_is_named(cast):
+    plan = plan_of([1, *row(), 7, "手机"], header=["序号", *HEADER, "原行号", "拒绝原因"], county=cast.county)
+    assert not plan.notices and not sample_plan().notices
+
+
+def test_columns_that_are_not_read_stand_first_on_the_page_and_in_the_sheet_of_units_too(cast, sign_in):
+    visitor = sign_in(cast.hr)
+    units = [["532325-D90", "姚安县数据局", None, "部门", "532325", None]]
+    book = openpyxl.load_workbook(workbook(row(number=10001.0), header=headed(政务公开职责="公开职责"), units=units))
+    book["单位"]["C1"] = "单位简称"
+    out = io.BytesIO()
+    book.save(out)
+    out.seek(0)
+    page = visitor.get(hand_in(visitor, cast, out)["Location"])
+    assert [notice.code for notice in page.context["notices"]] == ["not_read", "not_read", "stored_as_number"]
+    assert "单位简称（是否应为“简称”？）" in page.text and "公开职责（是否应为“政务公开职责”？）" in page.text
+
+
+@pytest.mark.parametrize(("sheet", "heading", "lacks"), [("人员花名册", "B1", "姓名"), ("单位", "B1", "单位名称")], ids=["people", "units"])
+def test_a_sheet_that_is_left_aside_for_a_heading_that_it_lacks_is_named(cast, sheet, heading, lacks):
+    units = [["532325-D90", "姚安县数据局", None, "部门", "532325", None]]
+    book = openpyxl.load_workbook(workbook(row(), units=units))
+    book[sheet][heading] = "名称"
+    book.create_sheet("说明").append(["工号", "填写说明"])
+    out = io.BytesIO()
+    book.save(out)
+    out.seek(0)
+    plan = roster.plan(out, "花名册.xlsx", county=cast.county, on=TODAY)
+    [notice] = [each for each in plan.notices if each.code == "sheet_left"]
+    assert (notice.sheet, notice.row) == (sheet, 1) and f"缺少这些列：{lacks}。" in notice.message
+
+
+def test_the_page_says_what_an_empty_cell_and_an_absent_column_change(cast, sign_in):
+    page = sign_in(cast.hr).get(reverse("roster_import")).text
+    assert "前三列必须有，且每行都要填写" in page and "单位、职务或任现职时间有变时，内设机构为空表示在单位本级" in page
 
 
 # --- units -----------------------------------------------------------------------------------
@@ -1233,19 +1457,13 @@ def test_a_leaving_that_is_taken_back_a_week_later_leaves_no_hole_in_the_duties_
     ]
 
 
-def without_duties(line):
-    """The row in a file without the column 政务公开职责, whose header comes with it."""
-    at = HEADER.index("政务公开职责")
-    return text_file(line[:at] + line[at + 1 :], header=HEADER[:at] + HEADER[at + 1 :])
-
-
 def test_a_leaving_that_a_file_without_the_column_of_duties_takes_back_gives_back_the_duties_that_ended_with_it(cast):
     put_in(row(duties="具体工作人员、联络员、发布员"), county=cast.county)
     put_in(row(duties="具体工作人员、联络员"), county=cast.county)
     put_in(row(status="离职"), county=cast.county)
 
     def back():
-        return roster.plan(without_duties(row()), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
+        return roster.plan(without(row(), "政务公开职责"), "花名册.csv", county=cast.county, on=date(2026, 6, 22))
 
     assert back().people[0].duties_added == ["staff", "liaison"]
     roster.apply(back(), by=None, at=NOON + timedelta(days=7))

@@ -13,8 +13,19 @@ from people.services.roster.file import Parsed, RosterError
 
 OPENS = frozenset({"open", "move", "renew"})  # a posting begins
 PLACES = OPENS | {"correct", "reopen"}  # the person's unit and post follow
-# What becomes of records and power that stand: read before the rest.
-NOTED_FIRST = ("role_left", "duty_carried", "duty_left", "role_kept", "moves_before", "renewed", "name_changed_gone", "name_changed")
+# What of the file is not read at all, and what becomes of records and power that stand: read before the rest.
+NOTED_FIRST = (
+    "sheet_left",
+    "not_read",
+    "role_left",
+    "duty_carried",
+    "duty_left",
+    "role_kept",
+    "moves_before",
+    "renewed",
+    "name_changed_gone",
+    "name_changed",
+)
 
 
 @dataclass

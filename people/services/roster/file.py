@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
@@ -11,16 +12,25 @@ from django.utils.translation import gettext_noop
 
 from core import tables
 from core.errors import Refused, RowError
-from core.text import is_storable, printable
+from core.text import is_storable, printable, squeeze
 from people import rules
 
 PEOPLE_COLUMNS = ["工号", "姓名", "单位"]
 UNIT_COLUMNS = ["单位代码", "单位名称"]
+PEOPLE_READ = [*PEOPLE_COLUMNS, "内设机构", "职务", "人员类别", "政务公开职责", "手机", "邮箱", "任现职时间", "状态"]
+UNIT_READ = [*UNIT_COLUMNS, "简称", "类型", "上级代码", "垂直管理"]
+ROW_BEFORE, WHY = "原行号", "拒绝原因"  # the last two columns of the workbook of refused rows
+NAMED = 20  # columns in one notice
+LOOKS_MEANT = 3  # columns that are read in one row: a sheet of hints has fewer
+SAYS_NOTHING = {"序号", "性别", ROW_BEFORE, WHY}  # not read, and nobody expects it
 
 # What each broken rule says to the person who has to mend the row.
 RULES = {
     "missing": gettext_noop("This cell must not be empty."),
     "formula_failed": gettext_noop("The formula of this cell gave no value: %(value)s"),
+    "merged": gettext_noop("This cell is merged with another one in row %(first)d. Undo the merge and fill in every row."),
+    "not_read": gettext_noop("These columns are not read: %(columns)s."),
+    "sheet_left": gettext_noop("This sheet is not read: it lacks the columns %(columns)s."),
     "title_row": gettext_noop("Only one cell is filled: this looks like a title or a remark, not a person."),
     "number_fraction": gettext_noop("“%(value)s” is a number with decimals, not an employee number. Format the column as text."),
     "number_scientific": gettext_noop(
@@ -138,8 +148,8 @@ class PersonRow:
     number: str
     name: str
     unit_name: str
-    section: str
-    title: str | None
+    section: str | None  # None where the file has no such column
+    title: str
     staff_type: str
     duties: list[str] | None
     phone: str
@@ -168,7 +178,7 @@ def parse(file: BinaryIO, name: str, *, today: date) -> Parsed:
     """The rows of a roster file: a sheet of people, one of units, or both.
 
     Raises:
-        Refused: unreadable, neither sheet is in it ("no_header"), or one of them twice ("two_sheets").
+        Refused: unreadable, neither sheet is in it ("no_header"), or one of them twice ("two_sheets"), or a column of it ("doubled_column").
     """
     file.seek(0)
     digest = hashlib.sha256()
@@ -185,16 +195,17 @@ def parse(file: BinaryIO, name: str, *, today: date) -> Parsed:
             try:
                 header, rows = sheet.rows(UNIT_COLUMNS)
             except Refused:
+                _note_left(parsed, sheet)
                 continue
             _refuse_second(parsed.unit_sheet, sheet.name)
             parsed.unit_sheet = sheet.name
             parsed.headers[sheet.name] = header
-            _parse_units(parsed, header, rows)
+            _parse_units(parsed, header, _checked(parsed, sheet, header, rows, UNIT_READ))
             continue
         _refuse_second(parsed.people_sheet, sheet.name)
         parsed.people_sheet = sheet.name
         parsed.headers[sheet.name] = header
-        _parse_people(parsed, header, rows, today)
+        _parse_people(parsed, header, _checked(parsed, sheet, header, rows, PEOPLE_READ), today)
     if not parsed.people_sheet and not parsed.unit_sheet:
         raise Refused(
             _("No sheet has the columns %(people)s (people) or %(units)s (units) in one of its first ten rows.")
@@ -216,6 +227,39 @@ def _refuse_second(first: str, second: str) -> None:
         )
 
 
+def _note_left(parsed: Parsed, sheet: tables.Sheet) -> None:
+    """A sheet without the columns that are needed, but with so many others that somebody may have meant it, is named in a notice."""
+    for index, cells in enumerate(sheet.grid[: tables.HEADER_WITHIN]):
+        header = {squeeze(cell) for cell in cells}
+        for needed, read in ((PEOPLE_COLUMNS, PEOPLE_READ), (UNIT_COLUMNS, UNIT_READ)):
+            if len(header & set(read)) >= LOOKS_MEANT:
+                message = _(RULES["sheet_left"]) % {"columns": "、".join(name for name in needed if name not in header)}
+                parsed.notices.append(RosterError(sheet.first_row + index, "", message, [], sheet.name, "sheet_left"))
+                return
+
+
+def _checked(parsed: Parsed, sheet: tables.Sheet, header: list[str], rows: Iterable[tables.Row], read: list[str]) -> list[tables.Row]:
+    """The rows, once no column that is read stands twice; the others, and those under no heading in which something stands, are named in a notice."""
+    sheet.refuse_doubled(header, read)
+    found = list(rows)
+    absent = [name for name in read if name not in header]
+    left = []
+    for name in dict.fromkeys(header):
+        if name and name not in read and name not in SAYS_NOTHING:
+            bare = name.replace(" ", "")
+            near = [each for each in absent if each in bare or bare in each]
+            words = {"column": printable(name)[:40], "near": "、".join(near)}
+            left.append(_("%(column)s (is “%(near)s” meant?)") % words if near else words["column"])
+    headed = {tables.column_letters(position) for position, name in enumerate(header) if name}
+    for letters in sorted({letters for row in found for letters in row.beside} - headed, key=lambda letters: (len(letters), letters)):
+        left.append(_("%(column)s (no heading)") % {"column": letters})
+    if left:
+        at = next(index for index, cells in enumerate(sheet.grid) if [squeeze(cell) for cell in cells] == header)
+        message = _(RULES["not_read"]) % {"columns": "、".join(left[:NAMED]) + ("…" if len(left) > NAMED else "")}
+        parsed.notices.append(RosterError(sheet.first_row + at, "", message, [], sheet.name, "not_read"))
+    return found
+
+
 class _Cells:
     """One row being read: hands out cells, collects what is wrong with them."""
 
@@ -235,7 +279,7 @@ class _Cells:
 
     def read(self, column: str, how, *more, required: bool = False, **kwargs):
         """The cell through one of the rules; "" (or None) when it is refused."""
-        if self.has_failed(column):
+        if self.says_nothing(column):
             return None
         try:
             value = how(self.row.cells.get(column), *more, **kwargs)
@@ -247,8 +291,11 @@ class _Cells:
             self.refuse(column, "missing")
         return value
 
-    def has_failed(self, column: str) -> bool:
-        """Refuses the cell whose formula gave no value."""
+    def says_nothing(self, column: str) -> bool:
+        """Refuses the cell that is merged into another one, or whose formula gave no value."""
+        if column in self.row.joined:
+            self.refuse(column, "merged", first=self.row.joined[column])
+            return True
         value = self.row.cells.get(column)
         if not tables.is_failed(value):
             return False
@@ -256,7 +303,7 @@ class _Cells:
         return True
 
     def limited(self, column: str, limit: int, required: bool = False) -> str:
-        if self.has_failed(column):
+        if self.says_nothing(column):
             return ""
         text = self.row.text(column)
         if not is_storable(text):
@@ -290,7 +337,7 @@ def _is_stray(cells: _Cells, first: str, rows_header: list[str]) -> bool:
     texts = [text for text in (tables.as_text(value) for value in cells.row.cells.values()) if text]
     if cells.row.text(first) == first:
         return True
-    if len(texts) == 1:
+    if len(texts) == 1 and all(number == cells.row.number for number in cells.row.joined.values()):
         column = next(name for name in cells.row.cells if cells.row.text(name))
         cells.refuse(column, "title_row")
         return True
@@ -310,7 +357,7 @@ def _parse_units(parsed: Parsed, header: list[str], rows) -> None:
         kind = cells.read("类型", rules.one_of, rules.UNIT_KIND_WORDS, "kind_unknown", required=True) if cells.has("类型") else ""
         parent_code = cells.read("上级代码", rules.unit_code) or ""
         vertical = None
-        if cells.has("垂直管理") and not cells.has_failed("垂直管理"):
+        if cells.has("垂直管理") and not cells.says_nothing("垂直管理"):
             vertical = rules.YES_NO_WORDS.get(row.text("垂直管理").lower())
             if vertical is None:
                 cells.refuse("垂直管理", "yes_no", value=row.text("垂直管理"))
@@ -340,8 +387,8 @@ def _parse_people(parsed: Parsed, header: list[str], rows, today: date) -> None:
             number=number or "",
             name=cells.read("姓名", rules.person_name, required=True) or "",
             unit_name=cells.limited("单位", 80, required=True),
-            section=cells.limited("内设机构", 80),
-            title=cells.limited("职务", 60) if cells.has("职务") else None,
+            section=cells.limited("内设机构", 80) if cells.has("内设机构") else None,
+            title=cells.limited("职务", 60),
             staff_type=cells.read("人员类别", rules.one_of, rules.STAFF_TYPE_WORDS, "type_unknown") or "",
             duties=duties,
             phone=cells.read("手机", rules.phone) or "",
@@ -366,14 +413,19 @@ def _rows_of(several: list[_Cells]) -> str:
 
 
 def rows_of(file: BinaryIO, name: str) -> dict[tuple[str, int], dict[str, object]]:
-    """The original cells of every row by (sheet, row number), for giving refused rows back."""
+    """The original cells of every row by (sheet, row number), for giving refused rows back.
+
+    A cell that is merged into another one fails there: given back empty, it would say something else.
+    """
     found: dict[tuple[str, int], dict[str, object]] = {}
     for sheet in tables.read(file, name=name):
-        for columns in (PEOPLE_COLUMNS, UNIT_COLUMNS):
+        for columns, read in ((PEOPLE_COLUMNS, PEOPLE_READ), (UNIT_COLUMNS, UNIT_READ)):
             try:
                 _header, rows = sheet.rows(columns)
             except Refused:
                 continue
-            found.update({(sheet.name, row.number): row.cells for row in rows})
+            for row in rows:
+                merged = {column: tables.Failed("#N/A") for column in row.joined if column in read}
+                found[sheet.name, row.number] = row.cells | merged
             break
     return found

@@ -105,6 +105,15 @@ class Known:
         """Whether a unit, as planned, is this one or lies below it."""
         return above in self._upwards(code, parent)
 
+    def organ_has(self, organ_code: str, code: str) -> bool:
+        """Whether a unit, as planned, is this one or a section of it, or one of its sections."""
+        for each in self._upwards(code):
+            if each == organ_code:
+                return True
+            if self.kind.get(each) != Unit.Kind.SECTION:
+                break
+        return False
+
     def depth(self, code: str) -> int:
         """On which level a unit lies, as planned; the county is the first."""
         chain = self._upwards(code)

@@ -122,7 +122,7 @@ def _need_section(found: RosterPlan, known: Known, organ_code: str, section: str
 
 
 def _values(row: PersonRow) -> list:
-    return [row.number, row.name, row.unit_name, row.section]
+    return [row.number, row.name, row.unit_name, row.section or ""]
 
 
 def _people_in_reach(county: Unit | None):

@@ -21,7 +21,10 @@ def change_of(
     `is_stopped`: this import does not let them in again. `is_mistaken`: a later first day corrects the one that stands, see `mistaken`.
     """
     person, cur, last = stands.person, stands.current, stands.last
-    if section:
+    there = _still_at(stands, known, organ_code)
+    if there and _leaves_section(row, stands) and (cur is not None or there not in known.closed):
+        unit_code, label = there, known.label(there)
+    elif section:
         unit_code = known.sections.get((organ_code, section)) or rules.section_code(organ_code, section, known.kind)
         label = f"{known.name[organ_code]} {section}"
     else:
@@ -39,7 +42,7 @@ def change_of(
     stated = {"name": row.name, "phone": row.phone, "email": row.email, "staff_type": row.staff_type, "status": status}
     if person is None:
         change.fields = {name: ("", value) for name, value in stated.items() if value}
-        change.title = row.title or ""
+        change.title = row.title
         change.since = row.since
         if row.since is None:
             return rules.Unreadable("date_needed")
@@ -60,6 +63,8 @@ def change_of(
             change.stays_stopped = True
         else:
             change.fields["is_active"] = (False, True)
+    stood = cur or last
+    change.title = row.title or (stood.title if stood is not None and there else "")  # who stays in the unit keeps the post
     if cur is not None:
         wanted = open_duties if row.duties is None else row.duties
         here = known.code_now(cur.unit_id)
@@ -67,7 +72,6 @@ def change_of(
             wanted = [duty for duty in open_duties if duty not in rules.ROLE_OF_DUTY]  # no power goes into another county unnamed
         return _continued(change, row, known, cur, last, open_duties, wanted, is_mistaken=is_mistaken)
     same = last if last is not None and known.code_now(last.unit_id) == unit_code else None  # where they last were
-    change.title = row.title if row.title is not None else (same.title if same else "")
     change.since = row.since
     if row.since is None:
         return rules.Unreadable("date_needed")
@@ -80,6 +84,30 @@ def change_of(
         change.posting = "open"
         change.duties_added = list(row.duties or [])
     return change
+
+
+def _still_at(stands: Standing, known: Known, organ_code: str) -> str:
+    """The code of where somebody serves, or last served, when that is this unit or a section of it; else ""."""
+    stood = stands.current or stands.last
+    here = known.code_now(stood.unit_id) if stood is not None else ""
+    return here if here and known.organ_has(organ_code, here) else ""
+
+
+def _leaves_section(row: PersonRow, stands: Standing) -> bool:
+    """Whether a row leaves somebody of the same unit in their section because it names none.
+
+    Without the column it does. An empty cell does while post and first day stay: with new ones it means the unit itself.
+    """
+    if row.section is None:
+        return True
+    if row.section:
+        return False
+    stood, last = stands.current or stands.last, stands.last
+    assert stood is not None
+    days = {None, stood.starts_on}
+    if stands.current is not None and last is not None and continues(last, stands.current):
+        days.add(last.starts_on)
+    return row.title in ("", stood.title) and row.since in days
 
 
 def _continued(
@@ -101,7 +129,6 @@ def _continued(
     """
     here = known.code_now(cur.unit_id)
     same_unit = here == change.unit_code
-    change.title = row.title if row.title is not None else (cur.title if same_unit else "")
     change.since = row.since or cur.starts_on
     last_day = last.ends_on if last is not None else None
     first_day = last.starts_on if last is not None and continues(last, cur) else None  # of an earlier stretch of the same post

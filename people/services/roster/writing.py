@@ -19,14 +19,13 @@ from people.models import DutyAssignment, Person, Posting, Role, RosterImport, U
 from people.services import accounts, readings, roles
 from people.services.roles import in_batches
 from people.services.roster.changes import OPENS, PLACES, RosterPlan
-from people.services.roster.file import RosterError, rows_of
+from people.services.roster.file import ROW_BEFORE, WHY, RosterError, rows_of
 from people.services.roster.planning import compare
 from people.services.roster.postings import continues
 from people.services.roster.standing import duties_of, postings_of
 from people.signals import roster_imported
 
 KEEP_UPLOADS = timedelta(days=1)
-ROW_BEFORE, WHY = "原行号", "拒绝原因"  # the last two columns of the workbook of refused rows
 
 
 class LeftOut(NamedTuple):
