@@ -36,6 +36,17 @@ def mask_name(name: str) -> str:
     return letters[0] + "*" * (len(letters) - 2) + letters[-1]
 
 
+def mask_phone(number: str) -> str:
+    """A number as others see it: 13912345678 → 139****5678; "" for one too short to hide anything of."""
+    return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else ""
+
+
+def mask_mail(address: str) -> str:
+    """An address as others see it: wang@example.cn → w****@example.cn."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}****{at}{host}" if address else ""
+
+
 def search_tokens(*texts: str) -> str:
     """Words for a search index that has no Chinese parser.
 

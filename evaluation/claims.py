@@ -21,7 +21,7 @@ from courses.services import policies
 from evaluation import rules
 from evaluation.evidence import File, keep, kinds_of
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
-from evaluation.models.claim import FACE_TO_FACE
+from evaluation.models.claim import FACE_TO_FACE, HourClaimQuerySet
 from evaluation.permissions import deciders_on, decides_q, over_q, people_to_file_for
 from evaluation.services import days_of
 from people.models import Person, Role, Unit
@@ -134,7 +134,7 @@ def _linked(person: Person, facts: Facts) -> list[HourClaim]:
         starts_on, ends_on = first, last
 
 
-def _touching(person_id: int, starts_on: date, ends_on: date) -> QuerySet[HourClaim]:
+def _touching(person_id: int, starts_on: date, ends_on: date) -> HourClaimQuerySet:
     """The claims of a person that share a day with these."""
     return HourClaim.objects.filter(person=person_id, starts_on__lte=ends_on, ends_on__gte=starts_on)
 
@@ -303,13 +303,21 @@ def may_file_for(user, person: Person) -> bool:
     return has_role(user, Role.HR) and people_to_file_for(user).filter(pk=person.pk).exists()
 
 
-def beside(claim: HourClaim) -> list[HourClaim]:
-    """Other claims of the person that touch the same days and were not refused: what a doubled claim looks like. Two queries."""
-    return _live(_touching(claim.person_id, claim.starts_on, claim.ends_on).exclude(pk=claim.pk))
+def beside(claim: HourClaim, user) -> list[HourClaim]:
+    """Other claims of the person that touch the same days and were not refused, of those that the user reads: what a doubled claim looks
+    like. Two queries."""
+    found = _touching(claim.person_id, claim.starts_on, claim.ends_on).exclude(pk=claim.pk)
+    return _live(found.visible_to(user))
+
+
+def read_among(found: list[HourClaim], user) -> list[HourClaim]:
+    """Those of these claims that the user reads. One query, or none."""
+    seen = set(HourClaim.objects.visible_to(user).filter(pk__in=[one.pk for one in found]).values_list("pk", flat=True)) if found else set()
+    return [one for one in found if one.pk in seen]
 
 
 def alike(claim: HourClaim) -> list[HourClaim]:
-    """Other live claims of the person in the year for something of the same title. Two queries."""
+    """Other live claims of the person in the year for something of the same title, whoever reads them: a rule asks. Two queries."""
     of_year = HourClaim.objects.filter(person=claim.person_id, ends_on__year=claim.year).exclude(pk=claim.pk)
     return [one for one in _live(of_year) if rules.as_compared(one.title) == rules.as_compared(claim.title)]
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from courses import outlines
 from courses.models import Course, EditionRequirement, Enrolment
 from people.models import Person
+from people.permissions import counties_read
 from quizzes.models import Allowance, Attempt, Quiz
 
 
@@ -15,20 +16,32 @@ class Chance:
     """One quiz in the enrolment that counts for it now."""
 
     quiz: Quiz
-    course: Course
+    enrolment: Enrolment
     used: int
     allowed: int | None  # None: without limit
     has_passed: bool
+    reads_first: bool  # whether the reader reads the course's first round, too
+
+    @property
+    def course(self) -> Course:
+        return self.enrolment.course
 
     @property
     def is_used_up(self) -> bool:
         return self.allowed is not None and self.used >= self.allowed
 
 
-def of(person: Person) -> list[Chance]:
-    """The quizzes of the person's courses, exams left out, by course. Five queries, however many courses, and those of `outlines.embeds` for an edition that was not read yet."""
+def of(person: Person, *, reader: Person | None = None) -> list[Chance]:
+    """The quizzes of the person's courses, exams left out, by course: those whose round the reader, the person where none is named, reads.
+
+    Passes are told as the reader reads them; attempts used are whole, for what is left of the round hangs on them. Five queries, however
+    many courses, and those of `outlines.embeds` for an edition that was not read yet.
+    """
+    user = person if reader is None else reader
+    seen = Enrolment.objects.visible_to(user).filter(pk=OuterRef("pk"))
     enrolments = list(
         Enrolment.objects.filter(person=person)
+        .annotate(seen=Exists(seen))
         .select_related("course", "edition", "completion__reversal")
         .order_by(F("completion__pk").desc(nulls_first=True), "-pk")
     )
@@ -38,6 +51,7 @@ def of(person: Person) -> list[Chance]:
     )
     keys = set(asks.values_list("edition", "key"))
     of_banks = Q(course_code__in={enrolment.course.code for enrolment in enrolments})
+    first = {one.course_id for one in enrolments if one.round == 1 and one.seen}  # type: ignore[attr-defined]
     newest = {one.course_id: one for one in sorted(enrolments, key=Enrolment.by_newness)}
     enrolments = [one for one in enrolments if one == newest[one.course_id]]
     standing: list[tuple[Quiz, Enrolment]] = []
@@ -47,18 +61,36 @@ def of(person: Person) -> list[Chance]:
         open_ = [e for e in asking if not hasattr(e, "completion")]
         standing += [(quiz, e) for e in open_ or asking[:1] or [e for e in enrolments if _offers(e, quiz, keys)][:1]]
     used = _figures(Attempt.objects.filter(person=person), Count("pk"))
-    passed = _figures(Attempt.objects.filter(person=person).passed(), Count("pk"))
-    given = list(Allowance.objects.filter(person=person, sitting=None))
+    passed = _figures(Attempt.objects.visible_to(user).filter(person=person).passed(), Count("pk"))
+    allowances = list(Allowance.objects.filter(person=person, sitting=None))
     return [
         Chance(
             quiz=quiz,
-            course=enrolment.course,
+            enrolment=enrolment,
             used=used.get((quiz.pk, enrolment.pk), 0),
-            allowed=quiz.attempts_allowed + _extra(given, quiz, enrolment) if quiz.attempts_allowed else None,
+            allowed=quiz.attempts_allowed + _extra(allowances, quiz, enrolment) if quiz.attempts_allowed else None,
             has_passed=bool(passed.get((quiz.pk, enrolment.pk))),
+            reads_first=enrolment.course_id in first,
         )
         for quiz, enrolment in standing
+        if enrolment.seen  # type: ignore[attr-defined]
     ]
+
+
+def given(person: Person, found: list[Chance], *, reader: Person) -> list[Allowance]:
+    """What was given to the person for these chances, the newest first: in rounds that the reader reads, and in sittings of a county where
+    they read records. One query."""
+    first = {one.quiz.pk for one in found if one.reads_first}
+    round_ = Enrolment.objects.visible_to(reader).filter(pk=OuterRef("enrolment"))
+    rows = Allowance.objects.filter(person=person, quiz__in=[one.quiz.pk for one in found]).annotate(in_round=Exists(round_))
+    counties = counties_read(reader)
+
+    def is_read(row: Allowance) -> bool:
+        if row.sitting_id is not None:
+            return reader.is_superuser or row.quiz.county.path in counties
+        return row.in_round if row.enrolment_id else row.quiz_id in first  # type: ignore[attr-defined]
+
+    return [row for row in rows.select_related("quiz__county", "sitting", "by").order_by("-pk") if is_read(row)]
 
 
 def _extra(given: list[Allowance], quiz: Quiz, enrolment: Enrolment) -> int:

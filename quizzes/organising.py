@@ -482,10 +482,10 @@ def _log(request: HttpRequest, sitting: Sitting, kind: str, what: str, *, rows: 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def person_attempts(request: HttpRequest, pk: int) -> HttpResponse:
-    """HR gives a person of theirs another attempt, or more time, at a quiz of a course. Each opening is logged."""
+    """HR gives a person of theirs another attempt, or more time, at a quiz of a course, in a round that they read. Each opening is logged."""
     require_role(request.user, Role.HR)
     person = get_object_or_404(people_of_hr(request.user).select_related("unit"), pk=pk)
-    found = chances.of(person)
+    found = chances.of(person, reader=request.user)
     quizzes = Quiz.objects.filter(pk__in=[chance.quiz.pk for chance in found])
     given_before = sittings.newest(person.allowances.all())
     form = forms.QuizAllowanceForm(request.POST or None, quizzes=quizzes, initial={"seen": given_before})
@@ -498,7 +498,7 @@ def person_attempts(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Given to %(name)s.") % {"name": person.name})
             return redirect("person_attempts", pk)
     readings.record(reader=request.user, kind=Kind.READ, what="quiz attempts", unit=person.unit, subject=person, rows=1, request=request)
-    given = list(person.allowances.filter(quiz__in=quizzes).select_related("quiz", "sitting", "by").order_by("-pk"))
+    given = chances.given(person, found, reader=request.user)
     return render(
         request,
         "quizzes/manage/person.html",

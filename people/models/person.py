@@ -7,6 +7,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from core.text import mask_phone
 from people.models.unit import Unit
 
 
@@ -113,7 +114,7 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     @property
     def masked_phone(self) -> str:
-        return f"{self.phone[:3]}****{self.phone[-4:]}" if len(self.phone) >= 8 else ""
+        return mask_phone(self.phone)
 
     @cached_property
     def current_duties(self) -> list[str]:

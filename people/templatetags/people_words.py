@@ -12,6 +12,13 @@ register = template.Library()
 DOORS = {
     "people": gettext_noop("list of people"),
     "person": gettext_noop("page of a person"),
+    "plan of a roster": gettext_noop("what a roster would change of people"),
+    "changes by a roster": gettext_noop("what a roster changed of people"),
+    "people of a unit to close": gettext_noop("who serves in a unit and holds roles over it"),
+    "hours to correct": gettext_noop("hours of a person, to correct them"),
+    "completion to reverse": gettext_noop("completion of a person, to reverse it"),
+    "plan of candidates": gettext_noop("people whom a list of candidates would take in"),
+    "people to appoint": gettext_noop("people to appoint for an exam"),
     "leave": gettext_noop("leave of a person"),
     "activation codes": gettext_noop("activation codes"),
     "activation code": gettext_noop("activation code made"),

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_GET
 
 from core import clock
 from core.errors import Refused
+from people import roster_words
 from people.forms import RosterForm
-from people.models import Role, RosterImport, Unit
+from people.models import ReadingOfOthers, Role, RosterImport, Unit
 from people.permissions import require_role, units_of
-from people.services import roles, roster
+from people.services import readings, roles, roster
 
 SHOWN = 200  # rows of each kind on the plan page; the counts are always whole
 
@@ -101,6 +102,7 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
         if not found:
             return redirect("roster_result", pk=kept.pk)
         refusal = refusal or _("The register has changed since this plan was made. Please look at the new plan.")
+    _log(request, kept, "plan of a roster", rows=len(plan.changed_people[:SHOWN]) + len(plan.missing[:SHOWN]))
     return render(
         request,
         "people/roster_plan.html",
@@ -116,7 +118,7 @@ def roster_plan(request: HttpRequest, pk: int) -> HttpResponse:
             "new_units": plan.new_units[:SHOWN],
             "changed_units": plan.changed_units[:SHOWN],
             "new_people": plan.new_people[:SHOWN],
-            "changed_people": plan.changed_people[:SHOWN],
+            "changed_people": roster_words.told(plan.changed_people[:SHOWN]),
             "missing": plan.missing[:SHOWN],
         },
         status=409 if refusal else 200,
@@ -151,16 +153,23 @@ def roster_result(request: HttpRequest, pk: int) -> HttpResponse:
     if kept.applied_at is None:
         return redirect("roster_plan", pk=kept.pk)
     changes, left_out = (kept.changes, roster.left_out(kept, at=clock.now())) if _still_reaches(request.user, kept) else ([], [])
+    _log(request, kept, "changes by a roster", rows=len({number for number, *_change in changes}))
     return render(
         request,
         "people/roster_result.html",
         {
             "kept": kept,
             "summary": kept.summary,
-            "changes": changes,
+            "changes": roster_words.told_after(changes),
             "idle": not any(count for name, count in kept.summary.items() if name not in {"people_unchanged", "missing"}),
             "left_out": left_out[:SHOWN],
             "more": len(left_out) > SHOWN,
             "limit": SHOWN,
         },
     )
+
+
+def _log(request: HttpRequest, kept: RosterImport, what: str, *, rows: int) -> None:
+    """A trace of reading what the register says of others, where it was shown of anybody."""
+    if rows:
+        readings.record(reader=request.user, kind=ReadingOfOthers.Kind.READ, what=what, unit=kept.unit, rows=rows, request=request)

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
@@ -22,7 +22,7 @@ from core.errors import Refused
 from core.exports import defused
 from people.forms import CodesForm, GrantForm, PeopleFilter
 from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Role, RoleGrant, Unit
-from people.models.unit import record_names
+from people.models.unit import record_names, within_paths
 from people.permissions import READS_PEOPLE, paths_of, reaches, require_role
 from people.reauthentication import recently_signed_in
 from people.services import accounts, readings, roles
@@ -115,8 +115,11 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
     readings.record(reader=request.user, kind=ReadingOfOthers.Kind.READ, what="person", subject=someone, unit=someone.unit, request=request)
     label_units([someone], [])
     duties = DutyAssignment.objects.order_by("starts_on", "pk")
-    postings = list(Posting.objects.filter(person=someone).select_related("unit").prefetch_related(Prefetch("duties", duties)))
-    grants = list(someone.role_grants.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
+    served = _with_seen(Posting.objects, request.user).filter(person=someone)
+    all_postings = list(served.select_related("unit").prefetch_related(Prefetch("duties", duties)))
+    held = _with_seen(RoleGrant.objects, request.user).filter(person=someone)
+    all_grants = list(held.select_related("unit", "granted_by").order_by("-ends_on", "starts_on", "pk"))
+    postings, grants = [each for each in all_postings if each.seen], [each for each in all_grants if each.seen]
     names = record_names([each.unit for each in (*postings, *grants)])
     for each in (*postings, *grants):
         each.place = names[each.unit_id]
@@ -134,7 +137,11 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
             "open_grants": open_grants,
             "closed_grants": [grant for grant in grants if grant.ends_on is not None],
             "administers": administers,
-            "beyond": accounts.power_beyond(request.user, someone, open_grants) if administers and someone.pk != request.user.pk else None,
+            "served_elsewhere": len(all_postings) - len(postings),
+            "holds_elsewhere": len(all_grants) - len(grants),
+            "beyond": accounts.power_beyond(request.user, someone, [grant for grant in all_grants if grant.ends_on is None])
+            if administers and someone.pk != request.user.pk
+            else None,
             "is_self": someone.pk == request.user.pk,
             "may_make_codes": reaches(request.user, someone.unit, Role.HR, Role.ADMINISTRATOR)
             and bool(accounts.waiting_for_code([someone], by=request.user)[0]),
@@ -149,6 +156,13 @@ def _person_page(request: HttpRequest, pk: int, grant_form: GrantForm | None = N
         },
         status=status,
     )
+
+
+def _with_seen(manager, user) -> QuerySet:
+    """Postings or roles, each with whether the user reads it (`seen`): as `visible_to` says, and what lies over units that they administer."""
+    administered = within_paths(paths_of(user, [Role.ADMINISTRATOR]))
+    seen = manager.visible_to(user) | manager.filter(administered)
+    return manager.annotate(seen=Exists(seen.filter(pk=OuterRef("pk"))))
 
 
 def _above(name: str, someone: Person) -> str:

@@ -701,7 +701,7 @@ def allow(
     Raises:
         Refused: given_since (another gave some there after `seen`), nothing_given, no_reason, own_allowance, other_county, not_a_candidate, has_begun (minutes for
             somebody who sits already: they are added in the watch), over (the sitting is closed), round_over (nothing
-            can be given for a round to come), not_asked (no course asks for the quiz any more).
+            can be given for a round to come), round_elsewhere (`by` does not read the round), not_asked (no course asks for the quiz any more).
     """
     reason = reason.strip()
     if not (0 <= extra_minutes <= 600 and 0 <= extra_attempts <= 20) or not (extra_minutes or extra_attempts):
@@ -715,7 +715,7 @@ def allow(
     person = Person.objects.select_for_update(no_key=True, of=("self",)).get(pk=person.pk)
     if sitting is not None:
         _refuse_allowance(person, sitting, extra_attempts, at)
-    enrolment = None if sitting is not None else _round_to_help(person, quiz, at)
+    enrolment = None if sitting is not None else _round_to_help(person, quiz, at, by)
     facts = {"person": person, "quiz": quiz, "sitting": sitting, "enrolment": enrolment, "reason": reason[:300], "by": by}
     facts |= {"extra_minutes": extra_minutes, "extra_attempts": extra_attempts}
     standing = Allowance.objects.filter(**facts, at__gt=at - SAME_ACT, at__lte=at).first()
@@ -749,21 +749,28 @@ def _refuse_given_since(rows: QuerySet[Allowance]) -> None:
         )
 
 
-def _round_to_help(person: Person, quiz: Quiz, at: datetime) -> Enrolment | None:
-    """The round that something is given in; None before the person has begun the course."""
+def _round_to_help(person: Person, quiz: Quiz, at: datetime, by: Person) -> Enrolment | None:
+    """The round that something is given in, one that `by` reads; None before the person has begun the course."""
     found = attempts.enrolments_for(person=person, quiz=quiz)
     if found and not quiz.is_exam and not found[0].offers:  # type: ignore[attr-defined]
         refusal, course = attempts.not_offered(person, quiz)
         if course is None:
             raise refusal
         return None
+    read = set(Enrolment.objects.visible_to(by).filter(pk__in=[one.pk for one in found]).values_list("pk", flat=True))
+    rounds = [one for one in attempts.under_way(found) or found[:1] if one.pk in read]
+    if found and not rounds:
+        raise Refused(
+            _("%(name)s began the course of this quiz in another county or at an earlier unit: it is not for you to give.")
+            % {"name": person.name},
+            code="round_elsewhere",
+        )
     if found and attempts.needs_new_round(found[0], at=at):
         raise Refused(
             _("%(name)s has completed the course of this quiz; a new round has not begun yet. Give it then, or for a sitting.")
             % {"name": person.name},
             code="round_over",
         )
-    rounds = attempts.under_way(found) or found[:1]
     needy = (one for one in rounds if attempts.is_used_up(one, quiz))
     return next(needy, rounds[0] if rounds else None)
 

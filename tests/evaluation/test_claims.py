@@ -18,7 +18,8 @@ from core import clock
 from core.errors import Refused
 from evaluation import archive, archive_paper, claims, evidence, rules, services
 from evaluation.models import ClaimDecision, Evidence, HourClaim, LedgerEntry
-from people.models import Posting, ReadingOfOthers
+from people.models import Person, Posting, ReadingOfOthers
+from people.services import postings
 from tests.cast import EVERYBODY, NOON, grant, person
 from tests.certificates.conftest import private
 from tests.evaluation import rows
@@ -412,9 +413,22 @@ def test_what_looks_like_a_doubled_claim_is_shown(cast, policy):
     first = filed(cast.learner, hours=Decimal(7))
     other = filed(cast.learner, key="k2", title="同一次培训", hours=Decimal(7))
     far = filed(cast.learner, key="k3", starts_on=date(2026, 3, 1), ends_on=date(2026, 3, 1), hours=Decimal(1))
-    assert claims.beside(first) == [other] and claims.beside(far) == []
+    assert claims.beside(first, cast.hr) == [other] and claims.beside(far, cast.hr) == []
     claims.withdraw(claim=other, by=cast.learner, at=NOON)
-    assert claims.beside(first) == []
+    assert claims.beside(first, cast.hr) == []
+
+
+def test_the_claims_of_before_are_not_shown_to_officers_of_the_new_county(cast, policy, sign_in):
+    asked = {"kind": "external", "title": "《Python 入门》", "hours": Decimal(5)}
+    first = filed(cast.learner, key="k1", **asked, starts_on=date(2026, 3, 2), ends_on=date(2026, 3, 2))
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 3, 3))
+    moved = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    again = filed(moved, key="k2", **asked, starts_on=date(2026, 3, 3), ends_on=date(2026, 3, 3))
+    assert (first.unit, again.unit) == (cast.section, cast.other_county)
+    assert claims.alike(again) == [first], "a course counts once a year wherever it was credited"
+    assert claims.read_among([first], cast.other_hr) == [] and claims.read_among([first], cast.hr) == [first]
+    page = sign_in(cast.other_hr).get(reverse("claim", args=[again.pk]))
+    assert page.status_code == 200 and page.context["alike"] == [] and page.context["beside"] == []
 
 
 def test_the_same_course_elsewhere_counts_once_a_year_unless_officers_say_that_it_is_another(cast, policy, second, course, sign_in):

@@ -13,8 +13,8 @@ from courses.models import Completion
 from evaluation import services
 from evaluation.models import LedgerEntry
 from people.models import Person, Unit
-from people.services import postings, tokens, units
-from tests.cast import EVERYBODY
+from people.services import postings, roles, tokens, units
+from tests.cast import EVERYBODY, grant, person
 from tests.evaluation import rows
 
 MAY = datetime(2026, 5, 11, 4, 0, tzinfo=UTC)
@@ -93,20 +93,48 @@ def test_the_learning_file_of_the_new_leader_says_that_hours_lie_elsewhere(cast,
 
 def test_who_came_from_another_county_is_not_told_from_where(cast, moved, sign_in):
     postings.post(person=moved, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 7, 20))
-    for door in ("learning_file", "hours_known"):
+    for door in ("learning_file", "hours_known", "person", "person_attempts"):
         page = sign_in(cast.other_hr).get(reverse(door, args=[moved.pk]), {"known_at": "2026-07-19"})
         assert page.status_code == 200
         assert not any(unit.name in page.text for unit in (cast.county, cast.bureau, cast.other_bureau))
     page = sign_in(cast.other_hr).get(reverse("learning_file", args=[moved.pk])).text
     assert "另有 2 段任职" in page and cast.other_county.name in page
+    assert "另有 2 段任职" in sign_in(cast.other_hr).get(reverse("person", args=[moved.pk])).text
+
+
+def test_what_somebody_was_in_another_county_is_told_to_nobody_of_the_new_one(cast, moved, sign_in):
+    roles.grant(person=moved, role="trainer", unit=cast.bureau, by=cast.admin, on=date(2026, 6, 2))
+    postings.post(person=moved, unit=cast.other_county, title="科员", duties=["staff"], starts_on=date(2026, 7, 20))
+    grant(cast.stranger, "administrator", cast.other_county)
+    watches = person("DY10009", "蒋审计", cast.other_county)
+    grant(watches, "auditor", cast.other_county)
+    door = reverse("person", args=[moved.pk])
+    for reader in (cast.other_hr, cast.stranger, watches):
+        page = sign_in(reader).get(door)
+        assert page.status_code == 200
+        assert not any(word in page.text for word in (cast.bureau.name, cast.other_bureau.name, cast.admin.name, "讲师"))
+        assert "另有 1 项角色" in page.text
+    assert cast.bureau.name in sign_in(moved).get(door).text
+
+
+def test_an_administrator_reads_and_withdraws_the_roles_over_their_units(cast, moved, sign_in):
+    since_transfer(cast)
+    grant(cast.own_leader, "administrator", cast.other_bureau)
+    held = grant(moved, "reviewer", cast.other_bureau)
+    client, door = sign_in(cast.admin), reverse("person", args=[moved.pk])
+    page = client.get(door).text
+    assert cast.bureau.name in page and reverse("withdraw_role", args=[moved.pk, held.pk]) in page
+    page = sign_in(cast.own_leader).get(door).text
+    assert reverse("withdraw_role", args=[moved.pk, held.pk]) in page and cast.other_bureau.name in page
 
 
 @pytest.mark.parametrize(("follows", "named"), [(True, True), (False, False)])
 def test_the_new_unit_reads_where_somebody_served_as_it_reads_what_they_learned(cast, moved, sign_in, follows, named):
     if not follows:
         since_transfer(cast)
-    page = sign_in(cast.other_leader).get(reverse("learning_file", args=[moved.pk])).text
-    assert (cast.bureau.name in page) == named and cast.other_bureau.name in page
+    for door in ("learning_file", "person"):
+        page = sign_in(cast.other_leader).get(reverse(door, args=[moved.pk])).text
+        assert (cast.bureau.name in page) == named and cast.other_bureau.name in page
     assert cast.bureau.name in sign_in(moved).get(reverse("my_file")).text
 
 

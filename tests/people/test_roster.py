@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from core.errors import Refused, RefusedRows
-from people.models import DutyAssignment, Leave, Person, Posting, Role, RoleGrant, RosterImport, Unit
+from people.models import DutyAssignment, Leave, Person, Posting, ReadingOfOthers, Role, RoleGrant, RosterImport, Unit
 from people.models.snapshot import served_at
 from people.services import leaves, postings, roster
 from people.views import imports
@@ -1319,6 +1319,27 @@ def test_a_renamed_picture_is_refused_beside_the_form(cast, sign_in):
     file = io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"\x00" * 200)
     answer = hand_in(sign_in(cast.hr), cast, file)
     assert answer.status_code == 422 and answer.context["form"].errors["file"]
+
+
+def test_made_up_numbers_show_nobodys_phone_or_address(cast, sign_in, tmp_path, capsys):
+    Person.objects.filter(pk=cast.learner.pk).update(phone="13912345678", email="zhang@example.cn")
+    Person.objects.filter(pk=cast.colleague.pk).update(phone="1234")
+    known = [row(number=one.employee_number, name=one.name, phone="19900000009", email="x@y.cn") for one in (cast.learner, cast.colleague)]
+    path = tmp_path / "花名册.csv"
+    path.write_bytes(text_file(*known).getvalue())
+    call_command("import_roster", str(path), dry_run=True)
+    visitor = sign_in(cast.hr)
+    address = hand_in(visitor, cast, workbook(*known))["Location"]
+    page = visitor.get(address)
+    done = visitor.post(address, {"plan": page.context["plan"].digest}, follow=True)
+    told = capsys.readouterr().out
+    for text in (page.text, done.text, told):
+        assert not any(secret in text for secret in ("13912345678", "1234 ", "zhang@", cast.colleague.email))
+        assert "139****5678 → 19900000009" in text and "z****@example.cn → x@y.cn" in text and "**** → 19900000009" in text
+    assert Person.objects.get(pk=cast.learner.pk).phone == "19900000009"
+    traces = ReadingOfOthers.objects.filter(reader=cast.hr).order_by("pk")
+    assert [(one.what, one.unit) for one in traces] == [("plan of a roster", cast.county), ("changes by a roster", cast.county)]
+    assert traces[1].rows == 2
 
 
 # --- the command -----------------------------------------------------------------------------

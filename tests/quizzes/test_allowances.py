@@ -5,10 +5,14 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.urls import reverse
 
+from core import clock
 from core.errors import Refused
 from courses.models import Course
 from courses.services import enrolments
+from people.models import Person
+from people.services import postings
 from quizzes import chances
 from quizzes.models import Allowance, Quiz
 from quizzes.services import attempts, sittings
@@ -127,3 +131,31 @@ def test_the_migration_takes_the_round_under_way_before_a_newer_one_that_is_over
     migrate()
 
     assert Allowance.objects.get(pk=given.pk).enrolment == open_
+
+
+def test_the_new_county_neither_reads_the_round_of_before_nor_gives_anything_in_it(cast, quiz, give, begin, sign_in):
+    begin(NOON)
+    give(extra_attempts=1)
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=clock.today())
+    client, door = sign_in(cast.other_hr), reverse("person_attempts", args=[cast.learner.pk])
+    page = client.get(door)
+    assert page.status_code == 200 and not any(word in page.text for word in (quiz.title, "停电", cast.hr.name))
+
+    answer = client.post(door, {"quiz": quiz.pk, "extra_attempts": 3, "extra_minutes": 0, "reason": "另给"})
+    assert answer.status_code == 422
+    with pytest.raises(Refused) as refused:
+        sittings.allow(person=cast.learner, quiz=quiz, extra_attempts=3, reason="另给", by=cast.other_hr, at=clock.now())
+    assert refused.value.code == "round_elsewhere"
+    assert Allowance.objects.count() == 1
+    assert [one.quiz for one in chances.of(cast.learner)] == [quiz]
+
+
+def test_a_round_that_is_begun_anew_in_the_new_county_is_helped_there(cast, quiz, sign_in):
+    made = make_course(cast.county, code="P01", lessons=1, quiz_key=quiz.key, pass_rule="quiz", is_shared=True)
+    postings.post(person=cast.learner, unit=cast.other_county, title="科员", duties=["staff"], starts_on=clock.today())
+    learner = Person.objects.select_related("unit").get(pk=cast.learner.pk)
+    begun = enrolments.enrol(person=learner, course=made, at=clock.now())
+    client, door = sign_in(cast.other_hr), reverse("person_attempts", args=[cast.learner.pk])
+    client.post(door, {"quiz": quiz.pk, "extra_attempts": 3, "extra_minutes": 0, "reason": "停电"})
+    assert Allowance.objects.get().enrolment == begun
+    assert "停电" in client.get(door).text

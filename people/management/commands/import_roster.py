@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import Refused
+from people import roster_words
 from people.models import Unit
 from people.services import roster
 
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         """Each change on a line of its own, then the counts."""
         for unit in (*plan.new_units, *plan.changed_units):
             self.stdout.write(f"{unit.code} {unit.name}（{unit.kind_label}）：{'；'.join(unit.lines) or _('new')}")
-        for person in (*plan.new_people, *plan.changed_people):
+        for person in roster_words.told((*plan.new_people, *plan.changed_people)):
             self.stdout.write(f"{person.number} {person.name}：{'；'.join([_('new')] * person.is_new + person.lines)}")
         counts = plan.summary
         for words, names in (
