@@ -383,6 +383,8 @@ def correct_hours(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("learning_file", pk=person.pk) if with_file else redirect("records")
     year = clock.year_of(at)
     balance = figure(services.balance(person, year)) if is_theirs else None
+    read_at = person.unit if is_theirs else entries.select_related("unit")[0].unit  # of who moved away the entries of before
+    _log(request, Kind.READ, "hours to correct", subject=person, unit=read_at, rows=1, filters={"year": year})
     return render(
         request,
         "evaluation/correct.html",
@@ -400,7 +402,7 @@ def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
         .filter(reversible_q(request.user))
         .exclude(person=request.user)
         .annotate(counted_hours=LedgerEntry.objects.counted())
-        .select_related("person__unit", "reversal"),
+        .select_related("person__unit", "unit", "reversal"),
         pk=pk,
     )
     back = reverse("learning_file", args=[completion.person_id])
@@ -418,6 +420,15 @@ def reverse_completion(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("The completion is reversed; its hours are taken back."))
             return redirect(back)
+    _log(
+        request,
+        Kind.READ,
+        "completion to reverse",
+        subject=completion.person,
+        unit=completion.unit,
+        rows=1,
+        filters={"completion": completion.pk},
+    )
     return render(
         request,
         "evaluation/reverse.html",

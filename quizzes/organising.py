@@ -332,6 +332,9 @@ def candidates_put(request: HttpRequest, pk: int) -> HttpResponse:
 def _plan_page(request: HttpRequest, sitting: Sitting, rows: list[candidates.Row], *, refusal: str = "") -> HttpResponse:
     plan = candidates.plan(sitting=sitting, rows=rows)
     label_units([candidate.person for candidate in plan.new[:SHOWN]], [])
+    named = len(plan.new[:SHOWN]) + len(plan.moved[:SHOWN])
+    if named:
+        _log(request, sitting, Kind.READ, "plan of candidates", rows=named)
     context = {"plan": plan, "rows": candidates.as_text(rows), "shown": SHOWN, "refusal": refusal, "is_nobody": not rows}
     return page_of(request, "plan", sitting, context, wrong=bool(refusal))
 
@@ -419,6 +422,8 @@ def sitting_invigilators(request: HttpRequest, pk: int) -> HttpResponse:
     words = looked_for(request.GET, "q").strip()[:60]
     found = _search(Person.objects.serving().within(sitting.quiz.county).exclude(pk__in=[p.pk for p in appointed]), words)
     label_units([*appointed, *found], [])
+    if found:
+        _log(request, sitting, Kind.READ, "people to appoint", rows=len(found), filters={"q": words})
     return page_of(request, "invigilators", sitting, {"appointed": appointed, "found": found, "words": words, "limit": FOUND})
 
 
@@ -458,7 +463,7 @@ def sitting_allowances(request: HttpRequest, pk: int) -> HttpResponse:
     found = _search(listed, words)
     label_units(found, [])
     given = list(sitting.allowances.select_related("person", "by").order_by("-pk"))
-    _log(request, sitting, Kind.READ, "exam allowances", rows=len(given))
+    _log(request, sitting, Kind.READ, "exam allowances", rows=len(given) + len(found), filters={"q": words})
     context = {"form": form, "person": person, "found": found, "words": words, "given": given, "limit": FOUND}
     return page_of(request, "allowances", sitting, context, wrong=form.is_bound)
 

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core import clock
 from core.errors import Refused
 from people.forms import CloseUnitForm, HistoryForm, UnitFilter
-from people.models import Posting, Role, Unit
+from people.models import Posting, ReadingOfOthers, Role, Unit
 from people.models.unit import record_names
 from people.permissions import paths_of, require_role
-from people.services import units
+from people.services import readings, units
 
 PAGE = 50
 
@@ -80,6 +80,17 @@ def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
                 told.append(ngettext("%(n)d role over it ended.", "%(n)d roles over it ended.", ended) % {"n": ended})
             messages.success(request, " ".join(told))
             return redirect("unit_list")
+    is_from_inside = units.is_from_inside(unit, request.user)
+    named = len(standing.people) or (0 if standing.problems else len(standing.roles))
+    if named and unit.is_open and unit.depth > 1 and not is_from_inside:
+        readings.record(
+            reader=request.user,
+            kind=ReadingOfOthers.Kind.READ,
+            what="people of a unit to close",
+            unit=unit,
+            rows=named,
+            request=request,
+        )
     return render(
         request,
         "people/unit_close.html",
@@ -89,7 +100,7 @@ def unit_close(request: HttpRequest, pk: int) -> HttpResponse:
             "form": form,
             "standing": standing,
             "is_county": unit.depth == 1,
-            "is_from_inside": units.is_from_inside(unit, request.user),
+            "is_from_inside": is_from_inside,
         },
         status=422 if form.errors else 200,
     )

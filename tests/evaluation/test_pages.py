@@ -474,3 +474,16 @@ def test_a_superuser_opens_every_learning_file(cast, sign_in):
     cast.admin.save()
 
     assert sign_in(cast.admin).get(f"/people/{cast.learner.pk}/file/").status_code == 200
+
+
+def test_whoever_opens_a_correction_or_a_reversal_of_another_leaves_a_trace(cast, course, policy, sign_in):
+    done = rows.complete(cast.learner, course, rule=policy)
+    client = sign_in(cast.hr)
+    client.get(reverse("correct_hours", args=[cast.learner.pk]))
+    client.get(reverse("reverse_completion", args=[done.pk]))
+    traces = ReadingOfOthers.objects.filter(reader=cast.hr).order_by("pk")
+    assert [(one.what, one.subject, one.unit, one.rows) for one in traces] == [
+        ("hours to correct", cast.learner, cast.section, 1),
+        ("completion to reverse", cast.learner, cast.section, 1),
+    ]
+    assert traces[1].filters == {"completion": done.pk}

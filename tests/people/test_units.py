@@ -11,7 +11,7 @@ from wagtail.models import ModelLogEntry
 
 from core import clock
 from core.errors import Refused
-from people.models import DutyAssignment, Person, Posting, Unit
+from people.models import DutyAssignment, Person, Posting, ReadingOfOthers, Unit
 from people.models.snapshot import served_at
 from people.services import postings, roles, units
 from tests.cast import NOON, grant, person
@@ -373,3 +373,14 @@ def test_a_search_of_units_that_is_not_understood_shows_none_of_them(cast, sign_
     page = sign_in(cast.hr).get(reverse("unit_list"), {"q": "局" * 80})
     assert page.status_code == 422 and "error-summary" in page.text
     assert not page.context["page"].object_list and "姚安县财政局" not in page.text
+
+
+def test_who_serves_in_a_unit_to_close_is_named_with_a_trace(cast, sign_in):
+    sign_in(cast.hr).get(reverse("unit_close", args=[cast.section.pk]))
+    trace = ReadingOfOthers.objects.get()
+    assert (trace.reader, trace.what, trace.unit, trace.rows) == (
+        cast.hr,
+        "people of a unit to close",
+        cast.section,
+        cast.section.people.count(),
+    )

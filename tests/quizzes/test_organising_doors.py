@@ -332,3 +332,12 @@ def test_an_exam_that_no_course_asks_for_is_named_where_it_is_set_up(cast, quiz,
     make_course(cast.county, code="P01", lessons=1, quiz_key=None, pass_rule="lessons")
 
     assert "没有课程要求通过" in hr.get(address).text
+
+
+def test_people_who_are_listed_to_be_chosen_from_are_traced(cast, hr, sitting):
+    hr.post(reverse("candidates_add", args=[sitting.pk]), {"source": "unit", "unit-unit": cast.bureau.pk, "unit-duties": []})
+    hr.get(reverse("sitting_invigilators", args=[sitting.pk]), {"q": "YA1000"})
+    hr.get(reverse("sitting_invigilators", args=[sitting.pk]))
+    traces = ReadingOfOthers.objects.filter(reader=cast.hr, unit=cast.county).order_by("pk")
+    assert [one.what for one in traces] == ["plan of candidates", "people to appoint"]
+    assert traces[0].rows and traces[1].rows > 1 and traces[1].filters == {"sitting": sitting.pk, "q": "YA1000"}
